@@ -1,0 +1,323 @@
+"""Classifier: a network, the names of its classes, and the verbs that people know.
+
+    pictures = eb.Dataset.from_folder("flower_photos", seed=123)
+    model = eb.Classifier(eb.zoo.flowers_cnn(), classes=pictures.classes)
+    model.fit(pictures, epochs=15)
+    model.evaluate(pictures.test)
+    model.predict("red_sunflower.jpg")
+    model.save("flowers")
+
+Only `fit` needs torch. What `evaluate` and `predict` ask is the ONNX graph that `save` writes, not the torch module.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright import machine
+from eyebright.datasets import SIDES, Dataset, Pack, Part
+from eyebright.errors import DataError, MissingExtraError, ModelError, NetworkError
+from eyebright.evaluation import Evaluation, evaluate, expected_calibration_error, fit_temperature, judge, softmax
+from eyebright.inference import BATCH_SIZE, TOLERANCE, Engine, Prediction, Predictor
+from eyebright.model import Calibration, Golden, ModelCard, Provenance, Seen, golden_pictures, read_model, write_model
+from eyebright.model.readme import readme
+from eyebright.network import Network, Weights, initial_weights
+from eyebright.network.summary import summary
+from eyebright.pictures import Fit, Preparation, Source
+from eyebright.training.events import AnyEvent, Calibrated, Emit, Judged, PrecisionChosen, Preparing
+from eyebright.training.history import History
+from eyebright.training.settings import Settings
+
+_LEAST_LOG = 1e-30  # what is taken for a probability of 0 when its logarithm is needed
+
+
+class Classifier:
+    """Tells pictures apart.
+
+    Args:
+        network: Takes pictures `(3, height, width)` and gives one logit for each class.
+        classes: Names of the classes.
+        fit: How pictures of other proportions are brought to size: "crop", "pad" or "stretch".
+        seed: Decides the initial weights, unless `fit` is given another.
+
+    Raises:
+        NetworkError: When the network does not take pictures or does not give one value for each class.
+    """
+
+    def __init__(self, network: Network, classes: Sequence[str], *, fit: Fit = "crop", seed: int = 0) -> None:
+        if len(network.input_shape) != 3 or network.input_shape[0] != 3:
+            raise NetworkError(
+                f"a classifier's network takes pictures (3, height, width), this one {network.input_shape}"
+            )
+        if network.output_shape != (len(classes),):
+            raise NetworkError(
+                f"the network gives {network.output_shape}, but there are {len(classes)} classes: "
+                f"build it with num_classes={len(classes)}"
+            )
+        self.network = network
+        self.classes = tuple(classes)
+        self.preparation = Preparation(width=network.input_shape[2], height=network.input_shape[1], fit=fit)
+        self.calibration = Calibration(temperature=1.0, error_before=0.0, error_after=0.0)
+        self.history = History()
+        self.metrics: dict[str, Any] = {}
+        self.seen = Seen()
+        self.settings = Settings(seed=seed)
+        self._weights = initial_weights(network, seed)
+
+    def fit(
+        self,
+        pictures: Dataset,
+        epochs: int | None = None,
+        *,
+        settings: Settings | None = None,
+        callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+        checkpoint: Path | None = None,
+        resume_with: PrecisionChosen | None = None,
+        **changes: Any,
+    ) -> History:
+        """Train on the training side, pick the best epoch and the temperature on the validation side.
+
+        Args:
+            pictures: The pictures; their classes must be those of the classifier, in any order.
+            epochs: Passes over the training pictures.
+            settings: How to train; single settings may also be given by name, as in `learning_rate=3e-4`.
+            callbacks: Receive every event as it happens.
+            checkpoint: A folder for the state after each epoch.
+            resume_with: Go on from that checkpoint, in this precision.
+            **changes: Settings by name.
+
+        Returns:
+            Losses and accuracies by epoch.
+
+        Raises:
+            MissingExtraError: When torch is not installed.
+            DataError: When the pictures cannot be learned from.
+        """
+        training = _training()
+        settings = settings or self.settings
+        changes |= {} if epochs is None else {"epochs": epochs}
+        self.settings = settings = settings.changed(changes)
+        events: list[AnyEvent] = []
+
+        def emit(event: AnyEvent) -> None:
+            events.append(event)
+            for callback in callbacks:
+                callback(event)
+
+        pictures.require_trainable()
+        labels = self._labels(pictures)
+        pack, sides = self._prepared(pictures, emit)
+        train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
+        material = training.Material(pack, labels, train, validation)
+        outcome = training.fit(
+            self.network,
+            self._weights,
+            material,
+            settings,
+            emit=emit,
+            checkpoint_folder=checkpoint,
+            resume_with=resume_with,
+        )
+        self.set_weights(outcome.weights)
+        self.history = History.from_events(events)
+        self.seen = Seen.of(pack.digests[index] for index in np.concatenate([train, validation]))
+        logits = training.predict_logits(self.network, self._weights, pack, validation)
+        self._calibrate(logits, labels[validation], emit)
+        self._prove(logits, pack, validation)
+        self.metrics = {"validation": msgspec.to_builtins(self._judged(pack, labels, validation))}
+        sample = train[:: max(len(train) // max(len(validation), 500), 1)]
+        known = training.predict_logits(self.network, self._weights, pack, sample).argmax(axis=1) == labels[sample]
+        right = logits.argmax(axis=1) == labels[validation]
+        verdict = judge(
+            train_correct=int(known.sum()),
+            train_count=len(sample),
+            validation_correct=int(right.sum()),
+            validation_count=len(validation),
+            validation_loss=self.history.validation_loss,
+            num_classes=len(self.classes),
+            augmented=settings.augmented,
+        )
+        emit(Judged(kind=verdict.kind, text=verdict.text, advice=verdict.advice))
+        return self.history
+
+    def evaluate(self, pictures: Dataset | Part, *, emit: Emit | None = None) -> Evaluation:
+        """How good the classifier is on pictures that it has not learned from.
+
+        Args:
+            pictures: One side of a data set, or all of one; pictures that were learned from are left out.
+            emit: Receives the progress.
+
+        Raises:
+            DataError: When there is a class that the classifier does not know, or no picture that is new to it.
+        """
+        part = pictures if isinstance(pictures, Part) else None
+        dataset = part.dataset if part else pictures
+        assert isinstance(dataset, Dataset)
+        labels = self._labels(dataset)
+        pack = dataset.pack(self.preparation, _preparing(emit))
+        usable = pack.rows >= 0
+        if part:
+            usable &= dataset.split(pack) == SIDES.index(part.side)
+        indices = np.flatnonzero(usable)
+        new = indices if part and part.side == "train" else indices[~self.seen.among(pack.digests[i] for i in indices)]
+        if not len(new):
+            raise DataError(
+                f"all {len(indices)} pictures that can be opened were used to train this model: "
+                "give it pictures that it has not seen, or it would only recite"
+            )
+        judged = self._judged(pack, labels, new)
+        return msgspec.structs.replace(judged, seen=len(indices) - len(new), left_out=len(pack.left_out))
+
+    @overload
+    def predict(self, pictures: Source) -> Prediction: ...
+    @overload
+    def predict(self, pictures: list[Source]) -> list[Prediction]: ...
+    def predict(self, pictures: Source | list[Source]) -> Prediction | list[Prediction]:
+        """What a picture shows, and how sure that is.
+
+        Args:
+            pictures: A path, the bytes of a file, an open file, pixels `(H, W, 3)` uint8; or a list of such.
+
+        Raises:
+            PictureError: When a picture cannot be opened.
+        """
+        if isinstance(pictures, list):
+            return [self.predictor.predict(picture) for picture in pictures]
+        return self.predictor.predict(pictures)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """What answers: the classifier's ONNX graph, compiled."""
+        return Predictor(Engine.of_bytes(self.to_onnx()), self.classes, self.preparation)
+
+    def to_onnx(self) -> bytes:
+        """The ONNX graph: uint8 `(N, height, width, 3)` in, calibrated probabilities out."""
+        from eyebright.network.onnx import to_onnx
+
+        model = to_onnx(self.network, self._weights, temperature=self.calibration.temperature)
+        return bytes(model.SerializeToString(deterministic=True))
+
+    def summary(self) -> str:
+        """The layers as a table: shapes, parameters, multiply-adds."""
+        return summary(self.network)
+
+    def get_weights(self) -> Weights:
+        """A copy of every tensor, by `layer.tensor`."""
+        return {name: values.copy() for name, values in self._weights.items()}
+
+    def set_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take over every tensor.
+
+        Raises:
+            NetworkError: When one is missing, unexpected or of another shape; nothing is changed then.
+        """
+        expected = {name: parameter.shape for name, parameter in self.network.parameters.items()}
+        found = {name: values.shape for name, values in weights.items()}
+        if expected != found:
+            names = [name for name in expected | found if expected.get(name) != found.get(name)]
+            shown = "; ".join(f"{name}: expected {expected.get(name)}, got {found.get(name)}" for name in names[:10])
+            raise NetworkError(f"the weights do not fit the network: {shown}")
+        self._weights = {name: np.array(weights[name], np.float32) for name in expected}
+        self.__dict__.pop("predictor", None)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> ModelCard:
+        """Write the model folder; see docs/model-format.md.
+
+        Raises:
+            OutputError: When the folder exists (and `overwrite` is not set), or cannot be written.
+        """
+        sources, prepared = golden_pictures(self.preparation)
+        card = ModelCard(
+            classes=self.classes,
+            network=self.network.to_dict(),
+            preparation=self.preparation,
+            calibration=self.calibration,
+            metrics=self.metrics,
+            seen=self.seen,
+            provenance=Provenance(
+                seed=self.settings.seed, versions=machine.versions(), settings=msgspec.to_builtins(self.settings)
+            ),
+        )
+        golden = Golden(sources, prepared, self.predictor.probabilities(prepared))
+        return write_model(
+            Path(path), card, self._weights, self.to_onnx(), golden, self.history, readme(card), overwrite=overwrite
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Classifier":
+        """Read a model folder, or the model of a run.
+
+        Raises:
+            ModelError: When it is missing, incomplete, altered, of a newer format, or not what a model may be.
+        """
+        stored = read_model(Path(path))
+        card = stored.card
+        classifier = cls.__new__(cls)
+        classifier.network, classifier.classes, classifier.preparation = stored.network, card.classes, card.preparation
+        classifier.calibration, classifier.metrics, classifier.seen = card.calibration, card.metrics, card.seen
+        classifier.settings = Settings(seed=card.provenance.seed)
+        classifier.history = stored.history(History)
+        classifier._weights = stored.weights()
+        classifier.__dict__["predictor"] = Predictor.of_model(stored)
+        return classifier
+
+    def _labels(self, pictures: Dataset) -> NDArray[np.int64]:
+        """Labels of the pictures as positions among the classifier's classes: by name, whatever their order."""
+        unknown = [name for name in pictures.classes if name not in self.classes]
+        if unknown:
+            raise DataError(
+                f"the pictures have classes that the model does not know: {', '.join(unknown)}; "
+                f"the model knows {', '.join(self.classes)}; the pictures have {', '.join(pictures.classes)}"
+            )
+        return np.array([self.classes.index(name) for name in pictures.classes], np.int64)[pictures.labels]
+
+    def _prepared(self, pictures: Dataset, emit: Emit) -> tuple[Pack, NDArray[np.int64]]:
+        pack = pictures.pack(self.preparation, _preparing(emit))
+        return pack, pictures.split(pack)
+
+    def _calibrate(self, logits: NDArray[np.float32], labels: NDArray[np.int64], emit: Emit) -> None:
+        temperature = fit_temperature(logits, labels)
+        before = expected_calibration_error(softmax(logits), labels)
+        after = expected_calibration_error(softmax(logits / temperature), labels)
+        self.calibration = Calibration(temperature=temperature, error_before=before, error_after=after)
+        self.__dict__.pop("predictor", None)
+        emit(Calibrated(temperature=temperature, error_before=before, error_after=after))
+
+    def _prove(self, logits: NDArray[np.float32], pack: Pack, indices: NDArray[np.int64]) -> None:
+        """The graph that is saved must give what was trained."""
+        part = slice(0, BATCH_SIZE)
+        expected = softmax(logits[part] / self.calibration.temperature)
+        error = float(np.abs(self.predictor.probabilities(pack.read(indices[part])) - expected).max())
+        if not error <= TOLERANCE:
+            raise ModelError(f"the ONNX graph differs from the trained network by {error:.2g}: please report this")
+
+    def _judged(self, pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64]) -> Evaluation:
+        parts = [
+            self.predictor.probabilities(pack.read(indices[start : start + BATCH_SIZE]))
+            for start in range(0, len(indices), BATCH_SIZE)
+        ]
+        logarithms = np.log(np.maximum(np.concatenate(parts).astype(np.float64), _LEAST_LOG))
+        return evaluate(logarithms, labels[indices], self.classes)
+
+
+def _preparing(emit: Emit | None) -> Callable[[int, int], None] | None:
+    return None if emit is None else lambda done, of: emit(Preparing(done=done, of=of))
+
+
+def _training() -> Any:
+    """The one door to torch."""
+    try:
+        from eyebright.training import fit
+    except ModuleNotFoundError as problem:
+        if problem.name != "torch":
+            raise
+        raise MissingExtraError(
+            "training needs PyTorch, which is not installed: pip install 'eyebright[train]' "
+            "(the README says how to get a small build without CUDA)"
+        ) from problem
+    return fit

@@ -1,0 +1,49 @@
+"""The command line: puts the commands together, and shows errors as messages."""
+
+import os
+import sys
+
+import typer
+
+from eyebright import __version__
+from eyebright.cli import demo, evaluate, predict, train
+from eyebright.errors import EyebrightError
+
+app = typer.Typer(
+    name="eyebright",
+    help="Turn a folder of pictures into an image classifier you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (train, evaluate, predict, demo):
+    app.command(epilog=module.EXAMPLE)(getattr(module, module.__name__.rsplit(".", 1)[-1]))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"eyebright {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except EyebrightError as problem:
+        print(f"Error: {problem}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    except BrokenPipeError:  # whoever was reading has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

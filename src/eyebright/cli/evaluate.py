@@ -1,0 +1,25 @@
+"""eyebright evaluate: how good a model is on pictures that it has not seen."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = "Example: eyebright evaluate flowers_run more_flower_photos"
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A model's folder, or a run.")],
+    pictures: Annotated[Path, typer.Argument(help="A folder that holds one folder of pictures for each class.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Judge a model on pictures with known classes; pictures that it was trained on are left out, and counted."""
+    from rich.console import Console
+
+    from eyebright import codec, runs
+    from eyebright.report.progress import Display
+    from eyebright.report.tables import evaluation_text
+
+    with Display(Console(stderr=True)) as display:
+        evaluation = runs.evaluate(model, pictures, callbacks=[display])
+    typer.echo(codec.to_json(evaluation) if as_json else evaluation_text(evaluation))

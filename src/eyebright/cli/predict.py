@@ -1,0 +1,124 @@
+"""eyebright predict: what pictures show, and how sure that is."""
+
+import csv
+import functools
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eyebright.errors import SettingsError
+
+if TYPE_CHECKING:
+    from eyebright.inference import Answer, Prediction, Predictor
+    from eyebright.inference.predictor import Openable
+
+EXAMPLE = "Example: eyebright predict flowers_run red_sunflower.jpg"
+_NAME_WIDTH, _LABEL_WIDTH = 44, 22
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model's folder, or a run.")],
+    pictures: Annotated[list[str], typer.Argument(help="Files, folders, http(s) addresses; - reads one from stdin.")],
+    top: Annotated[int, typer.Option(min=1, help="How many classes to show for a single picture.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the pictures beside the bars of their classes (PNG).", show_default=False)
+    ] = None,
+) -> None:
+    """Say what pictures show. Exit code 1 where one of them cannot be read; the others are answered."""
+    from eyebright.inference import Prediction, Predictor, Unreadable
+    from eyebright.model import read_model
+
+    if as_json and as_csv:
+        raise SettingsError("--json and --csv exclude each other: leave one away")
+    predictor = Predictor.of_model(read_model(model))
+    sources = list(_sources(pictures))
+    if not sources:
+        raise SettingsError(f"no pictures found in {', '.join(pictures)}")
+    single = len(sources) == 1 and not (as_json or as_csv)
+    answers: list[tuple[Prediction, Openable]] = []  # what the figure needs
+    failed = 0
+    if as_csv:
+        _print_csv("name", "label", "confidence", "error")
+    for (_, source), answer in zip(sources, predictor.stream(sources), strict=True):
+        failed += isinstance(answer, Unreadable)
+        _print(answer, top if single else 0, as_json=as_json, as_csv=as_csv)
+        if figure and isinstance(answer, Prediction):
+            answers.append((answer, source))
+    if figure and answers:
+        _draw(figure, predictor, answers)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _sources(pictures: list[str]) -> "Iterator[tuple[str, Openable]]":
+    """Name and picture for everything that was asked for; addresses are fetched when their turn comes."""
+    from eyebright.datasets import walk_files
+    from eyebright.downloads import fetch, is_address
+
+    for picture in pictures:
+        if picture == "-":
+            yield "-", sys.stdin.buffer.read()
+        elif is_address(picture):
+            yield picture, functools.cache(functools.partial(fetch, picture))
+        elif Path(picture).is_dir():
+            for file in walk_files(Path(picture)):
+                yield file, Path(file)
+        else:
+            yield picture, Path(picture)
+
+
+def _print(answer: "Answer", top: int, *, as_json: bool, as_csv: bool) -> None:
+    """One answer as a JSON line, a CSV line, a line of a table, or (where `top` is given) a sentence with bars."""
+    from eyebright import codec, files
+    from eyebright.inference import Unreadable
+    from eyebright.report.tables import fit, pad, prediction_text
+
+    name = files.printable(answer.name)
+    if as_json:
+        import msgspec
+
+        typer.echo(codec.to_json(msgspec.structs.replace(answer, name=name), indent=None))
+    elif isinstance(answer, Unreadable):
+        if as_csv:
+            _print_csv(answer.name, "", "", answer.error)
+        elif top:
+            typer.echo(f"Error: {name}: {answer.error}", err=True)
+        else:
+            typer.echo(f"{pad(fit(name, _NAME_WIDTH), _NAME_WIDTH)}  cannot be read: {answer.error}")
+    elif as_csv:
+        _print_csv(answer.name, answer.label, f"{answer.confidence:.6f}", "")
+    elif top:
+        typer.echo(prediction_text(answer, top))
+    else:
+        label = pad(fit(answer.label, _LABEL_WIDTH), _LABEL_WIDTH)
+        typer.echo(f"{pad(fit(name, _NAME_WIDTH), _NAME_WIDTH)}  {label}  {answer.confidence:7.2%}")
+
+
+def _print_csv(*cells: str) -> None:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    sys.stdout.buffer.write(line.getvalue().encode("utf-8", "surrogateescape"))
+    sys.stdout.buffer.flush()
+
+
+def _draw(figure: Path, predictor: "Predictor", answers: "list[tuple[Prediction, Openable]]") -> None:
+    """Draw the first pictures as the model saw them; the folder that a picture lies in may tell its true class."""
+    from eyebright import files
+    from eyebright.pictures import open_picture
+    from eyebright.report.sheet import MOST, Shown, draw_sheet
+
+    shown = []
+    for answer, source in answers[:MOST]:
+        folder = Path(answer.name).absolute().parent.name
+        pixels = open_picture(source() if callable(source) else source, predictor.preparation)
+        shown.append(Shown(pixels, answer, folder if folder in predictor.classes else None))
+    files.write_file(figure, draw_sheet(shown))
+    typer.echo(
+        f"Drawn: {figure}" + (f" (the first {MOST} of {len(answers):,})" if len(answers) > MOST else ""), err=True
+    )

@@ -1,0 +1,104 @@
+"""eyebright train: a folder of pictures becomes a run with a model."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from eyebright.errors import SettingsError
+
+EXAMPLE = "Example: eyebright train flower_photos -o flowers_run --network flowers_cnn --epochs 15"
+
+
+def train(
+    pictures: Annotated[
+        Path | None,
+        typer.Argument(help="A folder that holds one folder of pictures for each class.", show_default=False),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The run's folder.", show_default=False)] = None,
+    network: Annotated[str, typer.Option(help="A network's name, or a file with its JSON.")] = "flowers_cnn",
+    size: Annotated[
+        int | None,
+        typer.Option(help="Pixels a side [default: what is typical for the pictures, 24 to 180]", show_default=False),
+    ] = None,
+    fit: Annotated[
+        Literal["crop", "pad", "stretch"], typer.Option(help="How other proportions are brought to size.")
+    ] = "crop",
+    epochs: Annotated[int, typer.Option(help="Passes over the training pictures.")] = 15,
+    batch_size: Annotated[int, typer.Option(help="Pictures in one step.")] = 32,
+    learning_rate: Annotated[float, typer.Option(help="The peak of the learning rate.")] = 1e-3,
+    augment: Annotated[
+        str, typer.Option(help="What training pictures undergo: flip, rotation[=SHARE], zoom[=SHARE]; or none.")
+    ] = "flip,rotation=0.1,zoom=0.1",
+    patience: Annotated[int, typer.Option(help="Stop after so many epochs without getting better; 0: never.")] = 10,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"], typer.Option(help="auto: whichever a short measurement finds faster.")
+    ] = "auto",
+    validation: Annotated[float, typer.Option(help="Share of the pictures that picks the best epoch.")] = 0.15,
+    test: Annotated[float, typer.Option(help="Share that is only looked at in the end.")] = 0.15,
+    seed: Annotated[int, typer.Option(help="Decides split, initial weights, order, augmentation, dropout.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there.")] = False,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with this run after it was stopped.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Train a classifier, judge it on pictures it has never seen, and save it."""
+    from rich.console import Console
+
+    from eyebright import codec, runs
+    from eyebright.report.progress import Display
+    from eyebright.training.settings import Settings
+
+    if resume is None and (pictures is None or output is None):
+        raise SettingsError("give a folder of pictures and an output: eyebright train PICTURES -o RUN; or --resume RUN")
+    if resume is not None and (pictures is not None or output is not None):
+        raise SettingsError("--resume RUN takes pictures, output and settings from the run: leave the others away")
+    console = Console(stderr=as_json)
+    try:
+        with Display(console) as display:
+            if resume is not None:
+                result = runs.resume(resume, callbacks=[display])
+            else:
+                settings = Settings(
+                    epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, patience=patience,
+                    precision=precision, seed=seed,
+                ).changed(_augmentation(augment))  # fmt: skip
+                assert pictures is not None
+                assert output is not None
+                result = runs.train(
+                    pictures, output, network=network, size=size, fit=fit, validation=validation, test=test,
+                    settings=settings, overwrite=overwrite, callbacks=[display],
+                )  # fmt: skip
+    except KeyboardInterrupt:
+        place = resume or output
+        typer.echo(
+            f"Interrupted before the first epoch was complete. To go on: eyebright train --resume {place}", err=True
+        )
+        raise typer.Exit(130) from None
+    if as_json:
+        typer.echo(codec.to_json({"run": str(result.path), "interrupted": result.interrupted, "test": result.test}))
+    elif result.interrupted:
+        typer.echo(f"To go on with the training: eyebright train --resume {result.path}")
+    else:
+        typer.echo(f"Ask it:  eyebright predict {result.path} PICTURES...")
+    if result.interrupted:
+        raise typer.Exit(130)
+
+
+def _augmentation(text: str) -> dict[str, bool | float]:
+    """The settings that "flip,rotation=0.1,zoom" stands for; what is not named is off."""
+    found: dict[str, bool | float] = {"flip": False, "rotation": 0.0, "zoom": 0.0}
+    for part in text.split(","):
+        name, _, value = part.strip().partition("=")
+        if name in ("", "none"):
+            continue
+        if name not in found or (name == "flip" and value):
+            raise SettingsError(
+                f"--augment: {part.strip()!r} is unknown; known are flip, rotation[=SHARE], zoom[=SHARE], none"
+            )
+        try:
+            found[name] = True if name == "flip" else float(value or 0.1)
+        except ValueError as problem:
+            raise SettingsError(f"--augment: {value!r} in {part.strip()!r} is no number") from problem
+    return found

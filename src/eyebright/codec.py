@@ -1,0 +1,66 @@
+"""Frozen structs to JSON and back: the one way in which eyebright writes down layers, models, settings and events.
+
+Unknown keys, wrong types and values out of range are refused, with the path of the offender and, for a key that
+looks like a slip of the pen, the name that was probably meant.
+"""
+
+import difflib
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from eyebright.errors import EyebrightError
+
+T = TypeVar("T")
+_UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]*)`")
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the structs that go to JSON and back."""
+
+
+def to_json(value: Any, *, indent: int | None = 2) -> str:
+    """Write a struct (or plain lists, dicts, numbers, strings) as JSON text."""
+    text = msgspec.json.encode(value)
+    return (text if indent is None else msgspec.json.format(text, indent=indent)).decode()
+
+
+def from_json(text: str | bytes, kind: type[T], *, what: str, error: type[EyebrightError]) -> T:
+    """Read JSON text as a struct of the given kind.
+
+    Args:
+        text: The JSON text.
+        kind: The struct class that it must fit.
+        what: What is being read, for the message: "model.json of flowers/".
+        error: The error to raise.
+
+    Raises:
+        EyebrightError: As `error`, when the text is not JSON or does not fit; names the path of the offender.
+    """
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise error(f"{what} cannot be read: {_explain(problem, kind)}") from problem
+
+
+def from_builtins(value: Any, kind: type[T], *, what: str, error: type[EyebrightError]) -> T:
+    """Read plain dicts, lists, numbers and strings as a struct of the given kind; errors as in `from_json`."""
+    try:
+        return msgspec.convert(value, type=kind)
+    except (msgspec.ValidationError, RecursionError) as problem:
+        raise error(f"{what} cannot be read: {_explain(problem, kind)}") from problem
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Finish an error message about an unknown word: the nearest known one, or all of them."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
+
+
+def _explain(problem: Exception, kind: type) -> str:
+    message = str(problem)
+    unknown = _UNKNOWN_FIELD.search(message)
+    if unknown and issubclass(kind, msgspec.Struct):
+        return f"{message} ({nearest(unknown['key'], list(kind.__struct_fields__))})"
+    return message

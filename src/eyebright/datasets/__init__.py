@@ -1,0 +1,26 @@
+"""Many pictures: where they are, how they are split, packed and read in batches."""
+
+from eyebright.datasets.batches import Batch, batches, content_order, shuffled
+from eyebright.datasets.dataset import Dataset, Part
+from eyebright.datasets.folder import FolderSource, walk_files
+from eyebright.datasets.pack import LeftOut, Pack, pack
+from eyebright.datasets.split import LEFT_OUT, SIDES, Side, split, to_csv
+
+__all__ = [
+    "LEFT_OUT",
+    "SIDES",
+    "Batch",
+    "Dataset",
+    "FolderSource",
+    "LeftOut",
+    "Pack",
+    "Part",
+    "Side",
+    "batches",
+    "content_order",
+    "pack",
+    "shuffled",
+    "split",
+    "to_csv",
+    "walk_files",
+]

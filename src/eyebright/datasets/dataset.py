@@ -1,0 +1,217 @@
+"""Dataset: a set of pictures with their classes, by name, and the split into three sides.
+
+pictures = Dataset.from_folder("flower_photos", seed=123)
+pictures.classes      # ('daisy', 'dandelion', 'roses', 'sunflowers', 'tulips')
+pictures.test         # the test side, for model.evaluate
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright import codec
+from eyebright.datasets import pack as packs
+from eyebright.datasets import split as splits
+from eyebright.datasets.folder import Progress as ScanProgress
+from eyebright.datasets.folder import scan_folder
+from eyebright.datasets.source import ArraySource, Source
+from eyebright.datasets.split import SIDES, Side
+from eyebright.errors import DataError, PictureError
+from eyebright.pictures import Preparation, size_of
+
+_SIZE_SAMPLE = 200
+
+
+class Dataset:
+    """Pictures, their classes by name, and how they are to be split; nothing is decoded before it is needed.
+
+    Args:
+        source: Where the pictures are.
+        classes: Names of the classes.
+        labels: For each picture the position of its class in `classes`.
+        seed: Decides the split.
+        validation: Share of the pictures for validation.
+        test: Share for the test.
+        sides: The sides, where the source gives them.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        classes: Sequence[str],
+        labels: Sequence[int] | NDArray[np.int64],
+        *,
+        seed: int = 0,
+        validation: float = 0.15,
+        test: float = 0.15,
+        sides: Sequence[Side] | None = None,
+    ) -> None:
+        self.source = source
+        self.classes = tuple(classes)
+        self.labels = np.asarray(labels, np.int64)
+        self.seed = seed
+        self.shares = (validation, test)
+        self._packs: dict[Preparation, packs.Pack] = {}
+        self.sides = None if sides is None else np.array([SIDES.index(side) for side in sides], np.int64)
+
+    @classmethod
+    def from_folder(
+        cls,
+        path: str | Path,
+        *,
+        seed: int = 0,
+        validation: float = 0.15,
+        test: float = 0.15,
+        progress: ScanProgress | None = None,
+    ) -> "Dataset":
+        """The pictures below a folder that holds one folder for each class (or `train/`, `validation/`, `test/` of
+        such).
+
+        Args:
+            path: The folder; it is only read.
+            seed: Decides the split; the same seed and pictures give the same split.
+            validation: Share of the pictures that picks the best epoch and the temperature.
+            test: Share that is only looked at in the end.
+            progress: Called with the number of files found so far.
+
+        Raises:
+            DataError: When there is no such folder, or it holds no folders of pictures.
+        """
+        found = scan_folder(Path(path), progress)
+        return cls(
+            found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, sides=found.sides
+        )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]],
+        labels: Sequence[int] | Sequence[str] | NDArray[np.generic],
+        classes: Sequence[str] | None = None,
+        *,
+        seed: int = 0,
+        validation: float = 0.15,
+        test: float = 0.15,
+    ) -> "Dataset":
+        """Pictures in memory.
+
+        Args:
+            images: uint8, `(N, H, W)`, `(N, H, W, 1)` or `(N, H, W, 3)`, or a sequence of single pictures.
+            labels: For each picture the name of its class, or its position in `classes`.
+            classes: Names of the classes; may be left out where the labels are names.
+            seed: Decides the split.
+            validation: Share of the pictures for validation.
+            test: Share for the test.
+
+        Raises:
+            DataError: When images and labels differ in number, or a label is no class.
+        """
+        if len(images) != len(labels):
+            raise DataError(f"there are {len(images)} images, but {len(labels)} labels: give one label for each image")
+        names = [str(name) for name in (classes if classes is not None else sorted({str(label) for label in labels}))]
+        positions = [_position(label, names) for label in np.asarray(labels).tolist()]
+        return cls(ArraySource(images), names, positions, seed=seed, validation=validation, test=test)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"<Dataset of {len(self):,} pictures in {len(self.classes)} classes>"
+
+    @property
+    def train(self) -> "Part":
+        """The side that is learned from."""
+        return Part(self, "train")
+
+    @property
+    def validation(self) -> "Part":
+        """The side that picks the best epoch and the temperature."""
+        return Part(self, "validation")
+
+    @property
+    def test(self) -> "Part":
+        """The side that is only looked at in the end."""
+        return Part(self, "test")
+
+    def require_trainable(self) -> None:
+        """Raise a `DataError` where there is plainly too little to learn from, before anything is decoded."""
+        if not len(self):
+            raise DataError("there are no pictures: expected one folder of pictures for each class")
+        if len(self.classes) < 2:
+            raise DataError(
+                f"there is only one class, {self.classes[0]!r}: a classifier needs two or more folders to tell apart"
+            )
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        for name, count in zip(self.classes, counts, strict=True):
+            if count < 3:
+                raise DataError(
+                    f"class {name!r} has {count} picture(s): each class needs at least 3, one for each side"
+                )
+
+    def typical_side(self) -> int:
+        """Median of the shorter sides, in pixels, of up to 200 pictures spread over the set; 0 if none can be
+        opened.
+        """
+        step = max(len(self) // _SIZE_SAMPLE, 1)
+        sides = []
+        for index in range(0, len(self), step):
+            try:
+                sides.append(min(size_of(self.source.open(index))))
+            except PictureError:
+                continue
+        return int(np.median(sides)) if sides else 0
+
+    def pack(self, preparation: Preparation, progress: packs.Progress | None = None) -> packs.Pack:
+        """Prepare all pictures once; errors as in `eyebright.datasets.pack.pack`.
+
+        Raises:
+            DataError: When more than half of the pictures of a class cannot be opened.
+        """
+        if preparation in self._packs:
+            return self._packs[preparation]
+        pack = packs.pack(self.source, preparation, progress)
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        bad = np.bincount(self.labels[pack.rows < 0], minlength=len(self.classes))
+        for name, count, lost in zip(self.classes, counts, bad, strict=True):
+            if 2 * lost > count:
+                first = pack.left_out[0]
+                raise DataError(
+                    f"{lost} of the {count} pictures of class {name!r} cannot be opened, more than half; "
+                    f"the first bad file is {first.name}: {first.reason}"
+                )
+        self._packs[preparation] = pack
+        return pack
+
+    def split(self, pack: packs.Pack) -> NDArray[np.int64]:
+        """Side of each picture, `(N,)` of indices into SIDES; -1 for pictures that are left out."""
+        usable = np.flatnonzero(pack.rows >= 0)
+        sides = np.full(len(self), splits.LEFT_OUT, np.int64)
+        validation, test = self.shares
+        sides[usable] = splits.split(
+            self.labels[usable],
+            [pack.digests[index] for index in usable],
+            self.classes,
+            seed=self.seed,
+            validation=validation,
+            test=test,
+            given=None if self.sides is None else self.sides[usable],
+        )
+        return sides
+
+
+class Part(NamedTuple):
+    """One side of a data set."""
+
+    dataset: Dataset
+    side: Side
+
+
+def _position(label: object, classes: list[str]) -> int:
+    if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(classes):
+        return label
+    if str(label) in classes:
+        return classes.index(str(label))
+    raise DataError(f"label {label!r} is no class: {codec.nearest(str(label), classes)}")

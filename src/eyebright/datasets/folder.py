@@ -1,0 +1,135 @@
+"""A folder with one folder of pictures for each class; also with `train/`, `validation/` and `test/` above the classes.
+
+Hidden files are passed over, links are followed once, and the order is that of the names, whatever the disk says.
+What is a picture is told by content when it is opened; here only files that are plainly something else are passed over.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from eyebright.datasets.split import SIDES, Side
+from eyebright.errors import DataError
+from eyebright.pictures import Source as Openable
+
+_SIDE_NAMES: dict[str, Side] = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
+_NO_PICTURES = {".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".zip", ".tgz", ".gz", ".py", ".db"}
+
+Progress = Callable[[int], None]
+
+
+class Found(NamedTuple):
+    """What a scan found: pictures with their class and, where the folder gives one, their side."""
+
+    source: "FolderSource"
+    classes: tuple[str, ...]
+    labels: list[int]
+    sides: list[Side] | None
+
+
+class FolderSource:
+    """Pictures below a folder, by their paths relative to it."""
+
+    def __init__(self, root: Path, names: list[str]) -> None:
+        self.root = root
+        self.names = names
+        self.identity = f"folder {root}"
+
+    def stamp(self, index: int) -> str:
+        try:
+            status = os.stat(os.path.join(self.root, self.names[index]))  # noqa: PTH116, PTH118 - as in walk_files
+        except OSError:
+            return "missing"
+        return f"{status.st_size} {status.st_mtime_ns}"
+
+    def open(self, index: int) -> Openable:
+        return self.root / self.names[index]
+
+
+def scan_folder(path: Path, progress: Progress | None = None) -> Found:
+    """Find the pictures below a folder.
+
+    Args:
+        path: The folder.
+        progress: Called now and then with the number of files found so far.
+
+    Raises:
+        DataError: When the folder is missing, is no folder, cannot be read, or holds no class folders.
+    """
+    root = Path(os.path.abspath(path))  # noqa: PTH100 - absolute() keeps "..", resolve() would hide the user's own path
+    if not root.exists():
+        raise DataError(f"{path} does not exist: give the folder that holds one folder of pictures for each class")
+    if not root.is_dir():
+        raise DataError(f"{path} is a file: give the folder that holds one folder of pictures for each class")
+    top = _folders(root)
+    given = {folder.name: _SIDE_NAMES[folder.name.lower()] for folder in top if folder.name.lower() in _SIDE_NAMES}
+    if given and len(given) == len(top) and "train" in given.values():
+        places = [(folder, side) for name, side in sorted(given.items()) for folder in _folders(root / name)]
+    else:
+        given = {}
+        places = [(folder, SIDES[0]) for folder in top]
+    if not places:
+        raise DataError(
+            f"{path} holds no folders: expected one folder of pictures for each class, as in {path}/daisy, {path}/tulip"
+        )
+    names: list[str] = []
+    found: list[tuple[str, Side]] = []
+    for folder, side in places:
+        for file in walk_files(folder):
+            names.append(os.path.relpath(file, root))
+            found.append((folder.name, side))
+            if progress and len(names) % 1_000 == 0:
+                progress(len(names))
+    if progress:
+        progress(len(names))
+    classes = tuple(sorted({folder.name for folder, _ in places}))
+    number = {name: index for index, name in enumerate(classes)}
+    sides = [side for _, side in found] if given else None
+    return Found(FolderSource(root, names), classes, [number[name] for name, _ in found], sides)
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if not entry.name.startswith(".") and _is_folder(entry))
+    except OSError as problem:
+        raise DataError(f"{folder} cannot be read: {problem.strerror}") from problem
+
+
+def walk_files(folder: Path) -> Iterator[str]:
+    """Paths of the files below a folder, in the order of their names; each real folder is entered once."""
+    entered: set[tuple[int, int]] = set()
+    waiting = [str(folder)]
+    while waiting:
+        place = waiting.pop()
+        try:
+            status = os.stat(place)  # noqa: PTH116 - Path objects for each of a million files cost seconds
+            if (status.st_dev, status.st_ino) in entered:
+                continue
+            entered.add((status.st_dev, status.st_ino))
+            with os.scandir(place) as found:
+                entries = sorted(
+                    (entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name
+                )
+                folders = {entry.name for entry in entries if _is_folder(entry)}
+        except OSError as problem:
+            raise DataError(f"{place} cannot be read: {problem.strerror}") from problem
+        for entry in entries:
+            if entry.name not in folders and os.path.splitext(entry.name)[1].lower() not in _NO_PICTURES:  # noqa: PTH122
+                yield entry.path
+        waiting.extend(entry.path for entry in reversed(entries) if entry.name in folders)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False

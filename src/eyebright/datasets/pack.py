@@ -1,0 +1,213 @@
+"""A pack: every picture of a set, prepared once, as one flat file of equal rows.
+
+    rows.u8      row after row of height * width * 3 bytes
+    index.bin    one record of 24 bytes for each row: 8 for the picture as it was (name, size, time), 16 of its digest
+
+Both files only ever grow, rows first, so that a pack cut off at any moment is a shorter pack: the next run finds what
+is there and goes on. A changed picture has another key in the index, and so gets a new row. Pictures that cannot be
+opened have none; they are tried again each time, in case they have been mended.
+"""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import filelock
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright import codec, files, machine
+from eyebright.datasets.source import Source
+from eyebright.errors import PictureError
+from eyebright.pictures import Preparation, open_with_digest
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with the number of pictures done and the number of all."""
+
+_RECORD = np.dtype([("key", "<u8"), ("digest", "V16")])
+_FLUSH_EVERY = 512
+_FORMAT = 1
+
+
+class LeftOut(NamedTuple):
+    """A picture that could not be used, and why."""
+
+    name: str
+    reason: str
+
+
+class Pack:
+    """Prepared pictures on disk.
+
+    Attributes:
+        preparation: What was done to them.
+        rows: Row of each picture of the source, `(N,)`; -1 where it could not be opened.
+        digests: Content of each picture, N times 16 bytes; empty where it could not be opened.
+        left_out: The pictures that could not be opened, with the reasons.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        preparation: Preparation,
+        rows: NDArray[np.int64],
+        digests: list[bytes],
+        left_out: list[LeftOut],
+    ) -> None:
+        self.preparation = preparation
+        self.rows = rows
+        self.digests = digests
+        self.left_out = left_out
+        self._file = path.open("rb", buffering=0)
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The prepared pictures at these positions of the source: `(n, height, width, 3)`, uint8."""
+        batch = np.empty((len(indices), *self.preparation.shape), np.uint8)
+        size = self.preparation.size_bytes
+        for target, index in zip(batch, indices, strict=True):
+            _read_at(self._file.fileno(), target.data.cast("B"), int(self.rows[index]) * size)
+        return batch
+
+
+def pack(source: Source, preparation: Preparation, progress: Progress | None = None) -> Pack:
+    """Prepare every picture of a source, or find it prepared by an earlier run.
+
+    Args:
+        source: The pictures.
+        preparation: Size and fit.
+        progress: Called now and then with the number of pictures done and the number of all.
+
+    Raises:
+        OutputError: When the cache has no room, or cannot be written.
+    """
+    total = len(source.names)
+    key = hashlib.blake2b(codec.to_json([_FORMAT, source.identity, preparation]).encode(), digest_size=12).hexdigest()
+    folder = files.cache_folder("packs", key)
+    with filelock.FileLock(folder / "lock"):
+        keys = np.fromiter((_key(source, index) for index in range(total)), np.uint64, total)
+        index = _read_index(folder, preparation)
+        rows = _find(keys, index["key"])
+        missing = np.flatnonzero(rows < 0)
+        files.require_space(folder, len(missing) * preparation.size_bytes, what=f"preparing {len(missing):,} pictures")
+        if progress:
+            progress(total - len(missing), total)
+        left_out = _append(folder, source, preparation, keys, missing, len(index), progress) if len(missing) else []
+        index = _read_index(folder, preparation)
+    rows = _find(keys, index["key"])
+    digests = [bytes(index["digest"][row]) if row >= 0 else b"" for row in rows]
+    return Pack(folder / "rows.u8", preparation, rows, digests, left_out)
+
+
+def _append(
+    folder: Path,
+    source: Source,
+    preparation: Preparation,
+    keys: NDArray[np.uint64],
+    missing: NDArray[np.int64],
+    rows_there: int,
+    progress: Progress | None,
+) -> list[LeftOut]:
+    """Open the missing pictures with a few threads, in order, and append them."""
+    left_out: list[LeftOut] = []
+    done = len(keys) - len(missing)
+    with (folder / "rows.u8").open("ab") as rows, (folder / "index.bin").open("ab") as index:
+        rows.truncate(rows_there * preparation.size_bytes)
+        index.truncate(rows_there * _RECORD.itemsize)
+        records: list[tuple[int, bytes]] = []
+        for position, result in _opened(source, preparation, missing):
+            done += 1
+            if isinstance(result, PictureError):
+                left_out.append(LeftOut(source.names[position], str(result)))
+            else:
+                pixels, digest = result
+                rows.write(pixels.data)
+                records.append((int(keys[position]), digest))
+            if len(records) >= _FLUSH_EVERY:
+                _flush(rows.fileno(), rows.flush, index.write, records)
+                index.flush()
+            if progress:
+                progress(done, len(keys))
+        _flush(rows.fileno(), rows.flush, index.write, records)
+    return left_out
+
+
+def _flush(
+    handle: int, flush: Callable[[], None], write: Callable[[bytes], int], records: list[tuple[int, bytes]]
+) -> None:
+    """Rows reach the disk before the records that speak of them."""
+    flush()
+    os.fsync(handle)
+    write(np.array(records, _RECORD).tobytes())
+    records.clear()
+
+
+Opened: TypeAlias = tuple[NDArray[np.uint8], bytes]
+
+
+def _opened(
+    source: Source, preparation: Preparation, positions: NDArray[np.int64]
+) -> Iterator[tuple[int, Opened | PictureError]]:
+    """Open pictures ahead of the reader, in a few threads: decoding and resizing leave Python's lock free."""
+
+    def attempt(position: int) -> Opened | PictureError:
+        try:
+            pixels, digest = open_with_digest(source.open(position), preparation)
+            return np.ascontiguousarray(pixels), digest
+        except PictureError as problem:
+            return problem
+
+    threads = machine.cores()
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque[tuple[int, Future[Opened | PictureError]]] = deque()
+        try:
+            for position in positions.tolist():
+                ahead.append((position, pool.submit(attempt, position)))
+                if len(ahead) > 8 * threads:
+                    waiting = ahead.popleft()
+                    yield waiting[0], waiting[1].result()
+            while ahead:
+                waiting = ahead.popleft()
+                yield waiting[0], waiting[1].result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _key(source: Source, index: int) -> int:
+    text = f"{source.names[index]}\0{source.stamp(index)}".encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+
+
+def _read_index(folder: Path, preparation: Preparation) -> NDArray[np.void]:
+    """The records whose rows are complete."""
+    path, rows = folder / "index.bin", folder / "rows.u8"
+    if not path.exists() or not rows.exists():
+        return np.empty(0, _RECORD)
+    content = path.read_bytes()
+    complete = min(len(content) // _RECORD.itemsize, rows.stat().st_size // preparation.size_bytes)
+    return np.frombuffer(content[: complete * _RECORD.itemsize], _RECORD)
+
+
+def _find(wanted: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Position of each wanted key among the known ones, -1 where it is not among them."""
+    if not len(known):
+        return np.full(len(wanted), -1, np.int64)
+    order = np.argsort(known, kind="stable")
+    places = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)]
+    return np.where(known[places] == wanted, places, -1).astype(np.int64)
+
+
+def _read_at(handle: int, target: memoryview, offset: int) -> None:
+    """Fill `target` from a file, without moving a position that threads would share."""
+    if hasattr(os, "preadv"):
+        count = os.preadv(handle, [target], offset)
+    else:  # Windows: one reader at a time
+        os.lseek(handle, offset, os.SEEK_SET)
+        chunk = os.read(handle, len(target))
+        target[: len(chunk)] = chunk
+        count = len(chunk)
+    if count != len(target):
+        raise OSError(f"the pack ends early: {count} of {len(target)} bytes at {offset}")

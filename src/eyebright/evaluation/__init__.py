@@ -1,0 +1,18 @@
+"""How good is it, and how does one know: metrics, calibration, verdict; plain numpy."""
+
+from eyebright.evaluation.calibration import expected_calibration_error, fit_temperature
+from eyebright.evaluation.metrics import ClassScore, Evaluation, evaluate, log_softmax, softmax, wilson_interval
+from eyebright.evaluation.verdict import Verdict, judge
+
+__all__ = [
+    "ClassScore",
+    "Evaluation",
+    "Verdict",
+    "evaluate",
+    "expected_calibration_error",
+    "fit_temperature",
+    "judge",
+    "log_softmax",
+    "softmax",
+    "wilson_interval",
+]

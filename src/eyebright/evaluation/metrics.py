@@ -1,0 +1,110 @@
+"""Loss, accuracy with its interval, scores for each class, confusion matrix."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.codec import Record
+from eyebright.evaluation.calibration import expected_calibration_error
+
+
+class ClassScore(Record, frozen=True, kw_only=True):
+    """How well one class is told.
+
+    `precision`: of the pictures that were called so, the share that are; `recall`: of those that are, the share that
+    were called so; `f1`: their harmonic mean. None where there is nothing to divide by.
+    """
+
+    name: str
+    pictures: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+class Evaluation(Record, frozen=True, kw_only=True):
+    """How good a model is on some pictures.
+
+    Args:
+        pictures: How many there were.
+        loss: Mean cross-entropy, in nats.
+        accuracy: Share that was told right.
+        interval: 95 % (Wilson) interval of the accuracy.
+        calibration_error: Expected calibration error.
+        classes: The score of each class.
+        confusion: `confusion[true][predicted]`, counts.
+        seen: Pictures that were left out since the model had learned from them or was chosen by them.
+        left_out: Pictures that could not be opened.
+    """
+
+    pictures: int
+    loss: float
+    accuracy: float
+    interval: tuple[float, float]
+    calibration_error: float
+    classes: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    seen: int = 0
+    left_out: int = 0
+
+
+def evaluate(
+    log_probabilities: NDArray[np.floating], labels: NDArray[np.int64], classes: tuple[str, ...]
+) -> Evaluation:
+    """Compare predictions with the truth.
+
+    Args:
+        log_probabilities: `(N, classes)`, natural logarithms.
+        labels: The true classes, `(N,)`, at least one.
+        classes: Their names.
+    """
+    predicted = log_probabilities.argmax(axis=1)
+    correct = int((predicted == labels).sum())
+    confusion = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(confusion, (labels, predicted), 1)
+    probabilities = np.exp(log_probabilities)
+    return Evaluation(
+        pictures=len(labels),
+        loss=float(-log_probabilities[np.arange(len(labels)), labels].mean()),
+        accuracy=correct / len(labels),
+        interval=wilson_interval(correct, len(labels)),
+        calibration_error=expected_calibration_error(probabilities, labels),
+        classes=tuple(_score(name, confusion, index) for index, name in enumerate(classes)),
+        confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+    )
+
+
+def wilson_interval(correct: int, count: int, z: float = 1.959964) -> tuple[float, float]:
+    """Interval that holds the true share with 95 % confidence, also near 0 and 1 and for few trials.
+
+    Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
+    """
+    if count == 0:
+        return 0.0, 1.0
+    share = correct / count
+    centre = share + z**2 / (2 * count)
+    spread = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    scale = 1 + z**2 / count
+    return max((centre - spread) / scale, 0.0), min((centre + spread) / scale, 1.0)
+
+
+def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Logarithms of the probabilities, `(N, classes)`, without overflow."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return result
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities, `(N, classes)`."""
+    return np.exp(log_softmax(logits))
+
+
+def _score(name: str, confusion: NDArray[np.int64], index: int) -> ClassScore:
+    hits = int(confusion[index, index])
+    called, are = int(confusion[:, index].sum()), int(confusion[index].sum())
+    precision = hits / called if called else None
+    recall = hits / are if are else None
+    f1 = 2 * hits / (called + are) if called + are else None
+    return ClassScore(name=name, pictures=are, precision=precision, recall=recall, f1=f1)

@@ -1,0 +1,149 @@
+"""Writing without loss: files and folders appear whole or not at all. And where eyebright keeps what it can redo."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from eyebright.errors import OutputError
+
+
+def cache_folder(*parts: str) -> Path:
+    """A folder for what can be made again (packs, compiled models): below EYEBRIGHT_CACHE or the user's cache."""
+    root = os.environ.get("EYEBRIGHT_CACHE") or platformdirs.user_cache_dir("eyebright")
+    folder = Path(root, *parts)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise OutputError(
+            f"the cache folder {folder} cannot be made ({problem.strerror}): set EYEBRIGHT_CACHE to a writable folder"
+        ) from problem
+    return folder
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    unfinished = _sibling(path, "unfinished")
+    with _explained(path):
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+
+
+@contextmanager
+def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Fill a folder beside its final place; it takes that place, whole, when the block ends without an error.
+
+    With `overwrite`, a folder that stands there is kept until the new one is complete; a crash between the two renames
+    leaves the old one under the name that `standing` finds.
+
+    Yields:
+        The folder to fill.
+
+    Raises:
+        OutputError: When the folder exists and may not be overwritten, or cannot be written.
+    """
+    require_free(path, overwrite=overwrite)
+    unfinished = _sibling(path, f"unfinished-{os.getpid()}")
+    with _explained(path):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        with _explained(path):
+            for file in unfinished.iterdir():
+                _sync(file)
+            _sync(unfinished)
+            if path.exists():
+                set_aside(path)
+            unfinished.rename(path)
+            _sync(path.parent)
+            forget_aside(path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def set_aside(path: Path) -> None:
+    """Move a folder out of the way; `standing` finds it there until `forget_aside` removes it."""
+    aside = _sibling(path, "previous")
+    shutil.rmtree(aside, ignore_errors=True)
+    path.rename(aside)
+
+
+def forget_aside(path: Path) -> None:
+    """Remove what `set_aside` kept."""
+    shutil.rmtree(_sibling(path, "previous"), ignore_errors=True)
+
+
+def standing(path: Path) -> Path:
+    """The folder, or the previous one where a crash came between taking that away and putting the new one."""
+    aside = _sibling(path, "previous")
+    return aside if not path.exists() and aside.exists() else path
+
+
+def require_free(path: Path, *, overwrite: bool) -> None:
+    """Make sure that a folder can be written at `path`, before hours of work go into its content.
+
+    Raises:
+        OutputError: When something is there that may not be overwritten, or the place is not writable.
+    """
+    if path.exists() and not overwrite:
+        raise OutputError(
+            f"{path} already exists: choose another folder, or pass --overwrite (overwrite=True) to replace it"
+        )
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is a file: choose a folder")
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{path} cannot be written: no permission to write in {parent}")
+
+
+def require_space(path: Path, size_bytes: int, *, what: str) -> None:
+    """Make sure that the disk of `path` has room; an `OutputError` that says how much is missing where it has not."""
+    place = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    if size_bytes > free:
+        raise OutputError(
+            f"{what} takes {size_bytes / 1e6:,.0f} MB, but the disk of {place} has {free / 1e6:,.0f} MB free: "
+            "make room, or use another disk"
+        )
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sibling(path: Path, role: str) -> Path:
+    return path.absolute().with_name(f".{path.absolute().name}.{role}")
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # Windows opens no folders
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise OutputError(f"{path} cannot be written: {problem.strerror or problem}") from problem
+
+
+def printable(name: str) -> str:
+    """A file's name as it can be shown in a line of any terminal: control characters and broken bytes escaped."""
+    whole = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in whole)

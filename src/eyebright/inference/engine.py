@@ -1,0 +1,129 @@
+"""OpenVINO on a model's ONNX graph, in float32: the same answers on every machine, to 1e-4.
+
+What OpenVINO compiled is kept in the cache, by the digest of the graph, the version of OpenVINO and the processor, so
+that the second start skips reading and compiling. A graph is checked before it is compiled for the first time.
+"""
+
+import hashlib
+import io
+import platform
+from pathlib import Path
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from eyebright import files, machine
+from eyebright.errors import ModelError, OutputError
+from eyebright.model import StoredModel, check_onnx
+
+TOLERANCE = 1e-4
+
+
+class Engine:
+    """A compiled graph: prepared pictures in, probabilities out.
+
+    Args:
+        compiled: What OpenVINO compiled; see `of_model` and `of_bytes`.
+    """
+
+    def __init__(self, compiled: openvino.CompiledModel) -> None:
+        self._request = compiled.create_infer_request()
+
+    @classmethod
+    def of_model(cls, stored: StoredModel) -> "Engine":
+        """The engine of a model folder.
+
+        Raises:
+            ModelError: When the graph is not safe, does not run, or does not give what its golden pictures say.
+        """
+        core, blob = _core(), _cached(stored)
+        known = None if blob is None else _import(core, blob)
+        if known is not None:
+            return cls(known)
+        check_onnx(stored.onnx_path)
+        compiled = _compile(core, stored.onnx_path, str(stored.onnx_path))
+        engine = cls(compiled)
+        engine._prove(stored)
+        if blob is not None:
+            files.write_file(blob, compiled.export_model().getvalue())
+        return engine
+
+    @classmethod
+    def of_bytes(cls, graph: bytes) -> "Engine":
+        """The engine of a graph that was just written, and is not in a folder yet."""
+        return cls(_compile(_core(), io.BytesIO(graph), "the ONNX graph"))
+
+    def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities for prepared pictures.
+
+        Args:
+            pictures: `(N, height, width, 3)`, uint8, at least one.
+
+        Returns:
+            `(N, classes)`, float32, each row adding up to 1.
+        """
+        result = self._request.infer({0: np.ascontiguousarray(pictures)})
+        return np.array(result[0], np.float32)
+
+    def _prove(self, stored: StoredModel) -> None:
+        golden = stored.golden()
+        try:
+            error = float(np.abs(self(golden.prepared) - golden.probabilities).max())
+        except (RuntimeError, ValueError) as problem:
+            raise ModelError(f"{stored.path} cannot be asked for its golden pictures: {problem}") from problem
+        if not error <= TOLERANCE:
+            raise ModelError(
+                f"{stored.path} gives other answers here than where it was made: its golden pictures differ by "
+                f"{error:.2g}, more than {TOLERANCE:g}"
+            )
+
+
+def _core() -> openvino.Core:
+    core = openvino.Core()
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": machine.cores(),
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    core.set_property("CPU", settings)
+    return core
+
+
+def _cached(stored: StoredModel) -> Path | None:
+    """Where the compiled form of this graph is kept for this OpenVINO and processor."""
+    machine_key = (
+        f"{openvino.get_version()} {platform.machine()} {platform.processor()} {_processor()} {machine.cores()}"
+    )
+    key = hashlib.blake2b(f"{stored.card.sha256['network.onnx']} {machine_key}".encode(), digest_size=16).hexdigest()
+    try:
+        return files.cache_folder("compiled") / f"{key}.blob"
+    except OutputError:
+        return None  # no cache is a slower start, nothing worse
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in lines if line.startswith("flags")), "") + next(
+        (line for line in lines if line.startswith("model name")), ""
+    )
+
+
+def _import(core: openvino.Core, blob: Path) -> openvino.CompiledModel | None:
+    if not blob.exists():
+        return None
+    try:
+        return core.import_model(blob.read_bytes(), "CPU")
+    except RuntimeError:  # written by another build, or cut off: it is only a cache
+        blob.unlink(missing_ok=True)
+        return None
+
+
+def _compile(core: openvino.Core, graph: Path | io.BytesIO, what: str) -> openvino.CompiledModel:
+    try:
+        return core.compile_model(core.read_model(graph), "CPU")
+    except RuntimeError as problem:
+        raise ModelError(f"{what} does not run: {problem}") from problem

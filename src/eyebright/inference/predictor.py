@@ -1,0 +1,127 @@
+"""Pictures in, answers out: opens, prepares and asks, in batches, and says which pictures could not be opened."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright import machine
+from eyebright.codec import Record
+from eyebright.errors import DownloadError, EyebrightError, PictureError
+from eyebright.inference.engine import Engine
+from eyebright.model import StoredModel
+from eyebright.pictures import Preparation, Source, open_picture
+
+BATCH_SIZE = 32
+
+
+class Prediction(Record, frozen=True, kw_only=True):
+    """What a model makes of a picture.
+
+    Args:
+        name: The picture's name, as it was given.
+        label: The class that it most likely belongs to.
+        confidence: The calibrated probability of that class, 0 to 1.
+        probabilities: Probability of every class, the greatest first.
+    """
+
+    name: str
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+
+    def __repr__(self) -> str:
+        return f"Prediction(label={self.label!r}, confidence={self.confidence:.3f})"
+
+
+class Unreadable(Record, frozen=True, kw_only=True):
+    """A picture that could not be opened, and why."""
+
+    name: str
+    error: str
+
+
+Answer: TypeAlias = Prediction | Unreadable
+Openable: TypeAlias = Source | Callable[[], Source]
+"""A picture, or what fetches it when its turn comes."""
+Opened: TypeAlias = tuple[str, NDArray[np.uint8] | EyebrightError]
+
+
+class Predictor:
+    """Answers for any number of pictures.
+
+    Args:
+        engine: The compiled graph.
+        classes: Names of the classes, in the order of its outputs.
+        preparation: How pictures are prepared for it.
+    """
+
+    def __init__(self, engine: Engine, classes: tuple[str, ...], preparation: Preparation) -> None:
+        self.classes = classes
+        self.preparation = preparation
+        self._engine = engine
+
+    @classmethod
+    def of_model(cls, stored: StoredModel) -> "Predictor":
+        """The predictor of a model folder; errors as in `Engine.of_model`."""
+        return cls(Engine.of_model(stored), stored.card.classes, stored.card.preparation)
+
+    def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities `(N, classes)` for prepared pictures `(N, height, width, 3)`, uint8."""
+        return self._engine(pictures)
+
+    def predict(self, source: Source, name: str = "") -> Prediction:
+        """The answer for one picture; a `PictureError` where it cannot be opened."""
+        pixels = open_picture(source, self.preparation)
+        return self._prediction(name or (str(source) if isinstance(source, str) else ""), self._engine(pixels[None])[0])
+
+    def stream(self, sources: Iterable[tuple[str, Openable]]) -> Iterator[Answer]:
+        """An answer for each (name, picture), in their order; pictures are opened ahead by a few threads.
+
+        The first answer does not wait for a batch to fill: batches grow from one picture.
+        """
+        size, waiting = 1, deque[Opened]()
+        for opened in self._opened(sources):
+            waiting.append(opened)
+            if len(waiting) >= size:
+                yield from self._answers(waiting)
+                size = min(2 * size, BATCH_SIZE)
+        yield from self._answers(waiting)
+
+    def _answers(self, waiting: deque[Opened]) -> Iterator[Answer]:
+        pictures = [opened for _, opened in waiting if not isinstance(opened, EyebrightError)]
+        rows = iter(self._engine(np.stack(pictures)) if pictures else ())
+        while waiting:
+            name, opened = waiting.popleft()
+            if isinstance(opened, EyebrightError):
+                yield Unreadable(name=name, error=str(opened))
+            else:
+                yield self._prediction(name, next(rows))
+
+    def _opened(self, sources: Iterable[tuple[str, Openable]]) -> Iterator[Opened]:
+        def attempt(source: Openable) -> NDArray[np.uint8] | EyebrightError:
+            try:
+                return open_picture(source() if callable(source) else source, self.preparation)
+            except (PictureError, DownloadError) as problem:
+                return problem
+
+        ahead: deque[tuple[str, Future[NDArray[np.uint8] | EyebrightError]]] = deque()
+        with ThreadPoolExecutor(machine.cores()) as pool:
+            for name, source in sources:
+                ahead.append((name, pool.submit(attempt, source)))
+                if len(ahead) > 2 * BATCH_SIZE or ahead[0][1].done():
+                    first, opened = ahead.popleft()
+                    yield first, opened.result()
+            while ahead:
+                first, opened = ahead.popleft()
+                yield first, opened.result()
+
+    def _prediction(self, name: str, row: NDArray[np.float32]) -> Prediction:
+        order = np.argsort(-row, kind="stable")
+        ranked = {self.classes[index]: float(row[index]) for index in order}
+        return Prediction(
+            name=name, label=self.classes[order[0]], confidence=float(row[order[0]]), probabilities=ranked
+        )

@@ -1,0 +1,23 @@
+"""What this machine has, and what it is called in a report."""
+
+import os
+import platform
+from importlib import metadata
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def versions() -> dict[str, str]:
+    """Versions of eyebright, of Python, and of the parts that decide about numbers."""
+    found = {"python": platform.python_version()}
+    for name in ("eyebright", "torch", "openvino", "onnx", "numpy", "pillow"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

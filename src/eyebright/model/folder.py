@@ -1,0 +1,166 @@
+"""Reading and writing a model folder; its format is written down in docs/model-format.md.
+
+Loading runs no code from the folder and reads nothing beside it: JSON is checked against structs, weights are
+safetensors, and the ONNX graph is refused where it points outside its file.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from eyebright import codec, files
+from eyebright.errors import ModelError, NetworkError
+from eyebright.model.card import FORMAT, ModelCard
+from eyebright.model.golden import Golden
+from eyebright.network import Network, Weights
+
+CARD, WEIGHTS, ONNX, GOLDEN, HISTORY, README = (
+    "model.json", "weights.safetensors", "network.onnx", "golden.safetensors", "history.json", "README.md",
+)  # fmt: skip
+_MOST_CARD_BYTES = 500_000_000
+T = TypeVar("T")
+
+
+class StoredModel(NamedTuple):
+    """A model folder whose card has been read and whose files have been checked; the large ones are read when asked
+    for.
+    """
+
+    path: Path
+    card: ModelCard
+    network: Network
+
+    @property
+    def onnx_path(self) -> Path:
+        """The ONNX graph."""
+        return self.path / ONNX
+
+    def weights(self) -> Weights:
+        """The weights by `layer.tensor`; a `ModelError` where they are not those of the network."""
+        try:
+            weights: Weights = dict(load_file(self.path / WEIGHTS))
+        except (OSError, SafetensorError) as problem:
+            raise ModelError(f"{self.path / WEIGHTS} is damaged: {problem}") from problem
+        expected = {name: parameter.shape for name, parameter in self.network.parameters.items()}
+        found = {name: values.shape for name, values in weights.items()}
+        if found != expected:
+            names = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+            raise ModelError(
+                f"{self.path / WEIGHTS} does not fit the network: "
+                + "; ".join(f"{name} should be {expected.get(name)}, is {found.get(name)}" for name in names[:10])
+            )
+        return {name: weights[name] for name in expected}
+
+    def golden(self) -> Golden:
+        """The golden pictures."""
+        return Golden.load(self.path / GOLDEN)
+
+    def history(self, kind: type[T]) -> T:
+        """The course of the training, as a struct of the given kind; an empty one where the file is gone."""
+        path = self.path / HISTORY
+        return codec.from_json(path.read_bytes() if path.exists() else b"{}", kind, what=str(path), error=ModelError)
+
+
+def write_model(
+    path: Path,
+    card: ModelCard,
+    weights: Mapping[str, NDArray[np.float32]],
+    onnx: bytes,
+    golden: Golden,
+    history: object,
+    readme: str,
+    *,
+    overwrite: bool = False,
+) -> ModelCard:
+    """Write a model folder, whole or not at all.
+
+    Returns:
+        The card as written, with the digests of the files.
+
+    Raises:
+        OutputError: When the folder exists and may not be overwritten, or cannot be written.
+    """
+    with files.new_folder(path, overwrite=overwrite) as place:
+        (place / WEIGHTS).write_bytes(save(dict(weights)))
+        (place / ONNX).write_bytes(onnx)
+        golden.save(place / GOLDEN)
+        (place / HISTORY).write_text(codec.to_json(history), encoding="utf-8")
+        (place / README).write_text(readme, encoding="utf-8")
+        digests = {name: files.sha256(place / name) for name in (WEIGHTS, ONNX, GOLDEN)}
+        card = msgspec.structs.replace(card, sha256=digests)
+        (place / CARD).write_text(codec.to_json(card), encoding="utf-8")
+    return card
+
+
+def find_model(path: Path) -> Path:
+    """The model folder at a path that is one, or that is a run which holds one.
+
+    Raises:
+        ModelError: When there is none; the message says what was found instead.
+    """
+    for place in (
+        path,
+        path / "model",
+        files.standing(path / "model"),
+        files.standing(path),
+        files.standing(path) / "model",
+    ):
+        if (place / CARD).is_file():
+            return place
+    if not path.exists():
+        raise ModelError(f"{path} does not exist: give the folder of a model or of a run")
+    if (path / "config.toml").exists():
+        raise ModelError(f"{path} is a run without a model yet: finish it with: eyebright train --resume {path}")
+    raise ModelError(f"{path} is no model: it holds no {CARD}; give the folder of a model or of a run")
+
+
+def read_model(path: Path) -> StoredModel:
+    """Read a model's card and check its files.
+
+    Args:
+        path: A model folder, or a run that holds one.
+
+    Raises:
+        ModelError: When it is missing, incomplete, altered, of a newer format, or not what a model may be.
+    """
+    place = find_model(path)
+    if (place / CARD).stat().st_size > _MOST_CARD_BYTES:
+        raise ModelError(f"{place / CARD} is larger than {_MOST_CARD_BYTES / 1e6:.0f} MB: refused")
+    text = (place / CARD).read_bytes()
+    version = codec.from_json(text, _Version, what=str(place / CARD), error=ModelError).format
+    if version > FORMAT:
+        raise ModelError(f"{place} is of model format {version}, this eyebright reads up to {FORMAT}: update eyebright")
+    card = codec.from_json(text, ModelCard, what=str(place / CARD), error=ModelError)
+    for name in (WEIGHTS, ONNX, GOLDEN):
+        if not (place / name).is_file():
+            raise ModelError(f"{place} is incomplete: {name} is missing; copy the whole folder again")
+        if files.sha256(place / name) != card.sha256.get(name):
+            raise ModelError(
+                f"{place / name} was altered: its SHA-256 is not the one in {CARD}; copy the whole folder again"
+            )
+    try:
+        network = Network.from_dict(card.network)
+    except NetworkError as problem:
+        raise ModelError(f"the network in {place / CARD} is not sound: {problem}") from problem
+    _check_consistency(place, card, network)
+    return StoredModel(place, card, network)
+
+
+class _Version(msgspec.Struct):
+    format: int
+
+
+def _check_consistency(place: Path, card: ModelCard, network: Network) -> None:
+    if network.output_shape != (len(card.classes),):
+        raise ModelError(
+            f"{place}: the network gives {network.output_shape}, but there are {len(card.classes)} classes"
+        )
+    prepared = (3, card.preparation.height, card.preparation.width)
+    if network.input_shape != prepared:
+        raise ModelError(f"{place}: the network takes {network.input_shape}, but pictures are prepared to {prepared}")

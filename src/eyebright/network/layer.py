@@ -1,0 +1,125 @@
+"""What a layer is: a frozen description that knows its shapes and its parameters, and nothing about any framework.
+
+A new layer is a subclass of `Layer` with its settings as fields and `output_shape`; if it learns, also `parameters`.
+How it runs is registered by the rooms that run it: `eyebright.modules` (torch) and `eyebright.network.onnx`.
+
+Shapes are given without the batch dimension: `(C, H, W)` for pictures, `(features,)` for vectors.
+"""
+
+from typing import Any, ClassVar, Literal, TypeAlias, dataclass_transform
+
+import msgspec
+
+from eyebright import codec
+from eyebright.errors import NetworkError
+
+Shape: TypeAlias = tuple[int, ...]
+Initializer: TypeAlias = Literal["he_normal", "he_uniform", "glorot_uniform", "zeros", "ones"]
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """One tensor that a layer learns: its shape, and the rule that fills it before training.
+
+    `fan_in` and `fan_out` count the inputs that reach one output and the outputs that one input reaches.
+    """
+
+    shape: Shape
+    initializer: Initializer
+    fan_in: int = 1
+    fan_out: int = 1
+
+    @property
+    def size(self) -> int:
+        """How many numbers the tensor holds."""
+        size = 1
+        for length in self.shape:
+            size *= length
+        return size
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
+class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True, tag_field="type"):
+    """Base of all layer descriptions. Call it on nodes to place it in a graph: each call makes a new node.
+
+    Example:
+        >>> from eyebright.network import Conv2d, Input
+        >>> pictures = Input((3, 32, 32))()
+        >>> Conv2d(16, 3, padding="same")(pictures).shape
+        (16, 32, 32)
+    """
+
+    kinds: ClassVar[dict[str, type["Layer"]]] = {}
+    stem: ClassVar[str] = "layer"  # unnamed layers are called stem_1, stem_2, ...
+    name: str | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        Layer.kinds[cls.__name__] = cls
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Shape of the result for inputs of the given shapes; a `NetworkError` where they do not fit."""
+        return inputs[0]
+
+    def parameters(self, *inputs: Shape) -> dict[str, Parameter]:
+        """The tensors that the layer learns, by their name within the layer."""
+        return {}
+
+    def multiply_adds(self, *inputs: Shape) -> int:
+        """Multiplications (each with its addition) for one sample."""
+        return 0
+
+    def arity(self) -> tuple[int, int]:
+        """Least and greatest number of inputs."""
+        return 1, 1
+
+    def __call__(self, *inputs: "Node") -> "Node":
+        """Place this layer after the given nodes.
+
+        Raises:
+            NetworkError: When the number of inputs or their shapes do not fit.
+        """
+        return Node(self, inputs)
+
+
+class Node:
+    """A layer in its place: what it reads from, and the shape it gives. Made by calling a layer."""
+
+    __slots__ = ("inputs", "layer", "shape")
+
+    def __init__(self, layer: Layer, inputs: tuple["Node", ...]) -> None:
+        self.layer = layer
+        self.inputs = inputs
+        self.shape: Shape = checked_shape(layer, [node.shape for node in inputs])
+
+
+def checked_shape(layer: Layer, inputs: list[Shape]) -> Shape:
+    """Shape that a layer gives for these inputs; a `NetworkError` that names the layer where they do not fit."""
+    title = f"{type(layer).__name__} {layer.name!r}" if layer.name else type(layer).__name__
+    least, most = layer.arity()
+    if not least <= len(inputs) <= most:
+        wanted = str(least) if least == most else f"{least} or more"
+        raise NetworkError(f"{title} takes {wanted} input(s), but was given {len(inputs)}")
+    try:
+        return layer.output_shape(*inputs)
+    except NetworkError as problem:
+        raise NetworkError(f"{title}: {problem}") from problem
+
+
+def layer_to_dict(layer: Layer) -> dict[str, Any]:
+    """A layer as plain data: its `type`, its `name` if it has one, and its settings."""
+    data: dict[str, Any] = msgspec.to_builtins(layer)
+    return {key: value for key, value in data.items() if key != "name" or value is not None}
+
+
+def layer_from_dict(data: dict[str, Any], *, what: str = "the layer") -> Layer:
+    """The layer that the data describes.
+
+    Raises:
+        NetworkError: When the type is unknown (the nearest one is named) or a setting does not fit.
+    """
+    kind = data.get("type") if isinstance(data, dict) else None
+    if not isinstance(kind, str):
+        raise NetworkError(f'{what} has no \'type\': received {data!r:.80}, expected an object like {{"type": "ReLU"}}')
+    if kind not in Layer.kinds:
+        raise NetworkError(f"{what} is of unknown type {kind!r}: {codec.nearest(kind, list(Layer.kinds))}")
+    return codec.from_builtins(data, Layer.kinds[kind], what=f"{what} ({kind})", error=NetworkError)

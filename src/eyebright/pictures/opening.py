@@ -1,0 +1,185 @@
+"""The one way from a file to an array: open, orient, convert, fit.
+
+Everything that looks at a picture comes through here: training, evaluation, prediction, the audit and the server.
+"""
+
+import hashlib
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from eyebright.errors import PictureError
+from eyebright.pictures.preparation import Preparation, fit_picture
+
+Source: TypeAlias = str | Path | bytes | BinaryIO | NDArray[np.uint8]
+
+PIXEL_LIMIT = 178_956_970  # Pillow's own limit against decompression bombs: half a gigabyte once decoded
+DIGEST_SIDE = 256  # the scale at which a picture's content is compared; see `open_with_digest`
+
+# Formats that Pillow decodes by itself, the common ones first: Pillow loads the others' code when it comes to them.
+# Left out: EPS (starts Ghostscript), stubs, and containers that are no pictures. MPO and QOI come with others.
+FORMATS = (
+    "JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF", "AVIF", "BLP", "CUR", "DDS", "DIB", "FLI", "ICNS", "ICO", "IM",
+    "JPEG2000", "MSP", "PCX", "SGI", "SPIDER", "SUN", "TGA", "XBM", "XPM",
+)  # fmt: skip
+_ORIENTATION = 0x0112
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Between half of the limit and the limit Pillow only warns; the limit itself is an error here.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+def open_picture(source: Source, preparation: Preparation) -> NDArray[np.uint8]:
+    """Open a picture as a model wants it.
+
+    Args:
+        source: A path, the bytes of a file, an open binary file, or pixels `(H, W)`, `(H, W, 1)`, `(H, W, 3)` or
+            `(H, W, 4)`, uint8.
+        preparation: Size and fit.
+
+    Returns:
+        The pixels, RGB, `(height, width, 3)`, uint8: upright (EXIF), transparency over white, 16 bits scaled to 8, the
+        first frame of an animation.
+
+    Raises:
+        PictureError: When it cannot be opened; the message gives the reason.
+    """
+    return fit_picture(decode(source, max(preparation.width, preparation.height, DIGEST_SIDE)), preparation)
+
+
+def open_with_digest(source: Source, preparation: Preparation) -> tuple[NDArray[np.uint8], bytes]:
+    """As `open_picture`, and a digest of the picture's content.
+
+    The digest is taken from the decoded pixels, so that it is the same for the same picture in another file or another
+    lossless format, and it does not depend on the preparation. Large JPEGs are decoded at the reduced scale that leaves
+    at least 256 pixels a side.
+
+    Returns:
+        The pixels as `open_picture` gives them, and 16 bytes.
+    """
+    side = max(preparation.width, preparation.height, DIGEST_SIDE)
+    picture = decode(source, side)
+    same_scale = side == DIGEST_SIDE or min(picture.size) < 2 * DIGEST_SIDE
+    return fit_picture(picture, preparation), digest(picture if same_scale else decode(source, DIGEST_SIDE))
+
+
+def size_of(source: Source) -> tuple[int, int]:
+    """(width, height) of a picture as its file says, had without decoding it; raises as `open_picture`."""
+    if isinstance(source, np.ndarray):
+        return source.shape[1], source.shape[0]
+    with _opened(source) as picture:
+        return picture.size
+
+
+def digest(picture: Image.Image) -> bytes:
+    """16 bytes that stand for the pixels of an RGB picture."""
+    state = hashlib.blake2b(f"{picture.width}x{picture.height}".encode(), digest_size=16)
+    state.update(picture.tobytes())
+    return state.digest()
+
+
+def decode(source: Source, least_side: int) -> Image.Image:
+    """Decode a picture, upright and in RGB; a large JPEG at a reduced scale with at least `least_side` pixels a side.
+
+    Raises:
+        PictureError: When it cannot be opened; the message gives the reason.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    with _opened(source) as picture:
+        if picture.width * picture.height > PIXEL_LIMIT:
+            raise Image.DecompressionBombError
+        picture.draft(None, (least_side, least_side))
+        picture.load()
+        return _upright(_to_rgb(picture), _orientation(picture))
+
+
+@contextmanager
+def _opened(source: str | Path | bytes | BinaryIO) -> Iterator[Image.Image]:
+    """Open a file, and turn whatever goes wrong with it, here or in the block, into a `PictureError`."""
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as picture:
+            yield picture
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as problem:
+        raise PictureError(f"too large: more than {PIXEL_LIMIT / 1e6:.0f} million pixels") from problem
+    except UnidentifiedImageError as problem:
+        raise PictureError(_why_unknown(source)) from problem
+    except FileNotFoundError as problem:
+        raise PictureError("file not found") from problem
+    except OSError as problem:
+        raise PictureError(problem.strerror or f"damaged: {problem}") from problem
+    except (
+        ValueError,
+        SyntaxError,
+        IndexError,
+        KeyError,
+        TypeError,
+        EOFError,
+        MemoryError,
+        ArithmeticError,
+    ) as problem:
+        raise PictureError(f"damaged: {problem}") from problem  # what Pillow's parsers raise on broken files
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode == "F":
+        raise PictureError("32-bit float pixels have no agreed range: save it with 8 or 16 bits")
+    if picture.mode.startswith("I"):  # 16 bits, which Pillow may hold in 32
+        wide = np.asarray(picture).astype(np.float32)
+        return Image.fromarray(np.clip(np.rint(wide / 257), 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info:
+        overlay = picture.convert("RGBA")
+        white = Image.new("RGBA", overlay.size, "white")
+        return Image.alpha_composite(white, overlay).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _orientation(picture: Image.Image) -> int:
+    try:
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:
+        return 1
+
+
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+    method = _TRANSPOSE.get(orientation)
+    return picture if method is None else picture.transpose(method)
+
+
+def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or channels not in (1, 3, 4) or 0 in pixels.shape:
+        raise PictureError(
+            "an array must be uint8 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), "
+            f"got {pixels.dtype} {pixels.shape}"
+        )
+    return _to_rgb(Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and channels == 1 else pixels))
+
+
+def _why_unknown(source: str | Path | bytes | BinaryIO) -> str:
+    """An empty file is the commonest of all that are no pictures, and worth its own words."""
+    if isinstance(source, bytes):
+        empty = not source
+    elif isinstance(source, str | Path):
+        empty = Path(source).stat().st_size == 0
+    else:
+        source.seek(0)
+        empty = not source.read(1)
+    return "empty file" if empty else "not a picture in a format that can be read"

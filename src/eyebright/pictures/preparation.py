@@ -1,0 +1,67 @@
+"""How a picture becomes an array: the settings that travel with a model, and fitting a decoded picture to size."""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from eyebright.codec import Record
+from eyebright.errors import SettingsError
+
+Fit: TypeAlias = Literal["crop", "pad", "stretch"]
+BACKGROUND = (127, 127, 127)  # what pads a picture: the middle of the range, near zero after normalisation
+
+
+class Preparation(Record, frozen=True, kw_only=True):
+    """Size and fit of the arrays that a model sees.
+
+    Args:
+        width: Pixels across.
+        height: Pixels down.
+        fit: What happens to a picture of other proportions: "crop" covers the area and loses the overhanging sides,
+            "pad" shows all of it on grey, "stretch" distorts it.
+    """
+
+    width: int
+    height: int
+    fit: Fit = "crop"
+
+    def __post_init__(self) -> None:
+        if not (0 < self.width <= 16_384 and 0 < self.height <= 16_384):
+            raise SettingsError(f"pictures are prepared to 1 to 16384 pixels a side, got {self.width}x{self.height}")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of a prepared picture: (height, width, 3)."""
+        return self.height, self.width, 3
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that a prepared picture takes."""
+        return self.height * self.width * 3
+
+
+def fit_picture(picture: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
+    """Bring an RGB picture to size with an antialiased (bilinear) resize.
+
+    Returns:
+        The pixels, `(height, width, 3)`, uint8.
+    """
+    area = (preparation.width, preparation.height)
+    if preparation.fit == "stretch":
+        return np.asarray(picture.resize(area, Image.Resampling.BILINEAR))
+    across, down = area[0] / picture.width, area[1] / picture.height
+    if preparation.fit == "crop":
+        scale = max(across, down)
+        left = (picture.width - area[0] / scale) / 2
+        top = (picture.height - area[1] / scale) / 2
+        box = (left, top, picture.width - left, picture.height - top)
+        return np.asarray(picture.resize(area, Image.Resampling.BILINEAR, box=box))
+    scale = min(across, down)
+    inner = max(round(picture.width * scale), 1), max(round(picture.height * scale), 1)
+    canvas = Image.new("RGB", area, BACKGROUND)
+    canvas.paste(
+        picture.resize(inner, Image.Resampling.BILINEAR), ((area[0] - inner[0]) // 2, (area[1] - inner[1]) // 2)
+    )
+    return np.asarray(canvas)

@@ -1,0 +1,148 @@
+"""The course of a run on the terminal: bars that move where there is a terminal, one line for each epoch anywhere."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from eyebright.training import events
+from eyebright.training.events import AnyEvent
+
+_REFRESH_S = 0.1
+_SHOWN = 10
+
+
+class Display:
+    """Shows events; use it as a context, and pass it wherever events are received.
+
+    Args:
+        console: Where to show them.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._kind: type[AnyEvent] | None = None
+        self._shown_at = 0.0
+        self._epoch_start, self._epoch = 0.0, 0
+        self._header = False
+
+    def __enter__(self) -> "Display":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: AnyEvent) -> None:
+        match event:
+            case events.Scanning():
+                self._bar(event, "looking for pictures", event.found, None, "")
+            case events.Preparing():
+                self._bar(event, "preparing pictures", event.done, event.of, "")
+            case events.StepDone():
+                self._step(event)
+            case events.RunStarted():
+                self._started(event)
+            case events.Resumed():
+                self._console.print(f"Going on after epoch {event.epoch}.", highlight=False)
+            case events.PrecisionChosen():
+                self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
+            case events.EpochEnded():
+                self._epoch_line(event)
+            case events.Stopped():
+                self._stopped(event)
+            case events.Calibrated():
+                self._say(
+                    f"Confidence: temperature {event.temperature:.2f}; on validation the calibration error went from "
+                    f"{event.error_before:.3f} to {event.error_after:.3f}."
+                )
+            case events.Judged():
+                self._say(f"{event.text} {event.advice}".strip())
+            case events.Evaluated():
+                self._say(
+                    f"Test accuracy {event.accuracy:.1%} (95 % interval {event.low:.1%} to {event.high:.1%}) on "
+                    f"{event.pictures:,} pictures that entered no choice."
+                )
+            case events.ModelSaved():
+                self._say(f"Model saved: {event.path}")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False)
+
+    def _bar(self, event: AnyEvent, title: str, done: int, of: int | None, note: str) -> None:
+        """Move the bar, or begin another; not more often than an eye can follow."""
+        now = time.monotonic()
+        if type(event) is self._kind and now - self._shown_at < _REFRESH_S and done != of:
+            return
+        self._shown_at = now
+        if type(event) is not self._kind or self._task is None:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task, self._kind = self._progress.add_task(title, total=of, note=note), type(event)
+        self._progress.update(self._task, description=title, completed=done, total=of, note=note)
+
+    def _step(self, event: events.StepDone) -> None:
+        now = time.monotonic()
+        if event.epoch != self._epoch:
+            self._epoch, self._epoch_start = event.epoch, now
+            self._first = event.pictures
+        rate = (event.pictures - self._first) / max(now - self._epoch_start, 1e-9)
+        left = ((event.epochs - event.epoch) * event.of + event.of - event.pictures) / rate if rate else 0.0
+        note = f"loss {event.loss:.3f}  accuracy {event.accuracy:.1%}"
+        if rate:
+            note += f"  {rate:,.0f}/s  {_duration(left)} left"
+        self._bar(event, f"epoch {event.epoch}/{event.epochs}", event.pictures, event.of, note)
+
+    def _started(self, event: events.RunStarted) -> None:
+        total = event.train + event.validation + event.test
+        self._say(
+            f"{total:,} pictures in {len(event.classes)} classes: {event.train:,} to train, {event.validation:,} to "
+            f"validate, {event.test:,} to test."
+        )
+        if event.left_out:
+            self._say(f"Left out, since they cannot be opened: {len(event.left_out):,} (all in left_out.csv)")
+            for line in event.left_out[:_SHOWN]:
+                self._say(f"  {line}")
+        if event.leaking:
+            self._say(f"Left out, since the very same pictures are on a later side: {event.leaking:,}")
+        self._say(f"{event.network} at {event.size}x{event.size}: {event.parameters:,} parameters.")
+
+    def _epoch_line(self, event: events.EpochEnded) -> None:
+        if not self._header:
+            self._say("   epoch    training loss  accuracy    validation loss  accuracy   pictures/s")
+            self._header = True
+        mark = "*" if event.best else " "
+        self._say(
+            f"{event.epoch:4d}/{event.epochs:<4d} {event.train_loss:13.3f} {event.train_accuracy:9.1%} "
+            f"{event.validation_loss:17.3f} {event.validation_accuracy:9.1%} {mark} {event.pictures_per_second:9,.0f}"
+        )
+
+    def _stopped(self, event: events.Stopped) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        reason = {
+            "finished": "Trained for all epochs",
+            "patience": f"Stopped after epoch {event.epoch}, since nothing got better any more",
+            "interrupted": f"Interrupted after epoch {event.epoch}",
+        }[event.reason]
+        self._say(f"{reason}; kept the weights of epoch {event.best_epoch}, marked *.")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"

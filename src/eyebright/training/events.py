@@ -1,0 +1,191 @@
+"""What happens in a run, as data. The trainer writes events; the terminal, the report and resuming only read them.
+
+`events.jsonl` holds one event a line, oldest first, and only ever grows. A line cut off by a crash is passed over.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from eyebright import codec
+from eyebright.errors import OutputError
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event"):
+    """Something that happened. `time_s` is seconds since 1970, for people; nothing is computed from it."""
+
+    time_s: float = msgspec.field(default_factory=lambda: round(time.time(), 3))
+
+
+class RunStarted(Event, frozen=True):
+    """The work begins: how many pictures there are on each side, and with what they are learned.
+
+    `left_out` tells the pictures that could not be opened, `leaking` counts those left out since a later side has them
+    too.
+    """
+
+    pictures: str
+    network: str
+    size: int
+    seed: int
+    epochs: int
+    classes: tuple[str, ...]
+    train: int
+    validation: int
+    test: int
+    left_out: tuple[str, ...]
+    leaking: int
+    parameters: int
+    versions: dict[str, str]
+
+
+class Resumed(Event, frozen=True):
+    """The run goes on after this many complete epochs."""
+
+    epoch: int
+
+
+class PrecisionChosen(Event, frozen=True):
+    """The precision of the convolutions and products, and why; times are of one training step."""
+
+    precision: Literal["float32", "bfloat16"]
+    reason: str
+    threads: int
+
+
+class Transient(Event, frozen=True):
+    """Something for displays only; it is not written down."""
+
+
+class Scanning(Transient, frozen=True):
+    """So many files have been found so far."""
+
+    found: int
+
+
+class Preparing(Transient, frozen=True):
+    """So many pictures of all are prepared."""
+
+    done: int
+    of: int
+
+
+class StepDone(Transient, frozen=True):
+    """A batch was learned."""
+
+    epoch: int
+    epochs: int
+    pictures: int
+    of: int
+    loss: float
+    accuracy: float
+
+
+class EpochEnded(Event, frozen=True):
+    """All training pictures were seen once more and the validation pictures judged.
+
+    Losses and accuracies in training are means over the epoch, as the pictures were learned: augmented, with dropout.
+    """
+
+    epoch: int
+    epochs: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+    best: bool
+    seconds: float
+    cpu_seconds: float
+    pictures_per_second: float
+
+
+class Stopped(Event, frozen=True):
+    """Training ended; the weights of epoch `best_epoch` are kept."""
+
+    reason: Literal["finished", "patience", "interrupted"]
+    epoch: int
+    best_epoch: int
+
+
+class Calibrated(Event, frozen=True):
+    """A temperature was fitted on the validation pictures; errors are expected calibration errors on them."""
+
+    temperature: float
+    error_before: float
+    error_after: float
+
+
+class Judged(Event, frozen=True):
+    """The verdict on the training."""
+
+    kind: str
+    text: str
+    advice: str
+
+
+class Evaluated(Event, frozen=True):
+    """Somebody looked at pictures that were not learned from. Each look at the test side is written down."""
+
+    side: str
+    pictures: int
+    accuracy: float
+    low: float
+    high: float
+    loss: float
+
+
+class ModelSaved(Event, frozen=True):
+    """The model stands in the run's folder."""
+
+    path: str
+    weights_sha256: str
+
+
+AnyEvent: TypeAlias = (
+    Scanning
+    | Preparing
+    | RunStarted
+    | Resumed
+    | PrecisionChosen
+    | StepDone
+    | EpochEnded
+    | Stopped
+    | Calibrated
+    | Judged
+    | Evaluated
+    | ModelSaved
+)
+Emit: TypeAlias = Callable[[AnyEvent], None]
+
+
+class EventLog:
+    """Appends events to a file; call it like any other receiver of events."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self, event: AnyEvent) -> None:
+        if isinstance(event, Transient):
+            return
+        try:
+            with self.path.open("ab") as file:
+                file.write(codec.to_json(event, indent=None).encode() + b"\n")
+        except OSError as problem:
+            raise OutputError(f"{self.path} cannot be written: {problem.strerror}") from problem
+
+
+def read_events(path: Path) -> list[AnyEvent]:
+    """The events of a run; lines that a crash cut off are passed over."""
+    decoder = msgspec.json.Decoder(AnyEvent)
+    events: list[AnyEvent] = []
+    if path.exists():
+        for line in path.read_bytes().splitlines():
+            try:
+                events.append(decoder.decode(line))
+            except msgspec.DecodeError:
+                continue
+    return events

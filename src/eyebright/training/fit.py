@@ -1,0 +1,271 @@
+"""The trainer: weights in, weights out, events on the way.
+
+One epoch is one pass over the training pictures in an order drawn from (seed, epoch); dropout is drawn from (seed,
+step), augmentation from (seed, epoch, picture). So a training that goes on from a checkpoint ends with the same
+weights as one that was never interrupted.
+"""
+
+import contextlib
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from eyebright import machine
+from eyebright.datasets import Batch, Pack, batches, content_order, shuffled
+from eyebright.errors import SettingsError
+from eyebright.evaluation import log_softmax
+from eyebright.modules import TorchNetwork, as_input
+from eyebright.network import Network, Weights
+from eyebright.network.rewrites import faster
+from eyebright.training import checkpoint, precision
+from eyebright.training.augmentation import augment
+from eyebright.training.checkpoint import Progress
+from eyebright.training.events import Emit, EpochEnded, PrecisionChosen, Resumed, StepDone, Stopped
+from eyebright.training.memory import keep_freed_memory
+from eyebright.training.schedule import learning_rate
+from eyebright.training.settings import Settings
+
+
+class Material(NamedTuple):
+    """What is learned from: prepared pictures, the class of each, and which are on which side."""
+
+    pack: Pack
+    labels: NDArray[np.int64]
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+
+
+class Outcome(NamedTuple):
+    """The weights of the best epoch, and why training ended."""
+
+    weights: Weights
+    reason: Literal["finished", "patience", "interrupted"]
+
+
+class Score(NamedTuple):
+    """Mean loss and accuracy."""
+
+    loss: float
+    accuracy: float
+
+
+def fit(
+    network: Network,
+    weights: Weights,
+    material: Material,
+    settings: Settings,
+    *,
+    emit: Emit,
+    checkpoint_folder: Path | None = None,
+    resume_with: PrecisionChosen | None = None,
+) -> Outcome:
+    """Train a network.
+
+    Args:
+        network: The network; its result are logits.
+        weights: Where to start.
+        material: The pictures.
+        settings: How.
+        emit: Receives the events.
+        checkpoint_folder: Where to keep the state after each epoch; None keeps none.
+        resume_with: Go on from the checkpoint there, in the precision that the run chose.
+
+    Returns:
+        The weights of the epoch with the best validation accuracy (of equals, the one with the lowest loss).
+
+    Raises:
+        SettingsError: When the loss is no longer a number.
+        KeyboardInterrupt: When interrupted before the end of the first epoch; later, what is best so far is returned.
+    """
+    keep_freed_memory()
+    with torch.random.fork_rng(devices=[]), _threads(machine.cores()):
+        trainer = _Trainer(network, weights, material, settings, emit)
+        return trainer.run(checkpoint_folder, resume_with)
+
+
+def predict_logits(network: Network, weights: Weights, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    """What a network gives, in float32, for pictures of a pack: `(n, classes)`."""
+    with _threads(machine.cores()):
+        module = TorchNetwork(faster(network), weights).eval()
+        with torch.no_grad():
+            labels = np.zeros(len(pack.rows), np.int64)
+            parts = [module(as_input(batch.pictures)).numpy() for batch in batches(pack, labels, indices, 64)]
+    return np.concatenate(parts) if parts else np.empty((0, *network.output_shape), np.float32)
+
+
+class _Trainer:
+    def __init__(self, network: Network, weights: Weights, material: Material, settings: Settings, emit: Emit) -> None:
+        self.settings, self.emit, self.material = settings, emit, material
+        self.train = content_order(material.pack, material.labels, material.train)
+        self.module = TorchNetwork(faster(network), weights)
+        self.optimizer = torch.optim.AdamW(_decayed(self.module, settings.weight_decay), fused=True)
+        self.progress = Progress()
+        self.best: Weights = {}
+        self.precision: precision.Chosen = "float32"
+
+    def run(self, folder: Path | None, resume_with: PrecisionChosen | None) -> Outcome:
+        if resume_with is None:
+            chosen = self._choose_precision()
+            self.emit(chosen)
+        else:
+            chosen = resume_with
+            if folder is not None:
+                self.progress, weights, self.best = checkpoint.load(folder, self.optimizer)
+                self.module.set_weights(weights)
+            self.emit(Resumed(epoch=self.progress.epoch))
+        self.precision = chosen.precision
+        reason: Literal["finished", "patience", "interrupted"] = "finished"
+        try:
+            while self.progress.epoch < self.settings.epochs:
+                if self.settings.patience and self.progress.stale_epochs >= self.settings.patience:
+                    reason = "patience"
+                    break
+                self._epoch()
+                if folder is not None:
+                    checkpoint.save(folder, self.progress, self.module.get_weights(), self.best, self.optimizer)
+        except KeyboardInterrupt:
+            if not self.best:
+                raise
+            reason = "interrupted"
+        self.emit(Stopped(reason=reason, epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
+        return Outcome(self.best, reason)
+
+    def _epoch(self) -> None:
+        """One pass over the training pictures and one over the validation pictures."""
+        epoch, start, cpu_start = self.progress.epoch + 1, time.perf_counter(), time.process_time()
+        step, losses, correct, seen = self.progress.step, 0.0, 0, 0
+        self.module.train()
+        for batch in self._batches(shuffled(self.train, self.settings.seed, epoch)):
+            loss, hits = self._step(batch, epoch, step)
+            step += 1
+            seen += len(batch.labels)
+            losses += loss * len(batch.labels)
+            correct += hits
+            self.emit(StepDone(epoch=epoch, epochs=self.settings.epochs, pictures=seen, of=len(self.train),
+                               loss=losses / seen, accuracy=correct / seen))  # fmt: skip
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+        score = self._validate()
+        best = self._note(score, epoch, step)
+        self.emit(
+            EpochEnded(
+                epoch=epoch,
+                epochs=self.settings.epochs,
+                train_loss=losses / seen,
+                train_accuracy=correct / seen,
+                validation_loss=score.loss,
+                validation_accuracy=score.accuracy,
+                learning_rate=self._rate(step - 1),
+                best=best,
+                seconds=time.perf_counter() - start,
+                cpu_seconds=cpu_seconds,
+                pictures_per_second=seen / seconds,
+            )
+        )
+
+    def _step(self, batch: Batch, epoch: int, step: int) -> tuple[float, int]:
+        """Learn one batch; returns its loss and how many were told right."""
+        torch.manual_seed(_seed(self.settings.seed, step))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate(step)
+        pictures = augment(as_input(batch.pictures), batch.keys, self.settings, epoch)
+        labels = torch.from_numpy(batch.labels)
+        loss, logits = self._loss(pictures, labels, self.precision)
+        if not math.isfinite(value := loss.item()):
+            raise SettingsError(
+                f"the loss became {value} in epoch {epoch}, step {step}: "
+                f"try a learning rate below {self._rate(step):.2g}"
+            )
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return value, int((logits.argmax(dim=1) == labels).sum())
+
+    def _loss(self, pictures: Tensor, labels: Tensor, chosen: precision.Chosen) -> tuple[Tensor, Tensor]:
+        self.optimizer.zero_grad(set_to_none=True)
+        with precision.autocast(chosen):
+            logits = self.module(pictures).float()
+        return functional.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing), logits
+
+    def _validate(self) -> Score:
+        self.module.eval()
+        loss, correct = 0.0, 0
+        with torch.no_grad(), precision.autocast(self.precision):
+            for batch in self._batches(self.material.validation):
+                logits = log_softmax(self.module(as_input(batch.pictures)).float().numpy())
+                loss -= float(logits[np.arange(len(batch.labels)), batch.labels].sum())
+                correct += int((logits.argmax(axis=1) == batch.labels).sum())
+        count = len(self.material.validation)
+        return Score(loss / count, correct / count)
+
+    def _note(self, score: Score, epoch: int, step: int) -> bool:
+        """Keep the weights if they are the best so far; count epochs in which nothing got better."""
+        before = self.progress
+        best = (score.accuracy, -score.loss) > (before.best_accuracy, -before.best_loss)
+        better = best or score.loss < before.lowest_loss
+        self.progress = Progress(
+            epoch=epoch,
+            step=step,
+            best_epoch=epoch if best else before.best_epoch,
+            best_accuracy=score.accuracy if best else before.best_accuracy,
+            best_loss=score.loss if best else before.best_loss,
+            lowest_loss=min(score.loss, before.lowest_loss),
+            stale_epochs=0 if better else before.stale_epochs + 1,
+        )
+        if best:
+            self.best = self.module.get_weights()
+        return best
+
+    def _choose_precision(self) -> PrecisionChosen:
+        """Try steps on a batch of the training pictures, then put everything back as it was."""
+        weights = self.module.get_weights()
+        batch = next(iter(self._batches(self.train[: self.settings.batch_size])))
+        pictures, labels = as_input(batch.pictures), torch.from_numpy(batch.labels)
+
+        def try_step(chosen: precision.Chosen) -> None:
+            loss, _ = self._loss(pictures, labels, chosen)
+            loss.backward()  # type: ignore[no-untyped-call]
+
+        chosen = precision.choose(self.settings.precision, try_step)
+        self.module.set_weights(weights)
+        return chosen
+
+    def _batches(self, indices: NDArray[np.int64]) -> Iterator[Batch]:
+        return batches(self.material.pack, self.material.labels, indices, self.settings.batch_size)
+
+    def _rate(self, step: int) -> float:
+        steps_per_epoch = math.ceil(len(self.train) / self.settings.batch_size)
+        return learning_rate(
+            step,
+            steps=self.settings.epochs * steps_per_epoch,
+            warmup_steps=round(self.settings.warmup_epochs * steps_per_epoch),
+            peak=self.settings.learning_rate,
+        )
+
+
+def _decayed(module: TorchNetwork, weight_decay: float) -> list[dict[str, object]]:
+    """Parameters in two groups: weights decay, biases and other vectors do not."""
+    weights = [parameter for parameter in module.parameters() if parameter.ndim >= 2]
+    vectors = [parameter for parameter in module.parameters() if parameter.ndim < 2]
+    return [{"params": weights, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _seed(seed: int, step: int) -> int:
+    return int.from_bytes(hashlib.blake2b(f"step {seed} {step}".encode(), digest_size=8).digest(), "little") >> 1
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,74 @@
+"""How to train: flat, frozen, written down with every run."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from eyebright import codec
+from eyebright.codec import Record
+from eyebright.errors import SettingsError
+
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
+
+
+class Settings(Record, frozen=True, kw_only=True):
+    """What decides how a network is trained.
+
+    Args:
+        epochs: Passes over the training pictures.
+        batch_size: Pictures in one step.
+        learning_rate: Its peak; warm-up leads there and a cosine down from it.
+        warmup_epochs: Length of the warm-up.
+        weight_decay: AdamW's, on weights of two or more dimensions (not on biases).
+        label_smoothing: Share of the certainty that is spread over all classes.
+        patience: Stop after so many epochs without a better validation accuracy or loss; 0 never stops early.
+        precision: "float32", "bfloat16", or "auto": whichever a short measurement finds faster.
+        seed: Decides initial weights, order, augmentation and dropout.
+        flip: Mirror half of the pictures left to right.
+        rotation: Turn by up to this share of a full turn, either way; 0.1 is 36 degrees.
+        zoom: Scale by up to this share, in or out.
+    """
+
+    epochs: int = 15
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    warmup_epochs: float = 1.0
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+    patience: int = 10
+    precision: Precision = "auto"
+    seed: int = 0
+    flip: bool = True
+    rotation: float = 0.1
+    zoom: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check("epochs", self.epochs, 1, 100_000)
+        _check("batch_size", self.batch_size, 1, 65_536)
+        _check("learning_rate", self.learning_rate, 1e-9, 100)
+        _check("warmup_epochs", self.warmup_epochs, 0, 10_000)
+        _check("weight_decay", self.weight_decay, 0, 10)
+        _check("label_smoothing", self.label_smoothing, 0, 0.9)
+        _check("patience", self.patience, 0, 100_000)
+        _check("rotation", self.rotation, 0, 0.5)
+        _check("zoom", self.zoom, 0, 0.9)
+
+    @property
+    def augmented(self) -> bool:
+        """Whether training pictures are changed at all."""
+        return self.flip or self.rotation > 0 or self.zoom > 0
+
+    def changed(self, changes: Mapping[str, Any]) -> "Settings":
+        """The settings with some of them changed.
+
+        Raises:
+            SettingsError: When one is unknown (the nearest is named), of the wrong type or out of range.
+        """
+        data = msgspec.to_builtins(self) | dict(changes)
+        return codec.from_builtins(data, Settings, what="the settings", error=SettingsError)
+
+
+def _check(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise SettingsError(f"{name} must be from {least:g} to {most:g}, got {value:g}")
