@@ -5,7 +5,7 @@
 
 Prints one line of JSON; `epochs` has one entry per epoch. `wall_seconds`, `cpu_seconds` and the rate cover its training
 steps, from the first to the last. `waiting_wall_seconds` is the time around them, in which Keras replaces the epoch's
-iterator and may sleep, from nothing to half a minute at random, until a tf.data autotuning thread has ended.
+iterator and may sleep, from nothing to half a minute at random (never with tf.data's autotuning off, as far as seen).
 `validation_wall_seconds` is apart. `seconds_since_start` runs from before TensorFlow is imported to the end of the
 epoch and includes all of it. The first epoch also decodes the pictures and builds the graph: read rates from the later
 ones, and look at the CPU seconds beside them.
@@ -38,17 +38,17 @@ class EpochTimes(keras.callbacks.Callback):
         self.entries: list[dict[str, object]] = []
         self._pictures_per_epoch = pictures_per_epoch
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._epoch, self._validation = Stopwatch(), None
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if batch == 0:
             self._training = Stopwatch()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self._steps = self._training.rates(self._pictures_per_epoch)
 
-    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         self._validation = Stopwatch()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:

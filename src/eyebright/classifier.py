@@ -98,7 +98,7 @@ class Classifier:
             MissingExtraError: When torch is not installed.
             DataError: When the pictures cannot be learned from.
         """
-        training = _training()
+        training = training_room()
         settings = settings or self.settings
         changes |= {} if epochs is None else {"epochs": epochs}
         self.settings = settings = settings.changed(changes)
@@ -309,8 +309,8 @@ def _preparing(emit: Emit | None) -> Callable[[int, int], None] | None:
     return None if emit is None else lambda done, of: emit(Preparing(done=done, of=of))
 
 
-def _training() -> Any:
-    """The one door to torch."""
+def training_room() -> Any:
+    """The one door to torch: the module `eyebright.training.fit`; a `MissingExtraError` where torch is not installed."""
     try:
         from eyebright.training import fit
     except ModuleNotFoundError as problem:

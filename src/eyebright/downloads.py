@@ -44,6 +44,7 @@ def fetch(address: str, *, size_limit: int = SIZE_LIMIT, timeout_s: float = TIME
         with opener.open(request, timeout=timeout_s) as response:
             content: bytes = response.read(size_limit + 1)
     except urllib.error.HTTPError as problem:
+        problem.close()
         raise DownloadError(f"{address}: the server answered {problem.code} {problem.reason}") from problem
     except (OSError, HTTPException, ValueError) as problem:
         reason = getattr(problem, "reason", None) or problem

@@ -69,21 +69,26 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def aside_of(path: Path) -> Path:
+    """Where `set_aside` keeps what stood at `path`."""
+    return _sibling(path, "previous")
+
+
 def set_aside(path: Path) -> None:
-    """Move a folder out of the way; `standing` finds it there until `forget_aside` removes it."""
-    aside = _sibling(path, "previous")
+    """Move a folder out of the way; it stays at `aside_of(path)` until `forget_aside` removes it."""
+    aside = aside_of(path)
     shutil.rmtree(aside, ignore_errors=True)
     path.rename(aside)
 
 
 def forget_aside(path: Path) -> None:
     """Remove what `set_aside` kept."""
-    shutil.rmtree(_sibling(path, "previous"), ignore_errors=True)
+    shutil.rmtree(aside_of(path), ignore_errors=True)
 
 
 def standing(path: Path) -> Path:
     """The folder, or the previous one where a crash came between taking that away and putting the new one."""
-    aside = _sibling(path, "previous")
+    aside = aside_of(path)
     return aside if not path.exists() and aside.exists() else path
 
 
@@ -100,7 +105,9 @@ def require_free(path: Path, *, overwrite: bool) -> None:
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file: choose a folder")
     parent = next(folder for folder in path.absolute().parents if folder.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+    if not parent.is_dir():
+        raise OutputError(f"{path} cannot be written: {parent} is a file")
+    if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(f"{path} cannot be written: no permission to write in {parent}")
 
 

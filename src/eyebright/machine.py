@@ -12,6 +12,15 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def yield_when_waiting() -> None:
+    """Let torch's threads sleep while they wait for each other; to be called before torch is imported.
+
+    By default they spin, which is no faster on an idle machine, and on one with other work slows training many times:
+    a thread that spins holds the core that the one it waits for needs. A choice made outside is respected.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def versions() -> dict[str, str]:
     """Versions of eyebright, of Python, and of the parts that decide about numbers."""
     found = {"python": platform.python_version()}

@@ -19,7 +19,7 @@ import msgspec
 import tomli_w
 
 from eyebright import codec, files, machine, zoo
-from eyebright.classifier import Classifier
+from eyebright.classifier import Classifier, training_room
 from eyebright.codec import Record
 from eyebright.datasets import SIDES, Dataset, FolderSource, Pack, to_csv
 from eyebright.errors import DataError, OutputError, SettingsError
@@ -131,7 +131,9 @@ def train(
     )
     files.require_space(run.path, 40 * built.parameter_count, what="the run with its checkpoint and model")
     classifier = Classifier(built, dataset.classes, fit=fit, seed=settings.seed)
+    training_room()  # a missing torch is found before anything is written
     pack = dataset.pack(classifier.preparation, lambda done, of: _tell(emitters, Preparing(done=done, of=of)))
+    dataset.split(pack)  # a class with too few different pictures is found before anything is written
     if overwrite and run.path.exists():
         files.set_aside(run.path)
     _make(run.path)

@@ -53,6 +53,7 @@ class Dataset:
         self.classes = tuple(classes)
         self.labels = np.asarray(labels, np.int64)
         self.seed = seed
+        splits.require_shares(validation, test)
         self.shares = (validation, test)
         self._packs: dict[Preparation, packs.Pack] = {}
         self.sides = None if sides is None else np.array([SIDES.index(side) for side in sides], np.int64)

@@ -10,6 +10,7 @@ opened have none; they are tried again each time, in case they have been mended.
 
 import hashlib
 import os
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -62,14 +63,15 @@ class Pack:
         self.rows = rows
         self.digests = digests
         self.left_out = left_out
-        self._file = path.open("rb", buffering=0)
+        self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        weakref.finalize(self, os.close, self._handle)
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
         """The prepared pictures at these positions of the source: `(n, height, width, 3)`, uint8."""
         batch = np.empty((len(indices), *self.preparation.shape), np.uint8)
         size = self.preparation.size_bytes
         for target, index in zip(batch, indices, strict=True):
-            _read_at(self._file.fileno(), target.data.cast("B"), int(self.rows[index]) * size)
+            _read_at(self._handle, target.data.cast("B"), int(self.rows[index]) * size)
         return batch
 
 

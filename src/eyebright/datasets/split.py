@@ -51,8 +51,7 @@ def split(
         SettingsError: When the shares do not leave anything for training.
         DataError: When a class has too few different pictures to be on all three sides.
     """
-    if not (0 < validation < 1 and 0 < test < 1 and validation + test < 1):
-        raise SettingsError(f"validation and test must be above 0 and below 1 together, got {validation} and {test}")
+    require_shares(validation, test)
     sides = np.zeros(len(labels), np.int64) if given is None else without_leaks(given, digests)
     shares = {side: share for side, share in ((2, test), (1, validation)) if given is None or side not in given}
     groups = _groups(labels, digests, sides, len(classes))
@@ -65,6 +64,12 @@ def split(
         groups[label].sort(key=lambda group: _key(seed, digests[group[0]]))
         _share_out(groups[label], shares, sides)
     return sides
+
+
+def require_shares(validation: float, test: float) -> None:
+    """Raise a `SettingsError` where the shares do not leave anything for training, or give a side nothing."""
+    if not (0 < validation < 1 and 0 < test < 1 and validation + test < 1):
+        raise SettingsError(f"validation and test must be above 0 and below 1 together, got {validation} and {test}")
 
 
 def without_leaks(sides: NDArray[np.int64], digests: Sequence[bytes]) -> NDArray[np.int64]:

@@ -107,9 +107,11 @@ def find_model(path: Path) -> Path:
     for place in (
         path,
         path / "model",
-        files.standing(path / "model"),
-        files.standing(path),
-        files.standing(path) / "model",
+        *(
+            aside
+            for place in (path / "model", path)
+            for aside in (files.aside_of(place), files.aside_of(place) / "model")
+        ),
     ):
         if (place / CARD).is_file():
             return place

@@ -2,3 +2,7 @@
 
 Settings, events and history are plain data and import no torch; `eyebright.training.fit` does.
 """
+
+from eyebright import machine
+
+machine.yield_when_waiting()

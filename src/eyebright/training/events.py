@@ -167,13 +167,17 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._separator = (
+            b"\n" if path.exists() and path.stat().st_size and not path.read_bytes().endswith(b"\n") else b""
+        )  # after a crash
 
     def __call__(self, event: AnyEvent) -> None:
         if isinstance(event, Transient):
             return
         try:
             with self.path.open("ab") as file:
-                file.write(codec.to_json(event, indent=None).encode() + b"\n")
+                file.write(self._separator + codec.to_json(event, indent=None).encode() + b"\n")
+                self._separator = b""
         except OSError as problem:
             raise OutputError(f"{self.path} cannot be written: {problem.strerror}") from problem
 

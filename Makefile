@@ -1,0 +1,41 @@
+# Every target sets up what it needs in .venv; nothing else on the machine is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help install demo test check format bench bench-all clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 14
+
+install: $(INSTALLED)  ## eyebright with everything for training and development, in .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
+	touch $@
+
+demo: $(INSTALLED)  ## train, evaluate and ask a classifier of handwritten digits
+	$(BIN)/eyebright demo
+
+test: $(INSTALLED)  ## all tests, in parallel
+	$(BIN)/python -m pytest -n auto
+
+check: $(INSTALLED)  ## style, types, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py
+
+format: $(INSTALLED)  ## bring the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)  ## speed beside Keras and plain torch, under 15 minutes
+	$(BIN)/python benchmarks/bench.py
+
+bench-all: $(INSTALLED)  ## the long measurements too
+	$(BIN)/python benchmarks/bench.py --all
+
+clean:  ## remove what was made here
+	rm -rf .venv .venv-peers eyebright_demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,34 @@
+import subprocess
+import sys
+
+import pytest
+
+import eyebright as eb
+
+COMMANDS = ["train", "evaluate", "predict", "demo"]
+
+
+def test_version(eyebright):
+    assert eyebright("--version").out.strip() == f"eyebright {eb.__version__}"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_an_example(command, eyebright):
+    finished = eyebright(command, "--help")
+    assert finished.code == 0
+    assert f"Example: eyebright {command}" in finished.out
+    assert all(len(line) <= 80 for line in finished.out.splitlines())
+
+
+def test_help_lists_the_commands(eyebright):
+    out = eyebright("--help").out
+    assert all(f"  {command} " in out for command in COMMANDS)
+
+
+def test_an_unknown_command_is_an_error(eyebright):
+    assert eyebright("tarin").code == 2
+
+
+def test_python_dash_m_is_the_command():
+    finished = subprocess.run([sys.executable, "-m", "eyebright", "--version"], capture_output=True, text=True)
+    assert finished.stdout.startswith("eyebright ")

@@ -1,0 +1,80 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from eyebright.training.events import Evaluated, read_events
+
+
+def test_pictures_that_were_trained_on_are_left_out_and_counted(run: Path, eyebright, tmp_path):
+    evaluation = json.loads(eyebright("evaluate", run, tmp_path / "pictures", "--json").out)
+    test = next(event for event in read_events(run / "events.jsonl") if isinstance(event, Evaluated))
+    assert evaluation["seen"] == 48 - test.pictures
+    assert evaluation["pictures"] == test.pictures
+    assert evaluation["accuracy"] == test.accuracy
+
+
+def test_copies_of_trained_pictures_under_other_names_are_known(run: Path, eyebright, tmp_path):
+    copies = tmp_path / "copies"
+    for index, path in enumerate(sorted((tmp_path / "pictures").glob("*/*.png"))):
+        target = copies / path.parent.name / f"other{index}.bmp"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(path) as picture:
+            picture.save(target)
+    first = json.loads(eyebright("evaluate", run, tmp_path / "pictures", "--json").out)
+    assert json.loads(eyebright("evaluate", run, copies, "--json").out) == first
+
+
+def test_each_look_is_written_down(run: Path, eyebright, tmp_path):
+    eyebright("evaluate", run, tmp_path / "pictures")
+    looks = [event for event in read_events(run / "events.jsonl") if isinstance(event, Evaluated)]
+    assert [look.side for look in looks] == ["test", str(tmp_path / "pictures")]
+
+
+def test_prints_scores_and_who_is_taken_for_whom(run: Path, eyebright, tmp_path):
+    out = eyebright("evaluate", run, tmp_path / "pictures").out
+    for words in ("accuracy", "95 % interval", "calibration error", "precision", "recall", "taken for"):
+        assert words in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_a_class_that_the_model_does_not_know_is_an_error_with_both_lists(run: Path, eyebright, tmp_path):
+    shutil.copytree(tmp_path / "pictures" / "red", tmp_path / "pictures" / "violet")
+    finished = eyebright("evaluate", run, tmp_path / "pictures")
+    assert finished.code == 1
+    assert "does not know: violet" in finished.err
+    assert "the model knows blue, green, red" in finished.err
+    assert "the pictures have blue, green, red, violet" in finished.err
+
+
+def test_lacking_a_class_is_fine(run: Path, eyebright, tmp_path):
+    shutil.rmtree(tmp_path / "pictures" / "red")
+    evaluation = json.loads(eyebright("evaluate", run, tmp_path / "pictures", "--json").out)
+    assert [score["pictures"] for score in evaluation["classes"]][2] == 0
+    assert evaluation["classes"][2]["recall"] is None
+
+
+def test_classes_go_by_name_whatever_their_order(run: Path, eyebright, tmp_path):
+    """Alone in its folder, "red" is the first class; it must still be told as red."""
+    only = tmp_path / "only" / "red"
+    only.mkdir(parents=True)
+    random = np.random.default_rng(11)
+    for number in range(6):
+        pixels = random.integers(0, 120, (20, 24, 3))
+        pixels[:, :, 2] += 100
+        Image.fromarray(pixels.astype(np.uint8)).save(only / f"{number}.png")
+    evaluation = json.loads(eyebright("evaluate", run, only.parent, "--json").out)
+    assert evaluation["confusion"][2] == [0, 0, 6]
+
+
+def test_nothing_new_to_judge_is_an_error(run: Path, eyebright, tmp_path):
+    split = (run / "split.csv").read_text().splitlines()[1:]
+    for line in split:
+        name, _, side, _ = line.split(",")
+        if side == "test":
+            (tmp_path / "pictures" / name).unlink()
+    finished = eyebright("evaluate", run, tmp_path / "pictures")
+    assert finished.code == 1
+    assert "were used to train this model" in finished.err

@@ -1,0 +1,168 @@
+import csv
+import http.server
+import io
+import json
+import os
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def picture(run: Path, tmp_path: Path) -> Path:
+    return tmp_path / "pictures" / "red" / "003.png"
+
+
+@pytest.fixture
+def server(picture: Path):
+    """Serves the folder of the picture on this machine."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    def handler(*arguments):
+        return Quiet(*arguments, directory=str(picture.parent))
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+def test_one_picture_gives_the_sentence_and_bars(run, picture, eyebright):
+    finished = eyebright("predict", run, picture)
+    lines = finished.out.splitlines()
+    assert finished.code == 0
+    assert lines[0].startswith("This image most likely belongs to red with a ")
+    assert lines[0].endswith(" percent confidence.")
+    shares = [float(line.split()[1].rstrip("%")) for line in lines[1:]]
+    assert sum(shares) == pytest.approx(100, abs=0.05)
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_top_limits_the_bars(run, picture, eyebright):
+    assert len(eyebright("predict", run, picture, "--top", "2").out.splitlines()) == 3
+
+
+def test_a_folder_gives_a_line_for_each_picture(run, picture, eyebright):
+    finished = eyebright("predict", run, picture.parent.parent)
+    assert len(finished.out.splitlines()) == 48
+    assert finished.out.count(" red ") > 8
+
+
+def test_json_holds_all_probabilities(run, picture, eyebright):
+    answer = json.loads(eyebright("predict", run, picture, "--json").out)
+    assert answer["label"] == "red"
+    assert answer["probabilities"]["red"] == answer["confidence"]
+    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_csv_survives_names_with_commas_and_line_breaks(run, picture, eyebright, tmp_path):
+    odd = tmp_path / 'a, "b"\n花 🌸.png'
+    shutil.copy(picture, odd)
+    rows = list(csv.DictReader(io.StringIO(eyebright("predict", run, odd, picture, "--csv").out)))
+    assert [row["name"] for row in rows] == [str(odd), str(picture)]
+    assert rows[0]["confidence"] == rows[1]["confidence"]
+
+
+def test_odd_names_are_shown_in_one_line(run, picture, eyebright, tmp_path):
+    shutil.copy(picture, tmp_path / "line\nbreak.png")
+    shutil.copy(picture, tmp_path / os.fsdecode(b"broken \xff.png"))
+    finished = eyebright("predict", run, tmp_path / "line\nbreak.png", tmp_path / os.fsdecode(b"broken \xff.png"))
+    assert finished.code == 0, finished.err
+    assert len(finished.out.splitlines()) == 2
+
+
+def test_bad_pictures_are_told_and_the_others_answered(run, picture, eyebright, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"hello")
+    finished = eyebright("predict", run, picture, tmp_path / "bad.jpg", tmp_path / "missing.jpg", picture, "--json")
+    answers = [json.loads(line) for line in finished.out.splitlines()]
+    assert finished.code == 1
+    assert [answer.get("label") for answer in answers] == ["red", None, None, "red"]
+    assert "not a picture" in answers[1]["error"]
+    assert "not found" in answers[2]["error"]
+
+
+def test_a_single_bad_picture_is_an_error(run, eyebright, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"")
+    finished = eyebright("predict", run, tmp_path / "bad.jpg")
+    assert (finished.code, finished.out) == (1, "")
+    assert "bad.jpg: empty file" in finished.err
+
+
+def test_an_address_is_fetched(run, picture, eyebright, server):
+    local, remote = (
+        eyebright("predict", run, picture, "--json"),
+        eyebright("predict", run, f"{server}/003.png", "--json"),
+    )
+    assert json.loads(remote.out)["probabilities"] == json.loads(local.out)["probabilities"]
+
+
+def test_an_address_that_does_not_answer_is_a_row(run, picture, eyebright, server):
+    finished = eyebright("predict", run, f"{server}/nothing.png", picture)
+    assert finished.code == 1
+    assert "404" in finished.out
+    assert " red " in finished.out
+
+
+def test_a_dash_reads_standard_input(run, picture, eyebright, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(picture.read_bytes())))
+    assert "belongs to red" in eyebright("predict", run, "-").out
+
+
+def test_a_figure_shows_winners_blue_or_red_where_the_folder_tells_the_class(run, picture, eyebright, tmp_path):
+    wrong = tmp_path / "elsewhere" / "blue" / "really_red.png"
+    wrong.parent.mkdir(parents=True)
+    shutil.copy(picture, wrong)
+    colors = {}
+    for name, path in {"right": picture, "wrong": wrong}.items():
+        assert eyebright("predict", run, path, "--figure", tmp_path / f"{name}.png").code == 0
+        with Image.open(tmp_path / f"{name}.png") as figure:
+            pixels = np.asarray(figure.convert("RGB")).reshape(-1, 3)
+        colors[name] = {kind for kind, rgb in {"blue": (43, 108, 176), "red": (197, 48, 48)}.items()
+                        if (pixels == rgb).all(axis=1).sum() > 500}  # fmt: skip
+    assert colors == {"right": {"blue"}, "wrong": {"red"}}
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda model: shutil.rmtree(model), "run without a model"),
+        (lambda model: (model / "network.onnx").unlink(), "network.onnx is missing"),
+        (lambda model: (model / "weights.safetensors").write_bytes(b"x"), "was altered"),
+        (lambda model: (model / "model.json").write_text('{"format": 99}'), "update eyebright"),
+        (lambda model: (model / "model.json").write_text("{"), "cannot be read"),
+    ],
+)
+def test_a_model_that_is_not_sound_is_refused(damage, words, run, picture, eyebright):
+    damage(run / "model")
+    finished = eyebright("predict", run, picture)
+    assert finished.code == 1
+    assert words in finished.err
+    assert "Traceback" not in finished.err
+
+
+def test_a_folder_without_a_model_is_no_model(eyebright, tmp_path):
+    assert "does not exist" in eyebright("predict", tmp_path / "nowhere", "x.png").err
+    assert "is no model" in eyebright("predict", tmp_path, "x.png").err
+
+
+def test_json_and_csv_exclude_each_other(run, picture, eyebright):
+    finished = eyebright("predict", run, picture, "--json", "--csv")
+    assert finished.code == 1
+    assert "--json and --csv" in finished.err
+
+
+def test_an_empty_folder_is_told(run, eyebright, tmp_path):
+    (tmp_path / "empty").mkdir()
+    finished = eyebright("predict", run, tmp_path / "empty")
+    assert finished.code == 1
+    assert "no pictures found" in finished.err

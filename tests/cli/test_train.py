@@ -1,0 +1,270 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from eyebright.training.events import Evaluated, ModelSaved, RunStarted, read_events
+
+
+def test_a_run_holds_what_the_design_says(run: Path):
+    names = {
+        "config.toml",
+        "network.json",
+        "split.csv",
+        "left_out.csv",
+        "events.jsonl",
+        "checkpoint",
+        "curves.png",
+        "model",
+    }
+    assert {path.name for path in run.iterdir()} == names
+    with Image.open(run / "curves.png") as curves:
+        assert curves.format == "PNG"
+
+
+def test_events_tell_the_run_from_start_to_saved_model(run: Path):
+    events = read_events(run / "events.jsonl")
+    assert isinstance(events[0], RunStarted)
+    assert isinstance(events[-1], ModelSaved)
+    assert [event.side for event in events if isinstance(event, Evaluated)] == ["test"]
+    assert events[0].train + events[0].validation + events[0].test == 48
+
+
+def test_prints_what_was_found_done_and_what_to_do_next(make_folder, eyebright, quick, tmp_path):
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick)
+    for words in ("48 pictures in 3 classes", "3/3", "Test accuracy", "95 % interval", "eyebright predict"):
+        assert words in finished.out
+    assert all(len(line) <= 80 for line in finished.out.replace(str(tmp_path), "").splitlines())
+
+
+def test_json_goes_to_stdout_alone(make_folder, eyebright, quick, tmp_path):
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "run", "--json", *quick)
+    result = json.loads(finished.out)
+    assert result["test"]["pictures"] > 0
+    assert result["run"] == str(tmp_path / "run")
+
+
+def test_the_same_seed_gives_the_same_weights(make_folder, eyebright, quick, tmp_path):
+    pictures = make_folder()
+    for name in ("one", "two"):
+        assert eyebright("train", pictures, "-o", tmp_path / name, *quick).code == 0
+    one, two = (load_file(tmp_path / name / "model" / "weights.safetensors") for name in ("one", "two"))
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_an_interrupted_run_goes_on_to_the_same_model(make_folder, eyebright, quick, tmp_path, monkeypatch):
+    pictures = make_folder()
+    eyebright("train", pictures, "-o", tmp_path / "whole", *quick)
+    with monkeypatch.context() as patch:
+        _interrupt_in_epoch(2, patch)
+        stopped = eyebright("train", pictures, "-o", tmp_path / "run", *quick)
+    assert stopped.code == 130
+    assert f"eyebright train --resume {tmp_path / 'run'}" in stopped.out
+    assert (tmp_path / "run" / "model" / "model.json").exists()
+    resumed = eyebright("train", "--resume", tmp_path / "run")
+    assert resumed.code == 0, resumed.err
+    whole, run = (load_file(tmp_path / name / "model" / "weights.safetensors") for name in ("whole", "run"))
+    assert all(np.array_equal(whole[name], run[name]) for name in whole)
+
+
+def test_an_interrupt_before_the_first_epoch_says_how_to_go_on(make_folder, eyebright, quick, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        _interrupt_in_epoch(1, patch)
+        stopped = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick)
+    assert stopped.code == 130
+    assert "eyebright train --resume" in stopped.err
+    asked = eyebright("predict", tmp_path / "run", "x.png")
+    assert asked.code == 1
+    assert "run without a model yet" in asked.err
+    assert eyebright("train", "--resume", tmp_path / "run").code == 0
+
+
+def test_resuming_with_other_pictures_is_refused(make_folder, eyebright, quick, tmp_path, monkeypatch):
+    pictures = make_folder()
+    with monkeypatch.context() as patch:
+        _interrupt_in_epoch(2, patch)
+        eyebright("train", pictures, "-o", tmp_path / "run", *quick)
+    (pictures / "red" / "000.png").unlink()
+    resumed = eyebright("train", "--resume", tmp_path / "run")
+    assert resumed.code == 1
+    assert "no longer those" in resumed.err
+
+
+def test_a_complete_run_is_not_resumed(run, eyebright):
+    resumed = eyebright("train", "--resume", run)
+    assert resumed.code == 1
+    assert "is complete" in resumed.err
+
+
+def test_an_output_that_exists_is_kept_unless_overwritten(run, eyebright, quick, tmp_path):
+    before = (run / "model" / "model.json").read_bytes()
+    refused = eyebright("train", tmp_path / "pictures", "-o", run, *quick)
+    assert refused.code == 1
+    assert "already exists" in refused.err
+    assert "--overwrite" in refused.err
+    assert (run / "model" / "model.json").read_bytes() == before
+    assert eyebright("train", tmp_path / "pictures", "-o", run, "--overwrite", *quick, "--epochs", "1").code == 0
+    assert (run / "model" / "model.json").read_bytes() != before
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_run_that_is_being_overwritten_still_answers(run, eyebright, quick, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        _interrupt_in_epoch(1, patch)
+        eyebright("train", tmp_path / "pictures", "-o", run, "--overwrite", *quick)
+    asked = eyebright("predict", run, tmp_path / "pictures" / "red" / "000.png")
+    assert asked.code == 0
+    assert "most likely belongs to" in asked.out
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: None, "does not exist"),
+        (lambda path: path.mkdir(), "holds no folders"),
+        (lambda path: path.write_text("x"), "is a file"),
+        (lambda path: (path / "empty").mkdir(parents=True), "no pictures"),
+        (lambda path: _pictures(path, {"only": 5}), "only one class, 'only'"),
+        (lambda path: _pictures(path, {"many": 5, "few": 2}), "class 'few' has 2 picture"),
+    ],
+)
+def test_a_folder_that_cannot_be_learned_from_is_explained(make, words, eyebright, tmp_path):
+    make(tmp_path / "pictures")
+    finished = eyebright("train", tmp_path / "pictures", "-o", tmp_path / "run")
+    assert finished.code == 1
+    assert words in finished.err
+    assert "Traceback" not in finished.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_bad_files_are_left_out_and_listed(make_folder, eyebright, quick, tmp_path):
+    pictures = make_folder()
+    good = (pictures / "red" / "000.png").read_bytes()
+    bad = {"zero.png": b"", "cut.png": good[: len(good) // 2], "no picture.jpg": b"hello", "名\n前 🌸.JPG": b"x"}
+    for name, content in bad.items():
+        (pictures / "red" / name).write_bytes(content)
+    (pictures / "red" / ".hidden.png").write_bytes(b"")
+    (pictures / "green" / "loop").symlink_to(pictures / "green")
+    (pictures / "green" / "UPPER.PNG").write_bytes((pictures / "green" / "001.png").read_bytes())
+    finished = eyebright("train", pictures, "-o", tmp_path / "run", *quick)
+    assert finished.code == 0, finished.err
+    assert "cannot be opened: 4" in finished.out
+    assert "zero.png: empty file" in finished.out
+    listed = (tmp_path / "run" / "left_out.csv").read_text()
+    assert all(word in listed for word in ("zero.png", "cut.png", "no picture.jpg", "名\n前 🌸.JPG"))
+
+
+def test_more_than_half_of_a_class_bad_is_an_error(make_folder, eyebright, quick, tmp_path):
+    pictures = make_folder(count=6)
+    for number in range(4):
+        (pictures / "red" / f"{number:03d}.png").write_bytes(b"")
+    finished = eyebright("train", pictures, "-o", tmp_path / "run", *quick)
+    assert finished.code == 1
+    assert "4 of the 6 pictures of class 'red' cannot be opened" in finished.err
+
+
+def test_no_room_on_the_disk_is_found_before_training(make_folder, eyebright, quick, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick)
+    assert finished.code == 1
+    assert "make room" in finished.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_output_below_a_file_is_found_before_training(make_folder, eyebright, quick, tmp_path):
+    (tmp_path / "file").write_text("x")
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "file" / "run", *quick)
+    assert finished.code == 1
+    assert "file is a file" in finished.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_output_without_permission_is_found_before_training(make_folder, eyebright, quick, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "locked" / "run", *quick)
+    assert finished.code == 1
+    assert "no permission to write" in finished.err
+
+
+def test_without_torch_it_says_what_to_install(make_folder, tmp_path):
+    program = "import sys; sys.modules['torch'] = None; from eyebright.cli.app import main; main()"
+    command = [sys.executable, "-c", program, "train", make_folder(), "-o", tmp_path / "run", "--size", "16"]
+    finished = subprocess.run(command, capture_output=True, text=True)
+    assert finished.returncode == 1
+    assert "pip install 'eyebright[train]'" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--augment", "flop"], "'flop' is unknown"),
+        (["--augment", "zoom=much"], "'much' in 'zoom=much' is no number"),
+        (["--augment", "rotation=2"], "rotation must be from 0 to 0.5"),
+        (["--epochs", "0"], "epochs must be from 1"),
+        (["--network", "flower_cnn"], "did you mean 'flowers_cnn'"),
+        (["--size", "4"], "larger than its input"),
+        (["--network", "missing.json"], "missing.json cannot be read"),
+        (["--validation", "0.6", "--test", "0.6"], "below 1 together"),
+        (["--resume", "elsewhere"], "leave the others away"),
+    ],
+)
+def test_settings_that_make_no_sense_are_explained(options, words, make_folder, eyebright, tmp_path):
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *options)
+    assert finished.code == 1
+    assert words in finished.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_given_sides_are_respected_and_leaks_left_out(make_folder, eyebright, quick, tmp_path):
+    train = make_folder("sides/train")
+    shutil.copytree(train, tmp_path / "sides" / "test")
+    for path in (tmp_path / "sides" / "test").glob("*/*.png"):
+        if int(path.stem) >= 4:
+            path.unlink()
+    finished = eyebright("train", tmp_path / "sides", "-o", tmp_path / "run", *quick)
+    assert finished.code == 0, finished.err
+    assert "very same pictures are on a later side: 12" in finished.out
+    assert "12 to test" in finished.out
+
+
+def test_trains_a_network_from_a_file(make_folder, eyebright, tmp_path):
+    from eyebright import zoo
+
+    (tmp_path / "net.json").write_text(zoo.mlp(3, input_size=12).to_json())
+    finished = eyebright(
+        "train", make_folder(), "-o", tmp_path / "run", "--network", tmp_path / "net.json", "--epochs", "1"
+    )
+    assert finished.code == 0, finished.err
+    assert "at 12x12" in finished.out
+
+
+def _pictures(path: Path, counts: dict[str, int]) -> None:
+    for label, count in counts.items():
+        (path / label).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (8, 8), (number * 40, 0, 0)).save(path / label / f"{number}.png")
+
+
+def _interrupt_in_epoch(epoch: int, patch: pytest.MonkeyPatch) -> None:
+    """A Ctrl-C while an epoch is learned."""
+    from eyebright.report.progress import Display
+    from eyebright.training.events import StepDone
+
+    show = Display.__call__
+
+    def interrupted(self, event):
+        show(self, event)
+        if isinstance(event, StepDone) and event.epoch == epoch:
+            raise KeyboardInterrupt
+
+    patch.setattr(Display, "__call__", interrupted)

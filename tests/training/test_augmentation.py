@@ -1,0 +1,98 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage, stats
+
+from eyebright.training.augmentation import augment, uniforms
+from eyebright.training.settings import Settings
+
+NOTHING = {"flip": False, "rotation": 0.0, "zoom": 0.0}
+
+
+def settings(**changes) -> Settings:
+    return Settings(**(NOTHING | changes))
+
+
+def pictures(count: int, height: int = 12, width: int = 20) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(1).uniform(0, 255, (count, 3, height, width)).astype(np.float32))
+
+
+def keys(count: int) -> np.ndarray:
+    return np.random.default_rng(2).integers(0, 2**64, count, np.uint64)
+
+
+def test_nothing_asked_changes_nothing():
+    batch = pictures(4)
+    assert augment(batch, keys(4), settings(), 1) is batch
+
+
+def test_flip_mirrors_about_half_of_the_pictures_and_leaves_the_others():
+    batch = pictures(200)
+    result = augment(batch, keys(200), settings(flip=True), 1)
+    mirrored = torch.isclose(result, batch.flip(3), atol=1e-2).flatten(1).all(dim=1)
+    kept = torch.isclose(result, batch, atol=1e-2).flatten(1).all(dim=1)
+    assert (mirrored ^ kept).all()
+    assert 70 < int(mirrored.sum()) < 130
+
+
+def test_rotation_is_that_of_scipy_inside_the_frame():
+    height, width = 41, 61
+    smooth = ndimage.gaussian_filter(np.random.default_rng(3).uniform(0, 255, (height, width)), 4).astype(np.float32)
+    batch = torch.from_numpy(np.broadcast_to(smooth, (1, 3, height, width)).copy())
+    key, changes = keys(1), settings(rotation=0.25)
+    angle = (2 * uniforms(key, changes.seed, 5, 3)[0, 1] - 1) * 0.25 * 360
+    result = augment(batch, key, changes, 5)[0, 0].numpy()
+    expected = [ndimage.rotate(smooth, sign * angle, reshape=False, order=1) for sign in (1, -1)]
+    yy, xx = np.mgrid[:height, :width]
+    inside = np.hypot(yy - height // 2, xx - width // 2) < height / 2 - 4
+    assert min(np.abs(result - turned)[inside].max() for turned in expected) < 0.5
+
+
+def test_zoom_keeps_the_centre_and_proportions():
+    batch = torch.zeros(1, 1, 51, 51)
+    batch[0, 0, 15:36, 15:36] = 200.0
+    for epoch in range(8):
+        key, changes = keys(1), settings(zoom=0.3)
+        scale = 1 + (2 * uniforms(key, changes.seed, epoch, 3)[0, 2] - 1) * 0.3
+        result = augment(batch, key, changes, epoch)[0, 0]
+        assert math.sqrt(float(result.sum() / 200)) == pytest.approx(21 / scale, abs=0.3)
+        assert torch.allclose(result, result.T, atol=1e-2)
+
+
+def test_what_happens_to_a_picture_does_not_depend_on_its_batch():
+    batch, names, changes = pictures(6), keys(6), Settings()
+    whole = augment(batch, names, changes, 2)
+    alone = torch.cat([augment(batch[i : i + 1], names[i : i + 1], changes, 2) for i in (5, 0, 3)])
+    assert torch.equal(whole[[5, 0, 3]], alone)
+
+
+def test_another_epoch_and_another_seed_give_other_changes():
+    batch, names = pictures(4), keys(4)
+    first = augment(batch, names, Settings(seed=1), 1)
+    assert not torch.equal(first, augment(batch, names, Settings(seed=1), 2))
+    assert not torch.equal(first, augment(batch, names, Settings(seed=2), 1))
+    assert torch.equal(first, augment(batch, names, Settings(seed=1), 1))
+
+
+def test_values_stay_in_range_and_no_corner_is_black():
+    bright = torch.full((16, 3, 20, 20), 250.0)
+    result = augment(bright, keys(16), Settings(rotation=0.5, zoom=0.5), 1)
+    assert torch.allclose(result, bright, atol=1e-2)
+
+
+def test_draws_are_uniform_and_independent_between_columns_and_neighbouring_keys():
+    draws = uniforms(np.arange(20_000, dtype=np.uint64), 0, 1, 3)
+    for column in draws.T:
+        assert stats.kstest(column, "uniform").pvalue > 1e-4
+    assert np.abs(np.corrcoef(draws.T) - np.eye(3)).max() < 0.03
+    assert abs(np.corrcoef(draws[:-1, 0], draws[1:, 0])[0, 1]) < 0.03
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 10**6), st.integers(1, 10**4))
+def test_draws_lie_between_zero_and_one(key, seed, epoch):
+    draws = uniforms(np.array([key], np.uint64), seed, epoch, 3)
+    assert ((draws >= 0) & (draws < 1)).all()
