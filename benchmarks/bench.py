@@ -1,1 +1,295 @@
-"""Bench."""
+"""Speed beside what people use today: runs all contenders in turn, several times, and prints one table of ratios.
+
+    make bench          what fits into a quarter of an hour
+    make bench-all      also the story of fifteen epochs, three seeds on both sides (two hours)
+
+Every figure is the median over the rounds; contenders alternate within a round, so that a busy minute hits all of them.
+Keras runs in an environment of its own (.venv-peers), made on the first run. EYEBRIGHT_DATA names the folder with the
+real pictures (`flowers`). The table goes to the terminal and into benchmarks/README.md.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from eyebright import machine
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PEERS = HERE / "peers"
+OWN = sys.executable
+PEER_ENVIRONMENT = ROOT / ".venv-peers"
+PEER = str(PEER_ENVIRONMENT / "bin" / "python")
+BEGIN, END = "<!-- table begins -->", "<!-- table ends -->"
+
+
+class Contender(NamedTuple):
+    """Somebody who does the work: a command, its environment, and which figure of its report counts."""
+
+    command: list[str]
+    figure: Callable[[dict[str, Any]], float]
+    environment: dict[str, str] = {}  # noqa: RUF012 - never changed
+
+
+class Row(NamedTuple):
+    """A line of the table; a ratio above 1 means that eyebright is better."""
+
+    what: str
+    ours: str
+    theirs: str
+    ratio: float
+    aim: str
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Measure eyebright beside its peers.")
+    parser.add_argument("--all", action="store_true", help="also the long measurements")
+    parser.add_argument("--rounds", type=int, default=5, help="alternating runs of every contender")
+    parser.add_argument("--only", default="", help="only measurements whose name holds this")
+    args = parser.parse_args()
+    if "EYEBRIGHT_DATA" not in os.environ:
+        parser.error("EYEBRIGHT_DATA is not set: it names the folder that holds flowers/")
+    flowers = Path(os.environ["EYEBRIGHT_DATA"], "flowers")
+    _make_peer_environment()
+    measurements: dict[str, Callable[[], list[Row]]] = {
+        "start": lambda: start_up(args.rounds),
+        "predict": lambda: predict(flowers, args.rounds),
+        "first pass": lambda: first_pass(args.rounds),
+        "memory": memory,
+        "training": lambda: training(flowers, args.rounds),
+    }
+    if args.all:
+        measurements["story"] = lambda: story(flowers)
+    rows = []
+    for name, measure in measurements.items():
+        if args.only in name:
+            rows += measure()
+    table = _table(rows, args.rounds)
+    print(table)
+    if not args.only:
+        _write(table)
+
+
+def start_up(rounds: int) -> list[Row]:
+    """How long the command and the import take."""
+    found = _alternate(
+        {
+            "help": Contender([OWN, "-m", "eyebright", "--help"], _wall),
+            "import": Contender([OWN, "-c", "import eyebright"], _wall),
+            "python": Contender([OWN, "-c", "pass"], _wall),
+        },
+        rounds,
+    )
+    own_import = found["import"] - found["python"]
+    return [
+        Row("eyebright --help, seconds", f"{found['help']:.2f}", "0.30 allowed", 0.3 / found["help"], "1"),
+        Row("import eyebright, seconds", f"{own_import:.3f}", "0.100 allowed", 0.1 / max(own_import, 1e-4), "1"),
+    ]
+
+
+def predict(flowers: Path, rounds: int) -> list[Row]:
+    """From the command to the printed answer."""
+    work = _work()
+    picture, model = str(next((flowers / "sunflower").iterdir())), work / "model"
+    if not model.exists():
+        program = (
+            "import sys, eyebright as eb; eb.Classifier(eb.zoo.flowers_cnn(), "
+            "['daisy', 'dandelion', 'rose', 'sunflower', 'tulip']).save(sys.argv[1])"
+        )
+        _run(Contender([OWN, "-c", program, str(model)], _wall))
+    if not (work / "notes.keras").exists():
+        _run(Contender([PEER, str(PEERS / "keras_make_model.py"), str(flowers), str(work / "notes.keras")], _wall))
+    _run(Contender([OWN, "-m", "eyebright", "predict", str(model), picture], _wall))  # fills the cache
+    onnx = str(model / "network.onnx")
+    found = _alternate(
+        {
+            "eyebright": Contender([OWN, "-m", "eyebright", "predict", str(model), picture], _wall),
+            "keras": Contender([PEER, str(PEERS / "keras_predict.py"), str(work / "notes.keras"), picture], _wall),
+            "onnxruntime": Contender([PEER, str(PEERS / "onnxruntime_predict.py"), onnx, picture], _wall),
+        },
+        rounds,
+    )
+    ours, keras, bare = found["eyebright"], found["keras"], found["onnxruntime"]
+    return [
+        Row("one prediction, seconds, beside Keras", f"{ours:.2f}", f"{keras:.2f}", keras / ours, "5"),
+        Row("the same beside a bare ONNX Runtime script", f"{ours:.2f}", f"{bare:.2f}", bare / ours, "-"),
+        Row("the same, absolute", f"{ours:.2f}", "0.70 allowed", 0.7 / ours, "1"),
+    ]
+
+
+def first_pass(rounds: int) -> list[Row]:
+    """Sixty photographs of 12 megapixels."""
+    photos = _work() / "photos"
+    if not photos.exists():
+        _run(Contender([OWN, str(PEERS / "make_photos.py"), str(photos)], _wall))
+    where = [str(photos)]
+    found = _alternate(
+        {
+            "eyebright": Contender([OWN, str(HERE / "eyebright_first_pass.py"), *where], _rate),
+            "keras": Contender([PEER, str(PEERS / "keras_first_pass.py"), *where], _rate),
+            "torch": Contender([OWN, str(PEERS / "torch_loader.py"), *where], _rate),
+            "limit": Contender([OWN, str(PEERS / "jpeg_entropy.py"), *where], _rate),
+        },
+        rounds,
+    )
+    ours = found["eyebright"]
+    what = "12-megapixel JPEGs a second, first pass, beside"
+    return [
+        Row(f"{what} Keras", f"{ours:.1f}", f"{found['keras']:.1f}", ours / found["keras"], "1.3"),
+        Row(f"{what} a torch DataLoader", f"{ours:.1f}", f"{found['torch']:.1f}", ours / found["torch"], "4"),
+        Row(f"{what} entropy decoding alone", f"{ours:.1f}", f"{found['limit']:.1f}", ours / found["limit"], "limit"),
+    ]
+
+
+def memory() -> list[Row]:
+    """Peak memory of training on ten times as many pictures."""
+    script = str(HERE / "eyebright_memory.py")
+    small, large = (_run(Contender([OWN, script, count], _peak)) for count in ("4000", "40000"))
+    return [Row("peak MB, 40,000 pictures and 4,000", f"{large:.0f}", f"{small:.0f}", large / small, "at most 1.1")]
+
+
+def training(flowers: Path, rounds: int) -> list[Row]:
+    """Training pictures a second on the notes' network at 180x180, batch 32."""
+    contenders = {"limit": Contender([OWN, str(PEERS / "conv_limit.py")], _rate)}
+    for augment in ("none", "notes"):
+        ours = [OWN, str(HERE / "eyebright_train.py"), str(flowers), "--augment", augment]
+        contenders[f"eyebright {augment}"] = Contender(ours, _rate)
+        keras = [PEER, str(PEERS / "keras_train.py"), str(flowers), "--augment", augment, "--epochs", "3"]
+        for name, switch in (("", {}), (" oneDNN", {"TF_ENABLE_ONEDNN_OPTS": "1"})):
+            contenders[f"keras{name} {augment}"] = Contender([*keras, "--steps-per-epoch", "8"], _later, switch)
+        half = [*keras, "--precision", "mixed_bfloat16", "--steps-per-epoch", "2"]
+        contenders[f"keras bfloat16 {augment}"] = Contender(half, _later)
+    found = _alternate(contenders, rounds)
+    rows = []
+    for augment, label, aims in (("none", "", ("1.6", "1.15")), ("notes", ", augmented", ("2", "1.4"))):
+        ours_rate = found[f"eyebright {augment}"]
+        for name, aim in (("keras", aims[0]), ("keras bfloat16", aims[1]), ("keras oneDNN", "-")):
+            theirs = found[f"{name} {augment}"]
+            title = f"training pictures a second{label}, beside {name.capitalize()}"
+            rows.append(Row(title, f"{ours_rate:.0f}", f"{theirs:.0f}", ours_rate / theirs, aim))
+    share = found["eyebright none"] / found["limit"]
+    limit = f"{found['limit']:.0f}"
+    rows.append(Row("beside convolutions and products alone", f"{found['eyebright none']:.0f}", limit, share, "limit"))
+    return rows
+
+
+def story(flowers: Path) -> list[Row]:
+    """Fifteen epochs with augmentation, three seeds: when is Keras's last accuracy reached, and what comes out."""
+    rows = []
+    for name, switch in (("Keras", {}), ("Keras oneDNN", {"TF_ENABLE_ONEDNN_OPTS": "1"})):
+        times, gains = [], []
+        for seed in ("1", "2", "3"):
+            run = _work() / f"story{seed}"
+            options = ["--network", "flowers_cnn", "--size", "180", "--epochs", "15", "--seed", seed, "--overwrite"]
+            start = time.time()
+            _run(Contender([OWN, "-m", "eyebright", "train", str(flowers), "-o", str(run), *options], _wall))
+            epochs = [
+                event
+                for line in (run / "events.jsonl").read_text().splitlines()
+                if (event := json.loads(line))["event"] == "EpochEnded"
+            ]
+            keras = [PEER, str(PEERS / "keras_train.py"), str(flowers), "--augment", "notes", "--epochs", "15"]
+            theirs: list[dict[str, Any]] = _report(
+                Contender([*keras, "--seed", seed, "--split-csv", str(run / "split.csv")], _wall, switch)
+            )["epochs"]
+            last = theirs[-1]["validation_accuracy"]
+            reached = [epoch["time_s"] - start for epoch in epochs if epoch["validation_accuracy"] >= last]
+            waited = sum(epoch["waiting_wall_seconds"] for epoch in theirs)
+            times.append((theirs[-1]["seconds_since_start"] - waited) / (reached[0] if reached else float("inf")))
+            gains.append(max(epoch["validation_accuracy"] for epoch in epochs) - last)
+            print(f"# seed {seed}, {name}: Keras {last:.3f}, eyebright {[e['validation_accuracy'] for e in epochs]}")
+        gain = statistics.mean(gains)
+        rows.append(Row(f"time to {name}'s accuracy after 15 epochs", "", "", statistics.median(times), "2.5"))
+        rows.append(Row(f"accuracy after 15 epochs above {name}'s", f"{gain:+.3f}", "", 1 + gain, "1"))
+    return rows
+
+
+def _alternate(contenders: dict[str, Contender], rounds: int) -> dict[str, float]:
+    """The median figure of each contender."""
+    figures: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        for name, contender in contenders.items():
+            figures[name].append(_run(contender))
+            print(f"# round {number + 1}/{rounds}  {name:24} {figures[name][-1]:10.3f}", file=sys.stderr, flush=True)
+    return {name: statistics.median(values) for name, values in figures.items()}
+
+
+def _run(contender: Contender) -> float:
+    return contender.figure(_report(contender))
+
+
+def _report(contender: Contender) -> dict[str, Any]:
+    """Run a command; its last line as JSON where it is that, and its wall time."""
+    environment = os.environ | {"EYEBRIGHT_CACHE": str(_work() / "cache")} | contender.environment
+    start = time.perf_counter()
+    finished = subprocess.run(contender.command, env=environment, capture_output=True, text=True, check=False)
+    wall = time.perf_counter() - start
+    if finished.returncode:
+        raise SystemExit(f"{' '.join(contender.command)} failed:\n{finished.stderr[-3000:]}")
+    last = (finished.stdout.strip().splitlines() or [""])[-1]
+    report: dict[str, Any] = json.loads(last) if last.startswith("{") else {}
+    return report | {"process_wall": wall}
+
+
+def _wall(report: dict[str, Any]) -> float:
+    return float(report["process_wall"])
+
+
+def _rate(report: dict[str, Any]) -> float:
+    return float(report["pictures_per_second"])
+
+
+def _later(report: dict[str, Any]) -> float:
+    """The rate after the first epoch, which also builds the graph."""
+    return statistics.median(float(epoch["pictures_per_second"]) for epoch in report["epochs"][1:])
+
+
+def _peak(report: dict[str, Any]) -> float:
+    return float(report["peak_mb"])
+
+
+def _work() -> Path:
+    folder = PEER_ENVIRONMENT / "work"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _make_peer_environment() -> None:
+    requirements, installed = PEERS / "requirements.txt", PEER_ENVIRONMENT / ".installed"
+    if installed.exists() and installed.stat().st_mtime > requirements.stat().st_mtime:
+        return
+    subprocess.run([OWN, "-m", "venv", str(PEER_ENVIRONMENT)], check=True)
+    subprocess.run([PEER, "-m", "pip", "install", "--quiet", "-r", str(requirements)], check=True)
+    installed.touch()
+
+
+def _table(rows: list[Row], rounds: int) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions().items())
+    lines = [
+        f"{time.strftime('%Y-%m-%d')}, {machine.processor()}, {machine.cores()} cores; medians of {rounds} alternating "
+        f"runs; {versions}; peers: {', '.join(PEERS.joinpath('requirements.txt').read_text().split()[-4:])}.",
+        "",
+        "| what | eyebright | peer | ratio | aim |",
+        "|---|---|---|---|---|",
+        *(f"| {row.what} | {row.ours} | {row.theirs} | {row.ratio:.2f} | {row.aim} |" for row in rows),
+    ]
+    return "\n".join(lines)
+
+
+def _write(table: str) -> None:
+    page = HERE / "README.md"
+    text = page.read_text(encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    page.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

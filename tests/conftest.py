@@ -27,7 +27,7 @@ def real_pictures() -> Path:
 
 @pytest.fixture
 def make_folder(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a folder of small pictures: each class has its own colour, under noise, and no two pictures are the same."""
+    """Makes a folder of small pictures: each class has its own colour, under noise; no two pictures are the same."""
 
     def make(name: str = "pictures", *, classes: tuple[str, ...] = ("blue", "green", "red"), count: int = 16) -> Path:
         random = np.random.default_rng(7)

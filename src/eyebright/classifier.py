@@ -19,11 +19,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import machine
-from eyebright.datasets import SIDES, Dataset, Pack, Part
-from eyebright.errors import DataError, MissingExtraError, ModelError, NetworkError
-from eyebright.evaluation import Evaluation, evaluate, expected_calibration_error, fit_temperature, judge, softmax
-from eyebright.inference import BATCH_SIZE, TOLERANCE, Engine, Prediction, Predictor
+from eyebright import assessment, machine
+from eyebright.datasets import SIDES, Dataset, Part
+from eyebright.errors import DataError, MissingExtraError, NetworkError
+from eyebright.evaluation import Evaluation, softmax
+from eyebright.inference import BATCH_SIZE, Engine, Prediction, Predictor
 from eyebright.model import Calibration, Golden, ModelCard, Provenance, Seen, golden_pictures, read_model, write_model
 from eyebright.model.readme import readme
 from eyebright.network import Network, Weights, initial_weights
@@ -32,8 +32,6 @@ from eyebright.pictures import Fit, Preparation, Source
 from eyebright.training.events import AnyEvent, Calibrated, Emit, Judged, PrecisionChosen, Preparing
 from eyebright.training.history import History
 from eyebright.training.settings import Settings
-
-_LEAST_LOG = 1e-30  # what is taken for a probability of 0 when its logarithm is needed
 
 
 class Classifier:
@@ -111,7 +109,8 @@ class Classifier:
 
         pictures.require_trainable()
         labels = self._labels(pictures)
-        pack, sides = self._prepared(pictures, emit)
+        pack = pictures.pack(self.preparation, _preparing(emit))
+        sides = pictures.split(pack)
         train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
         material = training.Material(pack, labels, train, validation)
         outcome = training.fit(
@@ -126,24 +125,31 @@ class Classifier:
         self.set_weights(outcome.weights)
         self.history = History.from_events(events)
         self.seen = Seen.of(pack.digests[index] for index in np.concatenate([train, validation]))
+        self._assess(training, material, emit)
+        return self.history
+
+    def _assess(self, training: Any, material: Any, emit: Emit) -> None:
+        """Fit the temperature, prove the graph, judge the training."""
+        pack, labels, train, validation = material
+        sample = assessment.sample_of(train, validation)
+        known = training.predict_logits(self.network, self._weights, pack, sample)
         logits = training.predict_logits(self.network, self._weights, pack, validation)
-        self._calibrate(logits, labels[validation], emit)
-        self._prove(logits, pack, validation)
-        self.metrics = {"validation": msgspec.to_builtins(self._judged(pack, labels, validation))}
-        sample = train[:: max(len(train) // max(len(validation), 500), 1)]
-        known = training.predict_logits(self.network, self._weights, pack, sample).argmax(axis=1) == labels[sample]
-        right = logits.argmax(axis=1) == labels[validation]
-        verdict = judge(
-            train_correct=int(known.sum()),
-            train_count=len(sample),
-            validation_correct=int(right.sum()),
-            validation_count=len(validation),
+        self.calibration = assessment.calibrate(logits, labels[validation])
+        self._renew()
+        emit(Calibrated(**msgspec.structs.asdict(self.calibration)))
+        first = slice(0, BATCH_SIZE)
+        probabilities = softmax(logits[first] / self.calibration.temperature)
+        assessment.prove(self.predictor, pack.read(validation[first]), probabilities)
+        evaluation = assessment.evaluate_on(self.predictor, pack, labels, validation, self.classes)
+        self.metrics = {"validation": msgspec.to_builtins(evaluation)}
+        verdict = assessment.verdict(
+            known.argmax(axis=1) == labels[sample],
+            logits.argmax(axis=1) == labels[validation],
             validation_loss=self.history.validation_loss,
             num_classes=len(self.classes),
-            augmented=settings.augmented,
+            augmented=self.settings.augmented,
         )
         emit(Judged(kind=verdict.kind, text=verdict.text, advice=verdict.advice))
-        return self.history
 
     def evaluate(self, pictures: Dataset | Part, *, emit: Emit | None = None) -> Evaluation:
         """How good the classifier is on pictures that it has not learned from.
@@ -170,8 +176,8 @@ class Classifier:
                 f"all {len(indices)} pictures that can be opened were used to train this model: "
                 "give it pictures that it has not seen, or it would only recite"
             )
-        judged = self._judged(pack, labels, new)
-        return msgspec.structs.replace(judged, seen=len(indices) - len(new), left_out=len(pack.left_out))
+        evaluation = assessment.evaluate_on(self.predictor, pack, labels, new, self.classes)
+        return msgspec.structs.replace(evaluation, seen=len(indices) - len(new), left_out=len(pack.left_out))
 
     @overload
     def predict(self, pictures: Source) -> Prediction: ...
@@ -223,7 +229,7 @@ class Classifier:
             shown = "; ".join(f"{name}: expected {expected.get(name)}, got {found.get(name)}" for name in names[:10])
             raise NetworkError(f"the weights do not fit the network: {shown}")
         self._weights = {name: np.array(weights[name], np.float32) for name in expected}
-        self.__dict__.pop("predictor", None)
+        self._renew()
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> ModelCard:
         """Write the model folder; see docs/model-format.md.
@@ -276,33 +282,9 @@ class Classifier:
             )
         return np.array([self.classes.index(name) for name in pictures.classes], np.int64)[pictures.labels]
 
-    def _prepared(self, pictures: Dataset, emit: Emit) -> tuple[Pack, NDArray[np.int64]]:
-        pack = pictures.pack(self.preparation, _preparing(emit))
-        return pack, pictures.split(pack)
-
-    def _calibrate(self, logits: NDArray[np.float32], labels: NDArray[np.int64], emit: Emit) -> None:
-        temperature = fit_temperature(logits, labels)
-        before = expected_calibration_error(softmax(logits), labels)
-        after = expected_calibration_error(softmax(logits / temperature), labels)
-        self.calibration = Calibration(temperature=temperature, error_before=before, error_after=after)
+    def _renew(self) -> None:
+        """Forget the compiled graph, after a change of weights or temperature."""
         self.__dict__.pop("predictor", None)
-        emit(Calibrated(temperature=temperature, error_before=before, error_after=after))
-
-    def _prove(self, logits: NDArray[np.float32], pack: Pack, indices: NDArray[np.int64]) -> None:
-        """The graph that is saved must give what was trained."""
-        part = slice(0, BATCH_SIZE)
-        expected = softmax(logits[part] / self.calibration.temperature)
-        error = float(np.abs(self.predictor.probabilities(pack.read(indices[part])) - expected).max())
-        if not error <= TOLERANCE:
-            raise ModelError(f"the ONNX graph differs from the trained network by {error:.2g}: please report this")
-
-    def _judged(self, pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64]) -> Evaluation:
-        parts = [
-            self.predictor.probabilities(pack.read(indices[start : start + BATCH_SIZE]))
-            for start in range(0, len(indices), BATCH_SIZE)
-        ]
-        logarithms = np.log(np.maximum(np.concatenate(parts).astype(np.float64), _LEAST_LOG))
-        return evaluate(logarithms, labels[indices], self.classes)
 
 
 def _preparing(emit: Emit | None) -> Callable[[int, int], None] | None:
@@ -310,7 +292,7 @@ def _preparing(emit: Emit | None) -> Callable[[int, int], None] | None:
 
 
 def training_room() -> Any:
-    """The one door to torch: the module `eyebright.training.fit`; a `MissingExtraError` where torch is not installed."""
+    """The one door to torch: `eyebright.training.fit`; a `MissingExtraError` where torch is not installed."""
     try:
         from eyebright.training import fit
     except ModuleNotFoundError as problem:

@@ -135,7 +135,7 @@ def test_a_figure_shows_winners_blue_or_red_where_the_folder_tells_the_class(run
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda model: shutil.rmtree(model), "run without a model"),
+        (shutil.rmtree, "run without a model"),
         (lambda model: (model / "network.onnx").unlink(), "network.onnx is missing"),
         (lambda model: (model / "weights.safetensors").write_bytes(b"x"), "was altered"),
         (lambda model: (model / "model.json").write_text('{"format": 99}'), "update eyebright"),

@@ -6,7 +6,6 @@ that the second start skips reading and compiling. A graph is checked before it 
 
 import hashlib
 import io
-import platform
 from pathlib import Path
 
 import numpy as np
@@ -92,24 +91,12 @@ def _core() -> openvino.Core:
 
 def _cached(stored: StoredModel) -> Path | None:
     """Where the compiled form of this graph is kept for this OpenVINO and processor."""
-    machine_key = (
-        f"{openvino.get_version()} {platform.machine()} {platform.processor()} {_processor()} {machine.cores()}"
-    )
-    key = hashlib.blake2b(f"{stored.card.sha256['network.onnx']} {machine_key}".encode(), digest_size=16).hexdigest()
+    made_for = f"{openvino.get_version()} {machine.processor()} {machine.cores()}"
+    key = hashlib.blake2b(f"{stored.card.sha256['network.onnx']} {made_for}".encode(), digest_size=16).hexdigest()
     try:
         return files.cache_folder("compiled") / f"{key}.blob"
     except OutputError:
         return None  # no cache is a slower start, nothing worse
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ""
-    return next((line for line in lines if line.startswith("flags")), "") + next(
-        (line for line in lines if line.startswith("model name")), ""
-    )
 
 
 def _import(core: openvino.Core, blob: Path) -> openvino.CompiledModel | None:

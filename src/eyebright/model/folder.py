@@ -104,15 +104,8 @@ def find_model(path: Path) -> Path:
     Raises:
         ModelError: When there is none; the message says what was found instead.
     """
-    for place in (
-        path,
-        path / "model",
-        *(
-            aside
-            for place in (path / "model", path)
-            for aside in (files.aside_of(place), files.aside_of(place) / "model")
-        ),
-    ):
+    previous, in_run = files.aside_of(path), path / "model"
+    for place in (path, in_run, files.aside_of(in_run), previous, previous / "model"):
         if (place / CARD).is_file():
             return place
     if not path.exists():

@@ -22,8 +22,8 @@ def readme(card: ModelCard) -> str:
                 if side in card.metrics
                 for line in _metrics(side, card.metrics[side])
             ],
-            f"Confidences are calibrated with temperature {calibration.temperature:.3f}: on the validation pictures "
-            f"the expected calibration error went from {calibration.error_before:.3f} to {calibration.error_after:.3f}.",
+            f"Confidences are calibrated with temperature {calibration.temperature:.3f}: on validation "
+            f"the calibration error went from {calibration.error_before:.3f} to {calibration.error_after:.3f}.",
             "",
             "## How to ask it",
             "",

@@ -1,0 +1,169 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import eyebright as eb
+from eyebright.errors import DataError, ModelError, NetworkError, PictureError
+from eyebright.training.events import Calibrated, EpochEnded, Judged
+
+QUICK = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3}
+
+
+@pytest.fixture
+def pictures(make_folder) -> eb.Dataset:
+    return eb.Dataset.from_folder(make_folder(), seed=1)
+
+
+@pytest.fixture
+def model(pictures) -> eb.Classifier:
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    model.fit(pictures, **QUICK)
+    return model
+
+
+def test_the_ten_lines_of_the_readme(make_folder, tmp_path):
+    pictures = eb.Dataset.from_folder(make_folder(), seed=123)
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    history = model.fit(pictures, epochs=2)
+    assert len(history.loss) == 2
+    assert 0 <= model.evaluate(pictures.test).accuracy <= 1
+    answer = model.predict(str(tmp_path / "pictures" / "red" / "000.png"))
+    assert answer.label in pictures.classes
+    model.save(tmp_path / "model")
+    again = eb.load(tmp_path / "model").predict(str(tmp_path / "pictures" / "red" / "000.png"))
+    assert again.probabilities == answer.probabilities
+
+
+def test_arrays_do_as_well_as_folders(tmp_path):
+    random = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    images = (random.integers(0, 100, (60, 14, 14)) + labels[:, None, None] * 120).astype(np.uint8)
+    pictures = eb.Dataset.from_arrays(images, labels, ["dark", "bright"])
+    model = eb.Classifier(eb.zoo.mlp(2, input_size=14), classes=pictures.classes)
+    model.fit(pictures, epochs=8)
+    assert model.evaluate(pictures.test).accuracy == 1
+    assert model.predict(images[1]).label == "bright"
+
+
+def test_predictions_on_files_bytes_arrays_and_lists_agree(model, tmp_path):
+    path = tmp_path / "pictures" / "blue" / "002.png"
+    with path.open("rb") as file:
+        answers = [model.predict(source) for source in (str(path), path, path.read_bytes(), file)]
+    answers += model.predict([path, str(path)])
+    assert {tuple(answer.probabilities.items()) for answer in answers} == {tuple(answers[0].probabilities.items())}
+
+
+def test_a_picture_that_cannot_be_opened_is_an_error(model, tmp_path):
+    with pytest.raises(PictureError, match="file not found"):
+        model.predict(tmp_path / "nothing.png")
+
+
+def test_evaluating_the_training_side_is_possible_when_asked_by_name(model, pictures):
+    assert model.evaluate(pictures.train).pictures == 36
+    assert model.evaluate(pictures).pictures == model.evaluate(pictures.test).pictures
+
+
+def test_callbacks_receive_typed_events(pictures):
+    events: list[object] = []
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    model.fit(pictures, **QUICK, callbacks=[events.append])
+    kinds = [type(event) for event in events]
+    assert kinds.count(EpochEnded) == 3
+    assert kinds.index(Calibrated) < kinds.index(Judged)
+
+
+def test_weights_go_out_and_in(model, tmp_path):
+    path = tmp_path / "pictures" / "red" / "000.png"
+    other = eb.Classifier(model.network, model.classes, seed=9)
+    before = other.predict(path).probabilities
+    other.set_weights(model.get_weights())
+    other.calibration = model.calibration
+    assert other.predict(path).probabilities == model.predict(path).probabilities != before
+
+
+def test_weights_of_another_network_are_refused_and_nothing_changes(model):
+    before = model.get_weights()
+    wrong = dict(before) | {"conv_1.weight": np.zeros((1, 2, 3, 4), np.float32)}
+    wrong.pop("dense_2.bias")
+    with pytest.raises(
+        NetworkError, match=r"conv_1\.weight: expected \(16, 3, 3, 3\), got \(1, 2, 3, 4\).*dense_2\.bias"
+    ):
+        model.set_weights(wrong)
+    assert all(np.array_equal(before[name], values) for name, values in model.get_weights().items())
+
+
+def test_a_network_for_another_number_of_classes_is_refused():
+    with pytest.raises(NetworkError, match=r"there are 2 classes: build it with num_classes=2"):
+        eb.Classifier(eb.zoo.flowers_cnn(5), classes=["a", "b"])
+
+
+def test_a_network_on_vectors_is_no_classifier_of_pictures():
+    layers = eb.network
+    network = layers.Network.sequential(layers.Input((32,)), layers.Linear(2))
+    with pytest.raises(NetworkError, match=r"takes pictures \(3, height, width\), this one \(32,\)"):
+        eb.Classifier(network, classes=["a", "b"])
+
+
+def test_classes_in_another_order_mean_the_same(model, pictures, tmp_path):
+    turned = eb.Classifier(model.network, tuple(reversed(model.classes)))
+    turned.fit(pictures, **QUICK)
+    assert turned.evaluate(pictures.test).accuracy >= 0.5
+
+
+def test_pictures_of_an_unknown_class_are_refused(model, make_folder):
+    with pytest.raises(DataError, match=r"does not know: violet.*knows blue, green, red"):
+        model.evaluate(eb.Dataset.from_folder(make_folder("more", classes=("red", "violet"))))
+
+
+def test_a_graph_that_disagrees_with_training_is_not_kept(pictures, monkeypatch):
+    from eyebright.network import onnx
+
+    write = onnx.to_onnx
+
+    def broken(network, weights, *, temperature=None):
+        spoilt = dict(weights) | {"dense_2.bias": weights["dense_2.bias"] + np.array([1, 0, 0], np.float32)}
+        return write(network, spoilt, temperature=temperature)
+
+    monkeypatch.setattr(onnx, "to_onnx", broken)
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    with pytest.raises(ModelError, match="differs from the trained network"):
+        model.fit(pictures, **QUICK)
+
+
+def test_the_summary_adds_up(model):
+    lines = model.summary().splitlines()
+    assert lines[-1].split()[:2] == ["total", "56,867"]
+    assert sum(int(line.split()[-2].replace(",", "")) for line in lines[2:-2]) == 56_867
+
+
+def test_nothing_is_written_into_the_folder_of_pictures(make_folder, tmp_path):
+    folder = make_folder()
+
+    def state() -> list[tuple[Path, float, bytes]]:
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return [(path, path.stat().st_mtime_ns, path.read_bytes()) for path in files]
+
+    before = state()
+    result = eb.train(folder, tmp_path / "run", settings=eb.Settings(**QUICK), size=16)
+    result.classifier.predict(folder / "red" / "000.png")
+    assert state() == before
+
+
+def test_training_twice_on_the_same_pictures_elsewhere_gives_the_same_weights(make_folder, tmp_path):
+    """Another folder, other file names, another format: the same content is the same training."""
+    from PIL import Image
+
+    folder = make_folder()
+    for index, path in enumerate(sorted(folder.glob("*/*.png"), reverse=True)):
+        target = tmp_path / "moved" / path.parent.name / f"{index}.bmp"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(path) as picture:
+            picture.save(target)
+    weights = []
+    for place in (folder, tmp_path / "moved"):
+        pictures = eb.Dataset.from_folder(place, seed=4)
+        model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes, seed=4)
+        model.fit(pictures, **QUICK)
+        weights.append(model.get_weights())
+    assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
