@@ -1,6 +1,8 @@
 """Fetching from http(s) addresses, within limits."""
 
+import string
 import urllib.error
+import urllib.parse
 import urllib.request
 from http.client import HTTPException
 
@@ -39,10 +41,12 @@ def fetch(address: str, *, size_limit: int = SIZE_LIMIT, timeout_s: float = TIME
         urllib.request.UnknownHandler(),
     ):
         opener.add_handler(handler)
-    request = urllib.request.Request(address, headers={"User-Agent": "eyebright"})  # noqa: S310 - checked above
     try:
+        quoted = urllib.parse.quote(address, safe=string.punctuation)  # letters beyond ASCII travel as bytes
+        request = urllib.request.Request(quoted, headers={"User-Agent": "eyebright"})  # noqa: S310 - checked above
         with opener.open(request, timeout=timeout_s) as response:
             content: bytes = response.read(size_limit + 1)
+            missing = response.length or 0  # of what the server promised
     except urllib.error.HTTPError as problem:
         problem.close()
         raise DownloadError(f"{address}: the server answered {problem.code} {problem.reason}") from problem
@@ -51,4 +55,6 @@ def fetch(address: str, *, size_limit: int = SIZE_LIMIT, timeout_s: float = TIME
         raise DownloadError(f"{address} cannot be fetched: {reason}") from problem
     if len(content) > size_limit:
         raise DownloadError(f"{address} is larger than {size_limit / 1e6:.0f} MB: download it yourself if it is meant")
+    if missing:
+        raise DownloadError(f"{address} cannot be fetched: the answer broke off {missing} bytes before its end")
     return content

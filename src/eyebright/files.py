@@ -28,7 +28,7 @@ def cache_folder(*parts: str) -> Path:
 def write_file(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old content or the new, never a part."""
     unfinished = _sibling(path, "unfinished")
-    with _explained(path):
+    with explained(path):
         with unfinished.open("wb") as file:
             file.write(content)
             file.flush()
@@ -51,12 +51,12 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     require_free(path, overwrite=overwrite)
     unfinished = _sibling(path, f"unfinished-{os.getpid()}")
-    with _explained(path):
+    with explained(path):
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
     try:
         yield unfinished
-        with _explained(path):
+        with explained(path):
             for file in unfinished.iterdir():
                 _sync(file)
             _sync(unfinished)
@@ -143,7 +143,8 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """Turn what goes wrong on the disk in the block into an `OutputError` that names the path."""
     try:
         yield
     except OSError as problem:

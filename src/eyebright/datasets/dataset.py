@@ -112,8 +112,12 @@ class Dataset:
         """
         if len(images) != len(labels):
             raise DataError(f"there are {len(images)} images, but {len(labels)} labels: give one label for each image")
-        names = [str(name) for name in (classes if classes is not None else sorted({str(label) for label in labels}))]
-        positions = [_position(label, names) for label in np.asarray(labels).tolist()]
+        given = np.asarray(labels).reshape(len(images)).tolist()
+        if classes is None:
+            classes = [str(label) for label in sorted(set(given))]
+            given = [str(label) for label in given]
+        names = [str(name) for name in classes]
+        positions = [_position(label, names) for label in given]
         return cls(ArraySource(images), names, positions, seed=seed, validation=validation, test=test)
 
     def __len__(self) -> int:
@@ -156,7 +160,7 @@ class Dataset:
         """Median of the shorter sides, in pixels, of up to 200 pictures spread over the set; 0 if none can be
         opened.
         """
-        step = max(len(self) // _SIZE_SAMPLE, 1)
+        step = max(-(-len(self) // _SIZE_SAMPLE), 1)
         sides = []
         for index in range(0, len(self), step):
             try:
@@ -174,14 +178,15 @@ class Dataset:
         if preparation in self._packs:
             return self._packs[preparation]
         pack = packs.pack(self.source, preparation, progress)
-        counts = np.bincount(self.labels, minlength=len(self.classes))
-        bad = np.bincount(self.labels[pack.rows < 0], minlength=len(self.classes))
-        for name, count, lost in zip(self.classes, counts, bad, strict=True):
-            if 2 * lost > count:
-                first = pack.left_out[0]
+        reasons = dict(pack.left_out)
+        for label, name in enumerate(self.classes):
+            here = np.flatnonzero(self.labels == label)
+            lost = here[pack.rows[here] < 0]
+            if 2 * len(lost) > len(here):
+                first = self.source.names[lost[0]]
                 raise DataError(
-                    f"{lost} of the {count} pictures of class {name!r} cannot be opened, more than half; "
-                    f"the first bad file is {first.name}: {first.reason}"
+                    f"{len(lost)} of the {len(here)} pictures of class {name!r} cannot be opened, more than half; "
+                    f"the first of them is {first}: {reasons[first]}"
                 )
         self._packs[preparation] = pack
         return pack

@@ -48,7 +48,7 @@ class FolderSource:
             status = os.stat(os.path.join(self.root, self.names[index]))  # noqa: PTH116, PTH118 - as in walk_files
         except OSError:
             return "missing"
-        return f"{status.st_size} {status.st_mtime_ns}"
+        return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
     def open(self, index: int) -> Openable:
         return self.root / self.names[index]
@@ -65,7 +65,7 @@ def scan_folder(path: Path, progress: Progress | None = None) -> Found:
         DataError: When the folder is missing, is no folder, cannot be read, or holds no class folders.
     """
     root = Path(os.path.abspath(path))  # noqa: PTH100 - absolute() keeps "..", resolve() would hide the user's own path
-    if not root.exists():
+    if not os.path.exists(root):  # noqa: PTH110 - Path.exists() raises on names that are too long
         raise DataError(f"{path} does not exist: give the folder that holds one folder of pictures for each class")
     if not root.is_dir():
         raise DataError(f"{path} is a file: give the folder that holds one folder of pictures for each class")
@@ -99,22 +99,27 @@ def scan_folder(path: Path, progress: Progress | None = None) -> Found:
 def _folders(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(Path(entry.path) for entry in entries if not entry.name.startswith(".") and _is_folder(entry))
+            above = _above(folder / "any")
+            return sorted(
+                Path(entry.path)
+                for entry in entries
+                if not entry.name.startswith(".") and _is_folder(entry) and _identity(entry.path) not in above
+            )
     except OSError as problem:
         raise DataError(f"{folder} cannot be read: {problem.strerror}") from problem
 
 
 def walk_files(folder: Path) -> Iterator[str]:
     """Paths of the files below a folder, in the order of their names; each real folder is entered once."""
-    entered: set[tuple[int, int]] = set()
+    entered = _above(folder)
     waiting = [str(folder)]
     while waiting:
         place = waiting.pop()
         try:
-            status = os.stat(place)  # noqa: PTH116 - Path objects for each of a million files cost seconds
-            if (status.st_dev, status.st_ino) in entered:
+            identity = _identity(place)
+            if identity in entered:
                 continue
-            entered.add((status.st_dev, status.st_ino))
+            entered.add(identity)
             with os.scandir(place) as found:
                 entries = sorted(
                     (entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name
@@ -126,6 +131,16 @@ def walk_files(folder: Path) -> Iterator[str]:
             if entry.name not in folders and os.path.splitext(entry.name)[1].lower() not in _NO_PICTURES:  # noqa: PTH122
                 yield entry.path
         waiting.extend(entry.path for entry in reversed(entries) if entry.name in folders)
+
+
+def _identity(place: str | Path) -> tuple[int, int]:
+    status = os.stat(place)  # noqa: PTH116 - Path objects for each of a million files cost seconds
+    return status.st_dev, status.st_ino
+
+
+def _above(folder: Path) -> set[tuple[int, int]]:
+    """The folders that contain this one: a link to one of them leads back to where we are."""
+    return {_identity(parent) for parent in folder.absolute().parents}
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import filelock
 import numpy as np
@@ -87,9 +87,10 @@ def pack(source: Source, preparation: Preparation, progress: Progress | None = N
         OutputError: When the cache has no room, or cannot be written.
     """
     total = len(source.names)
-    key = hashlib.blake2b(codec.to_json([_FORMAT, source.identity, preparation]).encode(), digest_size=12).hexdigest()
+    text = f"{_FORMAT}\0{source.identity}\0{codec.to_json(preparation)}"
+    key = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
     folder = files.cache_folder("packs", key)
-    with filelock.FileLock(folder / "lock"):
+    with files.explained(folder), filelock.FileLock(folder / "lock"):
         keys = np.fromiter((_key(source, index) for index in range(total)), np.uint64, total)
         index = _read_index(folder, preparation)
         rows = _find(keys, index["key"])
@@ -97,7 +98,7 @@ def pack(source: Source, preparation: Preparation, progress: Progress | None = N
         files.require_space(folder, len(missing) * preparation.size_bytes, what=f"preparing {len(missing):,} pictures")
         if progress:
             progress(total - len(missing), total)
-        left_out = _append(folder, source, preparation, keys, missing, len(index), progress) if len(missing) else []
+        left_out = _append(folder, source, preparation, keys, missing, len(index), progress)
         index = _read_index(folder, preparation)
     rows = _find(keys, index["key"])
     digests = [bytes(index["digest"][row]) if row >= 0 else b"" for row in rows]
@@ -120,30 +121,30 @@ def _append(
         rows.truncate(rows_there * preparation.size_bytes)
         index.truncate(rows_there * _RECORD.itemsize)
         records: list[tuple[int, bytes]] = []
-        for position, result in _opened(source, preparation, missing):
-            done += 1
-            if isinstance(result, PictureError):
-                left_out.append(LeftOut(source.names[position], str(result)))
-            else:
-                pixels, digest = result
-                rows.write(pixels.data)
-                records.append((int(keys[position]), digest))
-            if len(records) >= _FLUSH_EVERY:
-                _flush(rows.fileno(), rows.flush, index.write, records)
-                index.flush()
-            if progress:
-                progress(done, len(keys))
-        _flush(rows.fileno(), rows.flush, index.write, records)
+        try:
+            for position, result in _opened(source, preparation, missing):
+                done += 1
+                if isinstance(result, PictureError):
+                    left_out.append(LeftOut(source.names[position], str(result)))
+                else:
+                    pixels, digest = result
+                    rows.write(pixels.data)
+                    records.append((int(keys[position]), digest))
+                if len(records) >= _FLUSH_EVERY:
+                    _flush(rows, index, records)
+                if progress:
+                    progress(done, len(keys))
+        finally:  # what is done stays done, also after a Ctrl-C
+            _flush(rows, index, records)
     return left_out
 
 
-def _flush(
-    handle: int, flush: Callable[[], None], write: Callable[[bytes], int], records: list[tuple[int, bytes]]
-) -> None:
+def _flush(rows: BinaryIO, index: BinaryIO, records: list[tuple[int, bytes]]) -> None:
     """Rows reach the disk before the records that speak of them."""
-    flush()
-    os.fsync(handle)
-    write(np.array(records, _RECORD).tobytes())
+    rows.flush()
+    os.fsync(rows.fileno())
+    index.write(np.array(records, _RECORD).tobytes())
+    index.flush()
     records.clear()
 
 

@@ -24,10 +24,10 @@ PIXEL_LIMIT = 178_956_970  # Pillow's own limit against decompression bombs: hal
 DIGEST_SIDE = 256  # the scale at which a picture's content is compared; see `open_with_digest`
 
 # Formats that Pillow decodes by itself, the common ones first: Pillow loads the others' code when it comes to them.
-# Left out: EPS (starts Ghostscript), stubs, and containers that are no pictures. MPO and QOI come with others.
+# Left out: EPS (starts Ghostscript), stubs, and containers that are no pictures. MPO comes with JPEG.
 FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF", "AVIF", "BLP", "CUR", "DDS", "DIB", "FLI", "ICNS", "ICO", "IM",
-    "JPEG2000", "MSP", "PCX", "SGI", "SPIDER", "SUN", "TGA", "XBM", "XPM",
+    "JPEG2000", "MSP", "PCX", "QOI", "SGI", "SPIDER", "SUN", "TGA", "XBM", "XPM",
 )  # fmt: skip
 _ORIENTATION = 0x0112
 _TRANSPOSE = {
@@ -74,8 +74,8 @@ def open_with_digest(source: Source, preparation: Preparation) -> tuple[NDArray[
     """
     side = max(preparation.width, preparation.height, DIGEST_SIDE)
     picture = decode(source, side)
-    same_scale = side == DIGEST_SIDE or min(picture.size) < 2 * DIGEST_SIDE
-    return fit_picture(picture, preparation), digest(picture if same_scale else decode(source, DIGEST_SIDE))
+    larger = side > DIGEST_SIDE and min(picture.size) >= 2 * DIGEST_SIDE and _is_jpeg(source)
+    return fit_picture(picture, preparation), digest(decode(source, DIGEST_SIDE) if larger else picture)
 
 
 def size_of(source: Source) -> tuple[int, int]:
@@ -84,6 +84,14 @@ def size_of(source: Source) -> tuple[int, int]:
         return source.shape[1], source.shape[0]
     with _opened(source) as picture:
         return picture.size
+
+
+def _is_jpeg(source: Source) -> bool:
+    """Whether a picture is of the one kind that is decoded at a reduced scale."""
+    if isinstance(source, np.ndarray):
+        return False
+    with _opened(source) as picture:
+        return picture.format in ("JPEG", "MPO")
 
 
 def digest(picture: Image.Image) -> bytes:
@@ -125,17 +133,8 @@ def _opened(source: str | Path | bytes | BinaryIO) -> Iterator[Image.Image]:
         raise PictureError("file not found") from problem
     except OSError as problem:
         raise PictureError(problem.strerror or f"damaged: {problem}") from problem
-    except (
-        ValueError,
-        SyntaxError,
-        IndexError,
-        KeyError,
-        TypeError,
-        EOFError,
-        MemoryError,
-        ArithmeticError,
-    ) as problem:
-        raise PictureError(f"damaged: {problem}") from problem  # what Pillow's parsers raise on broken files
+    except Exception as problem:  # Pillow's parsers raise a dozen kinds on broken files
+        raise PictureError(f"damaged: {problem}") from problem
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
@@ -180,6 +179,5 @@ def _why_unknown(source: str | Path | bytes | BinaryIO) -> str:
     elif isinstance(source, str | Path):
         empty = Path(source).stat().st_size == 0
     else:
-        source.seek(0)
-        empty = not source.read(1)
+        empty = source.seekable() and source.seek(0, io.SEEK_END) == 0
     return "empty file" if empty else "not a picture in a format that can be read"

@@ -1,12 +1,12 @@
 """How a picture becomes an array: the settings that travel with a model, and fitting a decoded picture to size."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from eyebright.codec import Record
+from eyebright.codec import Record, nearest
 from eyebright.errors import SettingsError
 
 Fit: TypeAlias = Literal["crop", "pad", "stretch"]
@@ -30,6 +30,8 @@ class Preparation(Record, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not (0 < self.width <= 16_384 and 0 < self.height <= 16_384):
             raise SettingsError(f"pictures are prepared to 1 to 16384 pixels a side, got {self.width}x{self.height}")
+        if self.fit not in get_args(Fit):
+            raise SettingsError(f"fit {self.fit!r} is unknown: {nearest(self.fit, list(get_args(Fit)))}")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -54,8 +56,8 @@ def fit_picture(picture: Image.Image, preparation: Preparation) -> NDArray[np.ui
     across, down = area[0] / picture.width, area[1] / picture.height
     if preparation.fit == "crop":
         scale = max(across, down)
-        left = (picture.width - area[0] / scale) / 2
-        top = (picture.height - area[1] / scale) / 2
+        left = max((picture.width - area[0] / scale) / 2, 0)  # rounding may leave it a hair below
+        top = max((picture.height - area[1] / scale) / 2, 0)
         box = (left, top, picture.width - left, picture.height - top)
         return np.asarray(picture.resize(area, Image.Resampling.BILINEAR, box=box))
     scale = min(across, down)
