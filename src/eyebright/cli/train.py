@@ -26,7 +26,7 @@ def train(
     ] = "crop",
     epochs: Annotated[int, typer.Option(help="Passes over the training pictures.")] = 15,
     batch_size: Annotated[int, typer.Option(help="Pictures in one step.")] = 32,
-    learning_rate: Annotated[float, typer.Option(help="The peak of the learning rate.")] = 1e-3,
+    learning_rate: Annotated[float, typer.Option(help="The peak of the learning rate.")] = 2e-3,
     augment: Annotated[
         str, typer.Option(help="What training pictures undergo: flip, rotation[=SHARE], zoom[=SHARE]; or none.")
     ] = "flip,rotation=0.1,zoom=0.1",

@@ -5,7 +5,6 @@ Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 BINS = 15
 _RANGE = (0.05, 20.0)
@@ -25,6 +24,8 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> 
     Returns:
         A number from 0.05 to 20; above 1 where the network is too sure of itself.
     """
+    from scipy.optimize import minimize_scalar  # half a second, and only training fits a temperature
+
     logits = logits.astype(np.float64)
     unknown = 1 / (len(labels) + 1)
     truth = (1 - unknown) * logits[np.arange(len(labels)), labels] + unknown * logits.mean(axis=1)

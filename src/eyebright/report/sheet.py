@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from eyebright.inference import Prediction
 from eyebright.report.figures import BLUE, GREY, RED, new_figure, to_png
+from eyebright.report.tables import fit
 
 MOST = 60
-_COLUMNS, _BARS = 3, 5
+_COLUMNS, _BARS, _NAME_WIDTH = 3, 5, 16
 
 
 class Shown(NamedTuple):
@@ -46,7 +47,7 @@ def color_of(item: Shown) -> str:
 
 def _draw_picture(axes, item: Shown) -> None:  # type: ignore[no-untyped-def]
     axes.imshow(item.picture, interpolation="nearest" if item.picture.shape[0] < 64 else "antialiased")
-    text = f"{item.prediction.label}  {item.prediction.confidence:.0%}"
+    text = f"{fit(item.prediction.label, 2 * _NAME_WIDTH)}  {item.prediction.confidence:.0%}"
     if item.truth is not None and item.truth != item.prediction.label:
         text += f"\n(really {item.truth})"
     axes.set_title(text, fontsize=9, color=color_of(item))
@@ -59,10 +60,11 @@ def _draw_bars(axes, item: Shown) -> None:  # type: ignore[no-untyped-def]
     axes.barh(
         range(len(best)), [share for _, share in best], color=[*["#cbd5e0"] * (len(best) - 1), winner], height=0.7
     )
-    for place, (name, share) in enumerate(best):
-        axes.text(0.02, place, f"{name}  {share:.1%}", va="center", fontsize=8)
-    axes.set_xlim(0, 1)
+    for place, (_, share) in enumerate(best):
+        axes.text(share + 0.03, place, f"{share:.1%}", va="center", fontsize=8)
+    axes.set_xlim(0, 1.3)
     axes.set_ylim(-0.6, _BARS - 0.4)
     axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set_yticks(range(len(best)), [fit(name, _NAME_WIDTH) for name, _ in best], fontsize=8)
+    axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "bottom"]].set_visible(False)

@@ -2,15 +2,17 @@
 
 import unicodedata
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from eyebright.evaluation import Evaluation
-from eyebright.inference import Prediction
+if TYPE_CHECKING:
+    from eyebright.evaluation import Evaluation
+    from eyebright.inference import Prediction
 
 _BAR = 30
 _WIDEST_MATRIX = 12
 
 
-def evaluation_text(evaluation: Evaluation) -> str:
+def evaluation_text(evaluation: "Evaluation") -> str:
     """Accuracy, the score of each class, and who is taken for whom."""
     low, high = evaluation.interval
     lines = [
@@ -36,7 +38,7 @@ def evaluation_text(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def prediction_text(prediction: Prediction, top: int) -> str:
+def prediction_text(prediction: "Prediction", top: int) -> str:
     """One picture's answer as a sentence, with bars for the likeliest classes."""
     percent = f"{100 * prediction.confidence:.2f} percent"
     text = [f"This image most likely belongs to {prediction.label} with a {percent} confidence."]
@@ -84,7 +86,7 @@ def _matrix(names: Sequence[str], width: int, confusion: Sequence[Sequence[int]]
     return lines
 
 
-def _confusions(evaluation: Evaluation, most: int = 10) -> list[str]:
+def _confusions(evaluation: "Evaluation", most: int = 10) -> list[str]:
     """The commonest mistakes, where there are too many classes for a matrix."""
     names = [score.name for score in evaluation.classes]
     mistakes = [

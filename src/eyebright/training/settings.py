@@ -32,7 +32,7 @@ class Settings(Record, frozen=True, kw_only=True):
 
     epochs: int = 15
     batch_size: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     warmup_epochs: float = 1.0
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
