@@ -228,7 +228,7 @@ class Classifier:
             names = [name for name in expected | found if expected.get(name) != found.get(name)]
             shown = "; ".join(f"{name}: expected {expected.get(name)}, got {found.get(name)}" for name in names[:10])
             raise NetworkError(f"the weights do not fit the network: {shown}")
-        self._weights = {name: np.array(weights[name], np.float32) for name in expected}
+        self._weights = {name: np.array(weights[name], np.float32, order="C") for name in expected}
         self._renew()
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> ModelCard:

@@ -27,7 +27,7 @@ def cache_folder(*parts: str) -> Path:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old content or the new, never a part."""
-    unfinished = _sibling(path, "unfinished")
+    unfinished = _sibling(path, f"unfinished-{os.getpid()}")
     with explained(path):
         with unfinished.open("wb") as file:
             file.write(content)
@@ -55,8 +55,8 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
     try:
-        yield unfinished
         with explained(path):
+            yield unfinished
             for file in unfinished.iterdir():
                 _sync(file)
             _sync(unfinished)
@@ -129,7 +129,7 @@ def sha256(path: Path) -> str:
 
 
 def _sibling(path: Path, role: str) -> Path:
-    return path.absolute().with_name(f".{path.absolute().name}.{role}")
+    return path.absolute().parent / f".{path.absolute().name}.{role}"
 
 
 def _sync(path: Path) -> None:

@@ -6,6 +6,7 @@ that the second start skips reading and compiling. A graph is checked before it 
 
 import hashlib
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from eyebright import files, machine
 from eyebright.errors import ModelError, OutputError
 from eyebright.model import StoredModel, check_onnx
 
-TOLERANCE = 1e-4
+TOLERANCE = 1e-4  # of probabilities
+PIXEL_TOLERANCE = 2  # of 255; Pillow's resizing is integer arithmetic, but its rounding is not promised
+_DIGEST = 32
 
 
 class Engine:
@@ -42,10 +45,11 @@ class Engine:
             return cls(known)
         check_onnx(stored.onnx_path)
         compiled = _compile(core, stored.onnx_path, str(stored.onnx_path))
+        _check_ports(compiled, stored)
         engine = cls(compiled)
         engine._prove(stored)
         if blob is not None:
-            files.write_file(blob, compiled.export_model().getvalue())
+            _keep(blob, compiled.export_model().getvalue())
         return engine
 
     @classmethod
@@ -66,15 +70,20 @@ class Engine:
         return np.array(result[0], np.float32)
 
     def _prove(self, stored: StoredModel) -> None:
+        """Ask for the golden pictures: this machine must prepare them alike and give the answers that were given."""
         golden = stored.golden()
         try:
+            if golden.probabilities.shape != (len(golden.prepared), len(stored.card.classes)):
+                raise ValueError(f"their probabilities are of shape {golden.probabilities.shape}")
+            pixels = golden.difference(stored.card.preparation)
             error = float(np.abs(self(golden.prepared) - golden.probabilities).max())
         except (RuntimeError, ValueError) as problem:
             raise ModelError(f"{stored.path} cannot be asked for its golden pictures: {problem}") from problem
-        if not error <= TOLERANCE:
+        if pixels > PIXEL_TOLERANCE or not error <= TOLERANCE:
             raise ModelError(
-                f"{stored.path} gives other answers here than where it was made: its golden pictures differ by "
-                f"{error:.2g}, more than {TOLERANCE:g}"
+                f"{stored.path} gives other answers here than where it was made: golden pictures are prepared with a "
+                f"difference of {pixels} of 255 (allowed {PIXEL_TOLERANCE}), their probabilities differ by {error:.2g} "
+                f"(allowed {TOLERANCE:g})"
             )
 
 
@@ -91,8 +100,9 @@ def _core() -> openvino.Core:
 
 def _cached(stored: StoredModel) -> Path | None:
     """Where the compiled form of this graph is kept for this OpenVINO and processor."""
+    proven = f"{stored.card.sha256['network.onnx']} {stored.card.sha256['golden.safetensors']}"
     made_for = f"{openvino.get_version()} {machine.processor()} {machine.cores()}"
-    key = hashlib.blake2b(f"{stored.card.sha256['network.onnx']} {made_for}".encode(), digest_size=16).hexdigest()
+    key = hashlib.blake2b(f"{proven} {made_for}".encode(), digest_size=16).hexdigest()
     try:
         return files.cache_folder("compiled") / f"{key}.blob"
     except OutputError:
@@ -102,11 +112,30 @@ def _cached(stored: StoredModel) -> Path | None:
 def _import(core: openvino.Core, blob: Path) -> openvino.CompiledModel | None:
     if not blob.exists():
         return None
+    digest, content = blob.read_bytes()[:_DIGEST], blob.read_bytes()[_DIGEST:]
     try:
-        return core.import_model(blob.read_bytes(), "CPU")
-    except RuntimeError:  # written by another build, or cut off: it is only a cache
-        blob.unlink(missing_ok=True)
-        return None
+        if hashlib.sha256(content).digest() == digest:
+            return core.import_model(content, "CPU")
+    except RuntimeError:  # written by another build
+        pass
+    blob.unlink(missing_ok=True)  # it is only a cache
+    return None
+
+
+def _keep(blob: Path, content: bytes) -> None:
+    with suppress(OutputError):  # a full disk is a slower start, nothing worse
+        files.write_file(blob, hashlib.sha256(content).digest() + content)
+
+
+def _check_ports(compiled: openvino.CompiledModel, stored: StoredModel) -> None:
+    height, width, channels = stored.card.preparation.shape
+    expected = [f"[?,{height},{width},{channels}]", f"[?,{len(stored.card.classes)}]"]
+    found = [str(port.partial_shape) for port in (*compiled.inputs, *compiled.outputs)]
+    if found != expected:
+        raise ModelError(
+            f"{stored.onnx_path} must take pictures {expected[0]} and give probabilities {expected[1]}; "
+            f"its inputs and outputs are {' '.join(found)}"
+        )
 
 
 def _compile(core: openvino.Core, graph: Path | io.BytesIO, what: str) -> openvino.CompiledModel:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -75,8 +76,12 @@ class Predictor:
 
     def predict(self, source: Source, name: str = "") -> Prediction:
         """The answer for one picture; a `PictureError` where it cannot be opened."""
-        pixels = open_picture(source, self.preparation)
-        return self._prediction(name or (str(source) if isinstance(source, str) else ""), self._engine(pixels[None])[0])
+        name = name or (str(source) if isinstance(source, str | Path) else "")
+        try:
+            pixels = open_picture(source, self.preparation)
+        except PictureError as problem:
+            raise PictureError(f"{name}: {problem}" if name else str(problem)) from problem
+        return self._prediction(name, self._engine(pixels[None])[0])
 
     def stream(self, sources: Iterable[tuple[str, Openable]]) -> Iterator[Answer]:
         """An answer for each (name, picture), in their order; pictures are opened ahead by a few threads.
@@ -109,7 +114,8 @@ class Predictor:
                 return problem
 
         ahead: deque[tuple[str, Future[NDArray[np.uint8] | EyebrightError]]] = deque()
-        with ThreadPoolExecutor(machine.cores()) as pool:
+        pool = ThreadPoolExecutor(machine.cores())
+        try:
             for name, source in sources:
                 ahead.append((name, pool.submit(attempt, source)))
                 if len(ahead) > 2 * BATCH_SIZE or ahead[0][1].done():
@@ -118,6 +124,8 @@ class Predictor:
             while ahead:
                 first, opened = ahead.popleft()
                 yield first, opened.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _prediction(self, name: str, row: NDArray[np.float32]) -> Prediction:
         order = np.argsort(-row, kind="stable")

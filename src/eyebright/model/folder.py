@@ -11,13 +11,13 @@ from typing import NamedTuple, TypeVar
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 
 from eyebright import codec, files
 from eyebright.errors import ModelError, NetworkError
 from eyebright.model.card import FORMAT, ModelCard
 from eyebright.model.golden import Golden
+from eyebright.model.tensors import read_tensors
 from eyebright.network import Network, Weights
 
 CARD, WEIGHTS, ONNX, GOLDEN, HISTORY, README = (
@@ -43,19 +43,16 @@ class StoredModel(NamedTuple):
 
     def weights(self) -> Weights:
         """The weights by `layer.tensor`; a `ModelError` where they are not those of the network."""
-        try:
-            weights: Weights = dict(load_file(self.path / WEIGHTS))
-        except (OSError, SafetensorError) as problem:
-            raise ModelError(f"{self.path / WEIGHTS} is damaged: {problem}") from problem
-        expected = {name: parameter.shape for name, parameter in self.network.parameters.items()}
-        found = {name: values.shape for name, values in weights.items()}
+        weights = read_tensors(self.path / WEIGHTS)
+        expected = {name: f"float32 {parameter.shape}" for name, parameter in self.network.parameters.items()}
+        found = {name: f"{values.dtype} {values.shape}" for name, values in weights.items()}
         if found != expected:
             names = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
             raise ModelError(
                 f"{self.path / WEIGHTS} does not fit the network: "
                 + "; ".join(f"{name} should be {expected.get(name)}, is {found.get(name)}" for name in names[:10])
             )
-        return {name: weights[name] for name in expected}
+        return {name: weights[name].view(np.float32) for name in expected}
 
     def golden(self) -> Golden:
         """The golden pictures."""
@@ -64,7 +61,7 @@ class StoredModel(NamedTuple):
     def history(self, kind: type[T]) -> T:
         """The course of the training, as a struct of the given kind; an empty one where the file is gone."""
         path = self.path / HISTORY
-        return codec.from_json(path.read_bytes() if path.exists() else b"{}", kind, what=str(path), error=ModelError)
+        return codec.from_json(path.read_bytes() if path.is_file() else b"{}", kind, what=str(path), error=ModelError)
 
 
 def write_model(
@@ -87,7 +84,7 @@ def write_model(
         OutputError: When the folder exists and may not be overwritten, or cannot be written.
     """
     with files.new_folder(path, overwrite=overwrite) as place:
-        (place / WEIGHTS).write_bytes(save(dict(weights)))
+        (place / WEIGHTS).write_bytes(save({name: np.ascontiguousarray(values) for name, values in weights.items()}))
         (place / ONNX).write_bytes(onnx)
         golden.save(place / GOLDEN)
         (place / HISTORY).write_text(codec.to_json(history), encoding="utf-8")
@@ -105,10 +102,14 @@ def find_model(path: Path) -> Path:
         ModelError: When there is none; the message says what was found instead.
     """
     previous, in_run = files.aside_of(path), path / "model"
-    for place in (path, in_run, files.aside_of(in_run), previous, previous / "model"):
-        if (place / CARD).is_file():
-            return place
-    if not path.exists():
+    try:
+        for place in (path, in_run, files.aside_of(in_run), previous, previous / "model"):
+            if (place / CARD).is_file():
+                return place
+        missing = not path.exists()
+    except OSError as problem:
+        raise ModelError(f"{path} cannot be read: {problem.strerror}") from problem
+    if missing:
         raise ModelError(f"{path} does not exist: give the folder of a model or of a run")
     if (path / "config.toml").exists():
         raise ModelError(f"{path} is a run without a model yet: finish it with: eyebright train --resume {path}")
@@ -131,6 +132,8 @@ def read_model(path: Path) -> StoredModel:
     version = codec.from_json(text, _Version, what=str(place / CARD), error=ModelError).format
     if version > FORMAT:
         raise ModelError(f"{place} is of model format {version}, this eyebright reads up to {FORMAT}: update eyebright")
+    if version < 1:
+        raise ModelError(f"{place} says that it is of model format {version}, which never was")
     card = codec.from_json(text, ModelCard, what=str(place / CARD), error=ModelError)
     for name in (WEIGHTS, ONNX, GOLDEN):
         if not (place / name).is_file():

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 
 from eyebright.errors import ModelError
+from eyebright.model.tensors import read_tensors
 from eyebright.pictures import Preparation, open_picture
 
 
@@ -38,12 +38,21 @@ class Golden(NamedTuple):
     @classmethod
     def load(cls, path: Path) -> "Golden":
         """Read the file; a `ModelError` where it is damaged."""
+        tensors = read_tensors(path)
         try:
-            tensors = load_file(path)
             sources = [tensors[f"source_{index}"].tobytes() for index in range(len(tensors) - 2)]
             return cls(sources, tensors["prepared"], tensors["probabilities"])
-        except (OSError, SafetensorError, KeyError) as problem:
-            raise ModelError(f"{path} is damaged: {problem}") from problem
+        except KeyError as problem:
+            raise ModelError(f"{path} is damaged: it lacks {problem}") from problem
+
+    def difference(self, preparation: Preparation) -> int:
+        """How far pixels that are prepared here lie from the stored ones at the most, of 255.
+
+        Raises:
+            ValueError: When the stored pictures are not those that the preparation makes, or cannot be opened.
+        """
+        here = np.stack([open_picture(source, preparation) for source in self.sources])
+        return int(np.abs(here.astype(np.int16) - self.prepared.astype(np.int16)).max())
 
 
 def golden_pictures(preparation: Preparation) -> tuple[list[bytes], NDArray[np.uint8]]:

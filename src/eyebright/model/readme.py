@@ -30,7 +30,7 @@ def readme(card: ModelCard) -> str:
             "    eyebright predict THIS_FOLDER photo.jpg",
             "",
             f"`network.onnx` takes RGB pictures of {width}x{height}, uint8, as (N, {height}, {width}, 3), values 0 "
-            " to 255, upright, and gives the probabilities of the classes in the order above "
+            "to 255, upright, and gives the probabilities of the classes in the order above "
             f'(fit: "{card.preparation.fit}").',
             "",
             "## What it is for, and what not",

@@ -1,6 +1,7 @@
 """How all figures look: matplotlib without a window, and fonts for the names of classes in any script."""
 
 import io
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,16 +16,22 @@ _FONTS = [
 
 def new_figure(width: float, height: float) -> "Figure":
     """An empty figure of so many inches."""
-    from matplotlib import font_manager, rcParams
     from matplotlib.figure import Figure
 
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    rcParams["font.family"] = [name for name in _FONTS if name in installed] or ["sans-serif"]
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def to_png(figure: "Figure") -> bytes:
-    """The figure as the content of a PNG file."""
+    """The figure as the content of a PNG file; letters for which no font is installed become boxes."""
+    from matplotlib import font_manager
+    from matplotlib.text import Text
+
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    for text in figure.findobj(Text):
+        text.set_fontfamily([name for name in _FONTS if name in installed])
+        text.set_parse_math(False)
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=120)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        figure.savefig(file, format="png", dpi=120)
     return file.getvalue()

@@ -47,9 +47,9 @@ def color_of(item: Shown) -> str:
 
 def _draw_picture(axes, item: Shown) -> None:  # type: ignore[no-untyped-def]
     axes.imshow(item.picture, interpolation="nearest" if item.picture.shape[0] < 64 else "antialiased")
-    text = f"{fit(item.prediction.label, 2 * _NAME_WIDTH)}  {item.prediction.confidence:.0%}"
+    text = f"{fit(item.prediction.label, _NAME_WIDTH)}  {item.prediction.confidence:.0%}"
     if item.truth is not None and item.truth != item.prediction.label:
-        text += f"\n(really {item.truth})"
+        text += f"\n(really {fit(item.truth, _NAME_WIDTH)})"
     axes.set_title(text, fontsize=9, color=color_of(item))
 
 
@@ -63,7 +63,7 @@ def _draw_bars(axes, item: Shown) -> None:  # type: ignore[no-untyped-def]
     for place, (_, share) in enumerate(best):
         axes.text(share + 0.03, place, f"{share:.1%}", va="center", fontsize=8)
     axes.set_xlim(0, 1.3)
-    axes.set_ylim(-0.6, _BARS - 0.4)
+    axes.set_ylim(len(best) - _BARS - 0.6, len(best) - 0.4)
     axes.set_xticks([])
     axes.set_yticks(range(len(best)), [fit(name, _NAME_WIDTH) for name, _ in best], fontsize=8)
     axes.tick_params(axis="y", length=0)

@@ -1,15 +1,18 @@
 """Evaluations and predictions as plain text that fits 80 columns."""
 
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+
+from eyebright.files import printable
 
 if TYPE_CHECKING:
     from eyebright.evaluation import Evaluation
     from eyebright.inference import Prediction
 
 _BAR = 30
-_WIDEST_MATRIX = 12
+_COLUMNS = 80
 
 
 def evaluation_text(evaluation: "Evaluation") -> str:
@@ -25,27 +28,25 @@ def evaluation_text(evaluation: "Evaluation") -> str:
         lines.append(f"left out           {evaluation.seen:,} pictures that the model was trained on or chosen by")
     if evaluation.left_out:
         lines.append(f"left out           {evaluation.left_out:,} pictures that cannot be opened")
-    names = [fit(score.name, 24) for score in evaluation.classes]
-    width = max(map(_width, names))
+    names = [fit(printable(score.name), 24) for score in evaluation.classes]
+    width = max(5, *map(_width, names))
     lines += ["", f"{'class'.ljust(width)}  pictures  precision  recall     F1"]
     for name, score in zip(names, evaluation.classes, strict=True):
         shares = f"{_share(score.precision):>9}  {_share(score.recall):>6}  {_share(score.f1):>5}"
         lines.append(f"{pad(name, width)}  {score.pictures:8,}  {shares}")
-    if len(names) <= _WIDEST_MATRIX:
-        lines += ["", *_matrix(names, width, evaluation.confusion)]
-    else:
-        lines += ["", *_confusions(evaluation)]
+    matrix = _matrix(names, width, evaluation.confusion)
+    lines += ["", *(matrix if _width(matrix[1]) <= _COLUMNS else _confusions(evaluation))]
     return "\n".join(lines)
 
 
 def prediction_text(prediction: "Prediction", top: int) -> str:
     """One picture's answer as a sentence, with bars for the likeliest classes."""
     percent = f"{100 * prediction.confidence:.2f} percent"
-    text = [f"This image most likely belongs to {prediction.label} with a {percent} confidence."]
-    best = list(prediction.probabilities.items())[:top]
-    width = max(_width(fit(name, 24)) for name, _ in best)
+    text = [f"This image most likely belongs to {printable(prediction.label)} with a {percent} confidence."]
+    best = [(fit(printable(name), 24), share) for name, share in list(prediction.probabilities.items())[:top]]
+    width = max(_width(name) for name, _ in best)
     for name, share in best:
-        text.append(f"  {pad(fit(name, 24), width)}  {share:7.2%}  {'█' * round(_BAR * share)}".rstrip())
+        text.append(f"  {pad(name, width)}  {share:7.2%}  {'█' * round(_BAR * share)}".rstrip())
     return "\n".join(text)
 
 
@@ -65,10 +66,7 @@ def pad(text: str, width: int) -> str:
 
 
 def _width(text: str) -> int:
-    return sum(
-        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        for letter in text
-    )
+    return cell_len(text)
 
 
 def _share(value: float | None) -> str:
@@ -88,7 +86,7 @@ def _matrix(names: Sequence[str], width: int, confusion: Sequence[Sequence[int]]
 
 def _confusions(evaluation: "Evaluation", most: int = 10) -> list[str]:
     """The commonest mistakes, where there are too many classes for a matrix."""
-    names = [score.name for score in evaluation.classes]
+    names = [printable(score.name) for score in evaluation.classes]
     mistakes = [
         (count, names[true], names[taken])
         for true, row in enumerate(evaluation.confusion)

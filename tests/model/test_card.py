@@ -1,0 +1,61 @@
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eyebright.errors import ModelError
+from eyebright.model import Calibration, ModelCard, Provenance, Seen
+from eyebright.pictures import Preparation
+
+DIGESTS = st.lists(st.binary(min_size=16, max_size=16), max_size=20)
+
+
+def card(**changes: object) -> ModelCard:
+    parts = {
+        "classes": ("a", "b"),
+        "network": {},
+        "preparation": Preparation(width=8, height=8),
+        "calibration": Calibration(temperature=1.0, error_before=0.0, error_after=0.0),
+        "provenance": Provenance(seed=0, versions={}, settings={}),
+    }
+    return ModelCard(**(parts | changes))
+
+
+@settings(max_examples=50, deadline=None)
+@given(DIGESTS, DIGESTS)
+def test_seen_knows_exactly_the_pictures_whose_first_eight_bytes_it_was_given(learned: list, others: list) -> None:
+    known = {digest[:8] for digest in learned}
+    asked = learned + others
+    assert Seen.of(learned).among(asked).tolist() == [digest[:8] in known for digest in asked]
+
+
+def test_seen_survives_json_and_does_not_tell_the_order_of_the_pictures() -> None:
+    first, second = bytes(range(16)), bytes(range(100, 116))
+    seen = Seen.of([second, first, second])
+    assert seen == Seen.of([first, second])
+    assert msgspec.json.decode(msgspec.json.encode(seen), type=Seen).among([first, bytes(16)]).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("digests", ["%%%", "AAAA", "é"])
+def test_damaged_digests_are_a_model_error(digests: str) -> None:
+    with pytest.raises(ModelError, match="digests of the pictures that were seen are damaged"):
+        Seen(digests=digests).among([bytes(16)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": ("a",)}, "2 to 1,000,000 classes, got 1"),
+        ({"classes": ("a", "b", "a")}, "two classes have one name"),
+        *(
+            (
+                {"calibration": Calibration(temperature=temperature, error_before=0, error_after=0)},
+                "temperature must be",
+            )
+            for temperature in (0.0, -1.0, float("nan"), float("inf"))
+        ),
+    ],
+)
+def test_a_card_that_describes_no_classifier_is_refused(changes: dict, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        card(**changes)

@@ -1,0 +1,65 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file, save_file
+
+from eyebright.errors import ModelError
+from eyebright.model import Golden, golden_pictures
+from eyebright.pictures import Preparation, open_picture
+
+SIZE = Preparation(width=24, height=16)
+
+
+def test_golden_pictures_are_drawn_by_their_formulas() -> None:
+    gradient, checks, noise = (np.asarray(Image.open(io.BytesIO(source))) for source in golden_pictures(SIZE)[0])
+    assert [picture.shape for picture in (gradient, checks, noise)] == [(64, 96, 3), (75, 50, 3), (40, 40, 3)]
+    assert gradient[0, 0].tolist() == [0, 0, 255]
+    assert gradient[-1, -1].tolist() == [255, 255, 0]
+    assert [checks[0, 0].tolist(), checks[0, 10].tolist(), checks[10, 10].tolist()] == [
+        [0, 40, 200],
+        [220, 100, 50],
+        [0, 40, 200],
+    ]
+    assert len(np.unique(noise)) == 256
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_golden_pictures_come_with_what_the_preparation_makes_of_them(fit: str) -> None:
+    preparation = Preparation(width=24, height=16, fit=fit)
+    sources, prepared = golden_pictures(preparation)
+    assert prepared.shape == (3, 16, 24, 3)
+    for source, pixels in zip(sources, prepared, strict=True):
+        assert np.array_equal(open_picture(source, preparation), pixels)
+
+
+def test_golden_pictures_are_the_same_each_time() -> None:
+    assert golden_pictures(SIZE)[0] == golden_pictures(SIZE)[0]
+
+
+def test_the_golden_file_gives_back_what_was_saved(tmp_path: Path) -> None:
+    sources, prepared = golden_pictures(SIZE)
+    probabilities = np.random.default_rng(0).dirichlet([1, 1], 3).astype(np.float32)
+    Golden(sources, prepared, probabilities).save(tmp_path / "golden")
+    loaded = Golden.load(tmp_path / "golden")
+    assert loaded.sources == sources
+    assert loaded.prepared.tobytes() == prepared.tobytes()
+    assert loaded.probabilities.tobytes() == probabilities.tobytes()
+
+
+@pytest.mark.parametrize("missing", ["source_0", "prepared", "probabilities"])
+def test_a_golden_file_without_one_of_its_tensors_is_damaged(tmp_path: Path, missing: str) -> None:
+    path = tmp_path / "golden"
+    Golden(*golden_pictures(SIZE), np.zeros((3, 2), np.float32)).save(path)
+    save_file({name: tensor for name, tensor in load_file(path).items() if name != missing}, path)
+    with pytest.raises(ModelError, match=r"golden is damaged"):
+        Golden.load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no safetensors", b"\xff" * 64])
+def test_a_golden_file_that_is_no_safetensors_is_damaged(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "golden").write_bytes(content)
+    with pytest.raises(ModelError, match=r"golden is damaged"):
+        Golden.load(tmp_path / "golden")
