@@ -16,6 +16,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from eyebright import errors, network, zoo
     from eyebright.classifier import Classifier
     from eyebright.datasets import Dataset
@@ -67,7 +69,7 @@ __all__ = [
 ]
 
 
-def load(path: str) -> "Classifier":
+def load(path: "str | Path") -> "Classifier":
     """Read a model folder, or the model of a run; see `Classifier.load`."""
     from eyebright.classifier import Classifier
 

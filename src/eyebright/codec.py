@@ -6,7 +6,7 @@ looks like a slip of the pen, the name that was probably meant.
 
 import difflib
 import re
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -40,7 +40,7 @@ def from_json(text: str | bytes, kind: type[T], *, what: str, error: type[Eyebri
     """
     try:
         return msgspec.json.decode(text, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
         raise error(f"{what} cannot be read: {_explain(problem, kind)}") from problem
 
 
@@ -61,6 +61,17 @@ def nearest(word: str, known: list[str]) -> str:
 def _explain(problem: Exception, kind: type) -> str:
     message = str(problem)
     unknown = _UNKNOWN_FIELD.search(message)
-    if unknown and issubclass(kind, msgspec.Struct):
-        return f"{message} ({nearest(unknown['key'], list(kind.__struct_fields__))})"
-    return message
+    if not unknown:
+        return message
+    path = re.findall(r"\.(\w+)", message[unknown.end() :])
+    return f"{message} ({nearest(unknown['key'], _keys(kind, path))})"
+
+
+def _keys(kind: Any, path: list[str]) -> list[str]:
+    """Keys that may stand at a path; lists, dicts and unions are those of what lies in them."""
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return [key for part in get_args(kind) for key in _keys(part, path)]
+    if not path:
+        return list(kind.__struct_fields__)
+    kinds = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    return _keys(kinds.get(path[0]), path[1:])

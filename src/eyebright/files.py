@@ -29,11 +29,14 @@ def write_file(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old content or the new, never a part."""
     unfinished = _sibling(path, f"unfinished-{os.getpid()}")
     with explained(path):
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        try:
+            with unfinished.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -60,6 +63,7 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             for file in unfinished.iterdir():
                 _sync(file)
             _sync(unfinished)
+            require_free(path, overwrite=overwrite)  # somebody else may have been faster
             if path.exists():
                 set_aside(path)
             unfinished.rename(path)
@@ -77,13 +81,13 @@ def aside_of(path: Path) -> Path:
 def set_aside(path: Path) -> None:
     """Move a folder out of the way; it stays at `aside_of(path)` until `forget_aside` removes it."""
     aside = aside_of(path)
-    shutil.rmtree(aside, ignore_errors=True)
+    _remove(aside)
     path.rename(aside)
 
 
 def forget_aside(path: Path) -> None:
     """Remove what `set_aside` kept."""
-    shutil.rmtree(aside_of(path), ignore_errors=True)
+    _remove(aside_of(path))
 
 
 def standing(path: Path) -> Path:
@@ -104,6 +108,8 @@ def require_free(path: Path, *, overwrite: bool) -> None:
         )
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file: choose a folder")
+    if path.is_mount():
+        raise OutputError(f"{path} is a whole disk, which cannot be replaced: choose a folder in it")
     parent = next(folder for folder in path.absolute().parents if folder.exists())
     if not parent.is_dir():
         raise OutputError(f"{path} cannot be written: {parent} is a file")
@@ -130,6 +136,13 @@ def sha256(path: Path) -> str:
 
 def _sibling(path: Path, role: str) -> Path:
     return path.absolute().parent / f".{path.absolute().name}.{role}"
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

@@ -147,9 +147,7 @@ def _with_padding(
 ) -> nn.Module:
     """Let the layer pad where both sides are alike and torch allows it, otherwise pad before it."""
     top, left, bottom, right = padding_sides(layer, place.input_shapes[0])
-    kernel, _ = window_geometry(layer)
-    fits = isinstance(layer, Conv2d) or (2 * top <= kernel[0] and 2 * left <= kernel[1])
-    if top == bottom and left == right and fits:
+    if top == bottom and left == right:
         return make((top, left))
     return _Padded([left, right, top, bottom], value, make((0, 0)))
 

@@ -10,6 +10,7 @@ the layers it reads from:
     {"format": 1, "layers": [{"type": "Input", "name": "input_1", "shape": [32], "inputs": []}, ...], "output": "..."}
 """
 
+import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -56,6 +57,8 @@ class Network:
     """
 
     def __init__(self, inputs: Node, outputs: Node) -> None:
+        if not isinstance(inputs.layer, Input):
+            raise NetworkError(f"inputs must be the node of an Input, got that of a {type(inputs.layer).__name__}")
         nodes = list(_in_order(outputs))
         if inputs not in nodes:
             raise NetworkError(
@@ -74,6 +77,9 @@ class Network:
             raise NetworkError(
                 f"a sequential network starts with an Input, got {type(layers[0]).__name__ if layers else 'nothing'}"
             )
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise NetworkError(f"expected a layer as in ReLU(), got {layer!r}")
         names = _names(list(layers))
         wiring = {name: tuple(names[max(index - 1, 0) : index]) for index, name in enumerate(names)}
         return cls.from_parts(
@@ -153,11 +159,12 @@ class Network:
             NetworkError: When the data is of a newer format, or a layer is unknown, unconnected, in a cycle, named
                 twice or does not fit its inputs; the message names the layer.
         """
-        document = codec.from_builtins(data, _Document, what="the network", error=NetworkError)
-        if document.format > FORMAT:
+        version = codec.from_builtins(data, _Version, what="the network", error=NetworkError).format
+        if not 1 <= version <= FORMAT:
             raise NetworkError(
-                f"the network is of format {document.format}, this eyebright reads up to {FORMAT}: update eyebright"
+                f"the network is of format {version}, this eyebright reads up to {FORMAT}: update eyebright"
             )
+        document = codec.from_builtins(data, _Document, what="the network", error=NetworkError)
         if len(document.layers) > _MOST_LAYERS:
             raise NetworkError(f"the network has {len(document.layers)} layers, more than {_MOST_LAYERS}")
         layers, wiring = [], {}
@@ -191,6 +198,10 @@ class Network:
     def __repr__(self) -> str:
         shapes = f"{self.input_shape} to {self.output_shape}"
         return f"<Network of {len(self.places)} layers: {shapes}, {self.parameter_count:,} parameters>"
+
+
+class _Version(msgspec.Struct):
+    format: int
 
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -244,25 +255,27 @@ def _sorted(layers: list[Layer], wiring: Mapping[str, tuple[str, ...]], output: 
             raise NetworkError(
                 f"layer {name!r} reads from unknown {unknown[0]!r}: {codec.nearest(unknown[0], list(wiring))}"
             )
-    ready: dict[str, Layer] = {}
-    waiting = layers
-    while waiting:
-        still = []
-        for layer in waiting:
-            if all(source in ready for source in wiring[str(layer.name)]):
-                ready[str(layer.name)] = layer
-            else:
-                still.append(layer)
-        if len(still) == len(waiting):
-            raise NetworkError(
-                f"layers wait for each other in a cycle: {', '.join(str(layer.name) for layer in still)}"
-            )
-        waiting = still
+    readers: dict[str, list[int]] = {name: [] for name in wiring}
+    missing = [len(wiring[str(layer.name)]) for layer in layers]
+    for index, layer in enumerate(layers):
+        for source in wiring[str(layer.name)]:
+            readers[source].append(index)
+    ready = [index for index, count in enumerate(missing) if not count]  # sorted, hence a heap
+    order: list[Layer] = []
+    while ready:
+        order.append(layers[heapq.heappop(ready)])
+        for reader in readers[str(order[-1].name)]:
+            missing[reader] -= 1
+            if not missing[reader]:
+                heapq.heappush(ready, reader)
+    if len(order) < len(layers):
+        waiting = ", ".join(str(layer.name) for layer, count in zip(layers, missing, strict=True) if count)
+        raise NetworkError(f"layers wait for each other in a cycle: {waiting}")
     used = _ancestors(output, wiring)
-    idle = [name for name in ready if name not in used]
+    idle = [str(layer.name) for layer in order if layer.name not in used]
     if idle:
         raise NetworkError(f"layers do not lead to the output {output!r}: {', '.join(idle)}")
-    return list(ready.values())
+    return order
 
 
 def _ancestors(output: str, wiring: Mapping[str, tuple[str, ...]]) -> set[str]:

@@ -6,6 +6,7 @@ How it runs is registered by the rooms that run it: `eyebright.modules` (torch) 
 Shapes are given without the batch dimension: `(C, H, W)` for pictures, `(features,)` for vectors.
 """
 
+import functools
 from typing import Any, ClassVar, Literal, TypeAlias, dataclass_transform
 
 import msgspec
@@ -56,6 +57,18 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         super().__init_subclass__(**options)
         Layer.kinds[cls.__name__] = cls
 
+    def __post_init__(self) -> None:
+        for field in _fields(type(self)):
+            value = getattr(self, field.name)
+            try:
+                msgspec.structs.force_setattr(self, field.name, msgspec.convert(value, field.type))
+            except msgspec.ValidationError as problem:
+                raise NetworkError(f"{field.name}: {problem}, received {value!r}") from problem
+        self.check()
+
+    def check(self) -> None:
+        """Refuse settings out of range with a `NetworkError`; their types are right already."""
+
     def output_shape(self, *inputs: Shape) -> Shape:
         """Shape of the result for inputs of the given shapes; a `NetworkError` where they do not fit."""
         return inputs[0]
@@ -90,6 +103,9 @@ class Node:
         self.layer = layer
         self.inputs = inputs
         self.shape: Shape = checked_shape(layer, [node.shape for node in inputs])
+
+
+_fields = functools.cache(msgspec.structs.fields)
 
 
 def checked_shape(layer: Layer, inputs: list[Shape]) -> Shape:

@@ -23,7 +23,7 @@ class Input(Layer, frozen=True):
     stem = "input"
     shape: Shape
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if len(self.shape) not in (1, 3) or not all(0 < size <= 65_536 for size in self.shape):
             raise NetworkError(
                 f"shape must be (channels, height, width) or (features,), each 1 to 65536; got {self.shape}"
@@ -43,7 +43,7 @@ class Normalize(Layer, frozen=True):
     mean: float | tuple[float, ...] = 127.5
     std: float | tuple[float, ...] = 127.5
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if not all(math.isfinite(mean) for mean in as_tuple(self.mean)):
             raise NetworkError(f"mean must be finite, got {self.mean}")
         if not all(0 < std < math.inf for std in as_tuple(self.std)):
@@ -71,7 +71,7 @@ class Conv2d(Layer, frozen=True):
     bias: bool = True
     initializer: Weights = "he_normal"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         _require_positive(self, "out_channels", "kernel_size", "stride", "dilation", "groups")
         _require_padding(self.padding)
         if self.out_channels % self.groups:
@@ -102,7 +102,7 @@ class MaxPool2d(Layer, frozen=True):
     stride: Size | None = None
     padding: Padding = 0
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         _require_positive(self, "kernel_size", "stride")
         _require_padding(self.padding)
         pads = (0, 0) if isinstance(self.padding, str) else as_pair(self.padding)
@@ -137,7 +137,7 @@ class Linear(Layer, frozen=True):
     bias: bool = True
     initializer: Weights = "glorot_uniform"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         _require_positive(self, "out_features")
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -163,7 +163,7 @@ class Dropout(Layer, frozen=True):
     stem = "dropout"
     p: float = 0.5
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if not 0 <= self.p < 1:
             raise NetworkError(f"p must be at least 0 and below 1, got {self.p}")
 

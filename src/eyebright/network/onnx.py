@@ -5,7 +5,7 @@ features)`. Nodes and their results carry the layers' names, initializers the na
 shows the network as it was written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import singledispatch
 from typing import Any
 
@@ -41,9 +41,17 @@ PROBABILITIES = "probabilities"
 class Graph:
     """An ONNX graph in the making; `emit` registered for a layer adds its nodes here."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
+
+    def fresh(self, name: str) -> str:
+        """The name, or one like it where a layer or a weight bears it already."""
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
 
     def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         """Append one node, named like its result, and return that name."""
@@ -70,23 +78,24 @@ def to_onnx(
     Raises:
         NetworkError: When a weight is missing or of another shape.
     """
-    graph = Graph()
+    graph = Graph([INPUT, PROBABILITIES, *network.parameters])
     vectors = len(network.input_shape) == 1
-    name = INPUT if not vectors else network.input
+    results = {name: graph.fresh(name) for name in network.places}
+    name = INPUT if not vectors else results[network.input]
     for layer_name, place in network.places.items():
-        sources = list(place.inputs)
+        sources = [results[source] for source in place.inputs]
         for key, parameter in place.parameters.items():
             values = weights.get(f"{layer_name}.{key}")
             if values is None or values.shape != parameter.shape:
                 found = "nothing" if values is None else f"shape {values.shape}"
                 raise NetworkError(f"weight {layer_name}.{key} must have shape {parameter.shape}, got {found}")
             sources.append(graph.constant(f"{layer_name}.{key}", values.astype(np.float32)))
-        emit(place.layer, place, graph, sources, layer_name)
-    result = network.output
+        emit(place.layer, place, graph, sources, results[layer_name])
+    result = results[network.output]
     if temperature is not None:
-        graph.constant("temperature", np.array(temperature, np.float32))
-        graph.add("Div", [result, "temperature"], "calibrated_logits")
-        result = graph.add("Softmax", ["calibrated_logits"], PROBABILITIES, axis=-1)
+        divisor = graph.constant(graph.fresh("temperature"), np.array(temperature, np.float32))
+        logits = graph.add("Div", [result, divisor], graph.fresh("calibrated_logits"))
+        result = graph.add("Softmax", [logits], PROBABILITIES, axis=-1)
     channels_last = (*network.input_shape[1:], *network.input_shape[:1])
     kind = TensorProto.FLOAT if vectors else TensorProto.UINT8
     proto: GraphProto = helper.make_graph(
@@ -122,17 +131,17 @@ def emit(layer: Layer, place: Place, graph: Graph, inputs: list[str], output: st
 @emit.register
 def _(layer: Input, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
     if len(layer.shape) == 3:
-        graph.add("Cast", [INPUT], f"{output}_float", to=TensorProto.FLOAT)
-        graph.add("Transpose", [f"{output}_float"], output, perm=[0, 3, 1, 2])
+        floats = graph.add("Cast", [INPUT], graph.fresh(f"{output}_float"), to=TensorProto.FLOAT)
+        graph.add("Transpose", [floats], output, perm=[0, 3, 1, 2])
 
 
 @emit.register
 def _(layer: Normalize, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
     shape = (-1, *(1,) * (len(place.shape) - 1))
-    mean = graph.constant(f"{output}.mean", np.array(layer.mean, np.float32).reshape(shape))
-    std = graph.constant(f"{output}.std", np.array(layer.std, np.float32).reshape(shape))
-    graph.add("Sub", [*inputs, mean], f"{output}_centred")
-    graph.add("Div", [f"{output}_centred", std], output)
+    mean = graph.constant(graph.fresh(f"{output}.mean"), np.array(layer.mean, np.float32).reshape(shape))
+    std = graph.constant(graph.fresh(f"{output}.std"), np.array(layer.std, np.float32).reshape(shape))
+    centred = graph.add("Sub", [*inputs, mean], graph.fresh(f"{output}_centred"))
+    graph.add("Div", [centred, std], output)
 
 
 @emit.register

@@ -1,0 +1,119 @@
+import json
+
+import msgspec
+import pytest
+
+from eyebright.errors import NetworkError
+from eyebright.network import Add, Conv2d, Input, Layer, Linear, MaxPool2d, Normalize, Parameter, ReLU
+from eyebright.network.layer import layer_from_dict, layer_to_dict
+
+
+def test_parameter_size_is_the_product_of_its_lengths():
+    assert Parameter((64, 3, 7, 7), "he_normal").size == 9_408
+
+
+def test_calling_a_layer_twice_makes_two_nodes():
+    layer, source = ReLU(), Input((4,))()
+    assert layer(source) is not layer(source)
+
+
+def test_a_node_knows_what_it_reads_from_and_its_shape():
+    source = Input((4,))()
+    node = Linear(7)(source)
+    assert node.inputs == (source,) and node.shape == (7,)
+
+
+def test_layers_are_frozen():
+    with pytest.raises(AttributeError):
+        ReLU().name = "other"
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Input((3, 8, 8)),
+        Normalize(mean=(1.0, 2.0, 3.0), std=4.0, name="normalise"),
+        Conv2d(8, (3, 5), stride=(2, 1), padding="same", dilation=2, groups=4, bias=False, initializer="he_uniform"),
+        MaxPool2d(3, 2, padding=(1, 0)),
+        Linear(10, name="眼睛 👁"),
+        Add(),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_a_layer_survives_json(layer):
+    assert layer_from_dict(json.loads(json.dumps(layer_to_dict(layer)))) == layer
+
+
+def test_a_layer_is_written_as_its_type_and_its_settings():
+    assert layer_to_dict(Linear(5, name="head")) == {
+        "type": "Linear",
+        "name": "head",
+        "out_features": 5,
+        "bias": True,
+        "initializer": "glorot_uniform",
+    }
+
+
+def test_an_unnamed_layer_is_written_without_name():
+    assert layer_to_dict(ReLU()) == {"type": "ReLU"}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"type": "Conv2D"}, "unknown type 'Conv2D': did you mean 'Conv2d'"),
+        ({"type": "Zebra"}, "unknown type 'Zebra': known are Add, Conv2d"),
+        ({"type": "Layer"}, "unknown type 'Layer'"),
+        ({"name": "x"}, "no 'type': received .*'x'"),
+        ({"type": ["ReLU"]}, "no 'type'"),
+        ("ReLU", "no 'type'"),
+        ({"type": "Dropout", "rate": 0.5}, r"Dropout.*unknown field `rate`"),
+        ({"type": "Linear", "out_feature": 5}, "did you mean 'out_features'"),
+        ({"type": "Conv2d", "out_channels": 5}, "missing required field `kernel_size`"),
+        ({"type": "Linear", "out_features": "5"}, r"Expected `int`, got `str` - at `\$.out_features`"),
+        ({"type": "Linear", "out_features": True}, "Expected `int`, got `bool`"),
+        ({"type": "Linear", "out_features": 5.5}, "Expected `int`, got `float`"),
+        ({"type": "Linear", "out_features": 0}, "out_features must be above 0"),
+        ({"type": "Conv2d", "out_channels": 5, "kernel_size": [3, 3, 3]}, "kernel_size"),
+        ({"type": "Conv2d", "out_channels": 5, "kernel_size": 3, "padding": "full"}, "'full'.*padding"),
+        ({"type": "Input", "shape": [3, 10**30, 8]}, "1 to 65536"),
+        ({"type": "ReLU", "name": 5}, r"\$.name"),
+    ],
+)
+def test_bad_data_is_refused_with_the_reason(data, message):
+    with pytest.raises(NetworkError, match=message):
+        layer_from_dict(data)
+
+
+def test_the_error_says_which_layer_was_meant():
+    with pytest.raises(NetworkError, match=r"^layer 'stem' is of unknown type 'Conv2D'"):
+        layer_from_dict({"type": "Conv2D"}, what="layer 'stem'")
+
+
+@pytest.mark.parametrize(
+    ("layer", "count", "message"),
+    [
+        (ReLU(name="r"), 2, "ReLU 'r' takes 1 input.* given 2"),
+        (Add(), 1, "Add takes 2 or more input.* given 1"),
+        (Input((4,)), 1, "Input takes 0 input.* given 1"),
+        (Linear(3), 0, "Linear takes 1 input.* given 0"),
+    ],
+)
+def test_a_wrong_number_of_inputs_is_refused(layer, count, message):
+    with pytest.raises(NetworkError, match=message):
+        layer(*[Input((4,))() for _ in range(count)])
+
+
+def test_a_new_layer_needs_only_its_shape_and_can_be_read_from_json(monkeypatch):
+    monkeypatch.setattr(Layer, "kinds", dict(Layer.kinds))
+
+    class Halve(Layer, frozen=True):
+        stem = "halve"
+        by: int = 2
+
+        def output_shape(self, *inputs):
+            return (inputs[0][0] // self.by,)
+
+    assert Halve()(Input((8,))()).shape == (4,)
+    assert layer_from_dict({"type": "Halve", "by": 3}) == Halve(by=3)
+    assert msgspec.structs.fields(Halve)[-1].name == "name"
