@@ -13,11 +13,10 @@ The public names are imported when they are first used, so that `import eyebrigh
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from eyebright import errors, network, zoo
     from eyebright.classifier import Classifier
     from eyebright.datasets import Dataset
@@ -69,7 +68,7 @@ __all__ = [
 ]
 
 
-def load(path: "str | Path") -> "Classifier":
+def load(path: str | os.PathLike[str]) -> "Classifier":
     """Read a model folder, or the model of a run; see `Classifier.load`."""
     from eyebright.classifier import Classifier
 

@@ -10,6 +10,7 @@
 Only `fit` needs torch. What `evaluate` and `predict` ask is the ONNX graph that `save` writes, not the torch module.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -255,7 +256,7 @@ class Classifier:
         )
 
     @classmethod
-    def load(cls, path: str | Path) -> "Classifier":
+    def load(cls, path: str | os.PathLike[str]) -> "Classifier":
         """Read a model folder, or the model of a run.
 
         Raises:
