@@ -25,6 +25,7 @@ from eyebright.network import (
     Place,
     ReLU,
     Weights,
+    check_weights,
 )
 from eyebright.network.layers import as_pair, padding_sides, window_geometry
 
@@ -39,7 +40,7 @@ class TorchNetwork(nn.Module):
         weights: Its tensors by `layer.tensor`.
 
     Raises:
-        NetworkError: When a weight is missing or of another shape.
+        NetworkError: When the weights are not those of the network.
     """
 
     def __init__(self, network: Network, weights: Mapping[str, NDArray[np.float32]]) -> None:
@@ -77,13 +78,10 @@ class TorchNetwork(nn.Module):
 
     def set_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Take over the values of every tensor."""
-        for name, tensor in self._tensors.items():
-            values = weights.get(name)
-            if values is None or values.shape != tuple(tensor.shape):
-                found = "nothing" if values is None else f"shape {values.shape}"
-                raise NetworkError(f"weight {name} must have shape {tuple(tensor.shape)}, got {found}")
-            with torch.no_grad():
-                tensor.copy_(torch.from_numpy(np.ascontiguousarray(values)))
+        check_weights(self.network, weights)
+        with torch.no_grad():
+            for name, tensor in self._tensors.items():
+                tensor.copy_(torch.from_numpy(np.ascontiguousarray(weights[name])))
 
 
 def as_input(samples: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor:
