@@ -142,6 +142,7 @@ def test_a_run_that_is_being_overwritten_still_answers(run, eyebright, quick, tm
         (lambda path: path.write_text("x"), "is a file"),
         (lambda path: (path / "empty").mkdir(parents=True), "no pictures"),
         (lambda path: _pictures(path, {"only": 5}), "only one class, 'only'"),
+        (lambda path: _pictures(path, {"good": 5, os.fsdecode(b"bad \xff"): 5}), r"bad \udcff cannot name a class"),
         (lambda path: _pictures(path, {"many": 5, "few": 2}), "class 'few' has 2 picture"),
     ],
 )

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from eyebright.datasets.split import SIDES, Side
 from eyebright.errors import DataError
-from eyebright.files import printable
 from eyebright.pictures import Source as Openable
 
 _SIDE_NAMES: dict[str, Side] = {
@@ -92,9 +91,6 @@ def scan_folder(path: Path, progress: Progress | None = None) -> Found:
     if progress:
         progress(len(names))
     classes = tuple(sorted({folder.name for folder, _ in places}))
-    for name in classes:
-        if name.encode("utf-8", "replace").decode() != name:
-            raise DataError(f"the folder {printable(name)} cannot name a class: it is not in UTF-8, rename it")
     number = {name: index for index, name in enumerate(classes)}
     sides = [side for _, side in found] if given else None
     return Found(FolderSource(root, names), classes, [number[name] for name, _ in found], sides)
