@@ -23,7 +23,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"evaluation"},
     {"modules"},
     {"training"},
-    {"report", "assessment"},
+    {"report", "assessment", "run_folder"},
     {"classifier"},
     {"runs"},
     {"cli"},

@@ -256,3 +256,35 @@ def test_sha256_is_that_of_the_content(tmp_path):
 def test_names_are_shown_on_one_line_without_control_characters(name, shown):
     assert files.printable(name) == shown
     assert not any(unicodedata.category(letter).startswith("C") for letter in files.printable(name))
+
+
+def test_only_what_was_made_here_is_replaced(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "mine.jpg").write_text("precious")
+    with pytest.raises(OutputError, match=r"photos is not what eyebright made \(it holds no model.json\)"):
+        fill(tmp_path / "photos", overwrite=True, made_with="model.json")
+    assert contents(tmp_path) == {"photos/mine.jpg": "precious"}
+    (tmp_path / "empty").mkdir()
+    fill(tmp_path / "empty", overwrite=True, made_with="model.json")
+    assert (tmp_path / "empty" / "file").exists()
+
+
+def test_a_second_rename_that_fails_puts_the_old_folder_back(tmp_path, monkeypatch):
+    fill(tmp_path / "a", "old")
+    rename = Path.rename
+
+    def renamed(self: Path, target: Path) -> Path:
+        if "unfinished" in self.name:
+            raise OSError(errno.EACCES, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    with pytest.raises(OutputError, match="Permission denied"):
+        fill(tmp_path / "a", overwrite=True)
+    assert contents(tmp_path) == {"a/file": "old"}
+
+
+def test_write_file_does_not_replace_devices(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match="no regular file"):
+        files.write_file(tmp_path / "pipe", b"x")

@@ -20,14 +20,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import assessment, machine
+from eyebright import assessment, codec, machine
 from eyebright.datasets import SIDES, Dataset, Part
-from eyebright.errors import DataError, MissingExtraError, NetworkError
+from eyebright.errors import DataError, MissingExtraError, ModelError, NetworkError
 from eyebright.evaluation import Evaluation, softmax
 from eyebright.inference import BATCH_SIZE, Engine, Prediction, Predictor
 from eyebright.model import Calibration, Golden, ModelCard, Provenance, Seen, golden_pictures, read_model, write_model
 from eyebright.model.readme import readme
-from eyebright.network import Network, Weights, initial_weights
+from eyebright.network import Network, Weights, check_weights, initial_weights
 from eyebright.network.summary import summary
 from eyebright.pictures import Fit, Preparation, Source
 from eyebright.training.events import AnyEvent, Calibrated, Emit, Judged, PrecisionChosen, Preparing
@@ -63,7 +63,7 @@ class Classifier:
         self.preparation = Preparation(width=network.input_shape[2], height=network.input_shape[1], fit=fit)
         self.calibration = Calibration(temperature=1.0, error_before=0.0, error_after=0.0)
         self.history = History()
-        self.metrics: dict[str, Any] = {}
+        self.metrics: dict[str, Evaluation] = {}
         self.seen = Seen()
         self.settings = Settings(seed=seed)
         self._weights = initial_weights(network, seed)
@@ -141,8 +141,7 @@ class Classifier:
         first = slice(0, BATCH_SIZE)
         probabilities = softmax(logits[first] / self.calibration.temperature)
         assessment.prove(self.predictor, pack.read(validation[first]), probabilities)
-        evaluation = assessment.evaluate_on(self.predictor, pack, labels, validation, self.classes)
-        self.metrics = {"validation": msgspec.to_builtins(evaluation)}
+        self.metrics = {"validation": assessment.evaluate_on(self.predictor, pack, labels, validation, self.classes)}
         verdict = assessment.verdict(
             known.argmax(axis=1) == labels[sample],
             logits.argmax(axis=1) == labels[validation],
@@ -223,13 +222,8 @@ class Classifier:
         Raises:
             NetworkError: When one is missing, unexpected or of another shape; nothing is changed then.
         """
-        expected = {name: parameter.shape for name, parameter in self.network.parameters.items()}
-        found = {name: values.shape for name, values in weights.items()}
-        if expected != found:
-            names = [name for name in expected | found if expected.get(name) != found.get(name)]
-            shown = "; ".join(f"{name}: expected {expected.get(name)}, got {found.get(name)}" for name in names[:10])
-            raise NetworkError(f"the weights do not fit the network: {shown}")
-        self._weights = {name: np.array(weights[name], np.float32, order="C") for name in expected}
+        check_weights(self.network, weights)
+        self._weights = {name: np.array(weights[name], np.float32, order="C") for name in self.network.parameters}
         self._renew()
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> ModelCard:
@@ -244,7 +238,7 @@ class Classifier:
             network=self.network.to_dict(),
             preparation=self.preparation,
             calibration=self.calibration,
-            metrics=self.metrics,
+            metrics=msgspec.to_builtins(self.metrics),
             seen=self.seen,
             provenance=Provenance(
                 seed=self.settings.seed, versions=machine.versions(), settings=msgspec.to_builtins(self.settings)
@@ -266,7 +260,10 @@ class Classifier:
         card = stored.card
         classifier = cls.__new__(cls)
         classifier.network, classifier.classes, classifier.preparation = stored.network, card.classes, card.preparation
-        classifier.calibration, classifier.metrics, classifier.seen = card.calibration, card.metrics, card.seen
+        classifier.calibration, classifier.seen = card.calibration, card.seen
+        classifier.metrics = codec.from_builtins(
+            card.metrics, dict[str, Evaluation], what=f"metrics of {stored.path}", error=ModelError
+        )
         classifier.settings = Settings(seed=card.provenance.seed)
         classifier.history = stored.history(History)
         classifier._weights = stored.weights()

@@ -54,8 +54,9 @@ def from_builtins(value: Any, kind: type[T], *, what: str, error: type[Eyebright
 
 def nearest(word: str, known: list[str]) -> str:
     """Finish an error message about an unknown word: the nearest known one, or all of them."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
+    by_lower_case = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_lower_case, n=1)
+    return f"did you mean {by_lower_case[close[0]]!r}?" if close else f"known are {', '.join(sorted(known))}"
 
 
 def _explain(problem: Exception, kind: type) -> str:

@@ -27,6 +27,8 @@ def cache_folder(*parts: str) -> Path:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old content or the new, never a part."""
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} cannot be written: it is no regular file")
     unfinished = _sibling(path, f"unfinished-{os.getpid()}")
     with explained(path):
         try:
@@ -40,11 +42,16 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def new_folder(path: Path, *, overwrite: bool = False, made_with: str | None = None) -> Iterator[Path]:
     """Fill a folder beside its final place; it takes that place, whole, when the block ends without an error.
 
     With `overwrite`, a folder that stands there is kept until the new one is complete; a crash between the two renames
     leaves the old one under the name that `standing` finds.
+
+    Args:
+        path: The folder's place.
+        overwrite: Replace what is there.
+        made_with: As in `require_free`.
 
     Yields:
         The folder to fill.
@@ -52,7 +59,7 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         OutputError: When the folder exists and may not be overwritten, or cannot be written.
     """
-    require_free(path, overwrite=overwrite)
+    require_free(path, overwrite=overwrite, made_with=made_with)
     unfinished = _sibling(path, f"unfinished-{os.getpid()}")
     with explained(path):
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -63,10 +70,15 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             for file in unfinished.iterdir():
                 _sync(file)
             _sync(unfinished)
-            require_free(path, overwrite=overwrite)  # somebody else may have been faster
+            require_free(path, overwrite=overwrite, made_with=made_with)  # somebody else may have been faster
             if path.exists():
                 set_aside(path)
-            unfinished.rename(path)
+            try:
+                unfinished.rename(path)
+            except OSError:
+                if aside_of(path).exists():
+                    aside_of(path).rename(path)
+                raise
             _sync(path.parent)
             forget_aside(path)
     finally:
@@ -96,8 +108,13 @@ def standing(path: Path) -> Path:
     return aside if not path.exists() and aside.exists() else path
 
 
-def require_free(path: Path, *, overwrite: bool) -> None:
+def require_free(path: Path, *, overwrite: bool, made_with: str | None = None) -> None:
     """Make sure that a folder can be written at `path`, before hours of work go into its content.
+
+    Args:
+        path: The folder's place.
+        overwrite: Whether what is there may be replaced.
+        made_with: A file by which to know folders that eyebright made: others are not replaced, unless they are empty.
 
     Raises:
         OutputError: When something is there that may not be overwritten, or the place is not writable.
@@ -108,6 +125,10 @@ def require_free(path: Path, *, overwrite: bool) -> None:
         )
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file: choose a folder")
+    if made_with and path.is_dir() and any(path.iterdir()) and not (path / made_with).is_file():
+        raise OutputError(
+            f"{path} is not what eyebright made (it holds no {made_with}): it is left alone, choose another"
+        )
     if path.is_mount():
         raise OutputError(f"{path} is a whole disk, which cannot be replaced: choose a folder in it")
     parent = next(folder for folder in path.absolute().parents if folder.exists())

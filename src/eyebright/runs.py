@@ -1,34 +1,23 @@
-"""train(): the whole way from a folder of pictures to a run: scan, split, prepare, fit, evaluate, save.
+"""train(): the whole way from a folder of pictures to a run: scan, prepare, split, fit, evaluate, save."""
 
-RUN/
-  config.toml     the resolved settings        network.json   the network that was trained
-  split.csv       which picture is on which side             left_out.csv   pictures that could not be opened, and why
-  events.jsonl    what happened, line by line
-  checkpoint/     the state after the last complete epoch
-  curves.png      accuracy and loss by epoch
-  model/          the result
-"""
-
-import csv
-import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-import tomli_w
+import numpy as np
 
-from eyebright import codec, files, machine, zoo
+from eyebright import files, machine, zoo
 from eyebright.classifier import Classifier, training_room
-from eyebright.codec import Record
-from eyebright.datasets import SIDES, Dataset, FolderSource, Pack, to_csv
+from eyebright.datasets import SIDES, Dataset, FolderSource, Pack
 from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.evaluation import Evaluation
 from eyebright.network import Network
 from eyebright.pictures import Fit
 from eyebright.report.curves import draw_curves
+from eyebright.run_folder import CONFIG, Run, RunConfig, split_csv
 from eyebright.training.events import (
     AnyEvent,
+    Emit,
     Evaluated,
     EventLog,
     ModelSaved,
@@ -43,18 +32,7 @@ from eyebright.training.history import History
 from eyebright.training.settings import Settings
 
 LARGEST_SIZE, SMALLEST_SIZE = 180, 24
-
-
-class RunConfig(Record, frozen=True, kw_only=True):
-    """The content of config.toml: everything that decides how a run goes."""
-
-    pictures: str
-    network: str = "flowers_cnn"
-    size: int
-    fit: Fit = "crop"
-    validation: float = 0.15
-    test: float = 0.15
-    training: Settings = Settings()
+_BYTES_PER_PARAMETER = 40  # checkpoint, the one before it, model, the one before it
 
 
 class Result(NamedTuple):
@@ -64,21 +42,6 @@ class Result(NamedTuple):
     classifier: Classifier
     test: Evaluation
     interrupted: bool
-
-
-class Run:
-    """The places in a run's folder."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.config = path / "config.toml"
-        self.network = path / "network.json"
-        self.split = path / "split.csv"
-        self.left_out = path / "left_out.csv"
-        self.events = path / "events.jsonl"
-        self.checkpoint = path / "checkpoint"
-        self.curves = path / "curves.png"
-        self.model = path / "model"
 
 
 def train(
@@ -112,14 +75,22 @@ def train(
         DataError: When the pictures cannot be learned from.
         OutputError: When the output cannot be written; found before the training.
     """
-    run, settings = Run(Path(output)), settings or Settings()
-    files.require_free(run.path, overwrite=overwrite)
-    emitters = list(callbacks)
-    dataset = (
-        pictures if isinstance(pictures, Dataset) else _scan(Path(pictures), settings.seed, validation, test, emitters)
-    )
+    run, settings, emit = Run(Path(output)), settings or Settings(), _together(callbacks)
+    files.require_free(run.path, overwrite=overwrite, made_with=CONFIG)
+    if isinstance(pictures, Dataset):
+        dataset = pictures
+    else:
+        dataset = _scan(Path(pictures), settings.seed, validation, test, emit)
     dataset.require_trainable()
+    _require_apart(run.path, dataset)
     built = _network(network, dataset, size)
+    classifier = Classifier(built, dataset.classes, fit=fit, seed=settings.seed)
+    files.require_space(
+        run.path, _BYTES_PER_PARAMETER * built.parameter_count, what="the run with its checkpoint and model"
+    )
+    training_room()  # a missing torch is found before anything is written
+    pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
+    dataset.split(pack)  # and so is a class with too few different pictures
     config = RunConfig(
         pictures=str(dataset.source.root) if isinstance(dataset.source, FolderSource) else dataset.source.identity,
         network=network if isinstance(network, str) else "network.json",
@@ -129,17 +100,8 @@ def train(
         test=dataset.shares[1],
         training=settings,
     )
-    files.require_space(run.path, 40 * built.parameter_count, what="the run with its checkpoint and model")
-    classifier = Classifier(built, dataset.classes, fit=fit, seed=settings.seed)
-    training_room()  # a missing torch is found before anything is written
-    pack = dataset.pack(classifier.preparation, lambda done, of: _tell(emitters, Preparing(done=done, of=of)))
-    dataset.split(pack)  # a class with too few different pictures is found before anything is written
-    if overwrite and run.path.exists():
-        files.set_aside(run.path)
-    _make(run.path)
-    files.write_file(run.config, tomli_w.dumps(msgspec.to_builtins(config)).encode())
-    files.write_file(run.network, built.to_json().encode())
-    return _go(run, config, classifier, dataset, pack, emitters, resume_with=None)
+    run.begin(config, built)
+    return _go(run, config, classifier, dataset, pack, emit, resume_with=None)
 
 
 def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] = ()) -> Result:
@@ -149,30 +111,25 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
         SettingsError: When there is no such run, or it is complete.
         DataError: When the pictures are no longer those that the run began with.
     """
-    run, emitters = Run(Path(path)), list(callbacks)
-    if not run.config.is_file() or not run.network.is_file():
-        raise SettingsError(
-            f"{path} is no run: it holds no config.toml and network.json; give the folder that train -o made"
-        )
-    config = _read_config(run.config)
+    run, emit = Run(Path(path)), _together(callbacks)
+    config, network = run.read()
     events = read_events(run.events)
     stops = [event for event in events if isinstance(event, Stopped)]
     if stops and stops[-1].reason != "interrupted" and run.model.exists():
         raise SettingsError(
             f"{path} is complete: it was trained for {stops[-1].epoch} epochs; start a new run to train more"
         )
-    dataset = _scan(Path(config.pictures), config.training.seed, config.validation, config.test, emitters)
-    network = Network.from_json(run.network.read_bytes())
+    dataset = _scan(Path(config.pictures), config.training.seed, config.validation, config.test, emit)
     classifier = Classifier(network, dataset.classes, fit=config.fit, seed=config.training.seed)
-    pack = dataset.pack(classifier.preparation, lambda done, of: _tell(emitters, Preparing(done=done, of=of)))
+    pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
     chosen = [event for event in events if isinstance(event, PrecisionChosen)]
     begun = bool(chosen) and files.standing(run.checkpoint).exists()
-    if begun and run.split.read_bytes() != _split_csv(dataset, pack):
+    if begun and run.split.read_bytes() != split_csv(dataset, pack):
         raise DataError(
             f"the pictures in {config.pictures} are no longer those that {path} began with (its split.csv lists them): "
             "put them back to go on, or start a new run"
         )
-    return _go(run, config, classifier, dataset, pack, emitters, resume_with=chosen[-1] if begun else None)
+    return _go(run, config, classifier, dataset, pack, emit, resume_with=chosen[-1] if begun else None)
 
 
 def evaluate(
@@ -184,14 +141,64 @@ def evaluate(
         ModelError: When there is no sound model.
         DataError: When the pictures have a class that the model does not know, or none that is new to it.
     """
-    emitters = list(callbacks)
+    emit = _together(callbacks)
     classifier = Classifier.load(model)
-    dataset = Dataset.from_folder(pictures, progress=lambda found: _tell(emitters, Scanning(found=found)))
-    evaluation = classifier.evaluate(dataset, emit=lambda event: _tell(emitters, event))
-    run = Run(Path(model))
-    if run.events.exists():
-        EventLog(run.events)(_evaluated(str(pictures), evaluation))
+    dataset = Dataset.from_folder(pictures, progress=lambda found: emit(Scanning(found=found)))
+    evaluation = classifier.evaluate(dataset, emit=emit)
+    log = Run(Path(model)).events
+    if log.exists():
+        EventLog(log)(_evaluated(str(pictures), evaluation))
     return evaluation
+
+
+def _go(
+    run: Run,
+    config: RunConfig,
+    classifier: Classifier,
+    dataset: Dataset,
+    pack: Pack,
+    emit: Emit,
+    *,
+    resume_with: PrecisionChosen | None,
+) -> Result:
+    """Fit, evaluate and save, from the start or from the checkpoint."""
+    emit = _together([emit, EventLog(run.events)])
+    run.write_pictures(dataset, pack)
+    if resume_with is None:
+        emit(_started(config, classifier, dataset, pack))
+    classifier.fit(
+        dataset, settings=config.training, callbacks=[emit], checkpoint=run.checkpoint, resume_with=resume_with
+    )
+    events = read_events(run.events)
+    classifier.history = History.from_events(events)
+    test = classifier.metrics["test"] = classifier.evaluate(dataset.test)
+    emit(_evaluated("test", test))
+    files.write_file(run.curves, draw_curves(classifier.history))
+    card = classifier.save(run.model, overwrite=True)
+    emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
+    files.forget_aside(run.path)
+    last = [event for event in events if isinstance(event, Stopped)][-1]
+    return Result(run.path, classifier, test, interrupted=last.reason == "interrupted")
+
+
+def _started(config: RunConfig, classifier: Classifier, dataset: Dataset, pack: Pack) -> RunStarted:
+    sides = dataset.split(pack)
+    train, validation, test = (int(np.count_nonzero(sides == number)) for number in range(len(SIDES)))
+    return RunStarted(
+        pictures=config.pictures,
+        network=config.network,
+        size=config.size,
+        seed=config.training.seed,
+        epochs=config.training.epochs,
+        classes=dataset.classes,
+        train=train,
+        validation=validation,
+        test=test,
+        left_out=tuple(files.printable(f"{left.name}: {left.reason}") for left in pack.left_out),
+        leaking=int(np.count_nonzero((sides < 0) & (pack.rows >= 0))),
+        parameters=classifier.network.parameter_count,
+        versions=machine.versions(),
+    )
 
 
 def _evaluated(side: str, evaluation: Evaluation) -> Evaluated:
@@ -201,64 +208,31 @@ def _evaluated(side: str, evaluation: Evaluation) -> Evaluated:
     )
 
 
-def _go(
-    run: Run,
-    config: RunConfig,
-    classifier: Classifier,
-    dataset: Dataset,
-    pack: Pack,
-    emitters: list[Callable[[AnyEvent], None]],
-    *,
-    resume_with: PrecisionChosen | None,
-) -> Result:
-    """Fit, evaluate and save, from the start or from the checkpoint."""
-    emitters = [*emitters, EventLog(run.events)]
-    sides = dataset.split(pack)
-    files.write_file(run.split, _split_csv(dataset, pack))
-    files.write_file(run.left_out, _left_out_csv(pack))
-    if resume_with is None:
-        counts = {side: int((sides == number).sum()) for number, side in enumerate(SIDES)}
-        _tell(
-            emitters,
-            RunStarted(
-                pictures=config.pictures,
-                network=config.network,
-                size=config.size,
-                seed=config.training.seed,
-                epochs=config.training.epochs,
-                classes=dataset.classes,
-                **counts,
-                left_out=tuple(files.printable(f"{left.name}: {left.reason}") for left in pack.left_out),
-                leaking=int(((sides < 0) & (pack.rows >= 0)).sum()),
-                parameters=classifier.network.parameter_count,
-                versions=machine.versions(),
-            ),
-        )
-    classifier.fit(
-        dataset, settings=config.training, callbacks=emitters, checkpoint=run.checkpoint, resume_with=resume_with
-    )
-    events = read_events(run.events)
-    classifier.history = History.from_events(events)
-    test = classifier.evaluate(dataset.test)
-    classifier.metrics["test"] = msgspec.to_builtins(test)
-    _tell(emitters, _evaluated("test", test))
-    files.write_file(run.curves, draw_curves(classifier.history))
-    card = classifier.save(run.model, overwrite=True)
-    _tell(emitters, ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
-    files.forget_aside(run.path)
-    stops = [event for event in events if isinstance(event, Stopped)]
-    return Result(run.path, classifier, test, interrupted=bool(stops) and stops[-1].reason == "interrupted")
+def _together(callbacks: Iterable[Callable[[AnyEvent], None]]) -> Emit:
+    """One receiver that passes events on to many."""
+    receivers = list(callbacks)
+
+    def emit(event: AnyEvent) -> None:
+        for receiver in receivers:
+            receiver(event)
+
+    return emit
 
 
-def _tell(emitters: Iterable[Callable[[AnyEvent], None]], event: AnyEvent) -> None:
-    for emitter in emitters:
-        emitter(event)
-
-
-def _scan(path: Path, seed: int, validation: float, test: float, emitters: list[Callable[[AnyEvent], None]]) -> Dataset:
+def _scan(path: Path, seed: int, validation: float, test: float, emit: Emit) -> Dataset:
     return Dataset.from_folder(
-        path, seed=seed, validation=validation, test=test, progress=lambda found: _tell(emitters, Scanning(found=found))
+        path, seed=seed, validation=validation, test=test, progress=lambda found: emit(Scanning(found=found))
     )
+
+
+def _require_apart(output: Path, dataset: Dataset) -> None:
+    """Nothing is written among the pictures, and nothing that holds them is replaced."""
+    if isinstance(dataset.source, FolderSource):
+        pictures, place = dataset.source.root.resolve(), output.resolve()
+        if place.is_relative_to(pictures) or pictures.is_relative_to(place):
+            raise OutputError(
+                f"{output} and the pictures in {dataset.source.root} lie in each other: choose another output"
+            )
 
 
 def _network(network: str | Network, dataset: Dataset, size: int | None) -> Network:
@@ -272,29 +246,3 @@ def _network(network: str | Network, dataset: Dataset, size: int | None) -> Netw
             raise SettingsError(f"the network {network} cannot be read: {problem.strerror}") from problem
     side = size or min(max(dataset.typical_side(), SMALLEST_SIZE), LARGEST_SIZE)
     return zoo.build(network, num_classes=len(dataset.classes), input_size=side)
-
-
-def _make(path: Path) -> None:
-    try:
-        path.mkdir(parents=True)
-    except OSError as problem:
-        raise OutputError(f"{path} cannot be written: {problem.strerror}") from problem
-
-
-def _read_config(path: Path) -> RunConfig:
-    try:
-        data = msgspec.toml.decode(path.read_bytes())
-    except msgspec.DecodeError as problem:
-        raise SettingsError(f"{path} cannot be read: {problem}") from problem
-    return codec.from_builtins(data, RunConfig, what=str(path), error=SettingsError)
-
-
-def _split_csv(dataset: Dataset, pack: Pack) -> bytes:
-    text = to_csv(dataset.source.names, dataset.labels, pack.digests, dataset.classes, dataset.split(pack))
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _left_out_csv(pack: Pack) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("name", "reason"), *pack.left_out])
-    return text.getvalue().encode("utf-8", "surrogateescape")

@@ -115,6 +115,16 @@ def test_an_output_that_exists_is_kept_unless_overwritten(run, eyebright, quick,
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.parametrize("output", ["pictures", "pictures/run", "."])
+def test_pictures_are_never_written_into_or_replaced(output, make_folder, eyebright, quick, tmp_path):
+    pictures = make_folder()
+    before = sorted(pictures.rglob("*"))
+    finished = eyebright("train", pictures, "-o", tmp_path / output, "--overwrite", *quick)
+    assert finished.code == 1
+    assert "left alone" in finished.err or "lie in each other" in finished.err
+    assert sorted(pictures.rglob("*")) == before
+
+
 def test_a_run_that_is_being_overwritten_still_answers(run, eyebright, quick, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         _interrupt_in_epoch(1, patch)
@@ -132,6 +142,7 @@ def test_a_run_that_is_being_overwritten_still_answers(run, eyebright, quick, tm
         (lambda path: path.write_text("x"), "is a file"),
         (lambda path: (path / "empty").mkdir(parents=True), "no pictures"),
         (lambda path: _pictures(path, {"only": 5}), "only one class, 'only'"),
+        (lambda path: _pictures(path, {"good": 5, os.fsdecode(b"bad \xff"): 5}), r"bad \udcff cannot name a class"),
         (lambda path: _pictures(path, {"many": 5, "few": 2}), "class 'few' has 2 picture"),
     ],
 )

@@ -204,8 +204,8 @@ def test_convolutions_lie_channels_last(network):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"head.bias": None}, r"weight head.bias must have shape \(2,\), got nothing"),
-        ({"head.bias": np.zeros(3, np.float32)}, r"head.bias must have shape \(2,\), got shape \(3,\)"),
+        ({"head.bias": None}, r"head.bias: expected \(2,\), got None"),
+        ({"head.bias": np.zeros(3, np.float32)}, r"head.bias: expected \(2,\), got \(3,\)"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(network, change, message):

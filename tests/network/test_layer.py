@@ -117,3 +117,8 @@ def test_a_new_layer_needs_only_its_shape_and_can_be_read_from_json(monkeypatch)
     assert Halve()(Input((8,))()).shape == (4,)
     assert layer_from_dict({"type": "Halve", "by": 3}) == Halve(by=3)
     assert msgspec.structs.fields(Halve)[-1].name == "name"
+
+
+def test_a_result_too_large_to_be_meant_is_refused():
+    with pytest.raises(NetworkError, match=r"gives \(3, 60000, 60000\) for one sample, more than 2,147,483,648 values"):
+        Input((3, 60_000, 60_000))()

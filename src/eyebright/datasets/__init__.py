@@ -1,5 +1,6 @@
 """Many pictures: where they are, how they are split, packed and read in batches."""
 
+from eyebright.datasets.ahead import ahead
 from eyebright.datasets.batches import Batch, batches, content_order, shuffled
 from eyebright.datasets.dataset import Dataset, Part
 from eyebright.datasets.folder import FolderSource, walk_files
@@ -16,6 +17,7 @@ __all__ = [
     "Pack",
     "Part",
     "Side",
+    "ahead",
     "batches",
     "content_order",
     "pack",

@@ -2,16 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator
-from queue import Queue
-from threading import Thread
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.datasets.pack import Pack
-
-_AHEAD = 2
 
 
 class Batch(NamedTuple):
@@ -37,32 +33,8 @@ def shuffled(indices: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.in
 
 
 def batches(pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64], batch_size: int) -> Iterator[Batch]:
-    """Read batches in the order of the indices, a thread reading the next while this one is used."""
-    queue: Queue[Batch | BaseException | None] = Queue(_AHEAD)
-    stopped = False
-
-    def read() -> None:
-        try:
-            for start in range(0, len(indices), batch_size):
-                if stopped:
-                    return
-                part = indices[start : start + batch_size]
-                keys = np.array([int.from_bytes(pack.digests[index][:8], "little") for index in part], np.uint64)
-                queue.put(Batch(pack.read(part), labels[part], keys))
-            queue.put(None)
-        except BaseException as problem:
-            queue.put(problem)
-
-    thread = Thread(target=read, daemon=True)
-    thread.start()
-    try:
-        while (batch := queue.get()) is not None:
-            if isinstance(batch, BaseException):
-                raise batch
-            yield batch
-    finally:
-        stopped = True
-        while thread.is_alive():
-            while not queue.empty():
-                queue.get_nowait()
-            thread.join(0.01)
+    """Read batches in the order of the indices; the last one may be smaller."""
+    for start in range(0, len(indices), batch_size):
+        part = indices[start : start + batch_size]
+        keys = np.array([int.from_bytes(pack.digests[index][:8], "little") for index in part], np.uint64)
+        yield Batch(pack.read(part), labels[part], keys)

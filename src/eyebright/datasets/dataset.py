@@ -20,6 +20,7 @@ from eyebright.datasets.folder import scan_folder
 from eyebright.datasets.source import ArraySource, Source
 from eyebright.datasets.split import SIDES, Side
 from eyebright.errors import DataError, PictureError
+from eyebright.files import printable
 from eyebright.pictures import Preparation, size_of
 
 _SIZE_SAMPLE = 200
@@ -151,6 +152,8 @@ class Dataset:
             )
         counts = np.bincount(self.labels, minlength=len(self.classes))
         for name, count in zip(self.classes, counts, strict=True):
+            if name.encode("utf-8", "replace").decode() != name:
+                raise DataError(f"{printable(name)} cannot name a class: it is not in UTF-8, rename the folder")
             if count < 3:
                 raise DataError(
                     f"class {name!r} has {count} picture(s): each class needs at least 3, one for each side"

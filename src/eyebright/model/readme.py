@@ -8,6 +8,10 @@ from eyebright.model.card import ModelCard
 def readme(card: ModelCard) -> str:
     """The text: what the model tells apart, how good it is, how to ask it."""
     width, height, calibration = card.preparation.width, card.preparation.height, card.calibration
+    trust = (
+        f"Confidences are calibrated with temperature {calibration.temperature:.3f}: on validation the expected "
+        f"calibration error went from {calibration.error_before:.3f} to {calibration.error_after:.3f}."
+    )
     return "\n".join(
         [
             "# An image classifier made with eyebright",
@@ -22,8 +26,7 @@ def readme(card: ModelCard) -> str:
                 if side in card.metrics
                 for line in _metrics(side, card.metrics[side])
             ],
-            f"Confidences are calibrated with temperature {calibration.temperature:.3f}: on validation "
-            f"the calibration error went from {calibration.error_before:.3f} to {calibration.error_after:.3f}.",
+            trust if "validation" in card.metrics else "The network has not been trained.",
             "",
             "## How to ask it",
             "",

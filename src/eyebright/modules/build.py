@@ -25,6 +25,7 @@ from eyebright.network import (
     Place,
     ReLU,
     Weights,
+    check_weights,
 )
 from eyebright.network.layers import as_pair, padding_sides, window_geometry
 
@@ -39,7 +40,7 @@ class TorchNetwork(nn.Module):
         weights: Its tensors by `layer.tensor`.
 
     Raises:
-        NetworkError: When a weight is missing or of another shape.
+        NetworkError: When the weights are not those of the network.
     """
 
     def __init__(self, network: Network, weights: Mapping[str, NDArray[np.float32]]) -> None:
@@ -77,13 +78,10 @@ class TorchNetwork(nn.Module):
 
     def set_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Take over the values of every tensor."""
-        for name, tensor in self._tensors.items():
-            values = weights.get(name)
-            if values is None or values.shape != tuple(tensor.shape):
-                found = "nothing" if values is None else f"shape {values.shape}"
-                raise NetworkError(f"weight {name} must have shape {tuple(tensor.shape)}, got {found}")
-            with torch.no_grad():
-                tensor.copy_(torch.from_numpy(np.ascontiguousarray(values)))
+        check_weights(self.network, weights)
+        with torch.no_grad():
+            for name, tensor in self._tensors.items():
+                tensor.copy_(torch.from_numpy(np.ascontiguousarray(weights[name])))
 
 
 def as_input(samples: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor:
@@ -192,9 +190,26 @@ def _(layer: Linear, place: Place) -> nn.Module:
     return nn.Linear(place.input_shapes[0][0], layer.out_features, layer.bias)
 
 
+class _Dropout(nn.Module):
+    """As `nn.Dropout`, with 16 random bits for each value instead of a whole draw, which takes a third of the time."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.threshold = round(p * 2**16) - 2**15
+        self.scale = 1 / (1 - round(p * 2**16) / 2**16)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        if not self.training or self.threshold == -(2**15):
+            return samples
+        bits = torch.empty(samples.numel() // 2 + 1, dtype=torch.int32).random_(-(2**31), 2**31)
+        layout = torch.empty_like(samples, dtype=torch.int16)  # the mask in the samples' own memory order
+        kept = bits.view(torch.int16).as_strided(layout.shape, layout.stride()) >= self.threshold
+        return samples * (kept * self.scale)
+
+
 @to_torch.register
 def _(layer: Dropout, place: Place) -> nn.Module:
-    return nn.Dropout(layer.p)
+    return _Dropout(layer.p)
 
 
 class _Add(nn.Module):

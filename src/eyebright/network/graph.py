@@ -13,6 +13,7 @@ the layers it reads from:
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -103,7 +104,7 @@ class Network:
         inputs = [name for name, place in places.items() if isinstance(place.layer, Input)]
         if len(inputs) != 1:
             raise NetworkError(f"a network has one Input, got {len(inputs)}: {', '.join(inputs)}")
-        self.places: Mapping[str, Place] = places
+        self.places: Mapping[str, Place] = MappingProxyType(places)
         self.input = inputs[0]
         self.output = output
 

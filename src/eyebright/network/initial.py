@@ -10,7 +10,6 @@ Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforwa
 
 import hashlib
 import math
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,8 @@ from numpy.typing import NDArray
 from eyebright.errors import NetworkError
 from eyebright.network.graph import Network
 from eyebright.network.layer import Parameter
+from eyebright.network.weights import Weights
 
-Weights: TypeAlias = dict[str, NDArray[np.float32]]
 _MOST_PARAMETERS = 4_000_000_000
 
 

@@ -7,6 +7,7 @@ Shapes are given without the batch dimension: `(C, H, W)` for pictures, `(featur
 """
 
 import functools
+import math
 from typing import Any, ClassVar, Literal, TypeAlias, dataclass_transform
 
 import msgspec
@@ -16,6 +17,8 @@ from eyebright.errors import NetworkError
 
 Shape: TypeAlias = tuple[int, ...]
 Initializer: TypeAlias = Literal["he_normal", "he_uniform", "glorot_uniform", "zeros", "ones"]
+
+_MOST_VALUES = 2**31
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -116,9 +119,12 @@ def checked_shape(layer: Layer, inputs: list[Shape]) -> Shape:
         wanted = str(least) if least == most else f"{least} or more"
         raise NetworkError(f"{title} takes {wanted} input(s), but was given {len(inputs)}")
     try:
-        return layer.output_shape(*inputs)
+        shape = layer.output_shape(*inputs)
     except NetworkError as problem:
         raise NetworkError(f"{title}: {problem}") from problem
+    if math.prod(shape) > _MOST_VALUES:
+        raise NetworkError(f"{title} gives {shape} for one sample, more than {_MOST_VALUES:,} values")
+    return shape
 
 
 def layer_to_dict(layer: Layer) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from eyebright.network.layer import Layer, Parameter, Shape
 
 Size: TypeAlias = int | tuple[int, int]
 Padding: TypeAlias = int | tuple[int, int] | Literal["same", "valid"]
-Weights: TypeAlias = Literal["he_normal", "he_uniform", "glorot_uniform"]
+Rule: TypeAlias = Literal["he_normal", "he_uniform", "glorot_uniform"]
 Sides: TypeAlias = tuple[int, int, int, int]
 Window: TypeAlias = "Conv2d | MaxPool2d"
 
@@ -69,7 +69,7 @@ class Conv2d(Layer, frozen=True):
     dilation: Size = 1
     groups: int = 1
     bias: bool = True
-    initializer: Weights = "he_normal"
+    initializer: Rule = "he_normal"
 
     def check(self) -> None:
         _require_positive(self, "out_channels", "kernel_size", "stride", "dilation", "groups")
@@ -135,7 +135,7 @@ class Linear(Layer, frozen=True):
     stem = "linear"
     out_features: int
     bias: bool = True
-    initializer: Weights = "glorot_uniform"
+    initializer: Rule = "glorot_uniform"
 
     def check(self) -> None:
         _require_positive(self, "out_features")

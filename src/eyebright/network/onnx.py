@@ -31,6 +31,7 @@ from eyebright.network.layers import (
     padding_sides,
     window_geometry,
 )
+from eyebright.network.weights import check_weights
 
 OPSET = 18  # old enough for every runtime in use, new enough for all that the layers need
 IR_VERSION = 8
@@ -76,20 +77,17 @@ def to_onnx(
             named "probabilities"; None leaves the network's own result.
 
     Raises:
-        NetworkError: When a weight is missing or of another shape.
+        NetworkError: When the weights are not those of the network.
     """
+    check_weights(network, weights)
     graph = Graph([INPUT, PROBABILITIES, *network.parameters])
     vectors = len(network.input_shape) == 1
     results = {name: graph.fresh(name) for name in network.places}
     name = INPUT if not vectors else results[network.input]
     for layer_name, place in network.places.items():
-        sources = [results[source] for source in place.inputs]
-        for key, parameter in place.parameters.items():
-            values = weights.get(f"{layer_name}.{key}")
-            if values is None or values.shape != parameter.shape:
-                found = "nothing" if values is None else f"shape {values.shape}"
-                raise NetworkError(f"weight {layer_name}.{key} must have shape {parameter.shape}, got {found}")
-            sources.append(graph.constant(f"{layer_name}.{key}", values.astype(np.float32)))
+        tensors = [f"{layer_name}.{key}" for key in place.parameters]
+        constants = [graph.constant(tensor, weights[tensor].astype(np.float32)) for tensor in tensors]
+        sources = [*(results[source] for source in place.inputs), *constants]
         emit(place.layer, place, graph, sources, results[layer_name])
     result = results[network.output]
     if temperature is not None:

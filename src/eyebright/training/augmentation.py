@@ -37,15 +37,24 @@ def augment(pictures: Tensor, keys: NDArray[np.uint64], settings: Settings, epoc
     height, width = pictures.shape[2:]
     scale = 1 + (2 * draws[:, 2] - 1) * settings.zoom
     sine, cosine = scale * np.sin(angle), scale * np.cos(angle)
-    matrices = np.zeros(
-        (len(keys), 2, 3), np.float32
-    )  # from places in the result to places in the picture, both -1 to 1
-    matrices[:, 0, 0] = mirror * cosine
-    matrices[:, 0, 1] = -mirror * sine * height / width
-    matrices[:, 1, 0] = sine * width / height
-    matrices[:, 1, 1] = cosine
-    grid = functional.affine_grid(torch.from_numpy(matrices), list(pictures.shape), align_corners=False)
+    across, down = _centres(width) * width / height, _centres(height) * height / width
+    grid = torch.empty(len(keys), height, width, 2)  # for each pixel of the result its place in the picture, -1 to 1
+    grid[..., 0] = _outer(mirror * cosine, _centres(width), -mirror * sine, down)
+    grid[..., 1] = _outer(sine, across, cosine, _centres(height))
     return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def _centres(size: int) -> NDArray[np.float64]:
+    """Centres of so many pixels in a range from -1 to 1."""
+    return (2 * np.arange(size) + 1) / size - 1
+
+
+def _outer(
+    by_x: NDArray[np.float64], x: NDArray[np.float64], by_y: NDArray[np.float64], y: NDArray[np.float64]
+) -> Tensor:
+    """`by_x * x + by_y * y` for every picture and pixel, (N, H, W)."""
+    rows, columns = (np.outer(factor, places).astype(np.float32) for factor, places in ((by_y, y), (by_x, x)))
+    return torch.from_numpy(rows)[:, :, None] + torch.from_numpy(columns)[:, None, :]
 
 
 def uniforms(keys: NDArray[np.uint64], seed: int, epoch: int, count: int) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from eyebright import machine
-from eyebright.datasets import Batch, Pack, batches, content_order, shuffled
+from eyebright.datasets import Pack, ahead, batches, content_order, shuffled
 from eyebright.errors import SettingsError
 from eyebright.evaluation import log_softmax
 from eyebright.modules import TorchNetwork, as_input
@@ -98,7 +98,7 @@ def predict_logits(network: Network, weights: Weights, pack: Pack, indices: NDAr
         module = TorchNetwork(faster(network), weights).eval()
         with torch.no_grad():
             labels = np.zeros(len(pack.rows), np.int64)
-            parts = [module(as_input(batch.pictures)).numpy() for batch in batches(pack, labels, indices, 64)]
+            parts = [module(as_input(batch.pictures)).numpy() for batch in ahead(batches(pack, labels, indices, 64))]
     return np.concatenate(parts) if parts else np.empty((0, *network.output_shape), np.float32)
 
 
@@ -144,11 +144,11 @@ class _Trainer:
         epoch, start, cpu_start = self.progress.epoch + 1, time.perf_counter(), time.process_time()
         step, losses, correct, seen = self.progress.step, 0.0, 0, 0
         self.module.train()
-        for batch in self._batches(shuffled(self.train, self.settings.seed, epoch)):
-            loss, hits = self._step(batch, epoch, step)
+        for pictures, labels in self._batches(shuffled(self.train, self.settings.seed, epoch), epoch):
+            loss, hits = self._step(pictures, labels, step)
             step += 1
-            seen += len(batch.labels)
-            losses += loss * len(batch.labels)
+            seen += len(labels)
+            losses += loss * len(labels)
             correct += hits
             self.emit(StepDone(epoch=epoch, epochs=self.settings.epochs, pictures=seen, of=len(self.train),
                                loss=losses / seen, accuracy=correct / seen))  # fmt: skip
@@ -171,17 +171,15 @@ class _Trainer:
             )
         )
 
-    def _step(self, batch: Batch, epoch: int, step: int) -> tuple[float, int]:
+    def _step(self, pictures: Tensor, labels: Tensor, step: int) -> tuple[float, int]:
         """Learn one batch; returns its loss and how many were told right."""
         torch.manual_seed(_seed(self.settings.seed, step))
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(step)
-        pictures = augment(as_input(batch.pictures), batch.keys, self.settings, epoch)
-        labels = torch.from_numpy(batch.labels)
         loss, logits = self._loss(pictures, labels, self.precision)
         if not math.isfinite(value := loss.item()):
             raise SettingsError(
-                f"the loss became {value} in epoch {epoch}, step {step}: "
+                f"the loss became {value} in epoch {self.progress.epoch + 1}, step {step}: "
                 f"try a learning rate below {self._rate(step):.2g}"
             )
         loss.backward()  # type: ignore[no-untyped-call]
@@ -198,10 +196,10 @@ class _Trainer:
         self.module.eval()
         loss, correct = 0.0, 0
         with torch.no_grad(), precision.autocast(self.precision):
-            for batch in self._batches(self.material.validation):
-                logits = log_softmax(self.module(as_input(batch.pictures)).float().numpy())
-                loss -= float(logits[np.arange(len(batch.labels)), batch.labels].sum())
-                correct += int((logits.argmax(axis=1) == batch.labels).sum())
+            for pictures, labels in self._batches(self.material.validation):
+                logits = log_softmax(self.module(pictures).float().numpy())
+                loss -= float(logits[np.arange(len(labels)), labels].sum())
+                correct += int((logits.argmax(axis=1) == labels.numpy()).sum())
         count = len(self.material.validation)
         return Score(loss / count, correct / count)
 
@@ -226,8 +224,7 @@ class _Trainer:
     def _choose_precision(self) -> PrecisionChosen:
         """Try steps on a batch of the training pictures, then put everything back as it was."""
         weights = self.module.get_weights()
-        batch = next(iter(self._batches(self.train[: self.settings.batch_size])))
-        pictures, labels = as_input(batch.pictures), torch.from_numpy(batch.labels)
+        pictures, labels = next(self._batches(self.train[: self.settings.batch_size]))
 
         def try_step(chosen: precision.Chosen) -> None:
             loss, _ = self._loss(pictures, labels, chosen)
@@ -237,8 +234,18 @@ class _Trainer:
         self.module.set_weights(weights)
         return chosen
 
-    def _batches(self, indices: NDArray[np.int64]) -> Iterator[Batch]:
-        return batches(self.material.pack, self.material.labels, indices, self.settings.batch_size)
+    def _batches(self, indices: NDArray[np.int64], epoch: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pictures and labels, made ready by a thread of their own; augmented where an epoch is given."""
+
+        def ready() -> Iterator[tuple[Tensor, Tensor]]:
+            torch.set_num_threads(1)  # of this thread: the others belong to the network
+            for batch in batches(self.material.pack, self.material.labels, indices, self.settings.batch_size):
+                pictures = as_input(batch.pictures)
+                if epoch is not None:
+                    pictures = augment(pictures, batch.keys, self.settings, epoch)
+                yield pictures, torch.from_numpy(batch.labels)
+
+        return ahead(ready())
 
     def _rate(self, step: int) -> float:
         steps_per_epoch = math.ceil(len(self.train) / self.settings.batch_size)

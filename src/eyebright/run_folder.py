@@ -1,0 +1,95 @@
+"""A run's folder: where things are in it, and its settings as TOML.
+
+RUN/
+  config.toml     the resolved settings        network.json   the network that was trained
+  split.csv       which picture is on which side             left_out.csv   pictures that could not be opened, and why
+  events.jsonl    what happened, line by line
+  checkpoint/     the state after the last complete epoch
+  curves.png      accuracy and loss by epoch
+  model/          the result
+"""
+
+import csv
+import io
+from pathlib import Path
+
+import msgspec
+import tomli_w
+
+from eyebright import codec, files
+from eyebright.codec import Record
+from eyebright.datasets import Dataset, Pack, to_csv
+from eyebright.errors import OutputError, SettingsError
+from eyebright.network import Network
+from eyebright.pictures import Fit
+from eyebright.training.settings import Settings
+
+CONFIG = "config.toml"
+
+
+class RunConfig(Record, frozen=True, kw_only=True):
+    """The content of config.toml: everything that decides how a run goes."""
+
+    pictures: str
+    network: str = "flowers_cnn"
+    size: int
+    fit: Fit = "crop"
+    validation: float = 0.15
+    test: float = 0.15
+    training: Settings = Settings()
+
+
+class Run:
+    """The places in a run's folder.
+
+    Args:
+        path: The folder; it may not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / CONFIG
+        self.network = path / "network.json"
+        self.split = path / "split.csv"
+        self.left_out = path / "left_out.csv"
+        self.events = path / "events.jsonl"
+        self.checkpoint = path / "checkpoint"
+        self.curves = path / "curves.png"
+        self.model = path / "model"
+
+    def begin(self, config: RunConfig, network: Network) -> None:
+        """Make the folder with settings and network; a run that is there is set aside until the new model stands."""
+        if self.path.exists():
+            files.set_aside(self.path)
+        try:
+            self.path.mkdir(parents=True)
+        except OSError as problem:
+            raise OutputError(f"{self.path} cannot be written: {problem.strerror}") from problem
+        files.write_file(self.config, tomli_w.dumps(msgspec.to_builtins(config)).encode())
+        files.write_file(self.network, network.to_json().encode())
+
+    def read(self) -> tuple[RunConfig, Network]:
+        """Settings and network; a `SettingsError` where the folder is no run or its settings are not sound."""
+        if not self.config.is_file() or not self.network.is_file():
+            raise SettingsError(
+                f"{self.path} is no run: it holds no {CONFIG} and network.json; give the folder that train -o made"
+            )
+        try:
+            data = msgspec.toml.decode(self.config.read_bytes())
+        except msgspec.DecodeError as problem:
+            raise SettingsError(f"{self.config} cannot be read: {problem}") from problem
+        config = codec.from_builtins(data, RunConfig, what=str(self.config), error=SettingsError)
+        return config, Network.from_json(self.network.read_bytes())
+
+    def write_pictures(self, dataset: Dataset, pack: Pack) -> None:
+        """Write down which picture is on which side, and which could not be opened."""
+        files.write_file(self.split, split_csv(dataset, pack))
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([("name", "reason"), *pack.left_out])
+        files.write_file(self.left_out, text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def split_csv(dataset: Dataset, pack: Pack) -> bytes:
+    """The content of split.csv."""
+    text = to_csv(dataset.source.names, dataset.labels, pack.digests, dataset.classes, dataset.split(pack))
+    return text.encode("utf-8", "surrogateescape")
