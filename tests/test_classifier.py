@@ -167,3 +167,19 @@ def test_training_twice_on_the_same_pictures_elsewhere_gives_the_same_weights(ma
         model.fit(pictures, **QUICK)
         weights.append(model.get_weights())
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_what_was_seen_in_an_earlier_training_stays_seen(model, pictures):
+    again = eb.Dataset(pictures.source, pictures.classes, pictures.labels, seed=4)
+    model.fit(again, **QUICK)
+    tested = [dataset.split(dataset.pack(model.preparation)) == 2 for dataset in (pictures, again)]
+    never_seen = int((tested[0] & tested[1]).sum())
+    assert 0 < never_seen < tested[0].sum()
+    assert model.evaluate(pictures).pictures == never_seen
+
+
+def test_callbacks_may_come_from_a_generator(pictures):
+    events: list[object] = []
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    model.fit(pictures, **QUICK, callbacks=(receiver for receiver in [events.append]))
+    assert sum(isinstance(event, EpochEnded) for event in events) == 3

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from eyebright import assessment, codec, machine
 from eyebright.datasets import SIDES, Dataset, Part
-from eyebright.errors import DataError, MissingExtraError, ModelError, NetworkError
+from eyebright.errors import DataError, ModelError, NetworkError
 from eyebright.evaluation import Evaluation, softmax
 from eyebright.inference import BATCH_SIZE, Engine, Prediction, Predictor
 from eyebright.model import Calibration, Golden, ModelCard, Provenance, Seen, golden_pictures, read_model, write_model
@@ -30,7 +30,8 @@ from eyebright.model.readme import readme
 from eyebright.network import Network, Weights, check_weights, initial_weights
 from eyebright.network.summary import summary
 from eyebright.pictures import Fit, Preparation, Source
-from eyebright.training.events import AnyEvent, Calibrated, Emit, Judged, PrecisionChosen, Preparing
+from eyebright.training import trainer
+from eyebright.training.events import AnyEvent, Calibrated, Emit, EpochEnded, Judged, PrecisionChosen, Preparing
 from eyebright.training.history import History
 from eyebright.training.settings import Settings
 
@@ -97,16 +98,18 @@ class Classifier:
             MissingExtraError: When torch is not installed.
             DataError: When the pictures cannot be learned from.
         """
-        training = training_room()
+        training = trainer()
         settings = settings or self.settings
         changes |= {} if epochs is None else {"epochs": epochs}
         self.settings = settings = settings.changed(changes)
-        events: list[AnyEvent] = []
+        epochs_ended: list[AnyEvent] = []
+        receivers = list(callbacks)
 
         def emit(event: AnyEvent) -> None:
-            events.append(event)
-            for callback in callbacks:
-                callback(event)
+            if isinstance(event, EpochEnded):
+                epochs_ended.append(event)
+            for receiver in receivers:
+                receiver(event)
 
         pictures.require_trainable()
         labels = self._labels(pictures)
@@ -124,8 +127,8 @@ class Classifier:
             resume_with=resume_with,
         )
         self.set_weights(outcome.weights)
-        self.history = History.from_events(events)
-        self.seen = Seen.of(pack.digests[index] for index in np.concatenate([train, validation]))
+        self.history = History.from_events(epochs_ended)
+        self.seen = self.seen.and_of(pack.digests[index] for index in np.concatenate([train, validation]))
         self._assess(training, material, emit)
         return self.history
 
@@ -287,17 +290,3 @@ class Classifier:
 
 def _preparing(emit: Emit | None) -> Callable[[int, int], None] | None:
     return None if emit is None else lambda done, of: emit(Preparing(done=done, of=of))
-
-
-def training_room() -> Any:
-    """The one door to torch: `eyebright.training.fit`; a `MissingExtraError` where torch is not installed."""
-    try:
-        from eyebright.training import fit
-    except ModuleNotFoundError as problem:
-        if problem.name != "torch":
-            raise
-        raise MissingExtraError(
-            "training needs PyTorch, which is not installed: pip install 'eyebright[train]' "
-            "(the README says how to get a small build without CUDA)"
-        ) from problem
-    return fit

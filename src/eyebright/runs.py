@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eyebright import files, machine, zoo
-from eyebright.classifier import Classifier, training_room
+from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset, FolderSource, Pack
 from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.evaluation import Evaluation
@@ -15,6 +15,7 @@ from eyebright.network import Network
 from eyebright.pictures import Fit
 from eyebright.report.curves import draw_curves
 from eyebright.run_folder import CONFIG, Run, RunConfig, split_csv
+from eyebright.training import trainer
 from eyebright.training.events import (
     AnyEvent,
     Emit,
@@ -88,7 +89,7 @@ def train(
     files.require_space(
         run.path, _BYTES_PER_PARAMETER * built.parameter_count, what="the run with its checkpoint and model"
     )
-    training_room()  # a missing torch is found before anything is written
+    trainer()  # a missing torch is found before anything is written
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
     dataset.split(pack)  # and so is a class with too few different pictures
     config = RunConfig(

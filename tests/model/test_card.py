@@ -26,13 +26,13 @@ def card(**changes: object) -> ModelCard:
 def test_seen_knows_exactly_the_pictures_whose_first_eight_bytes_it_was_given(learned: list, others: list) -> None:
     known = {digest[:8] for digest in learned}
     asked = learned + others
-    assert Seen.of(learned).among(asked).tolist() == [digest[:8] in known for digest in asked]
+    assert Seen().and_of(learned).among(asked).tolist() == [digest[:8] in known for digest in asked]
 
 
 def test_seen_survives_json_and_does_not_tell_the_order_of_the_pictures() -> None:
     first, second = bytes(range(16)), bytes(range(100, 116))
-    seen = Seen.of([second, first, second])
-    assert seen == Seen.of([first, second])
+    seen = Seen().and_of([second, first, second])
+    assert seen == Seen().and_of([first, second])
     assert msgspec.json.decode(msgspec.json.encode(seen), type=Seen).among([first, bytes(16)]).tolist() == [True, False]
 
 

@@ -40,19 +40,22 @@ class Seen(Record, frozen=True, kw_only=True):
 
     digests: str = ""
 
-    @classmethod
-    def of(cls, digests: Iterable[bytes]) -> "Seen":
-        """The record of these pictures."""
-        return cls(digests=base64.b64encode(b"".join(sorted({digest[:_KEY_BYTES] for digest in digests}))).decode())
+    def and_of(self, digests: Iterable[bytes]) -> "Seen":
+        """The record of these pictures, too."""
+        known = {key.tobytes() for key in self._keys()}
+        keys = sorted(known | {digest[:_KEY_BYTES] for digest in digests})
+        return Seen(digests=base64.b64encode(b"".join(keys)).decode())
 
     def among(self, digests: Iterable[bytes]) -> NDArray[np.bool_]:
         """For each picture whether it was seen, `(N,)`."""
+        asked = np.array([int.from_bytes(digest[:_KEY_BYTES], "little") for digest in digests], np.uint64)
+        return np.isin(asked, self._keys())
+
+    def _keys(self) -> NDArray[np.uint64]:
         try:
-            known = np.frombuffer(base64.b64decode(self.digests, validate=True), "<u8")
+            return np.frombuffer(base64.b64decode(self.digests, validate=True), "<u8")
         except ValueError as problem:
             raise ModelError(f"the digests of the pictures that were seen are damaged: {problem}") from problem
-        asked = np.array([int.from_bytes(digest[:_KEY_BYTES], "little") for digest in digests], np.uint64)
-        return np.isin(asked, known)
 
 
 class ModelCard(Record, frozen=True, kw_only=True):

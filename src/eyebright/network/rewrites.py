@@ -6,6 +6,7 @@ Weights keep their names, so that the rewritten network runs on the weights of t
 from eyebright.network.graph import Network
 from eyebright.network.layer import Layer
 from eyebright.network.layers import MaxPool2d, ReLU
+from eyebright.network.wiring import Parts
 
 
 def faster(network: Network) -> Network:
@@ -43,4 +44,4 @@ def pool_before_activation(network: Network) -> Network:
         else:
             wiring[name] = tuple(after.get(source, source) for source in place.inputs)
             order.append(place.layer)
-    return Network.from_parts(order, wiring, after.get(network.output, network.output))
+    return Network.from_parts(Parts(order, wiring, after.get(network.output, network.output)))

@@ -1,8 +1,29 @@
 """Training: weights in, weights out, events on the way.
 
-Settings, events and history are plain data and import no torch; `eyebright.training.fit` does.
+Settings, events and history are plain data and import no torch; `trainer()` is the door to what does.
 """
 
+from typing import Any
+
 from eyebright import machine
+from eyebright.errors import MissingExtraError
 
 machine.yield_when_waiting()
+
+
+def trainer() -> Any:
+    """The module `eyebright.training.fit`, imported when it is needed.
+
+    Raises:
+        MissingExtraError: When torch is not installed.
+    """
+    try:
+        from eyebright.training import fit
+    except ModuleNotFoundError as problem:
+        if problem.name != "torch":
+            raise
+        raise MissingExtraError(
+            "training needs PyTorch, which is not installed: pip install 'eyebright[train]' "
+            "(the README says how to get a small build without CUDA)"
+        ) from problem
+    return fit
