@@ -183,3 +183,18 @@ def test_callbacks_may_come_from_a_generator(pictures):
     model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
     model.fit(pictures, **QUICK, callbacks=(receiver for receiver in [events.append]))
     assert sum(isinstance(event, EpochEnded) for event in events) == 3
+
+
+def test_two_classes_of_one_name_are_refused_at_once():
+    with pytest.raises(NetworkError, match="two classes have one name among a, b, a"):
+        eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=["a", "b", "a"])
+
+
+def test_settings_of_the_training_travel_with_the_model(model, tmp_path):
+    model.save(tmp_path / "model")
+    assert eb.load(tmp_path / "model").settings == model.settings
+    assert model.settings.epochs == QUICK["epochs"]
+
+
+def test_a_side_that_is_named_is_judged_whole(model, pictures):
+    assert model.evaluate(pictures.validation).pictures == 6

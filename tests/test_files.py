@@ -262,10 +262,10 @@ def test_only_what_was_made_here_is_replaced(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "mine.jpg").write_text("precious")
     with pytest.raises(OutputError, match=r"photos is not what eyebright made \(it holds no model.json\)"):
-        fill(tmp_path / "photos", overwrite=True, made_with="model.json")
+        fill(tmp_path / "photos", overwrite=True, made_with=["model.json"])
     assert contents(tmp_path) == {"photos/mine.jpg": "precious"}
     (tmp_path / "empty").mkdir()
-    fill(tmp_path / "empty", overwrite=True, made_with="model.json")
+    fill(tmp_path / "empty", overwrite=True, made_with=["model.json"])
     assert (tmp_path / "empty" / "file").exists()
 
 

@@ -43,7 +43,7 @@ class Classifier:
         network: Takes pictures `(3, height, width)` and gives one logit for each class.
         classes: Names of the classes.
         fit: How pictures of other proportions are brought to size: "crop", "pad" or "stretch".
-        seed: Decides the initial weights, unless `fit` is given another.
+        seed: Decides the initial weights and, unless it is given another, the course of `fit`.
 
     Raises:
         NetworkError: When the network does not take pictures or does not give one value for each class.
@@ -59,6 +59,8 @@ class Classifier:
                 f"the network gives {network.output_shape}, but there are {len(classes)} classes: "
                 f"build it with num_classes={len(classes)}"
             )
+        if len(set(classes)) != len(classes):
+            raise NetworkError(f"two classes have one name among {', '.join(classes)}: give each a name of its own")
         self.network = network
         self.classes = tuple(classes)
         self.preparation = Preparation(width=network.input_shape[2], height=network.input_shape[1], fit=fit)
@@ -77,7 +79,7 @@ class Classifier:
         settings: Settings | None = None,
         callbacks: Iterable[Callable[[AnyEvent], None]] = (),
         checkpoint: Path | None = None,
-        resume_with: PrecisionChosen | None = None,
+        earlier: Sequence[AnyEvent] | None = None,
         **changes: Any,
     ) -> History:
         """Train on the training side, pick the best epoch and the temperature on the validation side.
@@ -88,7 +90,7 @@ class Classifier:
             settings: How to train; single settings may also be given by name, as in `learning_rate=3e-4`.
             callbacks: Receive every event as it happens.
             checkpoint: A folder for the state after each epoch.
-            resume_with: Go on from that checkpoint, in this precision.
+            earlier: The events of a training that was interrupted: go on from that checkpoint.
             **changes: Settings by name.
 
         Returns:
@@ -102,7 +104,8 @@ class Classifier:
         settings = settings or self.settings
         changes |= {} if epochs is None else {"epochs": epochs}
         self.settings = settings = settings.changed(changes)
-        epochs_ended: list[AnyEvent] = []
+        epochs_ended: list[AnyEvent] = [event for event in earlier or () if isinstance(event, EpochEnded)]
+        chosen = [event for event in earlier or () if isinstance(event, PrecisionChosen)]
         receivers = list(callbacks)
 
         def emit(event: AnyEvent) -> None:
@@ -124,7 +127,7 @@ class Classifier:
             settings,
             emit=emit,
             checkpoint_folder=checkpoint,
-            resume_with=resume_with,
+            resume_with=chosen[-1] if chosen else None,
         )
         self.set_weights(outcome.weights)
         self.history = History.from_events(epochs_ended)
@@ -173,7 +176,8 @@ class Classifier:
         if part:
             usable &= dataset.split(pack) == SIDES.index(part.side)
         indices = np.flatnonzero(usable)
-        new = indices if part and part.side == "train" else indices[~self.seen.among(pack.digests[i] for i in indices)]
+        asked_for = part is not None and part.side != "test"  # whoever names the training side wants it judged
+        new = indices if asked_for else indices[~self.seen.among(pack.digests[i] for i in indices)]
         if not len(new):
             raise DataError(
                 f"all {len(indices)} pictures that can be opened were used to train this model: "
@@ -267,7 +271,9 @@ class Classifier:
         classifier.metrics = codec.from_builtins(
             card.metrics, dict[str, Evaluation], what=f"metrics of {stored.path}", error=ModelError
         )
-        classifier.settings = Settings(seed=card.provenance.seed)
+        classifier.settings = codec.from_builtins(
+            card.provenance.settings, Settings, what=f"settings of {stored.path}", error=ModelError
+        )
         classifier.history = stored.history(History)
         classifier._weights = stored.weights()
         classifier.__dict__["predictor"] = Predictor.of_model(stored)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def new_folder(path: Path, *, overwrite: bool = False, made_with: str | None = None) -> Iterator[Path]:
+def new_folder(path: Path, *, overwrite: bool = False, made_with: Sequence[str] = ()) -> Iterator[Path]:
     """Fill a folder beside its final place; it takes that place, whole, when the block ends without an error.
 
     With `overwrite`, a folder that stands there is kept until the new one is complete; a crash between the two renames
@@ -108,13 +108,13 @@ def standing(path: Path) -> Path:
     return aside if not path.exists() and aside.exists() else path
 
 
-def require_free(path: Path, *, overwrite: bool, made_with: str | None = None) -> None:
+def require_free(path: Path, *, overwrite: bool, made_with: Sequence[str] = ()) -> None:
     """Make sure that a folder can be written at `path`, before hours of work go into its content.
 
     Args:
         path: The folder's place.
         overwrite: Whether what is there may be replaced.
-        made_with: A file by which to know folders that eyebright made: others are not replaced, unless they are empty.
+        made_with: Files by which to know folders that eyebright made: others are not replaced, unless they are empty.
 
     Raises:
         OutputError: When something is there that may not be overwritten, or the place is not writable.
@@ -125,11 +125,12 @@ def require_free(path: Path, *, overwrite: bool, made_with: str | None = None) -
         )
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file: choose a folder")
-    if made_with and path.is_dir() and any(path.iterdir()) and not (path / made_with).is_file():
+    lacking = [name for name in made_with if not (path / name).is_file()]
+    if lacking and path.is_dir() and any(path.iterdir()):
         raise OutputError(
-            f"{path} is not what eyebright made (it holds no {made_with}): it is left alone, choose another"
+            f"{path} is not what eyebright made (it holds no {lacking[0]}): it is left alone, choose another"
         )
-    if path.is_mount():
+    if os.path.ismount(path):
         raise OutputError(f"{path} is a whole disk, which cannot be replaced: choose a folder in it")
     parent = next(folder for folder in path.absolute().parents if folder.exists())
     if not parent.is_dir():
@@ -169,7 +170,7 @@ def _remove(path: Path) -> None:
 def _sync(path: Path) -> None:
     if os.name == "nt" and path.is_dir():
         return  # Windows opens no folders
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

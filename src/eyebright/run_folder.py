@@ -11,6 +11,7 @@ RUN/
 
 import csv
 import io
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -24,7 +25,8 @@ from eyebright.network import Network
 from eyebright.pictures import Fit
 from eyebright.training.settings import Settings
 
-CONFIG = "config.toml"
+CONFIG, NETWORK = "config.toml", "network.json"
+MADE_WITH = (CONFIG, NETWORK)
 
 
 class RunConfig(Record, frozen=True, kw_only=True):
@@ -36,6 +38,7 @@ class RunConfig(Record, frozen=True, kw_only=True):
     fit: Fit = "crop"
     validation: float = 0.15
     test: float = 0.15
+    split_seed: int = 0
     training: Settings = Settings()
 
 
@@ -49,7 +52,7 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config = path / CONFIG
-        self.network = path / "network.json"
+        self.network = path / NETWORK
         self.split = path / "split.csv"
         self.left_out = path / "left_out.csv"
         self.events = path / "events.jsonl"
@@ -57,9 +60,15 @@ class Run:
         self.curves = path / "curves.png"
         self.model = path / "model"
 
-    def begin(self, config: RunConfig, network: Network) -> None:
-        """Make the folder with settings and network; a run that is there is set aside until the new model stands."""
-        if self.path.exists():
+    def begin(self, config: RunConfig, network: Network, *, overwrite: bool) -> None:
+        """Make the folder with settings and network; a run that is there is set aside until the new model stands.
+
+        A run without a model is not set aside where that would take the place of one that has a model.
+        """
+        files.require_free(self.path, overwrite=overwrite, made_with=MADE_WITH)  # also against what came meanwhile
+        if self.path.exists() and files.aside_of(self.path).exists() and not self.model.exists():
+            shutil.rmtree(self.path)
+        elif self.path.exists():
             files.set_aside(self.path)
         try:
             self.path.mkdir(parents=True)
@@ -72,7 +81,7 @@ class Run:
         """Settings and network; a `SettingsError` where the folder is no run or its settings are not sound."""
         if not self.config.is_file() or not self.network.is_file():
             raise SettingsError(
-                f"{self.path} is no run: it holds no {CONFIG} and network.json; give the folder that train -o made"
+                f"{self.path} is no run: it holds no {CONFIG} and {NETWORK}; give the folder that train -o made"
             )
         try:
             data = msgspec.toml.decode(self.config.read_bytes())

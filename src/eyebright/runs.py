@@ -1,6 +1,7 @@
 """train(): the whole way from a folder of pictures to a run: scan, prepare, split, fit, evaluate, save."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,10 +12,11 @@ from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset, FolderSource, Pack
 from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.evaluation import Evaluation
+from eyebright.model import find_model
 from eyebright.network import Network
 from eyebright.pictures import Fit
 from eyebright.report.curves import draw_curves
-from eyebright.run_folder import CONFIG, Run, RunConfig, split_csv
+from eyebright.run_folder import MADE_WITH, Run, RunConfig, split_csv
 from eyebright.training import trainer
 from eyebright.training.events import (
     AnyEvent,
@@ -29,7 +31,6 @@ from eyebright.training.events import (
     Stopped,
     read_events,
 )
-from eyebright.training.history import History
 from eyebright.training.settings import Settings
 
 LARGEST_SIZE, SMALLEST_SIZE = 180, 24
@@ -77,7 +78,7 @@ def train(
         OutputError: When the output cannot be written; found before the training.
     """
     run, settings, emit = Run(Path(output)), settings or Settings(), _together(callbacks)
-    files.require_free(run.path, overwrite=overwrite, made_with=CONFIG)
+    files.require_free(run.path, overwrite=overwrite, made_with=MADE_WITH)
     if isinstance(pictures, Dataset):
         dataset = pictures
     else:
@@ -99,10 +100,11 @@ def train(
         fit=fit,
         validation=dataset.shares[0],
         test=dataset.shares[1],
+        split_seed=dataset.seed,
         training=settings,
     )
-    run.begin(config, built)
-    return _go(run, config, classifier, dataset, pack, emit, resume_with=None)
+    run.begin(config, built, overwrite=overwrite)
+    return _go(run, config, classifier, dataset, pack, emit)
 
 
 def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] = ()) -> Result:
@@ -115,22 +117,23 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
     run, emit = Run(Path(path)), _together(callbacks)
     config, network = run.read()
     events = read_events(run.events)
-    stops = [event for event in events if isinstance(event, Stopped)]
-    if stops and stops[-1].reason != "interrupted" and run.model.exists():
+    last = [event for event in events if isinstance(event, Stopped | ModelSaved)][-2:]
+    if len(last) == 2 and isinstance(last[0], Stopped) and last[0].reason != "interrupted" and run.model.exists():
         raise SettingsError(
-            f"{path} is complete: it was trained for {stops[-1].epoch} epochs; start a new run to train more"
+            f"{path} is complete: it was trained for {last[0].epoch} epochs; start a new run to train more"
         )
-    dataset = _scan(Path(config.pictures), config.training.seed, config.validation, config.test, emit)
+    if config.pictures.startswith("arrays "):
+        raise SettingsError(f"{path} was trained on pictures in memory: it cannot be resumed from the disk")
+    dataset = _scan(Path(config.pictures), config.split_seed, config.validation, config.test, emit)
     classifier = Classifier(network, dataset.classes, fit=config.fit, seed=config.training.seed)
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
-    chosen = [event for event in events if isinstance(event, PrecisionChosen)]
-    begun = bool(chosen) and files.standing(run.checkpoint).exists()
-    if begun and run.split.read_bytes() != split_csv(dataset, pack):
+    begun = any(isinstance(event, PrecisionChosen) for event in events) and files.standing(run.checkpoint).exists()
+    if begun and (not run.split.is_file() or run.split.read_bytes() != split_csv(dataset, pack)):
         raise DataError(
             f"the pictures in {config.pictures} are no longer those that {path} began with (its split.csv lists them): "
             "put them back to go on, or start a new run"
         )
-    return _go(run, config, classifier, dataset, pack, emit, resume_with=chosen[-1] if begun else None)
+    return _go(run, config, classifier, dataset, pack, emit, earlier=events if begun else None)
 
 
 def evaluate(
@@ -146,9 +149,10 @@ def evaluate(
     classifier = Classifier.load(model)
     dataset = Dataset.from_folder(pictures, progress=lambda found: emit(Scanning(found=found)))
     evaluation = classifier.evaluate(dataset, emit=emit)
-    log = Run(Path(model)).events
+    log = Run(find_model(Path(model)).parent).events
     if log.exists():
-        EventLog(log)(_evaluated(str(pictures), evaluation))
+        with suppress(OutputError):  # a run that may only be read is still worth judging
+            EventLog(log)(_evaluated(str(pictures), evaluation))
     return evaluation
 
 
@@ -160,25 +164,21 @@ def _go(
     pack: Pack,
     emit: Emit,
     *,
-    resume_with: PrecisionChosen | None,
+    earlier: list[AnyEvent] | None = None,
 ) -> Result:
-    """Fit, evaluate and save, from the start or from the checkpoint."""
+    """Fit, evaluate and save, from the start or, where there are earlier events, from the checkpoint."""
     emit = _together([emit, EventLog(run.events)])
     run.write_pictures(dataset, pack)
-    if resume_with is None:
+    if earlier is None:
         emit(_started(config, classifier, dataset, pack))
-    classifier.fit(
-        dataset, settings=config.training, callbacks=[emit], checkpoint=run.checkpoint, resume_with=resume_with
-    )
-    events = read_events(run.events)
-    classifier.history = History.from_events(events)
+    classifier.fit(dataset, settings=config.training, callbacks=[emit], checkpoint=run.checkpoint, earlier=earlier)
     test = classifier.metrics["test"] = classifier.evaluate(dataset.test)
     emit(_evaluated("test", test))
     files.write_file(run.curves, draw_curves(classifier.history))
     card = classifier.save(run.model, overwrite=True)
     emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
     files.forget_aside(run.path)
-    last = [event for event in events if isinstance(event, Stopped)][-1]
+    last = [event for event in read_events(run.events) if isinstance(event, Stopped)][-1]
     return Result(run.path, classifier, test, interrupted=last.reason == "interrupted")
 
 
@@ -229,6 +229,8 @@ def _scan(path: Path, seed: int, validation: float, test: float, emit: Emit) -> 
 def _require_apart(output: Path, dataset: Dataset) -> None:
     """Nothing is written among the pictures, and nothing that holds them is replaced."""
     if isinstance(dataset.source, FolderSource):
+        if str(dataset.source.root).encode("utf-8", "replace").decode() != str(dataset.source.root):
+            raise DataError(f"the folder {files.printable(str(dataset.source.root))} is not named in UTF-8: rename it")
         pictures, place = dataset.source.root.resolve(), output.resolve()
         if place.is_relative_to(pictures) or pictures.is_relative_to(place):
             raise OutputError(

@@ -132,6 +132,21 @@ def test_a_figure_shows_winners_blue_or_red_where_the_folder_tells_the_class(run
     assert colors == {"right": {"blue"}, "wrong": {"red"}}
 
 
+def test_a_figure_never_lands_on_a_photograph(run, picture, eyebright, tmp_path):
+    before = picture.read_bytes()
+    for figure, words in ((picture, "is one of the pictures"), (picture.with_suffix(".jpg"), "draws a PNG")):
+        finished = eyebright("predict", run, picture, "--figure", figure)
+        assert finished.code == 1
+        assert words in finished.err
+    assert picture.read_bytes() == before
+
+
+def test_json_gives_names_as_they_are(run, picture, eyebright, tmp_path):
+    odd = tmp_path / "line\nbreak 👩\u200d🌾.png"
+    shutil.copy(picture, odd)
+    assert json.loads(eyebright("predict", run, odd, "--json").out)["name"] == str(odd)
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [

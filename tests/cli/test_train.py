@@ -97,6 +97,69 @@ def test_resuming_with_other_pictures_is_refused(make_folder, eyebright, quick, 
     assert "no longer those" in resumed.err
 
 
+def test_resuming_takes_no_other_settings(run, eyebright):
+    resumed = eyebright("train", "--resume", run, "--epochs", "30", "--batch-size", "4")
+    assert resumed.code == 1
+    assert "leave out epochs, batch_size" in resumed.err
+
+
+def test_a_run_that_was_trained_but_not_saved_is_finished_on_resume(run, eyebright):
+    """As after a kill between the end of training and the saving of the model."""
+    before = (run / "model" / "weights.safetensors").read_bytes()
+    lines = (run / "events.jsonl").read_text().splitlines()
+    (run / "events.jsonl").write_text("\n".join(lines[:-2]) + "\n")
+    shutil.rmtree(run / "model")
+    resumed = eyebright("train", "--resume", run)
+    assert resumed.code == 0, resumed.err
+    assert (run / "model" / "weights.safetensors").read_bytes() == before
+
+
+def test_an_interrupt_while_pictures_are_prepared_promises_no_run(make_folder, eyebright, quick, tmp_path, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["eyebright.datasets.pack"], "_append", interrupted)
+    stopped = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick)
+    assert stopped.code == 130
+    assert "before the training began" in stopped.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_overwriting_twice_keeps_the_last_run_that_has_a_model(run, eyebright, quick, tmp_path, monkeypatch):
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            _interrupt_in_epoch(1, patch)
+            eyebright("train", tmp_path / "pictures", "-o", run, "--overwrite", *quick)
+    assert eyebright("predict", run, tmp_path / "pictures" / "red" / "000.png").code == 0
+
+
+def test_a_folder_that_only_looks_like_a_run_is_left_alone(make_folder, eyebright, quick, tmp_path):
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "config.toml").write_text("title = 'mine'")
+    finished = eyebright("train", make_folder(), "-o", site, "--overwrite", *quick)
+    assert finished.code == 1
+    assert "left alone" in finished.err
+    assert (site / "config.toml").exists()
+
+
+def test_the_seed_of_a_data_set_is_kept_for_resuming(make_folder, eyebright, tmp_path, monkeypatch):
+    import eyebright as eb
+
+    pictures = eb.Dataset.from_folder(make_folder(), seed=123)
+    settings = eb.Settings(epochs=3, batch_size=8, seed=3)
+    whole = eb.train(pictures, tmp_path / "whole", size=16, settings=settings)
+
+    def interrupt(event):
+        if getattr(event, "epoch", 0) == 2:
+            raise KeyboardInterrupt
+
+    eb.train(pictures, tmp_path / "run", size=16, settings=settings, callbacks=[interrupt])
+    assert eyebright("train", "--resume", tmp_path / "run").code == 0
+    run = load_file(tmp_path / "run" / "model" / "weights.safetensors")
+    assert all(np.array_equal(values, run[name]) for name, values in whole.classifier.get_weights().items())
+
+
 def test_a_complete_run_is_not_resumed(run, eyebright):
     resumed = eyebright("train", "--resume", run)
     assert resumed.code == 1
@@ -226,7 +289,8 @@ def test_without_torch_it_says_what_to_install(make_folder, tmp_path):
         (["--size", "4"], "larger than its input"),
         (["--network", "missing.json"], "missing.json cannot be read"),
         (["--validation", "0.6", "--test", "0.6"], "below 1 together"),
-        (["--resume", "elsewhere"], "leave the others away"),
+        (["--resume", "elsewhere"], "leave out output, pictures"),
+        (["--network", "net.json", "--size", "32"], "exclude each other"),
     ],
 )
 def test_settings_that_make_no_sense_are_explained(options, words, make_folder, eyebright, tmp_path):
@@ -256,7 +320,7 @@ def test_trains_a_network_from_a_file(make_folder, eyebright, tmp_path):
         "train", make_folder(), "-o", tmp_path / "run", "--network", tmp_path / "net.json", "--epochs", "1"
     )
     assert finished.code == 0, finished.err
-    assert "at 12x12" in finished.out
+    assert "at 12x12" in " ".join(finished.out.split())
 
 
 def _pictures(path: Path, counts: dict[str, int]) -> None:

@@ -1,5 +1,6 @@
 """The command line: puts the commands together, and shows errors as messages."""
 
+import io
 import os
 import sys
 
@@ -39,11 +40,14 @@ def _root(
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a letter that the terminal lacks is no reason to stop
     try:
         app()
-    except EyebrightError as problem:
-        print(f"Error: {problem}", file=sys.stderr)  # noqa: T201
-        sys.exit(1)
     except BrokenPipeError:  # whoever was reading has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (EyebrightError, OSError) as problem:
+        print(f"Error: {problem}", file=sys.stderr)  # noqa: T201
         sys.exit(1)

@@ -21,7 +21,7 @@ def demo(
     The pictures are the 1,797 digits that come with scikit-learn (8x8 pixels, from the UCI machine learning
     repository).
     """
-    pictures, run, figure = output / "digits", output / "run", output / "predictions.png"
+    pictures, run, figure = output / "digits", output / "digits_run", output / "predictions.png"
     typer.echo(f"Writing 1,797 handwritten digits to {pictures}")
     _write_digits(pictures)
     settings = ["--epochs", "30", "--augment", "rotation=0.03,zoom=0.1", "--seed", str(seed), "--overwrite"]

@@ -43,6 +43,8 @@ def predict(
     single = len(sources) == 1 and not (as_json or as_csv)
     answers: list[tuple[Prediction, Openable]] = []  # what the figure needs
     failed = 0
+    if figure:
+        _require_figure(figure, pictures)
     if as_csv:
         _print_csv("name", "label", "confidence", "error")
     for (_, source), answer in zip(sources, predictor.stream(sources), strict=True):
@@ -54,6 +56,14 @@ def predict(
         _draw(figure, predictor, answers)
     if failed:
         raise typer.Exit(1)
+
+
+def _require_figure(figure: Path, pictures: list[str]) -> None:
+    """The figure must not land on somebody's photograph."""
+    if figure.suffix.lower() != ".png":
+        raise SettingsError(f"--figure draws a PNG, got {figure}: name it {figure.with_suffix('.png').name}")
+    if any(Path(picture).absolute() == figure.absolute() for picture in pictures):
+        raise SettingsError(f"--figure {figure} is one of the pictures to look at: give it another name")
 
 
 def _sources(pictures: list[str]) -> "Iterator[tuple[str, Openable]]":
@@ -83,7 +93,8 @@ def _print(answer: "Answer", top: int, *, as_json: bool, as_csv: bool) -> None:
     if as_json:
         import msgspec
 
-        typer.echo(codec.to_json(msgspec.structs.replace(answer, name=name), indent=None))
+        whole = answer.name.encode("utf-8", "backslashreplace").decode()
+        typer.echo(codec.to_json(msgspec.structs.replace(answer, name=whole), indent=None))
     elif isinstance(answer, Unreadable):
         if as_csv:
             _print_csv(answer.name, "", "", answer.error)

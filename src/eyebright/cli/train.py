@@ -1,5 +1,6 @@
 """eyebright train: a folder of pictures becomes a run with a model."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ EXAMPLE = "Example: eyebright train flower_photos -o flowers_run --network flowe
 
 
 def train(
+    ctx: typer.Context,
     pictures: Annotated[
         Path | None,
         typer.Argument(help="A folder that holds one folder of pictures for each class.", show_default=False),
@@ -52,8 +54,11 @@ def train(
 
     if resume is None and (pictures is None or output is None):
         raise SettingsError("give a folder of pictures and an output: eyebright train PICTURES -o RUN; or --resume RUN")
-    if resume is not None and (pictures is not None or output is not None):
-        raise SettingsError("--resume RUN takes pictures, output and settings from the run: leave the others away")
+    given = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    if resume is not None and (surplus := [name for name in given if name not in ("resume", "as_json")]):
+        raise SettingsError(f"--resume RUN takes everything from the run: leave out {', '.join(sorted(surplus))}")
+    if network.endswith(".json") and size is not None:
+        raise SettingsError("--size and a network's file exclude each other: the file says the size")
     console = Console(stderr=as_json)
     try:
         with Display(console) as display:
@@ -72,18 +77,22 @@ def train(
                 )  # fmt: skip
     except KeyboardInterrupt:
         place = resume or output
-        typer.echo(
-            f"Interrupted before the first epoch was complete. To go on: eyebright train --resume {place}", err=True
-        )
+        typer.echo(_interrupted(Path(str(place)), begun=display.begun), err=True)
         raise typer.Exit(130) from None
     if as_json:
         typer.echo(codec.to_json({"run": str(result.path), "interrupted": result.interrupted, "test": result.test}))
     elif result.interrupted:
-        typer.echo(f"To go on with the training: eyebright train --resume {result.path}")
+        typer.echo(f"To go on with the training: eyebright train --resume {shlex.quote(str(result.path))}")
     else:
-        typer.echo(f"Ask it:  eyebright predict {result.path} PICTURES...")
+        typer.echo(f"Ask it:  eyebright predict {shlex.quote(str(result.path))} PICTURES...")
     if result.interrupted:
         raise typer.Exit(130)
+
+
+def _interrupted(place: Path, *, begun: bool) -> str:
+    if not begun:
+        return "Interrupted before the training began; pictures that were prepared need not be prepared again."
+    return f"Interrupted. To go on: eyebright train --resume {shlex.quote(str(place))}"
 
 
 def _augmentation(text: str) -> dict[str, bool | float]:

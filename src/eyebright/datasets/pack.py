@@ -143,9 +143,10 @@ def _flush(rows: BinaryIO, index: BinaryIO, records: list[tuple[int, bytes]]) ->
     """Rows reach the disk before the records that speak of them."""
     rows.flush()
     os.fsync(rows.fileno())
-    index.write(np.array(records, _RECORD).tobytes())
+    content = np.array(records, _RECORD).tobytes()
+    records.clear()  # before the writing: an interrupt must not lead to writing them twice
+    index.write(content)
     index.flush()
-    records.clear()
 
 
 Opened: TypeAlias = tuple[NDArray[np.uint8], bytes]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import openvino
+import PIL
 from numpy.typing import NDArray
 
 from eyebright import files, machine
@@ -101,7 +102,7 @@ def _core() -> openvino.Core:
 def _cached(stored: StoredModel) -> Path | None:
     """Where the compiled form of this graph is kept for this OpenVINO and processor."""
     proven = f"{stored.card.sha256['network.onnx']} {stored.card.sha256['golden.safetensors']}"
-    made_for = f"{openvino.get_version()} {machine.processor()} {machine.cores()}"
+    made_for = f"{openvino.get_version()} {PIL.__version__} {machine.processor()} {machine.cores()}"
     key = hashlib.blake2b(f"{proven} {made_for}".encode(), digest_size=16).hexdigest()
     try:
         return files.cache_folder("compiled") / f"{key}.blob"

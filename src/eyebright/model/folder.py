@@ -83,7 +83,7 @@ def write_model(
     Raises:
         OutputError: When the folder exists and may not be overwritten, or cannot be written.
     """
-    with files.new_folder(path, overwrite=overwrite, made_with=CARD) as place:
+    with files.new_folder(path, overwrite=overwrite, made_with=[CARD]) as place:
         (place / WEIGHTS).write_bytes(save({name: np.ascontiguousarray(values) for name, values in weights.items()}))
         (place / ONNX).write_bytes(onnx)
         golden.save(place / GOLDEN)

@@ -16,7 +16,7 @@ def draw_curves(history: History) -> bytes:
         ("loss", history.loss, history.validation_loss),
     )
     for axes, (name, train, validation) in zip(figure.subplots(1, 2), pairs, strict=True):
-        axes.plot(epochs, train, color=ORANGE, marker=marker, label="training (augmented, with dropout)")
+        axes.plot(epochs, train, color=ORANGE, marker=marker, label="training (as it was learned)")
         axes.plot(epochs, validation, color=BLUE, marker=marker, label="validation")
         if history.best_epoch:
             axes.axvline(history.best_epoch, color=GREY, linestyle=":", label=f"kept: epoch {history.best_epoch}")

@@ -37,6 +37,7 @@ class Display:
         self._shown_at = 0.0
         self._epoch_start, self._epoch = 0.0, 0
         self._header = False
+        self.begun = False  # whether a run has begun, that can be gone on with
 
     def __enter__(self) -> "Display":
         self._progress.start()
@@ -48,6 +49,7 @@ class Display:
         self._progress.stop()
 
     def __call__(self, event: AnyEvent) -> None:
+        self.begun |= isinstance(event, events.RunStarted | events.Resumed)
         match event:
             case events.Scanning():
                 self._bar(event, "looking for pictures", event.found, None, "")
@@ -58,7 +60,7 @@ class Display:
             case events.RunStarted():
                 self._started(event)
             case events.Resumed():
-                self._console.print(f"Going on after epoch {event.epoch}.", highlight=False)
+                self._say(f"Going on after epoch {event.epoch}.")
             case events.PrecisionChosen():
                 self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
             case events.EpochEnded():
@@ -78,10 +80,11 @@ class Display:
                     f"{event.pictures:,} pictures that entered no choice."
                 )
             case events.ModelSaved():
-                self._say(f"Model saved: {event.path}")
+                self._say(f"Model saved: {event.path}", wrap=False)
 
-    def _say(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False)
+    def _say(self, text: str, *, wrap: bool = True) -> None:
+        """Print a line; one that is to be copied is better not wrapped."""
+        self._console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=not wrap)
 
     def _bar(self, event: AnyEvent, title: str, done: int, of: int | None, note: str) -> None:
         """Move the bar, or begin another; not more often than an eye can follow."""

@@ -33,7 +33,7 @@ def save(folder: Path, progress: Progress, weights: Weights, best: Weights, opti
         for index, state in optimizer.state_dict()["state"].items()
         for key, value in state.items()
     }
-    with files.new_folder(folder, overwrite=True, made_with="progress.json") as place:
+    with files.new_folder(folder, overwrite=True, made_with=["progress.json"]) as place:
         save_file(weights, place / "weights.safetensors")
         save_file(best, place / "best.safetensors")
         save_tensors(moments, place / "optimizer.safetensors")

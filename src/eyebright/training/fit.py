@@ -87,7 +87,7 @@ def fit(
         KeyboardInterrupt: When interrupted before the end of the first epoch; later, what is best so far is returned.
     """
     keep_freed_memory()
-    with torch.random.fork_rng(devices=[]), _threads(machine.cores()):
+    with torch.random.fork_rng(devices=[]), _threads(resume_with.threads if resume_with else machine.cores()):
         trainer = _Trainer(network, weights, material, settings, emit)
         return trainer.run(checkpoint_folder, resume_with)
 
