@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import shutil
@@ -118,7 +119,7 @@ def test_an_interrupt_while_pictures_are_prepared_promises_no_run(make_folder, e
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["eyebright.datasets.pack"], "_append", interrupted)
+    monkeypatch.setattr(importlib.import_module("eyebright.datasets.pack"), "_append", interrupted)
     stopped = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick)
     assert stopped.code == 130
     assert "before the training began" in stopped.err
