@@ -34,8 +34,8 @@ class Settings(Record, frozen=True, kw_only=True):
     batch_size: int = 32
     learning_rate: float = 2e-3
     warmup_epochs: float = 1.0
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.0
+    weight_decay: float = 0.3
+    label_smoothing: float = 0.1
     patience: int = 10
     precision: Precision = "auto"
     seed: int = 0
