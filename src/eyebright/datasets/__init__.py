@@ -1,6 +1,6 @@
 """Many pictures: where they are, how they are split, packed and read in batches."""
 
-from eyebright.datasets.ahead import ahead
+from eyebright.datasets.ahead import ahead, in_threads
 from eyebright.datasets.batches import Batch, batches, content_order, shuffled
 from eyebright.datasets.dataset import Dataset, Part
 from eyebright.datasets.folder import FolderSource, walk_files
@@ -20,6 +20,7 @@ __all__ = [
     "ahead",
     "batches",
     "content_order",
+    "in_threads",
     "pack",
     "shuffled",
     "split",

@@ -1,11 +1,17 @@
-"""Work ahead: a thread makes the next items while the reader uses the last one."""
+"""Work ahead: threads make the next items while the reader uses the last one."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Queue
 from threading import Thread
 from typing import TypeVar
 
+from eyebright import machine
+
+S = TypeVar("S")
 T = TypeVar("T")
+_MOST_WAITING = 64
 
 
 def ahead(items: Iterable[T], count: int = 2) -> Iterator[T]:
@@ -39,3 +45,23 @@ def ahead(items: Iterable[T], count: int = 2) -> Iterator[T]:
             while not queue.empty():
                 queue.get_nowait()
             thread.join(0.01)
+
+
+def in_threads(function: Callable[[S], T], items: Iterable[S]) -> Iterator[tuple[S, T]]:
+    """Each item with its result, in the order of the items; a thread for each core works ahead.
+
+    The first results do not wait for the last items; a reader who leaves early stops what has not begun.
+    """
+    ahead: deque[tuple[S, Future[T]]] = deque()
+    pool = ThreadPoolExecutor(machine.cores())
+    try:
+        for item in items:
+            ahead.append((item, pool.submit(function, item)))
+            if len(ahead) > _MOST_WAITING or ahead[0][1].done():
+                first, result = ahead.popleft()
+                yield first, result.result()
+        while ahead:
+            first, result = ahead.popleft()
+            yield first, result.result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -11,9 +11,7 @@ opened have none; they are tried again each time, in case they have been mended.
 import hashlib
 import os
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeAlias
 
@@ -21,7 +19,8 @@ import filelock
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import codec, files, machine
+from eyebright import codec, files
+from eyebright.datasets.ahead import in_threads
 from eyebright.datasets.source import Source
 from eyebright.errors import PictureError
 from eyebright.pictures import Preparation, open_with_digest
@@ -164,20 +163,7 @@ def _opened(
         except PictureError as problem:
             return problem
 
-    threads = machine.cores()
-    with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[tuple[int, Future[Opened | PictureError]]] = deque()
-        try:
-            for position in positions.tolist():
-                ahead.append((position, pool.submit(attempt, position)))
-                if len(ahead) > 8 * threads:
-                    waiting = ahead.popleft()
-                    yield waiting[0], waiting[1].result()
-            while ahead:
-                waiting = ahead.popleft()
-                yield waiting[0], waiting[1].result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    return in_threads(attempt, positions.tolist())
 
 
 def _key(source: Source, index: int) -> int:

@@ -2,15 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import machine
 from eyebright.codec import Record
+from eyebright.datasets import in_threads
 from eyebright.errors import DownloadError, EyebrightError, PictureError
 from eyebright.inference.engine import Engine
 from eyebright.model import StoredModel
@@ -107,25 +106,14 @@ class Predictor:
                 yield self._prediction(name, next(rows))
 
     def _opened(self, sources: Iterable[tuple[str, Openable]]) -> Iterator[Opened]:
-        def attempt(source: Openable) -> NDArray[np.uint8] | EyebrightError:
+        def attempt(named: tuple[str, Openable]) -> NDArray[np.uint8] | EyebrightError:
+            _, source = named
             try:
                 return open_picture(source() if callable(source) else source, self.preparation)
             except (PictureError, DownloadError) as problem:
                 return problem
 
-        ahead: deque[tuple[str, Future[NDArray[np.uint8] | EyebrightError]]] = deque()
-        pool = ThreadPoolExecutor(machine.cores())
-        try:
-            for name, source in sources:
-                ahead.append((name, pool.submit(attempt, source)))
-                if len(ahead) > 2 * BATCH_SIZE or ahead[0][1].done():
-                    first, opened = ahead.popleft()
-                    yield first, opened.result()
-            while ahead:
-                first, opened = ahead.popleft()
-                yield first, opened.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return ((name, opened) for (name, _), opened in in_threads(attempt, sources))
 
     def _prediction(self, name: str, row: NDArray[np.float32]) -> Prediction:
         order = np.argsort(-row, kind="stable")
