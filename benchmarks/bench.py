@@ -190,34 +190,39 @@ def training(flowers: Path, rounds: int) -> list[Row]:
 
 
 def story(flowers: Path, seeds: tuple[str, ...] = ("1", "2", "3")) -> list[Row]:
-    """Fifteen epochs with augmentation, three seeds: when is Keras's last accuracy reached, and what comes out."""
-    rows = []
-    for name, switch in (("Keras", {}), ("Keras oneDNN", {"TF_ENABLE_ONEDNN_OPTS": "1"})):
-        times, gains = [], []
-        for seed in seeds:
-            run = _work() / f"story{seed}"
-            options = ["--network", "flowers_cnn", "--size", "180", "--epochs", "15", "--seed", seed, "--overwrite"]
-            start = time.time()
-            _run(Contender([OWN, "-m", "eyebright", "train", str(flowers), "-o", str(run), *options], _wall))
-            epochs = [
-                event
-                for line in (run / "events.jsonl").read_text().splitlines()
-                if (event := json.loads(line))["event"] == "EpochEnded"
-            ]
-            keras = [PEER, str(PEERS / "keras_train.py"), str(flowers), "--augment", "notes", "--epochs", "15"]
-            theirs: list[dict[str, Any]] = _report(
-                Contender([*keras, "--seed", seed, "--split-csv", str(run / "split.csv")], _wall, switch)
-            )["epochs"]
-            last = theirs[-1]["validation_accuracy"]
-            reached = [epoch["time_s"] - start for epoch in epochs if epoch["validation_accuracy"] >= last]
-            waited = sum(epoch["waiting_wall_seconds"] for epoch in theirs)
-            times.append((theirs[-1]["seconds_since_start"] - waited) / (reached[0] if reached else float("inf")))
-            gains.append(max(epoch["validation_accuracy"] for epoch in epochs) - last)
-            print(f"# seed {seed}, {name}: Keras {last:.3f}, eyebright {[e['validation_accuracy'] for e in epochs]}")
-        gain = statistics.mean(gains)
-        rows.append(Row(f"time to {name}'s accuracy after 15 epochs", "", "", statistics.median(times), "2.5"))
-        rows.append(Row(f"accuracy after 15 epochs above {name}'s", f"{gain:+.3f}", "", 1 + gain, "1"))
-    return rows
+    """Fifteen epochs with augmentation: when is Keras's last accuracy reached, and what comes out.
+
+    Keras runs with oneDNN, which is its faster half, on the very pictures of the run's split; the time in which it
+    sleeps between epochs is left out. A contender that does not reach the accuracy counts as never.
+    """
+    ours_s, theirs_s, ours_last, theirs_last = [], [], [], []
+    for seed in seeds:
+        run = _work() / f"story{seed}"
+        options = ["--network", "flowers_cnn", "--size", "180", "--epochs", "15", "--seed", seed, "--overwrite"]
+        start = time.time()
+        _run(Contender([OWN, "-m", "eyebright", "train", str(flowers), "-o", str(run), *options], _wall))
+        events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+        epochs = [event for event in events if event["event"] == "EpochEnded"]
+        keras = [PEER, str(PEERS / "keras_train.py"), str(flowers), "--augment", "notes", "--epochs", "15"]
+        split = ["--seed", seed, "--split-csv", str(run / "split.csv")]
+        theirs = _report(Contender([*keras, *split], _wall, {"TF_ENABLE_ONEDNN_OPTS": "1"}))["epochs"]
+        last = theirs[-1]["validation_accuracy"]
+        reached = [epoch["time_s"] - start for epoch in epochs if epoch["validation_accuracy"] >= last]
+        ours_s.append(reached[0] if reached else float("inf"))
+        theirs_s.append(theirs[-1]["seconds_since_start"] - sum(epoch["waiting_wall_seconds"] for epoch in theirs))
+        ours_last.append(epochs[-1]["validation_accuracy"])
+        theirs_last.append(last)
+        note = f"# seed {seed}: {ours_s[-1]:.0f} s to {last:.3f}, Keras {theirs_s[-1]:.0f} s; then {ours_last[-1]:.3f}"
+        print(note, file=sys.stderr, flush=True)
+    times = statistics.median(ours_s), statistics.median(theirs_s)
+    means = statistics.mean(ours_last), statistics.mean(theirs_last)
+    what = f"validation accuracy after 15 epochs, mean of {len(seeds)} seeds"
+    return [
+        Row(
+            "seconds to the accuracy of Keras oneDNN", f"{times[0]:.0f}", f"{times[1]:.0f}", times[1] / times[0], "2.5"
+        ),
+        Row(what, f"{means[0]:.3f}", f"{means[1]:.3f}", means[0] / means[1], "1"),
+    ]
 
 
 def _alternate(contenders: dict[str, Contender], rounds: int) -> dict[str, float]:
