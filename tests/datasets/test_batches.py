@@ -94,10 +94,6 @@ def test_leaving_early_leaves_no_thread(ten, no_threads_left, seen, leave):
     del found
 
 
-def test_batches_that_nobody_asks_for_start_nothing(ten, no_threads_left):
-    batches(ten, np.arange(10), np.arange(10), 1)
-
-
 def test_reading_runs_only_a_few_batches_ahead(ten, monkeypatch):
     reads: list[int] = []
     read = ten.read

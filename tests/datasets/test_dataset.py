@@ -117,7 +117,9 @@ def test_too_little_to_learn_from_is_said(images, labels, classes, message):
 
 
 def test_three_pictures_of_each_class_are_enough(images):
-    Dataset.from_arrays(images[:6], ["a", "b"] * 3).require_trainable()
+    dataset = Dataset.from_arrays(images[:6], ["a", "b"] * 3)
+    dataset.require_trainable()
+    assert np.bincount(dataset.labels).tolist() == [3, 3]
 
 
 def test_more_than_half_bad_names_the_class_and_one_of_its_files(make_folder, preparation):

@@ -239,9 +239,9 @@ def test_a_disk_without_room_is_found_before_anything_is_opened(root, preparatio
 
 
 def test_what_is_packed_already_needs_no_room(root, preparation, request):
-    packed(root, preparation)
+    before = packed(root, preparation)
     request.getfixturevalue("full_disk")
-    packed(root, preparation)
+    assert packed(root, preparation).rows.tolist() == before.rows.tolist()
 
 
 def test_a_disk_that_fills_while_packing_is_an_error_with_the_path(root, preparation, monkeypatch, own_cache):

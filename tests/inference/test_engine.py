@@ -161,7 +161,8 @@ def test_a_model_that_contradicts_its_golden_pictures_is_refused(
 
 def test_golden_pictures_allow_for_the_rounding_of_another_machine(stored: StoredModel, altered: Callable) -> None:
     golden = stored.golden()
-    Engine.of_model(altered(golden=golden._replace(probabilities=golden.probabilities + np.float32(5e-5))))
+    engine = Engine.of_model(altered(golden=golden._replace(probabilities=golden.probabilities + np.float32(5e-5))))
+    assert engine(golden.prepared) == pytest.approx(golden.probabilities, abs=1e-6)
 
 
 @pytest.mark.parametrize("num_classes", [2, 5])

@@ -201,17 +201,9 @@ def test_convolutions_lie_channels_last(network):
     assert kernel.is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"head.bias": None}, r"head.bias: expected \(2,\), got None"),
-        ({"head.bias": np.zeros(3, np.float32)}, r"head.bias: expected \(2,\), got \(3,\)"),
-    ],
-)
-def test_weights_that_do_not_fit_are_refused(network, change, message):
-    weights = {name: tensor for name, tensor in (initial_weights(network) | change).items() if tensor is not None}
-    with pytest.raises(NetworkError, match=message):
-        TorchNetwork(network, weights)
+def test_weights_that_do_not_fit_are_refused(network):
+    with pytest.raises(NetworkError, match=r"head\.bias: expected \(2,\), got \(3,\)"):
+        TorchNetwork(network, initial_weights(network) | {"head.bias": np.zeros(3, np.float32)})
 
 
 def test_a_layer_without_torch_form_is_refused_with_the_way_to_give_it_one(monkeypatch):

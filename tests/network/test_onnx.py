@@ -118,18 +118,10 @@ def test_layers_may_have_any_name(run, pictures, first, last):
     assert np.array_equal(run(build(first, last), weights, pictures, temperature=1.0), expected)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"linear_1.bias": None}, r"linear_1.bias: expected \(2,\), got None"),
-        ({"linear_1.weight": np.zeros((3, 2), np.float32)}, r"linear_1.weight: expected \(2, 3\), got \(3, 2\)"),
-    ],
-)
-def test_weights_that_do_not_fit_are_refused(change, message):
+def test_weights_that_do_not_fit_are_refused():
     network = Network.sequential(Input((3,)), Linear(2))
-    weights = {name: tensor for name, tensor in (initial_weights(network) | change).items() if tensor is not None}
-    with pytest.raises(NetworkError, match=message):
-        to_onnx(network, weights)
+    with pytest.raises(NetworkError, match=r"linear_1\.weight: expected \(2, 3\), got \(3, 2\)"):
+        to_onnx(network, initial_weights(network) | {"linear_1.weight": np.zeros((3, 2), np.float32)})
 
 
 def test_a_layer_without_onnx_form_is_refused_with_the_way_to_give_it_one(monkeypatch):

@@ -8,7 +8,7 @@ NETWORK = Network.sequential(Input((3,)), Linear(2, name="head"))
 
 
 def test_the_weights_of_the_network_pass():
-    check_weights(NETWORK, initial_weights(NETWORK))
+    assert check_weights(NETWORK, initial_weights(NETWORK)) is None
 
 
 @pytest.mark.parametrize(
