@@ -76,6 +76,12 @@ def noise(*shape):
     dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)),
     bias=st.booleans(),
 )
+@example(
+    groups=2, channels=(2, 3), size=(7, 1), kernel=(3, 1), stride=(1, 3), padding=(2, 2), dilation=(2, 2), bias=True
+)
+@example(
+    groups=1, channels=(1, 1), size=(9, 1), kernel=(3, 1), stride=(3, 2), padding=(0, 1), dilation=(2, 2), bias=True
+)
 def test_convolutions_agree_with_onnx_and_torch(groups, channels, size, kernel, stride, padding, dilation, bias):
     field = tuple(step * (length - 1) + 1 for length, step in zip(kernel, dilation, strict=True))
     pictures = noise(2, *size, groups * channels[0])
@@ -84,8 +90,8 @@ def test_convolutions_agree_with_onnx_and_torch(groups, channels, size, kernel, 
     layer = Conv2d(groups * channels[1], kernel, stride, padding, dilation, groups, bias, name="c")
     network = Network.sequential(Input((groups * channels[0], *size)), layer)
     weights = {name: tensor + np.float32(0.01) for name, tensor in initial_weights(network).items()}
-    tensors = torch.tensor(weights["c.weight"]), torch.tensor(weights["c.bias"]) if bias else None
-    expected = functional.conv2d(samples, *tensors, stride=stride, dilation=dilation, groups=groups).numpy()
+    tensors = [torch.tensor(weights[name]).double() for name in ("c.weight", "c.bias") if name in weights]
+    expected = functional.conv2d(samples.double(), *tensors, stride=stride, dilation=dilation, groups=groups).numpy()
     for result in in_torch_and_onnx(network, weights, pictures):
         np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-5 * 255)
 

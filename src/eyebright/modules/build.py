@@ -153,6 +153,9 @@ def _with_padding(
 @to_torch.register
 def _(layer: Conv2d, place: Place) -> nn.Module:
     in_channels = place.input_shapes[0][0]
+    # A window of one pixel has nothing to spread; told to spread it, oneDNN (as of torch 2.13) may fall over.
+    sizes = zip(as_pair(layer.kernel_size), as_pair(layer.dilation), strict=True)
+    vertical, horizontal = (1 if kernel == 1 else dilation for kernel, dilation in sizes)
 
     def make(padding: tuple[int, int]) -> nn.Module:
         return nn.Conv2d(
@@ -161,7 +164,7 @@ def _(layer: Conv2d, place: Place) -> nn.Module:
             layer.kernel_size,
             layer.stride,
             padding,
-            layer.dilation,
+            (vertical, horizontal),
             layer.groups,
             layer.bias,
         )
