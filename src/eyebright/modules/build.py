@@ -119,7 +119,7 @@ class _Normalize(nn.Module):
         self.register_buffer("std", torch.tensor(layer.std, dtype=torch.float32).reshape(shape))
 
     def forward(self, samples: Tensor) -> Tensor:
-        return (samples - self.mean) / self.std
+        return samples.sub(self.mean).div_(self.std)
 
 
 @to_torch.register

@@ -38,23 +38,17 @@ def augment(pictures: Tensor, keys: NDArray[np.uint64], settings: Settings, epoc
     scale = 1 + (2 * draws[:, 2] - 1) * settings.zoom
     sine, cosine = scale * np.sin(angle), scale * np.cos(angle)
     across, down = _centres(width) * width / height, _centres(height) * height / width
-    grid = torch.empty(len(keys), height, width, 2)  # for each pixel of the result its place in the picture, -1 to 1
-    grid[..., 0] = _outer(mirror * cosine, _centres(width), -mirror * sine, down)
-    grid[..., 1] = _outer(sine, across, cosine, _centres(height))
+    # Where each pixel of the result lies in its picture, -1 to 1: across as the real part, down as the imaginary one.
+    by_column = np.outer(mirror * cosine, _centres(width)) + 1j * np.outer(sine, across)
+    by_row = np.outer(-mirror * sine, down) + 1j * np.outer(cosine, _centres(height))
+    columns, rows = (torch.from_numpy(places.astype(np.complex64)) for places in (by_column, by_row))
+    grid = torch.view_as_real(rows[:, :, None] + columns[:, None, :])  # (N, H, W, 2)
     return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
 def _centres(size: int) -> NDArray[np.float64]:
     """Centres of so many pixels in a range from -1 to 1."""
     return (2 * np.arange(size) + 1) / size - 1
-
-
-def _outer(
-    by_x: NDArray[np.float64], x: NDArray[np.float64], by_y: NDArray[np.float64], y: NDArray[np.float64]
-) -> Tensor:
-    """`by_x * x + by_y * y` for every picture and pixel, (N, H, W)."""
-    rows, columns = (np.outer(factor, places).astype(np.float32) for factor, places in ((by_y, y), (by_x, x)))
-    return torch.from_numpy(rows)[:, :, None] + torch.from_numpy(columns)[:, None, :]
 
 
 def uniforms(keys: NDArray[np.uint64], seed: int, epoch: int, count: int) -> NDArray[np.float64]:

@@ -230,22 +230,22 @@ class _Trainer:
             loss, _ = self._loss(pictures, labels, chosen)
             loss.backward()  # type: ignore[no-untyped-call]
 
-        chosen = precision.choose(self.settings.precision, try_step)
+        multiply_adds = self.module.network.multiply_adds * len(labels)
+        chosen = precision.choose(self.settings.precision, multiply_adds, try_step)
         self.module.set_weights(weights)
         return chosen
 
     def _batches(self, indices: NDArray[np.int64], epoch: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pictures and labels, made ready by a thread of their own; augmented where an epoch is given."""
+        """Pictures and labels, read by a thread of their own; augmented where an epoch is given.
 
-        def ready() -> Iterator[tuple[Tensor, Tensor]]:
-            torch.set_num_threads(1)  # of this thread: the others belong to the network
-            for batch in batches(self.material.pack, self.material.labels, indices, self.settings.batch_size):
-                pictures = as_input(batch.pictures)
-                if epoch is not None:
-                    pictures = augment(pictures, batch.keys, self.settings, epoch)
-                yield pictures, torch.from_numpy(batch.labels)
-
-        return ahead(ready())
+        Augmentation shares the network's threads: in a thread of its own it would hold up one of them, and the others
+        would wait for that one.
+        """
+        for batch in ahead(batches(self.material.pack, self.material.labels, indices, self.settings.batch_size)):
+            pictures = as_input(batch.pictures)
+            if epoch is not None:
+                pictures = augment(pictures, batch.keys, self.settings, epoch)
+            yield pictures, torch.from_numpy(batch.labels)
 
     def _rate(self, step: int) -> float:
         steps_per_epoch = math.ceil(len(self.train) / self.settings.batch_size)
