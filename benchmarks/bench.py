@@ -65,6 +65,7 @@ def main() -> None:
         "first pass": lambda: first_pass(args.rounds),
         "memory": memory,
         "training": lambda: training(flowers, args.rounds),
+        "networks": lambda: networks(min(args.rounds, 3)),
     }
     if args.all:
         measurements["story"] = lambda: story(flowers)
@@ -193,6 +194,57 @@ def training(flowers: Path, rounds: int) -> list[Row]:
     return rows
 
 
+def networks(rounds: int) -> list[Row]:
+    """Published networks: beside modules written by hand, and beside keras.applications; batches of 16 at 224x224."""
+    own, hand = str(HERE / "eyebright_networks.py"), str(PEERS / "hand_written.py")
+    build = {
+        "eyebright": Contender([OWN, own, "build", "densenet201"], _seconds),
+        "hand": Contender([OWN, hand, "build", "densenet201"], _seconds),
+    }
+    built = _alternate(build, rounds)
+    rows = [
+        Row("densenet201 to a torch module, seconds, beside one written by hand", f"{built['eyebright']:.2f}",
+            f"{built['hand']:.2f}", built["hand"] / built["eyebright"], "0.67")
+    ]  # fmt: skip
+    precision = "bfloat16" if _has_bfloat16() else "float32"
+    rows += _rewrites(own, precision, rounds)
+    for name, keras, aim in (("resnet50", "ResNet50", "1.5"), ("densenet121", "DenseNet121", "1.5"),
+                             ("vgg16", "VGG16", "1")):  # fmt: skip
+        step = ["step", name, "--precision", precision]
+        contenders = {"eyebright": Contender([OWN, own, *step], _rate)}
+        if name == "vgg16":
+            limit = [OWN, str(PEERS / "conv_limit.py"), "--network", name, "--size", "224", "--batch-size", "16"]
+            limit += ["--classes", "1000", "--repetitions", "3", "--precision", precision]
+            contenders["limit"] = Contender(limit, _rate)
+        else:
+            contenders["hand"] = Contender([OWN, hand, *step], _rate)
+        for half in ("float32", "mixed_bfloat16") if _has_bfloat16() else ("float32",):
+            theirs = [PEER, str(PEERS / "keras_applications.py"), keras, "--precision", half]
+            contenders[f"Keras {half}"] = Contender(theirs, _rate, {"TF_ENABLE_ONEDNN_OPTS": "1"})
+        found = _alternate(contenders, rounds)
+        for peer, rate in found.items():
+            if peer != "eyebright":
+                wanted = {"hand": "0.97", "limit": "limit"}.get(peer, aim)
+                title = f"{name}, {precision}, pictures a second, beside {peer}"
+                ours = found["eyebright"]
+                rows.append(Row(title, f"{ours:.1f}", f"{rate:.1f}", ours / rate, wanted))
+    return rows
+
+
+def _rewrites(own: str, precision: str, rounds: int) -> list[Row]:
+    """The networks as they are rewritten for training, beside themselves as they were written."""
+    rows = []
+    for name, size, batch in (("flowers_cnn", "180", "32"), ("vgg11", "96", "16")):
+        step = [OWN, own, "step", name, "--precision", precision, "--size", size, "--batch-size", batch]
+        found = _alternate(
+            {"rewritten": Contender(step, _rate), "written": Contender([*step, "--as-written"], _rate)}, rounds
+        )
+        ours, theirs = found["rewritten"], found["written"]
+        title = f"pool before activation, {name} at {size}, pictures a second, beside as written"
+        rows.append(Row(title, f"{ours:.1f}", f"{theirs:.1f}", ours / theirs, "1"))
+    return rows
+
+
 def story(flowers: Path, seeds: tuple[str, ...] = ("1", "2", "3")) -> list[Row]:
     """Fifteen epochs with augmentation: when is Keras's last accuracy reached, and what comes out.
 
@@ -268,6 +320,10 @@ def _report(contender: Contender) -> dict[str, Any]:
 
 def _wall(report: dict[str, Any]) -> float:
     return float(report["process_wall"])
+
+
+def _seconds(report: dict[str, Any]) -> float:
+    return float(report["seconds"])
 
 
 def _rate(report: dict[str, Any]) -> float:

@@ -1,73 +1,53 @@
-"""Time the convolutions and matrix products of one training step of the notes' network, and nothing else.
+"""Time the convolutions and matrix products of one training step of a network, and nothing else.
 
-    python conv_limit.py --size 180 --batch-size 32 --classes 5 --precision float32
+    python conv_limit.py --network flowers_cnn --size 180 --batch-size 32 --classes 5 --precision float32
+    python conv_limit.py --network vgg16 --size 224 --batch-size 16 --classes 1000 --precision bfloat16
 
 This is the limit a training loop in torch approaches: each forward product, each weight gradient and each input
 gradient (the first layer needs none) is run by itself on channels-last tensors, and their median times are summed.
 Prints one line of JSON with the milliseconds per step, the pictures per second they would allow, and the milliseconds
-of each part. Expect about 260 pictures per second in float32 on two cores with AVX2. Where the processor has no
-bfloat16 of its own, that is some fifteen times slower (then take fewer --repetitions).
+of each part. Expect about 260 pictures per second for the first line on two cores with AVX2, and 600 with AVX-512.
+Where the processor has no bfloat16 of its own, that is some fifteen times slower (then take fewer --repetitions).
 """
 
 import argparse
-import ctypes
 import json
 import statistics
 import time
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterator
 
 import torch
 
-CHANNELS = (3, 16, 32, 64)
-HIDDEN = 128
+from eyebright import zoo
+from eyebright.modules import to_torch
+from eyebright.network import Conv2d, Linear, Place
+from eyebright.training.memory import keep_freed_memory
 
 
-def conv_products(batch: int, size: int, dtype: torch.dtype) -> dict[str, Callable[[], object]]:
-    """Prepare the products of the three 3x3 convolutions, each at half the size of the one before."""
-
-    def tensor(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, dtype=dtype).to(memory_format=torch.channels_last)
-
-    products: dict[str, Callable[[], object]] = {}
-    for index, (inward, outward) in enumerate(pairwise(CHANNELS)):
-        side = size >> index
-        x, weight = tensor(batch, inward, side, side), tensor(outward, inward, 3, 3)
-        grad = tensor(batch, outward, side, side)
-
-        def gradient(wanted: list[bool], x=x, weight=weight, grad=grad) -> object:
-            return torch.ops.aten.convolution_backward(
-                grad, x, weight, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, wanted
-            )
-
-        name = f"conv{index + 1}"
-        products[f"{name}_forward"] = lambda x=x, weight=weight: torch.conv2d(x, weight, padding=1)
-        products[f"{name}_weight_gradient"] = lambda gradient=gradient: gradient([False, True, False])
-        if index > 0:
-            products[f"{name}_input_gradient"] = lambda gradient=gradient: gradient([True, False, False])
-    return products
+def products(place: Place, batch_size: int, dtype: torch.dtype) -> Iterator[Callable[[], object]]:
+    """The forward product and both gradients of a layer."""
+    (shape,) = place.input_shapes
+    layer = to_torch(place.layer, place).to(dtype).to(memory_format=torch.channels_last)
+    x = random(batch_size, *shape, dtype=dtype)
+    grad = random(batch_size, *place.shape, dtype=dtype)
+    if isinstance(layer, torch.nn.Linear):
+        weight = layer.weight.detach()
+        yield lambda: x @ weight.T
+        yield lambda: grad.T @ x
+        yield lambda: grad @ weight
+        return
+    assert isinstance(layer, torch.nn.Conv2d), "padding that differs from side to side has no product of its own"
+    weight, padding = layer.weight.detach(), list(layer.padding)
+    settings = (list(layer.stride), padding, list(layer.dilation), False, [0, 0], layer.groups)
+    yield lambda: torch.conv2d(x, weight, None, layer.stride, padding, layer.dilation, layer.groups)
+    for wanted in ([False, True, False], [True, False, False]):
+        yield lambda wanted=wanted: torch.ops.aten.convolution_backward(grad, x, weight, None, *settings, wanted)
 
 
-def dense_products(batch: int, size: int, classes: int, dtype: torch.dtype) -> dict[str, Callable[[], object]]:
-    """Prepare the products of the two dense layers after the last pooling."""
-    widths = (CHANNELS[-1] * (size >> 3) ** 2, HIDDEN, classes)
-    products: dict[str, Callable[[], object]] = {}
-    for index, (inward, outward) in enumerate(pairwise(widths)):
-        x, weight, grad = (torch.randn(s, dtype=dtype) for s in ((batch, inward), (outward, inward), (batch, outward)))
-        name = f"dense{index + 1}"
-        products[f"{name}_forward"] = lambda x=x, weight=weight: x @ weight.T
-        products[f"{name}_weight_gradient"] = lambda x=x, grad=grad: grad.T @ x
-        products[f"{name}_input_gradient"] = lambda weight=weight, grad=grad: grad @ weight
-    return products
-
-
-def keep_freed_memory() -> None:
-    """Have glibc reuse large blocks; fresh ones cost page faults, for conv1's output more than its convolution."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        m_trim_threshold, m_mmap_max = -1, -4  # malloc.h
-        mallopt(m_trim_threshold, 2**31 - 1)
-        mallopt(m_mmap_max, 0)
+def random(*shape: int, dtype: torch.dtype) -> torch.Tensor:
+    """Noise, channels last where there are channels."""
+    noise = torch.randn(shape, dtype=dtype)
+    return noise.to(memory_format=torch.channels_last) if len(shape) == 4 else noise
 
 
 def median_milliseconds(product: Callable[[], object], repetitions: int) -> float:
@@ -84,6 +64,7 @@ def median_milliseconds(product: Callable[[], object], repetitions: int) -> floa
 def main() -> None:
     """Measure every product and print the sum."""
     parser = argparse.ArgumentParser(description="Time the products of one training step.")
+    parser.add_argument("--network", default="flowers_cnn")
     parser.add_argument("--size", type=int, default=180, help="height and width in pixels")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--classes", type=int, default=5)
@@ -93,15 +74,20 @@ def main() -> None:
 
     keep_freed_memory()
     torch.manual_seed(0)
-    dtype = getattr(torch, args.precision)
-    products = conv_products(args.batch_size, args.size, dtype)
-    products |= dense_products(args.batch_size, args.size, args.classes, dtype)
-    parts = {name: median_milliseconds(product, args.repetitions) for name, product in products.items()}
+    network = zoo.build(args.network, num_classes=args.classes, input_size=args.size)
+    parts, first = {}, True
+    for name, place in network.places.items():
+        if isinstance(place.layer, Conv2d | Linear):
+            kinds = ("forward", "weight_gradient", "input_gradient")[: 2 if first else 3]
+            each = products(place, args.batch_size, getattr(torch, args.precision))
+            parts |= {f"{name}_{kind}": median_milliseconds(p, args.repetitions) for kind, p in zip(kinds, each)}  # noqa: B905
+            first = False
     step = sum(parts.values())
     report = {
         "peer": "conv_limit",
         "versions": {"torch": torch.__version__},
         "threads": torch.get_num_threads(),
+        "network": args.network,
         "precision": args.precision,
         "milliseconds_per_step": round(step, 3),
         "pictures_per_second": round(1000 * args.batch_size / step, 2),
