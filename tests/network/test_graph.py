@@ -6,7 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyebright.errors import NetworkError
-from eyebright.network import Add, Conv2d, Dropout, Flatten, Input, Linear, MaxPool2d, Network, Normalize, ReLU
+from eyebright.network import (
+    Add,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Input,
+    Linear,
+    MaxPool2d,
+    Network,
+    Normalize,
+    ReLU,
+)
 
 PICTURES = {"type": "Input", "name": "in", "shape": [3, 8, 8], "inputs": []}
 SUM = {"type": "Add", "name": "sum", "inputs": ["in", "r"]}
@@ -85,6 +97,55 @@ def test_a_layer_is_found_by_name_and_the_nearest_is_named():
         network.layer("haed")
 
 
+def fork() -> Network:
+    """in -> trunk -> left, right -> sum -> head."""
+    pictures = Input((3, 8, 8), name="in")()
+    trunk = BatchNorm(name="trunk")(pictures)
+    left = Conv2d(3, 1, name="left")(trunk)
+    total = Add(name="sum")(left, ReLU(name="right")(trunk))
+    return Network(pictures, Linear(2, name="head")(Flatten(name="flat")(total)))
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("in", ["in"]),
+        ("trunk", ["in", "trunk"]),
+        ("right", ["in", "trunk", "right"]),
+        ("sum", ["in", "trunk", "left", "right", "sum"]),
+        ("head", ["in", "trunk", "left", "right", "sum", "flat", "head"]),
+    ],
+)
+def test_the_network_up_to_a_layer_is_what_leads_to_it(name, left):
+    network = fork().up_to(name)
+    assert (list(network.places), network.output) == (left, name)
+    assert all(network.places[other] == fork().places[other] for other in left)
+    assert network.tensors == {key: tensor for key, tensor in fork().tensors.items() if key.rpartition(".")[0] in left}
+    assert Network.from_json(network.to_json()) == network
+
+
+def test_there_is_no_network_up_to_an_unknown_layer():
+    with pytest.raises(NetworkError, match="no layer 'rigth': did you mean 'right'"):
+        fork().up_to("rigth")
+
+
+def test_tensors_are_what_is_learned_and_running_statistics_by_layer():
+    network = fork()
+    assert list(network.tensors) == [
+        *(f"trunk.{key}" for key in ("weight", "bias", "running_mean", "running_var")),
+        *(f"{name}.{key}" for name in ("left", "head") for key in ("weight", "bias")),
+    ]
+    assert network.tensors.keys() - network.parameters.keys() == {"trunk.running_mean", "trunk.running_var"}
+    assert network.parameter_count == 2 * 3 + (3 * 3 + 3) + (2 * 3 * 8 * 8 + 2)
+
+
+def test_a_place_knows_the_tensors_of_its_layer():
+    place = fork().places["trunk"]
+    assert list(place.tensors) == ["weight", "bias", "running_mean", "running_var"]
+    assert list(place.parameters) == ["weight", "bias"]
+    assert {tensor.shape for tensor in place.tensors.values()} == {(3,)}
+
+
 def test_the_json_is_as_documented():
     network = Network.sequential(Input((32,)), Linear(1, bias=False, name="head"))
     assert json.loads(network.to_json()) == {
@@ -159,7 +220,10 @@ def test_reading_layers_in_reverse_order_takes_work_in_proportion_to_their_numbe
         (lambda: Network.sequential(Linear(3)), "starts with an Input, got Linear"),
         (lambda: Network.sequential(Input((4,)), ReLU(name="r"), ReLU(name="r")), "two layers are named 'r'"),
         (lambda: Network.sequential(Input((4,)), Input((4,))), "Input 'input_2' takes 0 input"),
-        (lambda: Network.sequential(Input((3, 8, 8)), MaxPool2d(9)), "MaxPool2d 'max_pool_1': its kernel of 9x9"),
+        (
+            lambda: Network.sequential(Input((3, 8, 8)), MaxPool2d(9)),
+            "'max_pool_1', after input_1: its kernel of 9 x 9",
+        ),
         (lambda: Network(Input((4,))(), ReLU()(Input((4,))())), "does not depend on its input"),
         (lambda: Network(a := Input((4,))(), Add()(a, Input((4,))())), "one Input, got 2: input_1, input_2"),
         (lambda: Network(a := ReLU()(Input((4,))()), Linear(2)(a)), "Input"),
@@ -200,6 +264,10 @@ def test_layers_that_make_no_network_are_refused(build, message):
         (document(PICTURES, relu("", "in"), output="in"), "layer 2 has no name"),
         (document(PICTURES, relu("r") | {"inputs": "in"}), "inputs of layer 'r'.*Expected `array`"),
         (document(PICTURES, relu("r") | {"inputs": [5]}), "inputs of layer 'r'.*Expected `str`"),
+        (
+            document(PICTURES, {"type": "MaxPool2d", "name": "r", "kernel_size": 2, "inputs": ["in"]}, SUM),
+            r"Add 'sum', after in and r: .*got \(3, 8, 8\) and \(3, 4, 4\)",
+        ),
         (document(PICTURES, relu("r"), SUM), "ReLU 'r' takes 1 input.* given 0"),
         (document(PICTURES, {"type": "Conv2D", "name": "c", "inputs": ["in"]}), "layer 'c'.*did you mean 'Conv2d'"),
         (document(PICTURES, relu("r", "in") | {"slope": 1}), "layer 'r' .*unknown field `slope`"),

@@ -4,7 +4,24 @@ import msgspec
 import pytest
 
 from eyebright.errors import NetworkError
-from eyebright.network import Add, Conv2d, Input, Layer, Linear, MaxPool2d, Normalize, Parameter, ReLU
+from eyebright.network import (
+    AdaptiveAvgPool2d,
+    Add,
+    AvgPool2d,
+    Conv2d,
+    GlobalMaxPool2d,
+    Input,
+    Layer,
+    LayerNorm,
+    Linear,
+    LocalContrastNorm,
+    LocalResponseNorm,
+    MaxPool2d,
+    Normalize,
+    Parameter,
+    ReLU,
+    Softmax,
+)
 from eyebright.network.layer import layer_from_dict, layer_to_dict
 
 
@@ -62,13 +79,20 @@ def test_an_unnamed_layer_is_written_without_name():
     ("data", "message"),
     [
         ({"type": "Conv2D"}, "unknown type 'Conv2D': did you mean 'Conv2d'"),
-        ({"type": "Zebra"}, "unknown type 'Zebra': known are Add, Conv2d"),
+        ({"type": "Zebra"}, "unknown type 'Zebra': known are AdaptiveAvgPool2d, .*, Tanh"),
         ({"type": "Layer"}, "unknown type 'Layer'"),
+        ({"type": "Relu"}, "unknown type 'Relu': did you mean 'ReLU'"),
+        ({"type": "Dense"}, "unknown type 'Dense'"),
+        ({"type": "BatchNorm2d"}, "unknown type 'BatchNorm2d': did you mean 'BatchNorm'"),
+        ({"type": "AveragePool2d", "kernel_size": 2}, "did you mean 'AvgPool2d'"),
         ({"name": "x"}, "no 'type': received .*'x'"),
         ({"type": ["ReLU"]}, "no 'type'"),
         ("ReLU", "no 'type'"),
         ({"type": "Dropout", "rate": 0.5}, r"Dropout.*unknown field `rate`"),
         ({"type": "Linear", "out_feature": 5}, "did you mean 'out_features'"),
+        ({"type": "Conv2d", "out_channels": 4, "kernel": 3}, "unknown field `kernel`.*did you mean 'kernel_size'"),
+        ({"type": "MaxPool2d", "kernel_size": 2, "strides": 2}, "unknown field `strides`.*did you mean 'stride'"),
+        ({"type": "BatchNorm", "epsilon": 1e-3}, "unknown field `epsilon`"),
         ({"type": "Conv2d", "out_channels": 5}, "missing required field `kernel_size`"),
         ({"type": "Linear", "out_features": "5"}, r"Expected `int`, got `str` - at `\$.out_features`"),
         ({"type": "Linear", "out_features": True}, "Expected `int`, got `bool`"),
@@ -117,6 +141,44 @@ def test_a_new_layer_needs_only_its_shape_and_can_be_read_from_json(monkeypatch)
     assert Halve()(Input((8,))()).shape == (4,)
     assert layer_from_dict({"type": "Halve", "by": 3}) == Halve(by=3)
     assert msgspec.structs.fields(Halve)[-1].name == "name"
+
+
+def test_what_a_layer_leaves_open_is_that_nothing_is_learned_and_one_pixel_seen():
+    layer = ReLU()
+    assert (layer.parameters((3, 8, 8)), layer.buffers((3, 8, 8)), layer.multiply_adds((3, 8, 8))) == ({}, {}, 0)
+    assert layer.reach((3, 8, 8)) == ((1, 1), (1, 1)) and not Layer.monotone
+
+
+@pytest.mark.parametrize(
+    ("layer", "reach"),
+    [
+        (Conv2d(8, (3, 5), (2, 1), dilation=(1, 2)), ((3, 9), (2, 1))),
+        (MaxPool2d(3), ((3, 3), (3, 3))),
+        (AvgPool2d(2, 1), ((2, 2), (1, 1))),
+        (AdaptiveAvgPool2d((6, 4)), ((3, 5), (3, 5))),  # 18 x 20 in parts
+        (AdaptiveAvgPool2d(1), None),
+        (GlobalMaxPool2d(), None),
+        (LayerNorm(), None),
+        (LocalContrastNorm(), None),
+        (LocalResponseNorm(), ((1, 1), (1, 1))),
+        (Softmax(), ((1, 1), (1, 1))),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_reach_is_kernel_and_stride_or_everything(layer, reach):
+    assert layer.reach((3, 18, 20)) == reach
+
+
+def test_a_softmax_or_dense_layer_on_a_vector_sees_all_of_it():
+    assert Softmax().reach((5,)) is None and Linear(3).reach((5,)) is None
+
+
+def test_an_error_names_the_layer_and_where_its_inputs_come_from():
+    pictures = Input((3, 8, 8), name="photo")()
+    with pytest.raises(NetworkError, match=r"^Linear 'head', after photo: expected a vector"):
+        Linear(5, name="head")(pictures)
+    with pytest.raises(NetworkError, match=r"^MaxPool2d, after ReLU: its kernel of 9 x 9"):
+        MaxPool2d(9)(ReLU()(pictures))
 
 
 def test_a_result_too_large_to_be_meant_is_refused():

@@ -6,16 +6,26 @@ from scipy.special import softmax
 from eyebright import zoo
 from eyebright.errors import NetworkError
 from eyebright.network import (
+    GELU,
     Add,
+    AvgPool2d,
+    BatchNorm,
     Conv2d,
     Dropout,
     Flatten,
     Input,
     Layer,
+    LayerNorm,
     Linear,
+    LocalContrastNorm,
+    MaxPool2d,
     Network,
     Normalize,
     ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Tanh,
     initial_weights,
 )
 from eyebright.network.onnx import to_onnx
@@ -116,6 +126,47 @@ def test_layers_may_have_any_name(run, pictures, first, last):
     weights = initial_weights(build("a", "z"))
     expected = run(build("a", "z"), weights, pictures, temperature=1.0)
     assert np.array_equal(run(build(first, last), weights, pictures, temperature=1.0), expected)
+
+
+@pytest.mark.parametrize(
+    "clash",
+    [
+        "gelu_scaled",
+        "gelu_erf",
+        "gelu.constant",
+        "contrast_mean",
+        "contrast.kernel",
+        "silu_gate",
+        "pool.pads",
+        "clip.min",
+    ],
+)
+def test_layers_may_be_named_like_what_other_layers_need_within(run, pictures, clash):
+    def build(first: str, last: str) -> Network:
+        inner = [GELU(name="gelu"), LocalContrastNorm(3, name="contrast"), SiLU(name="silu"), ReLU6(name="clip")]
+        pool = AvgPool2d(3, 2, 1, name="pool")
+        return Network.sequential(Input((3, 9, 8)), Normalize(), Tanh(name=first), *inner, pool, Sigmoid(name=last))
+
+    expected = run(build("a", "z"), {}, pictures)
+    for names in ((clash, "z"), ("a", clash)):
+        assert np.array_equal(run(build(*names), {}, pictures), expected)
+
+
+def test_the_graph_holds_every_tensor_under_its_name():
+    network = Network.sequential(Input((3, 9, 8)), Conv2d(4, 3, name="c"), BatchNorm(name="b.n"), LayerNorm(name="l"))
+    weights = {name: values + np.float32(0.5) for name, values in initial_weights(network).items()}
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in to_onnx(network, weights).graph.initializer}
+    assert stored.keys() == weights.keys() == {
+        *("c.weight", "c.bias", "l.weight", "l.bias"),
+        *(f"b.n.{key}" for key in ("weight", "bias", "running_mean", "running_var")),
+    }  # fmt: skip
+    assert all(np.array_equal(stored[name], values) for name, values in weights.items())
+
+
+@pytest.mark.parametrize("layer", [MaxPool2d(3, 2, ceil_mode=True), AvgPool2d(3, 2, 1, ceil_mode=True)])
+def test_runtimes_are_never_asked_for_ceil_mode(layer):
+    model = to_onnx(Network.sequential(Input((3, 6, 8)), layer), {})
+    assert all(attribute.name != "ceil_mode" for node in model.graph.node for attribute in node.attribute)
 
 
 def test_weights_that_do_not_fit_are_refused():

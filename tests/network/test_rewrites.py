@@ -1,15 +1,179 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyebright import zoo
-from eyebright.network import Add, Conv2d, Input, MaxPool2d, Network, ReLU, initial_weights
+from eyebright.modules import TorchNetwork, as_input
+from eyebright.network import (
+    ELU,
+    GELU,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    Add,
+    AvgPool2d,
+    BatchNorm,
+    Concat,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    GlobalMaxPool2d,
+    Hardsigmoid,
+    Hardswish,
+    Input,
+    Layer,
+    LeakyReLU,
+    MaxPool2d,
+    Multiply,
+    Network,
+    Node,
+    Normalize,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+    initial_weights,
+)
 from eyebright.network.rewrites import faster, pool_before_activation
+
+RISING = [ReLU(), ReLU6(), LeakyReLU(0.2), ELU(1.5), Hardsigmoid(), Sigmoid(), Tanh(), Softplus()]
+OTHERS = [GELU(), SiLU(), Hardswish(), Softmax()]
+PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))
+
+
+@st.composite
+def any_pool(draw: st.DrawFn) -> Layer:
+    """A pool of any kind that fits every picture of at least one pixel."""
+    kind = draw(st.sampled_from(["max", "max", "average", "adaptive max", "adaptive average"]))
+    if "adaptive" in kind:
+        return (AdaptiveMaxPool2d if "max" in kind else AdaptiveAvgPool2d)(draw(PAIR))
+    padding = draw(st.sampled_from(["same", 1]))
+    kernel = draw(PAIR) if padding == "same" else draw(st.integers(2, 3))
+    options = {"padding": padding, "ceil_mode": draw(st.booleans())}
+    return (MaxPool2d if kind == "max" else AvgPool2d)(kernel, draw(st.none() | PAIR), **options)
+
+
+@st.composite
+def any_network(draw: st.DrawFn) -> Network:
+    """Convolutions, activations and pools of all kinds in chains and branches; their loose ends are joined."""
+    pictures = Input((2, 11, 10))()
+    nodes: list[Node] = [Normalize()(pictures)]
+    read: set[Node] = set()
+    for _ in range(draw(st.integers(2, 9))):
+        source = nodes[-1] if draw(st.integers(0, 3)) else draw(st.sampled_from(nodes))
+        step = draw(st.sampled_from(["activation", "activation", "pool", "pool", "other", "merge"]))
+        mate = draw(st.sampled_from([node for node in nodes if node.shape == source.shape]))
+        others = [Conv2d(2, 3, padding="same"), BatchNorm(), Dropout(0.2)]
+        node = {
+            "activation": lambda source=source: draw(st.sampled_from(RISING + OTHERS))(source),
+            "pool": lambda source=source: draw(any_pool())(source),
+            "other": lambda source=source, others=others: draw(st.sampled_from(others))(source),
+            "merge": lambda source=source, mate=mate: draw(st.sampled_from([Add(), Multiply()]))(source, mate),
+        }[step]()
+        read |= set(node.inputs)
+        nodes.append(node)
+    ends = [draw(st.sampled_from([GlobalMaxPool2d(), GlobalAvgPool2d(), Flatten()]))(node)
+            for node in nodes if node not in read]  # fmt: skip
+    return Network(pictures, Concat()(*ends))
+
+
+def in_torch(network: Network, weights: dict[str, np.ndarray], batch: np.ndarray) -> np.ndarray:
+    with torch.no_grad():
+        return TorchNetwork(network, weights).eval()(as_input(batch)).numpy()
+
+
+def readers(network: Network, name: str) -> list[str]:
+    return [other for other, place in network.places.items() if name in place.inputs]
 
 
 def wires(network: Network) -> dict[str, tuple[str, ...]]:
     return {name: place.inputs for name, place in network.places.items()}
+
+
+@settings(max_examples=60, deadline=None)
+@given(network=any_network())
+def test_any_network_gives_the_same_in_torch_on_the_same_weights(network):
+    weights = {name: values + np.float32(0.1) for name, values in initial_weights(network, 1).items()}
+    batch = np.random.default_rng(1).integers(0, 256, (2, 11, 10, 2), np.uint8)
+    rewritten = faster(network)
+    assert rewritten.tensors == network.tensors
+    assert rewritten.output_shape == network.output_shape
+    expected = in_torch(network, weights, batch)
+    np.testing.assert_allclose(in_torch(rewritten, weights, batch), expected, rtol=1e-6, atol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(network=any_network())
+def test_just_the_activations_that_may_move_do(network):
+    """Those that never decrease, and that only a maximum reads."""
+    rewritten = pool_before_activation(network)
+    maxima = (MaxPool2d, AdaptiveMaxPool2d, GlobalMaxPool2d)
+    for name, place in network.places.items():
+        if not isinstance(place.layer, (*map(type, RISING), *map(type, OTHERS))):
+            continue
+        pools = [reader for reader in readers(network, name) if isinstance(network.layer(reader), maxima)]
+        moves = (
+            isinstance(place.layer, tuple(map(type, RISING))) and pools == readers(network, name) and len(pools) == 1
+        )
+        if moves:
+            assert rewritten.places[name].inputs == tuple(pools)
+        else:
+            assert all(rewritten.places[pool].inputs == (name,) for pool in pools)
+
+
+@pytest.mark.parametrize("activation", RISING, ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize(
+    "pool",
+    [MaxPool2d(3, 2, 1, ceil_mode=True), AdaptiveMaxPool2d((2, 3)), GlobalMaxPool2d()],
+    ids=["max", "adaptive", "global"],
+)
+def test_every_rising_activation_goes_behind_every_maximum(activation, pool):
+    network = Network.sequential(Input((2, 11, 10)), Normalize(128.0, 16.0), activation, pool)
+    rewritten = pool_before_activation(network)
+    names = list(network.places)
+    assert list(rewritten.places) == [*names[:2], names[3], names[2]]
+    batch = np.random.default_rng(2).integers(0, 256, (3, 11, 10, 2), np.uint8)
+    expected = in_torch(network, {}, batch)
+    np.testing.assert_allclose(in_torch(rewritten, {}, batch), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", OTHERS, ids=lambda layer: type(layer).__name__)
+def test_an_activation_that_falls_somewhere_is_never_moved_for_that_would_change_the_result(activation):
+    network = Network.sequential(Input((2, 8, 8)), Normalize(300.0, 64.0), activation, MaxPool2d(2))
+    assert pool_before_activation(network) == network
+    swapped = Network.sequential(Input((2, 8, 8)), Normalize(300.0, 64.0), MaxPool2d(2), activation)
+    batch = np.random.default_rng(3).integers(0, 256, (1, 8, 8, 2), np.uint8)
+    assert np.abs(in_torch(network, {}, batch) - in_torch(swapped, {}, batch)).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    "pool", [AvgPool2d(2), AdaptiveAvgPool2d(2), GlobalAvgPool2d()], ids=lambda pool: type(pool).__name__
+)
+def test_a_mean_is_never_moved(pool):
+    network = Network.sequential(Input((2, 8, 8)), Normalize(), ReLU(), pool)
+    assert pool_before_activation(network) == network
+
+
+def test_an_activation_that_two_pools_read_stays():
+    pictures = Input((2, 8, 8))()
+    relu = ReLU(name="r")(pictures)
+    network = Network(pictures, Add()(MaxPool2d(2)(relu), MaxPool2d(2, padding="same")(relu)))
+    assert pool_before_activation(network) == network
+
+
+def test_an_activation_that_is_the_result_stays():
+    network = Network.sequential(Input((2, 8, 8)), MaxPool2d(2), ReLU())
+    assert pool_before_activation(network) == network
+
+
+def test_a_rewritten_network_goes_to_json_and_back():
+    rewritten = faster(Network.sequential(Input((2, 8, 8)), Conv2d(2, 3), ReLU(), MaxPool2d(2), Flatten()))
+    assert Network.from_json(rewritten.to_json()) == rewritten
 
 
 @settings(max_examples=20, deadline=None)

@@ -58,16 +58,16 @@ class Engine:
         """The engine of a graph that was just written, and is not in a folder yet."""
         return cls(_compile(_core(), io.BytesIO(graph), "the ONNX graph"))
 
-    def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities for prepared pictures.
+    def __call__(self, samples: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the graph gives: for a classifier's, probabilities.
 
         Args:
-            pictures: `(N, height, width, 3)`, uint8, at least one.
+            samples: Prepared pictures `(N, height, width, 3)`, uint8, or vectors `(N, features)`, float32; one or more.
 
         Returns:
-            `(N, classes)`, float32, each row adding up to 1.
+            `(N, classes)`, float32, each row adding up to 1; for other graphs, what they compute.
         """
-        result = self._request.infer({0: np.ascontiguousarray(pictures)})
+        result = self._request.infer({0: np.ascontiguousarray(samples)})
         return np.array(result[0], np.float32)
 
     def _prove(self, stored: StoredModel) -> None:

@@ -14,7 +14,7 @@ from eyebright.errors import NetworkError
 from eyebright.network.document import from_document, to_document
 from eyebright.network.layer import Layer, Node, Parameter, Shape, checked_shape
 from eyebright.network.layers import Input
-from eyebright.network.wiring import Parts, depends, parts_in_a_row, parts_of
+from eyebright.network.wiring import Parts, ancestors, depends, parts_in_a_row, parts_of
 
 
 class Place(NamedTuple):
@@ -27,8 +27,13 @@ class Place(NamedTuple):
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        """The layer's own tensors, by their name within the layer."""
+        """The tensors that the layer learns, by their name within the layer."""
         return self.layer.parameters(*self.input_shapes)
+
+    @property
+    def tensors(self) -> dict[str, Parameter]:
+        """All tensors of the layer, learned ones first."""
+        return self.parameters | self.layer.buffers(*self.input_shapes)
 
     @property
     def multiply_adds(self) -> int:
@@ -79,7 +84,7 @@ class Network:
             name = str(layer.name)
             sources = parts.wiring[name]
             shapes = tuple(places[source].shape for source in sources)
-            places[name] = Place(layer, sources, shapes, checked_shape(layer, list(shapes)))
+            places[name] = Place(layer, sources, shapes, checked_shape(layer, list(shapes), list(sources)))
         inputs = [name for name, place in places.items() if isinstance(place.layer, Input)]
         if len(inputs) != 1:
             raise NetworkError(f"a network has one Input, got {len(inputs)}: {', '.join(inputs)}")
@@ -107,8 +112,13 @@ class Network:
         }
 
     @property
+    def tensors(self) -> dict[str, Parameter]:
+        """Every tensor of the network's weights: what it learns, and running statistics."""
+        return {f"{name}.{key}": tensor for name, place in self.places.items() for key, tensor in place.tensors.items()}
+
+    @property
     def parameter_count(self) -> int:
-        """How many numbers the network learns."""
+        """How many numbers the network learns; running statistics do not count."""
         return sum(parameter.size for parameter in self.parameters.values())
 
     @property
@@ -122,10 +132,22 @@ class Network:
             raise NetworkError(f"there is no layer {name!r}: {codec.nearest(name, list(self.places))}")
         return self.places[name].layer
 
+    @property
+    def parts(self) -> Parts:
+        """The layers in an order in which they can be computed, and their wiring."""
+        layers = [place.layer for place in self.places.values()]
+        return Parts(layers, {name: place.inputs for name, place in self.places.items()}, self.output)
+
+    def up_to(self, name: str) -> "Network":
+        """The part of the network that leads to a layer, whose value becomes the result."""
+        self.layer(name)
+        needed = ancestors(name, self.parts.wiring)
+        wiring = {other: sources for other, sources in self.parts.wiring.items() if other in needed}
+        return Network.from_parts(Parts([self.places[other].layer for other in wiring], wiring, name))
+
     def to_dict(self) -> dict[str, Any]:
         """The network as plain data."""
-        layers = [place.layer for place in self.places.values()]
-        return to_document(Parts(layers, {name: place.inputs for name, place in self.places.items()}, self.output))
+        return to_document(self.parts)
 
     def to_json(self) -> str:
         """The network as JSON text."""

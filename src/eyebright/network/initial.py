@@ -32,7 +32,7 @@ def initial_weights(network: Network, seed: int = 0) -> Weights:
         raise NetworkError(
             f"{network.parameter_count:,} parameters are more than {_MOST_PARAMETERS:,}: use smaller pictures"
         )
-    return {name: draw(parameter, seed, name) for name, parameter in network.parameters.items()}
+    return {name: draw(parameter, seed, name) for name, parameter in network.tensors.items()}
 
 
 def draw(parameter: Parameter, seed: int, name: str) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """What a layer is: a frozen description that knows its shapes and its parameters, and nothing about any framework.
 
-A new layer is a subclass of `Layer` with its settings as fields and `output_shape`; if it learns, also `parameters`.
+A new layer is a subclass of `Layer` with its settings as fields and `output_shape` (unless the shape stays); if it
+learns, also `parameters`; if it looks beyond one pixel, also `reach`.
 How it runs is registered by the rooms that run it: `eyebright.modules` (torch) and `eyebright.network.onnx`.
 
 Shapes are given without the batch dimension: `(C, H, W)` for pictures, `(features,)` for vectors.
@@ -16,13 +17,16 @@ from eyebright import codec
 from eyebright.errors import NetworkError
 
 Shape: TypeAlias = tuple[int, ...]
-Initializer: TypeAlias = Literal["he_normal", "he_uniform", "glorot_uniform", "zeros", "ones"]
+Rule: TypeAlias = Literal["he_normal", "he_uniform", "glorot_uniform"]
+Initializer: TypeAlias = Rule | Literal["zeros", "ones"]
+Reach: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+"""(kernel, stride) of what one value of the result sees, each (vertical, horizontal)."""
 
 _MOST_VALUES = 2**31
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """One tensor that a layer learns: its shape, and the rule that fills it before training.
+    """One tensor of a layer: its shape, and the rule that fills it before training.
 
     `fan_in` and `fan_out` count the inputs that reach one output and the outputs that one input reaches.
     """
@@ -54,10 +58,14 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     kinds: ClassVar[dict[str, type["Layer"]]] = {}
     stem: ClassVar[str] = "layer"  # unnamed layers are called stem_1, stem_2, ...
+    monotone: ClassVar[bool] = False  # whether it works on each value by itself and never decreases
     name: str | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        known = Layer.kinds.get(cls.__name__)
+        if known is not None and known.__module__.startswith("eyebright.") and cls.__module__ != known.__module__:
+            raise NetworkError(f"eyebright has a layer {cls.__name__} already: give yours another name")
         Layer.kinds[cls.__name__] = cls
 
     def __post_init__(self) -> None:
@@ -80,9 +88,17 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """The tensors that the layer learns, by their name within the layer."""
         return {}
 
+    def buffers(self, *inputs: Shape) -> dict[str, Parameter]:
+        """Tensors that belong to the layer's weights but are not learned by gradients: running statistics."""
+        return {}
+
     def multiply_adds(self, *inputs: Shape) -> int:
-        """Multiplications (each with its addition) for one sample."""
+        """Multiplications (each with its addition) for one sample, of convolutions and matrix products."""
         return 0
+
+    def reach(self, *inputs: Shape) -> Reach | None:
+        """What one value of the result sees of the input; None where it sees all of it."""
+        return (1, 1), (1, 1)
 
     def arity(self) -> tuple[int, int]:
         """Least and greatest number of inputs."""
@@ -105,14 +121,19 @@ class Node:
     def __init__(self, layer: Layer, inputs: tuple["Node", ...]) -> None:
         self.layer = layer
         self.inputs = inputs
-        self.shape: Shape = checked_shape(layer, [node.shape for node in inputs])
+        sources = [node.layer.name or type(node.layer).__name__ for node in inputs]
+        self.shape: Shape = checked_shape(layer, [node.shape for node in inputs], sources)
 
 
 _fields = functools.cache(msgspec.structs.fields)
 
 
-def checked_shape(layer: Layer, inputs: list[Shape]) -> Shape:
-    """Shape that a layer gives for these inputs; a `NetworkError` that names the layer where they do not fit."""
+def checked_shape(layer: Layer, inputs: list[Shape], sources: list[str]) -> Shape:
+    """Shape that a layer gives for inputs of these shapes, from layers of these names.
+
+    Raises:
+        NetworkError: When they do not fit; names the layer and its sources.
+    """
     title = f"{type(layer).__name__} {layer.name!r}" if layer.name else type(layer).__name__
     least, most = layer.arity()
     if not least <= len(inputs) <= most:
@@ -121,10 +142,15 @@ def checked_shape(layer: Layer, inputs: list[Shape]) -> Shape:
     try:
         shape = layer.output_shape(*inputs)
     except NetworkError as problem:
-        raise NetworkError(f"{title}: {problem}") from problem
+        raise NetworkError(f"{title}, after {' and '.join(sources)}: {problem}") from problem
     if math.prod(shape) > _MOST_VALUES:
         raise NetworkError(f"{title} gives {shape} for one sample, more than {_MOST_VALUES:,} values")
     return shape
+
+
+def weight_and_bias(weight: Parameter, *, bias: bool) -> dict[str, Parameter]:
+    """The tensors of a layer that multiplies by weights and, where asked for, adds a bias for each output."""
+    return {"weight": weight} | ({"bias": Parameter(weight.shape[:1], "zeros")} if bias else {})
 
 
 def layer_to_dict(layer: Layer) -> dict[str, Any]:

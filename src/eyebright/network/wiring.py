@@ -84,14 +84,15 @@ def sorted_layers(layers: list[Layer], wiring: Wiring, output: str) -> list[Laye
     if len(order) < len(layers):
         waiting = ", ".join(str(layer.name) for layer, count in zip(layers, missing, strict=True) if count)
         raise NetworkError(f"layers wait for each other in a cycle: {waiting}")
-    used = _ancestors(output, wiring)
+    used = ancestors(output, wiring)
     idle = [str(layer.name) for layer in order if layer.name not in used]
     if idle:
         raise NetworkError(f"layers do not lead to the output {output!r}: {', '.join(idle)}")
     return order
 
 
-def _ancestors(output: str, wiring: Wiring) -> set[str]:
+def ancestors(output: str, wiring: Wiring) -> set[str]:
+    """A layer and all that it depends on."""
     found: set[str] = set()
     waiting = [output]
     while waiting:

@@ -1,0 +1,48 @@
+"""Turn a pickled state dict into safetensors: python -m eyebright.modules.pickled WEIGHTS.pth WEIGHTS.safetensors.
+
+`weights_only=True` unpickles nothing but tensors and plain containers. It runs in a process of its own all the same, so
+that even a flaw in the unpickler does not meet the user's program.
+"""
+
+import pickle
+import re
+import sys
+from collections.abc import Mapping
+
+import torch
+from safetensors.torch import save_file
+
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")  # before torchvision 0.3: norm.1.weight
+
+
+def main() -> None:
+    """Convert the file that the command line names."""
+    source, target = sys.argv[1:]
+    try:
+        tensors = _state_dict(torch.load(source, map_location="cpu", weights_only=True))
+    except pickle.UnpicklingError:
+        sys.exit("it holds something other than tensors, which may be code; ask for the weights as safetensors")
+    except Exception as problem:  # whatever broken bytes make of the unpickler
+        reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
+        sys.exit(f"it is damaged, or no file of PyTorch's ({reason})")
+    if not tensors:
+        sys.exit("it holds no tensors by name; expected a state dict")
+    save_file(tensors, target)
+
+
+def _state_dict(found: object) -> dict[str, torch.Tensor]:
+    """The tensors by name, also where they lie one level down, as in a checkpoint."""
+    if not isinstance(found, Mapping):
+        return {}
+    for key in ("state_dict", "model"):
+        if isinstance(found.get(key), Mapping):
+            return _state_dict(found[key])
+    return {
+        _OLD_DENSENET.sub(r"\1\2", str(name)): tensor.detach().float().contiguous().clone()
+        for name, tensor in found.items()
+        if isinstance(tensor, torch.Tensor)
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The layers, each a frozen description with the arithmetic of its shapes. Arguments are spelled as in PyTorch."""
+
+from eyebright.network.layers.activations import (
+    ELU,
+    GELU,
+    Hardsigmoid,
+    Hardswish,
+    LeakyReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from eyebright.network.layers.convolution import Conv2d
+from eyebright.network.layers.dense import Dropout, Flatten, Linear
+from eyebright.network.layers.inputs import Input, Normalize
+from eyebright.network.layers.merging import Add, Concat, Multiply
+from eyebright.network.layers.normalization import BatchNorm, LayerNorm, LocalContrastNorm, LocalResponseNorm
+from eyebright.network.layers.pooling import (
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    AvgPool2d,
+    GlobalAvgPool2d,
+    GlobalMaxPool2d,
+    MaxPool2d,
+)
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
+    "Add",
+    "AvgPool2d",
+    "BatchNorm",
+    "Concat",
+    "Conv2d",
+    "Dropout",
+    "Flatten",
+    "GlobalAvgPool2d",
+    "GlobalMaxPool2d",
+    "Hardsigmoid",
+    "Hardswish",
+    "Input",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LocalContrastNorm",
+    "LocalResponseNorm",
+    "MaxPool2d",
+    "Multiply",
+    "Normalize",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+]

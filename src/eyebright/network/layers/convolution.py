@@ -1,0 +1,72 @@
+"""Convolution: a small kernel slides over the picture, and sees all channels (or those of its group) at once."""
+
+import math
+
+from eyebright.errors import NetworkError
+from eyebright.network.layer import Layer, Parameter, Reach, Rule, Shape, weight_and_bias
+from eyebright.network.layers.windows import (
+    Padding,
+    Pair,
+    Size,
+    Window,
+    as_pair,
+    picture_shape,
+    require_padding,
+    require_positive,
+    slide,
+)
+
+
+class Conv2d(Layer, frozen=True):
+    """2-D convolution. Weights `(out_channels, C / groups, kernel, kernel)`; He normal for the ReLU that follows it.
+
+    With `groups` equal to the channels of its input it is depthwise: each channel has kernels of its own.
+    """
+
+    stem = "conv"
+    out_channels: int
+    kernel_size: Size
+    stride: Size = 1
+    padding: Padding = 0
+    dilation: Size = 1
+    groups: int = 1
+    bias: bool = True
+    initializer: Rule = "he_normal"
+
+    def check(self) -> None:
+        require_positive(self, "out_channels", "kernel_size", "stride", "dilation", "groups")
+        require_padding(self.padding)
+        if self.out_channels % self.groups:
+            raise NetworkError(f"out_channels {self.out_channels} cannot be shared among {self.groups} groups")
+
+    @property
+    def spread(self) -> Pair:
+        """The dilation, but 1 where the kernel is of one pixel, which has nothing to spread."""
+        # Told to spread it, oneDNN may fall over (as of torch 2.13 and OpenVINO 2026.4).
+        sizes = zip(as_pair(self.kernel_size), as_pair(self.dilation), strict=True)
+        vertical, horizontal = (1 if length == 1 else dilation for length, dilation in sizes)
+        return vertical, horizontal
+
+    def window(self, shape: Shape) -> Window:
+        """The window over an input of shape (C, H, W)."""
+        return slide(shape, self.kernel_size, self.stride, self.padding, dilation=self.dilation)
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        channels, _, _ = picture_shape(inputs[0])
+        if channels % self.groups:
+            raise NetworkError(f"its input's {channels} channels cannot be shared among {self.groups} groups")
+        return (self.out_channels, *self.window(inputs[0]).counts)
+
+    def parameters(self, *inputs: Shape) -> dict[str, Parameter]:
+        field = math.prod(as_pair(self.kernel_size))
+        in_channels = inputs[0][0] // self.groups
+        shape = (self.out_channels, in_channels, *as_pair(self.kernel_size))
+        fans = in_channels * field, self.out_channels // self.groups * field
+        return weight_and_bias(Parameter(shape, self.initializer, *fans), bias=self.bias)
+
+    def multiply_adds(self, *inputs: Shape) -> int:
+        return math.prod(self.output_shape(*inputs)) * self.parameters(*inputs)["weight"].fan_in
+
+    def reach(self, *inputs: Shape) -> Reach | None:
+        window = self.window(inputs[0])
+        return window.kernel, window.stride

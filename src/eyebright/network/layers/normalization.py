@@ -1,0 +1,140 @@
+"""Normalisation: values are brought to a common mean and spread, over the batch, the sample, or the neighbourhood."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.errors import NetworkError
+from eyebright.network.layer import Layer, Parameter, Reach, Shape
+from eyebright.network.layers.windows import picture_shape
+
+
+class BatchNorm(Layer, frozen=True):
+    """Each channel to mean 0 and variance 1 over the batch, then scaled and shifted as learned: PyTorch's
+    BatchNorm2d for pictures, BatchNorm1d for vectors.
+
+    In training it follows the batches with `running_mean` and `running_var`, of which each batch moves a share
+    `momentum`; in use it takes those.
+
+    Source: Ioffe and Szegedy 2015, "Batch Normalization".
+    """
+
+    stem = "batch_norm"
+    eps: float = 1e-5
+    momentum: float = 0.1
+
+    def check(self) -> None:
+        _require_eps(self.eps)
+        if not 0 < self.momentum <= 1:
+            raise NetworkError(f"momentum must be above 0 and at most 1, got {self.momentum}")
+
+    def parameters(self, *inputs: Shape) -> dict[str, Parameter]:
+        return {"weight": Parameter(inputs[0][:1], "ones"), "bias": Parameter(inputs[0][:1], "zeros")}
+
+    def buffers(self, *inputs: Shape) -> dict[str, Parameter]:
+        return {"running_mean": Parameter(inputs[0][:1], "zeros"), "running_var": Parameter(inputs[0][:1], "ones")}
+
+
+class LayerNorm(Layer, frozen=True):
+    """All values of a sample to mean 0 and variance 1, then scaled and shifted each as learned.
+
+    Source: Ba et al. 2016, "Layer Normalization".
+    """
+
+    stem = "layer_norm"
+    eps: float = 1e-5
+
+    def check(self) -> None:
+        _require_eps(self.eps)
+
+    def parameters(self, *inputs: Shape) -> dict[str, Parameter]:
+        return {"weight": Parameter(inputs[0], "ones"), "bias": Parameter(inputs[0], "zeros")}
+
+    def reach(self, *inputs: Shape) -> Reach | None:
+        return None
+
+
+class LocalResponseNorm(Layer, frozen=True):
+    """Each value by those of the `size` channels around it: `x / (k + alpha / size * sum of squares) ** beta`.
+
+    Source: Krizhevsky et al. 2012, "ImageNet Classification with Deep Convolutional Neural Networks", section 3.3.
+    There alpha is not divided by `size`, as it is in PyTorch and here.
+    """
+
+    stem = "lrn"
+    size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+
+    def check(self) -> None:
+        _require_odd("size", self.size)
+        if not (0 <= self.alpha < math.inf and 0 < self.beta < math.inf and 0 < self.k < math.inf):
+            raise NetworkError(
+                "alpha must be 0 or more, beta and k above 0, all finite; "
+                f"got alpha={self.alpha}, beta={self.beta}, k={self.k}"
+            )
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        return picture_shape(inputs[0])
+
+
+class LocalContrastNorm(Layer, frozen=True):
+    """Subtracts the mean of the neighbourhood and divides by its standard deviation, over all channels together.
+
+    The neighbourhood is weighted by a Gaussian of standard deviation `sigma` pixels (a quarter of the kernel's size
+    unless given); at the border the weights of the pixels that are there add up to 1. Where the deviation is below its
+    mean over the picture, that mean divides instead, so that flat places stay flat. The result does not change when a
+    constant is added to the picture, and hardly when it is multiplied by one.
+
+    Source: Jarrett et al. 2009, "What is the Best Multi-Stage Architecture for Object Recognition?", section 2, "Local
+    Contrast Normalization Layer", with windows of 9 x 9. `eps`, added to the variance, is ours: it keeps a picture of
+    one colour finite.
+    """
+
+    stem = "lcn"
+    kernel_size: int = 9
+    sigma: float | None = None
+    eps: float = 1e-6
+
+    def check(self) -> None:
+        _require_odd("kernel_size", self.kernel_size)
+        _require_eps(self.eps)
+        if self.sigma is not None and not 0 < self.sigma < math.inf:
+            raise NetworkError(f"sigma must be above 0 and finite, got {self.sigma}")
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        return picture_shape(inputs[0])
+
+    def multiply_adds(self, *inputs: Shape) -> int:
+        _, height, width = inputs[0]
+        return 2 * height * width * self.kernel_size**2  # the mean, and the mean of squares
+
+    def reach(self, *inputs: Shape) -> Reach | None:
+        return None  # through the mean of the deviation
+
+    def kernel(self) -> NDArray[np.float64]:
+        """The neighbourhood's weights, which add up to 1: `(kernel_size, kernel_size)`."""
+        return np.outer(self._profile(), self._profile())
+
+    def coverage(self, shape: Shape) -> NDArray[np.float64]:
+        """The sum of the weights that lie on the picture, for each of its pixels: `(H, W)`."""
+        half = self.kernel_size // 2
+        rows, columns = (np.convolve(np.ones(size), self._profile())[half : half + size] for size in shape[1:])
+        return np.outer(rows, columns)
+
+    def _profile(self) -> NDArray[np.float64]:
+        places = np.arange(self.kernel_size) - self.kernel_size // 2
+        weights = np.exp(-0.5 * (places / (self.sigma or self.kernel_size / 4)) ** 2)
+        return np.asarray(weights / weights.sum())
+
+
+def _require_eps(eps: float) -> None:
+    if not 0 < eps < math.inf:
+        raise NetworkError(f"eps must be above 0 and finite, got {eps}")
+
+
+def _require_odd(name: str, size: int) -> None:
+    if not (0 < size < 1_000 and size % 2):
+        raise NetworkError(f"{name} must be odd, from 1 to 999, so that it has a middle; got {size}")
