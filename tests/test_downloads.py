@@ -1,14 +1,17 @@
 import contextlib
+import hashlib
 import itertools
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
-from eyebright.downloads import fetch, is_address
+from eyebright.downloads import download, fetch, is_address
 from eyebright.errors import DownloadError
 
 PICTURE = bytes(range(256)) * 8
+DIGEST = hashlib.sha256(PICTURE).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -16,8 +19,10 @@ class Handler(BaseHTTPRequestHandler):
 
     finished = threading.Event()
     exhausted = threading.Event()
+    ranges: ClassVar[list[str | None]] = []
 
     def do_GET(self):
+        self.ranges.append(self.headers["Range"])
         name = self.path.strip("/").split("?")[0]
         getattr(self, f"get_{name}")() if hasattr(self, f"get_{name}") else self.send_error(404)
 
@@ -69,6 +74,37 @@ class Handler(BaseHTTPRequestHandler):
     def get_circle(self):
         self.answer(b"", status=302, Location="/circle", Content_Length=0)
 
+    def get_ranged(self, *, most: int = len(PICTURE)) -> None:
+        """A server that goes on in the middle."""
+        begin = int((self.headers["Range"] or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        if begin >= len(PICTURE):
+            self.answer(b"", status=416, Content_Range=f"bytes */{len(PICTURE)}", Content_Length=0)
+            return
+        found = {"Content_Range": f"bytes {begin}-{len(PICTURE) - 1}/{len(PICTURE)}"} if begin else {}
+        rest = PICTURE[begin:]
+        self.answer(rest[:most], status=206 if begin else 200, Content_Length=len(rest), **found)
+
+    def get_in_pieces(self):
+        self.get_ranged(most=700)
+
+    def get_stalled_in_pieces(self):
+        self.get_ranged(most=700)
+        self.finished.wait(5)
+
+    def get_shorter_than_it_is(self):
+        self.answer(PICTURE, Content_Length=len(PICTURE) - 9)
+
+    def get_longer_than_it_is(self):
+        self.answer(PICTURE, Content_Length=len(PICTURE) + 9)
+
+    def get_wrong(self):
+        self.answer(PICTURE[::-1], Content_Length=len(PICTURE))
+
+    def get_wrong_rest(self):
+        """Says that it goes on in the middle, and begins anew."""
+        begin = self.headers["Range"]
+        self.answer(PICTURE, status=206 if begin else 200, Content_Length=len(PICTURE))
+
     def get_broken(self):
         self.send_error(503, "Gone fishing")
 
@@ -79,6 +115,7 @@ def server(monkeypatch):
     for name, side in itertools.product(("http", "https", "ftp", "all"), ("_proxy", "_PROXY")):
         monkeypatch.delenv(name + side, raising=False)
     Handler.finished.clear()
+    Handler.ranges.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
@@ -167,3 +204,141 @@ def test_only_http_addresses_are_fetched(address):
 def test_broken_addresses_are_errors_of_ours(address):
     with pytest.raises(DownloadError, match="cannot be fetched"):
         fetch(address)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "weights.pth"
+
+
+def part_of(place, content=None):
+    """The file under its name while it is on its way; written where content is given."""
+    part = place.with_name("weights.pth.part")
+    if content is not None:
+        part.write_bytes(content)
+    return part
+
+
+@pytest.mark.parametrize("path", ["picture", "no_length", "chunked", "ranged", "redirect?/picture"])
+@pytest.mark.parametrize("digest", [DIGEST, DIGEST[:8], DIGEST.upper()])
+def test_a_file_is_brought_to_its_place(server, place, path, digest):
+    assert download(f"{server}/{path}", place, sha256=digest) == place
+    assert place.read_bytes() == PICTURE and not part_of(place).exists()
+
+
+def test_a_file_that_is_there_is_not_asked_for_again(server, place):
+    place.write_bytes(b"there already")
+    assert download(f"{server}/picture", place, sha256=DIGEST).read_bytes() == b"there already"
+    assert not Handler.ranges
+
+
+def test_the_folder_is_made_where_it_is_lacking(server, tmp_path):
+    place = tmp_path / "a" / "b" / "weights.pth"
+    assert download(f"{server}/picture", place, sha256=DIGEST).read_bytes() == PICTURE
+
+
+def test_progress_ends_with_all_of_all(server, place):
+    seen = []
+    download(f"{server}/picture", place, sha256=DIGEST, report=lambda done, of: seen.append((done, of)))
+    assert seen[-1] == (len(PICTURE), len(PICTURE)) and sorted(seen) == seen
+
+
+def test_progress_says_so_where_the_whole_is_not_known(server, place):
+    seen = []
+    download(f"{server}/no_length", place, sha256=DIGEST, report=lambda done, of: seen.append((done, of)))
+    assert seen[-1] == (len(PICTURE), None)
+
+
+def test_an_answer_that_breaks_off_is_gone_on_with(server, place):
+    seen = []
+    for done in (700, 1400):
+        with pytest.raises(DownloadError, match=r"in_pieces broke off at .* MB: try again, it goes on from there"):
+            download(f"{server}/in_pieces", place, sha256=DIGEST)
+        assert part_of(place).read_bytes() == PICTURE[:done] and not place.exists()
+    download(f"{server}/in_pieces", place, sha256=DIGEST, report=lambda done, of: seen.append((done, of)))
+    assert place.read_bytes() == PICTURE and Handler.ranges == [None, "bytes=700-", "bytes=1400-"]
+    assert seen == [(len(PICTURE), len(PICTURE))]
+
+
+def test_a_server_that_cannot_go_on_in_the_middle_begins_anew(server, place):
+    part_of(place, PICTURE[:500])
+    download(f"{server}/picture", place, sha256=DIGEST)
+    assert place.read_bytes() == PICTURE and Handler.ranges == ["bytes=500-"]
+
+
+def test_a_file_that_was_complete_but_not_in_its_place_is_put_there(server, place):
+    part_of(place, PICTURE)
+    download(f"{server}/ranged", place, sha256=DIGEST)
+    assert place.read_bytes() == PICTURE
+
+
+@pytest.mark.parametrize(("path", "content"), [("wrong_rest", PICTURE[:500]), ("ranged", PICTURE + b"more")])
+def test_what_an_earlier_attempt_left_wrong_is_thrown_away_and_the_next_one_succeeds(server, place, path, content):
+    part_of(place, content)
+    with pytest.raises(DownloadError, match="is not the file that was expected"):
+        download(f"{server}/{path}", place, sha256=DIGEST)
+    assert download(f"{server}/{path}", place, sha256=DIGEST).read_bytes() == PICTURE
+
+
+def test_wrong_bytes_are_refused_by_their_digest_and_thrown_away(server, place):
+    found = hashlib.sha256(PICTURE[::-1]).hexdigest()
+    message = rf"wrong is not the file that was expected: its SHA-256 is {found}, expected {DIGEST[:8]}\.\.\."
+    with pytest.raises(DownloadError, match=rf"{message}.* put it at .*weights\.pth"):
+        download(f"{server}/wrong", place, sha256=DIGEST[:8])
+    assert not place.exists() and not part_of(place).exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("shorter_than_it_is", "is not the file that was expected"), ("longer_than_it_is", "broke off at .* of .* MB")],
+)
+def test_a_server_that_lies_about_the_length_is_told(server, place, path, words):
+    with pytest.raises(DownloadError, match=f"{path} {words}"):
+        download(f"{server}/{path}", place, sha256=DIGEST)
+    assert not place.exists()
+
+
+def test_a_server_that_stalls_is_not_waited_for_and_what_it_gave_is_kept(server, place):
+    for _ in range(2):
+        with pytest.raises(DownloadError, match=r"stalled_in_pieces cannot be fetched: .*timed out.* put it at"):
+            download(f"{server}/stalled_in_pieces", place, sha256=DIGEST, timeout_s=0.2)
+    assert part_of(place).read_bytes() == PICTURE[:1400]
+
+
+@pytest.mark.parametrize("path", ["picture", "no_length", "endless"])
+def test_a_file_beyond_the_limit_is_refused_and_leaves_nothing(server, place, path):
+    with pytest.raises(DownloadError, match=f"{path} is larger than 0 MB"):
+        download(f"{server}/{path}", place, sha256=DIGEST, size_limit=len(PICTURE) - 1)
+    assert not place.exists() and not part_of(place).exists()
+
+
+def test_the_limit_itself_is_allowed(server, place):
+    assert download(f"{server}/picture", place, sha256=DIGEST, size_limit=len(PICTURE)) == place
+
+
+def test_a_refusal_names_the_address_and_the_place_where_the_file_is_looked_for(server, place):
+    address = f"{server}/missing.pth"
+    with pytest.raises(DownloadError) as caught:
+        download(address, place, sha256=DIGEST)
+    assert str(caught.value).startswith(f"{address}: the server answered 404")
+    assert str(caught.value).endswith(f"or download {address} in another way and put it at {place}")
+
+
+def test_a_connection_that_is_refused_names_the_address_and_the_place(place):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as closed:
+        address = f"http://127.0.0.1:{closed.server_port}/weights.pth"
+    with pytest.raises(DownloadError, match=rf"^{address} cannot be fetched: .*refused; or .* put it at {place}$"):
+        download(address, place, sha256=DIGEST)
+
+
+def test_two_who_want_the_same_file_do_not_disturb_each_other(server, place):
+    results = []
+    wanting = [
+        threading.Thread(target=lambda: results.append(download(f"{server}/ranged", place, sha256=DIGEST)))
+        for _ in range(4)
+    ]
+    for thread in wanting:
+        thread.start()
+    for thread in wanting:
+        thread.join()
+    assert results == [place] * 4 and place.read_bytes() == PICTURE and Handler.ranges == [None]

@@ -34,5 +34,7 @@ def test_every_size_from_8_works(size):
 
 
 def test_smaller_pictures_are_refused():
-    with pytest.raises(NetworkError, match=r"'pool_3'.*kernel of 2x2 is larger than its input of 1x1.*larger pictures"):
+    with pytest.raises(
+        NetworkError, match=r"'pool_3'.*kernel of 2 x 2 is larger than its input of 1 x 1.*larger pictures"
+    ):
         zoo.flowers_cnn(input_size=7)

@@ -1,28 +1,56 @@
-"""Named networks, as data: each is a function of the number of classes and the size of the pictures."""
+"""Named networks, as data: each is a function of the number of classes, the size and the channels of the pictures."""
 
-from collections.abc import Callable
-from typing import TypeAlias
-
-from eyebright import codec
-from eyebright.errors import NetworkError
-from eyebright.network import Network
+from eyebright.zoo.alexnet import alexnet, alexnet_owt
+from eyebright.zoo.blocks import squeeze_excite
+from eyebright.zoo.catalog import NETWORKS, Named, build, named
+from eyebright.zoo.densenet import densenet121, densenet161, densenet169, densenet201
+from eyebright.zoo.efficientnet import efficientnet_lite0, efficientnet_lite1, efficientnet_lite2
 from eyebright.zoo.flowers_cnn import flowers_cnn
+from eyebright.zoo.googlenet import googlenet
+from eyebright.zoo.lenet import lenet5
 from eyebright.zoo.mlp import mlp
+from eyebright.zoo.nin import nin
+from eyebright.zoo.published import PUBLISHED, Published, pretrained, published_weights, with_new_head, without_extras
+from eyebright.zoo.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
+from eyebright.zoo.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
-Builder: TypeAlias = Callable[..., Network]
-
-NETWORKS: dict[str, Builder] = {builder.__name__: builder for builder in (flowers_cnn, mlp)}
-
-
-def build(name: str, *, num_classes: int, input_size: int, channels: int = 3) -> Network:
-    """The named network for so many classes and square pictures of so many pixels a side.
-
-    Raises:
-        NetworkError: When the name is unknown (the nearest one is named) or the pictures are too small for the network.
-    """
-    if name not in NETWORKS:
-        raise NetworkError(f"there is no network {name!r}: {codec.nearest(name, list(NETWORKS))}")
-    return NETWORKS[name](num_classes, input_size=input_size, channels=channels)
-
-
-__all__ = ["NETWORKS", "build", "flowers_cnn", "mlp"]
+__all__ = [
+    "NETWORKS",
+    "PUBLISHED",
+    "Named",
+    "Published",
+    "alexnet",
+    "alexnet_owt",
+    "build",
+    "densenet121",
+    "densenet161",
+    "densenet169",
+    "densenet201",
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+    "flowers_cnn",
+    "googlenet",
+    "lenet5",
+    "mlp",
+    "named",
+    "nin",
+    "pretrained",
+    "published_weights",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "squeeze_excite",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
+    "with_new_head",
+    "without_extras",
+]

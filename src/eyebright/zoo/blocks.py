@@ -1,0 +1,34 @@
+"""Pieces that several families share: the entrance, and squeeze-and-excitation."""
+
+from eyebright.network import AdaptiveAvgPool2d, Conv2d, Input, Multiply, Node, Normalize, ReLU, Sigmoid
+
+IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of 0 to 255, red, green, blue; what published weights expect
+IMAGENET_STD = (58.395, 57.12, 57.375)
+
+
+def entrance(input_size: int, channels: int, *, mean: float | None = None, std: float | None = None) -> list[Node]:
+    """The nodes of the input and of the pictures brought to the scale that the network's published weights expect.
+
+    Args:
+        input_size: Pixels a side.
+        channels: 3 for colour, 1 for grey.
+        mean: One mean for all channels, of 0 to 255; ImageNet's means for colour unless given.
+        std: One standard deviation for all channels; ImageNet's for colour unless given.
+    """
+    pictures = Input((channels, input_size, input_size), name="input")()
+    if mean is not None and std is not None:
+        return [pictures, Normalize(mean, std, name="normalize")(pictures)]
+    if channels == 3:
+        return [pictures, Normalize(IMAGENET_MEAN, IMAGENET_STD, name="normalize")(pictures)]
+    return [pictures, Normalize(name="normalize")(pictures)]
+
+
+def squeeze_excite(x: Node, squeeze_channels: int, *, name: str) -> Node:
+    """Each channel times a factor between 0 and 1, computed from the means of all channels.
+
+    Source: Hu et al. 2017, "Squeeze-and-Excitation Networks", section 3; `fc1` and `fc2` are 1x1 convolutions.
+    """
+    means = AdaptiveAvgPool2d(1, name=f"{name}.avgpool")(x)
+    squeezed = ReLU(name=f"{name}.relu")(Conv2d(squeeze_channels, 1, name=f"{name}.fc1")(means))
+    excited = Conv2d(x.shape[0], 1, name=f"{name}.fc2", initializer="glorot_uniform")(squeezed)
+    return Multiply(name=f"{name}.scale")(x, Sigmoid(name=f"{name}.sigmoid")(excited))
