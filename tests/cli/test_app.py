@@ -5,7 +5,7 @@ import pytest
 
 import eyebright as eb
 
-COMMANDS = ["train", "evaluate", "predict", "demo"]
+COMMANDS = ["train", "evaluate", "predict", "networks", "inspect", "explain", "demo"]
 
 
 def test_version(eyebright):

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
+from eyebright import files, zoo
+from eyebright.network import initial_weights
 from eyebright.training.events import Evaluated, ModelSaved, RunStarted, read_events
 
 
@@ -314,14 +316,107 @@ def test_given_sides_are_respected_and_leaks_left_out(make_folder, eyebright, qu
 
 
 def test_trains_a_network_from_a_file(make_folder, eyebright, tmp_path):
-    from eyebright import zoo
-
     (tmp_path / "net.json").write_text(zoo.mlp(3, input_size=12).to_json())
     finished = eyebright(
         "train", make_folder(), "-o", tmp_path / "run", "--network", tmp_path / "net.json", "--epochs", "1"
     )
     assert finished.code == 0, finished.err
     assert "at 12x12" in " ".join(finished.out.split())
+
+
+def test_a_network_file_trains_to_a_model_that_holds_the_very_network(make_folder, eyebright, tmp_path):
+    from eyebright.network import Add, Conv2d, Flatten, Input, Linear, Network, ReLU
+
+    pictures = Input((3, 12, 12))()
+    x = Conv2d(4, 3, padding="same", name="left")(pictures)
+    network = Network(pictures, Linear(3, name="head")(Flatten()(Add()(x, ReLU()(x)))))
+    (tmp_path / "my_net.json").write_text(network.to_json())
+    arguments = ["train", make_folder(), "-o", tmp_path / "run", "--network", tmp_path / "my_net.json", "--epochs", "1"]
+    assert eyebright(*arguments).code == 0
+    assert Network.from_json((tmp_path / "run" / "network.json").read_text()) == network
+    assert {"left.weight", "head.bias"} <= load_file(tmp_path / "run" / "model" / "weights.safetensors").keys()
+
+
+def test_training_starts_from_a_file_of_weights(make_folder, eyebright, quick, tmp_path):
+    """With a learning rate of next to nothing the weights stay what they were given."""
+    weights = {name: values + 1 for name, values in initial_weights(zoo.flowers_cnn(3, input_size=16)).items()}
+    save_file(weights, tmp_path / "ckpt.safetensors")
+    pictures = make_folder()
+    for given in ("ckpt", "ckpt.safetensors"):
+        run = tmp_path / f"run from {given}"
+        finished = eyebright(
+            "train", pictures, "-o", run, "--weights", tmp_path / given, *quick,
+            "--learning-rate", "1e-9", "--epochs", "1",
+        )  # fmt: skip
+        assert finished.code == 0, finished.err
+        learned = load_file(run / "model" / "weights.safetensors")
+        assert all(np.allclose(learned[name], values, atol=1e-4) for name, values in weights.items())
+
+
+def test_weights_for_other_classes_get_a_new_head(make_folder, eyebright, quick, tmp_path):
+    weights = {name: values + 1 for name, values in initial_weights(zoo.flowers_cnn(7, input_size=16)).items()}
+    save_file(weights, tmp_path / "seven.safetensors")
+    finished = eyebright(
+        "train", make_folder(), "-o", tmp_path / "run", "--weights", tmp_path / "seven.safetensors", *quick,
+        "--learning-rate", "1e-9", "--epochs", "1",
+    )  # fmt: skip
+    assert finished.code == 0, finished.err
+    learned = load_file(tmp_path / "run" / "model" / "weights.safetensors")
+    assert np.allclose(learned["conv_1.weight"], weights["conv_1.weight"], atol=1e-4)
+    assert learned["dense_2.weight"].shape == (3, 128)
+    assert abs(learned["dense_2.weight"].mean()) < 0.5  # drawn anew, not from those around 1
+
+
+def test_training_starts_from_published_weights_at_their_size(make_folder, eyebright, quick, tmp_path, monkeypatch):
+    """flowers_cnn plays a published network; its file lies in the cache, where a download would have put it."""
+    weights = {name: values + 1 for name, values in initial_weights(zoo.flowers_cnn(5, input_size=20)).items()}
+    monkeypatch.setitem(zoo.PUBLISHED, "flowers_cnn", zoo.Published("flowers-0123abcd.pth"))
+    monkeypatch.setitem(zoo.NETWORKS, "flowers_cnn", zoo.named("flowers_cnn")._replace(input_size=20))
+    save_file(weights, files.cache_folder("weights") / "flowers-0123abcd.safetensors")
+    finished = eyebright(
+        "train", make_folder(), "-o", tmp_path / "run", "--weights", "published", "--batch-size", "8",
+        "--learning-rate", "1e-9", "--epochs", "1",
+    )  # fmt: skip
+    assert finished.code == 0, finished.err
+    assert "at 20x20" in " ".join(finished.out.split())
+    learned = load_file(tmp_path / "run" / "model" / "weights.safetensors")
+    assert np.allclose(learned["conv_3.weight"], weights["conv_3.weight"], atol=1e-4)
+
+
+def test_a_run_from_given_weights_goes_on_to_the_same_model(make_folder, eyebright, quick, tmp_path, monkeypatch):
+    pictures = make_folder()
+    save_file(initial_weights(zoo.flowers_cnn(3, input_size=16), seed=77), tmp_path / "ckpt.safetensors")
+    given = ["--weights", tmp_path / "ckpt.safetensors", *quick]
+    eyebright("train", pictures, "-o", tmp_path / "whole", *given)
+    with monkeypatch.context() as patch:
+        _interrupt_in_epoch(1, patch)
+        eyebright("train", pictures, "-o", tmp_path / "run", *given)
+    resumed = eyebright("train", "--resume", tmp_path / "run")
+    assert resumed.code == 0, resumed.err
+    whole, run = (load_file(tmp_path / name / "model" / "weights.safetensors") for name in ("whole", "run"))
+    assert all(np.array_equal(whole[name], run[name]) for name in whole)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--weights", "nowhere.safetensors"], "nowhere.safetensors: give a file of weights"),
+        (["--weights", "published"], "no weights are published for 'flowers_cnn'"),
+        (["--weights", "other.safetensors"], "conv_1.weight: expected (16, 3, 3, 3), got (8, 3, 3, 3)"),
+        (["--weights", "net.json"], "net.json"),
+        (["--network", "net.json", "--weights", "published"], "net.json"),
+    ],
+)
+def test_weights_that_do_not_fit_are_explained(options, words, make_folder, eyebright, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.json").write_text(zoo.mlp(3, input_size=12).to_json())
+    weights = initial_weights(zoo.flowers_cnn(3, input_size=24)) | {"conv_1.weight": np.zeros((8, 3, 3, 3), np.float32)}
+    save_file(weights, tmp_path / "other.safetensors")
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *options)
+    assert finished.code == 1
+    assert words in finished.err
+    assert "Traceback" not in finished.err
+    assert not (tmp_path / "run").exists()
 
 
 def _pictures(path: Path, counts: dict[str, int]) -> None:

@@ -3,11 +3,13 @@
 import io
 import os
 import sys
+import warnings
+from typing import Any
 
 import typer
 
 from eyebright import __version__
-from eyebright.cli import demo, evaluate, predict, train
+from eyebright.cli import demo, evaluate, explain, inspect, networks, predict, train
 from eyebright.errors import EyebrightError
 
 app = typer.Typer(
@@ -19,8 +21,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train, evaluate, predict, demo):
+for module in (train, evaluate, predict, networks, inspect, demo):
     app.command(epilog=module.EXAMPLE)(getattr(module, module.__name__.rsplit(".", 1)[-1]))
+app.add_typer(explain.app, name="explain")
 
 
 def _version(asked: bool) -> None:
@@ -38,11 +41,18 @@ def _root(
     pass
 
 
+def _warn(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    print(f"Warning: {message}", file=sys.stderr)  # noqa: T201
+
+
 def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a letter that the terminal lacks is no reason to stop
+    warnings.showwarning = _warn
     try:
         app()
     except BrokenPipeError:  # whoever was reading has seen enough

@@ -19,6 +19,13 @@ def train(
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The run's folder.", show_default=False)] = None,
     network: Annotated[str, typer.Option(help="A network's name, or a file with its JSON.")] = "flowers_cnn",
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="Where to start: published (trained on ImageNet), or a file of weights; else at random.",
+            show_default=False,
+        ),
+    ] = "",
     size: Annotated[
         int | None,
         typer.Option(help="Pixels a side [default: what is typical for the pictures, 24 to 180]", show_default=False),
@@ -72,8 +79,8 @@ def train(
                 assert pictures is not None
                 assert output is not None
                 result = runs.train(
-                    pictures, output, network=network, size=size, fit=fit, validation=validation, test=test,
-                    settings=settings, overwrite=overwrite, callbacks=[display],
+                    pictures, output, network=network, weights=weights, size=size, fit=fit, validation=validation,
+                    test=test, settings=settings, overwrite=overwrite, callbacks=[display],
                 )  # fmt: skip
     except KeyboardInterrupt:
         place = resume or output

@@ -55,6 +55,8 @@ class Display:
                 self._bar(event, "looking for pictures", event.found, None, "")
             case events.Preparing():
                 self._bar(event, "preparing pictures", event.done, event.of, "")
+            case events.Downloading():
+                self._bar(event, "downloading weights", event.done, event.of, "")
             case events.StepDone():
                 self._step(event)
             case events.RunStarted():

@@ -1,0 +1,110 @@
+import re
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eyebright.errors import NetworkError
+from eyebright.network import AvgPool2d, Conv2d, MaxPool2d
+from eyebright.report.explain import conv_text, pool_text
+
+
+def numbers(line: str) -> list[int]:
+    return [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", line)]
+
+
+def line_of(text: str, begin: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(begin))
+
+
+def test_the_notes_convolution_is_walked_through_with_the_numbers_in_place() -> None:
+    text = conv_text(Conv2d(16, 3), (3, 28, 28))
+    assert "W = 28 (input)   F = 3 (kernel)   P = 0 (padding)   S = 1 (stride)" in text
+    assert "L = (W - F + 2P) / S + 1\n    = (28 - 3 + 2 * 0) / 1 + 1\n    = 26\n" in text
+    assert "26 x 26 x 16" in line_of(text, "output")
+    assert "3 * 3 * 3 = 27 weights and 1 bias" in line_of(text, "one filter")
+    assert "16 * (27 + 1) = 448" in line_of(text, "parameters")
+    assert f"26 * 26 * 16 * 27 = {26 * 26 * 16 * 27:,}" in line_of(text, "mult-adds")
+    assert f"{28 * 28 * 3 * 26 * 26 * 16:,} weights" in text.splitlines()[-1]
+
+
+def test_two_kernels_of_depth_three_on_11_by_11_give_9_by_9_by_2() -> None:
+    assert "9 x 9 x 2" in line_of(conv_text(Conv2d(2, 3), (3, 11, 11)), "output")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_what_is_told_of_a_convolution_is_what_torch_does(data: st.DataObject) -> None:
+    pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))
+    kernel, stride, dilation, padding = (data.draw(pairs) for _ in range(4))
+    groups, bias = data.draw(st.integers(1, 3)), data.draw(st.booleans())
+    height, width = data.draw(st.integers(10, 20)), data.draw(st.integers(10, 20))
+    module = torch.nn.Conv2d(2 * groups, 3 * groups, kernel, stride, padding, dilation, groups, bias)
+    text = conv_text(Conv2d(3 * groups, kernel, stride, padding, dilation, groups, bias), (2 * groups, height, width))
+    area = module(torch.zeros(1, 2 * groups, height, width)).shape[2:]
+    assert numbers(line_of(text, "output"))[:3] == [*area, 3 * groups]
+    assert numbers(line_of(text, "parameters"))[-1] == sum(tensor.numel() for tensor in module.parameters())
+    assert numbers(line_of(text, "mult-adds"))[-1] == area.numel() * module.weight.numel()
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_what_is_told_of_a_pool_is_what_torch_does(data: st.DataObject) -> None:
+    kernel, stride = (data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4))) for _ in range(2))
+    padding = data.draw(st.tuples(st.integers(0, kernel[0] // 2), st.integers(0, kernel[1] // 2)))
+    ceil_mode, height, width = data.draw(st.booleans()), data.draw(st.integers(4, 20)), data.draw(st.integers(4, 20))
+    area = torch.nn.MaxPool2d(kernel, stride, padding, ceil_mode=ceil_mode)(torch.zeros(1, 5, height, width)).shape[2:]
+    text = pool_text(MaxPool2d(kernel, stride, padding, ceil_mode), (5, height, width))
+    assert numbers(line_of(text, "output"))[:3] == [*area, 5]
+    assert numbers(line_of(text, "values")) == [5 * height * width, 5 * area.numel()]
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_height_and_width_are_told_apart_where_they_differ() -> None:
+    text = conv_text(Conv2d(1, (3, 5)), (1, 10, 12))
+    height, width = text.split("height:")[1].split("width:")
+    assert "(10 - 3 + 2 * 0) / 1 + 1\n    = 8" in height
+    assert "(12 - 5 + 2 * 0) / 1 + 1\n    = 8" in width
+
+
+def test_dilation_spreads_the_kernel() -> None:
+    text = conv_text(Conv2d(1, 3, dilation=2), (1, 9, 9))
+    assert "(3 - 1) * 2 + 1 = 5" in text
+    assert "(9 - 5 + 2 * 0) / 1 + 1\n    = 5" in text
+
+
+def test_padding_like_tensorflows_same_is_told_side_by_side() -> None:
+    text = conv_text(Conv2d(1, 3, stride=2, padding="same"), (1, 28, 28))
+    assert "0 before and 1 after" in text
+    assert "L = (W - F + P) / S + 1\n    = (28 - 3 + 1) / 2 + 1\n    = 14" in text
+
+
+def test_a_depthwise_filter_sees_one_channel() -> None:
+    text = conv_text(Conv2d(32, 3, groups=32, bias=False), (32, 8, 8))
+    assert "it sees 1 of the 32 channels" in text
+    assert "32 * 9 = 288" in line_of(text, "parameters")
+    assert "bias" not in text
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (MaxPool2d(2), "13.5, rounded down to 13: no window sees the last one"),
+        (MaxPool2d(2, ceil_mode=True), "13.5, rounded up to 14: the last window hangs out of the picture"),
+        (MaxPool2d(3, 5), "5.8, rounded down to 5: no window sees the last 4"),
+    ],
+)
+def test_rounding_is_told(layer: MaxPool2d, words: str) -> None:
+    assert words in pool_text(layer, (1, 27, 27))
+
+
+def test_pools_say_what_they_take() -> None:
+    assert "greatest value" in pool_text(MaxPool2d(2), (1, 4, 4))
+    assert "mean" in pool_text(AvgPool2d(2), (1, 4, 4))
+
+
+def test_a_kernel_larger_than_its_input_is_refused() -> None:
+    with pytest.raises(NetworkError, match="kernel of 5 x 5 is larger than its input of 2 x 2"):
+        conv_text(Conv2d(1, 5), (3, 2, 2))
