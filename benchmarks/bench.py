@@ -65,9 +65,10 @@ def main() -> None:
         "first pass": lambda: first_pass(args.rounds),
         "memory": memory,
         "training": lambda: training(flowers, args.rounds),
-        "networks": lambda: networks(min(args.rounds, 3)),
+        "networks": lambda: networks(args.rounds),
     }
     if args.all:
+        measurements["applications"] = lambda: applications(min(args.rounds, 3))
         measurements["story"] = lambda: story(flowers)
     rows = []
     for name, measure in measurements.items():
@@ -167,8 +168,7 @@ def memory() -> list[Row]:
 
 def training(flowers: Path, rounds: int) -> list[Row]:
     """Training pictures a second on the notes' network at 180x180, batch 32."""
-    native = _has_bfloat16()
-    limit = [OWN, str(PEERS / "conv_limit.py"), "--precision", "bfloat16" if native else "float32"]
+    limit = [OWN, str(PEERS / "conv_limit.py"), "--precision", _precision()]
     contenders = {"limit": Contender(limit, _rate)}
     for augment in ("none", "notes"):
         ours = [OWN, str(HERE / "eyebright_train.py"), str(flowers), "--augment", augment]
@@ -176,7 +176,7 @@ def training(flowers: Path, rounds: int) -> list[Row]:
         keras = [PEER, str(PEERS / "keras_train.py"), str(flowers), "--augment", augment, "--epochs", "3"]
         for name, switch in (("", {}), (" oneDNN", {"TF_ENABLE_ONEDNN_OPTS": "1"})):
             contenders[f"keras{name} {augment}"] = Contender([*keras, "--steps-per-epoch", "8"], _later, switch)
-        half = [*keras, "--precision", "mixed_bfloat16", "--steps-per-epoch", "8" if native else "2"]
+        half = [*keras, "--precision", "mixed_bfloat16", "--steps-per-epoch", "8" if _has_bfloat16() else "2"]
         contenders[f"keras bfloat16 {augment}"] = Contender(half, _later)
     reports = _reports(contenders, rounds)
     found, cpu = _medians(contenders, reports), {name: _cpu_ms(reports[name]) for name in contenders if name != "limit"}
@@ -195,53 +195,51 @@ def training(flowers: Path, rounds: int) -> list[Row]:
 
 
 def networks(rounds: int) -> list[Row]:
-    """Published networks: beside modules written by hand, and beside keras.applications; batches of 16 at 224x224."""
+    """Building a deep network beside doing it by hand, and what its rewrites are worth."""
     own, hand = str(HERE / "eyebright_networks.py"), str(PEERS / "hand_written.py")
     build = {
         "eyebright": Contender([OWN, own, "build", "densenet201"], _seconds),
         "hand": Contender([OWN, hand, "build", "densenet201"], _seconds),
     }
     built = _alternate(build, rounds)
-    rows = [
-        Row("densenet201 to a torch module, seconds, beside one written by hand", f"{built['eyebright']:.2f}",
-            f"{built['hand']:.2f}", built["hand"] / built["eyebright"], "0.67")
-    ]  # fmt: skip
-    precision = "bfloat16" if _has_bfloat16() else "float32"
-    rows += _rewrites(own, precision, rounds)
-    for name, keras, aim in (("resnet50", "ResNet50", "1.5"), ("densenet121", "DenseNet121", "1.5"),
-                             ("vgg16", "VGG16", "1")):  # fmt: skip
-        step = ["step", name, "--precision", precision]
-        contenders = {"eyebright": Contender([OWN, own, *step], _rate)}
-        if name == "vgg16":
-            limit = [OWN, str(PEERS / "conv_limit.py"), "--network", name, "--size", "224", "--batch-size", "16"]
-            limit += ["--classes", "1000", "--repetitions", "3", "--precision", precision]
-            contenders["limit"] = Contender(limit, _rate)
-        else:
-            contenders["hand"] = Contender([OWN, hand, *step], _rate)
-        for half in ("float32", "mixed_bfloat16") if _has_bfloat16() else ("float32",):
-            theirs = [PEER, str(PEERS / "keras_applications.py"), keras, "--precision", half]
-            contenders[f"Keras {half}"] = Contender(theirs, _rate, {"TF_ENABLE_ONEDNN_OPTS": "1"})
-        found = _alternate(contenders, rounds)
-        for peer, rate in found.items():
-            if peer != "eyebright":
-                wanted = {"hand": "0.97", "limit": "limit"}.get(peer, aim)
-                title = f"{name}, {precision}, pictures a second, beside {peer}"
-                ours = found["eyebright"]
-                rows.append(Row(title, f"{ours:.1f}", f"{rate:.1f}", ours / rate, wanted))
-    return rows
-
-
-def _rewrites(own: str, precision: str, rounds: int) -> list[Row]:
-    """The networks as they are rewritten for training, beside themselves as they were written."""
-    rows = []
+    title = "densenet201 to a torch module, seconds, beside one written by hand"
+    ours, theirs = built["eyebright"], built["hand"]
+    rows = [Row(title, f"{ours:.3f}", f"{theirs:.3f}", theirs / ours, "0.67")]
     for name, size, batch in (("flowers_cnn", "180", "32"), ("vgg11", "96", "16")):
-        step = [OWN, own, "step", name, "--precision", precision, "--size", size, "--batch-size", batch]
+        step = [OWN, own, "step", name, "--precision", _precision(), "--size", size, "--batch-size", batch]
         found = _alternate(
             {"rewritten": Contender(step, _rate), "written": Contender([*step, "--as-written"], _rate)}, rounds
         )
         ours, theirs = found["rewritten"], found["written"]
         title = f"pool before activation, {name} at {size}, pictures a second, beside as written"
         rows.append(Row(title, f"{ours:.1f}", f"{theirs:.1f}", ours / theirs, "1"))
+    return rows
+
+
+def applications(rounds: int) -> list[Row]:
+    """Published networks beside modules written by hand and beside keras.applications; batches of 16 at 224x224."""
+    own, hand = str(HERE / "eyebright_networks.py"), str(PEERS / "hand_written.py")
+    rows = []
+    for name, keras, aim in (("resnet50", "ResNet50", "1.5"), ("densenet121", "DenseNet121", "1.5"),
+                             ("vgg16", "VGG16", "1")):  # fmt: skip
+        step = ["step", name, "--precision", _precision()]
+        contenders = {"eyebright": Contender([OWN, own, *step], _rate)}
+        if name == "vgg16":
+            limit = [OWN, str(PEERS / "conv_limit.py"), "--network", name, "--size", "224", "--batch-size", "16"]
+            limit += ["--classes", "1000", "--repetitions", "3", "--precision", _precision()]
+            contenders["its convolutions and products alone"] = Contender(limit, _rate)
+        else:
+            contenders["modules by hand"] = Contender([OWN, hand, *step], _rate)
+        for half in ("float32", "mixed_bfloat16") if _has_bfloat16() else ("float32",):
+            theirs = [PEER, str(PEERS / "keras_applications.py"), keras, "--precision", half]
+            contenders[f"Keras {half}"] = Contender(theirs, _rate, {"TF_ENABLE_ONEDNN_OPTS": "1"})
+        found = _alternate(contenders, rounds)
+        aims = {"modules by hand": "0.97", "its convolutions and products alone": "limit"}
+        for peer, rate in found.items():
+            if peer != "eyebright":
+                title = f"{name} in {_precision()}, training pictures a second, beside {peer}"
+                rows.append(Row(title, f"{found['eyebright']:.1f}", f"{rate:.1f}", found["eyebright"] / rate,
+                                aims.get(peer, aim)))  # fmt: skip
     return rows
 
 
@@ -333,6 +331,10 @@ def _rate(report: dict[str, Any]) -> float:
 def _later(report: dict[str, Any]) -> float:
     """The rate after the first epoch, which also builds the graph."""
     return statistics.median(float(epoch["pictures_per_second"]) for epoch in report["epochs"][1:])
+
+
+def _precision() -> str:
+    return "bfloat16" if _has_bfloat16() else "float32"
 
 
 def _has_bfloat16() -> bool:

@@ -24,8 +24,9 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"modules"},
     {"training"},
     {"report", "assessment", "run_folder"},
-    {"classifier"},
-    {"runs"},
+    {"weighted"},
+    {"classifier", "plain_model"},
+    {"runs", "inspection"},
     {"cli"},
     {"__main__"},
 ]

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyebright.network import Network
+from eyebright import network as network_room
+from eyebright.network import Layer, Network
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -29,21 +30,49 @@ def test_a_layer_of_ones_own_runs_everywhere():
     import torch
 
     from eyebright.modules import TorchNetwork
-    from eyebright.network import Input, Layer, Network, initial_weights
+    from eyebright.network import Input, initial_weights
     from eyebright.network.onnx import to_onnx
 
     names: dict[str, object] = {}
     try:
         exec(blocks("ARCHITECTURE.md"), names)
-        network = Network.sequential(Input((4,)), names["Sigmoid"]())
+        network = Network.sequential(Input((4,)), names["Softsign"]())
         assert Network.from_json(network.to_json()) == network
         values = np.linspace(-3, 3, 8, dtype=np.float32).reshape(2, 4)
-        expected = 1 / (1 + np.exp(-values))
+        expected = values / (1 + np.abs(values))
         graph = onnx.reference.ReferenceEvaluator(to_onnx(network, initial_weights(network)))
         assert graph.run(None, {"input_1": values})[0] == pytest.approx(expected, abs=1e-6)
         assert TorchNetwork(network, {})(torch.from_numpy(values)).numpy() == pytest.approx(expected, abs=1e-6)
     finally:
-        Layer.kinds.pop("Sigmoid", None)
+        Layer.kinds.pop("Softsign", None)
+
+
+def test_a_layer_of_ones_own_can_learn(tmp_path):
+    import torch
+
+    from eyebright.modules import TorchNetwork
+    from eyebright.network import Input
+    from eyebright.plain_model import Model
+
+    names: dict[str, object] = {}
+    try:
+        exec(blocks("docs/layers.md"), names)
+        model = Model(Network.sequential(Input((3, 2, 2)), names["PReLU"](name="bend")))
+        model.set_weights({"bend.weight": [0.5]})
+        model.save(tmp_path / "model")
+        pictures = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
+        assert Model.load(tmp_path / "model").predict(pictures) == pytest.approx(pictures.transpose(0, 3, 1, 2))
+        module = TorchNetwork(model.network, model.get_weights())
+        module(torch.full((1, 3, 2, 2), -2.0)).sum().backward()
+        assert next(module.parameters()).grad.item() == -2.0 * 12  # of each of 12 values the derivative is x
+    finally:
+        Layer.kinds.pop("PReLU", None)
+
+
+def test_every_layer_is_in_the_list():
+    listed = re.findall(r"`(\w+)\(", (ROOT / "docs" / "layers.md").read_text(encoding="utf-8"))
+    own = {name for name, kind in vars(network_room).items() if isinstance(kind, type) and issubclass(kind, Layer)}
+    assert own - {"Layer"} <= set(listed)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)

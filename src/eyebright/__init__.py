@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from eyebright.inference import Prediction
     from eyebright.network import Network
     from eyebright.pictures import Preparation, open_picture
+    from eyebright.plain_model import Model
     from eyebright.runs import train
     from eyebright.training.history import History
     from eyebright.training.settings import Settings
@@ -37,6 +38,7 @@ _HOMES = {
     "Evaluation": "eyebright.evaluation",
     "EyebrightError": "eyebright.errors",
     "History": "eyebright.training.history",
+    "Model": "eyebright.plain_model",
     "Network": "eyebright.network",
     "Prediction": "eyebright.inference",
     "Preparation": "eyebright.pictures",
@@ -55,6 +57,7 @@ __all__ = [
     "Evaluation",
     "EyebrightError",
     "History",
+    "Model",
     "Network",
     "Prediction",
     "Preparation",
@@ -69,7 +72,7 @@ __all__ = [
 
 
 def load(path: str | os.PathLike[str]) -> "Classifier":
-    """Read a model folder, or the model of a run; see `Classifier.load`."""
+    """Read a model folder, or the model of a run, as `Classifier.load`; what `Model.save` wrote, `Model.load` reads."""
     from eyebright.classifier import Classifier
 
     return Classifier.load(path)

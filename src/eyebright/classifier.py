@@ -27,29 +27,39 @@ from eyebright.evaluation import Evaluation, softmax
 from eyebright.inference import BATCH_SIZE, Engine, Prediction, Predictor
 from eyebright.model import Calibration, Golden, ModelCard, Provenance, Seen, golden_pictures, read_model, write_model
 from eyebright.model.readme import readme
-from eyebright.network import Network, Weights, check_weights, initial_weights
-from eyebright.network.summary import summary
+from eyebright.network import Network, initial_weights
 from eyebright.pictures import Fit, Preparation, Source
 from eyebright.training import trainer
 from eyebright.training.events import AnyEvent, Calibrated, Emit, EpochEnded, Judged, PrecisionChosen, Preparing
 from eyebright.training.history import History
 from eyebright.training.settings import Settings
+from eyebright.weighted import Weighted
 
 
-class Classifier:
+class Classifier(Weighted):
     """Tells pictures apart.
 
     Args:
         network: Takes pictures `(3, height, width)` and gives one logit for each class.
         classes: Names of the classes.
+        weights: Where to start, by `layer.tensor`; drawn from the seed unless given.
         fit: How pictures of other proportions are brought to size: "crop", "pad" or "stretch".
         seed: Decides the initial weights and, unless it is given another, the course of `fit`.
 
     Raises:
-        NetworkError: When the network does not take pictures or does not give one value for each class.
+        NetworkError: When the network does not take pictures or does not give one value for each class, or the weights
+            are not those of the network.
     """
 
-    def __init__(self, network: Network, classes: Sequence[str], *, fit: Fit = "crop", seed: int = 0) -> None:
+    def __init__(
+        self,
+        network: Network,
+        classes: Sequence[str],
+        *,
+        weights: Mapping[str, NDArray[np.float32]] | None = None,
+        fit: Fit = "crop",
+        seed: int = 0,
+    ) -> None:
         if len(network.input_shape) != 3 or network.input_shape[0] != 3:
             raise NetworkError(
                 f"a classifier's network takes pictures (3, height, width), this one {network.input_shape}"
@@ -64,12 +74,9 @@ class Classifier:
         self.network = network
         self.classes = tuple(classes)
         self.preparation = Preparation(width=network.input_shape[2], height=network.input_shape[1], fit=fit)
-        self.calibration = Calibration(temperature=1.0, error_before=0.0, error_after=0.0)
-        self.history = History()
-        self.metrics: dict[str, Evaluation] = {}
         self.seen = Seen()
         self.settings = Settings(seed=seed)
-        self._weights = initial_weights(network, seed)
+        self.set_weights(initial_weights(network, seed) if weights is None else weights)
 
     def fit(
         self,
@@ -215,23 +222,16 @@ class Classifier:
         model = to_onnx(self.network, self._weights, temperature=self.calibration.temperature)
         return bytes(model.SerializeToString(deterministic=True))
 
-    def summary(self) -> str:
-        """The layers as a table: shapes, parameters, multiply-adds."""
-        return summary(self.network)
-
-    def get_weights(self) -> Weights:
-        """A copy of every tensor, by `layer.tensor`."""
-        return {name: values.copy() for name, values in self._weights.items()}
-
     def set_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over every tensor.
+        """Take over every tensor; what was found out about the weights before (temperature, figures) is forgotten.
 
         Raises:
-            NetworkError: When one is missing, unexpected or of another shape; nothing is changed then.
+            NetworkError: When one is missing, unexpected, of another shape or not of numbers; nothing is changed then.
         """
-        check_weights(self.network, weights)
-        self._weights = {name: np.array(weights[name], np.float32, order="C") for name in self.network.parameters}
-        self._renew()
+        super().set_weights(weights)
+        self.calibration = Calibration(temperature=1.0, error_before=0.0, error_after=0.0)
+        self.metrics = {}
+        self.history = History()
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> ModelCard:
         """Write the model folder; see docs/model-format.md.

@@ -34,6 +34,7 @@ class RunConfig(Record, frozen=True, kw_only=True):
 
     pictures: str
     network: str = "flowers_cnn"
+    weights: str = ""
     size: int
     fit: Fit = "crop"
     validation: float = 0.15

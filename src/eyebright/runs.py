@@ -13,13 +13,14 @@ from eyebright.datasets import SIDES, Dataset, FolderSource, Pack
 from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.evaluation import Evaluation
 from eyebright.model import find_model
-from eyebright.network import Network
+from eyebright.network import Network, Weights, read_weights
 from eyebright.pictures import Fit
 from eyebright.report.curves import draw_curves
 from eyebright.run_folder import MADE_WITH, Run, RunConfig, split_csv
 from eyebright.training import trainer
 from eyebright.training.events import (
     AnyEvent,
+    Downloading,
     Emit,
     Evaluated,
     EventLog,
@@ -51,6 +52,7 @@ def train(
     output: str | Path,
     *,
     network: str | Network = "flowers_cnn",
+    weights: str | Path = "",
     size: int | None = None,
     fit: Fit = "crop",
     validation: float = 0.15,
@@ -65,7 +67,10 @@ def train(
         pictures: A folder with one folder of pictures for each class, or a data set.
         output: The run's folder, which must not exist yet.
         network: A name from the zoo, the path of a network's JSON, or a network.
-        size: Pixels a side; by default what is typical for the pictures, from 24 to 180.
+        weights: Where to start: "published" for those that others have trained on ImageNet, or a file of weights. The
+            last layer begins anew where it is for other classes. Unless given, all begin at random.
+        size: Pixels a side; by default what is typical for the pictures, from 24 to 180, or what published weights
+            were trained on.
         fit: How pictures of other proportions are brought to size.
         validation: Share of the pictures that picks the best epoch and the temperature.
         test: Share that is only looked at in the end.
@@ -85,8 +90,12 @@ def train(
         dataset = _scan(Path(pictures), settings.seed, validation, test, emit)
     dataset.require_trainable()
     _require_apart(run.path, dataset)
+    if weights == "published" and isinstance(network, str) and not network.endswith(".json"):
+        size = size or zoo.named(network).input_size
     built = _network(network, dataset, size)
-    classifier = Classifier(built, dataset.classes, fit=fit, seed=settings.seed)
+    name = network if isinstance(network, str) else "network.json"
+    start = _weights(str(weights), name, built, settings.seed, emit)
+    classifier = Classifier(built, dataset.classes, weights=start, fit=fit, seed=settings.seed)
     files.require_space(
         run.path, _BYTES_PER_PARAMETER * built.parameter_count, what="the run with its checkpoint and model"
     )
@@ -95,7 +104,8 @@ def train(
     dataset.split(pack)  # and so is a class with too few different pictures
     config = RunConfig(
         pictures=str(dataset.source.root) if isinstance(dataset.source, FolderSource) else dataset.source.identity,
-        network=network if isinstance(network, str) else "network.json",
+        network=name,
+        weights=_recorded(weights),
         size=built.input_shape[-1],
         fit=fit,
         validation=dataset.shares[0],
@@ -125,9 +135,11 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
     if config.pictures.startswith("arrays "):
         raise SettingsError(f"{path} was trained on pictures in memory: it cannot be resumed from the disk")
     dataset = _scan(Path(config.pictures), config.split_seed, config.validation, config.test, emit)
-    classifier = Classifier(network, dataset.classes, fit=config.fit, seed=config.training.seed)
-    pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
+    seed = config.training.seed
     begun = any(isinstance(event, PrecisionChosen) for event in events) and files.standing(run.checkpoint).exists()
+    start = None if begun else _weights(config.weights, config.network, network, seed, emit)
+    classifier = Classifier(network, dataset.classes, weights=start, fit=config.fit, seed=seed)
+    pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
     if begun and (not run.split.is_file() or run.split.read_bytes() != split_csv(dataset, pack)):
         raise DataError(
             f"the pictures in {config.pictures} are no longer those that {path} began with (its split.csv lists them): "
@@ -249,3 +261,20 @@ def _network(network: str | Network, dataset: Dataset, size: int | None) -> Netw
             raise SettingsError(f"the network {network} cannot be read: {problem.strerror}") from problem
     side = size or min(max(dataset.typical_side(), SMALLEST_SIZE), LARGEST_SIZE)
     return zoo.build(network, num_classes=len(dataset.classes), input_size=side)
+
+
+def _recorded(weights: str | Path) -> str:
+    """Where the weights come from, as it can be found from any folder."""
+    return str(weights) if weights in ("", "published") else str(Path(weights).absolute())
+
+
+def _weights(weights: str, name: str, network: Network, seed: int, emit: Emit) -> Weights | None:
+    """The weights to start from: published ones, those of a file, or None for random ones."""
+    if not weights:
+        return None
+    if weights != "published":
+        return zoo.with_new_head(network, zoo.without_extras(name, read_weights(weights)), seed)
+    if name.endswith(".json"):
+        raise SettingsError(f"published weights belong to a named network, {name} is your own: give --weights FILE")
+    found = zoo.published_weights(name, report=lambda done, of: emit(Downloading(done=done, of=of)))
+    return zoo.with_new_head(network, found, seed)

@@ -3,6 +3,7 @@
 from eyebright.model.card import Calibration, ModelCard, Provenance, Seen
 from eyebright.model.folder import StoredModel, find_model, read_model, write_model
 from eyebright.model.golden import Golden, golden_pictures
+from eyebright.model.plain import is_plain, read_plain, write_plain
 from eyebright.model.safe_onnx import check_onnx
 
 __all__ = [
@@ -15,6 +16,9 @@ __all__ = [
     "check_onnx",
     "find_model",
     "golden_pictures",
+    "is_plain",
     "read_model",
+    "read_plain",
     "write_model",
+    "write_plain",
 ]

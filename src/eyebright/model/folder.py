@@ -23,6 +23,7 @@ from eyebright.network import Network, Weights
 CARD, WEIGHTS, ONNX, GOLDEN, HISTORY, README = (
     "model.json", "weights.safetensors", "network.onnx", "golden.safetensors", "history.json", "README.md",
 )  # fmt: skip
+PLAIN = "plain.json"
 _MOST_CARD_BYTES = 500_000_000
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ class StoredModel(NamedTuple):
     def weights(self) -> Weights:
         """The weights by `layer.tensor`; a `ModelError` where they are not those of the network."""
         weights = read_tensors(self.path / WEIGHTS)
-        expected = {name: f"float32 {parameter.shape}" for name, parameter in self.network.parameters.items()}
+        expected = {name: f"float32 {parameter.shape}" for name, parameter in self.network.tensors.items()}
         found = {name: f"{values.dtype} {values.shape}" for name, values in weights.items()}
         if found != expected:
             names = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
@@ -113,6 +114,8 @@ def find_model(path: Path) -> Path:
         raise ModelError(f"{path} does not exist: give the folder of a model or of a run")
     if (path / "config.toml").exists():
         raise ModelError(f"{path} is a run without a model yet: finish it with: eyebright train --resume {path}")
+    if (path / PLAIN).is_file():
+        raise ModelError(f"{path} holds a network and weights without classes: read it with eyebright.Model.load")
     raise ModelError(f"{path} is no model: it holds no {CARD}; give the folder of a model or of a run")
 
 

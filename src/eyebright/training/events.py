@@ -73,6 +73,13 @@ class Preparing(Transient, frozen=True):
     of: int
 
 
+class Downloading(Transient, frozen=True):
+    """So many bytes of all have come, where it is known how many there are."""
+
+    done: int
+    of: int | None
+
+
 class StepDone(Transient, frozen=True):
     """A batch was learned."""
 
@@ -148,6 +155,7 @@ class ModelSaved(Event, frozen=True):
 AnyEvent: TypeAlias = (
     Scanning
     | Preparing
+    | Downloading
     | RunStarted
     | Resumed
     | PrecisionChosen

@@ -1,0 +1,41 @@
+"""Inside a network: its layers and what they see, a convolution's kernels, and what a layer makes of a picture.
+
+python examples/looking_inside.py
+
+You should see the table of the layers, the kernels of the first convolution as numbers, how strongly each feature map
+answers to a golden disc, and that a value of conv_2 sees 8 x 8 pixels: it stays as it is when all others turn white.
+For pictures of kernels and maps: `eyebright inspect flowers_run --kernels conv_1 -o kernels.png`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+import eyebright as eb
+from eyebright import inspection
+
+subject = inspection.find("flowers_cnn", size=64)  # or a model's folder, a run, a network's JSON
+print(eb.Model(subject.network, subject.weights()).summary())
+
+picture = Path("disc.png")
+drawing = Image.new("RGB", (64, 64), "darkgreen")
+ImageDraw.Draw(drawing).ellipse((16, 16, 48, 48), fill="gold")
+drawing.save(picture)
+
+kernels = inspection.kernels(subject, "conv_1")
+print(f"\nconv_1 has {len(kernels)} kernels of shape {kernels.shape[1:]}; the first one looks at red with")
+print(np.round(kernels[0, 0], 2))
+
+pixels, maps = inspection.activations(subject, picture, "relu_1")
+print(f"\nof a picture {pixels.shape}, relu_1 makes {len(maps)} maps of {maps.shape[1:]}; their means are")
+print(np.round(maps.mean(axis=(1, 2)), 1))
+
+# What one value sees. The value at (10, 10) of conv_2 comes after one pool: it is centred on pixels 20 and 21.
+part = subject.network.up_to("conv_2")
+model = eb.Model(part, {name: subject.weights()[name] for name in part.tensors})
+hidden = np.full_like(pixels, 255)
+hidden[17:25, 17:25] = pixels[17:25, 17:25]
+before, after = (model.predict(image[None])[0] for image in (pixels, hidden))
+stays, neighbour = (np.allclose(before[:, 10, x], after[:, 10, x], atol=1e-3) for x in (10, 11))
+print(f"\nwith everything else white, that value stays as it is: {stays}; its neighbour does: {neighbour}")

@@ -1,0 +1,126 @@
+"""The examples run, say what their docstrings promise, and use public names only."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import eyebright
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+DOORS = {"eyebright", "eyebright.network", "eyebright.network.onnx", "eyebright.modules", "eyebright.inspection"}
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Callable[..., str]:
+    """Runs an example in an empty folder and gives what it prints; a warning ends it."""
+
+    def run(name: str, *arguments: str, data: Path | None = None) -> str:
+        file = next(path for path in EXAMPLES if path.stem == name)
+        environment = os.environ | ({} if data is None else {"EYEBRIGHT_DATA": str(data)})
+        (tmp_path / "here").mkdir()
+        run = subprocess.run(
+            [sys.executable, "-W", "error::UserWarning", str(file), *arguments],
+            capture_output=True, text=True, cwd=tmp_path / "here", env=environment,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    return run
+
+
+@pytest.fixture
+def few_pictures(make_folder: Callable[..., Path], tmp_path: Path) -> Path:
+    """A few photos of flowers and pictures of clothes, or coloured noise where there are none."""
+    if "EYEBRIGHT_DATA" not in os.environ:
+        make_folder("data/fashion/folder")
+        make_folder("data/flowers", count=8)
+        return tmp_path / "data"
+    for name, count in (("fashion/folder", 9), ("flowers", 6)):
+        for folder in Path(os.environ["EYEBRIGHT_DATA"], name).iterdir():
+            (tmp_path / "data" / name / folder.name).mkdir(parents=True)
+            for file in sorted(folder.iterdir())[:count]:
+                shutil.copy(file, tmp_path / "data" / name / folder.name)
+    return tmp_path / "data"
+
+
+def share_after(words: str, text: str) -> float:
+    return float(text.split(words)[1].split("%")[0])
+
+
+def test_what_is_saved_comes_back(example, tmp_path):
+    text = example("save_and_load")
+    assert "predicts the same to the last bit: True" in text
+    assert "the same network from its JSON: True" in text
+    assert "the same layer from its data: True" in text
+    assert "6 tensors fit" in text
+    assert "are now those of features: True" in text
+    random = np.random.default_rng(0)
+    samples, targets = random.random((128, 32), np.float32), random.random((128, 1), np.float32)
+    design = np.c_[samples, np.ones(128)].astype(np.float64)
+    residual = targets - design @ np.linalg.solve(design.T @ design, design.T @ targets)  # the normal equations
+    assert float(text.split("mean squared error ")[1].split()[0]) == pytest.approx(np.mean(residual**2), abs=1e-4)
+    shapes = {name: values.shape for name, values in load_file(tmp_path / "here" / "ckpt.safetensors").items()}
+    assert shapes == {
+        "dense_1.weight": (64, 784), "dense_1.bias": (64,), "dense_2.weight": (64, 64), "dense_2.bias": (64,),
+        "predictions.weight": (10, 64), "predictions.bias": (10,),
+    }  # fmt: skip
+
+
+def test_the_perceptron_says_how_far_it_is_after_each_epoch(example, few_pictures):
+    text = example("fashion", "2", data=few_pictures)
+    classes = len(list((few_pictures / "fashion" / "folder").iterdir()))
+    assert f"{128 * (3 * 28 * 28 + 1) + classes * (128 + 1):,} parameters" in text
+    assert "epoch 1: training accuracy" in text
+    assert "epoch 2: training accuracy" in text
+    assert 0 <= share_after("Test accuracy: ", text) <= 100
+
+
+def test_the_perceptron_learns_real_clothes(example, real_pictures):
+    assert share_after("Test accuracy: ", example("fashion", data=real_pictures)) > 60  # ten classes: by chance 10
+
+
+def test_the_flowers_are_told_with_and_without_augmentation(example, few_pictures, tmp_path):
+    text = example("flowers", "1", data=few_pictures)
+    assert "plain: training accuracy" in text
+    assert "augmented: training accuracy" in text
+    assert "This image most likely belongs to" in text
+    assert all((tmp_path / "here" / f"{name}_run" / "curves.png").is_file() for name in ("plain", "augmented"))
+
+
+def test_a_layer_of_ones_own_is_described_computed_and_learned(example):
+    text = example("own_layer")
+    assert "{'type': 'PReLU', 'name': 'bend'}" in text
+    assert "[[-0.5  -0.25  0.    1.  ]]" in text  # 0.25 x below 0
+    assert share_after("test accuracy ", text) == 100
+    assert float(text.split("learned slope: ")[1]) != 0
+
+
+def test_a_look_inside_finds_what_a_value_sees(example):
+    text = example("looking_inside")
+    assert "conv_1 has 16 kernels of shape (3, 3, 3)" in text
+    assert "of a picture (64, 64, 3), relu_1 makes 16 maps of (64, 64)" in text
+    assert "stays as it is: True; its neighbour does: False" in text
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_examples_say_how_to_run_them_and_use_public_names_only(file):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    assert f"python examples/{file.name}" in str(ast.get_docstring(tree))
+    assert "you should see" in " ".join(str(ast.get_docstring(tree)).split()).lower()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert {alias.name for alias in node.names if alias.name.startswith("eyebright")} <= DOORS
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("eyebright"):
+            assert node.module in DOORS
+        if isinstance(node, ast.Attribute):
+            assert not node.attr.startswith("_")
+            if isinstance(node.value, ast.Name) and node.value.id == "eb":
+                assert node.attr in eyebright.__all__
