@@ -205,7 +205,7 @@ def networks(rounds: int) -> list[Row]:
     title = "densenet201 to a torch module, seconds, beside one written by hand"
     ours, theirs = built["eyebright"], built["hand"]
     rows = [Row(title, f"{ours:.3f}", f"{theirs:.3f}", theirs / ours, "0.67")]
-    for name, size, batch in (("flowers_cnn", "180", "32"), ("vgg11", "96", "16")):
+    for name, size, batch in (("flowers_cnn", "180", "32"), ("resnet18", "128", "32")):
         step = [OWN, own, "step", name, "--precision", _precision(), "--size", size, "--batch-size", batch]
         found = _alternate(
             {"rewritten": Contender(step, _rate), "written": Contender([*step, "--as-written"], _rate)}, rounds

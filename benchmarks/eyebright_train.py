@@ -1,4 +1,4 @@
-"""Train the notes' flower network with eyebright's trainer on a few hundred pictures, and report its rate.
+"""Train the notes' flower network with eyebright's trainer on a thousand pictures, and report its rate.
 
     python benchmarks/eyebright_train.py PICTURES --augment notes
 
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--augment", choices=["none", "notes"], default="none")
     parser.add_argument("--size", type=int, default=180)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--per-class", type=int, default=100, help="pictures of each class to train on")
+    parser.add_argument("--per-class", type=int, default=300, help="pictures of each class to train on")
     args = parser.parse_args()
 
     events: list[AnyEvent] = []

@@ -27,17 +27,17 @@ from eyebright.training.memory import keep_freed_memory
 def products(place: Place, batch_size: int, dtype: torch.dtype) -> Iterator[Callable[[], object]]:
     """The forward product and both gradients of a layer."""
     (shape,) = place.input_shapes
-    layer = to_torch(place.layer, place).to(dtype).to(memory_format=torch.channels_last)
+    layer = to_torch(place.layer, place)
+    weight = random(*layer.weight.shape, dtype=dtype)
     x = random(batch_size, *shape, dtype=dtype)
     grad = random(batch_size, *place.shape, dtype=dtype)
     if isinstance(layer, torch.nn.Linear):
-        weight = layer.weight.detach()
         yield lambda: x @ weight.T
         yield lambda: grad.T @ x
         yield lambda: grad @ weight
         return
     assert isinstance(layer, torch.nn.Conv2d), "padding that differs from side to side has no product of its own"
-    weight, padding = layer.weight.detach(), list(layer.padding)
+    padding = list(layer.padding)
     settings = (list(layer.stride), padding, list(layer.dilation), False, [0, 0], layer.groups)
     yield lambda: torch.conv2d(x, weight, None, layer.stride, padding, layer.dilation, layer.groups)
     for wanted in ([False, True, False], [True, False, False]):
