@@ -33,6 +33,7 @@ class RunConfig(Record, frozen=True, kw_only=True):
     """The content of config.toml: everything that decides how a run goes."""
 
     pictures: str
+    group_by: str = ""
     network: str = "flowers_cnn"
     weights: str = ""
     size: int

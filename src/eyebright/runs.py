@@ -9,7 +9,7 @@ import numpy as np
 
 from eyebright import files, machine, zoo
 from eyebright.classifier import Classifier
-from eyebright.datasets import SIDES, Dataset, FolderSource, Pack
+from eyebright.datasets import SIDES, Dataset, Pack
 from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.evaluation import Evaluation
 from eyebright.model import find_model
@@ -57,6 +57,7 @@ def train(
     fit: Fit = "crop",
     validation: float = 0.15,
     test: float = 0.15,
+    group_by: str = "",
     settings: Settings | None = None,
     overwrite: bool = False,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
@@ -64,7 +65,8 @@ def train(
     """Train on a folder of pictures and keep everything in a run's folder.
 
     Args:
-        pictures: A folder with one folder of pictures for each class, or a data set.
+        pictures: A folder with one folder of pictures for each class, a table (CSV, TSV), an .npz or IDX files; or a
+            data set.
         output: The run's folder, which must not exist yet.
         network: A name from the zoo, the path of a network's JSON, or a network.
         weights: Where to start: "published" for those that others have trained on ImageNet, or a file of weights. The
@@ -74,6 +76,8 @@ def train(
         fit: How pictures of other proportions are brought to size.
         validation: Share of the pictures that picks the best epoch and the temperature.
         test: Share that is only looked at in the end.
+        group_by: A regular expression for the group in a picture's name, as in `Dataset.open`; pictures of one group
+            are never on two sides.
         settings: How to train.
         overwrite: Replace a run that is there; it is kept until the new model stands.
         callbacks: Receive every event as it happens.
@@ -87,7 +91,7 @@ def train(
     if isinstance(pictures, Dataset):
         dataset = pictures
     else:
-        dataset = _scan(Path(pictures), settings.seed, validation, test, emit)
+        dataset = _scan(Path(pictures), settings.seed, validation, test, group_by, emit)
     dataset.require_trainable()
     _require_apart(run.path, dataset)
     if weights == "published" and isinstance(network, str) and not network.endswith(".json"):
@@ -103,7 +107,8 @@ def train(
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
     dataset.split(pack)  # and so is a class with too few different pictures
     config = RunConfig(
-        pictures=str(dataset.source.root) if isinstance(dataset.source, FolderSource) else dataset.source.identity,
+        pictures=str(dataset.origin) if dataset.origin else dataset.source.identity,
+        group_by=group_by,
         network=name,
         weights=_recorded(weights),
         size=built.input_shape[-1],
@@ -134,7 +139,7 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
         )
     if config.pictures.startswith("arrays "):
         raise SettingsError(f"{path} was trained on pictures in memory: it cannot be resumed from the disk")
-    dataset = _scan(Path(config.pictures), config.split_seed, config.validation, config.test, emit)
+    dataset = _scan(Path(config.pictures), config.split_seed, config.validation, config.test, config.group_by, emit)
     seed = config.training.seed
     begun = any(isinstance(event, PrecisionChosen) for event in events) and files.standing(run.checkpoint).exists()
     start = None if begun else _weights(config.weights, config.network, network, seed, emit)
@@ -159,7 +164,7 @@ def evaluate(
     """
     emit = _together(callbacks)
     classifier = Classifier.load(model)
-    dataset = Dataset.from_folder(pictures, progress=lambda found: emit(Scanning(found=found)))
+    dataset = Dataset.open(pictures, progress=lambda found: emit(Scanning(found=found)))
     evaluation = classifier.evaluate(dataset, emit=emit)
     log = Run(find_model(Path(model)).parent).events
     if log.exists():
@@ -232,22 +237,25 @@ def _together(callbacks: Iterable[Callable[[AnyEvent], None]]) -> Emit:
     return emit
 
 
-def _scan(path: Path, seed: int, validation: float, test: float, emit: Emit) -> Dataset:
-    return Dataset.from_folder(
-        path, seed=seed, validation=validation, test=test, progress=lambda found: emit(Scanning(found=found))
+def _scan(path: Path, seed: int, validation: float, test: float, group_by: str, emit: Emit) -> Dataset:
+    return Dataset.open(
+        path,
+        seed=seed,
+        validation=validation,
+        test=test,
+        group_by=group_by,
+        progress=lambda found: emit(Scanning(found=found)),
     )
 
 
 def _require_apart(output: Path, dataset: Dataset) -> None:
     """Nothing is written among the pictures, and nothing that holds them is replaced."""
-    if isinstance(dataset.source, FolderSource):
-        if str(dataset.source.root).encode("utf-8", "replace").decode() != str(dataset.source.root):
-            raise DataError(f"the folder {files.printable(str(dataset.source.root))} is not named in UTF-8: rename it")
-        pictures, place = dataset.source.root.resolve(), output.resolve()
+    if dataset.origin is not None:
+        if str(dataset.origin).encode("utf-8", "replace").decode() != str(dataset.origin):
+            raise DataError(f"{files.printable(str(dataset.origin))} is not named in UTF-8: rename it")
+        pictures, place = dataset.origin.resolve(), output.resolve()
         if place.is_relative_to(pictures) or pictures.is_relative_to(place):
-            raise OutputError(
-                f"{output} and the pictures in {dataset.source.root} lie in each other: choose another output"
-            )
+            raise OutputError(f"{output} and the pictures in {dataset.origin} lie in each other: choose another output")
 
 
 def _network(network: str | Network, dataset: Dataset, size: int | None) -> Network:

@@ -439,3 +439,33 @@ def _interrupt_in_epoch(epoch: int, patch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
 
     patch.setattr(Display, "__call__", interrupted)
+
+
+def test_the_same_pictures_from_any_source_train_the_same_model(make_folder, eyebright, quick, tmp_path):
+    root = make_folder()
+    paths = sorted(root.rglob("*.png"), reverse=True)
+    lines = [f"{path},{path.parent.name}" for path in paths]
+    (tmp_path / "table.csv").write_text("path,class\n" + "\n".join(lines))
+    pixels = np.stack([np.asarray(Image.open(path)) for path in paths[::-1]])
+    np.savez_compressed(tmp_path / "arrays.npz", images=pixels, labels=[path.parent.name for path in paths[::-1]])
+    for source in (root, tmp_path / "table.csv", tmp_path / "arrays.npz"):
+        assert eyebright("train", source, "-o", tmp_path / f"{source.name}_run", *quick).code == 0
+    first, *others = (load_file(file) for file in sorted(tmp_path.glob("*_run/model/weights.safetensors")))
+    assert len(others) == 2
+    for other in others:
+        assert all(np.array_equal(first[name], other[name]) for name in first)
+
+
+def test_groups_told_by_an_expression_stay_on_one_side_and_in_the_run(make_folder, eyebright, quick, tmp_path):
+    pattern = r"0(\d)\d\.png"  # ten pictures of each class are one group
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "run", "--group-by", pattern, *quick)
+    assert finished.code == 1
+    assert "class 'blue' has 2 group(s) of pictures to share out: it needs at least 3" in finished.err
+    pictures = make_folder("more", count=32)
+    assert eyebright("train", pictures, "-o", tmp_path / "run", "--group-by", pattern, *quick).code == 0
+    sides: dict[str, set[str]] = {}
+    for line in (tmp_path / "run" / "split.csv").read_text().splitlines()[1:]:
+        name, _, side, _ = line.split(",")
+        sides.setdefault(name[:-5], set()).add(side)
+    assert len(sides) == 12 and all(len(side) == 1 for side in sides.values())
+    assert 'group_by = "0(\\\\d)\\\\d\\\\.png"' in (tmp_path / "run" / "config.toml").read_text()

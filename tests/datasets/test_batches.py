@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyebright.datasets import batches, content_order, pack, shuffled
-from eyebright.datasets.source import ArraySource
+from eyebright.datasets.sources.source import ArraySource
 
 sampled = settings(max_examples=30, deadline=None)
 

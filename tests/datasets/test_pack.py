@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from eyebright.datasets import pack
-from eyebright.datasets.folder import scan_folder
-from eyebright.datasets.source import ArraySource
+from eyebright.datasets.sources.folder import scan_folder
+from eyebright.datasets.sources.source import ArraySource
 from eyebright.errors import OutputError
 from eyebright.pictures import Preparation, open_picture, open_with_digest
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from eyebright.datasets import LEFT_OUT, SIDES, split, to_csv
@@ -186,3 +186,38 @@ def test_csv_tells_name_class_side_and_digest_and_survives_strange_names():
 
 def test_the_sides_are_in_the_order_of_the_numbers():
     assert SIDES == ("train", "validation", "test")
+
+
+PICTURE = st.tuples(st.integers(0, 2), st.integers(0, 2_000), st.integers(0, 99))  # class, content, group
+
+
+@sampled
+@given(pictures=st.lists(PICTURE, min_size=90, max_size=200), seed=st.integers(0, 9))
+def test_neither_a_group_nor_a_content_is_ever_on_two_sides(pictures, seed):
+    """Chains count too: pictures of one content in two groups make one set of both."""
+    labels = np.array([label for label, _, _ in pictures])
+    digests = [content(number) for _, number, _ in pictures]
+    groups = [f"g{group}" if group < 30 else "" for _, _, group in pictures]
+    try:
+        sides = split(labels, digests, ["a", "b", "c"], seed=seed, groups=groups)
+    except DataError:
+        assume(False)
+    for keys in (digests, groups):
+        seen: dict[object, set[int]] = {}
+        for key, side in zip(keys, sides.tolist(), strict=True):
+            if key:
+                seen.setdefault(key, set()).add(side)
+        assert all(len(found) == 1 for found in seen.values())
+
+
+def test_large_groups_leave_each_side_near_its_share():
+    labels, groups = np.zeros(300, int), [f"track {index // 10}" for index in range(300)]
+    digests = [content(index) for index in range(300)]
+    counts = np.bincount(split(labels, digests, ["a"], groups=groups, validation=0.18, test=0.22))
+    assert counts.tolist() == [180, 50, 70]  # 54 and 66 are asked for: whole tracks of ten come nearest
+
+
+def test_given_sides_give_way_to_groups_too():
+    given = np.array([0, 0, 2])
+    digests = [content(index) for index in range(3)]
+    assert without_leaks(given, digests, ["a", "b", "a"]).tolist() == [-1, 0, 2]

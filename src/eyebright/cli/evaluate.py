@@ -10,7 +10,9 @@ EXAMPLE = "Example: eyebright evaluate flowers_run more_flower_photos"
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A model's folder, or a run.")],
-    pictures: Annotated[Path, typer.Argument(help="A folder that holds one folder of pictures for each class.")],
+    pictures: Annotated[
+        Path, typer.Argument(help="A folder with one folder of pictures for each class; a table, an .npz.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Judge a model on pictures with known classes; pictures that it was trained on are left out, and counted."""

@@ -15,7 +15,10 @@ def train(
     ctx: typer.Context,
     pictures: Annotated[
         Path | None,
-        typer.Argument(help="A folder that holds one folder of pictures for each class.", show_default=False),
+        typer.Argument(
+            help="A folder with one folder of pictures for each class; a table (CSV, TSV), an .npz, IDX files.",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The run's folder.", show_default=False)] = None,
     network: Annotated[str, typer.Option(help="A network's name, or a file with its JSON.")] = "flowers_cnn",
@@ -45,6 +48,13 @@ def train(
     ] = "auto",
     validation: Annotated[float, typer.Option(help="Share of the pictures that picks the best epoch.")] = 0.15,
     test: Annotated[float, typer.Option(help="Share that is only looked at in the end.")] = 0.15,
+    group_by: Annotated[
+        str,
+        typer.Option(
+            help=r"Pictures in whose names this expression captures the same stay on one side: '(\d+)_\d+\.ppm'.",
+            show_default=False,
+        ),
+    ] = "",
     seed: Annotated[int, typer.Option(help="Decides split, initial weights, order, augmentation, dropout.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there.")] = False,
     resume: Annotated[
@@ -80,7 +90,7 @@ def train(
                 assert output is not None
                 result = runs.train(
                     pictures, output, network=network, weights=weights, size=size, fit=fit, validation=validation,
-                    test=test, settings=settings, overwrite=overwrite, callbacks=[display],
+                    test=test, group_by=group_by, settings=settings, overwrite=overwrite, callbacks=[display],
                 )  # fmt: skip
     except KeyboardInterrupt:
         place = resume or output

@@ -3,8 +3,8 @@
 from eyebright.datasets.ahead import ahead, in_threads
 from eyebright.datasets.batches import Batch, batches, content_order, shuffled
 from eyebright.datasets.dataset import Dataset, Part
-from eyebright.datasets.folder import FolderSource, walk_files
 from eyebright.datasets.pack import LeftOut, Pack, pack
+from eyebright.datasets.sources import FolderSource, walk_files
 from eyebright.datasets.split import LEFT_OUT, SIDES, Side, split, to_csv
 
 __all__ = [

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from eyebright import codec
 from eyebright.datasets import pack as packs
 from eyebright.datasets import split as splits
-from eyebright.datasets.folder import Progress as ScanProgress
-from eyebright.datasets.folder import scan_folder
-from eyebright.datasets.source import ArraySource, Source
+from eyebright.datasets.groups import grouped
+from eyebright.datasets.sources import ArraySource, Source, find
+from eyebright.datasets.sources import Progress as ScanProgress
 from eyebright.datasets.split import SIDES, Side
 from eyebright.errors import DataError, PictureError
 from eyebright.files import printable
@@ -37,6 +37,8 @@ class Dataset:
         validation: Share of the pictures for validation.
         test: Share for the test.
         sides: The sides, where the source gives them.
+        groups: For each picture its group ("" for none); pictures of one group stay on one side.
+        origin: The folder or file from which they come.
     """
 
     def __init__(
@@ -49,8 +51,12 @@ class Dataset:
         validation: float = 0.15,
         test: float = 0.15,
         sides: Sequence[Side] | None = None,
+        groups: Sequence[str] | None = None,
+        origin: Path | None = None,
     ) -> None:
         self.source = source
+        self.groups = groups
+        self.origin = origin
         self.classes = tuple(classes)
         self.labels = np.asarray(labels, np.int64)
         self.seed = seed
@@ -82,10 +88,40 @@ class Dataset:
         Raises:
             DataError: When there is no such folder, or it holds no folders of pictures.
         """
-        found = scan_folder(Path(path), progress)
+        return cls.open(path, seed=seed, validation=validation, test=test, progress=progress)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        seed: int = 0,
+        validation: float = 0.15,
+        test: float = 0.15,
+        group_by: str = "",
+        progress: ScanProgress | None = None,
+    ) -> "Dataset":
+        """The pictures at a path: a folder as in `from_folder`, a table (CSV, TSV), an .npz, or IDX files.
+
+        Args:
+            path: The folder or file; it is only read.
+            seed: Decides the split.
+            validation: Share of the pictures for validation.
+            test: Share for the test.
+            group_by: A regular expression that finds the group in a picture's name: pictures of one class in whose
+                names it captures the same (or, without brackets, matches the same) are one group.
+            progress: Called with the number of pictures found so far.
+
+        Raises:
+            DataError: When there is nothing, it is damaged, or of no known form.
+            SettingsError: When the expression is none, or finds nothing.
+        """
+        found = find(Path(path), progress)
+        groups = grouped(found, group_by) if group_by else found.groups
         return cls(
-            found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, sides=found.sides
-        )
+            found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, sides=found.sides,
+            groups=groups, origin=found.origin,
+        )  # fmt: skip
 
     @classmethod
     def from_arrays(
@@ -207,6 +243,7 @@ class Dataset:
             validation=validation,
             test=test,
             given=None if self.sides is None else self.sides[usable],
+            groups=None if self.groups is None else [self.groups[index] for index in usable.tolist()],
         )
         return sides
 

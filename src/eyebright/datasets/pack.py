@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from eyebright import codec, files
 from eyebright.datasets.ahead import in_threads
-from eyebright.datasets.source import Source
+from eyebright.datasets.sources import Source
 from eyebright.errors import PictureError
 from eyebright.pictures import Preparation, open_with_digest
 

@@ -7,32 +7,15 @@ What is a picture is told by content when it is opened; here only files that are
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
+from eyebright.datasets.sources.found import SIDE_NAMES, Found
 from eyebright.datasets.split import SIDES, Side
 from eyebright.errors import DataError
 from eyebright.pictures import Source as Openable
 
-_SIDE_NAMES: dict[str, Side] = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-}
 _NO_PICTURES = {".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".zip", ".tgz", ".gz", ".py", ".db"}
 
 Progress = Callable[[int], None]
-
-
-class Found(NamedTuple):
-    """What a scan found: pictures with their class and, where the folder gives one, their side."""
-
-    source: "FolderSource"
-    classes: tuple[str, ...]
-    labels: list[int]
-    sides: list[Side] | None
 
 
 class FolderSource:
@@ -70,7 +53,7 @@ def scan_folder(path: Path, progress: Progress | None = None) -> Found:
     if not root.is_dir():
         raise DataError(f"{path} is a file: give the folder that holds one folder of pictures for each class")
     top = _folders(root)
-    given = {folder.name: _SIDE_NAMES[folder.name.lower()] for folder in top if folder.name.lower() in _SIDE_NAMES}
+    given = {folder.name: SIDE_NAMES[folder.name.lower()] for folder in top if folder.name.lower() in SIDE_NAMES}
     if given and len(given) == len(top) and "train" in given.values():
         places = [(folder, side) for name, side in sorted(given.items()) for folder in _folders(root / name)]
     else:
@@ -93,7 +76,8 @@ def scan_folder(path: Path, progress: Progress | None = None) -> Found:
     classes = tuple(sorted({folder.name for folder, _ in places}))
     number = {name: index for index, name in enumerate(classes)}
     sides = [side for _, side in found] if given else None
-    return Found(FolderSource(root, names), classes, [number[name] for name, _ in found], sides)
+    labels = [number[name] for name, _ in found]
+    return Found(FolderSource(root, names), classes, labels, sides=sides, origin=root)
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyebright.datasets.folder import FolderSource, scan_folder, walk_files
+from eyebright.datasets.sources.folder import FolderSource, scan_folder, walk_files
 from eyebright.errors import DataError
 
 STRANGE_NAMES = ["two words.png", "two\nlines.png", "菊花.png", "🌼.png", "-o.png", os.fsdecode(b"\xff\xfe.png")]

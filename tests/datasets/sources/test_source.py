@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from eyebright.datasets.source import ArraySource
+from eyebright.datasets.sources.source import ArraySource
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+"""What a source of pictures gives: the pictures, the class of each, and what else is known of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from eyebright.datasets.sources.source import Source
+from eyebright.datasets.split import Side
+
+
+class Found(NamedTuple):
+    """Pictures that were found.
+
+    Args:
+        source: The pictures.
+        classes: Names of the classes, sorted.
+        labels: For each picture the position of its class.
+        sides: For each picture its side, where that is given.
+        groups: For each picture its group ("" for none), where there are any: pictures of one group are never on two
+            sides.
+        origin: The folder or file from which they come.
+    """
+
+    source: Source
+    classes: tuple[str, ...]
+    labels: Sequence[int]
+    sides: Sequence[Side] | None = None
+    groups: Sequence[str] | None = None
+    origin: Path | None = None
+
+
+SIDE_NAMES: dict[str, Side] = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
+"""What people call the three sides, in lower case."""
