@@ -5,6 +5,7 @@ import pytest
 
 import eyebright as eb
 from eyebright.errors import DataError, ModelError, NetworkError, PictureError
+from eyebright.network import Flatten, Input, Linear, Softmax
 from eyebright.training.events import Calibrated, EpochEnded, Judged
 
 QUICK = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3}
@@ -244,3 +245,9 @@ def test_settings_of_the_training_travel_with_the_model(model, tmp_path):
 
 def test_a_side_that_is_named_is_judged_whole(model, pictures):
     assert model.evaluate(pictures.validation).pictures == 6
+
+
+def test_a_network_that_ends_with_a_softmax_is_refused():
+    network = eb.Network.sequential(Input((3, 8, 8)), Flatten(), Linear(2), Softmax(name="shares"))
+    with pytest.raises(NetworkError, match="ends with the Softmax 'shares': leave it away"):
+        eb.Classifier(network, classes=["a", "b"])

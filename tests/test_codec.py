@@ -106,3 +106,9 @@ def test_the_error_is_the_one_that_was_asked_for():
 )
 def test_nearest_names_one_or_all(word, expected):
     assert codec.nearest(word, ["size", "color"]) == expected
+
+
+def test_of_very_many_known_words_only_some_are_listed():
+    message = codec.nearest("zzz", [f"layer_{number:03d}" for number in range(100)])
+    assert message.startswith("known are layer_000, ") and message.endswith("layer_039 and 60 more")
+    assert codec.nearest("zzz", []) == "there are none"

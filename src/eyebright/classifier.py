@@ -27,7 +27,7 @@ from eyebright.evaluation import Evaluation, softmax
 from eyebright.inference import BATCH_SIZE, Engine, Prediction, Predictor
 from eyebright.model import Calibration, Golden, ModelCard, Provenance, Seen, golden_pictures, read_model, write_model
 from eyebright.model.readme import readme
-from eyebright.network import Network, initial_weights
+from eyebright.network import Network, Softmax, initial_weights
 from eyebright.pictures import Fit, Preparation, Source
 from eyebright.training import trainer
 from eyebright.training.events import AnyEvent, Calibrated, Emit, EpochEnded, Judged, PrecisionChosen, Preparing
@@ -68,6 +68,11 @@ class Classifier(Weighted):
             raise NetworkError(
                 f"the network gives {network.output_shape}, but there are {len(classes)} classes: "
                 f"build it with num_classes={len(classes)}"
+            )
+        if isinstance(network.places[network.output].layer, Softmax):
+            raise NetworkError(
+                f"the network ends with the Softmax {network.output!r}: leave it away, a classifier makes "
+                "probabilities of the logits before it"
             )
         if len(set(classes)) != len(classes):
             raise NetworkError(f"two classes have one name among {', '.join(classes)}: give each a name of its own")

@@ -13,6 +13,7 @@ import msgspec
 from eyebright.errors import EyebrightError
 
 T = TypeVar("T")
+_SHOWN = 40
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]*)`")
 
 
@@ -53,10 +54,13 @@ def from_builtins(value: Any, kind: type[T], *, what: str, error: type[Eyebright
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """Finish an error message about an unknown word: the nearest known one, or all of them."""
+    """Finish an error message about an unknown word: the nearest known one, or all of them where they are few."""
     by_lower_case = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), by_lower_case, n=1)
-    return f"did you mean {by_lower_case[close[0]]!r}?" if close else f"known are {', '.join(sorted(known))}"
+    if close:
+        return f"did you mean {by_lower_case[close[0]]!r}?"
+    more = f" and {len(known) - _SHOWN:,} more" if len(known) > _SHOWN else ""
+    return f"known are {', '.join(sorted(known)[:_SHOWN])}{more}" if known else "there are none"
 
 
 def _explain(problem: Exception, kind: type) -> str:

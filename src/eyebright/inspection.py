@@ -173,8 +173,9 @@ def _of_json(path: Path) -> Network:
 
 
 def _weights(network: Network, name: str, source: str) -> Weights:
-    found = zoo.published_weights(name) if source == PUBLISHED else read_weights(source)
-    return zoo.with_new_head(network, found)
+    if source == PUBLISHED:
+        return zoo.with_new_head(network, zoo.published_weights(name))
+    return zoo.with_new_head(network, zoo.without_extras(name, read_weights(source)))
 
 
 def _preparation(network: Network) -> Preparation | None:

@@ -3,7 +3,7 @@
 inputs = Input((32,))()
 model = eb.Model(Network(inputs, Linear(1)(inputs)))
 model.predict(samples)
-model.save("my_model");  eb.load("my_model")
+model.save("my_model");  eb.Model.load("my_model")
 """
 
 import os

@@ -10,7 +10,7 @@ import numpy as np
 from eyebright import files, machine, zoo
 from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset, Pack
-from eyebright.errors import DataError, OutputError, SettingsError
+from eyebright.errors import DataError, NetworkError, OutputError, SettingsError
 from eyebright.evaluation import Evaluation
 from eyebright.model import find_model
 from eyebright.network import Network, Weights, read_weights
@@ -95,7 +95,7 @@ def train(
     dataset.require_trainable()
     _require_apart(run.path, dataset)
     if weights == "published" and isinstance(network, str) and not network.endswith(".json"):
-        size = size or zoo.named(network).input_size
+        size = zoo.named(network).input_size if size is None else size
     built = _network(network, dataset, size)
     name = network if isinstance(network, str) else "network.json"
     start = _weights(str(weights), name, built, settings.seed, emit)
@@ -267,8 +267,10 @@ def _network(network: str | Network, dataset: Dataset, size: int | None) -> Netw
             return Network.from_json(Path(network).read_bytes())
         except OSError as problem:
             raise SettingsError(f"the network {network} cannot be read: {problem.strerror}") from problem
-    side = size or min(max(dataset.typical_side(), SMALLEST_SIZE), LARGEST_SIZE)
-    return zoo.build(network, num_classes=len(dataset.classes), input_size=side)
+        except NetworkError as problem:
+            raise NetworkError(f"{network}: {problem}") from problem
+    typical = min(max(dataset.typical_side(), SMALLEST_SIZE), LARGEST_SIZE)
+    return zoo.build(network, num_classes=len(dataset.classes), input_size=typical if size is None else size)
 
 
 def _recorded(weights: str | Path) -> str:

@@ -290,6 +290,7 @@ def test_without_torch_it_says_what_to_install(make_folder, tmp_path):
         (["--epochs", "0"], "epochs must be from 1"),
         (["--network", "flower_cnn"], "did you mean 'flowers_cnn'"),
         (["--size", "4"], "larger than its input"),
+        (["--size", "0"], "each 1 to 65536; got (3, 0, 0)"),
         (["--network", "missing.json"], "missing.json cannot be read"),
         (["--validation", "0.6", "--test", "0.6"], "below 1 together"),
         (["--resume", "elsewhere"], "leave out output, pictures"),

@@ -257,8 +257,8 @@ def test_layers_that_make_no_network_are_refused(build, message):
             document(PICTURES, relu("relu", "in"), relu("r", "relus")),
             "layer 'r' reads from unknown 'relus': did you mean 'relu'",
         ),
-        (document(PICTURES, relu("r", "r")), "cycle: r"),
-        (document(PICTURES, relu("a", "b"), relu("b", "a")), "cycle: a, b"),
+        (document(PICTURES, relu("r", "r")), "cycle: r <- r"),
+        (document(PICTURES, relu("a", "b"), relu("b", "a")), "cycle: a <- b <- a"),
         (document(PICTURES, relu("r", "in"), relu("r", "in")), "two layers are named 'r'"),
         (document(PICTURES, relu("idle", "in"), relu("r", "in")), "do not lead to the output 'r': idle"),
         (document(PICTURES, relu("", "in"), output="in"), "layer 2 has no name"),
@@ -283,3 +283,9 @@ def test_bad_json_is_refused_with_the_reason(text, message):
 
 def test_repr_tells_shapes_and_parameters():
     assert "(4,) to (1000,), 5,000 parameters" in repr(Network.sequential(Input((4,)), Linear(1000)))
+
+
+def test_of_many_waiting_layers_only_the_loop_is_named():
+    data = document(PICTURES, relu("a", "c"), relu("b", "a"), relu("c", "b"), relu("after", "c"))
+    with pytest.raises(NetworkError, match=r"cycle: a <- c <- b <- a$"):
+        Network.from_json(data)

@@ -34,7 +34,7 @@ def inspect(
     ] = None,
     depth: Annotated[
         int | None,
-        typer.Option(min=0, help="For the diagram: levels of blocks to unfold [default: 1]", show_default=False),
+        typer.Option(min=1, help="For the diagram: levels of blocks to unfold [default: 1]", show_default=False),
     ] = None,
     kernels: Annotated[
         str | None, typer.Option(help="Draw the kernels of this convolution.", metavar="LAYER", show_default=False)

@@ -82,13 +82,21 @@ def sorted_layers(layers: list[Layer], wiring: Wiring, output: str) -> list[Laye
             if not missing[reader]:
                 heapq.heappush(ready, reader)
     if len(order) < len(layers):
-        waiting = ", ".join(str(layer.name) for layer, count in zip(layers, missing, strict=True) if count)
-        raise NetworkError(f"layers wait for each other in a cycle: {waiting}")
+        waiting = {str(layer.name) for layer, count in zip(layers, missing, strict=True) if count}
+        raise NetworkError(f"layers wait for each other in a cycle: {' <- '.join(_cycle(waiting, wiring))}")
     used = ancestors(output, wiring)
     idle = [str(layer.name) for layer in order if layer.name not in used]
     if idle:
         raise NetworkError(f"layers do not lead to the output {output!r}: {', '.join(idle)}")
     return order
+
+
+def _cycle(waiting: set[str], wiring: Wiring) -> list[str]:
+    """One loop among layers that wait: each reads from the next, the last is the first."""
+    path = [min(waiting)]
+    while (source := next(name for name in wiring[path[-1]] if name in waiting)) not in path:
+        path.append(source)
+    return [*path[path.index(source) :], source]
 
 
 def ancestors(output: str, wiring: Wiring) -> set[str]:

@@ -111,7 +111,7 @@ def pretrained(
     Raises:
         NetworkError: As in `published_weights`, or when more than the head does not fit.
     """
-    network = named(name).build(num_classes, input_size=input_size or named(name).input_size)
+    network = named(name).build(num_classes, input_size=named(name).input_size if input_size is None else input_size)
     return network, with_new_head(network, published_weights(name, report=report), seed)
 
 
@@ -128,7 +128,7 @@ def with_new_head(network: Network, weights: Weights, seed: int = 0) -> Weights:
         NetworkError: When anything else does not fit.
     """
     found = compare(network, weights)
-    head = [name for name, place in network.places.items() if place.parameters][-1]
+    head = ["", *(name for name, place in network.places.items() if place.parameters)][-1]
     anew = {name for name in found.mismatched if name.rpartition(".")[0] == head}
     found._replace(mismatched={n: why for n, why in found.mismatched.items() if n not in anew}).assert_consumed()
     initial = initial_weights(network, seed) if anew else {}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from eyebright import network as layers
 from eyebright.network import Layer, Network, Place
+from eyebright.network.layers.windows import as_pair
 from eyebright.report.network_table import short
 
 if TYPE_CHECKING:
@@ -141,7 +142,8 @@ def _detail(place: Place) -> str:
 
 def _window(kernel_size: int | tuple[int, int], stride: int | tuple[int, int]) -> str:
     """3x3, or 3x3 /2."""
-    step = "" if stride in (1, (1, 1)) else f" /{stride if isinstance(stride, int) else _pair(stride)}"
+    steps = set(as_pair(stride))
+    step = "" if steps == {1} else f" /{steps.pop() if len(steps) == 1 else _pair(stride)}"
     return _pair(kernel_size) + step
 
 
