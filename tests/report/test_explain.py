@@ -38,6 +38,7 @@ def test_two_kernels_of_depth_three_on_11_by_11_give_9_by_9_by_2() -> None:
 def test_what_is_told_of_a_convolution_is_what_torch_does(data: st.DataObject) -> None:
     pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))
     kernel, stride, dilation, padding = (data.draw(pairs) for _ in range(4))
+    padding = tuple(min(pad, d * (k - 1)) for pad, d, k in zip(padding, dilation, kernel, strict=True))
     groups, bias = data.draw(st.integers(1, 3)), data.draw(st.booleans())
     height, width = data.draw(st.integers(10, 20)), data.draw(st.integers(10, 20))
     module = torch.nn.Conv2d(2 * groups, 3 * groups, kernel, stride, padding, dilation, groups, bias)

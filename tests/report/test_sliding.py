@@ -52,6 +52,7 @@ def test_numbers_are_multiplied_and_added() -> None:
 def test_the_sums_are_torchs_convolution(data: st.DataObject) -> None:
     pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
     kernel, stride, dilation, padding = (data.draw(pairs) for _ in range(4))
+    padding = tuple(min(pad, d * (k - 1)) for pad, d, k in zip(padding, dilation, kernel, strict=True))
     groups, each = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 2))
     depth, height, width = data.draw(st.integers(1, 2)), data.draw(st.integers(7, 9)), data.draw(st.integers(7, 9))
     values = INTEGERS[: depth * groups, :height, :width]
@@ -93,7 +94,7 @@ def test_two_kernels_of_depth_three_on_11_by_11_give_9_by_9_by_2() -> None:
 
 def test_padding_is_zero_for_a_convolution_and_nothing_for_a_max_pool() -> None:
     values = matrix("-1 -2; -3 -4", what="it")
-    assert conv_steps(Conv2d(1, 1, padding=1), values, filters("5"))[0].terms == "0*5"
+    assert conv_steps(Conv2d(1, 2, padding=1), values, filters("5 6; 7 8"))[0].terms == "0*5 + 0*6 + 0*7 + -1*8"
     assert pool_steps(MaxPool2d(2, padding=1), values)[0].terms == "max(-1)"
 
 

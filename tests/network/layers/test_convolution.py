@@ -89,6 +89,8 @@ def test_a_kernel_of_one_pixel_is_not_spread(kernel_size, dilation, spread):
         (lambda: Conv2d(4, 3, groups=0), "groups must be above 0"),
         (lambda: Conv2d(4, 3, padding=-1), "padding must be 0 or more, 'same' or 'valid', got -1"),
         (lambda: Conv2d(4, 3, padding=(0, -1)), r"padding must be 0 or more, .*got \(0, -1\)"),
+        (lambda: Conv2d(4, 3, padding=3), "padding 3 is no less than the kernel.*at most 2 x 2"),
+        (lambda: Conv2d(4, (3, 1), padding=1, dilation=2), "padding 1 is no less than the kernel.*at most 4 x 0"),
         (lambda: Conv2d(4, 3, groups=3), "out_channels 4 .*3 groups"),
         (lambda: Conv2d(10**9, 3), "at most a million"),
         (lambda: Conv2d(4, 3, padding="SAME"), "padding.*SAME"),

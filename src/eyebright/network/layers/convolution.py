@@ -10,6 +10,7 @@ from eyebright.network.layers.windows import (
     Size,
     Window,
     as_pair,
+    extent,
     picture_shape,
     require_padding,
     require_positive,
@@ -35,7 +36,10 @@ class Conv2d(Layer, frozen=True):
 
     def check(self) -> None:
         require_positive(self, "out_channels", "kernel_size", "stride", "dilation", "groups")
-        require_padding(self.padding)
+        vertical, horizontal = extent(self.kernel_size, self.dilation)
+        most = vertical - 1, horizontal - 1
+        # Windows that see no pixel tell nothing, and OpenVINO (2026.4) gives anything at all for some of them.
+        require_padding(self.padding, most, "no less than the kernel, which would see no pixel")
         if self.out_channels % self.groups:
             raise NetworkError(f"out_channels {self.out_channels} cannot be shared among {self.groups} groups")
 

@@ -139,7 +139,8 @@ def parts(length: int, count: int) -> list[Pair]:
 
 def _check(layer: MaxPool2d | AvgPool2d) -> None:
     require_positive(layer, "kernel_size", "stride")
-    require_padding(layer.padding, kernel_size=layer.kernel_size)
+    vertical, horizontal = as_pair(layer.kernel_size)
+    require_padding(layer.padding, (vertical // 2, horizontal // 2), "more than half of the kernel")
 
 
 def _window(layer: MaxPool2d | AvgPool2d, shape: Shape) -> Window:

@@ -40,9 +40,7 @@ def slide(
 ) -> Window:
     """The window over an input of shape (C, H, W); a `NetworkError` where it does not fit once."""
     _, *sizes = picture_shape(shape)
-    kernel = tuple(
-        spread * (length - 1) + 1 for length, spread in zip(as_pair(kernel_size), as_pair(dilation), strict=True)
-    )
+    kernel = extent(kernel_size, dilation)
     pads = (padding, padding) if isinstance(padding, str) else as_pair(padding)
     axes = [_along(*lengths, ceil_mode=ceil_mode) for lengths in zip(sizes, kernel, as_pair(stride), pads, strict=True)]
     if any(axis.places < 1 for axis in axes):
@@ -52,7 +50,7 @@ def slide(
             "use larger pictures, a smaller kernel, or fewer layers that shrink"
         )
     before, after, beyond, counts = zip(*axes, strict=True)
-    return Window((kernel[0], kernel[1]), as_pair(stride), before, after, beyond, counts)
+    return Window(kernel, as_pair(stride), before, after, beyond, counts)
 
 
 class _Axis(NamedTuple):
@@ -73,6 +71,13 @@ def _along(size: int, field: int, step: int, padding: int | str, *, ceil_mode: b
     if ceil_mode and (places - 1) * step >= size + before:  # the last window must start on the picture, as in PyTorch
         places -= 1
     return _Axis(before, after, max((places - 1) * step - room, 0), places)
+
+
+def extent(kernel_size: Size, dilation: Size) -> Pair:
+    """How many pixels a kernel spans, spread by dilation."""
+    sizes = zip(as_pair(kernel_size), as_pair(dilation), strict=True)
+    vertical, horizontal = (spread * (length - 1) + 1 for length, spread in sizes)
+    return vertical, horizontal
 
 
 def as_pair(size: Size) -> Pair:
@@ -100,12 +105,12 @@ def require_positive(layer: Layer, *names: str) -> None:
             raise NetworkError(f"{name} must be above 0 (and at most a million), got {value}")
 
 
-def require_padding(padding: Padding, *, kernel_size: Size | None = None) -> None:
-    """Refuse padding below 0 and, where a kernel is given, more of it than half of the kernel."""
+def require_padding(padding: Padding, most: Pair, reason: str) -> None:
+    """Refuse padding below 0, or above the most along an axis for the reason given."""
     if isinstance(padding, str):
         return
-    if not all(0 <= part <= _MOST_PADDING for part in as_pair(padding)):
+    pads = as_pair(padding)
+    if not all(0 <= pad <= _MOST_PADDING for pad in pads):
         raise NetworkError(f"padding must be 0 or more, 'same' or 'valid', got {padding}")
-    halves = as_pair(2 * _MOST_PADDING if kernel_size is None else kernel_size)
-    if any(2 * pad > length for pad, length in zip(as_pair(padding), halves, strict=True)):
-        raise NetworkError(f"padding {padding} is more than half of the kernel {kernel_size}")
+    if any(pad > limit for pad, limit in zip(pads, most, strict=True)):
+        raise NetworkError(f"padding {padding} is {reason}: at most {most[0]} x {most[1]} here")

@@ -4,36 +4,28 @@ import numpy as np
 
 from eyebright.network.graph import Place
 from eyebright.network.layers import Conv2d
-from eyebright.network.layers.windows import Pair, Window, as_pair
+from eyebright.network.layers.windows import Pair, as_pair
 from eyebright.network.onnx.graph import Graph, emit
 
 
 @emit.register
 def _(layer: Conv2d, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
     window = layer.window(place.input_shapes[0])
-    pads = [*window.before, *window.after]
-    leaps = window.stride != (1, 1) and _goes_wrong(window, place.input_shapes[0][0])
+    # OpenVINO (2026.4) mixes up the rows of one channel where one column is left: strides are taken afterwards then.
+    leaps = window.stride != (1, 1) and place.input_shapes[0][0] == 1 and 1 in window.counts
+    result = graph.fresh(f"{output}_everywhere") if leaps else output
     graph.add(
         "Conv",
         inputs,
-        result := graph.fresh(f"{output}_everywhere") if leaps else output,
+        result,
         kernel_shape=list(as_pair(layer.kernel_size)),
         strides=[1, 1] if leaps else list(window.stride),
         dilations=list(layer.spread),
-        pads=pads,
+        pads=[*window.before, *window.after],
         group=layer.groups,
     )
     if leaps:
         _every(graph, result, output, window.stride)
-
-
-def _goes_wrong(window: Window, channels: int) -> bool:
-    """Whether OpenVINO (2026.4) cannot be trusted with strides, which are taken after the convolution then.
-
-    It forgets the padding of a kernel of one pixel, and mixes up the rows of one channel where one column is left.
-    """
-    forgets = window.kernel == (1, 1) and any(window.before + window.after)
-    return forgets or (channels == 1 and 1 in window.counts)
 
 
 def _every(graph: Graph, source: str, output: str, step: Pair) -> None:
