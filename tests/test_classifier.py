@@ -94,7 +94,7 @@ def test_weights_of_another_network_are_refused_and_nothing_changes(model):
 
 
 def test_a_network_for_another_number_of_classes_is_refused():
-    with pytest.raises(NetworkError, match=r"there are 2 classes: build it with num_classes=2"):
+    with pytest.raises(NetworkError, match=r"there are 2 classes: end it with Linear\(2\), or .*num_classes=2"):
         eb.Classifier(eb.zoo.flowers_cnn(5), classes=["a", "b"])
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 import pytest
 
 from eyebright import codec
-from eyebright.errors import ModelError, SettingsError
+from eyebright.errors import ModelError, NetworkError, SettingsError
 
 
 class Size(codec.Record):
@@ -112,3 +112,16 @@ def test_of_very_many_known_words_only_some_are_listed():
     message = codec.nearest("zzz", [f"layer_{number:03d}" for number in range(100)])
     assert message.startswith("known are layer_000, ") and message.endswith("layer_039 and 60 more")
     assert codec.nearest("zzz", []) == "there are none"
+
+
+def test_a_word_that_is_not_allowed_brings_those_that_are():
+    class Inner(codec.Record, frozen=True):
+        fit: Literal["crop", "pad", "stretch"] | int = "crop"
+
+    class Outer(codec.Record, frozen=True):
+        inner: Inner
+
+    with pytest.raises(NetworkError, match=r"'cropp' - at `\$\.inner\.fit` \(did you mean 'crop'\?\)"):
+        codec.from_json('{"inner": {"fit": "cropp"}}', Outer, what="it", error=NetworkError)
+    with pytest.raises(NetworkError, match=r"\(known are crop, pad, stretch\)"):
+        codec.from_builtins({"inner": {"fit": "xyz"}}, Outer, what="it", error=NetworkError)

@@ -54,6 +54,13 @@ def test_a_file_of_json_is_a_network(tmp_path: Path, network: Network) -> None:
     assert inspection.find(str(tmp_path / "net.json")).network == network
 
 
+def test_a_network_of_ones_own_has_no_published_weights(tmp_path: Path, network: Network) -> None:
+    (tmp_path / "net.json").write_text(network.to_json())
+    subject = inspection.find(str(tmp_path / "net.json"), weights="published")
+    with pytest.raises(SettingsError, match=r"published weights belong to a named network, .*net\.json is your own"):
+        subject.weights()
+
+
 def test_a_model_folder_brings_its_weights_its_graph_and_its_classes(model: Path, network: Network) -> None:
     subject = inspection.find(str(model))
     expected = eb.Classifier(network, classes=["cat", "dog"], seed=5).get_weights()
@@ -83,11 +90,10 @@ def test_weights_come_from_a_file(tmp_path: Path) -> None:
     [
         ("resnet19", {}, NetworkError, "no folder, file or network 'resnet19': did you mean 'resnet1[08]'"),
         ("runs/nothing", {}, ModelError, "runs/nothing does not exist"),
-        ("nothing.json", {}, SettingsError, "nothing.json cannot be read: No such file"),
+        ("nothing.json", {}, NetworkError, "nothing.json cannot be read: No such file"),
         (".", {"size": 3}, SettingsError, "--size and --classes belong to a network's name"),
         (".", {"classes": 0}, SettingsError, "--size and --classes belong to a network's name"),
         (".", {"weights": "published"}, SettingsError, "--weights belongs to"),
-        ("net.json", {"weights": "published"}, SettingsError, "published weights belong to a network's name"),
         (".", {}, ModelError, "is no model"),
         ("mlp", {"classes": 0}, NetworkError, "must be above 0"),
     ],

@@ -67,7 +67,7 @@ class Classifier(Weighted):
         if network.output_shape != (len(classes),):
             raise NetworkError(
                 f"the network gives {network.output_shape}, but there are {len(classes)} classes: "
-                f"build it with num_classes={len(classes)}"
+                f"end it with Linear({len(classes)}), or build it with num_classes={len(classes)}"
             )
         if isinstance(network.places[network.output].layer, Softmax):
             raise NetworkError(

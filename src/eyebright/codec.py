@@ -14,6 +14,8 @@ from eyebright.errors import EyebrightError
 
 T = TypeVar("T")
 _SHOWN = 40
+_PATH = re.compile(r"\.(\w+)")
+_UNKNOWN_VALUE = re.compile(r"Invalid enum value '(?P<value>[^']*)'")
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]*)`")
 
 
@@ -65,16 +67,34 @@ def nearest(word: str, known: list[str]) -> str:
 
 def _explain(problem: Exception, kind: type) -> str:
     message = str(problem)
-    unknown = _UNKNOWN_FIELD.search(message)
-    if not unknown:
-        return message
-    path = re.findall(r"\.(\w+)", message[unknown.end() :])
-    return f"{message} ({nearest(unknown['key'], _keys(kind, path))})"
+    path = _PATH.findall(message.partition(" - at `$")[2])
+    if unknown := _UNKNOWN_FIELD.search(message):
+        return f"{message} ({nearest(unknown['key'], _keys(kind, path))})"
+    if wrong := _UNKNOWN_VALUE.search(message):
+        return f"{message} ({nearest(wrong['value'], _words(_kind_at(kind, path)))})"
+    return message
+
+
+def _kind_at(kind: Any, path: list[str]) -> Any:
+    """The type of what lies at a path."""
+    for key in path:
+        fields = {field.name: field.type for field in msgspec.structs.fields(kind)} if _is_struct(kind) else {}
+        kind = fields.get(key)
+    return kind
+
+
+def _words(kind: Any) -> list[str]:
+    """The words that a type allows; those of a union are those of its parts."""
+    return [word for part in get_args(kind) for word in ([part] if isinstance(part, str) else _words(part))]
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _keys(kind: Any, path: list[str]) -> list[str]:
     """Keys that may stand at a path; lists, dicts and unions are those of what lies in them."""
-    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+    if not _is_struct(kind):
         return [key for part in get_args(kind) for key in _keys(part, path)]
     if not path:
         return list(kind.__struct_fields__)

@@ -1,5 +1,6 @@
 """Looking inside: what a command's MODEL or NETWORK stands for, its kernels, and what its layers make of a picture."""
 
+import functools
 import importlib
 import tempfile
 from collections.abc import Callable
@@ -10,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from eyebright import codec, zoo
+from eyebright import codec, files, zoo
 from eyebright.errors import MissingExtraError, ModelError, NetworkError, PictureError, SettingsError
 from eyebright.inference import Engine
 from eyebright.model import is_plain, read_model, read_plain
-from eyebright.network import Conv2d, Network, Weights, initial_weights, read_weights
+from eyebright.network import Conv2d, Network, Weights
 from eyebright.pictures import Preparation, open_picture
 
-PUBLISHED = "published"
 _SHOWN = 20
 
 
@@ -56,7 +56,7 @@ def find(target: str, *, size: int | None = None, classes: int | None = None, we
         NetworkError: When there is no such name, the JSON is no network, or the weights do not fit.
         DownloadError: When published weights cannot be had.
     """
-    path = Path(target)
+    path = files.standing(Path(target))
     named = not path.exists() and path.suffix != ".json"
     if not named and (size is not None or classes is not None):
         raise SettingsError(f"--size and --classes belong to a network's name; {target} has its own")
@@ -64,11 +64,9 @@ def find(target: str, *, size: int | None = None, classes: int | None = None, we
         if weights:
             raise SettingsError(f"--weights belongs to a network's name or JSON; {target} has its own")
         return _of_folder(path)
-    if not named and weights == PUBLISHED:
-        raise SettingsError(f"published weights belong to a network's name; for {target} give a file of weights")
-    network = _of_name(target, size, classes) if named else _of_json(path)
-    found = (lambda: _weights(network, target, weights)) if weights else lambda: initial_weights(network)
-    return Subject(network, found, _preparation(network), None, trained=bool(weights))
+    network = _of_name(target, size, classes) if named else Network.from_file(path)
+    start = functools.partial(zoo.start_weights, network, weights, name=target)
+    return Subject(network, start, _preparation(network), None, trained=bool(weights))
 
 
 def kernels(subject: Subject, layer: str) -> NDArray[np.float32]:
@@ -161,21 +159,6 @@ def _of_name(name: str, size: int | None, classes: int | None) -> Network:
         input_size=named.input_size if size is None else size,
         channels=named.channels,
     )
-
-
-def _of_json(path: Path) -> Network:
-    try:
-        return Network.from_json(path.read_bytes())
-    except OSError as problem:
-        raise SettingsError(f"the network {path} cannot be read: {problem.strerror}") from problem
-    except NetworkError as problem:
-        raise NetworkError(f"{path}: {problem}") from problem
-
-
-def _weights(network: Network, name: str, source: str) -> Weights:
-    if source == PUBLISHED:
-        return zoo.with_new_head(network, zoo.published_weights(name))
-    return zoo.with_new_head(network, zoo.without_extras(name, read_weights(source)))
 
 
 def _preparation(network: Network) -> Preparation | None:

@@ -10,10 +10,10 @@ import numpy as np
 from eyebright import files, machine, zoo
 from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset, Pack
-from eyebright.errors import DataError, NetworkError, OutputError, SettingsError
+from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.evaluation import Evaluation
 from eyebright.model import find_model
-from eyebright.network import Network, Weights, read_weights
+from eyebright.network import Network, Weights
 from eyebright.pictures import Fit
 from eyebright.report.curves import draw_curves
 from eyebright.run_folder import MADE_WITH, Run, RunConfig, split_csv
@@ -84,6 +84,10 @@ def train(
 
     Raises:
         DataError: When the pictures cannot be learned from.
+        NetworkError: When there is no such network, it does not take the pictures, or the weights do not fit it.
+        DownloadError: When published weights cannot be had.
+        SettingsError: When settings exclude each other or are out of range.
+        MissingExtraError: When torch is not installed.
         OutputError: When the output cannot be written; found before the training.
     """
     run, settings, emit = Run(Path(output)), settings or Settings(), _together(callbacks)
@@ -94,11 +98,11 @@ def train(
         dataset = _scan(Path(pictures), settings.seed, validation, test, group_by, emit)
     dataset.require_trainable()
     _require_apart(run.path, dataset)
-    if weights == "published" and isinstance(network, str) and not network.endswith(".json"):
+    if weights == zoo.PUBLISHED and isinstance(network, str) and not _is_file(network):
         size = zoo.named(network).input_size if size is None else size
     built = _network(network, dataset, size)
     name = network if isinstance(network, str) else "network.json"
-    start = _weights(str(weights), name, built, settings.seed, emit)
+    start = _weights(built, str(weights), name, settings.seed, emit)
     classifier = Classifier(built, dataset.classes, weights=start, fit=fit, seed=settings.seed)
     files.require_space(
         run.path, _BYTES_PER_PARAMETER * built.parameter_count, what="the run with its checkpoint and model"
@@ -142,7 +146,7 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
     dataset = _scan(Path(config.pictures), config.split_seed, config.validation, config.test, config.group_by, emit)
     seed = config.training.seed
     begun = any(isinstance(event, PrecisionChosen) for event in events) and files.standing(run.checkpoint).exists()
-    start = None if begun else _weights(config.weights, config.network, network, seed, emit)
+    start = None if begun else _weights(network, config.weights, config.network, seed, emit)
     classifier = Classifier(network, dataset.classes, weights=start, fit=config.fit, seed=seed)
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
     if begun and (not run.split.is_file() or run.split.read_bytes() != split_csv(dataset, pack)):
@@ -262,29 +266,25 @@ def _network(network: str | Network, dataset: Dataset, size: int | None) -> Netw
     """The network that was asked for, by name, by file, or as it is."""
     if isinstance(network, Network):
         return network
-    if network.endswith(".json"):
-        try:
-            return Network.from_json(Path(network).read_bytes())
-        except OSError as problem:
-            raise SettingsError(f"the network {network} cannot be read: {problem.strerror}") from problem
-        except NetworkError as problem:
-            raise NetworkError(f"{network}: {problem}") from problem
+    if _is_file(network):
+        if size is not None:
+            raise SettingsError(f"a size and a network's file exclude each other: {network} says the size")
+        return Network.from_file(network)
     typical = min(max(dataset.typical_side(), SMALLEST_SIZE), LARGEST_SIZE)
     return zoo.build(network, num_classes=len(dataset.classes), input_size=typical if size is None else size)
 
 
+def _is_file(network: str) -> bool:
+    return network.endswith(".json") or (network not in zoo.NETWORKS and Path(network).is_file())
+
+
 def _recorded(weights: str | Path) -> str:
     """Where the weights come from, as it can be found from any folder."""
-    return str(weights) if weights in ("", "published") else str(Path(weights).absolute())
+    return str(weights) if weights in ("", zoo.PUBLISHED) else str(Path(weights).absolute())
 
 
-def _weights(weights: str, name: str, network: Network, seed: int, emit: Emit) -> Weights | None:
-    """The weights to start from: published ones, those of a file, or None for random ones."""
-    if not weights:
-        return None
-    if weights != "published":
-        return zoo.with_new_head(network, zoo.without_extras(name, read_weights(weights)), seed)
-    if name.endswith(".json"):
-        raise SettingsError(f"published weights belong to a named network, {name} is your own: give --weights FILE")
-    found = zoo.published_weights(name, report=lambda done, of: emit(Downloading(done=done, of=of)))
-    return zoo.with_new_head(network, found, seed)
+def _weights(network: Network, source: str, name: str, seed: int, emit: Emit) -> Weights:
+    def report(done: int, of: int | None) -> None:
+        emit(Downloading(done=done, of=of))
+
+    return zoo.start_weights(network, source, name=name, seed=seed, report=report)

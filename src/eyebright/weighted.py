@@ -108,15 +108,9 @@ class LayerWeights:
             NetworkError: When one is missing, unexpected, of another shape or not of numbers; nothing is changed then.
         """
         given = _as_arrays(weights)
-        wrong = [f"{key} is missing" for key in self._tensors if key not in given]
-        wrong += [f"{key} is unexpected" for key in given if key not in self._tensors]
-        wrong += [
-            f"{key} should be {tensor.shape}, is {given[key].shape}"
-            for key, tensor in self._tensors.items()
-            if key in given and given[key].shape != tensor.shape
-        ]
-        if wrong:
-            raise NetworkError(f"the weights do not fit the layer {self._name!r}: {', '.join(wrong)}")
+        if given.keys() != self._tensors.keys():
+            wanted, received = (", ".join(keys) or "nothing" for keys in (self._tensors, given))
+            raise NetworkError(f"the weights of the layer {self._name!r} are {wanted}; received {received}")
         self._owner.set_weights(self._owner._weights | {f"{self._name}.{key}": given[key] for key in given})
 
     @property

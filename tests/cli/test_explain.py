@@ -79,7 +79,6 @@ def test_an_input_that_is_no_size_is_refused(input_size, eyebright) -> None:
         (["conv", "--input", "9x9", "--padding", "full"], "same or valid; got 'full'"),
         (["conv", "--input", "2x2", "--kernel", "5"], "kernel of 5 x 5 is larger than its input of 2 x 2"),
         (["conv", "--input", "9x9x3", "--filters", "2", "--groups", "2"], "3 channels cannot be shared among 2 groups"),
-        (["conv", "--input", "9x9", "--filters", "0"], "must be above 0"),
         (["conv", *NOTES[:2]], "--values and --weights go together"),
         (["conv", *NOTES[2:]], "--values and --weights go together"),
         (["conv", *NOTES, "--kernel", "2"], "tell all sizes"),
@@ -106,3 +105,9 @@ def test_help_has_examples_in_80_columns(command, eyebright) -> None:
     out = eyebright("explain", command, "--help").out
     assert f"Examples: eyebright explain {command}" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("option", ["--filters", "--groups"])
+def test_a_count_below_one_is_told_by_the_option_that_was_typed(option, eyebright) -> None:
+    finished = eyebright("explain", "conv", "--input", "9x9", option, "0")
+    assert finished.code == 2 and option in finished.err

@@ -317,10 +317,8 @@ def test_given_sides_are_respected_and_leaks_left_out(make_folder, eyebright, qu
 
 
 def test_trains_a_network_from_a_file(make_folder, eyebright, tmp_path):
-    (tmp_path / "net.json").write_text(zoo.mlp(3, input_size=12).to_json())
-    finished = eyebright(
-        "train", make_folder(), "-o", tmp_path / "run", "--network", tmp_path / "net.json", "--epochs", "1"
-    )
+    (tmp_path / "net").write_text(zoo.mlp(3, input_size=12).to_json())  # whatever its name ends in
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "run", "--network", tmp_path / "net", "--epochs", "1")
     assert finished.code == 0, finished.err
     assert "at 12x12" in " ".join(finished.out.split())
 
@@ -371,7 +369,7 @@ def test_weights_for_other_classes_get_a_new_head(make_folder, eyebright, quick,
 def test_training_starts_from_published_weights_at_their_size(make_folder, eyebright, quick, tmp_path, monkeypatch):
     """flowers_cnn plays a published network; its file lies in the cache, where a download would have put it."""
     weights = {name: values + 1 for name, values in initial_weights(zoo.flowers_cnn(5, input_size=20)).items()}
-    monkeypatch.setitem(zoo.PUBLISHED, "flowers_cnn", zoo.Published("flowers-0123abcd.pth"))
+    monkeypatch.setitem(zoo.WEIGHTS, "flowers_cnn", zoo.Published("flowers-0123abcd.pth"))
     monkeypatch.setitem(zoo.NETWORKS, "flowers_cnn", zoo.named("flowers_cnn")._replace(input_size=20))
     save_file(weights, files.cache_folder("weights") / "flowers-0123abcd.safetensors")
     finished = eyebright(
@@ -410,7 +408,7 @@ def test_a_run_from_given_weights_goes_on_to_the_same_model(make_folder, eyebrig
 )
 def test_weights_that_do_not_fit_are_explained(options, words, make_folder, eyebright, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "net.json").write_text(zoo.mlp(3, input_size=12).to_json())
+    (tmp_path / "net").write_text(zoo.mlp(3, input_size=12).to_json())  # whatever its name ends in
     weights = initial_weights(zoo.flowers_cnn(3, input_size=24)) | {"conv_1.weight": np.zeros((8, 3, 3, 3), np.float32)}
     save_file(weights, tmp_path / "other.safetensors")
     finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *options)

@@ -142,7 +142,7 @@ def test_a_newer_format_says_to_update_even_where_it_has_keys_unknown_today(
     model: Path, edit_card: Callable, version: int
 ) -> None:
     edit_card(lambda card: card.update(format=version, hologram=True))
-    with pytest.raises(ModelError, match=f"model format {version}, this eyebright reads up to 1: update eyebright"):
+    with pytest.raises(ModelError, match=f"of format {version}, this eyebright reads up to 1: update eyebright"):
         read_model(model)
 
 

@@ -157,7 +157,7 @@ def test_weights_of_other_shapes_are_all_listed(plain, replace):
 
 def test_weights_that_are_no_safetensors_are_refused(plain, replace):
     replace("weights.safetensors", b"not at all")
-    with pytest.raises(ModelError, match="no sound safetensors file"):
+    with pytest.raises(ModelError, match="is damaged, or no safetensors file"):
         read_plain(plain)
 
 

@@ -260,6 +260,10 @@ def test_layers_that_make_no_network_are_refused(build, message):
         (document(PICTURES, relu("r", "r")), "cycle: r <- r"),
         (document(PICTURES, relu("a", "b"), relu("b", "a")), "cycle: a <- b <- a"),
         (document(PICTURES, relu("r", "in"), relu("r", "in")), "two layers are named 'r'"),
+        (
+            document(PICTURES, relu("a") | {"inputs": []}, relu("b", "in")),
+            "ReLU 'a' takes 1 .*given 0",
+        ),
         (document(PICTURES, relu("idle", "in"), relu("r", "in")), "do not lead to the output 'r': idle"),
         (document(PICTURES, relu("", "in"), output="in"), "layer 2 has no name"),
         (document(PICTURES, relu("r") | {"inputs": "in"}), "inputs of layer 'r'.*Expected `array`"),

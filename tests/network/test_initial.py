@@ -78,5 +78,5 @@ def test_layers_choose_their_rule():
 
 def test_a_network_too_large_to_be_meant_is_refused_before_memory_is_taken():
     network = Network.sequential(Input((3, 20_000, 20_000)), Flatten(), Linear(9000))
-    with pytest.raises(NetworkError, match=r"10,800,000,009,000 parameters are more than .*smaller pictures"):
+    with pytest.raises(NetworkError, match=r"10,800,000,009,000 parameters are more than .*weight smaller, which is"):
         initial_weights(network)

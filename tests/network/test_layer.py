@@ -184,3 +184,9 @@ def test_an_error_names_the_layer_and_where_its_inputs_come_from():
 def test_a_result_too_large_to_be_meant_is_refused():
     with pytest.raises(NetworkError, match=r"gives \(3, 60000, 60000\) for one sample, more than 2,147,483,648 values"):
         Input((3, 60_000, 60_000))()
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[2J", "tab\t"])
+def test_a_name_is_one_line_that_can_be_printed(name):
+    with pytest.raises(NetworkError, match="a layer's name is one line"):
+        ReLU(name=name)

@@ -109,7 +109,7 @@ def test_a_damaged_file_is_refused_by_name(tmp_path, damage):
     content = file.read_bytes()
     assert damage(content) != content
     file.write_bytes(damage(content))
-    with pytest.raises(NetworkError, match=r"ckpt\.safetensors is no sound safetensors file"):
+    with pytest.raises(NetworkError, match=r"ckpt\.safetensors is damaged, or no safetensors file"):
         read_weights(file)
 
 

@@ -65,7 +65,7 @@ def test_what_differs_from_imagenets_pictures_is_named() -> None:
 
 def test_a_star_marks_published_weights() -> None:
     starred = set(re.findall(r"^(\w+)\* ", TEXT, re.MULTILINE))
-    assert starred == set(zoo.PUBLISHED) == {found.name for found in ROWS if found.published_weights}
+    assert starred == set(zoo.WEIGHTS) == {found.name for found in ROWS if found.published_weights}
 
 
 def test_the_mlp_grows_with_the_picture_and_convolutional_networks_do_not() -> None:

@@ -77,8 +77,8 @@ def test_squeeze_and_excitation_keeps_the_shape_and_goes_to_json_and_back():
     [
         (3, {}, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
         (1, {}, 127.5, 127.5),
-        (3, {"mean": 127.0, "std": 128.0}, 127.0, 128.0),
-        (1, {"mean": 127.0, "std": 128.0}, 127.0, 128.0),
+        (3, {"scale": (127.0, 128.0)}, 127.0, 128.0),
+        (1, {"scale": (127.0, 128.0)}, 127.0, 128.0),
     ],
 )
 def test_the_entrance_brings_pictures_to_the_scale_of_published_weights(channels, options, mean, std):

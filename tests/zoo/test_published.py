@@ -60,7 +60,7 @@ def publish(monkeypatch, file):
     def publish(**changes):
         entry = Published(**{"file": file.name, "address": "", "ignored": ("aux1.",)} | changes)
         monkeypatch.setitem(zoo.NETWORKS, "tiny", Named(tiny, 2020, "", "small", 5, 4, 1))
-        monkeypatch.setitem(zoo.PUBLISHED, "tiny", entry)
+        monkeypatch.setitem(zoo.WEIGHTS, "tiny", entry)
         return entry
 
     return publish
@@ -195,9 +195,9 @@ def test_a_head_that_is_missing_is_not_made_up():
         with_new_head(tiny(3), weights)
 
 
-@pytest.mark.parametrize("name", zoo.PUBLISHED)
+@pytest.mark.parametrize("name", zoo.WEIGHTS)
 def test_each_file_bears_digits_of_its_digest_and_each_network_is_in_the_catalog(name):
-    published = zoo.PUBLISHED[name]
+    published = zoo.WEIGHTS[name]
     assert len(published.digest) == 8 and set(published.digest) <= set("0123456789abcdef")
     assert name in zoo.NETWORKS and bool(published.address) != bool(published.package) and published.licence
 

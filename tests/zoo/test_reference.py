@@ -8,7 +8,7 @@ import pytest
 from eyebright import zoo
 
 LITE = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
-TORCHVISION = tuple(sorted(zoo.PUBLISHED.keys() - set(LITE)))
+TORCHVISION = tuple(sorted(zoo.WEIGHTS.keys() - set(LITE)))
 
 
 def deviation(found, expected):
@@ -20,17 +20,17 @@ def deviation(found, expected):
 
 
 def test_every_published_network_is_in_the_reference(reference):
-    assert zoo.PUBLISHED.keys() == reference.keys()
+    assert zoo.WEIGHTS.keys() == reference.keys()
 
 
-@pytest.mark.parametrize("name", zoo.PUBLISHED)
+@pytest.mark.parametrize("name", zoo.WEIGHTS)
 def test_names_and_shapes_of_all_tensors_are_as_published_and_in_their_order(reference, name):
     tensors = zoo.NETWORKS[name].as_published().tensors
     expected = reference[name]["tensors"]
     assert [[key, list(tensor.shape)] for key, tensor in tensors.items()] == expected
 
 
-@pytest.mark.parametrize("name", zoo.PUBLISHED)
+@pytest.mark.parametrize("name", zoo.WEIGHTS)
 def test_parameters_and_multiply_adds_are_as_published(reference, name):
     network, expected = zoo.NETWORKS[name].as_published(), reference[name]
     counts = (expected["parameters"], expected["multiply_adds" if name in LITE else "multiply_adds_224"])
@@ -46,7 +46,7 @@ def test_outputs_are_those_of_torchvision(reference, name, noise, filling, logit
 
 @pytest.mark.parametrize("name", LITE)
 def test_outputs_on_imagenet_weights_are_those_of_their_publisher(reference, name, noise, logits):
-    package = zoo.PUBLISHED[name].package
+    package = zoo.WEIGHTS[name].package
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"the package {package} is not installed: it holds the weights")
     network, expected = zoo.NETWORKS[name].as_published(), reference[name]
@@ -58,4 +58,4 @@ def test_outputs_on_imagenet_weights_are_those_of_their_publisher(reference, nam
 
 @pytest.mark.parametrize("name", LITE)
 def test_the_digest_of_the_weights_is_the_one_that_their_file_bears(reference, name):
-    assert reference[name]["weights_sha256"].startswith(zoo.PUBLISHED[name].digest)
+    assert reference[name]["weights_sha256"].startswith(zoo.WEIGHTS[name].digest)

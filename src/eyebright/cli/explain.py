@@ -37,12 +37,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.
 @app.command(epilog=_CONV)
 def conv(
     input_size: Input = None,
-    filters: Annotated[int | None, typer.Option(help="How many filters [default: 1]", show_default=False)] = None,
+    filters: Annotated[
+        int | None, typer.Option(min=1, help="How many filters [default: 1]", show_default=False)
+    ] = None,
     kernel: Annotated[str | None, typer.Option(help="Its size: 3, or 3x5 [default: 3]", show_default=False)] = None,
     stride: Annotated[str, typer.Option(help="How far it moves: 1, or 2x1.")] = "1",
     padding: Padding = "0",
     dilation: Annotated[str, typer.Option(help="How far apart its values are.")] = "1",
-    groups: Annotated[int, typer.Option(help="Groups of channels that do not see each other.")] = 1,
+    groups: Annotated[int, typer.Option(min=1, help="Groups of channels that do not see each other.")] = 1,
     bias: Annotated[bool, typer.Option(help="Whether each filter has a bias.")] = True,
     values: Values = None,
     weights: Annotated[

@@ -20,8 +20,10 @@ def inspect(
     target: Annotated[
         str, typer.Argument(help="A model's folder, a run, a network's name, or a file with its JSON.", metavar="MODEL")
     ],
-    size: Annotated[int | None, typer.Option(help="For a name: pixels a side.", show_default=False)] = None,
-    classes: Annotated[int | None, typer.Option(help="For a name: how many classes.", show_default=False)] = None,
+    size: Annotated[int | None, typer.Option(min=1, help="For a name: pixels a side.", show_default=False)] = None,
+    classes: Annotated[
+        int | None, typer.Option(min=1, help="For a name: how many classes.", show_default=False)
+    ] = None,
     weights: Annotated[
         str,
         typer.Option(

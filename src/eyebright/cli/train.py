@@ -31,7 +31,10 @@ def train(
     ] = "",
     size: Annotated[
         int | None,
-        typer.Option(help="Pixels a side [default: what is typical for the pictures, 24 to 180]", show_default=False),
+        typer.Option(
+            help="Pixels a side [default: typical for the pictures, 24 to 180; for published weights, theirs]",
+            show_default=False,
+        ),
     ] = None,
     fit: Annotated[
         Literal["crop", "pad", "stretch"], typer.Option(help="How other proportions are brought to size.")
@@ -74,8 +77,6 @@ def train(
     given = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
     if resume is not None and (surplus := [name for name in given if name not in ("resume", "as_json")]):
         raise SettingsError(f"--resume RUN takes everything from the run: leave out {', '.join(sorted(surplus))}")
-    if network.endswith(".json") and size is not None:
-        raise SettingsError("--size and a network's file exclude each other: the file says the size")
     console = Console(stderr=as_json)
     try:
         with Display(console) as display:

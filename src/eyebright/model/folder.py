@@ -17,14 +17,13 @@ from eyebright import codec, files
 from eyebright.errors import ModelError, NetworkError
 from eyebright.model.card import FORMAT, ModelCard
 from eyebright.model.golden import Golden
-from eyebright.model.tensors import read_tensors
-from eyebright.network import Network, Weights
+from eyebright.model.sealed import read_card
+from eyebright.network import Network, Weights, read_tensors
 
 CARD, WEIGHTS, ONNX, GOLDEN, HISTORY, README = (
     "model.json", "weights.safetensors", "network.onnx", "golden.safetensors", "history.json", "README.md",
 )  # fmt: skip
 PLAIN = "plain.json"
-_MOST_CARD_BYTES = 500_000_000
 T = TypeVar("T")
 
 
@@ -44,7 +43,7 @@ class StoredModel(NamedTuple):
 
     def weights(self) -> Weights:
         """The weights by `layer.tensor`; a `ModelError` where they are not those of the network."""
-        weights = read_tensors(self.path / WEIGHTS)
+        weights = read_tensors(self.path / WEIGHTS, error=ModelError)
         expected = {name: f"float32 {parameter.shape}" for name, parameter in self.network.tensors.items()}
         found = {name: f"{values.dtype} {values.shape}" for name, values in weights.items()}
         if found != expected:
@@ -129,32 +128,13 @@ def read_model(path: Path) -> StoredModel:
         ModelError: When it is missing, incomplete, altered, of a newer format, or not what a model may be.
     """
     place = find_model(path)
-    if (place / CARD).stat().st_size > _MOST_CARD_BYTES:
-        raise ModelError(f"{place / CARD} is larger than {_MOST_CARD_BYTES / 1e6:.0f} MB: refused")
-    text = (place / CARD).read_bytes()
-    version = codec.from_json(text, _Version, what=str(place / CARD), error=ModelError).format
-    if version > FORMAT:
-        raise ModelError(f"{place} is of model format {version}, this eyebright reads up to {FORMAT}: update eyebright")
-    if version < 1:
-        raise ModelError(f"{place} says that it is of model format {version}, which never was")
-    card = codec.from_json(text, ModelCard, what=str(place / CARD), error=ModelError)
-    for name in (WEIGHTS, ONNX, GOLDEN):
-        if not (place / name).is_file():
-            raise ModelError(f"{place} is incomplete: {name} is missing; copy the whole folder again")
-        if files.sha256(place / name) != card.sha256.get(name):
-            raise ModelError(
-                f"{place / name} was altered: its SHA-256 is not the one in {CARD}; copy the whole folder again"
-            )
+    card = read_card(place / CARD, ModelCard, newest=FORMAT, names=(WEIGHTS, ONNX, GOLDEN))
     try:
         network = Network.from_dict(card.network)
     except NetworkError as problem:
         raise ModelError(f"the network in {place / CARD} is not sound: {problem}") from problem
     _check_consistency(place, card, network)
     return StoredModel(place, card, network)
-
-
-class _Version(msgspec.Struct):
-    format: int
 
 
 def _check_consistency(place: Path, card: ModelCard, network: Network) -> None:

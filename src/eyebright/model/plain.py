@@ -9,7 +9,6 @@ MODEL/
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,14 +16,10 @@ from eyebright import codec, files
 from eyebright.codec import Record
 from eyebright.errors import ModelError, NetworkError
 from eyebright.model.folder import CARD, ONNX, PLAIN, WEIGHTS
+from eyebright.model.sealed import read_card
 from eyebright.network import Network, Weights, check_weights, read_weights, save_weights
 
 FORMAT = 1
-_MOST_CARD_BYTES = 500_000_000
-
-
-class _Version(msgspec.Struct):
-    format: int
 
 
 class _Card(Record, frozen=True, kw_only=True):
@@ -57,22 +52,7 @@ def read_plain(path: Path) -> tuple[Network, Weights]:
         ModelError: When it is missing, incomplete, altered, of a newer format, or not what it may be.
     """
     path = _find(path)
-    if (path / PLAIN).stat().st_size > _MOST_CARD_BYTES:
-        raise ModelError(f"{path / PLAIN} is larger than {_MOST_CARD_BYTES / 1e6:.0f} MB: refused")
-    text = (path / PLAIN).read_bytes()
-    version = codec.from_json(text, _Version, what=str(path / PLAIN), error=ModelError).format
-    if version > FORMAT:
-        raise ModelError(f"{path} is of format {version}, this eyebright reads up to {FORMAT}: update eyebright")
-    if version < 1:
-        raise ModelError(f"{path} says that it is of format {version}, which never was")
-    card = codec.from_json(text, _Card, what=str(path / PLAIN), error=ModelError)
-    for name in (WEIGHTS, ONNX):
-        if not (path / name).is_file():
-            raise ModelError(f"{path} is incomplete: {name} is missing; copy the whole folder again")
-        if files.sha256(path / name) != card.sha256.get(name):
-            raise ModelError(
-                f"{path / name} was altered: its SHA-256 is not the one in {PLAIN}; copy the whole folder again"
-            )
+    card = read_card(path / PLAIN, _Card, newest=FORMAT, names=(WEIGHTS, ONNX))
     try:
         network = Network.from_dict(card.network)
         weights = read_weights(path / WEIGHTS)

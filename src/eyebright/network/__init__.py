@@ -38,7 +38,7 @@ from eyebright.network.layers import (
 )
 from eyebright.network.receptive_field import receptive_fields
 from eyebright.network.summary import Summary, summarize
-from eyebright.network.weight_files import read_weights, save_weights
+from eyebright.network.weight_files import read_tensors, read_weights, save_weights
 from eyebright.network.weights import LoadReport, Weights, check_weights, compare
 
 __all__ = [
@@ -88,6 +88,7 @@ __all__ = [
     "initial_weights",
     "layer_from_dict",
     "layer_to_dict",
+    "read_tensors",
     "read_weights",
     "receptive_fields",
     "save_weights",

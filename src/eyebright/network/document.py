@@ -12,7 +12,7 @@ import msgspec
 
 from eyebright import codec
 from eyebright.errors import NetworkError
-from eyebright.network.layer import layer_from_dict, layer_to_dict
+from eyebright.network.layer import layer_from_dict, layer_to_dict, require_arity
 from eyebright.network.wiring import Parts, names_of, sorted_layers
 
 FORMAT = 1
@@ -53,6 +53,7 @@ def from_document(data: dict[str, Any]) -> Parts:
         wiring[layer.name] = codec.from_builtins(
             entry.get("inputs", []), tuple[str, ...], what=f"inputs of {what}", error=NetworkError
         )
+        require_arity(layer, len(wiring[layer.name]))
     names_of(layers)
     if document.output not in wiring:
         raise NetworkError(

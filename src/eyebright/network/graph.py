@@ -5,7 +5,9 @@ outputs = Linear(1)(inputs)             is the same as     Input((32,)),
 network = Network(inputs, outputs)                         Linear(1))
 """
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -167,6 +169,16 @@ class Network:
     def from_json(cls, text: str | bytes) -> "Network":
         """The network that the JSON text describes; errors as in `from_dict`."""
         return cls.from_dict(codec.from_json(text, dict[str, Any], what="the network", error=NetworkError))
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> "Network":
+        """The network in a file of JSON; errors as in `from_dict`, also where it cannot be read, and they name it."""
+        try:
+            return cls.from_json(Path(path).read_bytes())
+        except OSError as problem:
+            raise NetworkError(f"the network {path} cannot be read: {problem.strerror}") from problem
+        except NetworkError as problem:
+            raise NetworkError(f"{path}: {problem}") from problem
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Network) and self.to_dict() == other.to_dict()

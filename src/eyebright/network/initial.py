@@ -29,8 +29,10 @@ def initial_weights(network: Network, seed: int = 0) -> Weights:
         NetworkError: When the network has so many parameters that they cannot be meant.
     """
     if network.parameter_count > _MOST_PARAMETERS:
+        largest = max(network.parameters, key=lambda name: network.parameters[name].size)
         raise NetworkError(
-            f"{network.parameter_count:,} parameters are more than {_MOST_PARAMETERS:,}: use smaller pictures"
+            f"{network.parameter_count:,} parameters are more than {_MOST_PARAMETERS:,}: "
+            f"make {largest} smaller, which is {network.parameters[largest].shape}"
         )
     return {name: draw(parameter, seed, name) for name, parameter in network.tensors.items()}
 

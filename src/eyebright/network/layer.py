@@ -75,6 +75,8 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 msgspec.structs.force_setattr(self, field.name, msgspec.convert(value, field.type))
             except msgspec.ValidationError as problem:
                 raise NetworkError(f"{field.name}: {problem}, received {value!r}") from problem
+        if self.name is not None and not self.name.isprintable():
+            raise NetworkError(f"a layer's name is one line of letters that can be printed, got {self.name!r}")
         self.check()
 
     def check(self) -> None:
@@ -134,18 +136,26 @@ def checked_shape(layer: Layer, inputs: list[Shape], sources: list[str]) -> Shap
     Raises:
         NetworkError: When they do not fit; names the layer and its sources.
     """
-    title = f"{type(layer).__name__} {layer.name!r}" if layer.name else type(layer).__name__
-    least, most = layer.arity()
-    if not least <= len(inputs) <= most:
-        wanted = str(least) if least == most else f"{least} or more"
-        raise NetworkError(f"{title} takes {wanted} input(s), but was given {len(inputs)}")
+    require_arity(layer, len(inputs))
     try:
         shape = layer.output_shape(*inputs)
     except NetworkError as problem:
-        raise NetworkError(f"{title}, after {' and '.join(sources)}: {problem}") from problem
+        raise NetworkError(f"{_title(layer)}, after {' and '.join(sources)}: {problem}") from problem
     if math.prod(shape) > _MOST_VALUES:
-        raise NetworkError(f"{title} gives {shape} for one sample, more than {_MOST_VALUES:,} values")
+        raise NetworkError(f"{_title(layer)} gives {shape} for one sample, more than {_MOST_VALUES:,} values")
     return shape
+
+
+def require_arity(layer: Layer, count: int) -> None:
+    """Refuse a number of inputs that the layer does not take."""
+    least, most = layer.arity()
+    if not least <= count <= most:
+        wanted = str(least) if least == most else f"{least} or more"
+        raise NetworkError(f"{_title(layer)} takes {wanted} input(s), but was given {count}")
+
+
+def _title(layer: Layer) -> str:
+    return f"{type(layer).__name__} {layer.name!r}" if layer.name else type(layer).__name__
 
 
 def weight_and_bias(weight: Parameter, *, bias: bool) -> dict[str, Parameter]:

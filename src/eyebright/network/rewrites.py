@@ -3,6 +3,8 @@
 Weights keep their names, so that the rewritten network runs on the weights of the one that people wrote and see.
 """
 
+from collections import Counter
+
 from eyebright.network.graph import Network
 from eyebright.network.layer import Layer
 from eyebright.network.layers import AdaptiveMaxPool2d, GlobalMaxPool2d, MaxPool2d
@@ -19,10 +21,7 @@ def pool_before_activation(network: Network) -> Network:
 
     max(f(a), f(b)) = f(max(a, b)) where f never decreases, as ReLU. Applied where nothing else reads the activation.
     """
-    readers: dict[str, int] = {}
-    for place in network.places.values():
-        for source in place.inputs:
-            readers[source] = readers.get(source, 0) + 1
+    readers = Counter(source for place in network.places.values() for source in place.inputs)
     swapped = {  # each activation that moves, and the pool that moves before it
         place.inputs[0]: name
         for name, place in network.places.items()

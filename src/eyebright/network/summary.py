@@ -62,7 +62,7 @@ def summarize(network: Network) -> Summary:
 
 
 def settings_of(layer: Layer) -> dict[str, Any]:
-    """A layer's settings that differ from their defaults, by name; its own name is none."""
+    """A layer's settings that differ from their defaults, by name; its name and its shape are told elsewhere."""
     defaults = {field.name: field.default for field in msgspec.structs.fields(layer)}
     values = {name: getattr(layer, name) for name in defaults if name not in ("name", "shape")}
     return {name: value for name, value in values.items() if value != defaults[name]}

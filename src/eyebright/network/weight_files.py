@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from eyebright import files
-from eyebright.errors import MissingExtraError, NetworkError
+from eyebright.errors import EyebrightError, MissingExtraError, NetworkError
 from eyebright.network.weights import Weights
 
 SUFFIX = ".safetensors"
@@ -62,7 +62,7 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
         file = file.with_name(file.name + SUFFIX)
     if not file.is_file():
         raise NetworkError(f"there is no file {file}: give a file of weights, such as ckpt{SUFFIX}")
-    tensors = _of_pickle(file) if file.suffix.lower() in _PICKLED else _of_safetensors(file)
+    tensors = _of_pickle(file) if file.suffix.lower() in _PICKLED else read_tensors(file)
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told below
         weights = {
             name: np.asarray(values, np.float32) for name, values in tensors.items() if not name.endswith(_COUNTERS)
@@ -77,11 +77,12 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     return weights
 
 
-def _of_safetensors(file: Path) -> dict[str, NDArray[Any]]:
+def read_tensors(path: Path, *, error: type[EyebrightError] = NetworkError) -> dict[str, NDArray[Any]]:
+    """Every tensor of a safetensors file by its name; an `error` where it is damaged or numpy does not know a type."""
     try:
-        return dict(load_file(file))
+        return dict(load_file(path))
     except (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError) as problem:
-        raise NetworkError(f"{file} is no sound safetensors file of numbers that numpy knows: {problem}") from problem
+        raise error(f"{path} is damaged, or no safetensors file of numbers that numpy knows: {problem}") from problem
 
 
 def _of_pickle(file: Path) -> dict[str, NDArray[Any]]:
@@ -99,4 +100,4 @@ def _of_pickle(file: Path) -> dict[str, NDArray[Any]]:
         if run.returncode:
             reason = (run.stderr.strip().splitlines() or ["the process that read it was stopped"])[-1]
             raise NetworkError(f"{file} is refused: {reason}")
-        return _of_safetensors(converted)
+        return read_tensors(converted)

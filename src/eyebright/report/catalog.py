@@ -32,9 +32,9 @@ class CatalogRow(Record, frozen=True, kw_only=True):
 
 def catalog_rows() -> list[CatalogRow]:
     """All named networks, family by family in the order in which they came."""
-    from eyebright.zoo import NETWORKS, PUBLISHED
+    from eyebright.zoo import NETWORKS, WEIGHTS
 
-    return [_row(name, named, published=name in PUBLISHED) for name, named in NETWORKS.items()]
+    return [_row(name, named, published=name in WEIGHTS) for name, named in NETWORKS.items()]
 
 
 def catalog_text(rows: list[CatalogRow]) -> str:

@@ -7,6 +7,7 @@ import math
 
 from eyebright.network import AvgPool2d, Conv2d, MaxPool2d, Shape
 from eyebright.network.layers.windows import Size, Window, as_pair
+from eyebright.report.tables import counted
 
 _SIDES = ("height", "width")
 
@@ -20,13 +21,13 @@ def conv_text(layer: Conv2d, shape: Shape) -> str:
     weights = parameters["weight"] // filters
     dense = math.prod((*shape, *area, filters))
     lines = [
-        f"{_count(filters, 'filter')} of {kernel[0]} x {kernel[1]} over {height} x {width} with "
-        f"{_count(channels, 'channel')}.",
+        f"{counted(filters, 'filter')} of {kernel[0]} x {kernel[1]} over {height} x {width} with "
+        f"{counted(channels, 'channel')}.",
         "",
         *_sizes(shape, layer.window(shape), kernel, layer.dilation, same=layer.padding == "same"),
         "",
         f"output      {area[0]} x {area[1]} x {filters}: one map for each filter",
-        f"one filter  {kernel[0]} * {kernel[1]} * {depth} = {_count(weights, 'weight')}"
+        f"one filter  {kernel[0]} * {kernel[1]} * {depth} = {counted(weights, 'weight')}"
         + (" and 1 bias" if layer.bias else ""),
         *([f"            it sees {depth:,} of the {channels:,} channels"] if layer.groups > 1 else []),
         f"parameters  {filters} * {f'({weights:,} + 1)' if layer.bias else f'{weights:,}'}"
@@ -47,7 +48,7 @@ def pool_text(layer: MaxPool2d | AvgPool2d, shape: Shape) -> str:
     kernel = as_pair(layer.kernel_size)
     what = "greatest value" if isinstance(layer, MaxPool2d) else "mean"
     lines = [
-        f"The {what} of each {kernel[0]} x {kernel[1]} over {height} x {width} with {_count(channels, 'channel')}.",
+        f"The {what} of each {kernel[0]} x {kernel[1]} over {height} x {width} with {counted(channels, 'channel')}.",
         "",
         *_sizes(shape, layer.window(shape), kernel, 1, same=layer.padding == "same"),
         "",
@@ -91,7 +92,3 @@ def _axis(shape: Shape, window: Window, axis: int, kernel: int, spread: int, *, 
     else:
         end = f"down to {count}: no window sees the last {'one' if unseen == 1 else unseen}"
     return [*lines, f"    = {exact:.4g}, rounded {end}"]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,13 +1,14 @@
 """Kernels and activations as pictures: what a convolution looks for, and what a layer makes of a photograph."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.report.figures import BLUE, new_figure, to_png
-from eyebright.report.tables import fit
+from eyebright.report.tables import counted, fit
+from eyebright.report.tiles import Tiles, columns_of, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 _MOST, _MOST_ROWS, _MOST_MAPS, _MOST_BARS = 16, 256, 64, 64
 _AROUND_ZERO, _STRONGER = "RdBu_r", "magma"
 _MOST_LETTERS = 70  # of names side by side
-_ENLARGED_PX = 48  # least side of a tile
 
 
 def draw_kernels(kernels: NDArray[np.float32], *, title: str) -> bytes:
@@ -32,7 +32,7 @@ def draw_kernels(kernels: NDArray[np.float32], *, title: str) -> bytes:
     filters, channels, height, width = kernels.shape
     values = np.nan_to_num(kernels, posinf=0, neginf=0)
     scale = float(np.abs(values).max()) or 1.0
-    size = f"{_count(filters, 'filter')} of {height} x {width} x {channels}"
+    size = f"{counted(filters, 'filter')} of {height} x {width} x {channels}"
     if height == width == 1:
         shown = values[:_MOST_ROWS, :_MOST_ROWS, 0, 0]
         figure = _matrix(shown, scale)
@@ -63,47 +63,23 @@ def draw_maps(pixels: NDArray[np.uint8], maps: NDArray[np.float32], *, title: st
         return _beside(pixels, values.ravel(), title, names)
     count, height, width = values.shape
     shown = values[:_MOST_MAPS]
-    columns = _columns(len(shown), most=8)
-    tiles = _side_by_side(shown, columns, gap=0.2, fill=np.nan)
+    columns = columns_of(len(shown), most=8)
+    tiles = side_by_side(shown, columns, gap=0.2, fill=np.nan)
     across, down = 1.1 * columns, 1.1 * columns * tiles.picture.shape[0] / tiles.picture.shape[1]
     figure, axes = _with_picture(pixels, across, down)
     image = axes.imshow(tiles.picture, cmap=_STRONGER, vmin=min(float(shown.min()), 0), vmax=_top(shown))
     _number(axes, tiles)
     figure.colorbar(image, ax=axes, pad=0.01, aspect=40, extend="max" if shown.max() > _top(shown) else "neither")
-    heading = f"{title}: {_count(count, 'map')} of {height} x {width}"
+    heading = f"{title}: {counted(count, 'map')} of {height} x {width}"
     figure.suptitle("; ".join([heading, *_first(len(shown), count, "maps")]), fontsize=11)
     return to_png(figure)
 
 
-class _Tiles(NamedTuple):
-    picture: NDArray[Any]
-    corners: list[tuple[int, int]]  # left and top of each tile
-    side: tuple[int, int]
-
-
-def _side_by_side(tiles: NDArray[Any], columns: int, *, gap: float, fill: float) -> _Tiles:
-    """Tiles `(n, h, w, ...)` in rows of so many, enlarged where they are small; the gap is a share of their width."""
-    enlarged = max(-(-_ENLARGED_PX // max(tiles.shape[1:3])), 1)
-    tiles = tiles.repeat(enlarged, axis=1).repeat(enlarged, axis=2)
-    height, width = tiles.shape[1:3]
-    space = max(round(gap * width), 1)
-    rows = -(-len(tiles) // columns)
-    area = (rows * (height + space) + space, columns * (width + space) + space)
-    picture = np.full((*area, *tiles.shape[3:]), fill, np.float32)
-    corners = []
-    for index, tile in enumerate(tiles):
-        row, column = divmod(index, columns)
-        left, top = space + column * (width + space), space + row * (height + space)
-        picture[top : top + height, left : left + width] = tile
-        corners.append((left, top))
-    return _Tiles(picture, corners, (height, width))
-
-
 def _gallery(tiles: NDArray[np.float32], scale: float) -> "Figure":
     """Kernels that are pictures in themselves: in colour `(n, h, w, 3)`, or on one channel `(n, h, w)`."""
-    columns = _columns(len(tiles), most=_MOST)
+    columns = columns_of(len(tiles), most=_MOST)
     color = tiles.ndim == 4
-    found = _side_by_side(tiles, columns, gap=0.25, fill=1.0 if color else np.nan)
+    found = side_by_side(tiles, columns, gap=0.25, fill=1.0 if color else np.nan)
     figure = new_figure(*_fitted(found.picture, 0.7 * columns))
     axes = figure.subplots()
     image = axes.imshow(found.picture, cmap=_AROUND_ZERO, vmin=-scale, vmax=scale)
@@ -116,7 +92,7 @@ def _gallery(tiles: NDArray[np.float32], scale: float) -> "Figure":
 def _table(kernels: NDArray[np.float32], scale: float) -> "Figure":
     """A row for each filter, a column for each channel."""
     rows, columns, height, width = kernels.shape
-    tiles = _side_by_side(kernels.reshape(-1, height, width), columns, gap=0.12, fill=np.nan)
+    tiles = side_by_side(kernels.reshape(-1, height, width), columns, gap=0.12, fill=np.nan)
     figure = new_figure(*_fitted(tiles.picture, 0.5 * columns))
     axes = figure.subplots()
     image = axes.imshow(tiles.picture, cmap=_AROUND_ZERO, vmin=-scale, vmax=scale)
@@ -157,7 +133,7 @@ def _beside(pixels: NDArray[np.uint8], values: NDArray[np.float32], title: str, 
         shown = [fit(name, 24) for name in names]
         axes.set_xticks(places, shown, rotation=90 if len(names) * max(map(len, shown)) > _MOST_LETTERS else 0)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"{title}: {_count(len(values), 'value')}", fontsize=11)
+    figure.suptitle(f"{title}: {counted(len(values), 'value')}", fontsize=11)
     return to_png(figure)
 
 
@@ -172,7 +148,7 @@ def _with_picture(pixels: NDArray[np.uint8], across: float, down: float) -> "tup
     return figure, axes
 
 
-def _number(axes: "Axes", tiles: _Tiles) -> None:
+def _number(axes: "Axes", tiles: Tiles) -> None:
     """A number above each tile, and nothing else around them."""
     axes.set_axis_off()
     axes.set_anchor("N")
@@ -194,11 +170,6 @@ def _fitted(picture: NDArray[Any], across: float) -> tuple[float, float]:
     return max(across + 1, 5.0), across * tall + 0.8
 
 
-def _columns(count: int, *, most: int) -> int:
-    """As many as make a square, or a row where there are few."""
-    return count if count <= 3 else min(int(np.ceil(np.sqrt(count))), most)
-
-
 def _top(values: NDArray[np.float32]) -> float:
     """What is drawn brightest: a few stray values must not leave the rest in the dark."""
     high = float(np.quantile(values, 0.99))
@@ -207,7 +178,3 @@ def _top(values: NDArray[np.float32]) -> float:
 
 def _first(shown: int, of: int, noun: str) -> list[str]:
     return [f"the first {shown} of {of:,} {noun}"] if shown < of else []
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

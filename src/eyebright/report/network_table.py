@@ -38,10 +38,11 @@ def network_table(network: "Network", *, width: int = COLUMNS) -> "Group":
     from rich.text import Text
 
     layers = [place.layer for place in network.places.values()]
-    lines = _lines(summarize(network), layers, exact=True)
+    summary = summarize(network)
+    lines = _lines(summary, layers, exact=True)
     gap = 2
     if sum(_widths(lines)) + gap * len(_HEADERS) > width:
-        lines, gap = _lines(summarize(network), layers, exact=False), 1
+        lines, gap = _lines(summary, layers, exact=False), 1
     widths = _narrowed(_widths(lines), width - gap * (len(lines[0].cells) - 1))
     parts: list[Any] = []
     for index, line in enumerate(lines):

@@ -165,7 +165,7 @@ def _shown(title: str, values: Tokens) -> list[str]:
     channels, rows, columns = values.shape
     size = f"{rows} x {columns}" + (f" x {channels}" if channels > 1 else "")
     width = max(len(token) for token in values.ravel())
-    room = (_COLUMNS - 2 + 2) // (width + 2)
+    room = _COLUMNS // (width + 2)
     lines = [f"{title}, {size}"]
     for number, channel in enumerate(values, start=1):
         lines += [f"  channel {number}"] if channels > 1 else []

@@ -50,6 +50,11 @@ def prediction_text(prediction: "Prediction", top: int) -> str:
     return "\n".join(text)
 
 
+def counted(number: int, noun: str) -> str:
+    """1 filter, 2 filters."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def fit(text: str, width: int) -> str:
     """The text, shortened in the middle where it is wider than so many columns."""
     if _width(text) <= width:

@@ -10,13 +10,23 @@ from eyebright.zoo.googlenet import googlenet
 from eyebright.zoo.lenet import lenet5
 from eyebright.zoo.mlp import mlp
 from eyebright.zoo.nin import nin
-from eyebright.zoo.published import PUBLISHED, Published, pretrained, published_weights, with_new_head, without_extras
+from eyebright.zoo.published import (
+    PUBLISHED,
+    WEIGHTS,
+    Published,
+    pretrained,
+    published_weights,
+    start_weights,
+    with_new_head,
+    without_extras,
+)
 from eyebright.zoo.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from eyebright.zoo.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
 __all__ = [
     "NETWORKS",
     "PUBLISHED",
+    "WEIGHTS",
     "Named",
     "Published",
     "alexnet",
@@ -43,6 +53,7 @@ __all__ = [
     "resnet101",
     "resnet152",
     "squeeze_excite",
+    "start_weights",
     "vgg11",
     "vgg11_bn",
     "vgg13",

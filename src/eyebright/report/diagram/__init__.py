@@ -5,7 +5,7 @@ from graphlib import TopologicalSorter
 from eyebright.network import Network
 from eyebright.report.diagram import svg
 from eyebright.report.diagram.blocks import Box, Edge, Frame, boxes_of, fold
-from eyebright.report.diagram.kinds import Strip, counted, dimensions, name_within, parameters_of, strips_of
+from eyebright.report.diagram.labels import Strip, counted, dimensions, name_within, parameters_of, strips_of
 from eyebright.report.diagram.layout import lay_out
 from eyebright.report.network_table import short
 

@@ -9,7 +9,8 @@ from rich.cells import cell_len
 
 from eyebright.files import printable
 from eyebright.report.diagram.axes import Extent
-from eyebright.report.diagram.kinds import COLOURS, Strip
+from eyebright.report.diagram.kinds import COLOURS
+from eyebright.report.diagram.labels import Strip
 from eyebright.report.diagram.layout import BAND, Rectangle
 from eyebright.report.diagram.rows import Point
 from eyebright.report.tables import fit
