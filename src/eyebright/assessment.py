@@ -44,7 +44,13 @@ def prove(predictor: Predictor, pictures: NDArray[np.uint8], probabilities: NDAr
 
 
 def evaluate_on(
-    predictor: Predictor, pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64], classes: tuple[str, ...]
+    predictor: Predictor,
+    pack: Pack,
+    labels: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    classes: tuple[str, ...],
+    *,
+    groups: NDArray[np.int64] | None = None,
 ) -> Evaluation:
     """Ask about prepared pictures and compare with the truth.
 
@@ -54,13 +60,14 @@ def evaluate_on(
         labels: The true class of every picture of the pack, as a position in `classes`.
         indices: The pictures to ask about, at least one.
         classes: Names of the classes.
+        groups: The number of the group of every picture of the pack, where they come in groups.
     """
     parts = [
         predictor.probabilities(pack.read(indices[start : start + BATCH_SIZE]))
         for start in range(0, len(indices), BATCH_SIZE)
     ]
     logarithms = np.log(np.maximum(np.concatenate(parts).astype(np.float64), _LEAST))
-    return evaluate(logarithms, labels[indices], classes)
+    return evaluate(logarithms, labels[indices], classes, groups=None if groups is None else groups[indices])
 
 
 def sample_of(train: NDArray[np.int64], validation: NDArray[np.int64]) -> NDArray[np.int64]:

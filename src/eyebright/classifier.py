@@ -144,10 +144,10 @@ class Classifier(Weighted):
         self.set_weights(outcome.weights)
         self.history = History.from_events(epochs_ended)
         self.seen = self.seen.and_of(pack.digests[index] for index in np.concatenate([train, validation]))
-        self._assess(training, material, emit)
+        self._assess(training, pictures, material, emit)
         return self.history
 
-    def _assess(self, training: Any, material: Any, emit: Emit) -> None:
+    def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Emit) -> None:
         """Fit the temperature, prove the graph, judge the training."""
         pack, labels, train, validation = material
         sample = assessment.sample_of(train, validation)
@@ -159,7 +159,11 @@ class Classifier(Weighted):
         first = slice(0, BATCH_SIZE)
         probabilities = softmax(logits[first] / self.calibration.temperature)
         assessment.prove(self.predictor, pack.read(validation[first]), probabilities)
-        self.metrics = {"validation": assessment.evaluate_on(self.predictor, pack, labels, validation, self.classes)}
+        self.metrics = {
+            "validation": assessment.evaluate_on(
+                self.predictor, pack, labels, validation, self.classes, groups=pictures.group_numbers
+            )
+        }
         verdict = assessment.verdict(
             known.argmax(axis=1) == labels[sample],
             logits.argmax(axis=1) == labels[validation],
@@ -195,7 +199,9 @@ class Classifier(Weighted):
                 f"all {len(indices)} pictures that can be opened were used to train this model: "
                 "give it pictures that it has not seen, or it would only recite"
             )
-        evaluation = assessment.evaluate_on(self.predictor, pack, labels, new, self.classes)
+        evaluation = assessment.evaluate_on(
+            self.predictor, pack, labels, new, self.classes, groups=dataset.group_numbers
+        )
         return msgspec.structs.replace(evaluation, seen=len(indices) - len(new), left_out=len(pack.left_out))
 
     @overload

@@ -211,3 +211,12 @@ def test_the_typical_side_looks_at_200_pictures_at_most_over_the_whole_set(count
     assert dataset.typical_side() == 2
     assert 100 <= len(looked) <= 200
     assert max(looked) >= count * 0.9
+
+
+def test_groups_have_numbers_and_whoever_is_in_none_has_one_of_their_own():
+    pixels = np.zeros((5, 4, 4), np.uint8)
+    dataset = Dataset.from_arrays(pixels, ["a"] * 5)
+    assert dataset.group_numbers is None
+    dataset.groups = ["x", "", "\x001", "", "x"]
+    numbers = dataset.group_numbers.tolist()
+    assert numbers[0] == numbers[4] and len(set(numbers)) == 4

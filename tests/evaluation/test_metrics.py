@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pytest
 import scipy.special
-import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
@@ -56,37 +55,6 @@ def test_the_scores_of_each_class_are_those_of_scikit_learn(seed: int) -> None:
 def test_a_class_that_is_neither_there_nor_called_has_no_scores() -> None:
     score = evaluate(np.log([[0.8, 0.1, 0.1]]), np.array([0]), ("a", "b", "c")).classes[2]
     assert (score.pictures, score.precision, score.recall, score.f1) == (0, None, None, None)
-
-
-@pytest.mark.parametrize(
-    ("correct", "count", "low", "high"),
-    [
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-        (0, 10, 0.0, 0.2775),
-    ],
-)
-def test_the_wilson_interval_is_the_published_one(correct: int, count: int, low: float, high: float) -> None:
-    """Source: Newcombe 1998, "Two-sided confidence intervals for the single proportion", Table I, method 3."""
-    assert wilson_interval(correct, count) == pytest.approx((low, high), abs=5e-5)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(1, 5000), st.floats(0, 1))
-def test_the_wilson_interval_is_that_of_scipy_holds_the_share_and_mirrors(count: int, share: float) -> None:
-    correct = round(share * count)
-    low, high = wilson_interval(correct, count)
-    expected = scipy.stats.binomtest(correct, count).proportion_ci(0.95, "wilson")
-    assert (low, high) == pytest.approx(tuple(expected), abs=1e-6)
-    assert 0 <= low <= correct / count + 1e-12
-    assert correct / count - 1e-12 <= high <= 1
-    assert wilson_interval(count - correct, count) == pytest.approx((1 - high, 1 - low), abs=1e-12)
-
-
-def test_without_a_trial_the_wilson_interval_is_everything() -> None:
-    assert wilson_interval(0, 0) == (0, 1)
 
 
 @settings(max_examples=30, deadline=None)

@@ -92,6 +92,12 @@ def test_an_evaluation_tells_accuracy_interval_loss_and_calibration() -> None:
     assert re.search(r"b +2 +100\.0% +50\.0% +66\.7%", text)
 
 
+def test_an_evaluation_of_groups_says_so() -> None:
+    groups = np.array([0, 1, 1])
+    evaluation = evaluate(np.log([[0.8, 0.2]] * 3), np.array([0, 0, 1]), ("a", "b"), groups=groups)
+    assert re.search(r"on 3 pictures\n +in 2 groups\n", evaluation_text(evaluation))
+
+
 def test_a_class_without_pictures_has_dashes() -> None:
     text = evaluation_text(evaluate(np.log([[0.8, 0.1, 0.1]]), np.array([0]), ("a", "b", "c")))
     assert re.search(r"c +0 +- +- +-$", text, re.MULTILINE)

@@ -178,6 +178,15 @@ class Dataset:
         """The side that is only looked at in the end."""
         return Part(self, "test")
 
+    @property
+    def group_numbers(self) -> NDArray[np.int64] | None:
+        """A number for each picture's group, `(N,)`; a picture in none has one of its own. None without groups."""
+        if self.groups is None:
+            return None
+        groups = np.asarray(self.groups)
+        numbers = np.unique(groups, return_inverse=True)[1]
+        return np.where(groups == "", len(groups) + np.arange(len(groups)), numbers)
+
     def require_trainable(self) -> None:
         """Raise a `DataError` where there is plainly too little to learn from, before anything is decoded."""
         if not len(self):

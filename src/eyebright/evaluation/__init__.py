@@ -1,7 +1,8 @@
 """How good is it, and how does one know: metrics, calibration, verdict; plain numpy."""
 
 from eyebright.evaluation.calibration import expected_calibration_error, fit_temperature
-from eyebright.evaluation.metrics import ClassScore, Evaluation, evaluate, log_softmax, softmax, wilson_interval
+from eyebright.evaluation.intervals import grouped_interval, wilson_interval
+from eyebright.evaluation.metrics import ClassScore, Evaluation, evaluate, log_softmax, softmax
 from eyebright.evaluation.verdict import Verdict, judge
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "evaluate",
     "expected_calibration_error",
     "fit_temperature",
+    "grouped_interval",
     "judge",
     "log_softmax",
     "softmax",

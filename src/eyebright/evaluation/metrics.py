@@ -1,12 +1,11 @@
 """Loss, accuracy with its interval, scores for each class, confusion matrix."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.codec import Record
 from eyebright.evaluation.calibration import expected_calibration_error
+from eyebright.evaluation.intervals import grouped_interval, wilson_interval
 
 
 class ClassScore(Record, frozen=True, kw_only=True):
@@ -30,12 +29,13 @@ class Evaluation(Record, frozen=True, kw_only=True):
         pictures: How many there were.
         loss: Mean cross-entropy, in nats.
         accuracy: Share that was told right.
-        interval: 95 % (Wilson) interval of the accuracy.
+        interval: 95 % interval of the accuracy: Wilson's or, where pictures come in groups, by drawing groups again.
         calibration_error: Expected calibration error.
         classes: The score of each class.
         confusion: `confusion[true][predicted]`, counts.
         seen: Pictures that were left out since the model had learned from them or was chosen by them.
         left_out: Pictures that could not be opened.
+        groups: How many groups the pictures came in; 0 where each stands for itself.
     """
 
     pictures: int
@@ -47,10 +47,15 @@ class Evaluation(Record, frozen=True, kw_only=True):
     confusion: tuple[tuple[int, ...], ...]
     seen: int = 0
     left_out: int = 0
+    groups: int = 0
 
 
 def evaluate(
-    log_probabilities: NDArray[np.floating], labels: NDArray[np.int64], classes: tuple[str, ...]
+    log_probabilities: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    classes: tuple[str, ...],
+    *,
+    groups: NDArray[np.int64] | None = None,
 ) -> Evaluation:
     """Compare predictions with the truth.
 
@@ -58,9 +63,11 @@ def evaluate(
         log_probabilities: `(N, classes)`, natural logarithms.
         labels: The true classes, `(N,)`, at least one.
         classes: Their names.
+        groups: The number of each picture's group, `(N,)`, where they come in groups.
     """
     predicted = log_probabilities.argmax(axis=1)
-    correct = int((predicted == labels).sum())
+    right = predicted == labels
+    correct = int(right.sum())
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
     probabilities = np.exp(log_probabilities)
@@ -68,25 +75,12 @@ def evaluate(
         pictures=len(labels),
         loss=float(-log_probabilities[np.arange(len(labels)), labels].mean()),
         accuracy=correct / len(labels),
-        interval=wilson_interval(correct, len(labels)),
+        interval=wilson_interval(correct, len(labels)) if groups is None else grouped_interval(right, groups),
         calibration_error=expected_calibration_error(probabilities, labels),
         classes=tuple(_score(name, confusion, index) for index, name in enumerate(classes)),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+        groups=0 if groups is None else len(np.unique(groups)),
     )
-
-
-def wilson_interval(correct: int, count: int, z: float = 1.959964) -> tuple[float, float]:
-    """Interval that holds the true share with 95 % confidence, also near 0 and 1 and for few trials.
-
-    Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
-    """
-    if count == 0:
-        return 0.0, 1.0
-    share = correct / count
-    centre = share + z**2 / (2 * count)
-    spread = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    scale = 1 + z**2 / count
-    return max((centre - spread) / scale, 0.0), min((centre + spread) / scale, 1.0)
 
 
 def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:

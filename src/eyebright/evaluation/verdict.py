@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from eyebright.codec import Record
-from eyebright.evaluation.metrics import wilson_interval
+from eyebright.evaluation.intervals import wilson_interval
 
 _GAP = 0.10  # between training and validation accuracy: beyond sampling noise, and worth acting upon
 _LOW = 0.60  # share of what lies between chance and perfection
