@@ -34,6 +34,7 @@ class RunConfig(Record, frozen=True, kw_only=True):
 
     pictures: str
     group_by: str = ""
+    split: str = ""
     network: str = "flowers_cnn"
     weights: str = ""
     size: int

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,6 +58,7 @@ def train(
     validation: float = 0.15,
     test: float = 0.15,
     group_by: str = "",
+    split: str | Path = "",
     settings: Settings | None = None,
     overwrite: bool = False,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
@@ -78,6 +79,8 @@ def train(
         test: Share that is only looked at in the end.
         group_by: A regular expression for the group in a picture's name, as in `Dataset.open`; pictures of one group
             are never on two sides.
+        split: A file with a split that was decided before, such as `split.csv` of another run; the shares do not count
+            then.
         settings: How to train.
         overwrite: Replace a run that is there; it is kept until the new model stands.
         callbacks: Receive every event as it happens.
@@ -95,7 +98,8 @@ def train(
     if isinstance(pictures, Dataset):
         dataset = pictures
     else:
-        dataset = _scan(Path(pictures), settings.seed, validation, test, group_by, emit)
+        opening = {"validation": validation, "test": test, "group_by": group_by, "split": split}
+        dataset = _scan(Path(pictures), emit, seed=settings.seed, **opening)
     dataset.require_trainable()
     _require_apart(run.path, dataset)
     if weights == zoo.PUBLISHED and isinstance(network, str) and not _is_file(network):
@@ -113,6 +117,7 @@ def train(
     config = RunConfig(
         pictures=str(dataset.origin) if dataset.origin else dataset.source.identity,
         group_by=group_by,
+        split=str(Path(split).absolute()) if split else "",
         network=name,
         weights=_recorded(weights),
         size=built.input_shape[-1],
@@ -143,7 +148,15 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
         )
     if config.pictures.startswith("arrays "):
         raise SettingsError(f"{path} was trained on pictures in memory: it cannot be resumed from the disk")
-    dataset = _scan(Path(config.pictures), config.split_seed, config.validation, config.test, config.group_by, emit)
+    dataset = _scan(
+        Path(config.pictures),
+        emit,
+        seed=config.split_seed,
+        validation=config.validation,
+        test=config.test,
+        group_by=config.group_by,
+        split=run.split if config.split else "",
+    )
     seed = config.training.seed
     begun = any(isinstance(event, PrecisionChosen) for event in events) and files.standing(run.checkpoint).exists()
     start = None if begun else _weights(network, config.weights, config.network, seed, emit)
@@ -241,15 +254,8 @@ def _together(callbacks: Iterable[Callable[[AnyEvent], None]]) -> Emit:
     return emit
 
 
-def _scan(path: Path, seed: int, validation: float, test: float, group_by: str, emit: Emit) -> Dataset:
-    return Dataset.open(
-        path,
-        seed=seed,
-        validation=validation,
-        test=test,
-        group_by=group_by,
-        progress=lambda found: emit(Scanning(found=found)),
-    )
+def _scan(path: Path, emit: Emit, **opening: Any) -> Dataset:
+    return Dataset.open(path, progress=lambda found: emit(Scanning(found=found)), **opening)
 
 
 def _require_apart(output: Path, dataset: Dataset) -> None:

@@ -468,3 +468,20 @@ def test_groups_told_by_an_expression_stay_on_one_side_and_in_the_run(make_folde
         sides.setdefault(name[:-5], set()).add(side)
     assert len(sides) == 12 and all(len(side) == 1 for side in sides.values())
     assert 'group_by = "0(\\\\d)\\\\d\\\\.png"' in (tmp_path / "run" / "config.toml").read_text()
+
+
+def test_the_split_of_one_run_is_used_by_another_and_resumed(make_folder, eyebright, quick, tmp_path):
+    pictures = make_folder()
+    assert eyebright("train", pictures, "-o", tmp_path / "one", "--seed", "5", *quick).code == 0
+    split = (tmp_path / "one" / "split.csv").read_bytes()
+    (tmp_path / "copy.csv").write_bytes(split)
+    arguments = ["train", pictures, "-o", tmp_path / "two", "--split", tmp_path / "copy.csv", *quick]
+    assert eyebright(*arguments).code == 0
+    (tmp_path / "copy.csv").unlink()  # the run has its own
+    assert (tmp_path / "two" / "split.csv").read_bytes() == split
+    finished = eyebright("train", "--resume", tmp_path / "two")
+    assert "is complete" in finished.err and "copy.csv" not in finished.err
+    finished = eyebright(
+        "train", make_folder("others"), "-o", tmp_path / "three", "--split", tmp_path / "no.csv", *quick
+    )
+    assert finished.code == 1 and "no.csv cannot be read" in finished.err

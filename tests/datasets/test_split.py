@@ -1,5 +1,3 @@
-import csv
-import io
 from collections import Counter
 
 import numpy as np
@@ -7,7 +5,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from eyebright.datasets import LEFT_OUT, SIDES, split, to_csv
+from eyebright.datasets import LEFT_OUT, SIDES, split
 from eyebright.datasets.split import without_leaks
 from eyebright.errors import DataError, SettingsError
 
@@ -170,18 +168,6 @@ def test_splitting_leaves_leaks_between_given_sides_out(hundred):
     digests[0] = digests[297]
     sides = split(labels, digests, CLASSES, given=given)
     assert (sides[0], sides[297], (sides == LEFT_OUT).sum()) == (LEFT_OUT, TEST, 1)
-
-
-def test_csv_tells_name_class_side_and_digest_and_survives_strange_names():
-    names = ["daisy/0.png", 'a,"b"\n花.png', "left/out.png"]
-    text = to_csv(names, np.array([0, 1, 1]), [content(1), content(255), content(3)], ["daisy", "r,se"],
-                  np.array([TRAIN, TEST, LEFT_OUT]))  # fmt: skip
-    assert list(csv.reader(io.StringIO(text))) == [
-        ["name", "class", "split", "digest"],
-        [names[0], "daisy", "train", "0" * 31 + "1"],
-        [names[1], "r,se", "test", "0" * 30 + "ff"],
-        [names[2], "r,se", "", "0" * 31 + "3"],
-    ]
 
 
 def test_the_sides_are_in_the_order_of_the_numbers():

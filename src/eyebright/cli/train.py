@@ -58,6 +58,10 @@ def train(
             show_default=False,
         ),
     ] = "",
+    split: Annotated[
+        Path | None,
+        typer.Option(help="A split that was decided before: split.csv of another run.", show_default=False),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides split, initial weights, order, augmentation, dropout.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there.")] = False,
     resume: Annotated[
@@ -91,7 +95,8 @@ def train(
                 assert output is not None
                 result = runs.train(
                     pictures, output, network=network, weights=weights, size=size, fit=fit, validation=validation,
-                    test=test, group_by=group_by, settings=settings, overwrite=overwrite, callbacks=[display],
+                    test=test, group_by=group_by, split=split or "", settings=settings, overwrite=overwrite,
+                    callbacks=[display],
                 )  # fmt: skip
     except KeyboardInterrupt:
         place = resume or output

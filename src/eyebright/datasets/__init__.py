@@ -5,7 +5,8 @@ from eyebright.datasets.batches import Batch, batches, content_order, shuffled
 from eyebright.datasets.dataset import Dataset, Part
 from eyebright.datasets.pack import LeftOut, Pack, pack
 from eyebright.datasets.sources import FolderSource, walk_files
-from eyebright.datasets.split import LEFT_OUT, SIDES, Side, split, to_csv
+from eyebright.datasets.split import LEFT_OUT, SIDES, Side, split
+from eyebright.datasets.split_file import SplitFile, read_split, to_csv
 
 __all__ = [
     "LEFT_OUT",
@@ -17,11 +18,13 @@ __all__ = [
     "Pack",
     "Part",
     "Side",
+    "SplitFile",
     "ahead",
     "batches",
     "content_order",
     "in_threads",
     "pack",
+    "read_split",
     "shuffled",
     "split",
     "to_csv",

@@ -19,6 +19,7 @@ from eyebright.datasets.groups import grouped
 from eyebright.datasets.sources import ArraySource, Source, find
 from eyebright.datasets.sources import Progress as ScanProgress
 from eyebright.datasets.split import SIDES, Side
+from eyebright.datasets.split_file import SplitFile, read_split
 from eyebright.errors import DataError, PictureError
 from eyebright.files import printable
 from eyebright.pictures import Preparation, size_of
@@ -39,6 +40,7 @@ class Dataset:
         sides: The sides, where the source gives them.
         groups: For each picture its group ("" for none); pictures of one group stay on one side.
         origin: The folder or file from which they come.
+        fixed: A split that was decided before.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class Dataset:
         sides: Sequence[Side] | None = None,
         groups: Sequence[str] | None = None,
         origin: Path | None = None,
+        fixed: SplitFile | None = None,
     ) -> None:
         self.source = source
+        self.fixed = fixed
         self.groups = groups
         self.origin = origin
         self.classes = tuple(classes)
@@ -99,6 +103,7 @@ class Dataset:
         validation: float = 0.15,
         test: float = 0.15,
         group_by: str = "",
+        split: str | Path = "",
         progress: ScanProgress | None = None,
     ) -> "Dataset":
         """The pictures at a path: a folder as in `from_folder`, a table (CSV, TSV), an .npz, or IDX files.
@@ -110,6 +115,7 @@ class Dataset:
             test: Share for the test.
             group_by: A regular expression that finds the group in a picture's name: pictures of one class in whose
                 names it captures the same (or, without brackets, matches the same) are one group.
+            split: A file with a split that was decided before, such as `split.csv` of a run.
             progress: Called with the number of pictures found so far.
 
         Raises:
@@ -120,7 +126,7 @@ class Dataset:
         groups = grouped(found, group_by) if group_by else found.groups
         return cls(
             found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, sides=found.sides,
-            groups=groups, origin=found.origin,
+            groups=groups, origin=found.origin, fixed=read_split(Path(split)) if split else None,
         )  # fmt: skip
 
     @classmethod
@@ -243,16 +249,22 @@ class Dataset:
         """Side of each picture, `(N,)` of indices into SIDES; -1 for pictures that are left out."""
         usable = np.flatnonzero(pack.rows >= 0)
         sides = np.full(len(self), splits.LEFT_OUT, np.int64)
+        names = [self.source.names[index] for index in usable.tolist()]
+        digests = [pack.digests[index] for index in usable]
+        groups = None if self.groups is None else [self.groups[index] for index in usable.tolist()]
+        if self.fixed is not None:
+            sides[usable] = splits.without_leaks(self.fixed.sides(names, digests), digests, groups)
+            return sides
         validation, test = self.shares
         sides[usable] = splits.split(
             self.labels[usable],
-            [pack.digests[index] for index in usable],
+            digests,
             self.classes,
             seed=self.seed,
             validation=validation,
             test=test,
             given=None if self.sides is None else self.sides[usable],
-            groups=None if self.groups is None else [self.groups[index] for index in usable.tolist()],
+            groups=groups,
         )
         return sides
 

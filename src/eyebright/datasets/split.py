@@ -5,9 +5,7 @@ or one group (one track, one patient, one burst) stay on one side, and the same 
 wherever they lie and in whatever order they come.
 """
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
@@ -142,14 +140,3 @@ def _share_out(groups: list[list[int]], shares: dict[int, float], sides: NDArray
 
 def _key(seed: int, digest: bytes) -> bytes:
     return hashlib.blake2b(digest, key=f"split {seed}".encode(), digest_size=16).digest()
-
-
-def to_csv(names: Sequence[str], labels: NDArray[np.int64], digests: Sequence[bytes], classes: Sequence[str],
-           sides: NDArray[np.int64]) -> str:  # fmt: skip
-    """The split as CSV with the columns name, class, split and digest; pictures left out have an empty split."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["name", "class", "split", "digest"])
-    for name, label, side, digest in zip(names, labels, sides, digests, strict=True):
-        writer.writerow([name, classes[label], "" if side == LEFT_OUT else SIDES[side], digest.hex()])
-    return text.getvalue()
