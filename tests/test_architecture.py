@@ -16,6 +16,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"errors"},
     {"codec", "machine"},
     {"files", "downloads"},
+    {"cache"},
     {"pictures", "network"},
     {"datasets", "zoo"},
     {"model"},

@@ -19,7 +19,7 @@ import filelock
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import codec, files
+from eyebright import cache, codec, files
 from eyebright.datasets.ahead import in_threads
 from eyebright.datasets.sources import Source
 from eyebright.errors import PictureError
@@ -89,7 +89,8 @@ def pack(source: Source, preparation: Preparation, progress: Progress | None = N
     text = f"{_FORMAT}\0{source.identity}\0{codec.to_json(preparation)}"
     key = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
     folder = files.cache_folder("packs", key)
-    with files.explained(folder), filelock.FileLock(folder / "lock"):
+    with files.explained(folder), filelock.FileLock(folder / cache.LOCK):
+        cache.describe(folder, f"{source.identity}, {preparation.width}x{preparation.height} {preparation.fit}")
         keys = np.fromiter((_key(source, index) for index in range(total)), np.uint64, total)
         index = _read_index(folder, preparation)
         rows = _find(keys, index["key"])

@@ -1,0 +1,47 @@
+"""eyebright cache: what is kept to save time, and removing it."""
+
+from typing import Annotated
+
+import typer
+
+from eyebright.errors import SettingsError
+
+EXAMPLE = "Example: eyebright cache; eyebright cache --remove packs --unused-days 30"
+
+
+def cache(
+    remove: Annotated[
+        str | None,
+        typer.Option(help="Remove entries: a kind, as in packs; an entry's name; or all.", show_default=False),
+    ] = None,
+    unused_days: Annotated[
+        float, typer.Option(min=0, help="For --remove: only what was not used for so many days.")
+    ] = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the entries as JSON.")] = False,
+) -> None:
+    """List what eyebright keeps to save time, or remove it; all of it can be made again."""
+    from eyebright import codec, files
+    from eyebright.cache import KINDS, entries
+    from eyebright.cache import remove as remove_entries
+    from eyebright.report.cache_table import cache_text
+
+    found = entries()
+    if remove is None:
+        if unused_days:
+            raise SettingsError("--unused-days belongs to --remove, as in --remove packs --unused-days 30")
+        typer.echo(codec.to_json(found) if as_json else cache_text(found, str(files.cache_folder())))
+        return
+    known = {"all", *KINDS, *(entry.name for entry in found)}
+    if remove not in known:
+        raise SettingsError(f"there is nothing called {remove!r} to remove: {codec.nearest(remove, ['all', *KINDS])}")
+    unwanted = [
+        entry for entry in found if remove in ("all", entry.kind, entry.name) and entry.used_days >= unused_days
+    ]
+    busy = remove_entries(unwanted)
+    gone = [entry for entry in unwanted if entry not in busy]
+    if as_json:
+        typer.echo(codec.to_json({"removed": gone, "in_use": busy}))
+        return
+    typer.echo(f"Removed {len(gone):,} of {len(found):,}: {sum(entry.size_bytes for entry in gone) / 1e6:,.1f} MB.")
+    for entry in busy:
+        typer.echo(f"In use by another process, and left: {entry.kind}/{entry.name}")
