@@ -101,7 +101,7 @@ class Classifier(Weighted):
             epochs: Passes over the training pictures.
             settings: How to train; single settings may also be given by name, as in `learning_rate=3e-4`.
             callbacks: Receive every event as it happens.
-            checkpoint: A folder for the state after each epoch.
+            checkpoint: A folder for the state, after each epoch and now and then within one.
             earlier: The events of a training that was interrupted: go on from that checkpoint.
             **changes: Settings by name.
 

@@ -4,7 +4,7 @@ RUN/
   config.toml     the resolved settings        network.json   the network that was trained
   split.csv       which picture is on which side             left_out.csv   pictures that could not be opened, and why
   events.jsonl    what happened, line by line
-  checkpoint/     the state after the last complete epoch
+  checkpoint/     the state after so many steps, the last two of them
   curves.png      accuracy and loss by epoch
   model/          the result
 """
@@ -62,6 +62,11 @@ class Run:
         self.checkpoint = path / "checkpoint"
         self.curves = path / "curves.png"
         self.model = path / "model"
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a state to go on from."""
+        return any(self.checkpoint.glob("[0-9]*"))
 
     def begin(self, config: RunConfig, network: Network, *, overwrite: bool) -> None:
         """Make the folder with settings and network; a run that is there is set aside until the new model stands.

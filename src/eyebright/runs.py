@@ -35,7 +35,7 @@ from eyebright.training.events import (
 from eyebright.training.settings import Settings
 
 LARGEST_SIZE, SMALLEST_SIZE = 180, 24
-_BYTES_PER_PARAMETER = 40  # checkpoint, the one before it, model, the one before it
+_BYTES_PER_PARAMETER = 64  # three checkpoints while one is written, the model and the one before it
 
 
 class Result(NamedTuple):
@@ -158,7 +158,7 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
         split=run.split if config.split else "",
     )
     seed = config.training.seed
-    begun = any(isinstance(event, PrecisionChosen) for event in events) and files.standing(run.checkpoint).exists()
+    begun = any(isinstance(event, PrecisionChosen) for event in events) and run.has_checkpoint
     start = None if begun else _weights(network, config.weights, config.network, seed, emit)
     classifier = Classifier(network, dataset.classes, weights=start, fit=config.fit, seed=seed)
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from eyebright.errors import SettingsError
+from eyebright.errors import DataError, SettingsError
 from eyebright.network import Weights, initial_weights
 from eyebright.training.events import AnyEvent, EpochEnded, PrecisionChosen, Resumed, StepDone, Stopped
 from eyebright.training.fit import fit, predict_logits
@@ -59,6 +59,60 @@ def test_a_resumed_training_ends_with_the_weights_of_one_that_was_never_stopped(
     resumed = fit(*job, emit=events.append, checkpoint_folder=tmp_path / "checkpoint", resume_with=chosen)
     assert events[0] == Resumed(epoch=epoch - 1, time_s=events[0].time_s)
     assert same(resumed.weights, whole.weights)
+
+
+def course(events: list[AnyEvent]) -> dict[int, tuple[float, ...]]:
+    """What was told of each epoch, at last."""
+    ended = [event for event in events if isinstance(event, EpochEnded)]
+    return {event.epoch: (event.train_loss, event.train_accuracy, event.validation_loss) for event in ended}
+
+
+class StoppedAfter:
+    """Stands for a kill after so many steps of the whole training."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+        self.events: list[AnyEvent] = []
+
+    def __call__(self, event: AnyEvent) -> None:
+        self.events.append(event)
+        self.left -= isinstance(event, StepDone)
+        if self.left < 0:
+            raise RuntimeError("killed")
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 6, 11])
+def test_a_training_goes_on_within_an_epoch_to_the_same_weights_and_figures(job, tmp_path: Path, steps):
+    job = job._replace(settings=job.settings.changed({"checkpoint_s": 0}))
+    told: list[AnyEvent] = []
+    whole = fit(*job, emit=told.append)
+    receiver = StoppedAfter(steps)
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(*job, emit=receiver, checkpoint_folder=tmp_path / "checkpoint")
+    assert len(list((tmp_path / "checkpoint").iterdir())) == min(steps, 2)
+    chosen = next(event for event in receiver.events if isinstance(event, PrecisionChosen))
+    resumed = fit(*job, emit=receiver.events.append, checkpoint_folder=tmp_path / "checkpoint", resume_with=chosen)
+    assert same(resumed.weights, whole.weights)
+    assert course(receiver.events) == course(told)
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(job, tmp_path: Path):
+    job = job._replace(settings=job.settings.changed({"checkpoint_s": 0}))
+    whole = fit(*job, emit=nothing)
+    receiver = StoppedAfter(7)
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(*job, emit=receiver, checkpoint_folder=tmp_path / "checkpoint")
+    chosen = next(event for event in receiver.events if isinstance(event, PrecisionChosen))
+    _, newest = sorted((tmp_path / "checkpoint").iterdir())
+    weights = newest / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert same(
+        fit(*job, emit=nothing, checkpoint_folder=tmp_path / "checkpoint", resume_with=chosen).weights, whole.weights
+    )
+    for place in (tmp_path / "checkpoint").iterdir():
+        (place / "progress.json").write_text("{")
+    with pytest.raises(DataError, match=r"no checkpoint in .* can be read: .*progress\.json"):
+        fit(*job, emit=nothing, checkpoint_folder=tmp_path / "checkpoint", resume_with=chosen)
 
 
 def test_an_interrupt_keeps_the_best_epoch_so_far(job):

@@ -62,7 +62,8 @@ class Display:
             case events.RunStarted():
                 self._started(event)
             case events.Resumed():
-                self._say(f"Going on after epoch {event.epoch}.")
+                within = f" and {event.pictures:,} pictures of the next" if event.pictures else ""
+                self._say(f"Going on after epoch {event.epoch}{within}.")
             case events.PrecisionChosen():
                 self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
             case events.EpochEnded():

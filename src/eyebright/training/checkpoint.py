@@ -1,58 +1,120 @@
-"""Where a training stands after an epoch: enough to go on to the same weights as if it had never stopped."""
+"""Where a training stands, within an epoch too: enough to go on to the same weights as if it had never stopped.
 
+FOLDER/000001200/   the state after so many steps; it stands there whole or not at all, and the last two are kept
+"""
+
+import shutil
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
+import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file as save_tensors
+from torch import Tensor
 
 from eyebright import codec, files
 from eyebright.codec import Record
 from eyebright.errors import DataError
 from eyebright.network import Weights
 
+KEPT = 2
+
 
 class Progress(Record, frozen=True, kw_only=True):
-    """How far a training has come, and how good it was at its best."""
+    """How far a training has come, and how good it was at its best.
+
+    Args:
+        epoch: Complete epochs.
+        step: Batches learned in all.
+        seen: Pictures learned in the epoch that is not complete yet; `losses` and `correct` are sums over them.
+        best_epoch: The epoch whose weights are kept, with its accuracy and loss on the validation pictures.
+        lowest_loss: The lowest loss on the validation pictures so far.
+        stale_epochs: Epochs since anything got better.
+    """
 
     epoch: int = 0
     step: int = 0
+    seen: int = 0
+    losses: float = 0.0
+    correct: int = 0
     best_epoch: int = 0
     best_accuracy: float = -1.0
-    best_loss: float = float("inf")
-    lowest_loss: float = float("inf")
+    best_loss: float = sys.float_info.max  # JSON knows no infinity
+    lowest_loss: float = sys.float_info.max
     stale_epochs: int = 0
+
+    def after_batch(self, count: int, loss: float, correct: int) -> "Progress":
+        """One batch further: how many pictures it had, their mean loss, how many were told right."""
+        return msgspec.structs.replace(
+            self,
+            step=self.step + 1,
+            seen=self.seen + count,
+            losses=self.losses + loss * count,
+            correct=self.correct + correct,
+        )
+
+    def after_epoch(self, loss: float, accuracy: float) -> "Progress":
+        """One epoch further, with its loss and accuracy on the validation pictures."""
+        best = (accuracy, -loss) > (self.best_accuracy, -self.best_loss)
+        return Progress(
+            epoch=self.epoch + 1,
+            step=self.step,
+            best_epoch=self.epoch + 1 if best else self.best_epoch,
+            best_accuracy=accuracy if best else self.best_accuracy,
+            best_loss=loss if best else self.best_loss,
+            lowest_loss=min(loss, self.lowest_loss),
+            stale_epochs=0 if best or loss < self.lowest_loss else self.stale_epochs + 1,
+        )
+
+
+class Checkpoint(NamedTuple):
+    """What was kept: how far the training was, its weights, those of its best epoch, the optimizer's moments."""
+
+    progress: Progress
+    weights: Weights
+    best: Weights
+    moments: dict[str, Tensor]
 
 
 def save(folder: Path, progress: Progress, weights: Weights, best: Weights, optimizer: torch.optim.Optimizer) -> None:
-    """Write a checkpoint in the place of the one before."""
+    """Write a checkpoint, and remove all but the last two."""
     moments = {
         f"{index}.{key}": value.contiguous()
         for index, state in optimizer.state_dict()["state"].items()
         for key, value in state.items()
     }
-    with files.new_folder(folder, overwrite=True, made_with=["progress.json"]) as place:
+    with files.new_folder(folder / f"{progress.step:09d}", overwrite=True, made_with=["progress.json"]) as place:
         save_file(weights, place / "weights.safetensors")
         save_file(best, place / "best.safetensors")
         save_tensors(moments, place / "optimizer.safetensors")
         (place / "progress.json").write_text(codec.to_json(progress), encoding="utf-8")
+    kept = _places(folder)[-KEPT:]
+    for other in folder.iterdir():  # also what a kill left unfinished
+        if other not in kept:
+            shutil.rmtree(other, ignore_errors=True)
 
 
-def load(folder: Path, optimizer: torch.optim.Optimizer) -> tuple[Progress, Weights, Weights]:
-    """Read a checkpoint: how far it is, the weights, the best weights; the optimizer takes over its state.
+def load(folder: Path) -> Checkpoint:
+    """Read the newest checkpoint that is sound.
 
     Raises:
-        DataError: When there is none, or it is damaged.
+        DataError: When there is none.
     """
-    place = files.standing(folder)
-    try:
-        text = (place / "progress.json").read_bytes()
-        weights, best = load_file(place / "weights.safetensors"), load_file(place / "best.safetensors")
-        moments = load_tensors(place / "optimizer.safetensors")
-    except (OSError, SafetensorError) as problem:
-        raise DataError(f"the checkpoint {folder} cannot be read: {problem}") from problem
+    problems = []
+    for place in reversed(_places(folder)):
+        try:
+            return _read(place)
+        except (OSError, SafetensorError, DataError) as problem:
+            problems.append(f"{place.name}: {problem}")
+    raise DataError(f"no checkpoint in {folder} can be read: {'; '.join(problems) or 'there is none'}")
+
+
+def restore(optimizer: torch.optim.Optimizer, moments: dict[str, Tensor]) -> None:
+    """Give an optimizer its moments back."""
     state = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for name, value in moments.items():
@@ -61,5 +123,15 @@ def load(folder: Path, optimizer: torch.optim.Optimizer) -> tuple[Progress, Weig
         laid_out = torch.empty_like(parameters[int(index)]).copy_(value) if value.ndim else value
         state["state"].setdefault(int(index), {})[key] = laid_out
     optimizer.load_state_dict(state)
-    progress = codec.from_json(text, Progress, what=f"{folder}/progress.json", error=DataError)
-    return progress, dict(weights), dict(best)
+
+
+def _read(place: Path) -> Checkpoint:
+    text = (place / "progress.json").read_bytes()
+    progress = codec.from_json(text, Progress, what=f"{place}/progress.json", error=DataError)
+    weights, best = load_file(place / "weights.safetensors"), load_file(place / "best.safetensors")
+    return Checkpoint(progress, dict(weights), dict(best), dict(load_tensors(place / "optimizer.safetensors")))
+
+
+def _places(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, oldest first."""
+    return sorted(folder.glob("[0-9]*")) if folder.is_dir() else []

@@ -43,9 +43,10 @@ class RunStarted(Event, frozen=True):
 
 
 class Resumed(Event, frozen=True):
-    """The run goes on after this many complete epochs."""
+    """The run goes on after this many complete epochs, and so many pictures of the next one."""
 
     epoch: int
+    pictures: int = 0
 
 
 class PrecisionChosen(Event, frozen=True):

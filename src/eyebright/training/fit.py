@@ -34,6 +34,8 @@ from eyebright.training.memory import keep_freed_memory
 from eyebright.training.schedule import learning_rate
 from eyebright.training.settings import Settings
 
+_CHECKPOINT_SHARE = 50  # times as long is trained between checkpoints as they take
+
 
 class Material(NamedTuple):
     """What is learned from: prepared pictures, the class of each, and which are on which side."""
@@ -76,7 +78,7 @@ def fit(
         material: The pictures.
         settings: How.
         emit: Receives the events.
-        checkpoint_folder: Where to keep the state after each epoch; None keeps none.
+        checkpoint_folder: Where to keep the state, after each epoch and now and then within one; None keeps none.
         resume_with: Go on from the checkpoint there, in the precision that the run chose.
 
     Returns:
@@ -109,20 +111,25 @@ class _Trainer:
         self.module = TorchNetwork(faster(network), weights)
         self.optimizer = torch.optim.AdamW(_decayed(self.module, settings.weight_decay), fused=True)
         self.progress = Progress()
+        self.folder: Path | None = None
+        self.kept_until = time.monotonic()  # when the next checkpoint within an epoch is due
         self.best: Weights = {}
         self.precision: precision.Chosen = "float32"
 
     def run(self, folder: Path | None, resume_with: PrecisionChosen | None) -> Outcome:
+        self.folder = folder
         if resume_with is None:
             chosen = self._choose_precision()
             self.emit(chosen)
         else:
             chosen = resume_with
             if folder is not None:
-                self.progress, weights, self.best = checkpoint.load(folder, self.optimizer)
+                self.progress, weights, self.best, moments = checkpoint.load(folder)
                 self.module.set_weights(weights)
-            self.emit(Resumed(epoch=self.progress.epoch))
+                checkpoint.restore(self.optimizer, moments)
+            self.emit(Resumed(epoch=self.progress.epoch, pictures=self.progress.seen))
         self.precision = chosen.precision
+        self.kept_until = time.monotonic() + self.settings.checkpoint_s
         reason: Literal["finished", "patience", "interrupted"] = "finished"
         try:
             while self.progress.epoch < self.settings.epochs:
@@ -130,8 +137,7 @@ class _Trainer:
                     reason = "patience"
                     break
                 self._epoch()
-                if folder is not None:
-                    checkpoint.save(folder, self.progress, self.module.get_weights(), self.best, self.optimizer)
+                self._keep()
         except KeyboardInterrupt:
             if not self.best:
                 raise
@@ -142,34 +148,46 @@ class _Trainer:
     def _epoch(self) -> None:
         """One pass over the training pictures and one over the validation pictures."""
         epoch, start, cpu_start = self.progress.epoch + 1, time.perf_counter(), time.process_time()
-        step, losses, correct, seen = self.progress.step, 0.0, 0, 0
+        seen_before = self.progress.seen  # above 0 where the training goes on within an epoch
         self.module.train()
-        for pictures, labels in self._batches(shuffled(self.train, self.settings.seed, epoch), epoch):
-            loss, hits = self._step(pictures, labels, step)
-            step += 1
-            seen += len(labels)
-            losses += loss * len(labels)
-            correct += hits
-            self.emit(StepDone(epoch=epoch, epochs=self.settings.epochs, pictures=seen, of=len(self.train),
-                               loss=losses / seen, accuracy=correct / seen))  # fmt: skip
+        for pictures, labels in self._batches(shuffled(self.train, self.settings.seed, epoch)[seen_before:], epoch):
+            loss, hits = self._step(pictures, labels, self.progress.step)
+            done = self.progress = self.progress.after_batch(len(labels), loss, hits)
+            self.emit(StepDone(epoch=epoch, epochs=self.settings.epochs, pictures=done.seen, of=len(self.train),
+                               loss=done.losses / done.seen, accuracy=done.correct / done.seen))  # fmt: skip
+            if time.monotonic() >= self.kept_until:
+                self._keep()
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-        score = self._validate()
-        best = self._note(score, epoch, step)
+        done, score = self.progress, self._validate()
+        self.progress = done.after_epoch(score.loss, score.accuracy)
+        best = self.progress.best_epoch == epoch
+        if best:
+            self.best = self.module.get_weights()
         self.emit(
             EpochEnded(
                 epoch=epoch,
                 epochs=self.settings.epochs,
-                train_loss=losses / seen,
-                train_accuracy=correct / seen,
+                train_loss=done.losses / done.seen,
+                train_accuracy=done.correct / done.seen,
                 validation_loss=score.loss,
                 validation_accuracy=score.accuracy,
-                learning_rate=self._rate(step - 1),
+                learning_rate=self._rate(done.step - 1),
                 best=best,
                 seconds=time.perf_counter() - start,
                 cpu_seconds=cpu_seconds,
-                pictures_per_second=seen / seconds,
+                pictures_per_second=(done.seen - seen_before) / seconds,
             )
         )
+
+    def _keep(self) -> None:
+        """Write a checkpoint; the next one within an epoch waits until this one's time is small beside it."""
+        if self.folder is None:
+            return
+        start = time.monotonic()
+        checkpoint.save(self.folder, self.progress, self.module.get_weights(), self.best, self.optimizer)
+        took = time.monotonic() - start
+        pause = self.settings.checkpoint_s
+        self.kept_until = start + took + (max(pause, _CHECKPOINT_SHARE * took) if pause else 0)
 
     def _step(self, pictures: Tensor, labels: Tensor, step: int) -> tuple[float, int]:
         """Learn one batch; returns its loss and how many were told right."""
@@ -202,24 +220,6 @@ class _Trainer:
                 correct += int((logits.argmax(axis=1) == labels.numpy()).sum())
         count = len(self.material.validation)
         return Score(loss / count, correct / count)
-
-    def _note(self, score: Score, epoch: int, step: int) -> bool:
-        """Keep the weights if they are the best so far; count epochs in which nothing got better."""
-        before = self.progress
-        best = (score.accuracy, -score.loss) > (before.best_accuracy, -before.best_loss)
-        better = best or score.loss < before.lowest_loss
-        self.progress = Progress(
-            epoch=epoch,
-            step=step,
-            best_epoch=epoch if best else before.best_epoch,
-            best_accuracy=score.accuracy if best else before.best_accuracy,
-            best_loss=score.loss if best else before.best_loss,
-            lowest_loss=min(score.loss, before.lowest_loss),
-            stale_epochs=0 if better else before.stale_epochs + 1,
-        )
-        if best:
-            self.best = self.module.get_weights()
-        return best
 
     def _choose_precision(self) -> PrecisionChosen:
         """Try steps on a batch of the training pictures, then put everything back as it was."""

@@ -24,6 +24,7 @@ class Settings(Record, frozen=True, kw_only=True):
         label_smoothing: Share of the certainty that is spread over all classes.
         patience: Stop after so many epochs without a better validation accuracy or loss; 0 never stops early.
         precision: "float32", "bfloat16", or "auto": whichever a short measurement finds faster.
+        checkpoint_s: Seconds after which the state is kept within an epoch too; 0 keeps it after every step.
         seed: Decides initial weights, order, augmentation and dropout.
         flip: Mirror half of the pictures left to right.
         rotation: Turn by up to this share of a full turn, either way; 0.1 is 36 degrees.
@@ -38,6 +39,7 @@ class Settings(Record, frozen=True, kw_only=True):
     label_smoothing: float = 0.1
     patience: int = 10
     precision: Precision = "auto"
+    checkpoint_s: float = 30.0
     seed: int = 0
     flip: bool = True
     rotation: float = 0.1
@@ -51,6 +53,7 @@ class Settings(Record, frozen=True, kw_only=True):
         _check("weight_decay", self.weight_decay, 0, 10)
         _check("label_smoothing", self.label_smoothing, 0, 0.9)
         _check("patience", self.patience, 0, 100_000)
+        _check("checkpoint_s", self.checkpoint_s, 0, 1e9)
         _check("rotation", self.rotation, 0, 0.5)
         _check("zoom", self.zoom, 0, 0.9)
 
