@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from eyebright.training.events import (
     Emit,
     Evaluated,
     EventLog,
+    FitChosen,
     ModelSaved,
     PrecisionChosen,
     Preparing,
@@ -54,7 +55,7 @@ def train(
     network: str | Network = "flowers_cnn",
     weights: str | Path = "",
     size: int | None = None,
-    fit: Fit = "crop",
+    fit: Fit | Literal["auto"] = "auto",
     validation: float = 0.15,
     test: float = 0.15,
     group_by: str = "",
@@ -74,7 +75,8 @@ def train(
             last layer begins anew where it is for other classes. Unless given, all begin at random.
         size: Pixels a side; by default what is typical for the pictures, from 24 to 180, or what published weights
             were trained on.
-        fit: How pictures of other proportions are brought to size.
+        fit: How pictures of other proportions are brought to size: "crop", "pad", "stretch"; "auto" crops them unless
+            that would leave out much of what they show.
         validation: Share of the pictures that picks the best epoch and the temperature.
         test: Share that is only looked at in the end.
         group_by: A regular expression for the group in a picture's name, as in `Dataset.open`; pictures of one group
@@ -106,6 +108,8 @@ def train(
         size = zoo.named(network).input_size if size is None else size
     built = _network(network, dataset, size)
     name = network if isinstance(network, str) else "network.json"
+    fitted = _fit(fit, dataset, built)
+    fit = fitted.fit
     start = _weights(built, str(weights), name, settings.seed, emit)
     classifier = Classifier(built, dataset.classes, weights=start, fit=fit, seed=settings.seed)
     files.require_space(
@@ -128,7 +132,7 @@ def train(
         training=settings,
     )
     run.begin(config, built, overwrite=overwrite)
-    return _go(run, config, classifier, dataset, pack, emit)
+    return _go(run, config, classifier, dataset, pack, emit, fitted=fitted)
 
 
 def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] = ()) -> Result:
@@ -198,6 +202,7 @@ def _go(
     pack: Pack,
     emit: Emit,
     *,
+    fitted: FitChosen | None = None,
     earlier: list[AnyEvent] | None = None,
 ) -> Result:
     """Fit, evaluate and save, from the start or, where there are earlier events, from the checkpoint."""
@@ -205,6 +210,8 @@ def _go(
     run.write_pictures(dataset, pack)
     if earlier is None:
         emit(_started(config, classifier, dataset, pack))
+    if fitted is not None:
+        emit(fitted)
     classifier.fit(dataset, settings=config.training, callbacks=[emit], checkpoint=run.checkpoint, earlier=earlier)
     test = classifier.metrics["test"] = classifier.evaluate(dataset.test)
     emit(_evaluated("test", test))
@@ -278,6 +285,13 @@ def _network(network: str | Network, dataset: Dataset, size: int | None) -> Netw
         return Network.from_file(network)
     typical = min(max(dataset.typical_side(), SMALLEST_SIZE), LARGEST_SIZE)
     return zoo.build(network, num_classes=len(dataset.classes), input_size=typical if size is None else size)
+
+
+def _fit(fit: Fit | Literal["auto"], dataset: Dataset, network: Network) -> FitChosen:
+    """How pictures are brought to the size that the network takes, and what cropping would leave out."""
+    _, height, width = network.input_shape if len(network.input_shape) == 3 else (0, 1, 1)
+    best, lost = dataset.fit_by_evidence(width / height)
+    return FitChosen(fit=best if fit == "auto" else fit, lost=lost)
 
 
 def _is_file(network: str) -> bool:

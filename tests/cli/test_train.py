@@ -485,3 +485,17 @@ def test_the_split_of_one_run_is_used_by_another_and_resumed(make_folder, eyebri
         "train", make_folder("others"), "-o", tmp_path / "three", "--split", tmp_path / "no.csv", *quick
     )
     assert finished.code == 1 and "no.csv cannot be read" in finished.err
+
+
+def test_long_pictures_are_shown_whole_unless_one_asks_for_crops(eyebright, quick, tmp_path):
+    stream = np.random.default_rng(0)
+    for number in range(48):
+        place = tmp_path / "long" / "abc"[number % 3]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(stream.integers(0, 256, (20, 70, 3), np.uint8)).save(place / f"{number}.png")
+    finished = eyebright("train", tmp_path / "long", "-o", tmp_path / "run", *quick)
+    assert "cropping would leave out" in finished.out
+    assert 'fit = "pad"' in (tmp_path / "run" / "config.toml").read_text()
+    finished = eyebright("train", tmp_path / "long", "-o", tmp_path / "other", "--fit", "crop", *quick)
+    assert "Cropping leaves out 7" in finished.out and "--fit pad" in finished.out
+    assert 'fit = "crop"' in (tmp_path / "other" / "config.toml").read_text()

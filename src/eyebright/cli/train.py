@@ -37,8 +37,9 @@ def train(
         ),
     ] = None,
     fit: Annotated[
-        Literal["crop", "pad", "stretch"], typer.Option(help="How other proportions are brought to size.")
-    ] = "crop",
+        Literal["auto", "crop", "pad", "stretch"],
+        typer.Option(help="How other proportions are brought to size; auto: crop, unless much would be lost."),
+    ] = "auto",
     epochs: Annotated[int, typer.Option(help="Passes over the training pictures.")] = 15,
     batch_size: Annotated[int, typer.Option(help="Pictures in one step.")] = 32,
     learning_rate: Annotated[float, typer.Option(help="The peak of the learning rate.")] = 2e-3,

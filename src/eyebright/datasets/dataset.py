@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from eyebright import codec
 from eyebright.datasets import pack as packs
 from eyebright.datasets import split as splits
+from eyebright.datasets.cropping import MUCH, lost_to_crop
 from eyebright.datasets.groups import grouped
 from eyebright.datasets.sources import ArraySource, Source, find
 from eyebright.datasets.sources import Progress as ScanProgress
@@ -22,7 +23,7 @@ from eyebright.datasets.split import SIDES, Side
 from eyebright.datasets.split_file import SplitFile, read_split
 from eyebright.errors import DataError, PictureError
 from eyebright.files import printable
-from eyebright.pictures import Preparation, size_of
+from eyebright.pictures import Fit, Preparation, size_of
 
 _SIZE_SAMPLE = 200
 
@@ -222,6 +223,15 @@ class Dataset:
             except PictureError:
                 continue
         return int(np.median(sides)) if sides else 0
+
+    def fit_by_evidence(self, proportion: float = 1.0) -> tuple[Fit, float]:
+        """How pictures are best brought to size, and what share of a typical one's detail cropping would leave out.
+
+        Args:
+            proportion: Width by height of the area.
+        """
+        lost = lost_to_crop(self.source, proportion)
+        return ("pad" if lost > MUCH else "crop"), lost
 
     def pack(self, preparation: Preparation, progress: packs.Progress | None = None) -> packs.Pack:
         """Prepare all pictures once; errors as in `eyebright.datasets.pack.pack`.

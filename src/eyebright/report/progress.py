@@ -12,6 +12,7 @@ from eyebright.training.events import AnyEvent
 
 _REFRESH_S = 0.1
 _SHOWN = 10
+_WORTH_SAYING = 0.05  # of a picture's detail
 
 
 class Display:
@@ -61,6 +62,8 @@ class Display:
                 self._step(event)
             case events.RunStarted():
                 self._started(event)
+            case events.FitChosen():
+                self._fit(event)
             case events.Resumed():
                 within = f" and {event.pictures:,} pictures of the next" if event.pictures else ""
                 self._say(f"Going on after epoch {event.epoch}{within}.")
@@ -126,6 +129,13 @@ class Display:
         if event.leaking:
             self._say(f"Left out, since the very same pictures are on a later side: {event.leaking:,}")
         self._say(f"{event.network} at {event.size}x{event.size}: {event.parameters:,} parameters.")
+
+    def _fit(self, event: events.FitChosen) -> None:
+        much = f"{event.lost:.0%} of the detail of a typical picture"
+        if event.fit == "pad":
+            self._say(f"Pictures are shown whole, on grey: cropping would leave out {much}. --fit crop crops them.")
+        elif event.fit == "crop" and event.lost >= _WORTH_SAYING:
+            self._say(f"Cropping leaves out {much}; --fit pad would keep all of it.")
 
     def _epoch_line(self, event: events.EpochEnded) -> None:
         if not self._header:

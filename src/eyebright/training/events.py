@@ -42,6 +42,16 @@ class RunStarted(Event, frozen=True):
     versions: dict[str, str]
 
 
+class FitChosen(Event, frozen=True):
+    """How pictures of other proportions are brought to size.
+
+    `lost` is the share of a typical picture's detail that cropping leaves out.
+    """
+
+    fit: Literal["crop", "pad", "stretch"]
+    lost: float
+
+
 class Resumed(Event, frozen=True):
     """The run goes on after this many complete epochs, and so many pictures of the next one."""
 
@@ -158,6 +168,7 @@ AnyEvent: TypeAlias = (
     | Preparing
     | Downloading
     | RunStarted
+    | FitChosen
     | Resumed
     | PrecisionChosen
     | StepDone
