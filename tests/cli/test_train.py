@@ -499,3 +499,14 @@ def test_long_pictures_are_shown_whole_unless_one_asks_for_crops(eyebright, quic
     finished = eyebright("train", tmp_path / "long", "-o", tmp_path / "other", "--fit", "crop", *quick)
     assert "Cropping leaves out 7" in finished.out and "--fit pad" in finished.out
     assert 'fit = "crop"' in (tmp_path / "other" / "config.toml").read_text()
+
+
+def test_every_change_of_the_pictures_can_be_asked_for(make_folder, eyebright, quick, tmp_path):
+    changes = "flip,shift=0.2,shear,brightness,contrast=0.3,saturation,hue,erasing,mixup=0.4,cutmix"
+    run = tmp_path / "run"
+    assert eyebright("train", make_folder(), "-o", run, *quick, "--augment", changes).code == 0
+    config = (run / "config.toml").read_text()
+    for line in ("flip = true", "rotation = 0.0", "shift = 0.2", "hue = 0.05", "mixup = 0.4", "cutmix = 1.0"):
+        assert line in config
+    finished = eyebright("train", make_folder("more"), "-o", run, *quick, "--augment", "blur")
+    assert finished.code == 1 and "'blur' is unknown; known are flip, rotation, zoom, shift" in finished.err

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage, stats
 
-from eyebright.training.augmentation import augment, uniforms
+from eyebright.training.augmentation import augment
+from eyebright.training.drawing import uniforms
 from eyebright.training.settings import Settings
 
 NOTHING = {"flip": False, "rotation": 0.0, "zoom": 0.0}
@@ -96,3 +97,31 @@ def test_draws_are_uniform_and_independent_between_columns_and_neighbouring_keys
 def test_draws_lie_between_zero_and_one(key, seed, epoch):
     draws = uniforms(np.array([key], np.uint64), seed, epoch, 3)
     assert ((draws >= 0) & (draws < 1)).all()
+
+
+def test_shift_moves_by_a_share_of_the_frame():
+    batch = torch.zeros(1, 1, 40, 60)
+    batch[0, 0, 15:25, 20:40] = 200.0
+    for epoch in range(6):
+        key, changes = keys(1), settings(shift=0.1)
+        across, down = ((2 * uniforms(key, changes.seed, epoch, 6)[0, 4:] - 1) * 0.1) * (60, 40)
+        result = augment(batch, key, changes, epoch)[0, 0].numpy()
+        middle = ndimage.center_of_mass(result)
+        assert middle == pytest.approx((19.5 - down, 29.5 - across), abs=0.05)
+
+
+def test_shear_leans_and_keeps_area_and_centre():
+    batch = torch.zeros(1, 1, 61, 61)
+    batch[0, 0, 20:41, 20:41] = 200.0
+    key, changes = keys(1), settings(shear=0.6)
+    lean = (2 * uniforms(key, changes.seed, 2, 6)[0, 3] - 1) * 0.6
+    result = augment(batch, key, changes, 2)[0, 0].numpy()
+    assert result.sum() == pytest.approx(200 * 21 * 21, rel=0.02)
+    columns = [np.average(np.arange(61), weights=row) for row in result[22:39]]
+    assert np.polyfit(np.arange(17), columns, 1)[0] == pytest.approx(-lean, abs=0.02)
+
+
+def test_colour_and_erasing_are_part_of_it():
+    batch = pictures(30)
+    assert not torch.equal(augment(batch, keys(30), settings(hue=0.3), 1), batch)
+    assert not torch.equal(augment(batch, keys(30), settings(erasing=1.0), 1), batch)

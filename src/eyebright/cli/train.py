@@ -44,7 +44,11 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Pictures in one step.")] = 32,
     learning_rate: Annotated[float, typer.Option(help="The peak of the learning rate.")] = 2e-3,
     augment: Annotated[
-        str, typer.Option(help="What training pictures undergo: flip, rotation[=SHARE], zoom[=SHARE]; or none.")
+        str,
+        typer.Option(
+            help="What training pictures undergo, as in flip,zoom=0.2: flip, rotation, zoom, shift, shear, brightness, "
+            "contrast, saturation, hue, erasing, mixup, cutmix; or none."
+        ),
     ] = "flip,rotation=0.1,zoom=0.1",
     patience: Annotated[int, typer.Option(help="Stop after so many epochs without getting better; 0: never.")] = 10,
     precision: Annotated[
@@ -121,17 +125,17 @@ def _interrupted(place: Path, *, begun: bool) -> str:
 
 def _augmentation(text: str) -> dict[str, bool | float]:
     """The settings that "flip,rotation=0.1,zoom" stands for; what is not named is off."""
-    found: dict[str, bool | float] = {"flip": False, "rotation": 0.0, "zoom": 0.0}
+    from eyebright.training.settings import AUGMENTATIONS
+
+    found: dict[str, bool | float] = {name: type(named)(0) for name, (_, named) in AUGMENTATIONS.items()}
     for part in text.split(","):
         name, _, value = part.strip().partition("=")
         if name in ("", "none"):
             continue
         if name not in found or (name == "flip" and value):
-            raise SettingsError(
-                f"--augment: {part.strip()!r} is unknown; known are flip, rotation[=SHARE], zoom[=SHARE], none"
-            )
+            raise SettingsError(f"--augment: {part.strip()!r} is unknown; known are {', '.join(found)}, none")
         try:
-            found[name] = True if name == "flip" else float(value or 0.1)
+            found[name] = type(found[name])(value) if value else AUGMENTATIONS[name][1]
         except ValueError as problem:
             raise SettingsError(f"--augment: {value!r} in {part.strip()!r} is no number") from problem
     return found

@@ -31,6 +31,7 @@ from eyebright.training.augmentation import augment
 from eyebright.training.checkpoint import Progress
 from eyebright.training.events import Emit, EpochEnded, PrecisionChosen, Resumed, StepDone, Stopped
 from eyebright.training.memory import keep_freed_memory
+from eyebright.training.mixing import mix
 from eyebright.training.schedule import learning_rate
 from eyebright.training.settings import Settings
 
@@ -202,7 +203,8 @@ class _Trainer:
             )
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        return value, int((logits.argmax(dim=1) == labels).sum())
+        most = labels if labels.ndim == 1 else labels.argmax(dim=1)
+        return value, int((logits.argmax(dim=1) == most).sum())
 
     def _loss(self, pictures: Tensor, labels: Tensor, chosen: precision.Chosen) -> tuple[Tensor, Tensor]:
         self.optimizer.zero_grad(set_to_none=True)
@@ -236,7 +238,7 @@ class _Trainer:
         return chosen
 
     def _batches(self, indices: NDArray[np.int64], epoch: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pictures and labels, read by a thread of their own; augmented where an epoch is given.
+        """Pictures and labels, read by a thread of their own; augmented and mixed where an epoch is given.
 
         Augmentation shares the network's threads: in a thread of its own it would hold up one of them, and the others
         would wait for that one.
@@ -245,7 +247,10 @@ class _Trainer:
             pictures = as_input(batch.pictures)
             if epoch is not None:
                 pictures = augment(pictures, batch.keys, self.settings, epoch)
-            yield pictures, torch.from_numpy(batch.labels)
+                num_classes = self.module.network.output_shape[0]
+                yield mix(pictures, torch.from_numpy(batch.labels), num_classes, batch.keys, self.settings, epoch)
+            else:
+                yield pictures, torch.from_numpy(batch.labels)
 
     def _rate(self, step: int) -> float:
         steps_per_epoch = math.ceil(len(self.train) / self.settings.batch_size)

@@ -12,6 +12,14 @@ from eyebright.errors import SettingsError
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 
 
+AUGMENTATIONS = {  # of each its greatest value, and what it means to name it alone
+    "flip": (1, True), "rotation": (0.5, 0.1), "zoom": (0.9, 0.1), "shift": (0.5, 0.1), "shear": (1, 0.1),
+    "brightness": (1, 0.2), "contrast": (1, 0.2), "saturation": (1, 0.2), "hue": (0.5, 0.05), "erasing": (1, 0.25),
+    "mixup": (10, 0.2), "cutmix": (10, 1.0),
+}  # fmt: skip
+"""The changes that training pictures may undergo, by name."""
+
+
 class Settings(Record, frozen=True, kw_only=True):
     """What decides how a network is trained.
 
@@ -29,6 +37,15 @@ class Settings(Record, frozen=True, kw_only=True):
         flip: Mirror half of the pictures left to right.
         rotation: Turn by up to this share of a full turn, either way; 0.1 is 36 degrees.
         zoom: Scale by up to this share, in or out.
+        shift: Move by up to this share of width and height.
+        shear: Lean by up to this share of the height.
+        brightness: Multiply by up to this share more or less.
+        contrast: Widen or narrow the distance to the mean light by up to this share.
+        saturation: Strengthen or weaken the colours by up to this share; 1 may leave none.
+        hue: Turn the colours by up to this share of the full circle, either way.
+        erasing: Share of the pictures of which a rectangle is covered.
+        mixup: Alpha of the Beta distribution by which two pictures and their labels are blended; 0 for none.
+        cutmix: Alpha by which a rectangle of another picture, with its share of the label, is put in; 0 for none.
     """
 
     epochs: int = 15
@@ -44,6 +61,15 @@ class Settings(Record, frozen=True, kw_only=True):
     flip: bool = True
     rotation: float = 0.1
     zoom: float = 0.1
+    shift: float = 0.0
+    shear: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
 
     def __post_init__(self) -> None:
         _check("epochs", self.epochs, 1, 100_000)
@@ -54,13 +80,13 @@ class Settings(Record, frozen=True, kw_only=True):
         _check("label_smoothing", self.label_smoothing, 0, 0.9)
         _check("patience", self.patience, 0, 100_000)
         _check("checkpoint_s", self.checkpoint_s, 0, 1e9)
-        _check("rotation", self.rotation, 0, 0.5)
-        _check("zoom", self.zoom, 0, 0.9)
+        for name, (most, _) in AUGMENTATIONS.items():
+            _check(name, getattr(self, name), 0, most)
 
     @property
     def augmented(self) -> bool:
         """Whether training pictures are changed at all."""
-        return self.flip or self.rotation > 0 or self.zoom > 0
+        return any(getattr(self, name) for name in AUGMENTATIONS)
 
     def changed(self, changes: Mapping[str, Any]) -> "Settings":
         """The settings with some of them changed.
