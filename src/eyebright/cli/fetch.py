@@ -1,6 +1,7 @@
 """eyebright fetch: published sets of pictures, by name."""
 
 import shlex
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 
 from eyebright.errors import SettingsError
 
+_COLUMNS = 80
 EXAMPLE = "Example: eyebright fetch --list; then: eyebright fetch flowers -o flower_photos"
 
 
@@ -53,9 +55,10 @@ def fetch(
 def _table() -> str:
     from eyebright.datasets.published import SETS
 
-    lines = [f"{'name':14} {'to fetch':>9}  what and on what terms"]
+    lines, indent = [f"{'name':14} {'to fetch':>9}  what and on what terms"], " " * 26
     for name, own in SETS.items():
-        lines += [f"{name:14} {_size(own.size):>9}  {own.title}", f"{'':26}{own.licence}"]
+        lines.append(f"{name:14} {_size(own.size):>9}  {own.title}")
+        lines += textwrap.wrap(own.licence, _COLUMNS, initial_indent=indent, subsequent_indent=indent)
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ row. Source: "Binary version" on Krizhevsky's page of CIFAR-10 and CIFAR-100.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def write_npz(folder: Path, form: Form, place: Path) -> None:
         DataError: When a file is missing or is no whole number of records of known classes.
     """
     names = np.array(_only(folder, form.names).read_text(encoding="utf-8").split())
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for side, files in (("train", form.train), ("test", (form.test,))):
         records = np.concatenate([_records(_only(folder, file), form.label_bytes) for file in files])
         labels = records[:, form.label_bytes - 1]

@@ -47,6 +47,9 @@ def fetch_set(
     place = cache / name if folder is None else folder
     with FileLock(cache / f"{name}.lock"):
         if folder is not None or not place.is_dir():
+            if folder is None:  # what a process that was killed left behind; nobody else is here now
+                for stale in cache.glob(f".{name}.unfinished-*"):
+                    shutil.rmtree(stale, ignore_errors=True)
             files.require_free(place, overwrite=False)
             files.require_space(place, _GROWTH // 2 * own.size, what=f"{name}, fetched and unpacked,")
             fetched = [by_digest.get(file.sha256) or _fetched(name, file, report) for file in own.files]

@@ -54,7 +54,7 @@ def _idx(address: str, *figures: tuple[int, str]) -> tuple[File, ...]:
 # zalandoresearch/fashion-mnist and rois-codh/kmnist; the CIFAR page names none; UCI's page of its digits.
 SETS: dict[str, PublishedSet] = {
     "digits": PublishedSet(
-        "1,797 handwritten digits of 8x8, which come with scikit-learn", "CC BY 4.0; UCI, Alpaydin and Kaynak", "digits"
+        "1,797 handwritten digits of 8x8 of scikit-learn", "CC BY 4.0; UCI, Alpaydin and Kaynak", "digits"
     ),
     "flowers": PublishedSet(
         "3,670 photos of five kinds of flowers",
