@@ -20,7 +20,7 @@ KINDS = {
     "packs": "prepared pictures",
     "features": "features of pictures",
     "unpacked": "pictures out of compressed files",
-    "data": "fetched data sets",
+    "fetched": "fetched sets of pictures",
     "weights": "published weights",
     "compiled": "compiled models",
 }

@@ -21,9 +21,11 @@ def demo(
     The pictures are the 1,797 digits that come with scikit-learn (8x8 pixels, from the UCI machine learning
     repository).
     """
+    from eyebright.datasets.digits import write_digits
+
     pictures, run, figure = output / "digits", output / "digits_run", output / "predictions.png"
     typer.echo(f"Writing 1,797 handwritten digits to {pictures}")
-    _write_digits(pictures)
+    write_digits(pictures)
     settings = ["--epochs", "30", "--augment", "rotation=0.03,zoom=0.1", "--seed", str(seed), "--overwrite"]
     _run("train", str(pictures), "-o", str(run), *settings)
     _run("evaluate", str(run), str(pictures))
@@ -42,20 +44,6 @@ def _run(*arguments: str) -> None:
     code = app(list(arguments), standalone_mode=False)
     if code:
         raise typer.Exit(code)
-
-
-def _write_digits(folder: Path) -> None:
-    """One PNG of 8x8 pixels for each digit, in a folder for each of the ten; what is there already stays."""
-    import numpy as np
-    from PIL import Image
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    for index, (image, label) in enumerate(zip(digits.images, digits.target, strict=True)):
-        place = folder / str(label) / f"{index:04d}.png"
-        if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.rint(image * (255 / 16)).astype(np.uint8)).save(place)
 
 
 def _test_pictures(split: Path, pictures: Path, count: int = 12) -> list[str]:

@@ -1,0 +1,131 @@
+"""Sets of pictures that others have published: where, how large, with which digest, and on what terms."""
+
+from typing import Literal, NamedTuple
+
+
+class File(NamedTuple):
+    """One file of a set, as it is published.
+
+    Args:
+        address: Where it is.
+        size: Its bytes.
+        sha256: Its digest in hexadecimal.
+    """
+
+    address: str
+    size: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The last part of its address."""
+        return self.address.rpartition("/")[2]
+
+
+class PublishedSet(NamedTuple):
+    """One set of pictures.
+
+    Args:
+        title: What it shows.
+        licence: Its terms, in a line.
+        form: What is made of the files: "folder" unpacks an archive that holds a folder of classes, "idx" lays IDX
+            files side by side, "cifar10" and "cifar100" turn CIFAR's binary records into an .npz, "digits" needs none.
+        files: What is fetched.
+    """
+
+    title: str
+    licence: str
+    form: Literal["folder", "idx", "cifar10", "cifar100", "digits"]
+    files: tuple[File, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes to fetch."""
+        return sum(file.size for file in self.files)
+
+
+def _idx(address: str, *figures: tuple[int, str]) -> tuple[File, ...]:
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    return tuple(File(f"{address}/{name}-ubyte.gz", *own) for name, own in zip(names, figures, strict=True))
+
+
+# Sizes and digests: TensorFlow Datasets, tensorflow_datasets/url_checksums/{tf_flowers, mnist, fashion_mnist, kmnist,
+# cifar10, cifar100}.txt. Licences: flower_photos/LICENSE.txt; keras/datasets/mnist.py; the READMEs of
+# zalandoresearch/fashion-mnist and rois-codh/kmnist; the CIFAR page names none; UCI's page of its digits.
+SETS: dict[str, PublishedSet] = {
+    "digits": PublishedSet(
+        "1,797 handwritten digits of 8x8 of scikit-learn", "CC BY 4.0; UCI, Alpaydin and Kaynak", "digits"
+    ),
+    "flowers": PublishedSet(
+        "3,670 photos of five kinds of flowers",
+        "CC BY 2.0; the photographers are named in LICENSE.txt",
+        "folder",
+        (
+            File(
+                "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
+                228_813_984,
+                "4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
+            ),
+        ),
+    ),
+    "mnist": PublishedSet(
+        "70,000 handwritten digits of 28x28",
+        "CC BY-SA 3.0; Yann LeCun and Corinna Cortes",
+        "idx",
+        _idx(
+            "https://storage.googleapis.com/cvdf-datasets/mnist",
+            (9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+            (28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+            (1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+            (4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+        ),
+    ),
+    "fashion-mnist": PublishedSet(
+        "70,000 pieces of clothing of 28x28",
+        "MIT; Zalando SE",
+        "idx",
+        _idx(
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+            (26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+            (29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+            (4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+            (5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+        ),
+    ),
+    "kmnist": PublishedSet(
+        "70,000 cursive Japanese letters of 28x28",
+        "CC BY-SA 4.0; KMNIST Dataset by CODH, doi:10.20676/00000341",
+        "idx",
+        _idx(
+            "http://codh.rois.ac.jp/kmnist/dataset/kmnist",
+            (18_165_135, "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4"),
+            (29_497, "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17"),
+            (3_041_136, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5"),
+            (5_120, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"),
+        ),
+    ),
+    "cifar10": PublishedSet(
+        "60,000 photos of 32x32 in ten classes",
+        "no licence is stated; cite Krizhevsky 2009",
+        "cifar10",
+        (
+            File(
+                "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+                170_052_171,
+                "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+            ),
+        ),
+    ),
+    "cifar100": PublishedSet(
+        "60,000 photos of 32x32 in a hundred classes",
+        "no licence is stated; cite Krizhevsky 2009",
+        "cifar100",
+        (
+            File(
+                "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+                168_513_733,
+                "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
+            ),
+        ),
+    ),
+}

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+
+from eyebright.datasets.published import SETS, File
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path / "cache"))
+
+
+def test_the_list_names_every_set_with_its_size_and_licence_in_80_columns(eyebright):
+    finished = eyebright("fetch", "--list")
+    assert finished.code == 0 and max(map(len, finished.out.splitlines())) <= 80
+    words = " ".join(finished.out.split())
+    assert all(f"\n{name} " in finished.out and own.licence in words for name, own in SETS.items())
+    assert "228.8 MB" in finished.out
+    rows = {row["name"]: row for row in json.loads(eyebright("fetch", "--list", "--json").out)}
+    assert rows.keys() == SETS.keys() and rows["cifar10"]["bytes"] == 170_052_171
+
+
+def test_fetch_prints_the_place_the_licence_the_size_and_the_next_command(eyebright, tmp_path):
+    finished = eyebright("fetch", "digits", "-o", tmp_path / "my digits")
+    assert finished.code == 0, finished.err
+    assert (
+        f"{tmp_path}/my digits" in finished.out and "CC BY 4.0" in finished.out and "Size:    nothing" in finished.out
+    )
+    assert f"eyebright train '{tmp_path}/my digits' -o digits_run" in finished.out
+
+
+def test_what_was_fetched_can_be_trained_on_with_the_command_that_json_gives(eyebright, tmp_path, monkeypatch, quick):
+    monkeypatch.chdir(tmp_path)
+    result = json.loads(eyebright("fetch", "digits", "--json").out)
+    assert result["command"] == f"eyebright train {result['place']} -o digits_run"
+    finished = eyebright(*result["command"].split()[1:], "--epochs", "1", "--size", "8", "--network", "mlp")
+    assert finished.code == 0, finished.err
+
+
+def test_without_a_network_the_message_says_which_file_to_put_where(eyebright, tmp_path, monkeypatch):
+    own = File("http://127.0.0.1:9/flower_photos.tgz", 10, "0" * 64)
+    monkeypatch.setitem(SETS, "flowers", SETS["flowers"]._replace(files=(own,)))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    finished = eyebright("fetch", "flowers")
+    assert finished.code == 1 and "Traceback" not in finished.err
+    assert f"download {own.address} in another way and put it at {tmp_path}" in finished.err
+    assert "eyebright fetch flowers --from flower_photos.tgz" in finished.err
+
+
+@pytest.mark.parametrize(("arguments", "words"), [([], "give the name of a set"), (["mnits"], "did you mean 'mnist'")])
+def test_what_is_no_name_is_refused(eyebright, arguments, words):
+    finished = eyebright("fetch", *arguments)
+    assert finished.code == 1 and words in finished.err
+
+
+def test_help_has_an_example(eyebright):
+    assert "Example: eyebright fetch --list" in eyebright("fetch", "--help").out
