@@ -71,9 +71,7 @@ def clusters(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     return connected_components(edges, directed=False)[1].astype(np.int64)
 
 
-def compare(
-    thumbnails: NDArray[np.uint8], pairs: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def compare(thumbnails: NDArray[np.uint8], pairs: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How far the pictures of each pair agree, laid on each other as well as may be.
 
     Args:
