@@ -2,8 +2,8 @@
 
     EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/planted.py [--seed 1]
 
-The flowers are first cleared of the copies that they really have. Then 5 % of them are planted once more as exact copies
-(the same bytes under another name, or the same pixels as PNG), and another 5 % changed: re-encoded, rescaled, mirrored,
+The flowers are first cleared of the copies that they really have. Then 5 % of them are planted once more as exact
+copies (the same bytes under another name, or the same pixels as PNG), and another 5 % changed: re-encoded, rescaled, mirrored,
 turned by quarters, lightly cropped, or several of these. Copies lie in a temporary directory.
 
 Recall is the share of planted copies found together with their original; precision the share of found pairs that are
@@ -59,10 +59,7 @@ def plant(root: Path, names: list[str], random: np.random.Generator) -> dict[str
     chosen = random.choice(names, 2 * count, replace=False)
     truth = {}
     for number, name in enumerate(chosen.tolist()):
-        if number < count:
-            kind = "same bytes" if number % 2 else "same pixels"
-        else:
-            kind = KINDS[number % len(KINDS)]
+        kind = ("same pixels", "same bytes")[number % 2] if number < count else KINDS[number % len(KINDS)]
         copy = root / Path(name).parent / f"copy_{number:04d}"
         copy = copy.with_suffix(".png" if kind == "same pixels" else ".jpg")
         if kind == "same bytes":

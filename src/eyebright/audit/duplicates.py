@@ -1,4 +1,4 @@
-"""Copies of pictures: exact ones by digest; near ones (re-encoded, rescaled, turned, mirrored, lightly cropped) by sight.
+"""Copies of pictures: exact ones by digest; near ones (re-encoded, rescaled, turned, mirrored, cropped) by sight.
 
 Near copies are looked for in two steps. Each thumbnail gives a description that turning and mirroring do not change;
 neighbours in it are candidates. A candidate counts when the two thumbnails, laid on each other in the best of eight
@@ -166,7 +166,7 @@ def _detail(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     """Light without its 3 x 3 blur, halved first: what a resize and a JPEG leave of detail, `(N, 14, 14)`."""
     grey = _halved(pictures).mean(axis=3)  # (N, 16, 16)
     rows = grey[:, :-2] + grey[:, 1:-1] + grey[:, 2:]
-    return grey[:, 1:-1, 1:-1] - (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9
+    return np.asarray(grey[:, 1:-1, 1:-1] - (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9)
 
 
 def _best_cut(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -189,17 +189,17 @@ def _enlarging(first: int, last: int) -> NDArray[np.float32]:
     """Linear interpolation of `THUMBNAIL_SIDE` places without the first and last few: `(32, 32)`."""
     places = first + (np.arange(THUMBNAIL_SIDE) + 0.5) / THUMBNAIL_SIDE * (THUMBNAIL_SIDE - first - last) - 0.5
     distance = np.abs(np.clip(places, 0, THUMBNAIL_SIDE - 1)[:, None] - np.arange(THUMBNAIL_SIDE))
-    return np.maximum(1 - distance, 0).astype(np.float32)
+    return np.asarray(np.maximum(1 - distance, 0), np.float32)
 
 
 def _standard(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean 0 and length 1 for each, so that products are correlations; 0 where there is nothing but the mean."""
     centred = points - points.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
-    return np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-3)
+    return np.asarray(np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-3))
 
 
 def _halved(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     """`(N, S, S, C)` to `(N, S / 2, S / 2, C)`, the mean of each four."""
     count, side, _, channels = pictures.shape
-    return pictures.reshape(count, side // 2, 2, side // 2, 2, channels).mean(axis=(2, 4))
+    return np.asarray(pictures.reshape(count, side // 2, 2, side // 2, 2, channels).mean(axis=(2, 4)))

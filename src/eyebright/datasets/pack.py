@@ -5,8 +5,8 @@
     index.bin    one record of 24 bytes for each row: 8 for the picture as it was (name, size, time), 16 of its digest
 
 The files only ever grow, the index last, so that a pack cut off at any moment is a shorter pack: the next run finds
-what is there and goes on. A changed picture has another key in the index, and so gets a new row. Pictures that cannot be
-opened have none; they are tried again each time, in case they have been mended.
+what is there and goes on. A changed picture has another key in the index, and so gets a new row. Pictures that cannot
+be opened have none; they are tried again each time, in case they have been mended.
 """
 
 import hashlib
