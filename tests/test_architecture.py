@@ -22,7 +22,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"model"},
     {"inference"},
     {"evaluation"},
-    {"modules"},
+    {"modules", "audit"},
     {"training"},
     {"report", "assessment", "run_folder"},
     {"weighted"},

@@ -322,3 +322,14 @@ def test_real_pictures_are_packed_as_they_are_opened(real_pictures):
     for index in range(len(source.names)):
         digest.update(open_picture(source.open(index), preparation).tobytes())
     assert hashlib.sha256(rows.tobytes()).digest() == digest.digest()
+
+
+def test_prints_are_those_of_the_pictures_and_are_not_taken_again(root, preparation, opened):
+    source = scan_folder(root).source
+    wanted = [open_with_digest(source.open(index), preparation).print for index in (7, 0)]
+    pack(source, preparation)
+    opened.clear()
+    prints = pack(source, preparation).prints([7, 0])
+    assert not opened
+    assert [one.tobytes() for one in prints] == [one.tobytes() for one in wanted]
+    assert pack(source, preparation).prints([]).shape == (0,)

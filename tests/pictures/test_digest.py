@@ -40,7 +40,7 @@ def test_the_digest_changes_with_the_proportions(blocks):
 
 @pytest.mark.parametrize("size", [(300, 200), (600, 530), (1_100, 1_030), (1_700, 515), (2_200, 2_100)])
 @pytest.mark.parametrize("kind", ["JPEG", "BMP"])
-def test_the_digest_does_not_depend_on_the_preparation(photo, encode, kind, size):
+def test_digest_and_print_do_not_depend_on_the_preparation(photo, encode, kind, size):
     content = encode(photo(*size), kind)
     preparations = [
         TINY,
@@ -50,6 +50,6 @@ def test_the_digest_does_not_depend_on_the_preparation(photo, encode, kind, size
         Preparation(width=1_100, height=64),
     ]
     opened = [open_with_digest(content, preparation) for preparation in preparations]
-    assert len({digest for _, digest in opened}) == 1
+    assert len({(one.digest, one.print.tobytes()) for one in opened}) == 1
     for preparation, (pixels, _) in zip(preparations, opened, strict=True):
         np.testing.assert_array_equal(pixels, open_picture(content, preparation))

@@ -1,11 +1,12 @@
 """A pack: every picture of a set, prepared once, as one flat file of equal rows.
 
     rows.u8      row after row of height * width * 3 bytes
+    prints.bin   record after record of 3,084 bytes: the print by which the audit compares and judges pictures
     index.bin    one record of 24 bytes for each row: 8 for the picture as it was (name, size, time), 16 of its digest
 
-Both files only ever grow, rows first, so that a pack cut off at any moment is a shorter pack: the next run finds what
-is there and goes on. A changed picture has another key in the index, and so gets a new row. Pictures that cannot be
-opened have none; they are tried again each time, in case they have been mended.
+The files only ever grow, the index last, so that a pack cut off at any moment is a shorter pack: the next run finds
+what is there and goes on. A changed picture has another key in the index, and so gets a new row. Pictures that cannot
+be opened have none; they are tried again each time, in case they have been mended.
 """
 
 import hashlib
@@ -23,14 +24,14 @@ from eyebright import cache, codec, files
 from eyebright.datasets.ahead import in_threads
 from eyebright.datasets.sources import Source
 from eyebright.errors import PictureError
-from eyebright.pictures import Preparation, open_with_digest
+from eyebright.pictures import PRINT, Opened, Preparation, open_with_digest
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of pictures done and the number of all."""
 
 _RECORD = np.dtype([("key", "<u8"), ("digest", "V16")])
 _FLUSH_EVERY = 512
-_FORMAT = 1
+_FORMAT = 2
 
 
 class LeftOut(NamedTuple):
@@ -62,8 +63,15 @@ class Pack:
         self.rows = rows
         self.digests = digests
         self.left_out = left_out
+        self._prints_path = path.with_name("prints.bin")
         self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         weakref.finalize(self, os.close, self._handle)
+
+    def prints(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.void]:
+        """The prints of the pictures at these positions of the source: `(n,)` records of `PRINT`."""
+        if not len(indices):
+            return np.empty(0, PRINT)
+        return np.asarray(np.memmap(self._prints_path, PRINT, "r")[self.rows[indices]])
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
         """The prepared pictures at these positions of the source: `(n, height, width, 3)`, uint8."""
@@ -95,7 +103,11 @@ def pack(source: Source, preparation: Preparation, progress: Progress | None = N
         index = _read_index(folder, preparation)
         rows = _find(keys, index["key"])
         missing = np.flatnonzero(rows < 0)
-        files.require_space(folder, len(missing) * preparation.size_bytes, what=f"preparing {len(missing):,} pictures")
+        files.require_space(
+            folder,
+            len(missing) * (preparation.size_bytes + PRINT.itemsize),
+            what=f"preparing {len(missing):,} pictures",
+        )
         if progress:
             progress(total - len(missing), total)
         left_out = _append(folder, source, preparation, keys, missing, len(index), progress)
@@ -117,8 +129,13 @@ def _append(
     """Open the missing pictures with a few threads, in order, and append them."""
     left_out: list[LeftOut] = []
     done = len(keys) - len(missing)
-    with (folder / "rows.u8").open("ab") as rows, (folder / "index.bin").open("ab") as index:
+    with (
+        (folder / "rows.u8").open("ab") as rows,
+        (folder / "prints.bin").open("ab") as prints,
+        (folder / "index.bin").open("ab") as index,
+    ):
         rows.truncate(rows_there * preparation.size_bytes)
+        prints.truncate(rows_there * PRINT.itemsize)
         index.truncate(rows_there * _RECORD.itemsize)
         records: list[tuple[int, bytes]] = []
         try:
@@ -127,29 +144,27 @@ def _append(
                 if isinstance(result, PictureError):
                     left_out.append(LeftOut(source.names[position], str(result)))
                 else:
-                    pixels, digest = result
-                    rows.write(pixels.data)
-                    records.append((int(keys[position]), digest))
+                    rows.write(np.ascontiguousarray(result.pixels).data)
+                    prints.write(result.print.tobytes())
+                    records.append((int(keys[position]), result.digest))
                 if len(records) >= _FLUSH_EVERY:
-                    _flush(rows, index, records)
+                    _flush((rows, prints), index, records)
                 if progress:
                     progress(done, len(keys))
         finally:  # what is done stays done, also after a Ctrl-C
-            _flush(rows, index, records)
+            _flush((rows, prints), index, records)
     return left_out
 
 
-def _flush(rows: BinaryIO, index: BinaryIO, records: list[tuple[int, bytes]]) -> None:
-    """Rows reach the disk before the records that speak of them."""
-    rows.flush()
-    os.fsync(rows.fileno())
+def _flush(contents: Sequence[BinaryIO], index: BinaryIO, records: list[tuple[int, bytes]]) -> None:
+    """Rows and prints reach the disk before the records that speak of them."""
+    for file in contents:
+        file.flush()
+        os.fsync(file.fileno())
     content = np.array(records, _RECORD).tobytes()
     records.clear()  # before the writing: an interrupt must not lead to writing them twice
     index.write(content)
     index.flush()
-
-
-Opened: TypeAlias = tuple[NDArray[np.uint8], bytes]
 
 
 def _opened(
@@ -159,8 +174,7 @@ def _opened(
 
     def attempt(position: int) -> Opened | PictureError:
         try:
-            pixels, digest = open_with_digest(source.open(position), preparation)
-            return np.ascontiguousarray(pixels), digest
+            return open_with_digest(source.open(position), preparation)
         except PictureError as problem:
             return problem
 
@@ -174,11 +188,15 @@ def _key(source: Source, index: int) -> int:
 
 def _read_index(folder: Path, preparation: Preparation) -> NDArray[np.void]:
     """The records whose rows are complete."""
-    path, rows = folder / "index.bin", folder / "rows.u8"
-    if not path.exists() or not rows.exists():
+    path, rows, prints = folder / "index.bin", folder / "rows.u8", folder / "prints.bin"
+    if not (path.exists() and rows.exists() and prints.exists()):
         return np.empty(0, _RECORD)
     content = path.read_bytes()
-    complete = min(len(content) // _RECORD.itemsize, rows.stat().st_size // preparation.size_bytes)
+    complete = min(
+        len(content) // _RECORD.itemsize,
+        rows.stat().st_size // preparation.size_bytes,
+        prints.stat().st_size // PRINT.itemsize,
+    )
     return np.frombuffer(content[: complete * _RECORD.itemsize], _RECORD)
 
 

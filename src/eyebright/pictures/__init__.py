@@ -1,10 +1,13 @@
 """One picture: open, orient, convert, fit."""
 
-from eyebright.pictures.opening import Source, decode, digest, open_picture, open_with_digest, size_of
+from eyebright.pictures.opening import Opened, Source, decode, digest, open_picture, open_with_digest, size_of
 from eyebright.pictures.preparation import Fit, Preparation, fit_picture
+from eyebright.pictures.prints import PRINT, take_print
 
 __all__ = [
+    "PRINT",
     "Fit",
+    "Opened",
     "Preparation",
     "Source",
     "decode",
@@ -13,4 +16,5 @@ __all__ = [
     "open_picture",
     "open_with_digest",
     "size_of",
+    "take_print",
 ]

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from eyebright.errors import PictureError
 from eyebright.pictures.preparation import Preparation, fit_picture
+from eyebright.pictures.prints import take_print
 
 Source: TypeAlias = str | Path | bytes | BinaryIO | NDArray[np.uint8]
 
@@ -62,20 +63,33 @@ def open_picture(source: Source, preparation: Preparation) -> NDArray[np.uint8]:
     return fit_picture(decode(source, max(preparation.width, preparation.height, DIGEST_SIDE)), preparation)
 
 
-def open_with_digest(source: Source, preparation: Preparation) -> tuple[NDArray[np.uint8], bytes]:
-    """As `open_picture`, and a digest of the picture's content.
+class Opened(NamedTuple):
+    """A picture with all that is kept of it.
+
+    Args:
+        pixels: As `open_picture` gives them.
+        digest: 16 bytes that stand for its content.
+        print: By which it is compared and judged, a record of `PRINT`.
+    """
+
+    pixels: NDArray[np.uint8]
+    digest: bytes
+    print: NDArray[np.void]
+
+
+def open_with_digest(source: Source, preparation: Preparation) -> Opened:
+    """As `open_picture`, with a digest of the picture's content and its print.
 
     The digest is taken from the decoded pixels, so that it is the same for the same picture in another file or another
-    lossless format, and it does not depend on the preparation. Large JPEGs are decoded at the reduced scale that leaves
-    at least 256 pixels a side.
-
-    Returns:
-        The pixels as `open_picture` gives them, and 16 bytes.
+    lossless format, and neither it nor the print depends on the preparation. Large JPEGs are decoded at the reduced
+    scale that leaves at least 256 pixels a side.
     """
     side = max(preparation.width, preparation.height, DIGEST_SIDE)
-    picture = decode(source, side)
-    larger = side > DIGEST_SIDE and min(picture.size) >= 2 * DIGEST_SIDE and _is_jpeg(source)
-    return fit_picture(picture, preparation), digest(decode(source, DIGEST_SIDE) if larger else picture)
+    picture, full_size = _decode(source, side)
+    pixels = fit_picture(picture, preparation)
+    if side > DIGEST_SIDE and min(picture.size) >= 2 * DIGEST_SIDE and _is_jpeg(source):
+        picture = decode(source, DIGEST_SIDE)
+    return Opened(pixels, digest(picture), take_print(picture, full_size))
 
 
 def size_of(source: Source) -> tuple[int, int]:
@@ -107,14 +121,22 @@ def decode(source: Source, least_side: int) -> Image.Image:
     Raises:
         PictureError: When it cannot be opened; the message gives the reason.
     """
+    return _decode(source, least_side)[0]
+
+
+def _decode(source: Source, least_side: int) -> tuple[Image.Image, tuple[int, int]]:
+    """As `decode`, with the (width, height) of the upright picture at full scale."""
     if isinstance(source, np.ndarray):
-        return _from_array(source)
-    with _opened(source) as picture:
-        if picture.width * picture.height > PIXEL_LIMIT:
+        picture = _from_array(source)
+        return picture, picture.size
+    with _opened(source) as opened:
+        size = opened.size
+        if size[0] * size[1] > PIXEL_LIMIT:
             raise Image.DecompressionBombError
-        picture.draft(None, (least_side, least_side))
-        picture.load()
-        return _upright(_to_rgb(picture), _orientation(picture))
+        opened.draft(None, (least_side, least_side))
+        opened.load()
+        orientation = _orientation(opened)
+        return _upright(_to_rgb(opened), orientation), size[::-1] if orientation >= 5 else size
 
 
 @contextmanager

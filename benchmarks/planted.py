@@ -1,0 +1,121 @@
+"""Copies planted in real photographs, and how many of them the audit finds.
+
+    EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/planted.py [--seed 1]
+
+The flowers are first cleared of the copies that they really have. Then 5 % of them are planted once more as exact
+copies (the same bytes under another name, or the same pixels as PNG), and another 5 % changed: re-encoded, rescaled, mirrored,
+turned by quarters, lightly cropped, or several of these. Copies lie in a temporary directory.
+
+Recall is the share of planted copies found together with their original; precision the share of found pairs that are
+of one original.
+"""
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import eyebright as eb
+from eyebright.audit.duplicates import clusters, exact_copies, near_copies
+from eyebright.pictures import Preparation
+
+KINDS = ("re-encoded", "rescaled", "mirrored", "turned", "mirrored, turned, rescaled", "cropped")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=1)
+    seed = parser.parse_args().seed
+    folder = Path(os.environ["EYEBRIGHT_DATA"]) / "flowers"
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["EYEBRIGHT_CACHE"] = f"{place}/cache"
+        root = Path(place, "planted")
+        cleared = clear(eb.Dataset.open(folder), root)
+        truth = plant(root, cleared, np.random.default_rng(seed))
+        measure(eb.Dataset.open(root), truth)
+
+
+def clear(dataset: eb.Dataset, root: Path) -> list[str]:
+    """Copy one picture of each set of copies that the flowers really have."""
+    ids, _ = find(dataset)
+    _, first = np.unique(ids, return_index=True)
+    print(f"{len(dataset):,} flowers, {len(dataset) - len(first)} cleared as copies of others")
+    names = [dataset.source.names[index] for index in first]
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(dataset.origin / name, root / name)
+    return names
+
+
+def plant(root: Path, names: list[str], random: np.random.Generator) -> dict[str, tuple[str, str]]:
+    """Plant copies; gives (original, kind) for the name of each copy."""
+    count = len(names) // 20
+    chosen = random.choice(names, 2 * count, replace=False)
+    truth = {}
+    for number, name in enumerate(chosen.tolist()):
+        kind = ("same pixels", "same bytes")[number % 2] if number < count else KINDS[number % len(KINDS)]
+        copy = root / Path(name).parent / f"copy_{number:04d}"
+        copy = copy.with_suffix(".png" if kind == "same pixels" else ".jpg")
+        if kind == "same bytes":
+            shutil.copy(root / name, copy)
+        else:
+            with Image.open(root / name) as picture:
+                write(picture.convert("RGB"), kind, copy, random)
+        truth[str(copy.relative_to(root))] = name, kind
+    return truth
+
+
+def write(picture: Image.Image, kind: str, copy: Path, random: np.random.Generator) -> None:
+    if "mirrored" in kind:
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if "turned" in kind:
+        picture = picture.transpose([Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180,
+                                     Image.Transpose.ROTATE_270][random.integers(3)])  # fmt: skip
+    if "rescaled" in kind:
+        scale = random.uniform(0.4, 1.5)
+        picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+    if "cropped" in kind:
+        left, top, right, bottom = random.uniform(0, 0.06, 4) * np.tile(picture.size, 2)
+        picture = picture.crop((round(left), round(top), round(picture.width - right), round(picture.height - bottom)))
+    picture.save(copy, **({} if copy.suffix == ".png" else {"quality": int(random.integers(40, 96))}))
+
+
+def find(dataset: eb.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each picture's set of copies, and the pairs found."""
+    pack = dataset.pack(Preparation(width=32, height=32))
+    start = time.perf_counter()
+    exact = exact_copies(pack.digests)
+    others = {int(index) for copies in exact for index in copies[1:]}
+    single = np.array([index for index in np.flatnonzero(pack.rows >= 0).tolist() if index not in others])
+    near = single[near_copies(pack.prints(single)["thumbnail"]).pairs]
+    print(f"{len(dataset):,} pictures compared in {time.perf_counter() - start:.1f} s")
+    pairs = np.concatenate([near, *(np.stack([copies[:-1], copies[1:]], axis=1) for copies in exact)])
+    return clusters(len(dataset), pairs), pairs
+
+
+def measure(dataset: eb.Dataset, truth: dict[str, tuple[str, str]]) -> None:
+    names = list(dataset.source.names)
+    ids, pairs = find(dataset)
+    number = {name: ids[index] for index, name in enumerate(names)}
+    by_kind: dict[str, list[bool]] = defaultdict(list)
+    for copy, (name, kind) in truth.items():
+        by_kind[kind].append(number[copy] == number[name])
+    original = [truth.get(name, (name,))[0] for name in names]
+    right = [original[one] == original[other] for one, other in pairs.tolist()]
+    for kind, found in by_kind.items():
+        print(f"  {kind}: {sum(found)} of {len(found)}")
+    every = [found for kind in by_kind.values() for found in kind]
+    print(f"recall {np.mean(every):.3f}, precision {np.mean(right):.3f} of {len(right)} pairs")
+    for (one, other), good in zip(pairs.tolist(), right, strict=True):
+        if not good:
+            print(f"  not planted: {names[one]} and {names[other]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Look a set of pictures over: what can be found without a network."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.audit import measures as measuring
+from eyebright.audit.duplicates import Pairs, clusters, exact_copies, near_copies
+from eyebright.audit.findings import Audit, Finding, Kind
+from eyebright.datasets import SIDES, Dataset, Pack
+from eyebright.files import printable
+from eyebright.pictures import Preparation
+
+
+def look_over(dataset: Dataset, pack: Pack, preparation: Preparation | None = None) -> Audit:
+    """The findings about a set of pictures.
+
+    Args:
+        dataset: The pictures.
+        pack: Any pack of them: prints are the same in all.
+        preparation: What is asked whether it crops much away; the pack's own by default.
+    """
+    usable = np.flatnonzero(pack.rows >= 0)
+    prints = pack.prints(usable)
+    findings = [*_unreadable(dataset, pack), *_copies(dataset, pack, usable, prints["thumbnail"])]
+    findings += _single(dataset, usable, measuring.measure(prints), preparation or pack.preparation)
+    counts = np.bincount(dataset.labels, minlength=len(dataset.classes)).tolist()
+    return Audit(
+        origin=printable(str(dataset.origin or "")),
+        pictures=len(dataset),
+        classes={printable(name): count for name, count in zip(dataset.classes, counts, strict=True)},
+        findings=tuple(findings),
+    )
+
+
+def _finding(dataset: Dataset, kind: Kind, positions: Sequence[int], figure: float, sentence: str) -> Finding:
+    return Finding(
+        kind=kind,
+        pictures=tuple(printable(dataset.source.names[index]) for index in positions),
+        classes=tuple(printable(dataset.classes[dataset.labels[index]]) for index in positions),
+        figure=round(float(figure), 4),
+        sentence=sentence,
+    )
+
+
+def _unreadable(dataset: Dataset, pack: Pack) -> Iterator[Finding]:
+    reasons = dict(pack.left_out)
+    for index in np.flatnonzero(pack.rows < 0).tolist():
+        reason = printable(reasons[dataset.source.names[index]])
+        yield _finding(dataset, "unreadable", [index], 0, f"cannot be opened: {reason}")
+
+
+def _copies(
+    dataset: Dataset, pack: Pack, usable: NDArray[np.int64], thumbnails: NDArray[np.uint8]
+) -> Iterator[Finding]:
+    """Exact and near copies, and the sets of both that have several labels, or are on several given sides."""
+    exact = exact_copies(pack.digests)
+    again = np.isin(usable, [index for copies in exact for index in copies[1:].tolist()])
+    single = usable[~again]
+    near = near_copies(thumbnails[~again])
+    for same in exact:
+        yield _finding(dataset, "exact copies", same.tolist(), len(same), f"{len(same)} of one content")
+    for positions, least in _sets(len(dataset), single[near.pairs], near):
+        sentence = f"{len(positions)} that show the same, {least:.1%} alike"
+        yield _finding(dataset, "near copies", positions, least, sentence)
+    chains = [np.stack([copies[:-1], copies[1:]], axis=1) for copies in exact]
+    pairs = np.concatenate([single[near.pairs], *chains])
+    for positions, _ in _sets(len(dataset), pairs, Pairs(pairs, np.ones(len(pairs), np.float32))):
+        labels = {dataset.classes[dataset.labels[index]] for index in positions}
+        if len(labels) > 1:
+            sentence = f"copies are labelled {', '.join(printable(label) for label in sorted(labels))}"
+            yield _finding(dataset, "copies with different labels", positions, len(labels), sentence)
+        sides = set() if dataset.sides is None else {int(side) for side in dataset.sides[positions]}
+        if len(sides) > 1:
+            sentence = f"copies are in {', '.join(SIDES[side] for side in sorted(sides))}"
+            yield _finding(dataset, "leaking between given splits", positions, len(sides), sentence)
+
+
+def _sets(count: int, pairs: NDArray[np.int64], likeness: Pairs) -> Iterator[tuple[list[int], float]]:
+    """Sets of pictures that pairs connect, in order, each with the likeness of its least alike pair."""
+    of = clusters(count, pairs)
+    least: dict[int, float] = {}
+    for number, alike in zip(of[pairs[:, 0]].tolist(), likeness.likeness.tolist(), strict=True):
+        least[number] = min(alike, least.get(number, 1.0))
+    members: dict[int, list[int]] = {number: [] for number in least}
+    for index in np.flatnonzero(np.isin(of, list(least))).tolist():
+        members[int(of[index])].append(index)
+    for number in sorted(members, key=lambda number: members[number]):
+        yield members[number], least[number]
+
+
+def _single(
+    dataset: Dataset, usable: NDArray[np.int64], measures: measuring.Measures, preparation: Preparation
+) -> Iterator[Finding]:
+    lost = measuring.lost(measures, preparation)
+    size = measures.width * measures.height
+    checks: list[tuple[Kind, NDArray[np.int64], NDArray[np.float64], str]] = [
+        ("odd size", measuring.odd(measures), size, "{width:.0f} x {height:.0f} pixels, unlike the others"),
+        ("nearly empty", measuring.empty(measures), measures.one_colour, "{figure:.0%} of it is of one colour"),
+        ("very dark", measuring.dark(measures), measures.light, "mean light {figure:.0%}"),
+        ("very bright", measuring.bright(measures), measures.light, "mean light {figure:.0%}"),
+        ("blurred", measuring.blurred(measures), measures.sharpness / (np.median(measures.sharpness) or 1)
+         if len(usable) else size, "{figure:.0%} as sharp as the middle one"),
+        ("cropped by preparation", np.flatnonzero(lost > measuring.LOST), lost, "loses {figure:.0%} of its area"),
+    ]  # fmt: skip
+    for kind, where, figures, sentence in checks:
+        for index in where.tolist():
+            figure, width, height = figures[index], measures.width[index], measures.height[index]
+            text = sentence.format(figure=figure, width=width, height=height)
+            yield _finding(dataset, kind, [int(usable[index])], figure, text)

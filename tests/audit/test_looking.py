@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from eyebright.audit import look_over
+from eyebright.datasets import Dataset
+from eyebright.pictures import Preparation
+
+
+@pytest.fixture
+def root(tmp_path, photo):
+    """30 photographs in each of two classes, and one of everything that can be wrong."""
+    root = tmp_path / "pictures"
+    for name, first in (("a", 0), ("b", 100)):
+        (root / name).mkdir(parents=True)
+        for number in range(30):
+            photo(first + number).save(root / name / f"{number:02d}.png")
+    photo(0).save(root / "b" / "same.bmp")
+    photo(1).resize((120, 90)).rotate(90, expand=True).save(root / "a" / "turned.jpg")
+    (root / "a" / "broken.jpg").write_bytes(b"no picture")
+    Image.fromarray(np.asarray(photo(201)) // 30).save(root / "a" / "dark.png")
+    Image.fromarray(255 - np.asarray(photo(202)) // 12).save(root / "a" / "bright.png")
+    photo(203).filter(ImageFilter.GaussianBlur(20)).save(root / "a" / "blurred.png")
+    photo(204).resize((600, 60)).save(root / "a" / "wide.png")
+    Image.new("RGB", (200, 150), (90, 120, 30)).save(root / "b" / "plain.png")
+    return root
+
+
+def test_each_picture_is_found_for_what_is_wrong_with_it(root):
+    dataset = Dataset.from_folder(root)
+    audit = look_over(dataset, dataset.pack(Preparation(width=16, height=16)))
+    assert (audit.pictures, audit.classes) == (68, {"a": 36, "b": 32})
+    found = {(finding.kind, finding.pictures) for finding in audit.findings}
+    assert found == {
+        ("unreadable", ("a/broken.jpg",)),
+        ("exact copies", ("a/00.png", "b/same.bmp")),
+        ("near copies", ("a/01.png", "a/turned.jpg")),
+        ("copies with different labels", ("a/00.png", "b/same.bmp")),
+        ("very dark", ("a/dark.png",)),
+        ("very bright", ("a/bright.png",)),
+        ("blurred", ("a/blurred.png",)),
+        ("odd size", ("a/wide.png",)),
+        ("cropped by preparation", ("a/wide.png",)),
+        ("nearly empty", ("b/plain.png",)),
+    }
+
+
+def test_copies_across_given_sides_are_found(tmp_path, photo):
+    for side, first in (("train", 0), ("test", 10)):
+        for name in ("a", "b"):
+            folder = tmp_path / side / name
+            folder.mkdir(parents=True)
+            for number in range(5):
+                photo(first + number + 100 * (name == "b")).save(folder / f"{number}.png")
+    photo(2).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "test" / "a" / "mirrored.png")
+    dataset = Dataset.from_folder(tmp_path)
+    (leak,) = look_over(dataset, dataset.pack(Preparation(width=16, height=16))).of("leaking between given splits")
+    assert leak.pictures == ("test/a/mirrored.png", "train/a/2.png")
+    assert leak.sentence == "copies are in train, test"
