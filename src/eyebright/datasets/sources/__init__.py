@@ -10,9 +10,21 @@ from eyebright.datasets.sources.manifest import SUFFIXES, read_manifest
 from eyebright.datasets.sources.npz import read_npz
 from eyebright.datasets.sources.source import ArraySource, Source
 from eyebright.datasets.sources.stored import StoredSource
+from eyebright.datasets.sources.subset import Subset, without
 from eyebright.errors import DataError
 
-__all__ = ["ArraySource", "FolderSource", "Found", "Progress", "Source", "StoredSource", "find", "walk_files"]
+__all__ = [
+    "ArraySource",
+    "FolderSource",
+    "Found",
+    "Progress",
+    "Source",
+    "StoredSource",
+    "Subset",
+    "find",
+    "walk_files",
+    "without",
+]
 
 
 def find(path: Path, progress: Progress | None = None) -> Found:
