@@ -4,38 +4,24 @@ Also as Hugging Face writes them: a struct of `bytes` and `path` for the picture
 schema's metadata, and shards `train-00000-of-00002.parquet` with the side in their names.
 """
 
-import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from eyebright.datasets.sources.folder import Progress
 from eyebright.datasets.sources.found import SIDE_NAMES, Found
-from eyebright.datasets.sources.manifest import COLUMNS, Row, gathered
+from eyebright.datasets.sources.manifest import Row, gathered
+from eyebright.datasets.sources.parquet_columns import Columns, columns_of, open_table
 from eyebright.datasets.sources.stored import stamp_of
-from eyebright.errors import DataError, MissingExtraError, PictureError
+from eyebright.errors import DataError, PictureError
 from eyebright.pictures import Source as Openable
 
 SUFFIX = ".parquet"
-_PICTURES = ("image", "img", "picture", "bytes", "image_bytes", *COLUMNS["path"])
 _ROWS = 64  # pictures held at a time
-_BUFFER = 1 << 20
 _SHARD = re.compile(r"(?P<of>(?P<side>[A-Za-z]+)-.*?)(?P<number>\d{5})-of-(?P<count>\d{5})", re.DOTALL)
-
-
-class _Columns(NamedTuple):
-    """What the columns of a table are called; "" for those that it lacks."""
-
-    picture: str
-    path: str
-    label: str
-    side: str
-    group: str
-    classes: tuple[str, ...]
-    embedded: bool
 
 
 class ParquetSource:
@@ -49,7 +35,7 @@ class ParquetSource:
     """
 
     def __init__(
-        self, files: Sequence[Path], counts: Sequence[int], columns: Sequence[_Columns], names: Sequence[str]
+        self, files: Sequence[Path], counts: Sequence[int], columns: Sequence[Columns], names: Sequence[str]
     ) -> None:
         self._rows = [(which, row) for which, count in enumerate(counts) for row in range(count)]
         self._files, self._columns = files, columns
@@ -90,7 +76,12 @@ class ParquetSource:
         with self._lock:
             if (which, first) not in self._recent:
                 self._advance(which, first)
-            return self._recent[which, first][row - first]
+            cells = self._recent[which, first]
+        if row - first >= len(cells):
+            raise PictureError(
+                f"{self._files[which]} was changed while it was being read: it ends before row {row + 1}"
+            )
+        return cells[row - first]
 
     def _advance(self, which: int, first: int) -> None:
         """Read on to the rows that start at `first`; from the file's beginning where these have gone by."""
@@ -99,18 +90,19 @@ class ParquetSource:
             if self._place[0] != which or self._place[1] > first:
                 if stamp_of(file) != self._stamps[which]:
                     raise PictureError(f"{file} was changed while it was being read")
-                self._reading = _batches(file, [self._columns[which].picture])
+                self._reading = _cells(file, [self._columns[which].picture])
                 self._place = (which, 0)
-            batch = next(islice(self._reading, (first - self._place[1]) // _ROWS, None))
+            skipped = first - self._place[1]
+            cells = list(islice(self._reading, skipped, skipped + _ROWS))
         except PictureError:
             raise
-        except (OSError, ValueError, StopIteration) as problem:
+        except (OSError, ValueError) as problem:
             self._place = (-1, 0)
             raise PictureError(f"{file} is damaged near row {first + 1}: {problem}") from problem
         self._place = (which, first + _ROWS)
         while len(self._recent) >= 4:  # threads that prepare pictures are not quite in step
             del self._recent[next(iter(self._recent))]
-        self._recent[which, first] = batch.column(0).to_pylist()
+        self._recent[which, first] = [content for (content,) in cells]
 
 
 def read_parquet(paths: Sequence[Path], origin: Path, progress: Progress | None = None) -> Found:
@@ -131,7 +123,7 @@ def read_parquet(paths: Sequence[Path], origin: Path, progress: Progress | None 
     counts, columns = [], []
     for file, side in zip(paths, by_name, strict=True):
         before = len(rows)
-        columns.append(_columns(file))
+        columns.append(columns_of(file))
         for row in _rows(file, columns[-1], side):
             rows.append(row)
             if progress and len(rows) % 1_000 == 0:
@@ -152,40 +144,31 @@ def parquet_files(folder: Path) -> list[Path]:
     return []
 
 
-def _opened(file: Path) -> Any:
-    try:
-        import pyarrow.parquet as pq
-    except ImportError as problem:
-        raise MissingExtraError("Parquet files need pyarrow: pip install 'eyebright[parquet]'") from problem
-    try:
-        return pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
-    except (OSError, ValueError) as problem:  # pyarrow's own are of these kinds
-        raise DataError(f"{file} cannot be read as Parquet, it is damaged or something else: {problem}") from problem
+def _cells(file: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Row after row, of these columns only; of a struct one field may be named: `image.bytes`."""
+    import pyarrow.compute as pc
+
+    with open_table(file) as table:
+        for batch in table.iter_batches(_ROWS, columns=list(names), use_threads=False):
+            paths = (name.split(".") for name in names)
+            columns = [pc.struct_field(batch[first], rest) if rest else batch[first] for first, *rest in paths]
+            yield from zip(*(column.to_pylist() for column in columns), strict=True)
 
 
-def _batches(file: Path, names: list[str]) -> Iterator[Any]:
-    """Rows by the 64, of these columns only; of a struct one field can be named: `image.bytes`."""
-    with _opened(file) as table:
-        for batch in table.iter_batches(_ROWS, columns=names, use_threads=False):
-            yield batch.flatten() if any("." in name for name in names) else batch
-
-
-def _rows(file: Path, columns: _Columns, side: str) -> Iterator[Row]:
+def _rows(file: Path, columns: Columns, side: str) -> Iterator[Row]:
     names = {"path": columns.path, "label": columns.label, "side": columns.side, "group": columns.group}
     wanted = {kind: name for kind, name in names.items() if name}
     number = 0
     try:
-        for batch in _batches(file, [*wanted.values()]):
-            for cells in batch.to_pylist():
-                number += 1
-                yield _row(f"{file}, row {number}", {kind: cells[name] for kind, name in wanted.items()}, columns, side)
+        for number, cells in enumerate(_cells(file, [*wanted.values()]), start=1):
+            yield _row(f"{file}, row {number}", dict(zip(wanted, cells, strict=True)), columns, side)
     except DataError:
         raise
     except (OSError, ValueError) as problem:
         raise DataError(f"{file} is damaged near row {number + 1}: {problem}") from problem
 
 
-def _row(where: str, cells: dict[str, Any], columns: _Columns, side: str) -> Row:
+def _row(where: str, cells: dict[str, Any], columns: Columns, side: str) -> Row:
     label, path = cells["label"], cells.get("path") or ""
     if columns.classes and isinstance(label, int):
         if not 0 <= label < len(columns.classes):
@@ -201,58 +184,6 @@ def _row(where: str, cells: dict[str, Any], columns: _Columns, side: str) -> Row
     return Row(
         path if columns.embedded else path.strip(), name, SIDE_NAMES.get(given), str("" if group is None else group)
     )
-
-
-def _columns(file: Path) -> _Columns:
-    """What is in which column, told by the names that people use or, failing these, by what Hugging Face notes."""
-    import pyarrow.types as kinds
-
-    with _opened(file) as table:
-        schema = table.schema_arrow
-    features = _features(schema.metadata or {})
-
-    def find(kind: str, known: Sequence[str], noted: str, *, needed: bool = True) -> str:
-        here = [own for name in known for own in schema.names if own.lower() == name]
-        here += [name for name in schema.names if noted and features.get(name, {}).get("_type") == noted]
-        if not here and needed:
-            raise DataError(
-                f"{file} has no column for the {kind} (one of {', '.join(known)}); it has {', '.join(schema.names)}"
-            )
-        return here[0] if here else ""
-
-    picture = find("picture", _PICTURES, "Image")
-    label = find("class", COLUMNS["class"], "ClassLabel")
-    kind, path, embedded = schema.field(picture).type, "", True
-    if kinds.is_struct(kind) and "bytes" in (fields := [kind.field(n).name for n in range(kind.num_fields)]):
-        path = f"{picture}.path" if "path" in fields else ""
-        picture = f"{picture}.bytes"
-    elif kinds.is_string(kind) or kinds.is_large_string(kind):
-        path, embedded = picture, False
-    elif not (kinds.is_binary(kind) or kinds.is_large_binary(kind)):
-        raise DataError(
-            f"{file}: column {picture!r} is {kind}; a picture is its path (text), bytes, or both in a struct"
-        )
-    told = schema.field(label).type
-    told = told.value_type if kinds.is_dictionary(told) else told
-    if not (kinds.is_string(told) or kinds.is_large_string(told) or kinds.is_integer(told)):
-        raise DataError(f"{file}: column {label!r} is {told}; a class is text or a whole number")
-    side = find("split", COLUMNS["split"], "", needed=False)
-    group = find("group", COLUMNS["group"], "", needed=False)
-    return _Columns(picture, path, label, side, group, _names(features.get(label, {})), embedded)
-
-
-def _features(metadata: dict[bytes, bytes]) -> dict[str, dict[str, Any]]:
-    """Hugging Face's note of what the columns are; nothing where there is none that can be understood."""
-    try:
-        features = json.loads(metadata[b"huggingface"])["info"]["features"]
-        return {name: told for name, told in features.items() if isinstance(told, dict)}
-    except (KeyError, ValueError, TypeError, AttributeError):
-        return {}
-
-
-def _names(feature: dict[str, Any]) -> tuple[str, ...]:
-    names = feature.get("names")
-    return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def _sides(paths: Sequence[Path]) -> list[str]:
