@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright import files
-from eyebright.audit import Audit, found_groups, look_over, save
+from eyebright.audit import Audit, look_over, save, together
 from eyebright.datasets import Dataset, Pack, split
 from eyebright.errors import DataError, OutputError
 from eyebright.pictures import Preparation
@@ -66,7 +66,7 @@ def keep_together(dataset: Dataset, pack: Pack) -> None:
     if dataset.groups is None and dataset.sides is None:
         usable = np.flatnonzero(pack.rows >= 0)
         thumbnails = pack.prints(usable)["thumbnail"]
-        found = found_groups(dataset.labels[usable], thumbnails, [pack.digests[index] for index in usable])
+        found = together(dataset.labels[usable], thumbnails, [pack.digests[index] for index in usable])
         groups = [""] * len(dataset)
         for index, group in zip(usable.tolist(), found, strict=True):
             groups[index] = group

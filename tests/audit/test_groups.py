@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from eyebright.audit import found_groups
+from eyebright.audit.groups import found_groups
 from eyebright.datasets import SIDES, Dataset, split
 from eyebright.pictures import Preparation
 

@@ -108,7 +108,7 @@ class Dataset:
         exclude: Collection[str] = (),
         progress: ScanProgress | None = None,
     ) -> "Dataset":
-        """The pictures at a path: a folder as in `from_folder`, a table (CSV, TSV), an .npz, or IDX files.
+        """The pictures at a path: a folder as in `from_folder`, a table (CSV, TSV, Parquet), an .npz, or IDX files.
 
         Args:
             path: The folder or file; it is only read.
