@@ -25,7 +25,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"modules", "audit"},
     {"training"},
     {"report", "assessment", "run_folder"},
-    {"auditing", "weighted"},
+    {"auditing", "starting", "weighted"},
     {"classifier", "plain_model"},
     {"runs", "inspection"},
     {"cli"},

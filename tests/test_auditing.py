@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyebright import auditing, files
+from eyebright import auditing, files, runs
 from eyebright.datasets import Dataset
-from eyebright.errors import OutputError
+from eyebright.errors import OutputError, SettingsError
 from eyebright.pictures import Preparation
 
 
@@ -82,3 +82,9 @@ def test_nothing_is_written_among_the_pictures_or_over_what_is_there(folder: Pat
     before = {path: files.sha256(path) for path in folder.rglob("*") if path.is_file()}
     auditing.audit(folder)
     assert {path: files.sha256(path) for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("given", [{"group_by": "a"}, {"split": "split.csv"}, {"exclude": {"a/00.png"}}])
+def test_what_a_data_set_would_not_hear_is_refused(given: dict[str, object], folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"give them to Dataset\.open"):
+        runs.train(Dataset.open(folder), tmp_path / "run", **given)

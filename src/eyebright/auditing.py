@@ -13,7 +13,7 @@ from eyebright.datasets import Dataset, Pack, split
 from eyebright.errors import DataError, OutputError
 from eyebright.pictures import Preparation
 from eyebright.report.audit_page import audit_page
-from eyebright.training.events import AnyEvent, Preparing, Scanning
+from eyebright.training.events import AnyEvent, Preparing, Scanning, to_all
 
 SIDE = 128
 _TEST = 2
@@ -45,12 +45,7 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
     Raises:
         DataError: When there are no pictures.
     """
-    receivers = list(callbacks)
-
-    def emit(event: AnyEvent) -> None:
-        for receiver in receivers:
-            receiver(event)
-
+    emit = to_all(callbacks)
     dataset = Dataset.open(pictures, progress=lambda found: emit(Scanning(found=found)))
     pack = dataset.pack(Preparation(width=SIDE, height=SIDE), lambda done, of: emit(Preparing(done=done, of=of)))
     keep_together(dataset, pack)

@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 from eyebright import assessment, auditing, codec, machine
 from eyebright.datasets import SIDES, Dataset, Part
-from eyebright.errors import DataError, ModelError, NetworkError
+from eyebright.errors import DataError, ModelError
 from eyebright.evaluation import Evaluation, softmax
 from eyebright.inference import BATCH_SIZE, Engine, Prediction, Predictor
 from eyebright.model import Calibration, Golden, ModelCard, Provenance, Seen, golden_pictures, read_model, write_model
 from eyebright.model.readme import readme
-from eyebright.network import Network, Softmax, initial_weights
+from eyebright.network import Network, initial_weights
 from eyebright.pictures import Fit, Preparation, Source
+from eyebright.starting import require_classifier
 from eyebright.training import trainer
 from eyebright.training.events import AnyEvent, Calibrated, Emit, EpochEnded, Judged, PrecisionChosen, Preparing
 from eyebright.training.history import History
@@ -60,22 +61,7 @@ class Classifier(Weighted):
         fit: Fit = "crop",
         seed: int = 0,
     ) -> None:
-        if len(network.input_shape) != 3 or network.input_shape[0] != 3:
-            raise NetworkError(
-                f"a classifier's network takes pictures (3, height, width), this one {network.input_shape}"
-            )
-        if network.output_shape != (len(classes),):
-            raise NetworkError(
-                f"the network gives {network.output_shape}, but there are {len(classes)} classes: "
-                f"end it with Linear({len(classes)}), or build it with num_classes={len(classes)}"
-            )
-        if isinstance(network.places[network.output].layer, Softmax):
-            raise NetworkError(
-                f"the network ends with the Softmax {network.output!r}: leave it away, a classifier makes "
-                "probabilities of the logits before it"
-            )
-        if len(set(classes)) != len(classes):
-            raise NetworkError(f"two classes have one name among {', '.join(classes)}: give each a name of its own")
+        require_classifier(network, classes)
         self.network = network
         self.classes = tuple(classes)
         self.preparation = Preparation(width=network.input_shape[2], height=network.input_shape[1], fit=fit)

@@ -13,14 +13,14 @@ from eyebright.datasets import SIDES, Dataset, Pack
 from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.evaluation import Evaluation
 from eyebright.model import find_model
-from eyebright.network import Network, Weights
+from eyebright.network import Network
 from eyebright.pictures import Fit
 from eyebright.report.curves import draw_curves
 from eyebright.run_folder import MADE_WITH, Run, RunConfig, split_csv
+from eyebright.starting import choose_fit, is_file, network_for, recorded, weights_for
 from eyebright.training import trainer
 from eyebright.training.events import (
     AnyEvent,
-    Downloading,
     Emit,
     Evaluated,
     EventLog,
@@ -32,10 +32,10 @@ from eyebright.training.events import (
     Scanning,
     Stopped,
     read_events,
+    to_all,
 )
 from eyebright.training.settings import Settings
 
-LARGEST_SIZE, SMALLEST_SIZE = 180, 24
 _BYTES_PER_PARAMETER = 64  # three checkpoints while one is written, the model and the one before it
 
 
@@ -97,9 +97,11 @@ def train(
         MissingExtraError: When torch is not installed.
         OutputError: When the output cannot be written; found before the training.
     """
-    run, settings, emit = Run(Path(output)), settings or Settings(), _together(callbacks)
+    run, settings, emit = Run(Path(output)), settings or Settings(), to_all(callbacks)
     files.require_free(run.path, overwrite=overwrite, made_with=MADE_WITH)
     if isinstance(pictures, Dataset):
+        if group_by or split or exclude:
+            raise SettingsError("a data set has its groups, split and pictures: give them to Dataset.open")
         dataset = pictures
     else:
         opening = {"validation": validation, "test": test, "group_by": group_by, "split": split,
@@ -107,13 +109,13 @@ def train(
         dataset = _scan(Path(pictures), emit, seed=settings.seed, **opening)
     dataset.require_trainable()
     _require_apart(run.path, dataset)
-    if weights == zoo.PUBLISHED and isinstance(network, str) and not _is_file(network):
+    if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
         size = zoo.named(network).input_size if size is None else size
-    built = _network(network, dataset, size)
+    built = network_for(dataset, network, size)
     name = network if isinstance(network, str) else "network.json"
-    fitted = _fit(fit, dataset, built)
+    fitted = choose_fit(dataset, built, fit)
     fit = fitted.fit
-    start = _weights(built, str(weights), name, settings.seed, emit)
+    start = weights_for(built, str(weights), name, settings.seed, emit)
     classifier = Classifier(built, dataset.classes, weights=start, fit=fit, seed=settings.seed)
     files.require_space(
         run.path, _BYTES_PER_PARAMETER * built.parameter_count, what="the run with its checkpoint and model"
@@ -128,7 +130,7 @@ def train(
         split=str(Path(split).absolute()) if split else "",
         excluded=tuple(sorted(exclude)),
         network=name,
-        weights=_recorded(weights),
+        weights=recorded(weights),
         size=built.input_shape[-1],
         fit=fit,
         validation=dataset.shares[0],
@@ -147,7 +149,7 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
         SettingsError: When there is no such run, or it is complete.
         DataError: When the pictures are no longer those that the run began with.
     """
-    run, emit = Run(Path(path)), _together(callbacks)
+    run, emit = Run(Path(path)), to_all(callbacks)
     config, network = run.read()
     events = read_events(run.events)
     last = [event for event in events if isinstance(event, Stopped | ModelSaved)][-2:]
@@ -157,7 +159,7 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
         )
     if config.pictures.startswith("arrays "):
         raise SettingsError(f"{path} was trained on pictures in memory: it cannot be resumed from the disk")
-    begun = any(isinstance(event, PrecisionChosen) for event in events) and run.has_checkpoint and run.split.is_file()
+    begun = any(isinstance(event, PrecisionChosen) for event in events) and run.has_checkpoint
     dataset = _scan(
         Path(config.pictures),
         emit,
@@ -169,7 +171,7 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
         exclude=config.excluded,
     )
     seed = config.training.seed
-    start = None if begun else _weights(network, config.weights, config.network, seed, emit)
+    start = None if begun else weights_for(network, config.weights, config.network, seed, emit)
     classifier = Classifier(network, dataset.classes, weights=start, fit=config.fit, seed=seed)
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
     auditing.keep_together(dataset, pack)
@@ -190,7 +192,7 @@ def evaluate(
         ModelError: When there is no sound model.
         DataError: When the pictures have a class that the model does not know, or none that is new to it.
     """
-    emit = _together(callbacks)
+    emit = to_all(callbacks)
     classifier = Classifier.load(model)
     dataset = Dataset.open(pictures, progress=lambda found: emit(Scanning(found=found)))
     evaluation = classifier.evaluate(dataset, emit=emit)
@@ -213,7 +215,7 @@ def _go(
     earlier: list[AnyEvent] | None = None,
 ) -> Result:
     """Fit, evaluate and save, from the start or, where there are earlier events, from the checkpoint."""
-    emit = _together([emit, EventLog(run.events)])
+    emit = to_all([emit, EventLog(run.events)])
     run.write_pictures(dataset, pack)
     if earlier is None:
         emit(_started(config, classifier, dataset, pack))
@@ -258,17 +260,6 @@ def _evaluated(side: str, evaluation: Evaluation) -> Evaluated:
     )
 
 
-def _together(callbacks: Iterable[Callable[[AnyEvent], None]]) -> Emit:
-    """One receiver that passes events on to many."""
-    receivers = list(callbacks)
-
-    def emit(event: AnyEvent) -> None:
-        for receiver in receivers:
-            receiver(event)
-
-    return emit
-
-
 def _scan(path: Path, emit: Emit, **opening: Any) -> Dataset:
     return Dataset.open(path, progress=lambda found: emit(Scanning(found=found)), **opening)
 
@@ -281,38 +272,3 @@ def _require_apart(output: Path, dataset: Dataset) -> None:
         pictures, place = dataset.origin.resolve(), output.resolve()
         if place.is_relative_to(pictures) or pictures.is_relative_to(place):
             raise OutputError(f"{output} and the pictures in {dataset.origin} lie in each other: choose another output")
-
-
-def _network(network: str | Network, dataset: Dataset, size: int | None) -> Network:
-    """The network that was asked for, by name, by file, or as it is."""
-    if isinstance(network, Network):
-        return network
-    if _is_file(network):
-        if size is not None:
-            raise SettingsError(f"a size and a network's file exclude each other: {network} says the size")
-        return Network.from_file(network)
-    typical = min(max(dataset.typical_side(), SMALLEST_SIZE), LARGEST_SIZE)
-    return zoo.build(network, num_classes=len(dataset.classes), input_size=typical if size is None else size)
-
-
-def _fit(fit: Fit | Literal["auto"], dataset: Dataset, network: Network) -> FitChosen:
-    """How pictures are brought to the size that the network takes, and what cropping would leave out."""
-    _, height, width = network.input_shape if len(network.input_shape) == 3 else (0, 1, 1)
-    best, lost = dataset.fit_by_evidence(width / height)
-    return FitChosen(fit=best if fit == "auto" else fit, lost=lost)
-
-
-def _is_file(network: str) -> bool:
-    return network.endswith(".json") or (network not in zoo.NETWORKS and Path(network).is_file())
-
-
-def _recorded(weights: str | Path) -> str:
-    """Where the weights come from, as it can be found from any folder."""
-    return str(weights) if weights in ("", zoo.PUBLISHED) else str(Path(weights).absolute())
-
-
-def _weights(network: Network, source: str, name: str, seed: int, emit: Emit) -> Weights:
-    def report(done: int, of: int | None) -> None:
-        emit(Downloading(done=done, of=of))
-
-    return zoo.start_weights(network, source, name=name, seed=seed, report=report)

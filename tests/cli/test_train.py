@@ -519,3 +519,12 @@ def test_every_change_of_the_pictures_can_be_asked_for(make_folder, eyebright, q
         assert line in config
     finished = eyebright("train", make_folder("more"), "-o", run, *quick, "--augment", "blur")
     assert finished.code == 1 and "'blur' is unknown; known are flip, rotation, zoom, shift" in finished.err
+
+
+def test_a_run_whose_split_is_gone_is_not_begun_anew(run, eyebright):
+    lines = (run / "events.jsonl").read_text().splitlines()
+    kept = [line for line in lines if '"Stopped"' not in line and '"ModelSaved"' not in line]
+    (run / "events.jsonl").write_text("\n".join(kept) + "\n")
+    (run / "split.csv").unlink()
+    finished = eyebright("train", "--resume", run)
+    assert finished.code == 1 and "split.csv cannot be read" in finished.err

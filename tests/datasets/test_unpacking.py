@@ -55,7 +55,7 @@ def folder(tmp_path):
     return place
 
 
-def refuse(archive: Path, folder: Path, words: str, **limits: int) -> None:
+def assert_refused(archive: Path, folder: Path, words: str, **limits: int) -> None:
     """It is refused, and nothing came to be outside of the folder."""
     before = {path for path in archive.parent.rglob("*") if not path.is_relative_to(folder)}
     with pytest.raises(DataError, match=rf"{archive.name} cannot be unpacked: .*{words}"):
@@ -75,7 +75,7 @@ def test_an_honest_archive_is_unpacked_to_the_byte_and_reported(tmp_path, folder
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path, folder, kind, name):
-    refuse(MAKERS[kind](tmp_path / "archive", [(name, b"x")]), folder, "is no name inside a folder")
+    assert_refused(MAKERS[kind](tmp_path / "archive", [(name, b"x")]), folder, "is no name inside a folder")
 
 
 @pytest.mark.parametrize(
@@ -95,36 +95,36 @@ def test_links_devices_and_sparse_files_are_refused(tmp_path, folder, kind, targ
         archive.write_bytes(bytes(block) + bytes(1024))
     else:
         archive = make_tar(tmp_path / "archive", [(info, b"")])
-    refuse(archive, folder, "'set/strange' is a (link|device)")
+    assert_refused(archive, folder, "'set/strange' is a (link|device)")
 
 
 @pytest.mark.parametrize(("mode", "what"), [(stat.S_IFLNK, "a link"), (stat.S_IFCHR, "a device")])
 def test_links_and_devices_in_a_zip_are_refused(tmp_path, folder, mode, what):
     info = zipfile.ZipInfo("set/strange")
     info.create_system, info.external_attr = 3, (mode | 0o777) << 16
-    refuse(make_zip(tmp_path / "archive", [(info, b"/etc/passwd")]), folder, f"'set/strange' is {what}")
+    assert_refused(make_zip(tmp_path / "archive", [(info, b"/etc/passwd")]), folder, f"'set/strange' is {what}")
 
 
 def test_writing_through_a_link_that_came_before_is_refused_at_the_link(tmp_path, folder):
     members = [(of_type("set/out", tarfile.SYMTYPE, str(tmp_path)), b""), ("set/out/escaped", b"x")]
-    refuse(make_tar(tmp_path / "archive", members), folder, "'set/out' is a link")
+    assert_refused(make_tar(tmp_path / "archive", members), folder, "'set/out' is a link")
 
 
 @pytest.mark.parametrize("kind", MAKERS)
 def test_more_bytes_or_members_than_allowed_are_refused(tmp_path, folder, kind):
     archive = MAKERS[kind](tmp_path / "archive", [("bomb", bytes(5_000_000))])
-    refuse(archive, folder, "it holds more than 4,999,999 bytes", most_bytes=4_999_999)
+    assert_refused(archive, folder, "it holds more than 4,999,999 bytes", most_bytes=4_999_999)
     (folder / "bomb").unlink()
     unpack(archive, folder, most_bytes=5_000_000)
     many = MAKERS[kind](tmp_path / "many", [(f"f/{n}", b"") for n in range(11)])
-    refuse(many, folder, "it holds more than 10 members", most_members=10)
+    assert_refused(many, folder, "it holds more than 10 members", most_members=10)
 
 
 def test_a_zip_that_lies_about_its_size_is_refused(tmp_path, folder):
     archive = make_zip(tmp_path / "archive", [("bomb", bytes(3_000_000))])
     content = archive.read_bytes().replace((3_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     archive.write_bytes(content)
-    refuse(archive, folder, "", most_bytes=1_000_000)
+    assert_refused(archive, folder, "", most_bytes=1_000_000)
     assert sum(path.stat().st_size for path in folder.rglob("*")) <= 1_000_000
 
 
@@ -133,7 +133,7 @@ def test_a_header_that_would_fill_the_memory_is_refused_before_it_is_read(tmp_pa
     info.size = 1 << 33
     archive = tmp_path / "archive"
     archive.write_bytes(gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + bytes(4096)))
-    refuse(archive, folder, "one of its headers takes 8,589,934,592 bytes")
+    assert_refused(archive, folder, "one of its headers takes 8,589,934,592 bytes")
 
 
 def test_headers_that_add_up_to_more_than_allowed_are_refused(tmp_path, folder):
@@ -142,7 +142,7 @@ def test_headers_that_add_up_to_more_than_allowed_are_refused(tmp_path, folder):
     block = info.tobuf(tarfile.GNU_FORMAT) + b"899999 comment=".ljust(899_999, b"x") + b"\n".ljust(97, b"\0")
     archive = tmp_path / "archive"
     archive.write_bytes(gzip.compress(block * 3))
-    refuse(archive, folder, "it unpacks to more than 1,081,920 bytes", most_bytes=1_000_000, most_members=10)
+    assert_refused(archive, folder, "it unpacks to more than 1,081,920 bytes", most_bytes=1_000_000, most_members=10)
 
 
 def test_headers_nested_without_end_are_refused(tmp_path, folder):
@@ -150,7 +150,7 @@ def test_headers_nested_without_end_are_refused(tmp_path, folder):
     header.size = 5
     block = header.tobuf(tarfile.GNU_FORMAT) + b"name\0".ljust(512, b"\0")
     (tmp_path / "archive").write_bytes(gzip.compress(block * 5000))
-    refuse(tmp_path / "archive", folder, "")
+    assert_refused(tmp_path / "archive", folder, "")
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -158,7 +158,7 @@ def test_headers_nested_without_end_are_refused(tmp_path, folder):
 def test_two_members_in_one_place_are_refused(tmp_path, folder, kind, second):
     with pytest.warns(UserWarning, match="Duplicate") if kind == "zip" and second == "set/a" else _quiet():
         archive = MAKERS[kind](tmp_path / "archive", [("set/a", b"1"), (second, b"2")])
-    refuse(archive, folder, "two of its members have one place, 'a'|two of its members have one place, 'below'")
+    assert_refused(archive, folder, "two of its members have one place, 'a'|two of its members have one place, 'below'")
     assert (folder / "set" / "a").read_bytes() == b"1"
 
 
@@ -174,11 +174,11 @@ def test_any_cut_of_an_archive_is_refused_or_harmless(tmp_path, folder, kind):
     for length in (0, 3, 100, 700, 4000):
         archive = tmp_path / f"cut{length}"
         archive.write_bytes(whole[:length])
-        refuse(archive, folder, "")
+        assert_refused(archive, folder, "")
         for path in folder.rglob("noise"):
             path.unlink()
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path, folder):
     (tmp_path / "archive").write_bytes(b"<html>not found</html>" * 100)
-    refuse(tmp_path / "archive", folder, "")
+    assert_refused(tmp_path / "archive", folder, "")

@@ -209,7 +209,7 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 def _orientation(picture: Image.Image) -> int:
     try:
         return int(picture.getexif().get(_ORIENTATION, 1))
-    except Exception:
+    except Exception:  # a damaged EXIF block raises whatever its parser stumbles over; the picture itself may be sound
         return 1
 
 

@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -181,6 +181,17 @@ AnyEvent: TypeAlias = (
     | ModelSaved
 )
 Emit: TypeAlias = Callable[[AnyEvent], None]
+
+
+def to_all(callbacks: Iterable[Emit]) -> Emit:
+    """One receiver that passes events on to many."""
+    receivers = list(callbacks)
+
+    def emit(event: AnyEvent) -> None:
+        for receiver in receivers:
+            receiver(event)
+
+    return emit
 
 
 class EventLog:
