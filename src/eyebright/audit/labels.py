@@ -7,6 +7,7 @@ Source: Northcutt, Jiang and Chuang 2021, "Confident learning: estimating uncert
 """
 
 import importlib.util
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,20 +17,20 @@ from numpy.typing import NDArray
 from eyebright.errors import DataError, MissingExtraError
 
 FOLDS = 5
-_STRENGTH = 0.003  # C of scikit-learn's: see benchmarks/swapped_labels.py
+_STRENGTH = 0.001  # C of scikit-learn: the more it smooths, the better it doubts; see benchmarks/swapped_labels.py
 
 
 class Suspect(NamedTuple):
     """A label that is probably wrong.
 
     Args:
-        index: Position of the picture.
+        picture: Position of the picture.
         given: The class that it is labelled with.
         suggested: The class that it looks like.
         score: Quality of the label, 0 to 1; the lower, the more probably it is wrong.
     """
 
-    index: int
+    picture: int
     given: int
     suggested: int
     score: float
@@ -53,7 +54,8 @@ def out_of_fold(
         seed: Decides the parts.
 
     Returns:
-        `(N, K)`, rows add up to 1.
+        `(N, K)`, rows add up to 1. Where no other group has a picture's class, its label cannot be judged: its row
+        says that the label is right.
 
     Raises:
         DataError: When there are fewer than two classes, or all pictures are of one group.
@@ -69,14 +71,19 @@ def out_of_fold(
         raise DataError("labels are judged from two classes and two groups of pictures on: there is nothing to compare")
     probabilities = np.zeros((len(labels), int(labels.max()) + 1))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for train, test in splitter.split(labels, labels, members):
-        classes = np.unique(labels[train])
-        if len(classes) == 1:
-            probabilities[np.ix_(test, classes)] = 1
-            continue
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=_STRENGTH, max_iter=300))
-        model.fit(features[train], labels[train])
-        probabilities[np.ix_(test, classes)] = model.predict_proba(features[test])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of classes with fewer pictures than folds, which is no harm
+        for train, rest in splitter.split(labels, labels, members):
+            classes = np.unique(labels[train])
+            test = rest[np.isin(labels[rest], classes)]
+            if len(classes) == 1:
+                probabilities[test, classes[0]] = 1
+            elif len(test):
+                model = make_pipeline(StandardScaler(), LogisticRegression(C=_STRENGTH, max_iter=300))
+                model.fit(features[train], labels[train])
+                probabilities[np.ix_(test, classes)] = model.predict_proba(features[test])
+    unjudged = np.flatnonzero(~probabilities.any(axis=1))
+    probabilities[unjudged, labels[unjudged]] = 1
     return probabilities
 
 
@@ -89,7 +96,7 @@ def quality(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> ND
     _require_cleanlab()
     from cleanlab.rank import get_label_quality_scores
 
-    return np.asarray(get_label_quality_scores(labels, probabilities, method="normalized_margin"), np.float64)
+    return np.asarray(get_label_quality_scores(labels, probabilities, method="self_confidence"), np.float64)
 
 
 def wrong_labels(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> list[Suspect]:

@@ -1,7 +1,7 @@
 """Pictures unlike the rest: far from their nearest neighbours, as a frozen network sees them.
 
-Distances between directions of features (after centring) are compared as logarithms, since they are positive and skewed;
-what lies many robust deviations above the middle is told.
+Distances between directions of features (after centring) are compared as logarithms, since they are positive and
+skewed; what lies many robust deviations above the middle is told.
 
 Source: Ramaswamy, Rastogi and Shim 2000 (distances to neighbours); Iglewicz and Hoaglin 1993 (robust deviations).
 """
@@ -24,12 +24,12 @@ class Outlier(NamedTuple):
     """A picture unlike the rest.
 
     Args:
-        index: Position of the picture.
+        picture: Position of the picture.
         overall: Whether it is unlike all pictures, not only unlike those of its class.
         deviations: How many robust deviations it is farther from its neighbours than pictures usually are.
     """
 
-    index: int
+    picture: int
     overall: bool
     deviations: float
 
@@ -50,7 +50,7 @@ def outliers(features: NDArray[np.float32], labels: NDArray[np.int64]) -> list[O
     found = [Outlier(int(i), True, float(everywhere[i])) for i in np.flatnonzero(everywhere > DEVIATIONS)]
     only = np.flatnonzero((within > DEVIATIONS) & ~(everywhere > DEVIATIONS))
     found += [Outlier(int(i), False, float(within[i])) for i in only]
-    return sorted(found, key=lambda one: (not one.overall, -one.deviations, one.index))
+    return sorted(found, key=lambda one: (not one.overall, -one.deviations, one.picture))
 
 
 def directions(features: NDArray[np.float32]) -> NDArray[np.float32]:

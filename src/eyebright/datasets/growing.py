@@ -5,7 +5,7 @@ next finds what is there and goes on. Whoever adds to it holds a lock.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -60,7 +60,7 @@ class Growing:
 class Adding:
     """Rows on their way to the disk; see `Growing.adding`."""
 
-    def __init__(self, index: BinaryIO, contents: list[BinaryIO], record: np.dtype[np.void]) -> None:
+    def __init__(self, index: BinaryIO, contents: Sequence[BinaryIO], record: np.dtype[np.void]) -> None:
         self._index, self._contents, self._record = index, contents, record
         self._records: list[tuple[Any, ...]] = []
 

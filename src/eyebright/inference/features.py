@@ -51,8 +51,8 @@ class Features:
         found = np.full((len(indices), self.count), np.nan, np.float32)
         rows = self.rows[np.asarray(indices, np.int64)]
         if (rows >= 0).any():
-            stored = np.memmap(self._path, _kind(self.backbone), "r")
-            stored = stored[: len(stored) // self.count * self.count].reshape(-1, self.count)
+            values = np.memmap(self._path, _kind(self.backbone), "r")
+            stored = values[: len(values) // self.count * self.count].reshape(-1, self.count)
             found[rows >= 0] = stored[rows[rows >= 0]]
         return found
 
