@@ -113,7 +113,10 @@ def wrong_labels(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) 
     from cleanlab.filter import find_label_issues
 
     suggested = probabilities.argmax(axis=1)
-    doubted = np.flatnonzero(find_label_issues(labels, probabilities, n_jobs=1) & (suggested != labels))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of classes with a single picture, whose label stands
+        issues = find_label_issues(labels, probabilities, n_jobs=1)
+    doubted = np.flatnonzero(issues & (suggested != labels))
     order = doubted[np.argsort(scores[doubted], kind="stable")]
     return [Suspect(int(i), int(labels[i]), int(suggested[i]), float(scores[i])) for i in order]
 
