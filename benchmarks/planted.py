@@ -3,8 +3,8 @@
     EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/planted.py [--seed 1]
 
 The flowers are first cleared of the copies that they really have. Then 5 % of them are planted once more as exact
-copies (the same bytes under another name, or the same pixels as PNG), and another 5 % changed: re-encoded, rescaled, mirrored,
-turned by quarters, lightly cropped, or several of these. Copies lie in a temporary directory.
+copies (the same bytes under another name, or the same pixels as PNG), and another 5 % changed: re-encoded, rescaled,
+mirrored, turned by quarters, lightly cropped, or several of these. Copies lie in a temporary directory.
 
 Recall is the share of planted copies found together with their original; precision the share of found pairs that are
 of one original.

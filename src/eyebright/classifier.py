@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import assessment, codec, machine
+from eyebright import assessment, auditing, codec, machine
 from eyebright.datasets import SIDES, Dataset, Part
 from eyebright.errors import DataError, ModelError, NetworkError
 from eyebright.evaluation import Evaluation, softmax
@@ -129,6 +129,7 @@ class Classifier(Weighted):
         pictures.require_trainable()
         labels = self._labels(pictures)
         pack = pictures.pack(self.preparation, _preparing(emit))
+        auditing.keep_together(pictures, pack)
         sides = pictures.split(pack)
         train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
         material = training.Material(pack, labels, train, validation)
@@ -190,6 +191,7 @@ class Classifier(Weighted):
         pack = dataset.pack(self.preparation, _preparing(emit))
         usable = pack.rows >= 0
         if part:
+            auditing.keep_together(dataset, pack)
             usable &= dataset.split(pack) == SIDES.index(part.side)
         indices = np.flatnonzero(usable)
         asked_for = part is not None and part.side != "test"  # whoever names the training side wants it judged

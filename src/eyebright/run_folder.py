@@ -35,6 +35,7 @@ class RunConfig(Record, frozen=True, kw_only=True):
     pictures: str
     group_by: str = ""
     split: str = ""
+    excluded: tuple[str, ...] = ()
     network: str = "flowers_cnn"
     weights: str = ""
     size: int

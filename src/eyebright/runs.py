@@ -1,13 +1,13 @@
 """train(): the whole way from a folder of pictures to a run: scan, prepare, split, fit, evaluate, save."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from eyebright import files, machine, zoo
+from eyebright import auditing, files, machine, zoo
 from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset, Pack
 from eyebright.errors import DataError, OutputError, SettingsError
@@ -60,6 +60,7 @@ def train(
     test: float = 0.15,
     group_by: str = "",
     split: str | Path = "",
+    exclude: Collection[str] = (),
     settings: Settings | None = None,
     overwrite: bool = False,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
@@ -83,6 +84,7 @@ def train(
             are never on two sides.
         split: A file with a split that was decided before, such as `split.csv` of another run; the shares do not count
             then.
+        exclude: Names of pictures to leave out, as `Audit.superfluous` gives them.
         settings: How to train.
         overwrite: Replace a run that is there; it is kept until the new model stands.
         callbacks: Receive every event as it happens.
@@ -100,7 +102,8 @@ def train(
     if isinstance(pictures, Dataset):
         dataset = pictures
     else:
-        opening = {"validation": validation, "test": test, "group_by": group_by, "split": split}
+        opening = {"validation": validation, "test": test, "group_by": group_by, "split": split,
+                   "exclude": exclude}  # fmt: skip
         dataset = _scan(Path(pictures), emit, seed=settings.seed, **opening)
     dataset.require_trainable()
     _require_apart(run.path, dataset)
@@ -117,11 +120,13 @@ def train(
     )
     trainer()  # a missing torch is found before anything is written
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
+    auditing.keep_together(dataset, pack)
     dataset.split(pack)  # and so is a class with too few different pictures
     config = RunConfig(
         pictures=str(dataset.origin) if dataset.origin else dataset.source.identity,
         group_by=group_by,
         split=str(Path(split).absolute()) if split else "",
+        excluded=tuple(sorted(exclude)),
         network=name,
         weights=_recorded(weights),
         size=built.input_shape[-1],
@@ -152,6 +157,7 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
         )
     if config.pictures.startswith("arrays "):
         raise SettingsError(f"{path} was trained on pictures in memory: it cannot be resumed from the disk")
+    begun = any(isinstance(event, PrecisionChosen) for event in events) and run.has_checkpoint and run.split.is_file()
     dataset = _scan(
         Path(config.pictures),
         emit,
@@ -159,14 +165,15 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
         validation=config.validation,
         test=config.test,
         group_by=config.group_by,
-        split=run.split if config.split else "",
+        split=run.split if config.split or begun else "",
+        exclude=config.excluded,
     )
     seed = config.training.seed
-    begun = any(isinstance(event, PrecisionChosen) for event in events) and run.has_checkpoint
     start = None if begun else _weights(network, config.weights, config.network, seed, emit)
     classifier = Classifier(network, dataset.classes, weights=start, fit=config.fit, seed=seed)
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
-    if begun and (not run.split.is_file() or run.split.read_bytes() != split_csv(dataset, pack)):
+    auditing.keep_together(dataset, pack)
+    if begun and run.split.read_bytes() != split_csv(dataset, pack):
         raise DataError(
             f"the pictures in {config.pictures} are no longer those that {path} began with (its split.csv lists them): "
             "put them back to go on, or start a new run"
@@ -238,6 +245,7 @@ def _started(config: RunConfig, classifier: Classifier, dataset: Dataset, pack: 
         test=test,
         left_out=tuple(files.printable(f"{left.name}: {left.reason}") for left in pack.left_out),
         leaking=int(np.count_nonzero((sides < 0) & (pack.rows >= 0))),
+        naive_leak=auditing.naive_leak(dataset, pack) if dataset.sides is None else 0.0,
         parameters=classifier.network.parameter_count,
         versions=machine.versions(),
     )

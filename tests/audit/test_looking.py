@@ -18,9 +18,9 @@ def root(tmp_path, photo):
     photo(0).save(root / "b" / "same.bmp")
     photo(1).resize((120, 90)).rotate(90, expand=True).save(root / "a" / "turned.jpg")
     (root / "a" / "broken.jpg").write_bytes(b"no picture")
-    Image.fromarray(np.asarray(photo(201)) // 30).save(root / "a" / "dark.png")
+    Image.fromarray(np.asarray(photo(201)) // 8).save(root / "a" / "dark.png")
     Image.fromarray(255 - np.asarray(photo(202)) // 12).save(root / "a" / "bright.png")
-    photo(203).filter(ImageFilter.GaussianBlur(20)).save(root / "a" / "blurred.png")
+    photo(203).filter(ImageFilter.GaussianBlur(5)).save(root / "a" / "blurred.png")
     photo(204).resize((600, 60)).save(root / "a" / "wide.png")
     Image.new("RGB", (200, 150), (90, 120, 30)).save(root / "b" / "plain.png")
     return root

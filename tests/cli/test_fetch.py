@@ -24,7 +24,9 @@ def test_fetch_prints_the_place_the_licence_the_size_and_the_next_command(eyebri
     finished = eyebright("fetch", "digits", "-o", tmp_path / "my digits")
     assert finished.code == 0, finished.err
     assert (
-        f"{tmp_path}/my digits" in finished.out and "CC BY 4.0" in finished.out and "Size:    nothing" in finished.out
+        f"{tmp_path}/my digits" in finished.out
+        and "Alpaydin and Kaynak" in finished.out
+        and "Size:    nothing" in finished.out
     )
     assert f"eyebright train '{tmp_path}/my digits' -o digits_run" in finished.out
 

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
@@ -447,10 +449,17 @@ def test_the_same_pictures_from_any_source_train_the_same_model(make_folder, eye
     (tmp_path / "table.csv").write_text("path,class\n" + "\n".join(lines))
     pixels = np.stack([np.asarray(Image.open(path)) for path in paths[::-1]])
     np.savez_compressed(tmp_path / "arrays.npz", images=pixels, labels=[path.parent.name for path in paths[::-1]])
-    for source in (root, tmp_path / "table.csv", tmp_path / "arrays.npz"):
+    pq.write_table(
+        pa.table({
+            "image": [{"bytes": path.read_bytes(), "path": path.name} for path in paths],
+            "label": [path.parent.name for path in paths],
+        }),
+        tmp_path / "embedded.parquet",
+    )  # fmt: skip
+    for source in (root, *(tmp_path / name for name in ("table.csv", "arrays.npz", "embedded.parquet"))):
         assert eyebright("train", source, "-o", tmp_path / f"{source.name}_run", *quick).code == 0
     first, *others = (load_file(file) for file in sorted(tmp_path.glob("*_run/model/weights.safetensors")))
-    assert len(others) == 2
+    assert len(others) == 3
     for other in others:
         assert all(np.array_equal(first[name], other[name]) for name in first)
 

@@ -51,5 +51,5 @@ def test_digest_and_print_do_not_depend_on_the_preparation(photo, encode, kind, 
     ]
     opened = [open_with_digest(content, preparation) for preparation in preparations]
     assert len({(one.digest, one.print.tobytes()) for one in opened}) == 1
-    for preparation, (pixels, _) in zip(preparations, opened, strict=True):
+    for preparation, (pixels, _, _) in zip(preparations, opened, strict=True):
         np.testing.assert_array_equal(pixels, open_picture(content, preparation))

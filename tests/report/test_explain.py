@@ -40,7 +40,7 @@ def test_what_is_told_of_a_convolution_is_what_torch_does(data: st.DataObject) -
     kernel, stride, dilation, padding = (data.draw(pairs) for _ in range(4))
     padding = tuple(min(pad, d * (k - 1)) for pad, d, k in zip(padding, dilation, kernel, strict=True))
     groups, bias = data.draw(st.integers(1, 3)), data.draw(st.booleans())
-    height, width = data.draw(st.integers(10, 20)), data.draw(st.integers(10, 20))
+    height, width = data.draw(st.integers(13, 20)), data.draw(st.integers(13, 20))
     module = torch.nn.Conv2d(2 * groups, 3 * groups, kernel, stride, padding, dilation, groups, bias)
     text = conv_text(Conv2d(3 * groups, kernel, stride, padding, dilation, groups, bias), (2 * groups, height, width))
     area = module(torch.zeros(1, 2 * groups, height, width)).shape[2:]

@@ -1,7 +1,7 @@
 """Findings about pictures, and groups that a split must keep together; nothing of the user's is touched."""
 
-from eyebright.audit.findings import Audit, Finding, Kind, load, save
-from eyebright.audit.groups import found_groups
+from eyebright.audit.findings import KINDS, Audit, Finding, Kind, load, save
 from eyebright.audit.looking import look_over
+from eyebright.audit.together import together
 
-__all__ = ["Audit", "Finding", "Kind", "found_groups", "load", "look_over", "save"]
+__all__ = ["KINDS", "Audit", "Finding", "Kind", "load", "look_over", "save", "together"]

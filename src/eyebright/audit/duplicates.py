@@ -6,8 +6,9 @@ positions and a few crops, agree as a whole and in their fine detail (two photog
 and agree far better than either does with the others that look like it (so do two boots on white, or two faces).
 """
 
+import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from eyebright.audit.neighbours import nearest, principal
 from eyebright.pictures.prints import THUMBNAIL_SIDE
 
+Number = TypeVar("Number", np.uint8, np.float32)
 CANDIDATES = 8  # neighbours looked at for each picture; larger families of copies chain
 WHOLE, DETAIL = 0.96, 0.75  # least correlation of two copies' thumbnails, and of them without a 3 x 3 blur
 SURELY_WHOLE, SURELY_DETAIL = 0.99, 0.92  # above both a pair is one of copies however many others look like it
@@ -109,7 +111,7 @@ def _candidates(
     positions `(P,)`, and for each picture how far, 1 - correlation, the middle one of its candidates is `(N,)`.
     """
     crowd = np.zeros(len(thumbnails), np.float32)
-    telling = np.flatnonzero(thumbnails.reshape(len(thumbnails), -1).std(axis=1) >= _LEAST_CONTRAST)
+    telling = np.flatnonzero(_flat(thumbnails).std(axis=1) >= _LEAST_CONTRAST)
     squares = np.concatenate([np.empty((0, 8, 8, 3), np.float32), *(
         _halved(_halved(thumbnails[telling[start : start + _BLOCK]].astype(np.float32)))
         for start in range(0, len(telling), _BLOCK)
@@ -122,7 +124,7 @@ def _candidates(
         block = slice(start, start + 16 * _BLOCK)
         target = small[others[block]]
         for position in positions_of(small[ones[block]].reshape(-1, 8, 8, 3)):
-            alike = np.einsum("nd,nd->n", position.reshape(len(target), -1), target)
+            alike = np.einsum("nd,nd->n", _flat(position), target)
             best[block] = np.maximum(best[block], alike)
     if neighbours.shape[1]:
         crowd[telling] = 1 - np.median(best.reshape(neighbours.shape), axis=1)
@@ -137,12 +139,12 @@ def _unturned(small: NDArray[np.float32]) -> NDArray[np.float32]:
     rows, columns = (axis[np.triu_indices(4)] for axis in np.meshgrid(side, side, indexing="ij"))
     eight = np.stack([position[:, rows, columns] for position in positions_of(small.reshape(-1, 8, 8, 3))])
     both = np.concatenate([eight.mean(axis=0), eight.std(axis=0)], axis=1)  # (N, 20, 3)
-    return np.ascontiguousarray(both.reshape(len(small), -1))
+    return np.ascontiguousarray(_flat(both))
 
 
 def _best_position(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    target = _standard(_halved(others).reshape(len(others), -1))
-    alike = [np.einsum("nd,nd->n", _standard(position.reshape(len(ones), -1)), target)
+    target = _standard(_flat(_halved(others)))
+    alike = [np.einsum("nd,nd->n", _standard(_flat(position)), target)
              for position in positions_of(_halved(ones))]  # fmt: skip
     best = np.argmax(alike, axis=0)
     turned = ones.copy()
@@ -156,7 +158,7 @@ def _agreement(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Correlation of the pictures of each pair, and that of their detail, both `(P,)`."""
     whole, detail = (
-        np.einsum("nd,nd->n", *(_standard(change(side).reshape(len(side), -1)) for side in (ones, others)))
+        np.einsum("nd,nd->n", *(_standard(_flat(change(side))) for side in (ones, others)))
         for change in (np.asarray, _detail)
     )
     return whole, detail
@@ -175,8 +177,8 @@ def _best_cut(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray
     halved = np.concatenate([_enlarging(*cut).reshape(16, 2, THUMBNAIL_SIDE).mean(axis=1) for cut in _CUTS])
     every = (grey @ halved.T).transpose(0, 2, 1) @ halved.T  # (n, K * 16 across, K * 16 down)
     every = every.reshape(len(ones), len(_CUTS), 16, len(_CUTS), 16).transpose(1, 3, 0, 4, 2)
-    target = _standard(_halved(others).mean(axis=3).reshape(len(others), -1))
-    alike = [np.einsum("nd,nd->n", _standard(every[across, down].reshape(len(ones), -1)), target)
+    target = _standard(_flat(_halved(others).mean(axis=3)))
+    alike = [np.einsum("nd,nd->n", _standard(_flat(every[across, down])), target)
              for across in range(len(_CUTS)) for down in range(len(_CUTS))]  # fmt: skip
     best = np.argmax(alike, axis=0)
     enlarge = np.stack([_enlarging(*cut) for cut in _CUTS])  # (K, 32, 32)
@@ -203,3 +205,8 @@ def _halved(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     """`(N, S, S, C)` to `(N, S / 2, S / 2, C)`, the mean of each four."""
     count, side, _, channels = pictures.shape
     return np.asarray(pictures.reshape(count, side // 2, 2, side // 2, 2, channels).mean(axis=(2, 4)))
+
+
+def _flat(pictures: NDArray[Number]) -> NDArray[Number]:
+    """`(N, ...)` to `(N, D)`, also of none."""
+    return pictures.reshape(len(pictures), math.prod(pictures.shape[1:]))

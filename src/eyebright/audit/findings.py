@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from eyebright import codec, files
 from eyebright.codec import Record
@@ -13,6 +13,9 @@ Kind: TypeAlias = Literal[
     "odd size", "nearly empty", "very dark", "very bright", "blurred", "cropped by preparation",
     "probably mislabelled", "unlike the rest",
 ]  # fmt: skip
+
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Finding(Record, frozen=True, kw_only=True):
@@ -54,7 +57,7 @@ class Audit(Record, frozen=True, kw_only=True):
         """The findings of one kind."""
         return tuple(finding for finding in self.findings if finding.kind == kind)
 
-    def superfluous(self, kinds: Iterable[Kind]) -> set[str]:
+    def superfluous(self, kinds: Iterable[str]) -> set[str]:
         """Names of the pictures to leave out for whoever agrees to these kinds: all but the first of copies of one
         class, else all.
         """

@@ -6,7 +6,8 @@ themselves: mutual nearest neighbours are mostly of one group, so whatever diffe
 little, and what does not (place, colours) counts much. Names are not looked at.
 
 Groups that are not there would make a split coarse, so only links count that are far shorter than distances in the
-class usually are. Where half of all pictures have such a link, the set is made of tracks; then all mutual links count.
+class usually are. Where half of all pictures have such a link, the set is made of tracks; then longer ones
+count too: two tracks in one group do no harm, one track in two groups leaks.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ DENSITY = 10  # the neighbour whose distance says how dense the surroundings of 
 # Length of a link, over the middle distance in the class, that unrelated pictures hardly have. The nearest picture of
 # the class lies at 0.24 (median) in the tracks of traffic signs, at 0.38 in clothes, at 0.56 in flowers.
 BURST = 0.3
+TRACK = 1.0  # the same where the set is made of tracks, of whose links few are longer
 LARGEST_SHARE = 0.1  # of a class that one found group may take...
 LARGEST_ALWAYS = 30  # ...but tens of frames are a track even in a small class, as long as three groups are left for it
 _DIMENSIONS = 32
@@ -55,7 +57,7 @@ def found_groups(
     classes = [np.flatnonzero(sorted_labels == label) for label in np.unique(labels)]
     links = [_links(near[here]) for here in classes]
     shortest = np.concatenate([link.shortest for link in links])
-    reach = np.inf if np.median(shortest) <= BURST else BURST
+    reach = TRACK if np.median(shortest) <= BURST else BURST
     group = np.arange(len(labels))
     for here, link in zip(classes, links, strict=True):
         group[here] = here[_chained(link, [digests[index] for index in order[here].tolist()], reach)]

@@ -36,6 +36,8 @@ def mutual_pairs(positions: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def principal(points: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
     """Points in the directions in which they vary most: `(N, min(dimensions, D))`."""
+    if not len(points):
+        return points
     centred = points - points.mean(axis=0)
     values, directions = np.linalg.eigh((centred.T @ centred).astype(np.float64))  # ascending
     return np.ascontiguousarray(centred @ directions[:, np.argsort(-values)[:dimensions]].astype(np.float32))

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from eyebright import __version__
-from eyebright.cli import cache, demo, evaluate, explain, fetch, inspect, networks, predict, train
+from eyebright.cli import audit, cache, demo, evaluate, explain, fetch, inspect, networks, predict, train
 from eyebright.errors import EyebrightError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train, evaluate, predict, networks, inspect, fetch, cache, demo):
+for module in (train, evaluate, predict, audit, networks, inspect, fetch, cache, demo):
     app.command(epilog=module.EXAMPLE)(getattr(module, module.__name__.rsplit(".", 1)[-1]))
 app.add_typer(explain.app, name="explain")
 

@@ -67,6 +67,13 @@ def train(
         Path | None,
         typer.Option(help="A split that was decided before: split.csv of another run.", show_default=False),
     ] = None,
+    exclude: Annotated[
+        Path | None,
+        typer.Option(help="Leave out the copies that an audit found: audit.json.", show_default=False),
+    ] = None,
+    exclude_kinds: Annotated[
+        str, typer.Option(help="For --exclude: which findings to agree to.")
+    ] = "exact copies,near copies,copies with different labels",
     seed: Annotated[int, typer.Option(help="Decides split, initial weights, order, augmentation, dropout.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there.")] = False,
     resume: Annotated[
@@ -100,8 +107,8 @@ def train(
                 assert output is not None
                 result = runs.train(
                     pictures, output, network=network, weights=weights, size=size, fit=fit, validation=validation,
-                    test=test, group_by=group_by, split=split or "", settings=settings, overwrite=overwrite,
-                    callbacks=[display],
+                    test=test, group_by=group_by, split=split or "", exclude=_excluded(exclude, exclude_kinds),
+                    settings=settings, overwrite=overwrite, callbacks=[display],
                 )  # fmt: skip
     except KeyboardInterrupt:
         place = resume or output
@@ -115,6 +122,21 @@ def train(
         typer.echo(f"Ask it:  eyebright predict {shlex.quote(str(result.path))} PICTURES...")
     if result.interrupted:
         raise typer.Exit(130)
+
+
+def _excluded(file: Path | None, kinds: str) -> set[str]:
+    """Names of the pictures to leave out."""
+    if file is None:
+        return set()
+    from eyebright import codec
+    from eyebright.audit import KINDS, load
+
+    agreed = [kind.strip() for kind in kinds.split(",") if kind.strip()]
+    for kind in agreed:
+        if kind not in KINDS:
+            known = codec.nearest(kind, list(KINDS))
+            raise SettingsError(f"--exclude-kinds: {kind!r} is nothing that is found: {known}")
+    return load(file).superfluous(agreed)
 
 
 def _interrupted(place: Path, *, begun: bool) -> str:

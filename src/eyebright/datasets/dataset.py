@@ -5,7 +5,7 @@ pictures.classes      # ('daisy', 'dandelion', 'roses', 'sunflowers', 'tulips')
 pictures.test         # the test side, for model.evaluate
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from eyebright.datasets import pack as packs
 from eyebright.datasets import split as splits
 from eyebright.datasets.cropping import MUCH, lost_to_crop
 from eyebright.datasets.groups import grouped
-from eyebright.datasets.sources import ArraySource, Source, find
+from eyebright.datasets.sources import ArraySource, Source, find, without
 from eyebright.datasets.sources import Progress as ScanProgress
 from eyebright.datasets.split import SIDES, Side
 from eyebright.datasets.split_file import SplitFile, read_split
@@ -105,9 +105,10 @@ class Dataset:
         test: float = 0.15,
         group_by: str = "",
         split: str | Path = "",
+        exclude: Collection[str] = (),
         progress: ScanProgress | None = None,
     ) -> "Dataset":
-        """The pictures at a path: a folder as in `from_folder`, a table (CSV, TSV), an .npz, or IDX files.
+        """The pictures at a path: a folder as in `from_folder`, a table (CSV, TSV, Parquet), an .npz, or IDX files.
 
         Args:
             path: The folder or file; it is only read.
@@ -117,13 +118,14 @@ class Dataset:
             group_by: A regular expression that finds the group in a picture's name: pictures of one class in whose
                 names it captures the same (or, without brackets, matches the same) are one group.
             split: A file with a split that was decided before, such as `split.csv` of a run.
+            exclude: Names of pictures to leave out.
             progress: Called with the number of pictures found so far.
 
         Raises:
             DataError: When there is nothing, it is damaged, or of no known form.
             SettingsError: When the expression is none, or finds nothing.
         """
-        found = find(Path(path), progress)
+        found = without(find(Path(path), progress), exclude)
         groups = grouped(found, group_by) if group_by else found.groups
         return cls(
             found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, sides=found.sides,
@@ -188,7 +190,7 @@ class Dataset:
     @property
     def group_numbers(self) -> NDArray[np.int64] | None:
         """A number for each picture's group, `(N,)`; a picture in none has one of its own. None without groups."""
-        if self.groups is None:
+        if self.groups is None or not any(self.groups):
             return None
         groups = np.asarray(self.groups)
         numbers = np.unique(groups, return_inverse=True)[1]
@@ -263,7 +265,7 @@ class Dataset:
         digests = [pack.digests[index] for index in usable]
         groups = None if self.groups is None else [self.groups[index] for index in usable.tolist()]
         if self.fixed is not None:
-            sides[usable] = splits.without_leaks(self.fixed.sides(names, digests), digests, groups)
+            sides[usable] = splits.without_leaks(self.fixed.sides(names, digests), digests)
             return sides
         validation, test = self.shares
         sides[usable] = splits.split(

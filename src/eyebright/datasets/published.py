@@ -50,11 +50,14 @@ def _idx(address: str, *figures: tuple[int, str]) -> tuple[File, ...]:
 
 
 # Sizes and digests: TensorFlow Datasets, tensorflow_datasets/url_checksums/{tf_flowers, mnist, fashion_mnist, kmnist,
-# cifar10, cifar100}.txt. Licences: flower_photos/LICENSE.txt; keras/datasets/mnist.py; the READMEs of
-# zalandoresearch/fashion-mnist and rois-codh/kmnist; the CIFAR page names none; UCI's page of its digits.
+# cifar10, cifar100}.txt; flowers are fetched from the https address of the same file, as TensorFlow's tutorials do.
+# Licences: flower_photos/LICENSE.txt; keras/datasets/mnist.py; LICENSE of zalandoresearch/fashion-mnist; README of
+# rois-codh/kmnist. For CIFAR and the digits none was found.
 SETS: dict[str, PublishedSet] = {
     "digits": PublishedSet(
-        "1,797 handwritten digits of 8x8 of scikit-learn", "CC BY 4.0; UCI, Alpaydin and Kaynak", "digits"
+        "1,797 handwritten digits of 8x8 of scikit-learn",
+        "none comes with them; cite UCI, Alpaydin and Kaynak 1998",
+        "digits",
     ),
     "flowers": PublishedSet(
         "3,670 photos of five kinds of flowers",

@@ -30,6 +30,7 @@ FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF", "AVIF", "BLP", "CUR", "DDS", "DIB", "FLI", "ICNS", "ICO", "IM",
     "JPEG2000", "MSP", "PCX", "QOI", "SGI", "SPIDER", "SUN", "TGA", "XBM", "XPM",
 )  # fmt: skip
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _ORIENTATION = 0x0112
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -143,7 +144,7 @@ def _decode(source: Source, least_side: int) -> tuple[Image.Image, tuple[int, in
 def _opened(source: str | Path | bytes | BinaryIO) -> Iterator[Image.Image]:
     """Open a file, and turn whatever goes wrong with it, here or in the block, into a `PictureError`."""
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as picture:
+        with _recognised(source) as picture:
             yield picture
     except PictureError:
         raise
@@ -157,6 +158,39 @@ def _opened(source: str | Path | bytes | BinaryIO) -> Iterator[Image.Image]:
         raise PictureError(problem.strerror or f"damaged: {problem}") from problem
     except Exception as problem:  # Pillow's parsers raise a dozen kinds on broken files
         raise PictureError(f"damaged: {problem}") from problem
+
+
+def _recognised(source: str | Path | bytes | BinaryIO) -> Image.Image:
+    """The picture, not yet decoded; what decodes HEIC is only loaded when there is one."""
+    try:
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+    except UnidentifiedImageError:
+        if not _is_heic(source):
+            raise
+    try:
+        import pillow_heif
+    except ImportError as problem:
+        raise PictureError("a HEIC picture: pip install 'eyebright[heic]' to open it") from problem
+    pillow_heif.register_heif_opener()
+    try:
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=("HEIF",))
+    except UnidentifiedImageError as problem:
+        raise PictureError("damaged: it begins as a HEIC picture does, but cannot be read as one") from problem
+
+
+def _is_heic(source: str | Path | bytes | BinaryIO) -> bool:
+    """Whether a file begins as HEIC does: a box `ftyp` and a brand (ISO/IEC 23008-12, 10.2)."""
+    if isinstance(source, bytes):
+        start = source[:12]
+    elif isinstance(source, str | Path):
+        with Path(source).open("rb") as file:
+            start = file.read(12)
+    elif source.seekable():
+        source.seek(0)
+        start = source.read(12)
+    else:
+        return False
+    return start[4:8] == b"ftyp" and start[8:] in _HEIC_BRANDS
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

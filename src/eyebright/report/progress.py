@@ -13,6 +13,7 @@ from eyebright.training.events import AnyEvent
 _REFRESH_S = 0.1
 _SHOWN = 10
 _WORTH_SAYING = 0.05  # of a picture's detail
+_WORTH_TELLING = 0.005  # of the test pictures
 
 
 class Display:
@@ -128,6 +129,11 @@ class Display:
                 self._say(f"  {line}")
         if event.leaking:
             self._say(f"Left out, since the very same pictures are on a later side: {event.leaking:,}")
+        if event.naive_leak >= _WORTH_TELLING:
+            self._say(
+                f"A random split would have had the like of {event.naive_leak:.0%} of its test pictures in training: "
+                "copies and pictures of one burst are kept on one side."
+            )
         self._say(f"{event.network} at {event.size}x{event.size}: {event.parameters:,} parameters.")
 
     def _fit(self, event: events.FitChosen) -> None:

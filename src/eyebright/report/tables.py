@@ -21,7 +21,11 @@ def evaluation_text(evaluation: "Evaluation") -> str:
     lines = [
         f"accuracy           {evaluation.accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}) "
         f"on {evaluation.pictures:,} pictures"
-        + (f"\n                   in {evaluation.groups:,} groups" if evaluation.groups else ""),
+        + (
+            f"\n                   in {evaluation.groups:,} groups"
+            if 0 < evaluation.groups < evaluation.pictures
+            else ""
+        ),
         f"loss               {evaluation.loss:.3f}",
         f"calibration error  {evaluation.calibration_error:.3f}",
     ]

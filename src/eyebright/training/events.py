@@ -24,7 +24,7 @@ class RunStarted(Event, frozen=True):
     """The work begins: how many pictures there are on each side, and with what they are learned.
 
     `left_out` tells the pictures that could not be opened, `leaking` counts those left out since a later side has them
-    too.
+    too. `naive_leak` is the share of the test pictures of a random split whose like would have been in training.
     """
 
     pictures: str
@@ -40,6 +40,7 @@ class RunStarted(Event, frozen=True):
     leaking: int
     parameters: int
     versions: dict[str, str]
+    naive_leak: float = 0.0
 
 
 class FitChosen(Event, frozen=True):

@@ -67,5 +67,7 @@ def test_one_bad_line_in_very_many_is_found(tmp_path):
 
 
 def test_any_other_file_is_refused_with_what_would_do(tmp_path):
-    with pytest.raises(DataError, match=r"is a file: give the folder .* a table of pictures \(\.csv, \.tsv\)"):
+    with pytest.raises(
+        DataError, match=r"is a file: give the folder .* a table of pictures \(\.csv, \.tsv, \.parquet\)"
+    ):
         find(table(tmp_path, "hello", "readme.doc"))

@@ -5,18 +5,19 @@ roses/1.jpg,rose,train,camera 3
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from eyebright import codec
 from eyebright.datasets.sources.folder import FolderSource, Progress
 from eyebright.datasets.sources.found import SIDE_NAMES, Found
+from eyebright.datasets.sources.source import Source
 from eyebright.datasets.split import Side
 from eyebright.errors import DataError
 
 SUFFIXES = (".csv", ".tsv")
-_COLUMNS = {
+COLUMNS = {
     "path": ("path", "file", "filename", "file_name", "image", "name"),
     "class": ("class", "label", "category"),
     "split": ("split", "side", "subset"),
@@ -24,7 +25,9 @@ _COLUMNS = {
 }
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
+    """One picture of a table."""
+
     path: str
     label: str
     side: Side | None
@@ -51,6 +54,20 @@ def read_manifest(file: Path, progress: Progress | None = None) -> Found:
             progress(len(rows))
     if not rows:
         raise DataError(f"{file} lists no pictures")
+    return gathered(file, rows, FolderSource(root, [row.path for row in rows]))
+
+
+def gathered(file: Path, rows: Sequence[Row], source: Source) -> Found:
+    """What the rows of a table say of the pictures.
+
+    Args:
+        file: The table, for messages.
+        rows: One for each picture, at least one.
+        source: The pictures.
+
+    Raises:
+        DataError: When only some of the rows give a split.
+    """
     classes = tuple(sorted({row.label for row in rows}))
     number = {name: index for index, name in enumerate(classes)}
     given = [row.side for row in rows]
@@ -58,13 +75,11 @@ def read_manifest(file: Path, progress: Progress | None = None) -> Found:
         raise DataError(f"{file} gives a split for some pictures and none for others: give one for all, or for none")
     sides = [side for side in given if side] or None
     groups = [row.group for row in rows]
-    names = [row.path for row in rows]
     labels = [number[row.label] for row in rows]
-    source = FolderSource(root, names)
     return Found(source, classes, labels, sides=sides, groups=groups if any(groups) else None, origin=file.absolute())
 
 
-def _rows(file: Path) -> Iterator[_Row]:
+def _rows(file: Path) -> Iterator[Row]:
     delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
     try:
         with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
@@ -83,7 +98,7 @@ def _columns(file: Path, header: list[str]) -> dict[str, int]:
     """Where each known column stands."""
     names = [name.strip().lower() for name in header]
     found = {}
-    for kind, known in _COLUMNS.items():
+    for kind, known in COLUMNS.items():
         here = [names.index(name) for name in known if name in names]
         if here:
             found[kind] = here[0]
@@ -93,7 +108,7 @@ def _columns(file: Path, header: list[str]) -> dict[str, int]:
     return found | {"": len(header)}
 
 
-def _row(file: Path, line: int, cells: list[str], columns: dict[str, int]) -> _Row:
+def _row(file: Path, line: int, cells: list[str], columns: dict[str, int]) -> Row:
     if len(cells) != columns[""]:
         raise DataError(f"{file}, line {line}: {len(cells)} values where the first line names {columns['']} columns")
     path, label = cells[columns["path"]].strip(), cells[columns["class"]].strip()
@@ -103,4 +118,4 @@ def _row(file: Path, line: int, cells: list[str], columns: dict[str, int]) -> _R
     if side and side not in SIDE_NAMES:
         raise DataError(f"{file}, line {line}: split {side!r} is none of train, validation, test")
     group = cells[columns["group"]].strip() if "group" in columns else ""
-    return _Row(path, label, SIDE_NAMES.get(side), group)
+    return Row(path, label, SIDE_NAMES.get(side), group)

@@ -1,0 +1,117 @@
+"""audit(): a folder of pictures to findings, a file of them, and a page to look at; and a split that cannot leak."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright import files
+from eyebright.audit import Audit, look_over, save, together
+from eyebright.datasets import Dataset, Pack, split
+from eyebright.errors import DataError, OutputError
+from eyebright.pictures import Preparation
+from eyebright.report.audit_page import audit_page
+from eyebright.training.events import AnyEvent, Preparing, Scanning
+
+SIDE = 128
+_TEST = 2
+
+
+class Audited(NamedTuple):
+    """What an audit found.
+
+    Args:
+        dataset: The pictures.
+        pack: The same, prepared to 128 x 128.
+        audit: The findings.
+        leak: Share of the test pictures of a split that knows nothing of copies and groups, whose like is in training.
+    """
+
+    dataset: Dataset
+    pack: Pack
+    audit: Audit
+    leak: float
+
+
+def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] = ()) -> Audited:
+    """Look a set of pictures over.
+
+    Args:
+        pictures: Whatever `Dataset.open` takes; it is only read.
+        callbacks: Receive the progress.
+
+    Raises:
+        DataError: When there are no pictures.
+    """
+    receivers = list(callbacks)
+
+    def emit(event: AnyEvent) -> None:
+        for receiver in receivers:
+            receiver(event)
+
+    dataset = Dataset.open(pictures, progress=lambda found: emit(Scanning(found=found)))
+    pack = dataset.pack(Preparation(width=SIDE, height=SIDE), lambda done, of: emit(Preparing(done=done, of=of)))
+    keep_together(dataset, pack)
+    return Audited(dataset, pack, look_over(dataset, pack), naive_leak(dataset, pack))
+
+
+def keep_together(dataset: Dataset, pack: Pack) -> None:
+    """Find pictures that show the same, and keep them on one side of the split, unless groups or sides are given.
+
+    With given sides a picture whose copy is on a later one is left out anyway; to leave out all that resembles it might
+    leave nothing.
+    """
+    if dataset.groups is None and dataset.sides is None:
+        usable = np.flatnonzero(pack.rows >= 0)
+        thumbnails = pack.prints(usable)["thumbnail"]
+        found = together(dataset.labels[usable], thumbnails, [pack.digests[index] for index in usable])
+        groups = [""] * len(dataset)
+        for index, group in zip(usable.tolist(), found, strict=True):
+            groups[index] = group
+        dataset.groups = groups
+
+
+def naive_leak(dataset: Dataset, pack: Pack) -> float:
+    """Share of the test pictures of a random split by classes alone, whose copy or group is in training; 0 to 1."""
+    usable = np.flatnonzero(pack.rows >= 0)
+    alone = [index.to_bytes(16, "little") for index in usable.tolist()]
+    validation, test = dataset.shares
+    try:
+        sides = split(dataset.labels[usable], alone, dataset.classes, validation=validation, test=test)
+    except DataError:  # too few pictures to split at all
+        return 0.0
+    contents = np.array([pack.digests[index].hex() for index in usable.tolist()])
+    leaking = np.isin(contents, contents[sides == 0])
+    if dataset.groups is not None:
+        groups = np.array([dataset.groups[index] for index in usable.tolist()])
+        leaking |= (groups != "") & np.isin(groups, groups[sides == 0])
+    return float(leaking[sides == _TEST].mean()) if (sides == _TEST).any() else 0.0
+
+
+def write(found: Audited, path: Path) -> None:
+    """Write the findings as JSON; an `OutputError` where that cannot be done."""
+    save(found.audit, path)
+
+
+def write_page(found: Audited, path: Path) -> None:
+    """Write a page with the pictures that were found; it needs nothing beside itself."""
+    position = {files.printable(name): index for index, name in enumerate(found.dataset.source.names)}
+
+    def picture(name: str) -> NDArray[np.uint8] | None:
+        index = position[name]
+        return found.pack.read([index])[0] if found.pack.rows[index] >= 0 else None
+
+    files.write_file(path, audit_page(found.audit, found.leak, picture).encode())
+
+
+def require_free(places: Sequence[Path], pictures: Path, *, overwrite: bool) -> None:
+    """Nothing is written among the pictures or in the place of something else; found before the work begins."""
+    for place in places:
+        if place.exists() and not overwrite:
+            raise OutputError(f"{place} already exists: choose another name, or pass --overwrite to replace it")
+        if not place.absolute().parent.is_dir():
+            raise OutputError(f"{place} cannot be written: there is no folder {place.parent}")
+        if place.resolve().is_relative_to(pictures.resolve()):
+            raise OutputError(f"{place} lies among the pictures, where nothing is written: choose another place")

@@ -1,0 +1,48 @@
+import json
+
+import numpy as np
+from PIL import Image
+
+
+def doubled(folder):
+    """One picture of each class is there twice, under another name."""
+    for place in sorted(folder.iterdir()):
+        (place / "again.png").write_bytes((place / "000.png").read_bytes())
+    return folder
+
+
+def test_findings_are_told_in_80_columns_with_the_next_command(make_folder, eyebright, tmp_path):
+    finished = eyebright("audit", doubled(make_folder()))
+    assert finished.code == 0, finished.err
+    assert "exact copies: 6 pictures in 3 sets" in finished.out and "-o audit.json --page" in finished.out
+    assert max(map(len, finished.out.splitlines()[:-1])) <= 80
+
+
+def test_findings_are_written_and_what_one_agrees_to_is_left_out(make_folder, eyebright, quick, tmp_path):
+    pictures = doubled(make_folder())
+    finished = eyebright("audit", pictures, "-o", tmp_path / "audit.json", "--page", tmp_path / "audit.html", "--json")
+    assert json.loads(finished.out) == json.loads((tmp_path / "audit.json").read_text())
+    assert (tmp_path / "audit.html").read_text().startswith("<!DOCTYPE html>")
+    train = ["train", pictures, "-o", tmp_path / "run", "--exclude", tmp_path / "audit.json", *quick]
+    finished = eyebright(*train)
+    assert finished.code == 0, finished.err
+    names = (tmp_path / "run" / "split.csv").read_text()
+    assert "blue/000.png" in names and "again" not in names
+    finished = eyebright(*train, "--overwrite", "--exclude-kinds", "very drak")
+    assert finished.code == 1 and "did you mean 'very dark'?" in finished.err
+
+
+def test_clean_pictures_have_nothing_to_tell(eyebright, tmp_path):
+    stream = np.random.default_rng(0)
+    for number in range(24):
+        place = tmp_path / "clean" / "ab"[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        small = Image.fromarray(stream.integers(30, 220, (6, 6, 3), np.uint8))
+        small.resize((60, 60), Image.Resampling.BICUBIC).save(place / f"{number}.png")
+    finished = eyebright("audit", tmp_path / "clean")
+    assert "any split by classes is sound" in finished.out and "Nothing stands out." in finished.out
+
+
+def test_a_folder_that_is_not_there_is_told(eyebright, tmp_path):
+    finished = eyebright("audit", tmp_path / "nothing")
+    assert finished.code == 1 and "does not exist" in finished.err

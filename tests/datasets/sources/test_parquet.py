@@ -1,0 +1,140 @@
+import io
+import json
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from eyebright import Dataset, Preparation
+from eyebright.datasets.sources import find
+from eyebright.errors import DataError, MissingExtraError, PictureError
+from eyebright.pictures import open_picture
+
+SIZE = Preparation(width=12, height=10)
+
+
+@pytest.fixture
+def encoded(noise):
+    def encoded(number: int) -> bytes:
+        stream = io.BytesIO()
+        Image.fromarray(noise(number)).save(stream, "PNG")
+        return stream.getvalue()
+
+    return encoded
+
+
+def hugging_face(file, pictures, labels, names=("rose", "iris"), column="label"):
+    """As the library `datasets` writes it: the features, as JSON, in the schema's metadata."""
+    features = {"image": {"_type": "Image"}, column: {"names": list(names), "_type": "ClassLabel"}}
+    images = [{"bytes": picture, "path": f"{index}.png"} for index, picture in enumerate(pictures)]
+    table = pa.table({"image": images, column: pa.array(labels, pa.int64())})
+    file.parent.mkdir(exist_ok=True)
+    note = json.dumps({"info": {"features": features}})
+    pq.write_table(table.replace_schema_metadata({"huggingface": note}), file, row_group_size=100)
+    return file
+
+
+def test_every_picture_of_every_shard_is_found_in_any_order(tmp_path, noise, encoded):
+    hugging_face(tmp_path / "data" / "test-00000-of-00001.parquet", [encoded(0)], [1])
+    first = [encoded(number) for number in range(1, 151)]
+    hugging_face(tmp_path / "data" / "train-00000-of-00002.parquet", first, [0, 1] * 75)
+    hugging_face(tmp_path / "data" / "train-00001-of-00002.parquet", [encoded(151), encoded(152)], [0, 1])
+    found = find(tmp_path)
+    assert found.classes == ("iris", "rose")
+    assert list(found.labels) == [0, *[1, 0] * 76]
+    assert found.sides == ["test", *["train"] * 152]
+    for number in [0, 152, 1, 150, 64, 65, *np.random.default_rng(0).permutation(153)]:
+        np.testing.assert_array_equal(open_picture(found.source.open(number), SIZE), noise(number))
+    assert found.source.names[2] == "train-00000-of-00002/0000001 1.png"
+
+
+def test_one_file_has_no_side_and_another_name_for_the_label_is_known_by_its_note(tmp_path, encoded):
+    found = find(hugging_face(tmp_path / "train-00000-of-00002.parquet", [encoded(0)], [1], column="fine_label"))
+    assert (found.classes, found.sides) == (("iris",), None)
+
+
+def test_threads_pack_what_the_table_holds(tmp_path, noise, encoded):
+    file = hugging_face(tmp_path / "a.parquet", [encoded(number) for number in range(200)], [0, 1] * 100)
+    pack = Dataset.open(file).pack(SIZE)
+    rows = pack.read(np.arange(200))
+    for number in range(200):
+        np.testing.assert_array_equal(rows[pack.rows[number]], noise(number))
+
+
+def test_a_manifest_with_paths_sides_and_groups(tmp_path, add_picture):
+    add_picture(tmp_path / "a" / "1.png")
+    columns = {"Path": ["a/1.png", "gone.png"], "class": [7, 10], "split": ["train", "val"], "group": [3, None]}
+    pq.write_table(pa.table(columns), tmp_path / "table.parquet")
+    found = find(tmp_path / "table.parquet")
+    assert (found.classes, list(found.labels)) == (("10", "7"), [1, 0])
+    assert (found.sides, found.groups) == (["train", "validation"], ["3", ""])
+    assert list(found.source.names) == ["a/1.png", "gone.png"]
+    assert open_picture(found.source.open(0), SIZE).shape == (10, 12, 3)
+    with pytest.raises(PictureError, match="file not found"):
+        open_picture(found.source.open(1), SIZE)
+
+
+def test_plain_bytes_a_missing_picture_and_dictionary_labels(tmp_path, noise, encoded):
+    labels = pa.array(["a", "b"]).dictionary_encode()
+    pq.write_table(pa.table({"bytes": [encoded(5), None], "label": labels}), tmp_path / "t.parquet")
+    source = find(tmp_path / "t.parquet").source
+    np.testing.assert_array_equal(open_picture(source.open(0), SIZE), noise(5))
+    with pytest.raises(PictureError, match="neither bytes nor a path"):
+        source.open(1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"path": ["1.png"], "klass": ["a"]}, r"no column for the class \(one of .*\); it has path, klass"),
+        ({"klass": ["a"], "label": ["a"]}, "no column for the picture"),
+        ({"path": pa.array([], pa.string()), "class": pa.array([], pa.string())}, "lists no pictures"),
+        ({"path": ["1.png", "2.png"], "class": ["a", None]}, "row 2: no class"),
+        ({"path": ["1.png", None], "class": ["a", "b"]}, "row 2: no path"),
+        ({"path": ["1.png"], "class": [float("nan")]}, "column 'class' is double; a class is text or a whole number"),
+        ({"path": ["1.png"], "class": [[1]]}, "column 'class' is list"),
+        ({"path": [1], "class": ["a"]}, r"column 'path' is int64; a picture is its path \(text\)"),
+        ({"path": ["1.png"], "class": ["a"], "split": ["trian"]}, "row 1: split 'trian' is none of"),
+        ({"path": ["1", "2"], "class": ["a", "b"], "split": ["train", None]}, "for some pictures and none for others"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, columns, words):
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=words):
+        find(tmp_path / "t.parquet")
+
+
+def test_a_label_without_a_name_is_refused(tmp_path, encoded):
+    with pytest.raises(DataError, match="row 2: label -1 is none of the 2 classes"):
+        find(hugging_face(tmp_path / "t.parquet", [encoded(0)] * 2, [0, -1]))
+
+
+@pytest.mark.parametrize("damage", [lambda whole: b"", lambda whole: b"PK" + whole[2:-4], lambda whole: whole[:-50]])
+def test_damaged_files_are_named(tmp_path, encoded, damage):
+    file = hugging_face(tmp_path / "t.parquet", [encoded(0)], [0])
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(DataError, match=r"t\.parquet cannot be read as Parquet"):
+        find(file)
+
+
+def test_pictures_damaged_inside_the_table_are_left_out(tmp_path, encoded):
+    pictures = [encoded(number) for number in range(5)] + [encoded(5)[:60]]
+    pack = Dataset.open(hugging_face(tmp_path / "t.parquet", pictures, [0, 1] * 3)).pack(SIZE)
+    assert [left.name for left in pack.left_out] == ["t/0000005 5.png"]
+
+
+def test_a_shard_that_is_missing_is_named(tmp_path, encoded):
+    for number in (0, 2):
+        hugging_face(tmp_path / f"train-{number:05d}-of-00003.parquet", [encoded(number)], [0])
+    with pytest.raises(DataError, match=r"train-00001-of-00003\.parquet is missing, 1 of 3"):
+        find(tmp_path)
+
+
+def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch, encoded):
+    file = hugging_face(tmp_path / "t.parquet", [encoded(0)], [0])
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(MissingExtraError, match=r"eyebright\[parquet\]"):
+        find(file)

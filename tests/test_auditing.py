@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eyebright import auditing, files
+from eyebright.datasets import Dataset
+from eyebright.errors import OutputError
+from eyebright.pictures import Preparation
+
+
+def landscape(seed: int) -> Image.Image:
+    """Large shapes of chance, which no other seed gives."""
+    small = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)
+    return Image.fromarray(small).resize((90, 90), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of 30; each tenth picture of the first is there once more, mirrored."""
+    for number in range(60):
+        place = tmp_path / "pictures" / "ab"[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        landscape(number).save(place / f"{number:02d}.png")
+    for number in (0, 20, 40):
+        mirrored = landscape(number).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        mirrored.save(tmp_path / "pictures" / "a" / f"{number:02d}_again.jpg", quality=90)
+    (tmp_path / "pictures" / "b" / "broken.jpg").write_bytes(b"no picture")
+    return tmp_path / "pictures"
+
+
+def test_copies_are_found_told_and_never_torn(folder: Path) -> None:
+    found = auditing.audit(folder)
+    near = {finding.pictures for finding in found.audit.of("near copies")}
+    assert near == {(f"a/{number:02d}.png", f"a/{number:02d}_again.jpg") for number in (0, 20, 40)}
+    assert [finding.pictures for finding in found.audit.of("unreadable")] == [("b/broken.jpg",)]
+    for seed in range(5):
+        dataset = Dataset.open(folder, seed=seed)
+        pack = dataset.pack(Preparation(width=16, height=16))
+        auditing.keep_together(dataset, pack)
+        sides = dict(zip(dataset.source.names, dataset.split(pack).tolist(), strict=True))
+        assert all(sides[f"a/{number:02d}.png"] == sides[f"a/{number:02d}_again.jpg"] for number in (0, 20, 40))
+
+
+def test_the_leak_of_a_random_split_is_counted() -> None:
+    """Ten pictures of each class, every one of them twice: whoever is asked has most likely been learned."""
+    pixels = [np.asarray(landscape(number)) for number in range(20) for _ in range(2)]
+    dataset = Dataset.from_arrays(pixels, [number % 2 for number in range(20) for _ in range(2)], ["a", "b"])
+    pack = dataset.pack(Preparation(width=16, height=16))
+    assert auditing.naive_leak(dataset, pack) >= 0.5
+    single = Dataset.from_arrays(pixels[::2], [number % 2 for number in range(20)], ["a", "b"])
+    assert auditing.naive_leak(single, single.pack(Preparation(width=16, height=16))) == 0
+
+
+def test_groups_that_are_given_are_left_alone(folder: Path) -> None:
+    dataset = Dataset.open(folder, group_by=r"/(\d)\d")
+    given = list(dataset.groups or [])
+    auditing.keep_together(dataset, dataset.pack(Preparation(width=16, height=16)))
+    assert dataset.groups == given
+
+
+def test_the_page_holds_its_pictures_and_escapes_their_names(folder: Path, tmp_path: Path) -> None:
+    strange = folder / "a" / "<b>&.png"
+    strange.write_bytes((folder / "a" / "02.png").read_bytes())
+    found = auditing.audit(folder)
+    auditing.write_page(found, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert page.count("data:image/jpeg;base64,") >= 8 and "&lt;b&gt;&amp;.png" in page and "<b>&" not in page
+    assert "http" not in page and "<script" not in page
+
+
+def test_nothing_is_written_among_the_pictures_or_over_what_is_there(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "there.json").write_text("mine")
+    for place, words in (
+        ("there.json", "already exists"),
+        ("no/where.json", "no folder"),
+        ("pictures/a.json", "among"),
+    ):
+        with pytest.raises(OutputError, match=words):
+            auditing.require_free([tmp_path / place], folder, overwrite=False)
+    before = {path: files.sha256(path) for path in folder.rglob("*") if path.is_file()}
+    auditing.audit(folder)
+    assert {path: files.sha256(path) for path in folder.rglob("*") if path.is_file()} == before
