@@ -34,7 +34,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
 HEIGHT = {room: height for height, rooms in enumerate(STOREYS) for room in rooms}
 FACE = "__init__"  # the package itself: names the public names, may be asked for its version by all
 TORCH_ROOMS = {"modules", "training"}
-HEAVY = {"torch", "onnx", "sklearn", "matplotlib", "pyarrow", "pillow_heif"}
+HEAVY = {"torch", "onnx", "sklearn", "matplotlib", "pyarrow", "pillow_heif", "cleanlab", "pandas"}
 COMMAND = "import runpy; runpy.run_module('eyebright', run_name='__main__')"
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from eyebright.datasets import pack
+from eyebright.datasets import growing, pack
 from eyebright.datasets.sources.folder import scan_folder
 from eyebright.datasets.sources.source import ArraySource
 from eyebright.errors import OutputError
@@ -199,8 +199,8 @@ def test_only_what_was_cut_off_is_opened_again(root, preparation, own_cache, ope
     assert opened == [root / "b/1.png", root / "b/2.png"]
 
 
-def test_an_interrupted_run_goes_on_where_it_was(root, preparation, monkeypatch, pack_module, opened):
-    monkeypatch.setattr(pack_module, "_FLUSH_EVERY", 2)
+def test_an_interrupted_run_goes_on_where_it_was(root, preparation, monkeypatch, opened):
+    monkeypatch.setattr(growing, "_FLUSH_EVERY", 2)
 
     def interrupt(done: int, _: int) -> None:
         if done == 5:

@@ -3,6 +3,7 @@
 from eyebright.datasets.ahead import ahead, in_threads
 from eyebright.datasets.batches import Batch, batches, content_order, shuffled
 from eyebright.datasets.dataset import Dataset, Part
+from eyebright.datasets.growing import Growing, rows_of
 from eyebright.datasets.pack import LeftOut, Pack, pack
 from eyebright.datasets.sources import FolderSource, walk_files
 from eyebright.datasets.split import LEFT_OUT, SIDES, Side, split
@@ -14,6 +15,7 @@ __all__ = [
     "Batch",
     "Dataset",
     "FolderSource",
+    "Growing",
     "LeftOut",
     "Pack",
     "Part",
@@ -25,6 +27,7 @@ __all__ = [
     "in_threads",
     "pack",
     "read_split",
+    "rows_of",
     "shuffled",
     "split",
     "to_csv",

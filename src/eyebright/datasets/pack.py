@@ -4,9 +4,9 @@
     prints.bin   record after record of 3,084 bytes: the print by which the audit compares and judges pictures
     index.bin    one record of 24 bytes for each row: 8 for the picture as it was (name, size, time), 16 of its digest
 
-The files only ever grow, the index last, so that a pack cut off at any moment is a shorter pack: the next run finds
-what is there and goes on. A changed picture has another key in the index, and so gets a new row. Pictures that cannot
-be opened have none; they are tried again each time, in case they have been mended.
+They grow as `datasets/growing.py` says, so that a pack cut off at any moment is a shorter pack. A changed picture has
+another key in the index, and so gets a new row. Pictures that cannot be opened have none; they are tried again each
+time, in case they have been mended.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import filelock
 import numpy as np
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from eyebright import cache, codec, files
 from eyebright.datasets.ahead import in_threads
+from eyebright.datasets.growing import Growing, rows_of
 from eyebright.datasets.sources import Source
 from eyebright.errors import PictureError
 from eyebright.pictures import PRINT, Opened, Preparation, open_with_digest
@@ -30,8 +31,8 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of pictures done and the number of all."""
 
 _RECORD = np.dtype([("key", "<u8"), ("digest", "V16")])
-_FLUSH_EVERY = 512
 _FORMAT = 2
+_ROWS, _PRINTS = "rows.u8", "prints.bin"
 
 
 class LeftOut(NamedTuple):
@@ -63,7 +64,7 @@ class Pack:
         self.rows = rows
         self.digests = digests
         self.left_out = left_out
-        self._prints_path = path.with_name("prints.bin")
+        self._prints_path = path.with_name(_PRINTS)
         self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         weakref.finalize(self, os.close, self._handle)
 
@@ -100,8 +101,8 @@ def pack(source: Source, preparation: Preparation, progress: Progress | None = N
     with files.explained(folder), filelock.FileLock(folder / cache.LOCK):
         cache.describe(folder, f"{source.identity}, {preparation.width}x{preparation.height} {preparation.fit}")
         keys = np.fromiter((_key(source, index) for index in range(total)), np.uint64, total)
-        index = _read_index(folder, preparation)
-        rows = _find(keys, index["key"])
+        store = Growing(folder, _RECORD, {_ROWS: preparation.size_bytes, _PRINTS: PRINT.itemsize})
+        rows = rows_of(keys, store.index()["key"])
         missing = np.flatnonzero(rows < 0)
         files.require_space(
             folder,
@@ -110,61 +111,35 @@ def pack(source: Source, preparation: Preparation, progress: Progress | None = N
         )
         if progress:
             progress(total - len(missing), total)
-        left_out = _append(folder, source, preparation, keys, missing, len(index), progress)
-        index = _read_index(folder, preparation)
-    rows = _find(keys, index["key"])
+        left_out = _append(store, source, preparation, keys, missing, progress)
+        index = store.index()
+    rows = rows_of(keys, index["key"])
     digests = [bytes(index["digest"][row]) if row >= 0 else b"" for row in rows]
-    return Pack(folder / "rows.u8", preparation, rows, digests, left_out)
+    return Pack(folder / _ROWS, preparation, rows, digests, left_out)
 
 
 def _append(
-    folder: Path,
+    store: Growing,
     source: Source,
     preparation: Preparation,
     keys: NDArray[np.uint64],
     missing: NDArray[np.int64],
-    rows_there: int,
     progress: Progress | None,
 ) -> list[LeftOut]:
     """Open the missing pictures with a few threads, in order, and append them."""
     left_out: list[LeftOut] = []
     done = len(keys) - len(missing)
-    with (
-        (folder / "rows.u8").open("ab") as rows,
-        (folder / "prints.bin").open("ab") as prints,
-        (folder / "index.bin").open("ab") as index,
-    ):
-        rows.truncate(rows_there * preparation.size_bytes)
-        prints.truncate(rows_there * PRINT.itemsize)
-        index.truncate(rows_there * _RECORD.itemsize)
-        records: list[tuple[int, bytes]] = []
-        try:
-            for position, result in _opened(source, preparation, missing):
-                done += 1
-                if isinstance(result, PictureError):
-                    left_out.append(LeftOut(source.names[position], str(result)))
-                else:
-                    rows.write(np.ascontiguousarray(result.pixels).data)
-                    prints.write(result.print.tobytes())
-                    records.append((int(keys[position]), result.digest))
-                if len(records) >= _FLUSH_EVERY:
-                    _flush((rows, prints), index, records)
-                if progress:
-                    progress(done, len(keys))
-        finally:  # what is done stays done, also after a Ctrl-C
-            _flush((rows, prints), index, records)
+    with store.adding() as rows:
+        for position, result in _opened(source, preparation, missing):
+            done += 1
+            if isinstance(result, PictureError):
+                left_out.append(LeftOut(source.names[position], str(result)))
+            else:
+                pixels = np.ascontiguousarray(result.pixels).data
+                rows.add((int(keys[position]), result.digest), pixels, result.print.tobytes())
+            if progress:
+                progress(done, len(keys))
     return left_out
-
-
-def _flush(contents: Sequence[BinaryIO], index: BinaryIO, records: list[tuple[int, bytes]]) -> None:
-    """Rows and prints reach the disk before the records that speak of them."""
-    for file in contents:
-        file.flush()
-        os.fsync(file.fileno())
-    content = np.array(records, _RECORD).tobytes()
-    records.clear()  # before the writing: an interrupt must not lead to writing them twice
-    index.write(content)
-    index.flush()
 
 
 def _opened(
@@ -184,29 +159,6 @@ def _opened(
 def _key(source: Source, index: int) -> int:
     text = f"{source.names[index]}\0{source.stamp(index)}".encode("utf-8", "surrogateescape")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
-
-
-def _read_index(folder: Path, preparation: Preparation) -> NDArray[np.void]:
-    """The records whose rows are complete."""
-    path, rows, prints = folder / "index.bin", folder / "rows.u8", folder / "prints.bin"
-    if not (path.exists() and rows.exists() and prints.exists()):
-        return np.empty(0, _RECORD)
-    content = path.read_bytes()
-    complete = min(
-        len(content) // _RECORD.itemsize,
-        rows.stat().st_size // preparation.size_bytes,
-        prints.stat().st_size // PRINT.itemsize,
-    )
-    return np.frombuffer(content[: complete * _RECORD.itemsize], _RECORD)
-
-
-def _find(wanted: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Position of each wanted key among the known ones, -1 where it is not among them."""
-    if not len(known):
-        return np.full(len(wanted), -1, np.int64)
-    order = np.argsort(known, kind="stable")
-    places = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)]
-    return np.where(known[places] == wanted, places, -1).astype(np.int64)
 
 
 def _read_at(handle: int, target: memoryview, offset: int) -> None:

@@ -1,4 +1,4 @@
-"""OpenVINO on a model's ONNX graph, in float32: the same answers on every machine, to 1e-4.
+"""OpenVINO on a model's ONNX graph, in float32: the same answers on every machine, to 1e-4. Features may be bfloat16.
 
 What OpenVINO compiled is kept in the cache, by the digest of the graph, the version of OpenVINO and the processor, so
 that the second start skips reading and compiling. A graph is checked before it is compiled for the first time.
@@ -8,6 +8,7 @@ import hashlib
 import io
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 import openvino
@@ -18,6 +19,7 @@ from eyebright import files, machine
 from eyebright.errors import ModelError, OutputError
 from eyebright.model import StoredModel, check_onnx
 
+Precision: TypeAlias = Literal["float32", "bfloat16"]
 TOLERANCE = 1e-4  # of probabilities
 PIXEL_TOLERANCE = 2  # of 255; Pillow's resizing is integer arithmetic, but its rounding is not promised
 _DIGEST = 32
@@ -54,9 +56,9 @@ class Engine:
         return engine
 
     @classmethod
-    def of_bytes(cls, graph: bytes) -> "Engine":
-        """The engine of a graph that was just written, and is not in a folder yet."""
-        return cls(_compile(_core(), io.BytesIO(graph), "the ONNX graph"))
+    def of_bytes(cls, graph: bytes, *, precision: Precision = "float32") -> "Engine":
+        """The engine of a graph that eyebright wrote, and that is not in a model's folder."""
+        return cls(_compile(_core(precision), io.BytesIO(graph), "the ONNX graph"))
 
     def __call__(self, samples: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
         """What the graph gives: for a classifier's, probabilities.
@@ -88,10 +90,15 @@ class Engine:
             )
 
 
-def _core() -> openvino.Core:
+def fastest_precision() -> Precision:
+    """bfloat16 where the processor computes in it, else float32."""
+    return "bfloat16" if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "float32"
+
+
+def _core(precision: Precision = "float32") -> openvino.Core:
     core = openvino.Core()
     settings = {
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
         "INFERENCE_NUM_THREADS": machine.cores(),
         "PERFORMANCE_HINT": "LATENCY",
     }

@@ -85,10 +85,7 @@ def published_weights(name: str, *, report: downloads.Report | None = None) -> W
         DownloadError: When they cannot be had; the message says which file to put where.
         MissingExtraError: When torch is not installed, which must read them the first time.
     """
-    named(name)
-    if name not in WEIGHTS:
-        raise NetworkError(f"no weights are published for {name!r}: {codec.nearest(name, list(WEIGHTS))}")
-    published, folder = WEIGHTS[name], files.cache_folder("weights")
+    published, folder = _published(name), files.cache_folder("weights")
     converted = folder / f"{Path(published.file).stem}.safetensors"
     if not converted.exists():
         weights = read_weights(_file(published, folder, report))
@@ -96,6 +93,11 @@ def published_weights(name: str, *, report: downloads.Report | None = None) -> W
         compare(NETWORKS[name].as_published(), kept).assert_consumed()
         save_weights(converted, kept)
     return read_weights(converted)
+
+
+def published_digest(name: str) -> str:
+    """The first digits of the SHA-256 of a named network's published weights; a `NetworkError` where there are none."""
+    return _published(name).digest
 
 
 def start_weights(
@@ -160,6 +162,13 @@ def with_new_head(network: Network, weights: Weights, seed: int = 0) -> Weights:
     found._replace(mismatched={n: why for n, why in found.mismatched.items() if n not in anew}).assert_consumed()
     initial = initial_weights(network, seed) if anew else {}
     return {name: initial[name] if name in anew else weights[name] for name in network.tensors}
+
+
+def _published(name: str) -> Published:
+    named(name)
+    if name not in WEIGHTS:
+        raise NetworkError(f"no weights are published for {name!r}: {codec.nearest(name, list(WEIGHTS))}")
+    return WEIGHTS[name]
 
 
 def _file(published: Published, folder: Path, report: downloads.Report | None) -> Path:
