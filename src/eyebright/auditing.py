@@ -4,18 +4,21 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright import files
 from eyebright.audit import Audit, look_over, save, together
 from eyebright.datasets import Dataset, Pack, split
-from eyebright.errors import DataError, OutputError
+from eyebright.errors import DataError, DownloadError, MissingExtraError, OutputError
+from eyebright.inference import Backbone, Features, features
 from eyebright.pictures import Preparation
 from eyebright.report.audit_page import audit_page
-from eyebright.training.events import AnyEvent, Preparing, Scanning, to_all
+from eyebright.training.events import AnyEvent, Emit, Looking, Preparing, Scanning, to_all
 
 SIDE = 128
+SAMPLE = 20_000  # pictures of which features are computed where an audit alone wants them
 _TEST = 2
 
 
@@ -26,13 +29,14 @@ class Audited(NamedTuple):
         dataset: The pictures.
         pack: The same, prepared to 128 x 128.
         audit: The findings.
-        leak: Share of the test pictures of a split that knows nothing of copies and groups, whose like is in training.
+        leak: Share of the test pictures of a split that knows nothing of copies and groups, whose like is in training;
+            None where the sides are given.
     """
 
     dataset: Dataset
     pack: Pack
     audit: Audit
-    leak: float
+    leak: float | None
 
 
 def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] = ()) -> Audited:
@@ -49,7 +53,29 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
     dataset = Dataset.open(pictures, progress=lambda found: emit(Scanning(found=found)))
     pack = dataset.pack(Preparation(width=SIDE, height=SIDE), lambda done, of: emit(Preparing(done=done, of=of)))
     keep_together(dataset, pack)
-    return Audited(dataset, pack, look_over(dataset, pack), naive_leak(dataset, pack))
+    seen, notes = _features(dataset, pack, emit)
+    found = look_over(dataset, pack, features=seen)
+    found = msgspec.structs.replace(found, notes=(*found.notes, *notes))
+    return Audited(dataset, pack, found, naive_leak(dataset, pack) if dataset.sides is None else None)
+
+
+def _features(dataset: Dataset, pack: Pack, emit: Emit) -> tuple[Features | None, list[str]]:
+    """Features of the pictures, of a sample where there are many; and what is to be said about that."""
+    usable = np.flatnonzero(pack.rows >= 0)
+    sample = set(sorted(usable.tolist(), key=lambda index: pack.digests[index])[:SAMPLE])
+    digests = [digest if index in sample else b"" for index, digest in enumerate(pack.digests)]
+    try:
+        found = features(
+            lambda index: pack.read([index])[0],
+            digests,
+            Backbone(size_px=SIDE),
+            progress=lambda done, of: emit(Looking(done=done, of=of)),
+        )
+    except (DownloadError, MissingExtraError) as problem:
+        return None, [f"Labels were not judged: {problem}."]
+    if len(sample) < len(usable):
+        return found, [f"Labels were judged on a sample of {SAMPLE:,} pictures."]
+    return found, []
 
 
 def keep_together(dataset: Dataset, pack: Pack) -> None:

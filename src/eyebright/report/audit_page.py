@@ -30,7 +30,7 @@ figure { margin: 0; width: 128px } img, .none { width: 128px; height: 128px; obj
 """
 
 
-def audit_page(audit: Audit, leak: float, opened: Opened) -> str:
+def audit_page(audit: Audit, leak: float | None, opened: Opened) -> str:
     """The page: a section for each kind, with up to 60 findings of each.
 
     Args:
@@ -47,6 +47,7 @@ def audit_page(audit: Audit, leak: float, opened: Opened) -> str:
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>"
         f"<p>{audit.pictures:,} pictures: {classes}.</p><p>{leak_text(leak)}</p>"
+        f"{''.join(f'<p>{html.escape(note)}</p>' for note in audit.notes)}"
         f"<nav>{links or 'Nothing stands out.'}</nav>{sections}</body></html>\n"
     )
 

@@ -57,6 +57,8 @@ class Display:
                 self._bar(event, "looking for pictures", event.found, None, "")
             case events.Preparing():
                 self._bar(event, "preparing pictures", event.done, event.of, "")
+            case events.Looking():
+                self._bar(event, "looking at pictures", event.done, event.of, "")
             case events.Downloading():
                 self._bar(event, "downloading weights", event.done, event.of, "")
             case events.StepDone():

@@ -85,6 +85,13 @@ class Preparing(Transient, frozen=True):
     of: int
 
 
+class Looking(Transient, frozen=True):
+    """Of so many pictures of all there are features."""
+
+    done: int
+    of: int
+
+
 class Downloading(Transient, frozen=True):
     """So many bytes of all have come, where it is known how many there are."""
 
@@ -167,6 +174,7 @@ class ModelSaved(Event, frozen=True):
 AnyEvent: TypeAlias = (
     Scanning
     | Preparing
+    | Looking
     | Downloading
     | RunStarted
     | FitChosen
