@@ -26,7 +26,7 @@ nav a { margin-right: 1.2rem; white-space: nowrap } .findings { display: flex; f
 .set { display: flex; flex-wrap: wrap; gap: .5rem }
 figure { margin: 0; width: 128px } img, .none { width: 128px; height: 128px; object-fit: cover; display: block;
   background: #edf2f7 } figcaption { font-size: 11px; overflow-wrap: anywhere; line-height: 1.3 }
-.said { font-size: 12px; max-width: 24rem; margin-top: .4rem } .class { color: #2b6cb0 }
+.said { font-size: 12px; width: 0; min-width: 100%; margin-top: .4rem } .class { color: #2b6cb0 }
 """
 
 
