@@ -118,7 +118,7 @@ class Classifier(Weighted):
         auditing.keep_together(pictures, pack)
         sides = pictures.split(pack)
         train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
-        material = training.Material(pack, labels, train, validation)
+        material = training.Material(pack, labels, train, validation, pictures.source.names)
         outcome = training.fit(
             self.network,
             self._weights,
@@ -136,7 +136,7 @@ class Classifier(Weighted):
 
     def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Emit) -> None:
         """Fit the temperature, prove the graph, judge the training."""
-        pack, labels, train, validation = material
+        pack, labels, train, validation, _ = material
         sample = assessment.sample_of(train, validation)
         known = training.predict_logits(self.network, self._weights, pack, sample)
         logits = training.predict_logits(self.network, self._weights, pack, validation)

@@ -36,7 +36,7 @@ from eyebright.training.events import (
 )
 from eyebright.training.settings import Settings
 
-_BYTES_PER_PARAMETER = 64  # three checkpoints while one is written, the model and the one before it
+_BYTES_PER_PARAMETER = 76  # three checkpoints while one is written, the model and the one before it
 
 
 class Result(NamedTuple):

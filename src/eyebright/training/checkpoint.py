@@ -22,6 +22,7 @@ from eyebright.errors import DataError
 from eyebright.network import Weights
 
 KEPT = 2
+_AVERAGE = "average.safetensors"
 
 
 class Progress(Record, frozen=True, kw_only=True):
@@ -29,7 +30,7 @@ class Progress(Record, frozen=True, kw_only=True):
 
     Args:
         epoch: Complete epochs.
-        step: Batches learned in all.
+        step: Steps made in all.
         seen: Pictures learned in the epoch that is not complete yet; `losses` and `correct` are sums over them.
         best_epoch: The epoch whose weights are kept, with its accuracy and loss on the validation pictures.
         lowest_loss: The lowest loss on the validation pictures so far.
@@ -47,8 +48,8 @@ class Progress(Record, frozen=True, kw_only=True):
     lowest_loss: float = sys.float_info.max
     stale_epochs: int = 0
 
-    def after_batch(self, count: int, loss: float, correct: int) -> "Progress":
-        """One batch further: how many pictures it had, their mean loss, how many were told right."""
+    def after_step(self, count: int, loss: float, correct: int) -> "Progress":
+        """One step further: how many pictures it had, their mean loss, how many were told right."""
         return msgspec.structs.replace(
             self,
             step=self.step + 1,
@@ -72,24 +73,37 @@ class Progress(Record, frozen=True, kw_only=True):
 
 
 class Checkpoint(NamedTuple):
-    """What was kept: how far the training was, its weights, those of its best epoch, the optimizer's moments."""
+    """What was kept: how far the training was, its weights, those of its best epoch, their mean over the steps (where
+    there is one), the optimizer's moments.
+    """
 
     progress: Progress
     weights: Weights
     best: Weights
+    average: Weights
     moments: dict[str, Tensor]
 
 
-def save(folder: Path, progress: Progress, weights: Weights, best: Weights, optimizer: torch.optim.Optimizer) -> None:
+def save(
+    folder: Path,
+    progress: Progress,
+    weights: Weights,
+    best: Weights,
+    average: Weights,
+    optimizer: torch.optim.Optimizer,
+) -> None:
     """Write a checkpoint, and remove all but the last two."""
     moments = {
         f"{index}.{key}": value.contiguous()
         for index, state in optimizer.state_dict()["state"].items()
         for key, value in state.items()
+        if value is not None  # as SGD's momentum where there is none
     }
     with files.new_folder(folder / f"{progress.step:09d}", overwrite=True, made_with=["progress.json"]) as place:
         save_file(weights, place / "weights.safetensors")
         save_file(best, place / "best.safetensors")
+        if average:
+            save_file(average, place / _AVERAGE)
         save_tensors(moments, place / "optimizer.safetensors")
         (place / "progress.json").write_text(codec.to_json(progress), encoding="utf-8")
     kept = _places(folder)[-KEPT:]
@@ -129,7 +143,8 @@ def _read(place: Path) -> Checkpoint:
     text = (place / "progress.json").read_bytes()
     progress = codec.from_json(text, Progress, what=f"{place}/progress.json", error=DataError)
     weights, best = load_file(place / "weights.safetensors"), load_file(place / "best.safetensors")
-    return Checkpoint(progress, dict(weights), dict(best), dict(load_tensors(place / "optimizer.safetensors")))
+    average = load_file(place / _AVERAGE) if (place / _AVERAGE).exists() else {}
+    return Checkpoint(progress, weights, best, average, load_tensors(place / "optimizer.safetensors"))
 
 
 def _places(folder: Path) -> list[Path]:

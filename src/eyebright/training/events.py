@@ -110,6 +110,15 @@ class StepDone(Transient, frozen=True):
     accuracy: float
 
 
+class RateTried(Transient, frozen=True):
+    """A learning rate was tried for one step; the loss is smoothed over the steps so far."""
+
+    step: int
+    of: int
+    rate: float
+    loss: float
+
+
 class EpochEnded(Event, frozen=True):
     """All training pictures were seen once more and the validation pictures judged.
 
@@ -181,6 +190,7 @@ AnyEvent: TypeAlias = (
     | Resumed
     | PrecisionChosen
     | StepDone
+    | RateTried
     | EpochEnded
     | Stopped
     | Calibrated
