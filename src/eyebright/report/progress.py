@@ -63,6 +63,8 @@ class Display:
                 self._bar(event, "downloading weights", event.done, event.of, "")
             case events.StepDone():
                 self._step(event)
+            case events.RateTried():
+                self._bar(event, "trying rates", event.step, event.of, f"rate {event.rate:.1e}  loss {event.loss:.3f}")
             case events.RunStarted():
                 self._started(event)
             case events.FitChosen():
