@@ -26,6 +26,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"training"},
     {"report", "assessment", "run_folder"},
     {"auditing", "starting", "weighted"},
+    {"choosing"},
     {"classifier", "plain_model"},
     {"runs", "inspection"},
     {"cli"},

@@ -23,7 +23,7 @@ from eyebright.inference import BATCH_SIZE, TOLERANCE, Predictor
 from eyebright.model import Calibration
 
 _LEAST = 1e-30  # what is taken for a probability of 0 where its logarithm is needed
-_KNOWN_SAMPLE = 500
+KNOWN_SAMPLE = 500
 
 
 def calibrate(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
@@ -72,7 +72,7 @@ def evaluate_on(
 
 def sample_of(train: NDArray[np.int64], validation: NDArray[np.int64]) -> NDArray[np.int64]:
     """Training pictures, evenly spread, to compare the validation pictures with: about as many, at least 500."""
-    return train[:: max(len(train) // max(len(validation), _KNOWN_SAMPLE), 1)]
+    return train[:: max(len(train) // max(len(validation), KNOWN_SAMPLE), 1)]
 
 
 def verdict(

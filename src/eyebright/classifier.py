@@ -11,6 +11,7 @@ Only `fit` needs torch. What `evaluate` and `predict` ask is the ONNX graph that
 """
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ from eyebright.network import Network, initial_weights
 from eyebright.pictures import Fit, Preparation, Source
 from eyebright.starting import require_classifier
 from eyebright.training import trainer
+from eyebright.training.budget import Deadline
 from eyebright.training.events import AnyEvent, Calibrated, Emit, EpochEnded, Judged, PrecisionChosen, Preparing
 from eyebright.training.history import History
 from eyebright.training.settings import Settings
@@ -78,6 +80,7 @@ class Classifier(Weighted):
         callbacks: Iterable[Callable[[AnyEvent], None]] = (),
         checkpoint: Path | None = None,
         earlier: Sequence[AnyEvent] | None = None,
+        begun_at: float | None = None,
         **changes: Any,
     ) -> History:
         """Train on the training side, pick the best epoch and the temperature on the validation side.
@@ -89,6 +92,7 @@ class Classifier(Weighted):
             callbacks: Receive every event as it happens.
             checkpoint: A folder for the state, after each epoch and now and then within one.
             earlier: The events of a training that was interrupted: go on from that checkpoint.
+            begun_at: When the budget of time began, on `time.monotonic`; now unless given.
             **changes: Settings by name.
 
         Returns:
@@ -127,6 +131,7 @@ class Classifier(Weighted):
             emit=emit,
             checkpoint_folder=checkpoint,
             resume_with=chosen[-1] if chosen else None,
+            deadline=_deadline(settings, begun_at, sides),
         )
         self.set_weights(outcome.weights)
         self.history = History.from_events(epochs_ended)
@@ -291,6 +296,13 @@ class Classifier(Weighted):
     def _renew(self) -> None:
         """Forget the compiled graph, after a change of weights or temperature."""
         self.__dict__.pop("predictor", None)
+
+
+def _deadline(settings: Settings, begun_at: float | None, sides: NDArray[np.int64]) -> Deadline | None:
+    if not settings.minutes:
+        return None
+    judged = 2 * np.count_nonzero(sides == 1) + np.count_nonzero(sides == 2) + assessment.KNOWN_SAMPLE
+    return Deadline(settings.minutes, time.monotonic() if begun_at is None else begun_at, int(judged))
 
 
 def _preparing(emit: Emit | None) -> Callable[[int, int], None] | None:

@@ -2,6 +2,7 @@
 
 RUN/
   config.toml     the resolved settings        network.json   the network that was trained
+  start.safetensors   the weights that it starts from, where `--network auto` found them
   split.csv       which picture is on which side             left_out.csv   pictures that could not be opened, and why
   events.jsonl    what happened, line by line
   checkpoint/     the state after so many steps, the last two of them
@@ -16,12 +17,13 @@ from pathlib import Path
 
 import msgspec
 import tomli_w
+from safetensors.numpy import save
 
 from eyebright import codec, files
 from eyebright.codec import Record
 from eyebright.datasets import Dataset, Pack, to_csv
 from eyebright.errors import OutputError, SettingsError
-from eyebright.network import Network
+from eyebright.network import Network, Weights
 from eyebright.pictures import Fit
 from eyebright.training.settings import Settings
 
@@ -57,6 +59,7 @@ class Run:
         self.path = path
         self.config = path / CONFIG
         self.network = path / NETWORK
+        self.start = path / "start.safetensors"
         self.split = path / "split.csv"
         self.left_out = path / "left_out.csv"
         self.events = path / "events.jsonl"
@@ -85,6 +88,10 @@ class Run:
             raise OutputError(f"{self.path} cannot be written: {problem.strerror}") from problem
         files.write_file(self.config, tomli_w.dumps(msgspec.to_builtins(config)).encode())
         files.write_file(self.network, network.to_json().encode())
+
+    def write_start(self, weights: Weights) -> None:
+        """Keep the weights that the run starts from."""
+        files.write_file(self.start, save(dict(weights)))
 
     def read(self) -> tuple[RunConfig, Network]:
         """Settings and network; a `SettingsError` where the folder is no run or its settings are not sound."""

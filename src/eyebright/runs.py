@@ -1,5 +1,6 @@
 """train(): the whole way from a folder of pictures to a run: scan, prepare, split, fit, evaluate, save."""
 
+import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from eyebright import auditing, files, machine, zoo
+from eyebright.choosing import AUTO, choose
 from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset, Pack
 from eyebright.errors import DataError, OutputError, SettingsError
@@ -22,6 +24,7 @@ from eyebright.training import trainer
 from eyebright.training.events import (
     AnyEvent,
     Emit,
+    EpochEnded,
     Evaluated,
     EventLog,
     FitChosen,
@@ -50,9 +53,11 @@ class Result(NamedTuple):
 
 def train(
     pictures: str | Path | Dataset,
-    output: str | Path,
+    output: str | Path | None = None,
     *,
-    network: str | Network = "flowers_cnn",
+    minutes: float | None = None,
+    epochs: int | None = None,
+    network: str | Network = AUTO,
     weights: str | Path = "",
     size: int | None = None,
     fit: Fit | Literal["auto"] = "auto",
@@ -70,8 +75,12 @@ def train(
     Args:
         pictures: A folder with one folder of pictures for each class, a table (CSV, TSV), an .npz or IDX files; or a
             data set.
-        output: The run's folder, which must not exist yet.
-        network: A name from the zoo, the path of a network's JSON, or a network.
+        output: The run's folder, which must not exist yet; by default the pictures' name and "_run".
+        minutes: Time for all of it: the best that can be had in it, whatever the epochs.
+        epochs: Passes over the training pictures.
+        network: A name from the zoo, the path of a network's JSON, or a network. "auto" gives a published network a
+            head of its own and, where minutes or epochs are given, tunes it further; for small pictures and minutes it
+            also tries a compact network from scratch.
         weights: Where to start: "published" for those that others have trained on ImageNet, or a file of weights. The
             last layer begins anew where it is for other classes. Unless given, all begin at random.
         size: Pixels a side; by default what is typical for the pictures, from 24 to 180, or what published weights
@@ -97,7 +106,9 @@ def train(
         MissingExtraError: When torch is not installed.
         OutputError: When the output cannot be written; found before the training.
     """
-    run, settings, emit = Run(Path(output)), settings or Settings(), to_all(callbacks)
+    begun_at, emit = time.monotonic(), to_all(callbacks)
+    settings = _settings(settings or Settings(), network, minutes, epochs)
+    run = Run(Path(_default_output(pictures) if output is None else output))
     files.require_free(run.path, overwrite=overwrite, made_with=MADE_WITH)
     if isinstance(pictures, Dataset):
         if group_by or split or exclude:
@@ -111,11 +122,15 @@ def train(
     _require_apart(run.path, dataset)
     if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
         size = zoo.named(network).input_size if size is None else size
-    built = network_for(dataset, network, size)
-    name = network if isinstance(network, str) else "network.json"
-    fitted = choose_fit(dataset, built, fit)
+    if network == AUTO:
+        fitted = choose_fit(dataset, None, fit)
+        name, built, start, settings = choose(dataset, fitted.fit, settings, emit, begun_at=begun_at)
+    else:
+        built = network_for(dataset, network, size)
+        name = network if isinstance(network, str) else "network.json"
+        fitted = choose_fit(dataset, built, fit)
+        start = weights_for(built, str(weights), name, settings.seed, emit)
     fit = fitted.fit
-    start = weights_for(built, str(weights), name, settings.seed, emit)
     classifier = Classifier(built, dataset.classes, weights=start, fit=fit, seed=settings.seed)
     files.require_space(
         run.path, _BYTES_PER_PARAMETER * built.parameter_count, what="the run with its checkpoint and model"
@@ -130,7 +145,7 @@ def train(
         split=str(Path(split).absolute()) if split else "",
         excluded=tuple(sorted(exclude)),
         network=name,
-        weights=recorded(weights),
+        weights=str(run.start.absolute()) if network == AUTO else recorded(weights),
         size=built.input_shape[-1],
         fit=fit,
         validation=dataset.shares[0],
@@ -139,7 +154,9 @@ def train(
         training=settings,
     )
     run.begin(config, built, overwrite=overwrite)
-    return _go(run, config, classifier, dataset, pack, emit, fitted=fitted)
+    if network == AUTO:
+        run.write_start(start)
+    return _go(run, config, classifier, dataset, pack, emit, fitted=fitted, begun_at=begun_at)
 
 
 def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] = ()) -> Result:
@@ -171,7 +188,8 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
         exclude=config.excluded,
     )
     seed = config.training.seed
-    start = None if begun else weights_for(network, config.weights, config.network, seed, emit)
+    source = str(run.start) if run.start.exists() else config.weights
+    start = None if begun else weights_for(network, source, config.network, seed, emit)
     classifier = Classifier(network, dataset.classes, weights=start, fit=config.fit, seed=seed)
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
     auditing.keep_together(dataset, pack)
@@ -180,7 +198,8 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
             f"the pictures in {config.pictures} are no longer those that {path} began with (its split.csv lists them): "
             "put them back to go on, or start a new run"
         )
-    return _go(run, config, classifier, dataset, pack, emit, earlier=events if begun else None)
+    begun_at = time.monotonic() - sum(event.seconds for event in events if isinstance(event, EpochEnded))
+    return _go(run, config, classifier, dataset, pack, emit, earlier=events if begun else None, begun_at=begun_at)
 
 
 def evaluate(
@@ -211,6 +230,7 @@ def _go(
     pack: Pack,
     emit: Emit,
     *,
+    begun_at: float,
     fitted: FitChosen | None = None,
     earlier: list[AnyEvent] | None = None,
 ) -> Result:
@@ -221,7 +241,8 @@ def _go(
         emit(_started(config, classifier, dataset, pack))
     if fitted is not None:
         emit(fitted)
-    classifier.fit(dataset, settings=config.training, callbacks=[emit], checkpoint=run.checkpoint, earlier=earlier)
+    classifier.fit(dataset, settings=config.training, callbacks=[emit], checkpoint=run.checkpoint, earlier=earlier,
+                   begun_at=begun_at)  # fmt: skip
     test = classifier.metrics["test"] = classifier.evaluate(dataset.test)
     emit(_evaluated("test", test))
     files.write_file(run.curves, draw_curves(classifier.history))
@@ -258,6 +279,25 @@ def _evaluated(side: str, evaluation: Evaluation) -> Evaluated:
     return Evaluated(
         side=side, pictures=evaluation.pictures, accuracy=evaluation.accuracy, low=low, high=high, loss=evaluation.loss
     )
+
+
+def _settings(settings: Settings, network: str | Network, minutes: float | None, epochs: int | None) -> Settings:
+    """The settings with what is asked for; only `--network auto` may train for no epoch at all."""
+    if minutes is not None and epochs is not None:
+        raise SettingsError(f"minutes={minutes:g} and epochs={epochs} exclude each other: give one of them")
+    if minutes is not None and minutes <= 0:
+        raise SettingsError(f"minutes must be above 0, got {minutes:g}")
+    if epochs is None and network == AUTO:
+        epochs = 0
+    changes = {"minutes": minutes, "epochs": epochs}
+    return settings.changed({name: value for name, value in changes.items() if value is not None})
+
+
+def _default_output(pictures: str | Path | Dataset) -> str:
+    if isinstance(pictures, Dataset) and pictures.origin is None:
+        raise SettingsError("pictures in memory have no name: say where the run is to be kept, as output")
+    origin = pictures.origin if isinstance(pictures, Dataset) else Path(pictures)
+    return f"{Path(str(origin)).resolve().stem}_run"
 
 
 def _scan(path: Path, emit: Emit, **opening: Any) -> Dataset:

@@ -21,7 +21,7 @@ def train(
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The run's folder.", show_default=False)] = None,
-    network: Annotated[str, typer.Option(help="A network's name, or a file with its JSON.")] = "flowers_cnn",
+    network: Annotated[str, typer.Option(help="A network's name, or a file with its JSON; auto finds one.")] = "auto",
     weights: Annotated[
         str,
         typer.Option(
@@ -40,7 +40,17 @@ def train(
         Literal["auto", "crop", "pad", "stretch"],
         typer.Option(help="How other proportions are brought to size; auto: crop, unless much would be lost."),
     ] = "auto",
-    epochs: Annotated[int, typer.Option(help="Passes over the training pictures.")] = 15,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Time for everything: the best that can be had in it.", show_default=False),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Passes over the training pictures [default: 15; for auto 0, only a head is learned]",
+            show_default=False,
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Pictures in one step.")] = 32,
     learning_rate: Annotated[float, typer.Option(help="The peak of the learning rate.")] = 2e-3,
     augment: Annotated[
@@ -100,13 +110,14 @@ def train(
                 result = runs.resume(resume, callbacks=[display])
             else:
                 settings = Settings(
-                    epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, patience=patience,
+                    batch_size=batch_size, learning_rate=learning_rate, patience=patience,
                     precision=precision, seed=seed,
                 ).changed(_augmentation(augment))  # fmt: skip
                 assert pictures is not None
                 assert output is not None
                 result = runs.train(
-                    pictures, output, network=network, weights=weights, size=size, fit=fit, validation=validation,
+                    pictures, output, minutes=minutes, epochs=epochs, network=network, weights=weights,
+                    size=size, fit=fit, validation=validation,
                     test=test, group_by=group_by, split=split or "", exclude=_excluded(exclude, exclude_kinds),
                     settings=settings, overwrite=overwrite, callbacks=[display],
                 )  # fmt: skip

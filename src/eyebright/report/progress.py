@@ -74,6 +74,17 @@ class Display:
                 self._say(f"Going on after epoch {event.epoch}{within}.")
             case events.PrecisionChosen():
                 self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
+            case events.Unavailable():
+                self._say(f"Published weights cannot be had, so a network is trained from scratch: {event.reason}")
+            case events.Tried():
+                self._say(
+                    f"Tried {event.what}: {event.validation_accuracy:.1%} of the validation pictures right, loss "
+                    f"{event.validation_loss:.3f}, after {_duration(event.seconds)}."
+                )
+            case events.Planned():
+                self._planned(event)
+            case events.StartJudged():
+                self._start_line(event)
             case events.EpochEnded():
                 self._epoch_line(event)
             case events.Stopped():
@@ -147,10 +158,23 @@ class Display:
         elif event.fit == "crop" and event.lost >= _WORTH_SAYING:
             self._say(f"Cropping leaves out {much}; --fit pad would keep all of it.")
 
-    def _epoch_line(self, event: events.EpochEnded) -> None:
+    def _planned(self, event: events.Planned) -> None:
+        """Said once; later plans only change how many epochs the lines tell."""
+        if not self._epoch:
+            steps = f"{event.steps:,} steps, {event.epochs:.1f} epochs,"
+            self._say(f"{steps} are to take about {_duration(event.seconds)}.")
+
+    def _start_line(self, event: events.StartJudged) -> None:
+        self._heading()
+        self._say(f"{'start':>9} {'':23} {event.validation_loss:17.3f} {event.validation_accuracy:9.1%}")
+
+    def _heading(self) -> None:
         if not self._header:
             self._say("   epoch    training loss  accuracy    validation loss  accuracy   pictures/s")
             self._header = True
+
+    def _epoch_line(self, event: events.EpochEnded) -> None:
+        self._heading()
         mark = "*" if event.best else " "
         self._say(
             f"{event.epoch:4d}/{event.epochs:<4d} {event.train_loss:13.3f} {event.train_accuracy:9.1%} "
@@ -165,8 +189,13 @@ class Display:
             "finished": "Trained for all epochs",
             "patience": f"Stopped after epoch {event.epoch}, since nothing got better any more",
             "interrupted": f"Interrupted after epoch {event.epoch}",
+            "budget": "Trained as long as the time allowed",
         }[event.reason]
-        self._say(f"{reason}; kept the weights of epoch {event.best_epoch}, marked *.")
+        if event.epoch:
+            kept = (
+                f"of epoch {event.best_epoch}, marked *" if event.best_epoch else "that it started from: no better came"
+            )
+            self._say(f"{reason}; kept the weights {kept}.")
 
 
 def _duration(seconds: float) -> str:

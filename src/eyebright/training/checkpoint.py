@@ -48,6 +48,10 @@ class Progress(Record, frozen=True, kw_only=True):
     lowest_loss: float = sys.float_info.max
     stale_epochs: int = 0
 
+    def at_start(self, loss: float, accuracy: float) -> "Progress":
+        """Before the first epoch, with the loss and accuracy of the weights that are started from."""
+        return msgspec.structs.replace(self, best_accuracy=accuracy, best_loss=loss, lowest_loss=loss)
+
     def after_step(self, count: int, loss: float, correct: int) -> "Progress":
         """One step further: how many pictures it had, their mean loss, how many were told right."""
         return msgspec.structs.replace(

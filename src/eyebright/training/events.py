@@ -138,10 +138,40 @@ class EpochEnded(Event, frozen=True):
     pictures_per_second: float
 
 
-class Stopped(Event, frozen=True):
-    """Training ended; the weights of epoch `best_epoch` are kept."""
+class Unavailable(Event, frozen=True):
+    """Published weights cannot be had; something else is done."""
 
-    reason: Literal["finished", "patience", "interrupted"]
+    reason: str
+
+
+class Tried(Event, frozen=True):
+    """Something was tried by `--network auto`: what, how good it was on validation pictures, how long it took."""
+
+    what: str
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+class Planned(Event, frozen=True):
+    """So many steps, and epochs, fit into the seconds that are left of the budget."""
+
+    steps: int
+    epochs: float
+    seconds: float
+
+
+class StartJudged(Event, frozen=True):
+    """How good the weights are that the training starts from."""
+
+    validation_loss: float
+    validation_accuracy: float
+
+
+class Stopped(Event, frozen=True):
+    """Training ended; the weights of epoch `best_epoch` are kept, 0 being those that it started from."""
+
+    reason: Literal["finished", "patience", "interrupted", "budget"]
     epoch: int
     best_epoch: int
 
@@ -189,6 +219,10 @@ AnyEvent: TypeAlias = (
     | FitChosen
     | Resumed
     | PrecisionChosen
+    | Planned
+    | StartJudged
+    | Tried
+    | Unavailable
     | StepDone
     | RateTried
     | EpochEnded

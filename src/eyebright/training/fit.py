@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from torch import Tensor
@@ -21,8 +21,18 @@ from eyebright.errors import SettingsError
 from eyebright.files import printable
 from eyebright.network import Network, Weights
 from eyebright.training import checkpoint
+from eyebright.training.budget import Deadline, Plan
 from eyebright.training.checkpoint import Progress
-from eyebright.training.events import Emit, EpochEnded, PrecisionChosen, Resumed, StepDone, Stopped
+from eyebright.training.events import (
+    Emit,
+    EpochEnded,
+    Planned,
+    PrecisionChosen,
+    Resumed,
+    StartJudged,
+    StepDone,
+    Stopped,
+)
 from eyebright.training.judging import Score, judge, predict_logits
 from eyebright.training.material import Feed, Material
 from eyebright.training.memory import keep_freed_memory
@@ -34,14 +44,18 @@ from eyebright.training.step import Learner, torch_set_up
 __all__ = ["Material", "Outcome", "fit", "predict_logits", "range_test"]
 
 _CHECKPOINT_SHARE = 50  # times as long is trained between checkpoints as they take
+_WARMUP_SHARE = 5  # of the steps that fit into a budget, one in so many at most leads up to the peak
 _NAMED = 8  # pictures in a message
+
+
+Reason: TypeAlias = Literal["finished", "patience", "interrupted", "budget"]
 
 
 class Outcome(NamedTuple):
     """The weights of the best epoch, and why training ended."""
 
     weights: Weights
-    reason: Literal["finished", "patience", "interrupted"]
+    reason: Reason
 
 
 def fit(
@@ -53,6 +67,7 @@ def fit(
     emit: Emit,
     checkpoint_folder: Path | None = None,
     resume_with: PrecisionChosen | None = None,
+    deadline: Deadline | None = None,
 ) -> Outcome:
     """Train a network.
 
@@ -64,6 +79,7 @@ def fit(
         emit: Receives the events.
         checkpoint_folder: Where to keep the state, after each epoch and now and then within one; None keeps none.
         resume_with: Go on from the checkpoint there, in the precision that the run chose.
+        deadline: When everything is to be done; then it decides how many steps are made, not the epochs.
 
     Returns:
         The weights of the epoch with the best validation accuracy (of equals, the one with the lowest loss).
@@ -73,10 +89,13 @@ def fit(
             left), or `frozen` names a layer that is not there.
         KeyboardInterrupt: When interrupted before the end of the first epoch; later, what is best so far is returned.
     """
+    if not settings.epochs and deadline is None:
+        emit(Stopped(reason="finished", epoch=0, best_epoch=0))
+        return Outcome(dict(weights), "finished")
     keep_freed_memory()
     with torch_set_up(resume_with.threads if resume_with else machine.cores()):
         trainer = _Trainer(network, weights, material, settings, emit)
-        return trainer.run(checkpoint_folder, resume_with)
+        return trainer.run(checkpoint_folder, resume_with, deadline)
 
 
 class _Last(NamedTuple):
@@ -99,8 +118,10 @@ class _Trainer:
         self.kept = False  # whether there is a checkpoint
         self.kept_until = time.monotonic()  # when the next checkpoint within an epoch is due
         self.best: Weights = {}
+        self.plan: Plan | None = None
+        self.total = settings.epochs * self.feed.steps  # steps to make
 
-    def run(self, folder: Path | None, resume_with: PrecisionChosen | None) -> Outcome:
+    def run(self, folder: Path | None, resume_with: PrecisionChosen | None, deadline: Deadline | None) -> Outcome:
         self.folder = folder
         if resume_with is None:
             first = self.feed.train[: self.settings.batch_size]
@@ -113,15 +134,21 @@ class _Trainer:
                 self.learner.restore(kept)
                 self.kept = True
             self.emit(Resumed(epoch=self.progress.epoch, pictures=self.progress.seen))
+        if deadline is not None:
+            self._make_plan(deadline)
+        if self.settings.judge_start and not self.best:
+            self._judge_start()
         self.kept_until = time.monotonic() + self.settings.checkpoint_s
-        reason: Literal["finished", "patience", "interrupted"] = "finished"
+        reason: Reason = "finished" if deadline is None else "budget"
         try:
-            while self.progress.epoch < self.settings.epochs:
+            while self.progress.step < self.total:
                 if self.settings.patience and self.progress.stale_epochs >= self.settings.patience:
                     reason = "patience"
                     break
                 self._epoch()
                 self._keep()
+                if self.progress.step < self.total:
+                    self._plan_again()
         except KeyboardInterrupt:
             if not self.best:
                 raise
@@ -129,18 +156,54 @@ class _Trainer:
         self.emit(Stopped(reason=reason, epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
         return Outcome(self.best, reason)
 
+    def _make_plan(self, deadline: Deadline) -> None:
+        """Measure a step, and decide how many fit."""
+        batch = next(self.feed.batches(1))
+        step_s = self.settings.accumulation * self.learner.seconds(*batch)
+        self.plan = Plan(deadline, step_s, step_size=self.settings.step_size, steps=self.feed.steps,
+                         validation=len(self.material.validation))  # fmt: skip
+        self._plan_again()
+
+    def _plan_again(self) -> None:
+        """Decide anew how many steps to make."""
+        if self.plan is not None:
+            self.total = self.progress.step + self.plan.more_steps()
+            epochs = self.total / self.feed.steps
+            self.emit(Planned(steps=self.total, epochs=epochs, seconds=self.plan.deadline.left_s))
+
+    def _judge_start(self) -> None:
+        """Judge the weights that the training starts from, as those of epoch 0: kept unless an epoch is better."""
+        score = self._validate()
+        self.best = self.learner.judged.get_weights()
+        self.progress = self.progress.at_start(score.loss, score.accuracy)
+        self.emit(StartJudged(validation_loss=score.loss, validation_accuracy=score.accuracy))
+
+    @property
+    def _longest_warmup(self) -> int:
+        return self.total if self.plan is None else self.total // _WARMUP_SHARE
+
+    @property
+    def _epochs(self) -> int:
+        """How many epochs there will be, the last one perhaps cut short."""
+        return math.ceil(self.total / self.feed.steps)
+
     def _epoch(self) -> None:
-        """One pass over the training pictures and one over the validation pictures."""
+        """One pass over the training pictures, or what the budget leaves of it, and one over those for validation."""
         epoch, start, cpu_start = self.progress.epoch + 1, time.perf_counter(), time.process_time()
-        seen_before = self.progress.seen  # above 0 where the training goes on within an epoch
+        seen_before, step_before = self.progress.seen, self.progress.step  # seen: above 0 where it goes on within one
         self.learner.module.train()
         coming = self.feed.batches(epoch, seen_before)
-        while self.progress.seen < self.feed.length:
+        while self.progress.seen < self.feed.length and self.progress.step < self.total:
             self._step(coming, epoch)
+            if self.plan is not None and self.plan.over:
+                self.total = self.progress.step
             if time.monotonic() >= self.kept_until:
                 self._keep()
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+        validation_start = time.monotonic()
         done, score = self.progress, self._validate()
+        if self.plan is not None:
+            self.plan.measured(done.step - step_before, seconds, time.monotonic() - validation_start)
         self.progress = done.after_epoch(score.loss, score.accuracy)
         best = self.progress.best_epoch == epoch
         if best:
@@ -148,7 +211,7 @@ class _Trainer:
         self.emit(
             EpochEnded(
                 epoch=epoch,
-                epochs=self.settings.epochs,
+                epochs=self._epochs,
                 train_loss=done.losses / done.seen,
                 train_accuracy=done.correct / done.seen,
                 validation_loss=score.loss,
@@ -170,7 +233,7 @@ class _Trainer:
         if not math.isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
         done = self.progress = before.after_step(count, loss, hits)
-        self.emit(StepDone(epoch=epoch, epochs=self.settings.epochs, pictures=done.seen, of=self.feed.length,
+        self.emit(StepDone(epoch=epoch, epochs=self._epochs, pictures=done.seen, of=self.feed.length,
                            loss=done.losses / done.seen, accuracy=done.correct / done.seen))  # fmt: skip
 
     def _keep(self) -> None:
@@ -208,8 +271,8 @@ class _Trainer:
     def _rate(self, step: int) -> float:
         return learning_rate(
             step,
-            steps=self.settings.epochs * self.feed.steps,
-            warmup_steps=round(self.settings.warmup_epochs * self.feed.steps),
+            steps=self.total,
+            warmup_steps=min(round(self.settings.warmup_epochs * self.feed.steps), self._longest_warmup),
             peak=self.settings.learning_rate,
             schedule=self.settings.schedule,
         )

@@ -4,6 +4,7 @@ Features are standardised for the fit, and that is folded into the head afterwar
 chosen by cross-validation on the training pictures.
 """
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -54,11 +55,14 @@ def fit_head(
     """
     sample = np.arange(len(labels))[:: -(-len(labels) // _SAMPLE)]
     members = groups and [groups[index] for index in sample.tolist()]
-    found = [(*cross_validated(features[sample], labels[sample], num_classes, strength, members), strength)
-             for strength in STRENGTHS]  # fmt: skip
-    loss, accuracy, strength = min(found, key=lambda one: one[0])
-    weight, bias = _solve(features, labels, num_classes, strength)
-    return Head(weight, bias, strength, loss, accuracy)
+    best = (math.inf, 0.0, STRENGTHS[0])
+    for strength in STRENGTHS:
+        loss, accuracy = cross_validated(features[sample], labels[sample], num_classes, strength, members)
+        if loss > best[0]:  # the loss has one lowest place along the strengths, and the weaker ones take long
+            break
+        best = (loss, accuracy, strength)
+    weight, bias = _solve(features, labels, num_classes, best[2])
+    return Head(weight, bias, best[2], *best[:2])
 
 
 def cross_validated(

@@ -21,10 +21,10 @@ AUGMENTATIONS = {  # of each its greatest value, and what it means to name it al
 """The changes that training pictures may undergo, by name."""
 
 RANGES: dict[str, tuple[float, float]] = {
-    "epochs": (1, 100_000), "batch_size": (1, 65_536), "accumulation": (1, 65_536), "learning_rate": (1e-9, 100),
-    "warmup_epochs": (0, 10_000), "weight_decay": (0, 10), "momentum": (0, 0.999), "clip_norm": (0, 1e9),
-    "ema": (0, 0.999999), "stage_decay": (0.01, 1), "label_smoothing": (0, 0.9), "patience": (0, 100_000),
-    "checkpoint_s": (0, 1e9),
+    "epochs": (0, 100_000), "minutes": (0, 1e6), "batch_size": (1, 65_536), "accumulation": (1, 65_536),
+    "learning_rate": (1e-9, 100), "warmup_epochs": (0, 10_000), "weight_decay": (0, 10), "momentum": (0, 0.999),
+    "clip_norm": (0, 1e9), "ema": (0, 0.999999), "stage_decay": (0.01, 1), "label_smoothing": (0, 0.9),
+    "patience": (0, 100_000), "checkpoint_s": (0, 1e9),
 } | {name: (0, most) for name, (most, _) in AUGMENTATIONS.items()}  # fmt: skip
 """The least and the greatest value of each setting that is a number."""
 
@@ -35,7 +35,10 @@ class Settings(Record, frozen=True, kw_only=True):
     """What decides how a network is trained.
 
     Args:
-        epochs: Passes over the training pictures.
+        epochs: Passes over the training pictures; 0 leaves the weights as they are.
+        minutes: Time for the whole run, from the command to the saved model: as many steps are made as fit, whatever
+            `epochs` says; 0 sets no limit.
+        judge_start: Judge the weights that are started from too, and keep them where no epoch is better.
         batch_size: Pictures that go through the network together.
         accumulation: Batches whose gradients are added into one step, as if they were one batch (but for batch norm,
             which sees each by itself): large steps in little memory.
@@ -81,6 +84,8 @@ class Settings(Record, frozen=True, kw_only=True):
     """
 
     epochs: int = 15
+    minutes: float = 0.0
+    judge_start: bool = False
     batch_size: int = 32
     accumulation: int = 1
     optimizer: Literal["adamw", "sgd"] = "adamw"
