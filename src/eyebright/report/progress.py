@@ -80,7 +80,7 @@ class Display:
                     f"{event.error_before:.3f} to {event.error_after:.3f}."
                 )
             case events.Judged():
-                self._say(f"{event.text} {event.advice}".strip())
+                self._judged(event)
             case events.Evaluated():
                 self._say(
                     f"Test accuracy {event.accuracy:.1%} (95 % interval {event.low:.1%} to {event.high:.1%}) on "
@@ -152,6 +152,15 @@ class Display:
             f"{event.epoch:4d}/{event.epochs:<4d} {event.train_loss:13.3f} {event.train_accuracy:9.1%} "
             f"{event.validation_loss:17.3f} {event.validation_accuracy:9.1%} {mark} {event.pictures_per_second:9,.0f}"
         )
+
+    def _judged(self, event: events.Judged) -> None:
+        """The first verdict in full, its command not wrapped; of the others what they are."""
+        words, *commands = event.advice.split("\n")
+        self._say(f"{event.text} {words}".strip())
+        for line in commands:
+            self._say(line, wrap=False)
+        for other in event.others:
+            self._say(f"Also {other.kind}: {other.short}.")
 
     def _stopped(self, event: events.Stopped) -> None:
         if self._task is not None:
