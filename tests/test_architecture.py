@@ -28,6 +28,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"auditing", "starting", "weighted"},
     {"classifier", "plain_model"},
     {"runs", "inspection"},
+    {"healing"},
     {"cli"},
     {"__main__"},
 ]

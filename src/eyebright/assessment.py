@@ -69,12 +69,17 @@ def evaluate_on(
         classes: Names of the classes.
         groups: The number of the group of every picture of the pack, where they come in groups.
     """
+    logarithms = log_probabilities(predictor, pack, indices)
+    return evaluate(logarithms, labels[indices], classes, groups=None if groups is None else groups[indices])
+
+
+def log_probabilities(predictor: Predictor, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What a predictor says about prepared pictures, `(n, classes)`, natural logarithms."""
     parts = [
         predictor.probabilities(pack.read(indices[start : start + BATCH_SIZE]))
         for start in range(0, len(indices), BATCH_SIZE)
     ]
-    logarithms = np.log(np.maximum(np.concatenate(parts).astype(np.float64), _LEAST))
-    return evaluate(logarithms, labels[indices], classes, groups=None if groups is None else groups[indices])
+    return np.log(np.maximum(np.concatenate(parts).astype(np.float64), _LEAST))
 
 
 def sample_of(train: NDArray[np.int64], validation: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 _DRAWS = 2000
 _SEED = 0
+_Z = NormalDist().inv_cdf(0.975)
 
 
-def wilson_interval(correct: int, count: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(correct: int, count: int, z: float = _Z) -> tuple[float, float]:
     """Interval that holds the true share with 95 % confidence, also near 0 and 1 and for few trials.
 
     Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".

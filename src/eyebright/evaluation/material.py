@@ -7,7 +7,7 @@ from eyebright.evaluation.advice import command
 from eyebright.evaluation.evidence import Answers, Evidence
 from eyebright.evaluation.learning import overfitting
 from eyebright.evaluation.shares import Share, counted, difference
-from eyebright.evaluation.verdict import Verdict, way
+from eyebright.evaluation.verdict import Verdict, both, way
 
 LEARNED = 0.15  # of that way on new pictures: below, nothing follows from mistakes, for there is little but those
 FAILING = 0.25  # between a class's recall and that of the others: it is not merely the hardest of them
@@ -82,7 +82,10 @@ def too_few(evidence: Evidence) -> Verdict | None:
         return None
     said = []
     if memorised:
-        said.append(f"{each:.0f} training pictures a class were learned by heart instead of what they share")
+        said.append(
+            f"{each:.0f} training pictures a class were learned by heart instead of what they share "
+            f"({both(evidence.answers)})"
+        )
     if vague:
         grouped = f" in {validation.groups:,} groups" if 0 < validation.groups < validation.of else ""
         said.append(

@@ -86,6 +86,14 @@ class Display:
                     f"Test accuracy {event.accuracy:.1%} (95 % interval {event.low:.1%} to {event.high:.1%}) on "
                     f"{event.pictures:,} pictures that entered no choice."
                 )
+            case events.HealingBegun():
+                changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
+                self._header = False
+                self._say(
+                    f"Healing ({event.kind}): training again with {changes}; about {_duration(event.seconds)} minutes."
+                )
+            case events.Healed():
+                self._healed(event)
             case events.ModelSaved():
                 self._say(f"Model saved: {event.path}", wrap=False)
 
@@ -161,6 +169,16 @@ class Display:
             self._say(line, wrap=False)
         for other in event.others:
             self._say(f"Also {other.kind}: {other.short}.")
+
+    def _healed(self, event: events.Healed) -> None:
+        low, high = 100 * event.difference.low, 100 * event.difference.high
+        better = "better" if low > 0 else "worse" if high < 0 else "not surely different"
+        self._say(
+            f"The second is {better}: of the same {event.pictures:,} validation pictures it tells "
+            f"{event.after.value:.1%}, the first {event.before.value:.1%}; {100 * event.difference.value:+.1f} points "
+            f"(95 % interval {low:+.1f} to {high:+.1f})."
+        )
+        self._say(f"Kept: {event.kept}", wrap=False)
 
     def _stopped(self, event: events.Stopped) -> None:
         if self._task is not None:

@@ -12,7 +12,7 @@ import msgspec
 
 from eyebright import codec
 from eyebright.errors import OutputError
-from eyebright.evaluation import Verdict
+from eyebright.evaluation import Difference, Share, Verdict
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event"):
@@ -171,6 +171,28 @@ class Evaluated(Event, frozen=True):
     loss: float
 
 
+class HealingBegun(Event, frozen=True):
+    """What the verdict `kind` advises is tried: a run in the folder `path` with these changes, of about so long."""
+
+    kind: str
+    changes: dict[str, Any]
+    path: str
+    seconds: float
+
+
+class Healed(Event, frozen=True):
+    """On the same validation pictures so many were told right before and after; the run in the folder `kept` is better.
+
+    `difference` is of paired answers; the second run is kept where its interval lies above 0.
+    """
+
+    pictures: int
+    before: Share
+    after: Share
+    difference: Difference
+    kept: str
+
+
 class ModelSaved(Event, frozen=True):
     """The model stands in the run's folder."""
 
@@ -192,6 +214,8 @@ AnyEvent: TypeAlias = (
     | Calibrated
     | Judged
     | Evaluated
+    | HealingBegun
+    | Healed
     | ModelSaved
 )
 Emit: TypeAlias = Callable[[AnyEvent], None]
