@@ -29,6 +29,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"choosing"},
     {"classifier", "plain_model"},
     {"runs", "inspection"},
+    {"healing"},
     {"cli"},
     {"__main__"},
 ]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from eyebright.datasets import Dataset
     from eyebright.errors import EyebrightError
     from eyebright.evaluation import Evaluation
+    from eyebright.healing import heal
     from eyebright.inference import Prediction
     from eyebright.network import Network
     from eyebright.pictures import Preparation, open_picture
@@ -44,6 +45,7 @@ _HOMES = {
     "Preparation": "eyebright.pictures",
     "Settings": "eyebright.training.settings",
     "errors": "",
+    "heal": "eyebright.healing",
     "load": "",
     "network": "",
     "open_picture": "eyebright.pictures",
@@ -63,6 +65,7 @@ __all__ = [
     "Preparation",
     "Settings",
     "errors",
+    "heal",
     "load",
     "network",
     "open_picture",

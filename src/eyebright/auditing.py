@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eyebright import files
 from eyebright.audit import Audit, look_over, save, together
+from eyebright.audit.duplicates import clusters, near_copies
 from eyebright.datasets import Dataset, Pack, split
 from eyebright.errors import DataError, DownloadError, MissingExtraError, OutputError
 from eyebright.inference import Backbone, Features, features
@@ -92,6 +93,24 @@ def keep_together(dataset: Dataset, pack: Pack) -> None:
         for index, group in zip(usable.tolist(), found, strict=True):
             groups[index] = group
         dataset.groups = groups
+
+
+def alike(dataset: Dataset, pack: Pack) -> NDArray[np.bool_]:
+    """Whether a picture is not learned from, but its copy, near copy, or another picture of its group is, `(N,)`.
+
+    Only a split that is given can have such: one that eyebright makes keeps them on one side.
+    """
+    found = np.zeros(len(dataset), np.bool_)
+    if dataset.sides is None and dataset.fixed is None:
+        return found
+    sides, usable = dataset.split(pack), np.flatnonzero(pack.rows >= 0)
+    pairs = near_copies(pack.prints(usable)["thumbnail"]).pairs
+    sets = [clusters(len(dataset), usable[pairs])]
+    if dataset.group_numbers is not None:
+        sets.append(dataset.group_numbers)
+    for numbers in sets:
+        found |= np.isin(numbers, numbers[sides == 0])
+    return found & (sides > 0)
 
 
 def naive_leak(dataset: Dataset, pack: Pack) -> float:

@@ -156,14 +156,17 @@ class Classifier(Weighted):
                 self.predictor, pack, labels, validation, self.classes, groups=pictures.group_numbers
             )
         }
-        verdict = assessment.verdict(
-            known.argmax(axis=1) == labels[sample],
-            logits.argmax(axis=1) == labels[validation],
-            validation_loss=self.history.validation_loss,
-            num_classes=len(self.classes),
-            augmented=self.settings.augmented,
+        self.verdicts = assessment.verdicts(
+            assessment.Told(known, sample),
+            assessment.Told(logits, validation),
+            labels=labels,
+            classes=self.classes,
+            groups=pictures.group_numbers,
+            alike=auditing.alike(pictures, pack),
+            later=np.flatnonzero(pictures.split(pack) > 0),
+            course=assessment.course_of(self.history, self.settings, self.network, len(train)),
         )
-        emit(Judged(kind=verdict.kind, text=verdict.text, advice=verdict.advice))
+        emit(Judged.of(self.verdicts))
 
     def evaluate(self, pictures: Dataset | Part, *, emit: Emit | None = None) -> Evaluation:
         """How good the classifier is on pictures that it has not learned from.
@@ -235,6 +238,7 @@ class Classifier(Weighted):
         super().set_weights(weights)
         self.calibration = Calibration(temperature=1.0, error_before=0.0, error_after=0.0)
         self.metrics = {}
+        self.verdicts = ()
         self.history = History()
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> ModelCard:
@@ -256,8 +260,9 @@ class Classifier(Weighted):
             ),
         )
         golden = Golden(sources, prepared, self.predictor.probabilities(prepared))
+        text = readme(card, [verdict.text for verdict in self.verdicts])
         return write_model(
-            Path(path), card, self._weights, self.to_onnx(), golden, self.history, readme(card), overwrite=overwrite
+            Path(path), card, self._weights, self.to_onnx(), golden, self.history, text, overwrite=overwrite
         )
 
     @classmethod
@@ -278,7 +283,7 @@ class Classifier(Weighted):
         classifier.settings = codec.from_builtins(
             card.provenance.settings, Settings, what=f"settings of {stored.path}", error=ModelError
         )
-        classifier.history = stored.history(History)
+        classifier.history, classifier.verdicts = stored.history(History), ()
         classifier._weights = stored.weights()
         classifier.__dict__["predictor"] = Predictor.of_model(stored)
         return classifier

@@ -169,24 +169,11 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
     run, emit = Run(Path(path)), to_all(callbacks)
     config, network = run.read()
     events = read_events(run.events)
-    last = [event for event in events if isinstance(event, Stopped | ModelSaved)][-2:]
-    if len(last) == 2 and isinstance(last[0], Stopped) and last[0].reason != "interrupted" and run.model.exists():
-        raise SettingsError(
-            f"{path} is complete: it was trained for {last[0].epoch} epochs; start a new run to train more"
-        )
-    if config.pictures.startswith("arrays "):
-        raise SettingsError(f"{path} was trained on pictures in memory: it cannot be resumed from the disk")
+    if is_complete(path):
+        epoch = [event for event in events if isinstance(event, Stopped)][-1].epoch
+        raise SettingsError(f"{path} is complete: it was trained for {epoch} epochs; start a new run to train more")
     begun = any(isinstance(event, PrecisionChosen) for event in events) and run.has_checkpoint
-    dataset = _scan(
-        Path(config.pictures),
-        emit,
-        seed=config.split_seed,
-        validation=config.validation,
-        test=config.test,
-        group_by=config.group_by,
-        split=run.split if config.split or begun else "",
-        exclude=config.excluded,
-    )
+    dataset = reopen(run, config, emit, split=run.split if config.split or begun else "")
     seed = config.training.seed
     source = str(run.start) if run.start.exists() else config.weights
     start = None if begun else weights_for(network, source, config.network, seed, emit)
@@ -200,6 +187,33 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
         )
     begun_at = time.monotonic() - sum(event.seconds for event in events if isinstance(event, EpochEnded))
     return _go(run, config, classifier, dataset, pack, emit, earlier=events if begun else None, begun_at=begun_at)
+
+
+def is_complete(path: str | Path) -> bool:
+    """Whether a run was trained to its end, and its model stands."""
+    run = Run(Path(path))
+    last = [event for event in read_events(run.events) if isinstance(event, Stopped | ModelSaved)][-2:]
+    return len(last) == 2 and isinstance(last[0], Stopped) and last[0].reason != "interrupted" and run.model.exists()
+
+
+def reopen(run: Run, config: RunConfig, emit: Emit, *, split: str | Path) -> Dataset:
+    """The pictures of a run, split as they were, or by a file.
+
+    Raises:
+        SettingsError: When they were in memory.
+    """
+    if config.pictures.startswith("arrays "):
+        raise SettingsError(f"{run.path} was trained on pictures in memory: they cannot be found again on the disk")
+    return _scan(
+        Path(config.pictures),
+        emit,
+        seed=config.split_seed,
+        validation=config.validation,
+        test=config.test,
+        group_by=config.group_by,
+        split=split,
+        exclude=config.excluded,
+    )
 
 
 def evaluate(

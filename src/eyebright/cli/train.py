@@ -2,11 +2,15 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from eyebright.errors import SettingsError
+
+if TYPE_CHECKING:
+    from eyebright.healing import Healing
+    from eyebright.runs import Result
 
 EXAMPLE = "Example: eyebright train flower_photos -o flowers_run --network flowers_cnn --epochs 15"
 
@@ -89,24 +93,30 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Go on with this run after it was stopped.", show_default=False)
     ] = None,
+    heal: Annotated[
+        bool, typer.Option("--heal", help="Then try what the verdict advises, into RUN/healed, and keep the better.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a classifier, judge it on pictures it has never seen, and save it."""
     from rich.console import Console
 
-    from eyebright import codec, runs
+    from eyebright import codec, healing, runs
     from eyebright.report.progress import Display
     from eyebright.training.settings import Settings
 
     if resume is None and (pictures is None or output is None):
         raise SettingsError("give a folder of pictures and an output: eyebright train PICTURES -o RUN; or --resume RUN")
     given = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    if resume is not None and (surplus := [name for name in given if name not in ("resume", "as_json")]):
+    if resume is not None and (surplus := [name for name in given if name not in ("resume", "as_json", "heal")]):
         raise SettingsError(f"--resume RUN takes everything from the run: leave out {', '.join(sorted(surplus))}")
     console = Console(stderr=as_json)
+    place, result, healed = Path(str(resume or output)), None, None
     try:
         with Display(console) as display:
-            if resume is not None:
+            if resume is not None and heal and runs.is_complete(resume):
+                display.begun = True
+            elif resume is not None:
                 result = runs.resume(resume, callbacks=[display])
             else:
                 settings = Settings(
@@ -121,18 +131,46 @@ def train(
                     test=test, group_by=group_by, split=split or "", exclude=_excluded(exclude, exclude_kinds),
                     settings=settings, overwrite=overwrite, callbacks=[display],
                 )  # fmt: skip
+            if heal and not (result and result.interrupted):
+                healed = healing.heal(place, callbacks=[display])
     except KeyboardInterrupt:
-        place = resume or output
-        typer.echo(_interrupted(Path(str(place)), begun=display.begun), err=True)
+        second = place / healing.FOLDER
+        begun = second if heal and second.exists() else place
+        typer.echo(_interrupted(begun, begun=display.begun), err=True)
         raise typer.Exit(130) from None
     if as_json:
-        typer.echo(codec.to_json({"run": str(result.path), "interrupted": result.interrupted, "test": result.test}))
-    elif result.interrupted:
-        typer.echo(f"To go on with the training: eyebright train --resume {shlex.quote(str(result.path))}")
+        typer.echo(codec.to_json(_as_data(place, result, healed)))
     else:
-        typer.echo(f"Ask it:  eyebright predict {shlex.quote(str(result.path))} PICTURES...")
-    if result.interrupted:
+        _say_what_next(place, result, healed, heal=heal)
+    if (result and result.interrupted) or (healed and healed.interrupted):
         raise typer.Exit(130)
+
+
+def _as_data(place: Path, result: "Result | None", healed: "Healing | None") -> dict[str, Any]:
+    """What came of it, for programs."""
+    data: dict[str, Any] = {"run": str(place)}
+    if result:
+        data |= {"interrupted": result.interrupted, "test": result.test}
+    if healed:
+        compared = {"before": healed.before, "after": healed.after, "difference": healed.difference}
+        data["healing"] = compared | {"kept": str(healed.kept), "interrupted": healed.interrupted}
+    return data
+
+
+def _say_what_next(place: Path, result: "Result | None", healed: "Healing | None", *, heal: bool) -> None:
+    """What to type next, for people."""
+    from eyebright import healing
+
+    stopped = place if result and result.interrupted else healed.path if healed and healed.interrupted else None
+    if stopped is not None:
+        typer.echo(f"To go on with the training: eyebright train --resume {shlex.quote(str(stopped))}")
+        return
+    kept = shlex.quote(str(healed.kept if healed else place))
+    if heal and not healed:
+        typer.echo("Nothing to heal: the verdict advises nothing that other settings could do.")
+    elif not heal and healing.advises(place):
+        typer.echo(f"Let the advice be tried:  eyebright train --resume {kept} --heal")
+    typer.echo(f"Ask it:  eyebright predict {kept} PICTURES...")
 
 
 def _excluded(file: Path | None, kinds: str) -> set[str]:

@@ -95,12 +95,20 @@ class Display:
                     f"{event.error_before:.3f} to {event.error_after:.3f}."
                 )
             case events.Judged():
-                self._say(f"{event.text} {event.advice}".strip())
+                self._judged(event)
             case events.Evaluated():
                 self._say(
                     f"Test accuracy {event.accuracy:.1%} (95 % interval {event.low:.1%} to {event.high:.1%}) on "
                     f"{event.pictures:,} pictures that entered no choice."
                 )
+            case events.HealingBegun():
+                changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
+                self._header = False
+                self._say(
+                    f"Healing ({event.kind}): training again with {changes}; about {_duration(event.seconds)} minutes."
+                )
+            case events.Healed():
+                self._healed(event)
             case events.ModelSaved():
                 self._say(f"Model saved: {event.path}", wrap=False)
 
@@ -180,6 +188,25 @@ class Display:
             f"{event.epoch:4d}/{event.epochs:<4d} {event.train_loss:13.3f} {event.train_accuracy:9.1%} "
             f"{event.validation_loss:17.3f} {event.validation_accuracy:9.1%} {mark} {event.pictures_per_second:9,.0f}"
         )
+
+    def _judged(self, event: events.Judged) -> None:
+        """The first verdict in full, its command not wrapped; of the others what they are."""
+        words, *commands = event.advice.split("\n")
+        self._say(f"{event.text} {words}".strip())
+        for line in commands:
+            self._say(line, wrap=False)
+        for other in event.others:
+            self._say(f"Also {other.kind}: {other.short}.")
+
+    def _healed(self, event: events.Healed) -> None:
+        low, high = 100 * event.difference.low, 100 * event.difference.high
+        better = "better" if low > 0 else "worse" if high < 0 else "not surely different"
+        self._say(
+            f"The second is {better}: of the same {event.pictures:,} validation pictures it tells "
+            f"{event.after.value:.1%}, the first {event.before.value:.1%}; {100 * event.difference.value:+.1f} points "
+            f"(95 % interval {low:+.1f} to {high:+.1f})."
+        )
+        self._say(f"Kept: {event.kept}", wrap=False)
 
     def _stopped(self, event: events.Stopped) -> None:
         if self._task is not None:

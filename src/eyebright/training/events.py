@@ -4,14 +4,15 @@
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from eyebright import codec
 from eyebright.errors import OutputError
+from eyebright.evaluation import Difference, Share, Verdict
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event"):
@@ -185,11 +186,24 @@ class Calibrated(Event, frozen=True):
 
 
 class Judged(Event, frozen=True):
-    """The verdict on the training."""
+    """The verdict on the training: the most important thing that its figures show, and what else they show.
+
+    `remedy` holds the settings by which the advice may be tried.
+    """
 
     kind: str
     text: str
     advice: str
+    remedy: dict[str, Any] = {}
+    others: tuple[Verdict, ...] = ()
+
+    @classmethod
+    def of(cls, verdicts: Sequence[Verdict]) -> "Judged":
+        """The event that tells of these verdicts, at least one, most important first."""
+        first = verdicts[0]
+        return cls(
+            kind=first.kind, text=first.text, advice=first.advice, remedy=first.remedy, others=tuple(verdicts[1:])
+        )
 
 
 class Evaluated(Event, frozen=True):
@@ -201,6 +215,28 @@ class Evaluated(Event, frozen=True):
     low: float
     high: float
     loss: float
+
+
+class HealingBegun(Event, frozen=True):
+    """What the verdict `kind` advises is tried: a run in the folder `path` with these changes, of about so long."""
+
+    kind: str
+    changes: dict[str, Any]
+    path: str
+    seconds: float
+
+
+class Healed(Event, frozen=True):
+    """On the same validation pictures so many were told right before and after; the run in the folder `kept` is better.
+
+    `difference` is of paired answers; the second run is kept where its interval lies above 0.
+    """
+
+    pictures: int
+    before: Share
+    after: Share
+    difference: Difference
+    kept: str
 
 
 class ModelSaved(Event, frozen=True):
@@ -230,6 +266,8 @@ AnyEvent: TypeAlias = (
     | Calibrated
     | Judged
     | Evaluated
+    | HealingBegun
+    | Healed
     | ModelSaved
 )
 Emit: TypeAlias = Callable[[AnyEvent], None]
