@@ -26,13 +26,12 @@ from eyebright.evaluation import log_softmax
 from eyebright.modules import TorchNetwork, as_input
 from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
-from eyebright.training import checkpoint, precision
+from eyebright.training import checkpoint, legs, precision
 from eyebright.training.augmentation import augment
 from eyebright.training.checkpoint import Progress
 from eyebright.training.events import Emit, EpochEnded, PrecisionChosen, Resumed, StepDone, Stopped
 from eyebright.training.memory import keep_freed_memory
 from eyebright.training.mixing import mix
-from eyebright.training.schedule import learning_rate
 from eyebright.training.settings import Settings
 
 _CHECKPOINT_SHARE = 50  # times as long is trained between checkpoints as they take
@@ -90,7 +89,8 @@ def fit(
         KeyboardInterrupt: When interrupted before the end of the first epoch; later, what is best so far is returned.
     """
     keep_freed_memory()
-    with torch.random.fork_rng(devices=[]), _threads(resume_with.threads if resume_with else machine.cores()):
+    threads = resume_with.threads if resume_with else settings.threads or machine.cores()
+    with torch.random.fork_rng(devices=[]), _threads(threads):
         trainer = _Trainer(network, weights, material, settings, emit)
         return trainer.run(checkpoint_folder, resume_with)
 
@@ -125,20 +125,26 @@ class _Trainer:
         else:
             chosen = resume_with
             if folder is not None:
-                self.progress, weights, self.best, moments = checkpoint.load(folder)
+                moved = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+                self.progress, weights, self.best, moments = checkpoint.load(folder, self.module.network, moved)
                 self.module.set_weights(weights)
                 checkpoint.restore(self.optimizer, moments)
             self.emit(Resumed(epoch=self.progress.epoch, pictures=self.progress.seen))
         self.precision = chosen.precision
         self.kept_until = time.monotonic() + self.settings.checkpoint_s
         reason: Literal["finished", "patience", "interrupted"] = "finished"
+        ends = legs.ends(self.settings)
         try:
-            while self.progress.epoch < self.settings.epochs:
-                if self.settings.patience and self.progress.stale_epochs >= self.settings.patience:
-                    reason = "patience"
+            while True:
+                stale = self.settings.patience and self.progress.stale_epochs >= self.settings.patience
+                if self.progress.epoch < ends[self.progress.leg] and not stale:
+                    self._epoch()
+                    self._keep()
+                elif self.progress.leg + 1 < len(ends):
+                    self.progress = self.progress.next_leg()
+                else:
+                    reason = "patience" if self.progress.epoch < self.settings.epochs else "finished"
                     break
-                self._epoch()
-                self._keep()
         except KeyboardInterrupt:
             if not self.best:
                 raise
@@ -254,12 +260,8 @@ class _Trainer:
 
     def _rate(self, step: int) -> float:
         steps_per_epoch = math.ceil(len(self.train) / self.settings.batch_size)
-        return learning_rate(
-            step,
-            steps=self.settings.epochs * steps_per_epoch,
-            warmup_steps=round(self.settings.warmup_epochs * steps_per_epoch),
-            peak=self.settings.learning_rate,
-        )
+        at = self.progress
+        return legs.rate(step, self.settings, steps_per_epoch, leg=at.leg, leg_epoch=at.leg_epoch, leg_step=at.leg_step)
 
 
 def _decayed(module: TorchNetwork, weight_decay: float) -> list[dict[str, object]]:

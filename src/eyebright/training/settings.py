@@ -1,5 +1,6 @@
 """How to train: flat, frozen, written down with every run."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -32,6 +33,9 @@ class Settings(Record, frozen=True, kw_only=True):
         label_smoothing: Share of the certainty that is spread over all classes.
         patience: Stop after so many epochs without a better validation accuracy or loss; 0 never stops early.
         precision: "float32", "bfloat16", or "auto": whichever a short measurement finds faster.
+        threads: How many threads compute; 0 for one on each core.
+        extended_at: Totals of epochs that were planned before more were asked for, ascending: at the end of each the
+            learning rate falls anew, from a tenth of its peak.
         checkpoint_s: Seconds after which the state is kept within an epoch too; 0 keeps it after every step.
         seed: Decides initial weights, order, augmentation and dropout.
         flip: Mirror half of the pictures left to right.
@@ -56,6 +60,8 @@ class Settings(Record, frozen=True, kw_only=True):
     label_smoothing: float = 0.1
     patience: int = 10
     precision: Precision = "auto"
+    threads: int = 0
+    extended_at: tuple[int, ...] = ()
     checkpoint_s: float = 30.0
     seed: int = 0
     flip: bool = True
@@ -79,6 +85,10 @@ class Settings(Record, frozen=True, kw_only=True):
         _check("weight_decay", self.weight_decay, 0, 10)
         _check("label_smoothing", self.label_smoothing, 0, 0.9)
         _check("patience", self.patience, 0, 100_000)
+        _check("threads", self.threads, 0, 4_096)
+        for planned, later in itertools.pairwise((0, *self.extended_at, self.epochs)):
+            if planned >= later:
+                raise SettingsError(f"extended_at must ascend up to epochs, got {self.extended_at} and {self.epochs}")
         _check("checkpoint_s", self.checkpoint_s, 0, 1e9)
         for name, (most, _) in AUGMENTATIONS.items():
             _check(name, getattr(self, name), 0, most)
