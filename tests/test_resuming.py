@@ -20,8 +20,8 @@ from eyebright.training import checkpoint
 from eyebright.training.events import (
     AnyEvent,
     EpochEnded,
-    EventLog,
     Evaluated,
+    EventLog,
     Extended,
     ModelSaved,
     StepDone,

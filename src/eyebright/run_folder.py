@@ -154,7 +154,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     except ValueError as problem:  # of the text, or of its encoding
         raise SettingsError(f"{path} cannot be read: {problem}; expected lines as in: epochs = 30") from problem
     training = data.pop("training", {})
-    tables = [name for name, value in (data | {"training": training}).items() if isinstance(value, dict)]
-    if set(tables) - {"training"} or not isinstance(training, dict):
-        raise SettingsError(f"{path} holds a table, {tables[0]!r}: it is flat, lines as in: epochs = 30")
-    return data | training
+    found = data | (training if isinstance(training, dict) else {"training": training})
+    for name, value in found.items():
+        if isinstance(value, dict):
+            raise SettingsError(f"{path} holds a table, {name!r}: expected nothing but lines as in: epochs = 30")
+    return found

@@ -3,8 +3,8 @@ import math
 import pytest
 
 from eyebright.errors import SettingsError
-from eyebright.training.fit import fit
 from eyebright.training.events import AnyEvent, EpochEnded, PrecisionChosen
+from eyebright.training.fit import fit
 from eyebright.training.legs import ends, rate
 from eyebright.training.settings import Settings
 

@@ -76,8 +76,9 @@ class TensorBoardSink:
         self._place = folder / "tensorboard"
         done = [event.epoch for event in earlier if isinstance(event, EpochEnded)]
         with files.explained(self._place):
+            count = len(list(self._place.glob("*")))  # two files that are begun in one second must differ in name
             self._writer = _tensorboard().SummaryWriter(
-                str(self._place), purge_step=done[-1] + 1 if done else None, write_to_disk=True
+                str(self._place), purge_step=done[-1] + 1 if done else None, filename_suffix=f".{count}"
             )
 
     def __call__(self, event: AnyEvent) -> None:
