@@ -26,12 +26,12 @@ CHILD = """
 import sys
 from pathlib import Path
 import eyebright as eb
-from eyebright import runs
+from eyebright.resuming import resume
 from eyebright.errors import SettingsError
 pictures, run = sys.argv[1:]
 if Path(run, "config.toml").exists():
     try:
-        runs.resume(run)
+        resume(run)
     except SettingsError as problem:
         assert "is complete" in str(problem), problem  # the kill came after all was done
 else:

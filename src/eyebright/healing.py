@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import assessment, auditing, runs, zoo
+from eyebright import assessment, auditing, resuming, runs, zoo
 from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset
 from eyebright.errors import DataError, SettingsError
@@ -92,7 +92,7 @@ def heal(
         return None
     kind, remedy = found
     settings, seconds = _within(budget_s, config.training, remedy, events)
-    dataset = pictures or runs.reopen(run, config, emit, split=_split(run, config))
+    dataset = pictures or resuming.reopen(run, config, emit)
     before, groups = _told_right(run, run.path, dataset)
     second, tell = Path(output) if output is not None else run.path / FOLDER, to_all([emit, EventLog(run.events)])
     published = config.weights == zoo.PUBLISHED  # its weights belong to the network as it is
@@ -167,17 +167,15 @@ def _train_again(
     """A second run on the pictures and the split of the first."""
     data: dict[str, Any] = {}
     if pictures is None:
-        data = {"group_by": config.group_by, "exclude": config.excluded, "split": _split(run, config)}
+        data = {
+            "group_by": config.group_by, "exclude": config.excluded, "split": run.split if config.split else "",
+            "split_seed": config.split_seed,
+        }  # fmt: skip
     return runs.train(
         config.pictures if pictures is None else pictures, output, network=network, weights=config.weights,
         size=config.size if isinstance(network, str) else None, fit=config.fit, validation=config.validation,
         test=config.test, settings=settings, callbacks=[emit], **data,
     )  # fmt: skip
-
-
-def _split(run: Run, config: RunConfig) -> str | Path:
-    """The split of a run as a file, where its settings alone do not give it again."""
-    return run.split if config.split or config.split_seed != config.training.seed else ""
 
 
 def _told_right(first: Run, path: Path, dataset: Dataset) -> tuple[NDArray[np.bool_], NDArray[np.int64] | None]:

@@ -19,14 +19,18 @@ def network_for(dataset: Dataset, network: str | Network, size: int | None) -> N
 
     Raises:
         NetworkError: When there is no such network, or its file is not sound.
-        SettingsError: When a size is given for a file, which says its own.
+        SettingsError: When another size is given than that of the network in a file.
     """
     if isinstance(network, Network):
         return network
     if is_file(network):
-        if size is not None:
-            raise SettingsError(f"a size and a network's file exclude each other: {network} says the size")
-        return Network.from_file(network)
+        built = Network.from_file(network)
+        if size is not None and built.input_shape[1:] != (size, size):
+            raise SettingsError(
+                f"size = {size} and network = {network} contradict each other: the file says the size, "
+                f"{'x'.join(map(str, built.input_shape[1:]))}; leave out the size"
+            )
+        return built
     typical = min(max(dataset.typical_side(), SMALLEST_SIZE), LARGEST_SIZE)
     return zoo.build(network, num_classes=len(dataset.classes), input_size=typical if size is None else size)
 

@@ -91,21 +91,33 @@ def test_an_interrupt_before_the_first_epoch_says_how_to_go_on(make_folder, eyeb
     assert eyebright("train", "--resume", tmp_path / "run").code == 0
 
 
-def test_resuming_with_other_pictures_is_refused(make_folder, eyebright, quick, tmp_path, monkeypatch):
+def test_pictures_that_vanish_are_told_and_the_run_goes_on(make_folder, eyebright, quick, tmp_path, monkeypatch):
     pictures = make_folder()
     with monkeypatch.context() as patch:
         _interrupt_in_epoch(2, patch)
         eyebright("train", pictures, "-o", tmp_path / "run", *quick)
     (pictures / "red" / "000.png").unlink()
     resumed = eyebright("train", "--resume", tmp_path / "run")
+    assert resumed.code == 0, resumed.err
+    assert "Gone since the run began, and left out from now on: 1 picture" in resumed.out
+    assert "red/000.png" in resumed.out
+    (pictures / "red" / "new.png").write_bytes((pictures / "red" / "001.png").read_bytes())
+    resumed = eyebright("train", "--resume", tmp_path / "run", "--epochs", "5")
     assert resumed.code == 1
-    assert "no longer those" in resumed.err
+    assert "1 picture(s) (red/new.png)" in resumed.err
+    assert "eyebright train PICTURES --from" in resumed.err
 
 
-def test_resuming_takes_no_other_settings(run, eyebright):
+def test_a_finished_run_gets_more_epochs_and_nothing_else(run, eyebright):
     resumed = eyebright("train", "--resume", run, "--epochs", "30", "--batch-size", "4")
     assert resumed.code == 1
-    assert "leave out batch_size, epochs" in resumed.err
+    assert "leave out batch_size" in resumed.err
+    resumed = eyebright("train", "--resume", run, "--epochs", "5")
+    assert resumed.code == 0, resumed.err
+    words = "2 epochs more, 5 in all: when the 3 planned ones are over, the learning rate falls anew, from a tenth of "
+    assert f"{words}its peak, 0.0003." in " ".join(resumed.out.split())
+    assert "   5/5 " in resumed.out and "   3/5 " not in resumed.out
+    assert "Traceback" not in eyebright("train", "--resume", run, "--config", "run.toml").err
 
 
 def test_a_run_that_was_trained_but_not_saved_is_finished_on_resume(run, eyebright):
@@ -296,7 +308,9 @@ def test_without_torch_it_says_what_to_install(make_folder, tmp_path):
         (["--network", "missing.json"], "missing.json cannot be read"),
         (["--validation", "0.6", "--test", "0.6"], "below 1 together"),
         (["--resume", "elsewhere"], "leave out output, pictures"),
-        (["--network", "net.json", "--size", "32"], "exclude each other"),
+        (["--split", "split.csv", "--test", "0.3"], "split = split.csv and test = 0.3 contradict each other"),
+        (["--log", "csw"], "did you mean 'csv'"),
+        (["--resume", "run", "--config", "run.toml"], "leave out config, output, pictures"),
     ],
 )
 def test_settings_that_make_no_sense_are_explained(options, words, make_folder, eyebright, tmp_path):
@@ -304,6 +318,15 @@ def test_settings_that_make_no_sense_are_explained(options, words, make_folder, 
     assert finished.code == 1
     assert words in finished.err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_size_that_is_not_that_of_the_networks_file_is_named_with_it(make_folder, eyebright, tmp_path):
+    (tmp_path / "net.json").write_text(zoo.mlp(3, input_size=12).to_json())
+    arguments = ["train", make_folder(), "-o", tmp_path / "run", "--network", tmp_path / "net.json", "--epochs", "1"]
+    finished = eyebright(*arguments, "--size", "32")
+    assert finished.code == 1
+    assert "size = 32 and network = " in finished.err and "12x12; leave out the size" in finished.err
+    assert eyebright(*arguments, "--size", "12").code == 0
 
 
 def test_given_sides_are_respected_and_leaks_left_out(make_folder, eyebright, quick, tmp_path):

@@ -5,7 +5,7 @@ pictures.classes      # ('daisy', 'dandelion', 'roses', 'sunflowers', 'tulips')
 pictures.test         # the test side, for model.evaluate
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,10 @@ _SIZE_SAMPLE = 200
 
 class Dataset:
     """Pictures, their classes by name, and how they are to be split; nothing is decoded before it is needed.
+
+    Attributes:
+        learned: Tells of digests which of these pictures the network has learned from before: a split keeps them in
+            training.
 
     Args:
         source: Where the pictures are.
@@ -62,6 +66,7 @@ class Dataset:
         self.fixed = fixed
         self.groups = groups
         self.origin = origin
+        self.learned: Callable[[Iterable[bytes]], NDArray[np.bool_]] | None = None
         self.classes = tuple(classes)
         self.labels = np.asarray(labels, np.int64)
         self.seed = seed
@@ -277,6 +282,7 @@ class Dataset:
             test=test,
             given=None if self.sides is None else self.sides[usable],
             groups=groups,
+            learned=None if self.learned is None else self.learned(digests),
         )
         return sides
 

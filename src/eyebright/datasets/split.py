@@ -29,6 +29,7 @@ def split(
     test: float = 0.15,
     given: NDArray[np.int64] | None = None,
     groups: Sequence[str] | None = None,
+    learned: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int64]:
     """Assign every picture to a side, class by class, so that each side holds its share of every class.
 
@@ -43,6 +44,8 @@ def split(
             test, is taken from training. A picture whose content is also on a later side is left out of the earlier
             one.
         groups: Group of each picture, "" for none.
+        learned: Pictures that the network has learned from before, `(N,)`: they and their like are for training, and
+            only the others are shared out. Given sides stay as they are.
 
     Returns:
         `(N,)` of indices into `SIDES`; -1 for a picture that is left out since its like is on a given later side.
@@ -56,11 +59,15 @@ def split(
     shares = {side: share for side, share in ((2, test), (1, validation)) if given is None or side not in given}
     together = _together(labels, digests, sides, len(classes), groups)
     for label, name in enumerate(classes):
+        if learned is not None:
+            together[label] = [group for group in together[label] if not learned[group].any()]
         if len(together[label]) < len(shares) + 1:
             what = "different picture(s)" if groups is None else "group(s) of pictures"
+            known = "" if learned is None else " that the model it starts from has not seen,"
+            other = "" if learned is None else ", or give --split of the model's own run"
             raise DataError(
-                f"class {name!r} has {len(together[label])} {what} to share out: "
-                f"it needs at least {len(shares) + 1}, one for each side; add pictures or take the class out"
+                f"class {name!r} has {len(together[label])} {what}{known} to share out: "
+                f"it needs at least {len(shares) + 1}, one for each side; add pictures or take the class out{other}"
             )
         together[label].sort(key=lambda group: _key(seed, min(digests[index] for index in group)))
         _share_out(together[label], shares, sides)

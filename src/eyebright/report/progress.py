@@ -1,6 +1,7 @@
 """The course of a run on the terminal: bars that move where there is a terminal, one line for each epoch anywhere."""
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -72,6 +73,18 @@ class Display:
             case events.Resumed():
                 within = f" and {event.pictures:,} pictures of the next" if event.pictures else ""
                 self._say(f"Going on after epoch {event.epoch}{within}.")
+            case events.Extended():
+                self._say(
+                    f"{event.epochs - event.planned} epochs more, {event.epochs} in all: when the {event.planned} "
+                    "planned ones are over, the learning rate falls anew, from a tenth of its peak, "
+                    f"{event.learning_rate:.2g}."
+                )
+            case events.PicturesGone():
+                self._say(
+                    f"Gone since the run began, and left out from now on: {len(event.names):,} pictures (all in "
+                    "left_out.csv)"
+                )
+                self._list(event.names)
             case events.PrecisionChosen():
                 self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
             case events.Unavailable():
@@ -116,6 +129,10 @@ class Display:
         """Print a line; one that is to be copied is better not wrapped."""
         self._console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=not wrap)
 
+    def _list(self, lines: Sequence[str]) -> None:
+        for line in lines[:_SHOWN]:
+            self._say(f"  {line}")
+
     def _bar(self, event: AnyEvent, title: str, done: int, of: int | None, note: str) -> None:
         """Move the bar, or begin another; not more often than an eye can follow."""
         now = time.monotonic()
@@ -148,8 +165,7 @@ class Display:
         )
         if event.left_out:
             self._say(f"Left out, since they cannot be opened: {len(event.left_out):,} (all in left_out.csv)")
-            for line in event.left_out[:_SHOWN]:
-                self._say(f"  {line}")
+            self._list(event.left_out)
         if event.leaking:
             self._say(f"Left out, since the very same pictures are on a later side: {event.leaking:,}")
         if event.naive_leak >= _WORTH_TELLING:

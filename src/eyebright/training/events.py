@@ -61,6 +61,20 @@ class Resumed(Event, frozen=True):
     pictures: int = 0
 
 
+class Extended(Event, frozen=True):
+    """More epochs were asked for than the `planned` ones: the learning rate falls anew, from `learning_rate`."""
+
+    planned: int
+    epochs: int
+    learning_rate: float
+
+
+class PicturesGone(Event, frozen=True):
+    """Pictures that have vanished, or can no longer be opened, since the run began: from now on it goes without."""
+
+    names: tuple[str, ...]
+
+
 class PrecisionChosen(Event, frozen=True):
     """The precision of the convolutions and products, and why; times are of one training step."""
 
@@ -254,6 +268,8 @@ AnyEvent: TypeAlias = (
     | RunStarted
     | FitChosen
     | Resumed
+    | Extended
+    | PicturesGone
     | PrecisionChosen
     | Planned
     | StartJudged

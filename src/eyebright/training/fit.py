@@ -20,7 +20,7 @@ from eyebright import machine
 from eyebright.errors import SettingsError
 from eyebright.files import printable
 from eyebright.network import Network, Weights
-from eyebright.training import checkpoint
+from eyebright.training import checkpoint, legs
 from eyebright.training.budget import Deadline, Plan
 from eyebright.training.checkpoint import Progress
 from eyebright.training.events import (
@@ -93,7 +93,7 @@ def fit(
         emit(Stopped(reason="finished", epoch=0, best_epoch=0))
         return Outcome(dict(weights), "finished")
     keep_freed_memory()
-    with torch_set_up(resume_with.threads if resume_with else machine.cores()):
+    with torch_set_up(resume_with.threads if resume_with else settings.threads or machine.cores()):
         trainer = _Trainer(network, weights, material, settings, emit)
         return trainer.run(checkpoint_folder, resume_with, deadline)
 
@@ -129,7 +129,7 @@ class _Trainer:
         else:
             self.learner.precision = resume_with.precision
             if folder is not None:
-                kept = checkpoint.load(folder)
+                kept = checkpoint.load(folder, self.learner.module.network, self.learner.moved)
                 self.progress, self.best = kept.progress, kept.best
                 self.learner.restore(kept)
                 self.kept = True
@@ -141,14 +141,18 @@ class _Trainer:
         self.kept_until = time.monotonic() + self.settings.checkpoint_s
         reason: Reason = "finished" if deadline is None else "budget"
         try:
-            while self.progress.step < self.total:
-                if self.settings.patience and self.progress.stale_epochs >= self.settings.patience:
-                    reason = "patience"
+            while True:
+                stale = self.settings.patience and self.progress.stale_epochs >= self.settings.patience
+                if self._more and not stale:
+                    self._epoch()
+                    self._keep()
+                    if self._more:
+                        self._plan_again()
+                elif self.progress.leg < len(self.settings.extended_at):
+                    self.progress = self.progress.next_leg()
+                else:
+                    reason = "patience" if self._more else reason
                     break
-                self._epoch()
-                self._keep()
-                if self.progress.step < self.total:
-                    self._plan_again()
         except KeyboardInterrupt:
             if not self.best:
                 raise
@@ -179,8 +183,11 @@ class _Trainer:
         self.emit(StartJudged(validation_loss=score.loss, validation_accuracy=score.accuracy))
 
     @property
-    def _longest_warmup(self) -> int:
-        return self.total if self.plan is None else self.total // _WARMUP_SHARE
+    def _more(self) -> bool:
+        """Whether there are steps left to make; without a budget, in this leg."""
+        if self.plan is not None:
+            return self.progress.step < self.total
+        return self.progress.epoch < legs.ends(self.settings)[self.progress.leg]
 
     @property
     def _epochs(self) -> int:
@@ -269,10 +276,13 @@ class _Trainer:
         )
 
     def _rate(self, step: int) -> float:
+        at, settings = self.progress, self.settings
+        if self.plan is None:
+            return legs.rate(step, settings, self.feed.steps, leg=at.leg, leg_epoch=at.leg_epoch, leg_step=at.leg_step)
         return learning_rate(
             step,
             steps=self.total,
-            warmup_steps=min(round(self.settings.warmup_epochs * self.feed.steps), self._longest_warmup),
-            peak=self.settings.learning_rate,
-            schedule=self.settings.schedule,
+            warmup_steps=min(round(settings.warmup_epochs * self.feed.steps), self.total // _WARMUP_SHARE),
+            peak=settings.learning_rate,
+            schedule=settings.schedule,
         )

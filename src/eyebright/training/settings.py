@@ -24,7 +24,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "epochs": (0, 100_000), "minutes": (0, 1e6), "batch_size": (1, 65_536), "accumulation": (1, 65_536),
     "learning_rate": (1e-9, 100), "warmup_epochs": (0, 10_000), "weight_decay": (0, 10), "momentum": (0, 0.999),
     "clip_norm": (0, 1e9), "ema": (0, 0.999999), "stage_decay": (0.01, 1), "label_smoothing": (0, 0.9),
-    "patience": (0, 100_000), "checkpoint_s": (0, 1e9),
+    "patience": (0, 100_000), "threads": (0, 4_096), "checkpoint_s": (0, 1e9),
 } | {name: (0, most) for name, (most, _) in AUGMENTATIONS.items()}  # fmt: skip
 """The least and the greatest value of each setting that is a number."""
 
@@ -64,6 +64,9 @@ class Settings(Record, frozen=True, kw_only=True):
         label_smoothing: Share of the certainty that is spread over all classes.
         patience: Stop after so many epochs without a better validation accuracy or loss; 0 never stops early.
         precision: "float32", "bfloat16", or "auto": whichever a short measurement finds faster.
+        threads: How many threads compute; 0 for one on each core.
+        extended_at: Totals of epochs that were planned before more were asked for, ascending: at the end of each the
+            learning rate falls anew, from a tenth of its peak.
         checkpoint_s: Seconds after which the state is kept within an epoch too; 0 keeps it after every step.
         seed: Decides initial weights, order, augmentation and dropout.
         flip: Mirror half of the pictures left to right.
@@ -104,6 +107,8 @@ class Settings(Record, frozen=True, kw_only=True):
     label_smoothing: float = 0.1
     patience: int = 10
     precision: Precision = "auto"
+    threads: int = 0
+    extended_at: tuple[int, ...] = ()
     checkpoint_s: float = 30.0
     seed: int = 0
     flip: bool = True
@@ -123,6 +128,8 @@ class Settings(Record, frozen=True, kw_only=True):
         for name, (least, most) in RANGES.items():
             if not least <= (value := getattr(self, name)) <= most:
                 raise SettingsError(f"{name} must be from {least:g} to {most:g}, got {value:g}")
+        if list(ends := (*self.extended_at, self.epochs)) != sorted({0, *ends})[1:] and self.extended_at:
+            raise SettingsError(f"extended_at must ascend up to epochs, got {self.extended_at} and {self.epochs}")
         if self.optimizer == "sgd" and self.weight_decay > _MOST_SGD_DECAY:
             raise SettingsError(
                 f"weight_decay={self.weight_decay:g} and optimizer='sgd' contradict each other: SGD adds it to the "

@@ -90,9 +90,7 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         if self.settings.clip_norm:
-            clip_grad_norm_(
-                (p for group in self.optimizer.param_groups for p in group["params"]), self.settings.clip_norm
-            )
+            clip_grad_norm_(self.moved, self.settings.clip_norm)
         self.optimizer.step()
         if self.average:
             self.average.follow(self.module, step)
@@ -108,6 +106,11 @@ class Learner:
             logits, labels, self.class_weights, reduction="sum", label_smoothing=smoothing
         )
         return summed / len(labels), logits
+
+    @property
+    def moved(self) -> list[Tensor]:
+        """What the optimizer moves, in its order."""
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
     def restore(self, kept: Checkpoint) -> None:
         """Take over what was kept of a training."""
