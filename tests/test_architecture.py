@@ -27,7 +27,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"report", "assessment", "run_folder"},
     {"auditing", "starting", "weighted"},
     {"classifier", "plain_model"},
-    {"runs", "inspection"},
+    {"runs", "rate_finding", "inspection"},
     {"cli"},
     {"__main__"},
 ]

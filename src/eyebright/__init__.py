@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from eyebright.network import Network
     from eyebright.pictures import Preparation, open_picture
     from eyebright.plain_model import Model
+    from eyebright.rate_finding import find_learning_rate
     from eyebright.runs import train
     from eyebright.training.history import History
     from eyebright.training.settings import Settings
@@ -44,6 +45,7 @@ _HOMES = {
     "Preparation": "eyebright.pictures",
     "Settings": "eyebright.training.settings",
     "errors": "",
+    "find_learning_rate": "eyebright.rate_finding",
     "load": "",
     "network": "",
     "open_picture": "eyebright.pictures",
@@ -63,6 +65,7 @@ __all__ = [
     "Preparation",
     "Settings",
     "errors",
+    "find_learning_rate",
     "load",
     "network",
     "open_picture",

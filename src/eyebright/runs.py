@@ -35,6 +35,7 @@ from eyebright.training.events import (
     to_all,
 )
 from eyebright.training.settings import Settings
+from eyebright.training.stages import frozen_layers
 
 _BYTES_PER_PARAMETER = 76  # three checkpoints while one is written, the model and the one before it
 
@@ -112,6 +113,7 @@ def train(
     if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
         size = zoo.named(network).input_size if size is None else size
     built = network_for(dataset, network, size)
+    frozen_layers(built, settings.frozen)  # a slip of the pen is found before the work
     name = network if isinstance(network, str) else "network.json"
     fitted = choose_fit(dataset, built, fit)
     fit = fitted.fit

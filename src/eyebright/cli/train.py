@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -50,6 +50,15 @@ def train(
             "contrast, saturation, hue, erasing, mixup, cutmix; or none."
         ),
     ] = "flip,rotation=0.1,zoom=0.1",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            show_default=False,
+            help="Any other setting, as in ema=0.999; may be given again. docs/training.md lists them.",
+        ),
+    ] = None,
     patience: Annotated[int, typer.Option(help="Stop after so many epochs without getting better; 0: never.")] = 10,
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"], typer.Option(help="auto: whichever a short measurement finds faster.")
@@ -75,6 +84,9 @@ def train(
         str, typer.Option(help="For --exclude: which findings to agree to.")
     ] = "exact copies,near copies,copies with different labels",
     seed: Annotated[int, typer.Option(help="Decides split, initial weights, order, augmentation, dropout.")] = 0,
+    find_lr: Annotated[
+        bool, typer.Option("--find-lr", help="Suggest a learning rate instead of training; -o names a PNG to draw.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there.")] = False,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with this run after it was stopped.", show_default=False)
@@ -85,31 +97,41 @@ def train(
     from rich.console import Console
 
     from eyebright import codec, runs
+    from eyebright.cli import learning_rate as rate_test
+    from eyebright.cli import settings_text
     from eyebright.report.progress import Display
     from eyebright.training.settings import Settings
 
-    if resume is None and (pictures is None or output is None):
+    if resume is None and (pictures is None or (output is None and not find_lr)):
         raise SettingsError("give a folder of pictures and an output: eyebright train PICTURES -o RUN; or --resume RUN")
     given = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
     if resume is not None and (surplus := [name for name in given if name not in ("resume", "as_json")]):
         raise SettingsError(f"--resume RUN takes everything from the run: leave out {', '.join(sorted(surplus))}")
+    settings = Settings(
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, patience=patience, precision=precision,
+        seed=seed,
+    ).changed(_augmentation(augment))  # fmt: skip
+    settings = settings_text.changed(settings, changes or ())
+    start: dict[str, Any] = {"network": network, "weights": weights, "size": size, "fit": fit}
+    opening: dict[str, Any] = {
+        "validation": validation, "test": test, "group_by": group_by, "split": split or "",
+        "exclude": _excluded(exclude, exclude_kinds),
+    }  # fmt: skip
+    if find_lr:
+        assert pictures is not None
+        rate_test.find(pictures, output, settings, opening=opening, as_json=as_json, **start)
+        return
     console = Console(stderr=as_json)
     try:
         with Display(console) as display:
             if resume is not None:
                 result = runs.resume(resume, callbacks=[display])
             else:
-                settings = Settings(
-                    epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, patience=patience,
-                    precision=precision, seed=seed,
-                ).changed(_augmentation(augment))  # fmt: skip
                 assert pictures is not None
                 assert output is not None
                 result = runs.train(
-                    pictures, output, network=network, weights=weights, size=size, fit=fit, validation=validation,
-                    test=test, group_by=group_by, split=split or "", exclude=_excluded(exclude, exclude_kinds),
-                    settings=settings, overwrite=overwrite, callbacks=[display],
-                )  # fmt: skip
+                    pictures, output, settings=settings, overwrite=overwrite, callbacks=[display], **opening, **start
+                )
     except KeyboardInterrupt:
         place = resume or output
         typer.echo(_interrupted(Path(str(place)), begun=display.begun), err=True)
