@@ -28,7 +28,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"auditing", "returning", "starting", "successor", "weighted"},
     {"choosing"},
     {"classifier", "plain_model"},
-    {"runs", "inspection"},
+    {"runs", "rate_finding", "inspection"},
     {"resuming"},
     {"healing"},
     {"cli"},

@@ -12,9 +12,9 @@ def nothing(event: AnyEvent) -> None:
     del event
 
 
-@pytest.mark.parametrize("changes", [{}, {"optimizer": "sgd", "weight_decay": 5e-4}, {"accumulation": 2}])
+@pytest.mark.parametrize("changes", [{"accumulation": 2}, {"optimizer": "sgd", "weight_decay": 5e-4}])
 def test_the_suggested_rate_learns_better_than_ones_far_from_it(job, changes):
-    settings = job.settings.changed({"epochs": 6, **changes})
+    settings = job.settings.changed({"epochs": 4, **changes})
     found = range_test(job.network, job.weights, job.material, settings, emit=nothing)
 
     def loss(rate: float) -> float:
@@ -37,11 +37,11 @@ def test_nothing_that_was_given_is_changed_and_validation_is_not_looked_at(job):
     torch.manual_seed(3)
     threads = torch.get_num_threads()
     alone = job.material._replace(validation=np.empty(0, np.int64))
-    found = range_test(job.network, job.weights, alone, job.settings, emit=nothing)
+    found = range_test(job.network, job.weights, alone, job.settings, emit=nothing, steps=30)
     assert all(np.array_equal(before[name], values) for name, values in job.weights.items())
     assert torch.equal(torch.rand(4), expected)
     assert torch.get_num_threads() == threads
-    assert found == range_test(job.network, job.weights, job.material, job.settings, emit=nothing)
+    assert found == range_test(job.network, job.weights, job.material, job.settings, emit=nothing, steps=30)
 
 
 def test_it_ends_where_the_loss_bursts_and_tells_every_step(job):

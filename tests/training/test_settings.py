@@ -59,12 +59,19 @@ def test_every_number_has_a_range():
     assert numbers - RANGES.keys() == {"seed", "nesterov"}
 
 
-def test_the_guide_names_every_setting_with_its_default():
+def test_the_guide_names_every_setting_with_its_default_and_its_range():
     guide = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", guide, re.MULTILINE))
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \|", guide, re.MULTILINE)
     defaults = Settings()
-    assert rows.keys() == set(Settings.__struct_fields__)
-    for name, shown in rows.items():
+    assert sorted(name for name, *_ in rows) == sorted(Settings.__struct_fields__)
+    for name, default, allowed in rows:
         value = getattr(defaults, name)
-        assert shown == (str(value).lower() if isinstance(value, bool) else ",".join(value) if name == "frozen" else
-                         f"{value:g}" if isinstance(value, float) else str(value)), name  # fmt: skip
+        if isinstance(value, bool):
+            assert (default, allowed) == (str(value).lower(), "true, false")
+        elif isinstance(value, tuple):
+            assert default == "-" and not value
+        elif isinstance(value, str):
+            assert default == value and value in allowed.split(", ")
+        else:
+            assert float(default) == value
+            assert name not in RANGES or tuple(map(float, allowed.split(", "))) == RANGES[name]

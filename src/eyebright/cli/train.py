@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: eyebright train flower_photos -o flowers_run --minutes 5"
 _WITH_RESUME = ("resume", "epochs", "heal", "json")  # all that may be said of a run that goes on
-_NAMES = {"start_from": "from", "as_json": "json"}  # of options that Python cannot call by their names
+_NAMES = {
+    "start_from": "from",
+    "as_json": "json",
+    "changes": "set",
+}  # of options that Python cannot call by their names
 
 
 def train(  # what is given is read from the context, since it matters what was typed
@@ -33,6 +37,7 @@ def train(  # what is given is read from the context, since it matters what was 
     batch_size: options.BatchSize = 32,
     learning_rate: options.LearningRate = 2e-3,
     augment: options.Augment = "flip,rotation=0.1,zoom=0.1",
+    changes: options.Set = None,
     patience: options.Patience = 10,
     precision: options.Precision = "auto",
     validation: options.Validation = 0.15,
@@ -42,6 +47,7 @@ def train(  # what is given is read from the context, since it matters what was 
     exclude: options.Exclude = None,
     exclude_kinds: options.ExcludeKinds = "exact copies,near copies,copies with different labels",
     seed: options.Seed = 0,
+    find_lr: options.FindLr = False,
     overwrite: options.Overwrite = False,
     resume: options.Resume = None,
     heal: options.Heal = False,
@@ -52,12 +58,15 @@ def train(  # what is given is read from the context, since it matters what was 
     from rich.console import Console
 
     from eyebright import codec, healing, resuming, runs
-    from eyebright.cli import train_request
+    from eyebright.cli import learning_rate_test, train_request
     from eyebright.report.progress import Display
 
     typed = _typed(ctx)
     if resume is not None and (surplus := sorted(typed.keys() - set(_WITH_RESUME))):
         raise SettingsError(f"--resume RUN takes everything but --epochs from the run: leave out {', '.join(surplus)}")
+    if find_lr:
+        learning_rate_test.find(*train_request.gather(typed, config), as_json=as_json)
+        return
     place, result, healed = resume or Path(), None, None
     try:
         with Display(Console(stderr=as_json)) as display:
@@ -71,9 +80,10 @@ def train(  # what is given is read from the context, since it matters what was 
                 result = runs.train(
                     request.pictures, place, minutes=request.minutes, epochs=request.epochs, network=request.network,
                     weights=request.weights, start_from=request.start_from, start_sha256=request.start_sha256,
-                    size=request.size, fit=request.fit, validation=request.validation, test=request.test, split_seed=request.split_seed,
-                    group_by=request.group_by, split=request.split, exclude=train_request.names_left_out(request),
-                    settings=settings, log=request.log, overwrite=request.overwrite, callbacks=[display],
+                    size=request.size, fit=request.fit, validation=request.validation, test=request.test,
+                    split_seed=request.split_seed, group_by=request.group_by, split=request.split,
+                    exclude=train_request.names_left_out(request), settings=settings, log=request.log,
+                    overwrite=request.overwrite, callbacks=[display],
                 )  # fmt: skip
             if heal and not (result and result.interrupted):
                 healed = healing.heal(place, callbacks=[display])

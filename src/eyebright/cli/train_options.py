@@ -71,6 +71,18 @@ Augment: TypeAlias = Annotated[
         "contrast, saturation, hue, erasing, mixup, cutmix; or none."
     ),
 ]
+Set: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        show_default=False,
+        help="Any other setting, as in ema=0.999; may be given again. docs/training.md lists them.",
+    ),
+]
+FindLr: TypeAlias = Annotated[
+    bool, typer.Option("--find-lr", help="Suggest a learning rate instead of training; -o names a PNG to draw.")
+]
 Patience: TypeAlias = Annotated[int, typer.Option(help="Stop after so many epochs without getting better; 0: never.")]
 Precision: TypeAlias = Annotated[
     Literal["auto", "float32", "bfloat16"], typer.Option(help="auto: whichever a short measurement finds faster.")

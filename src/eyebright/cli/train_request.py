@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from eyebright import codec, zoo
+from eyebright.cli import settings_text
 from eyebright.codec import Record
 from eyebright.errors import SettingsError
 from eyebright.run_folder import SETTINGS, read_toml
@@ -16,6 +17,7 @@ _REPLACED = {  # options that, typed, take the place of others in the file
     "augment": (*AUGMENTATIONS,), "exclude": ("excluded",), "from": ("start_sha256",), "seed": ("split_seed",),
     "split": ("validation", "test"), "epochs": ("extended_at", "minutes"), "minutes": ("extended_at", "epochs"),
 }  # fmt: skip
+_ELSEWHERE = ("config", "json", "heal", "find_lr", "set")  # options that are heeded elsewhere
 _EXCLUSIVE = {"augment": (*AUGMENTATIONS,), "exclude": ("excluded",)}
 _PATHS = ("pictures", "output", "split", "exclude", "from")
 
@@ -62,7 +64,7 @@ def gather(typed: Mapping[str, Any], config: Path | None) -> tuple[Request, Sett
     """
     replaced = {other for name in typed for other in _REPLACED.get(name, ())}
     found = {} if config is None else {k: v for k, v in _read(config).items() if k not in replaced}
-    asked = found | {name: value for name, value in typed.items() if name not in ("config", "json", "heal")}
+    asked = found | {name: value for name, value in typed.items() if name not in _ELSEWHERE}
     if isinstance(asked.get("log"), str):
         asked["log"] = [name.strip() for name in asked["log"].split(",") if name.strip()]
     settings = {name: asked.pop(name) for name in SETTINGS & asked.keys()}
@@ -78,7 +80,7 @@ def gather(typed: Mapping[str, Any], config: Path | None) -> tuple[Request, Sett
         raise SettingsError("--minutes and --epochs contradict each other: give one of them")
     minutes = settings.get("minutes") or None
     request = msgspec.structs.replace(request, minutes=minutes, epochs=None if minutes else settings.get("epochs"))
-    return request, Settings().changed(settings)
+    return request, settings_text.changed(Settings().changed(settings), typed.get("set", ()))
 
 
 def names_left_out(request: Request) -> set[str]:
