@@ -68,8 +68,8 @@ def train(
     """Train on a folder of pictures and keep everything in a run's folder.
 
     Args:
-        pictures: A folder with one folder of pictures for each class, a table (CSV, TSV), an .npz or IDX files; or a
-            data set.
+        pictures: Whatever `Dataset.open` takes: a folder with one folder of pictures for each class, a table, tar
+            shards, the address of such...; or a data set.
         output: The run's folder, which must not exist yet.
         network: A name from the zoo, the path of a network's JSON, or a network.
         weights: Where to start: "published" for those that others have trained on ImageNet, or a file of weights. The
@@ -106,7 +106,7 @@ def train(
     else:
         opening = {"validation": validation, "test": test, "group_by": group_by, "split": split,
                    "exclude": exclude}  # fmt: skip
-        dataset = _scan(Path(pictures), emit, seed=settings.seed, **opening)
+        dataset = _scan(pictures, emit, seed=settings.seed, **opening)
     dataset.require_trainable()
     _require_apart(run.path, dataset)
     if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
@@ -161,7 +161,7 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
         raise SettingsError(f"{path} was trained on pictures in memory: it cannot be resumed from the disk")
     begun = any(isinstance(event, PrecisionChosen) for event in events) and run.has_checkpoint
     dataset = _scan(
-        Path(config.pictures),
+        config.pictures,
         emit,
         seed=config.split_seed,
         validation=config.validation,
@@ -260,7 +260,7 @@ def _evaluated(side: str, evaluation: Evaluation) -> Evaluated:
     )
 
 
-def _scan(path: Path, emit: Emit, **opening: Any) -> Dataset:
+def _scan(path: str | Path, emit: Emit, **opening: Any) -> Dataset:
     return Dataset.open(path, progress=lambda found: emit(Scanning(found=found)), **opening)
 
 
@@ -269,6 +269,8 @@ def _require_apart(output: Path, dataset: Dataset) -> None:
     if dataset.origin is not None:
         if str(dataset.origin).encode("utf-8", "replace").decode() != str(dataset.origin):
             raise DataError(f"{files.printable(str(dataset.origin))} is not named in UTF-8: rename it")
+        if not isinstance(dataset.origin, Path):
+            return
         pictures, place = dataset.origin.resolve(), output.resolve()
         if place.is_relative_to(pictures) or pictures.is_relative_to(place):
             raise OutputError(f"{output} and the pictures in {dataset.origin} lie in each other: choose another output")

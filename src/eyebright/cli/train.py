@@ -14,9 +14,10 @@ EXAMPLE = "Example: eyebright train flower_photos -o flowers_run --network flowe
 def train(
     ctx: typer.Context,
     pictures: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
-            help="A folder with one folder of pictures for each class; a table (CSV, TSV), an .npz, IDX files.",
+            help="A folder with one folder of pictures for each class; a table (CSV, TSV, JSONL, Parquet), an .npz, "
+            "IDX files, tar shards; or the address of shards (s3://, gs://, https://).",
             show_default=False,
         ),
     ] = None,

@@ -1,0 +1,155 @@
+"""What is in a tar shard, as WebDataset lays it out: files whose names are alike up to the first dot are one sample.
+
+roses/0001.jpg   the picture
+roses/0001.cls   its class, a number or a text; or roses/0001.json with a "label"
+
+A shard is read once, header by header, and nothing is unpacked. One that is cut off or damaged is refused: what is left
+of it would pass for the whole. So are links, devices and names that lead elsewhere, which no honest shard has.
+"""
+
+import re
+import tarfile
+from collections.abc import Iterator
+from pathlib import PureWindowsPath
+from typing import IO, NamedTuple
+
+import msgspec
+
+from eyebright.datasets.sources.labels import NAMES, label_of
+from eyebright.datasets.sources.ranged import Ranged
+from eyebright.errors import DataError
+from eyebright.files import printable
+
+_PICTURES = {
+    "jpg", "jpeg", "jpe", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "pgm", "pbm", "pnm", "avif", "heic",
+    "heif", "jp2", "tga", "ico", "img", "image",
+}  # fmt: skip
+_CLASS = ("label", "cls", *(name for name in NAMES if name != "label"))  # keys of .json
+_PACKED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
+_BLOCK = 512
+_MOST_TOLD = 1 << 24  # bytes of a .cls or .json
+
+
+class Sample(NamedTuple):
+    """A picture of a shard.
+
+    Args:
+        name: Its member, or its key where it has no picture.
+        offset: Where its bytes begin; -1 where it has no picture.
+        size: How many they are.
+        label: Its class, where a .cls or .json tells it.
+    """
+
+    name: str
+    offset: int
+    size: int
+    label: str | None
+
+
+class _Part(NamedTuple):
+    name: str
+    offset: int
+    size: int
+    content: bytes | None
+
+
+def scan_shard(shard: Ranged) -> Iterator[Sample]:
+    """The samples of a shard, in their order; those that have neither picture nor class are passed over.
+
+    Raises:
+        DataError: When it is no tar, is cut off or damaged (the place is given), or something in it is not sound.
+        DownloadError: When it cannot be reached.
+    """
+    samples: dict[str, dict[str, _Part]] = {}
+    with shard.opened() as stream:
+        for member, content in _members(shard.name, stream):
+            name = member.name.removeprefix("./")
+            folder, _, base = name.rpartition("/")
+            key, _, suffix = base.partition(".")
+            if not key or not suffix:
+                continue
+            parts = samples.setdefault(f"{folder}/{key}", {})
+            if suffix.lower() in parts:
+                raise DataError(f"{shard.name}: {printable(name)} is in it twice")
+            parts[suffix.lower()] = _Part(name, member.offset_data, member.size, content)
+    for key, parts in samples.items():
+        where = f"{shard.name}, {printable(key.removeprefix('/'))}"
+        picture, label = _picture(where, parts), _label(where, parts)
+        if picture is not None:
+            yield Sample(picture.name, picture.offset, picture.size, label)
+        elif label is not None:
+            yield Sample(key.removeprefix("/"), -1, 0, label)
+
+
+def _members(name: str, stream: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, bytes | None]]:
+    """The files of a tar, with the content of those that tell classes."""
+    head = stream.read(_BLOCK)
+    for magic, remedy in _PACKED.items():
+        if head.startswith(magic):
+            raise DataError(f"{name} is compressed, so that no picture can be read by itself: unpack it with {remedy}")
+    stream.seek(0)
+    end = 0
+    try:
+        with tarfile.open(fileobj=stream, mode="r:") as tar:
+            while (member := tar.next()) is not None:
+                tar.members = []  # type: ignore[attr-defined]  # memory stays flat
+                _require_plain(name, member)
+                end = member.offset_data
+                if not member.isdir():
+                    told = member.name.lower().endswith((".cls", ".json"))
+                    yield member, _told(name, tar, member) if told else None
+            stream.seek(tar.offset)
+            mark = stream.read(_BLOCK)
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as problem:
+        if isinstance(problem, DataError):
+            raise
+        raise DataError(
+            f"{name} is no tar file, or is damaged or cut off after byte {end:,}: {problem}; fetch it again"
+        ) from problem
+    if mark != bytes(_BLOCK):  # Python takes anything that is no header for the end
+        what = "is damaged at" if len(mark) == _BLOCK else "is cut off, it has no end mark after"
+        raise DataError(f"{name} {what} byte {tar.offset:,}: fetch it again")
+
+
+def _require_plain(shard: str, member: tarfile.TarInfo) -> None:
+    """Refuse what is no file or folder, or lies elsewhere."""
+    own = printable(member.name)
+    parts = re.split(r"[/\\]", member.name)
+    if member.name.startswith("/") or ".." in parts or PureWindowsPath(member.name).drive:
+        raise DataError(f"{shard} is not to be trusted: its member {own!r} leads out of it")
+    if member.issym() or member.islnk():
+        raise DataError(f"{shard}: its member {own!r} is a link, not a file: pack it anew with tar --dereference")
+    if not (member.isdir() or member.isreg()) or member.sparse is not None or member.size < 0:
+        raise DataError(f"{shard} is not to be trusted: its member {own!r} is no plain file")
+
+
+def _told(shard: str, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if member.size > _MOST_TOLD:
+        raise DataError(f"{shard}: {printable(member.name)} is {member.size:,} bytes long, too much for a class")
+    stream = tar.extractfile(member)
+    content = stream.read() if stream is not None else b""
+    if len(content) != member.size:
+        raise tarfile.ReadError("unexpected end of data")
+    return content
+
+
+def _picture(where: str, parts: dict[str, _Part]) -> _Part | None:
+    """The one picture of a sample: `.jpg` goes before `.mask.png`, and two of equal right are an error."""
+    found = [suffix for suffix in parts if suffix in _PICTURES]
+    found = found or [suffix for suffix in parts if suffix.rpartition(".")[2] in _PICTURES]
+    if len(found) > 1:
+        raise DataError(f"{where} has {len(found)} pictures, .{' and .'.join(sorted(found))}: expected one in a sample")
+    return parts[found[0]] if found else None
+
+
+def _label(where: str, parts: dict[str, _Part]) -> str | None:
+    if "cls" in parts:
+        return label_of((parts["cls"].content or b"").decode("utf-8", "surrogateescape"), f"{where}.cls: ")
+    if "json" not in parts:
+        return None
+    try:
+        told = msgspec.json.decode(parts["json"].content or b"")
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
+        raise DataError(f"{where}.json cannot be read: {problem}") from problem
+    names = [name for name in _CLASS if isinstance(told, dict) and name in told]
+    return label_of(told[names[0]], f"{where}.json: ") if names else None
