@@ -76,7 +76,7 @@ def test_a_label_that_is_no_class_is_named(images, label, message):
         (np.array([1.5, 2.5]), r"its class is .\.5: expected a text or a whole number"),
         (["a", "nan"], "its class is NaN"),
         (["a", ""], "no class; every picture needs one"),
-        ([1, "a"], "labels are of mixed type, such as 'a' and 1: give texts or numbers"),
+        ([1, "a"], "labels are of mixed type, as 'a' and 1 are: give one kind"),
         (np.array([1, "a"], object), "mixed type"),
     ],
 )

@@ -40,9 +40,7 @@ def require_one_kind(values: Sequence[object] | NDArray[np.generic]) -> None:
     """
     kinds = {isinstance(value, str): value for value in np.asarray(values, object).ravel()}
     if len(kinds) > 1:
-        raise DataError(
-            f"labels are of mixed type, such as {kinds[True]!r} and {kinds[False]!r}: give texts or numbers"
-        )
+        raise DataError(f"labels are of mixed type, as {kinds[True]!r} and {kinds[False]!r} are: give one kind")
 
 
 def require_distinct(names: tuple[str, ...], where: str) -> None:
