@@ -7,7 +7,7 @@ import fsspec
 import numpy as np
 import pytest
 
-from eyebright import Dataset, Preparation
+from eyebright import Dataset, Preparation, cache
 from eyebright.datasets.sources import find, ranged
 from eyebright.errors import DataError, DownloadError, MissingExtraError
 from eyebright.pictures import open_picture
@@ -102,6 +102,23 @@ def test_a_changed_shard_has_another_stamp(serve, served, tmp_path, samples):
     assert find(f"{address}/train-0.tar").source.stamp(0) == first.stamp(0)
     (tmp_path / "served" / "train-0.tar").write_bytes(samples(range(50, 60)))
     assert find(f"{address}/train-0.tar").source.stamp(0) != first.stamp(0)
+
+
+def test_a_shard_is_looked_through_once_as_long_as_it_stays_the_same(serve, served, tmp_path, samples, own_cache):
+    address, server = serve()
+    served()
+    first = find(f"{address}/train-0.tar")
+    server.failures = 1_000  # from here on no part of a file is given
+    again = find(f"{address}/train-0.tar?token=other")
+    assert list(again.source.names) == list(first.source.names) and list(again.labels) == list(first.labels)
+    assert again.source.identity == first.source.identity
+    assert [entry.about for entry in cache.entries()] == [f"{address}/train-0.tar"]
+    server.failures = 0
+    assert again.source.open(3) == first.source.open(3)
+    next((own_cache / "shards").glob("*/*.json")).write_bytes(b"damaged")
+    assert list(find(f"{address}/train-0.tar").source.names) == list(first.source.names)
+    (tmp_path / "served" / "train-0.tar").write_bytes(samples(range(50, 54)))
+    assert len(find(f"{address}/train-0.tar").labels) == 4
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,8 @@ def test_the_same_pictures_split_alike_from_a_folder_and_from_shards(tmp_path, e
         ({"json": b'{"label": 1}', "cls": b"0"}, "0"),
         ({"txt": b"a rose", "json": b'{"caption": "a rose"}'}, "folder"),
         ({"json": b"[1, 2]"}, "folder"),
+        ({"json": b'{"score": NaN}'}, "folder"),
+        ({"json": b"{", "cls": b"rose"}, "rose"),
         ({}, "folder"),
     ],
 )
@@ -108,15 +110,15 @@ def test_bad_pictures_are_left_out(tmp_path, encoded, make_tar):
         ({"1.jpg": b"..."}, r"1\.jpg has no class: expected 1\.cls or \.json"),
         ({"1.jpg": b"...", "1.cls": b""}, r"a\.tar, 1\.cls: no class"),
         ({"1.jpg": b"...", "1.cls": b"NaN"}, r"a\.tar, 1\.cls: its class is NaN"),
-        ({"1.jpg": b"...", "1.json": b'{"label": NaN}'}, r"a\.tar, 1\.json cannot be read"),
+        ({"1.jpg": b"...", "1.json": b'{"label": NaN}'}, r"a\.tar, 1\.json: its class is NaN"),
         ({"1.jpg": b"...", "1.json": b'{"label": 0.5}'}, r"1\.json: its class is 0\.5: expected a text or a whole"),
         ({"1.jpg": b"...", "1.json": b'{"label": true}'}, "its class is True"),
         ({"1.jpg": b"...", "1.json": b'{"label": null}'}, "no class"),
         ({"1.jpg": b"...", "1.json": b'{"label": ["a"]}'}, r"its class is \['a'\]"),
-        ({"1.jpg": b"...", "1.json": b"{"}, r"a\.tar, 1\.json cannot be read"),
+        ({"1.jpg": b"...", "1.json": b"{"}, r"a\.tar, 1\.json: Expecting"),
         ({"1.jpg": b"...", "1.cls": b"1", "2.jpg": b"...", "2.cls": b"1.0"}, "the classes '1' and '1.0', one number"),
         ({"1.jpg": b"...", "1.cls": b"aa", "2.jpg": b"..."}, r"1 of 2 samples have no class, such as 2\.jpg"),
-        ({"1.jpg": b"...", "1.png": b"...", "1.cls": b"aa"}, r"has 2 pictures, \.jpg and \.png: expected one"),
+        ({"1.jpg": b"...", "1.png": b"...", "1.cls": b"aa"}, r"1 has several pictures, \.jpg and \.png: expected one"),
         ({"/etc/1.jpg": b"..."}, "not to be trusted: its member '/etc/1.jpg' leads out of it"),
         ({"a/../../1.jpg": b"..."}, r"its member 'a/\.\./\.\./1\.jpg' leads out"),
         ({"a\\..\\1.jpg": b"..."}, "leads out"),
@@ -209,6 +211,12 @@ def test_the_stamp_of_a_picture_changes_with_its_shard(tmp_path, samples):
     second = find(tmp_path).source
     assert [first.stamp(index) == second.stamp(index) for index in range(4)] == [True, True, False, False]
     assert len({first.stamp(index) for index in range(4)}) == 4
+
+
+def test_shards_of_strange_names_are_told_apart(tmp_path, samples):
+    for name in ("a?1.tar", "a?2.tar"):
+        (tmp_path / name).write_bytes(samples(range(2)))
+    assert len(set(find(tmp_path).source.names)) == 4
 
 
 def test_progress_counts_and_memory_is_flat(tmp_path, make_tar):

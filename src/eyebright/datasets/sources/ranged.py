@@ -149,6 +149,11 @@ def is_address(text: str | Path) -> bool:
     return isinstance(text, str) and _ADDRESS.match(text) is not None
 
 
+def without_token(name: str) -> str:
+    """An address without what signs it, which changes and is nobody's business; paths as they are."""
+    return name.partition("?")[0] if is_address(name) else name
+
+
 def remote(address: str) -> RemoteFile:
     """The file at an address, which is not asked for yet.
 

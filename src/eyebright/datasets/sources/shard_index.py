@@ -7,13 +7,13 @@ A shard is read once, header by header, and nothing is unpacked. One that is cut
 of it would pass for the whole. So are links, devices and names that lead elsewhere, which no honest shard has.
 """
 
+import json
 import re
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import PureWindowsPath
 from typing import IO, NamedTuple
-
-import msgspec
 
 from eyebright.datasets.sources.labels import NAMES, label_of
 from eyebright.datasets.sources.ranged import Ranged
@@ -46,11 +46,18 @@ class Sample(NamedTuple):
     label: str | None
 
 
-class _Part(NamedTuple):
-    name: str
-    offset: int
-    size: int
-    content: bytes | None
+class _Draft:
+    """What is known of a sample so far: a shard may hold a hundred thousand, and their files in any order."""
+
+    __slots__ = ("label", "picture", "problem", "rank", "rival", "suffixes")
+
+    def __init__(self) -> None:
+        self.suffixes: tuple[str, ...] = ()
+        self.picture: tuple[str, int, int] | None = None  # name, offset, size
+        self.rank = 0
+        self.rival = ""  # the suffix of another picture of equal right
+        self.label: str | None = None
+        self.problem = ""  # why the .json tells no class
 
 
 def scan_shard(shard: Ranged) -> Iterator[Sample]:
@@ -60,25 +67,48 @@ def scan_shard(shard: Ranged) -> Iterator[Sample]:
         DataError: When it is no tar, is cut off or damaged (the place is given), or something in it is not sound.
         DownloadError: When it cannot be reached.
     """
-    samples: dict[str, dict[str, _Part]] = {}
+    drafts: dict[str, _Draft] = {}
     with shard.opened() as stream:
         for member, content in _members(shard.name, stream):
             name = member.name.removeprefix("./")
             folder, _, base = name.rpartition("/")
             key, _, suffix = base.partition(".")
-            if not key or not suffix:
-                continue
-            parts = samples.setdefault(f"{folder}/{key}", {})
-            if suffix.lower() in parts:
-                raise DataError(f"{shard.name}: {printable(name)} is in it twice")
-            parts[suffix.lower()] = _Part(name, member.offset_data, member.size, content)
-    for key, parts in samples.items():
-        where = f"{shard.name}, {printable(key.removeprefix('/'))}"
-        picture, label = _picture(where, parts), _label(where, parts)
-        if picture is not None:
-            yield Sample(picture.name, picture.offset, picture.size, label)
-        elif label is not None:
-            yield Sample(key.removeprefix("/"), -1, 0, label)
+            if key and suffix:
+                draft = drafts.setdefault(f"{folder}/{key}".removeprefix("/"), _Draft())
+                _add(draft, sys.intern(suffix.lower()), name, member, content, shard.name)
+    for key, draft in drafts.items():
+        where = f"{shard.name}, {printable(key)}"
+        if draft.rival:
+            raise DataError(f"{where} has several pictures, {draft.rival}: expected one in a sample")
+        if draft.label is None and draft.problem:
+            raise DataError(f"{where}{draft.problem}")
+        if draft.picture is not None:
+            yield Sample(*draft.picture, draft.label)
+        elif draft.label is not None:
+            yield Sample(key, -1, 0, draft.label)
+
+
+def _add(draft: _Draft, suffix: str, name: str, member: tarfile.TarInfo, content: bytes | None, shard: str) -> None:
+    """Take down a file of a sample. Of its pictures `.jpg` goes before `.mask.png`, two of equal right are an error."""
+    if suffix in draft.suffixes:
+        raise DataError(f"{shard}: {printable(name)} is in it twice")
+    draft.suffixes += (suffix,)
+    rank = 2 if suffix in _PICTURES else int(suffix.rpartition(".")[2] in _PICTURES)
+    if rank > draft.rank:
+        draft.picture, draft.rank, draft.rival = (name, member.offset_data, member.size), rank, ""
+    elif rank and rank == draft.rank:
+        rivals = sorted(suffix for suffix in draft.suffixes if suffix.rpartition(".")[2] in _PICTURES)
+        draft.rival = " and ".join(f".{rival}" for rival in rivals)
+    if suffix == "cls":
+        text = (content or b"").decode("utf-8", "surrogateescape")
+        draft.label = sys.intern(label_of(text, f"{shard}, {printable(name)}: "))
+    elif suffix == "json" and "cls" not in draft.suffixes:
+        try:
+            told = json.loads(content or b"")
+            keys = [key for key in _CLASS if isinstance(told, dict) and key in told]
+            draft.label = sys.intern(label_of(told[keys[0]])) if keys else None
+        except (ValueError, RecursionError) as problem:  # DataError is a ValueError
+            draft.problem = f".json: {problem}"
 
 
 def _members(name: str, stream: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, bytes | None]]:
@@ -131,25 +161,3 @@ def _told(shard: str, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if len(content) != member.size:
         raise tarfile.ReadError("unexpected end of data")
     return content
-
-
-def _picture(where: str, parts: dict[str, _Part]) -> _Part | None:
-    """The one picture of a sample: `.jpg` goes before `.mask.png`, and two of equal right are an error."""
-    found = [suffix for suffix in parts if suffix in _PICTURES]
-    found = found or [suffix for suffix in parts if suffix.rpartition(".")[2] in _PICTURES]
-    if len(found) > 1:
-        raise DataError(f"{where} has {len(found)} pictures, .{' and .'.join(sorted(found))}: expected one in a sample")
-    return parts[found[0]] if found else None
-
-
-def _label(where: str, parts: dict[str, _Part]) -> str | None:
-    if "cls" in parts:
-        return label_of((parts["cls"].content or b"").decode("utf-8", "surrogateescape"), f"{where}.cls: ")
-    if "json" not in parts:
-        return None
-    try:
-        told = msgspec.json.decode(parts["json"].content or b"")
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
-        raise DataError(f"{where}.json cannot be read: {problem}") from problem
-    names = [name for name in _CLASS if isinstance(told, dict) and name in told]
-    return label_of(told[names[0]], f"{where}.json: ") if names else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eyebright.datasets.sources.found import SIDE_NAMES
-from eyebright.datasets.sources.ranged import LocalFile, Ranged, RemoteFile, reached, remote
+from eyebright.datasets.sources.ranged import LocalFile, Ranged, RemoteFile, reached, remote, without_token
 from eyebright.errors import DataError
 
 SUFFIX = ".tar"
@@ -17,7 +17,7 @@ _MOST = 100_000
 
 def is_shard(name: str | Path) -> bool:
     """Whether a name is that of a tar file, also of a compressed one, for which reading it has the better words."""
-    return _NAME.search(str(name).partition("?")[0]) is not None
+    return _NAME.search(without_token(str(name))) is not None
 
 
 def is_pattern(name: str | Path) -> bool:

@@ -1,15 +1,17 @@
 """WebDataset's tar shards, on the disk or at an address; pictures are read out of the middle of them, one by one."""
 
+from array import array
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eyebright.datasets.sources.folder import Progress
 from eyebright.datasets.sources.found import Found, sides_by_name
-from eyebright.datasets.sources.manifest import Row, gathered
-from eyebright.datasets.sources.ranged import Ranged
-from eyebright.datasets.sources.shard_index import Sample, scan_shard
+from eyebright.datasets.sources.labels import require_distinct
+from eyebright.datasets.sources.ranged import Ranged, without_token
+from eyebright.datasets.sources.shard_cache import samples_of
 from eyebright.errors import DataError, PictureError
 from eyebright.pictures import Source as Openable
 
@@ -22,8 +24,7 @@ class ShardSource:
     Args:
         shards: The shards.
         stamps: The stamp of each, from before it was looked through.
-        which: For each picture, which shard it is in.
-        samples: The pictures.
+        places: For each picture the number of its shard, the offset and the number of its bytes, `(N, 3)`.
         names: What they are called.
         identity: As in `Source`.
     """
@@ -32,21 +33,20 @@ class ShardSource:
         self,
         shards: Sequence[Ranged],
         stamps: Sequence[str],
-        which: Sequence[int],
-        samples: Sequence[Sample],
+        places: NDArray[np.int64],
         names: Sequence[str],
         identity: str,
     ) -> None:
-        self._shards, self._stamps, self.names, self.identity = shards, stamps, names, identity
-        self._which = np.array(which, np.int32)
-        self._offsets = np.array([sample.offset for sample in samples], np.int64)
-        self._sizes = np.array([sample.size for sample in samples], np.int64)
+        self._shards, self._stamps, self._places = shards, stamps, places
+        self.names, self.identity = names, identity
 
     def stamp(self, index: int) -> str:
-        return f"{self._stamps[self._which[index]]} {self._offsets[index]}"
+        number, offset, _ = self._places[index].tolist()
+        return f"{self._stamps[number]} {offset}"
 
     def open(self, index: int) -> Openable:
-        shard, offset, size = self._shards[self._which[index]], int(self._offsets[index]), int(self._sizes[index])
+        number, offset, size = self._places[index].tolist()
+        shard = self._shards[number]
         if offset < 0:
             raise PictureError("no picture in its sample, only what tells its class")
         if size > _LARGEST:
@@ -71,58 +71,68 @@ def read_shards(shards: Sequence[Ranged], origin: Path | str, progress: Progress
         DataError: When a shard is missing, damaged, or a sample is not sound; its name is given.
         DownloadError: When an address cannot be reached.
     """
-    which: list[int] = []
-    samples: list[Sample] = []
-    stamps = []
-    for number, shard in enumerate(shards):
+    titles = _titles([shard.name for shard in shards])
+    names: list[str] = []
+    told: list[str | None] = []
+    places, stamps = array("q"), []
+    for number, (shard, title) in enumerate(zip(shards, titles, strict=True)):
         stamps.append(shard.stamp())
-        for sample in scan_shard(shard):
-            which.append(number)
-            samples.append(sample)
-            if progress and len(samples) % 1_000 == 0:
-                progress(len(samples))
-    if not samples:
+        for sample in samples_of(shard, stamps[-1], origin):
+            names.append(f"{title}/{sample.name}")
+            told.append(sample.label)
+            places.extend((number, sample.offset, sample.size))
+            if progress and len(names) % 1_000 == 0:
+                progress(len(names))
+    if not names:
         raise DataError(f"{origin} holds no pictures: expected tar shards with samples such as 0001.jpg and 0001.cls")
     if progress:
-        progress(len(samples))
-    titles = _titles([shard.name for shard in shards])
-    names = [f"{titles[number]}/{sample.name}" for number, sample in zip(which, samples, strict=True)]
-    sides = sides_by_name(titles) if len(shards) > 1 else None
-    rows = [
-        Row(name, label, None if sides is None else sides[number], "")
-        for name, label, number in zip(names, _labels(origin, samples), which, strict=True)
-    ]
-    source = ShardSource(shards, stamps, which, samples, names, f"shards {origin}")
-    return gathered(origin, rows, source)
+        progress(len(names))
+    where = np.frombuffer(places, np.int64).reshape(-1, 3)
+    source = ShardSource(shards, stamps, where, names, f"shards {without_token(str(origin))}")
+    return _found(origin, source, titles, where[:, 0].tolist(), told)
+
+
+def _found(
+    origin: Path | str, source: ShardSource, titles: Sequence[str], which: Sequence[int], told: Sequence[str | None]
+) -> Found:
+    """What is known of pictures of which these are the shards and the classes that are told."""
+    labels = [label for label in told if label is not None]
+    if len(labels) < len(told):
+        inside = [name[len(titles[number]) + 1 :] for name, number in zip(source.names, which, strict=True)]
+        labels = _by_folder(origin, inside, told)
+    classes = tuple(sorted(set(labels)))
+    require_distinct(classes, str(origin))
+    position = {name: index for index, name in enumerate(classes)}
+    given = sides_by_name(titles) if len(titles) > 1 else None
+    sides = [given[number] for number in which] if given else None
+    return Found(source, classes, [position[label] for label in labels], sides=sides, origin=origin)
 
 
 def _titles(names: Sequence[str]) -> list[str]:
     """Names of shards without what they have in common: the folders above, and the ending."""
-    parts = [name.partition("?")[0].replace("\\", "/").split("/") for name in names]
+    parts = [without_token(name).replace("\\", "/").split("/") for name in names]
     common = 0
     while len({tuple(part[: common + 1]) for part in parts}) == 1 and all(len(part) > common + 1 for part in parts):
         common += 1
     return ["/".join(part[common:]).removesuffix(".tar") for part in parts]
 
 
-def _labels(origin: Path | str, samples: Sequence[Sample]) -> list[str]:
-    """The class of each picture; folders tell it only where nothing else tells any."""
-    told = [sample.label for sample in samples if sample.label is not None]
-    if len(told) == len(samples):
-        return told
-    first = next(sample for sample in samples if sample.label is None)
-    if told:
+def _by_folder(origin: Path | str, names: Sequence[str], told: Sequence[str | None]) -> list[str]:
+    """The class of each picture, told by its folder; only where nothing else tells any."""
+    first = names[told.index(None)]
+    if any(told):
         raise DataError(
-            f"{origin}: {len(samples) - len(told):,} of {len(samples):,} samples have no class, such as {first.name}: "
+            f"{origin}: {told.count(None):,} of {len(names):,} samples have no class, such as {first}: "
             "give all of them a .cls or a .json with a label, or none"
         )
-    folders = [PurePosixPath(sample.name).parts[:-1] for sample in samples]
-    while all(folders) and len({folder[0] for folder in folders}) == 1 and all(len(folder) > 1 for folder in folders):
-        folders = [folder[1:] for folder in folders]
-    for sample, folder in zip(samples, folders, strict=True):
-        if not folder:
-            raise DataError(
-                f"{origin}: {sample.name} has no class: expected {PurePosixPath(sample.name).stem}.cls or .json with a "
-                "label beside it, or the name of the class as its folder"
-            )
-    return [folder[0] for folder in folders]
+    folders = [name.split("/")[:-1] for name in names]
+    if not all(folders):
+        first = names[folders.index([])]
+        raise DataError(
+            f"{origin}: {first} has no class: expected {first.partition('.')[0]}.cls or .json with a label beside it, "
+            "or the name of the class as its folder"
+        )
+    level = 0
+    while len({folder[level] for folder in folders}) == 1 and all(len(folder) > level + 1 for folder in folders):
+        level += 1
+    return [folder[level] for folder in folders]
