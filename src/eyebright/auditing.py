@@ -146,12 +146,12 @@ def write_page(found: Audited, path: Path) -> None:
     files.write_file(path, audit_page(found.audit, found.leak, picture).encode())
 
 
-def require_free(places: Sequence[Path], pictures: Path, *, overwrite: bool) -> None:
+def require_free(places: Sequence[Path], pictures: str | Path, *, overwrite: bool) -> None:
     """Nothing is written among the pictures or in the place of something else; found before the work begins."""
     for place in places:
         if place.exists() and not overwrite:
             raise OutputError(f"{place} already exists: choose another name, or pass --overwrite to replace it")
         if not place.absolute().parent.is_dir():
             raise OutputError(f"{place} cannot be written: there is no folder {place.parent}")
-        if place.resolve().is_relative_to(pictures.resolve()):
+        if place.resolve().is_relative_to(Path(pictures).resolve()):
             raise OutputError(f"{place} lies among the pictures, where nothing is written: choose another place")

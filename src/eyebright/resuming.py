@@ -116,7 +116,7 @@ def _begun_at(events: list[AnyEvent]) -> float:
 def _from_the_start(run: Run, config: RunConfig, seen: Seen, emit: Emit, *, begun_at: float) -> Result:
     """A run that was stopped before its first checkpoint begins again, as it was written down."""
     _, network = run.read()
-    dataset = scan(Path(config.pictures), emit, **_opening(run, config))
+    dataset = scan(config.pictures, emit, **_opening(run, config))
     if config.start_from:
         network, start = taken_over(
             read_start(config.start_from, config.start_sha256), dataset.classes, config.training.seed
@@ -135,10 +135,10 @@ def _from_the_start(run: Run, config: RunConfig, seen: Seen, emit: Emit, *, begu
 def _still_there(run: Run, config: RunConfig, gone: set[str], emit: Emit) -> Dataset:
     """The run's pictures that are there, without those that were left out or have been gone before."""
     how = _opening(run, config) | {"split": run.split, "exclude": ()}
-    dataset = scan(Path(config.pictures), emit, **how)
+    dataset = scan(config.pictures, emit, **how)
     names = dataset.source.names
     here = {*config.excluded, *gone}.intersection([*names, *map(printable, names)])
-    return scan(Path(config.pictures), emit, **how | {"exclude": here}) if here else dataset
+    return scan(config.pictures, emit, **how | {"exclude": here}) if here else dataset
 
 
 def reopen(run: Run, config: RunConfig, emit: Emit) -> Dataset:
@@ -149,7 +149,7 @@ def reopen(run: Run, config: RunConfig, emit: Emit) -> Dataset:
     """
     if config.pictures.startswith("arrays "):
         raise SettingsError(f"{run.path} was trained on pictures in memory: they cannot be found again on the disk")
-    return scan(Path(config.pictures), emit, **_opening(run, config))
+    return scan(config.pictures, emit, **_opening(run, config))
 
 
 def _opening(run: Run, config: RunConfig) -> dict[str, Any]:

@@ -85,8 +85,8 @@ def train(
     """Train on a folder of pictures and keep everything in a run's folder.
 
     Args:
-        pictures: A folder with one folder of pictures for each class, a table (CSV, TSV), an .npz or IDX files; or a
-            data set.
+        pictures: Whatever `Dataset.open` takes: a folder with one folder of pictures for each class, a table, tar
+            shards, the address of such...; or a data set.
         output: The run's folder, which must not exist yet; by default the pictures' name and "_run".
         minutes: Time for all of it: the best that can be had in it, whatever the epochs.
         epochs: Passes over the training pictures.
@@ -139,7 +139,7 @@ def train(
     else:
         opening = {"validation": validation, "test": test, "group_by": group_by, "split": split,
                    "exclude": exclude}  # fmt: skip
-        dataset = scan(Path(pictures), emit, seed=settings.seed if split_seed is None else split_seed, **opening)
+        dataset = scan(pictures, emit, seed=settings.seed if split_seed is None else split_seed, **opening)
     dataset.require_trainable()
     _require_apart(run.path, dataset)
     if old is not None:
@@ -313,13 +313,13 @@ def _settings(settings: Settings, minutes: float | None, epochs: int | None, *, 
 
 def default_output(pictures: str | Path | Dataset) -> str:
     """Where a run is kept unless it is said: beside nothing else, under the pictures' name."""
-    origin = pictures.origin if isinstance(pictures, Dataset) else Path(pictures)
+    origin = pictures.origin if isinstance(pictures, Dataset) else pictures
     if origin is None:
         raise SettingsError("pictures in memory have no name: say where the run is to be kept, as output")
-    return f"{origin.resolve().stem}_run"
+    return f"{Path(origin).resolve().stem}_run"
 
 
-def scan(path: Path, emit: Emit, **opening: Any) -> Dataset:
+def scan(path: str | Path, emit: Emit, **opening: Any) -> Dataset:
     """The pictures at a path, as `Dataset.open` finds them; tells the progress."""
     return Dataset.open(path, progress=lambda found: emit(Scanning(found=found)), **opening)
 
@@ -349,6 +349,8 @@ def _require_apart(output: Path, dataset: Dataset) -> None:
     if dataset.origin is not None:
         if str(dataset.origin).encode("utf-8", "replace").decode() != str(dataset.origin):
             raise DataError(f"{files.printable(str(dataset.origin))} is not named in UTF-8: rename it")
+        if not isinstance(dataset.origin, Path):
+            return
         pictures, place = dataset.origin.resolve(), output.resolve()
         if place.is_relative_to(pictures) or pictures.is_relative_to(place):
             raise OutputError(f"{output} and the pictures in {dataset.origin} lie in each other: choose another output")

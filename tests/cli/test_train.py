@@ -5,9 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -481,10 +483,16 @@ def test_the_same_pictures_from_any_source_train_the_same_model(make_folder, eye
         }),
         tmp_path / "embedded.parquet",
     )  # fmt: skip
-    for source in (root, *(tmp_path / name for name in ("table.csv", "arrays.npz", "embedded.parquet"))):
-        assert eyebright("train", source, "-o", tmp_path / f"{source.name}_run", *quick).code == 0
+    with tarfile.open(tmp_path / "shard.tar", "w") as tar:
+        for path in paths:
+            tar.add(path, f"{path.parent.name}/{path.name}")
+    fsspec.filesystem("memory").put(str(tmp_path / "shard.tar"), "/at/shard.tar")
+    names = ("table.csv", "arrays.npz", "embedded.parquet", "shard.tar")
+    for number, source in enumerate((root, *(tmp_path / name for name in names), "memory://at/shard.tar")):
+        finished = eyebright("train", source, "-o", tmp_path / f"{number}_run", *quick)
+        assert finished.code == 0, finished.err
     first, *others = (load_file(file) for file in sorted(tmp_path.glob("*_run/model/weights.safetensors")))
-    assert len(others) == 3
+    assert len(others) == 5
     for other in others:
         assert all(np.array_equal(first[name], other[name]) for name in first)
 
@@ -632,3 +640,19 @@ def test_a_loss_that_bursts_is_explained_with_pictures_and_the_run_can_be_looked
         r"became (nan|inf) in epoch \d, step \d+, on (blue|green|red)/0\d\d\.png, .*: try a learning", finished.err
     )
     assert "Traceback" not in finished.err
+
+
+def test_an_address_is_trained_on_resumed_judged_and_audited(make_folder, eyebright, quick, tmp_path, monkeypatch):
+    with tarfile.open(tmp_path / "shard.tar", "w") as tar:
+        tar.add(make_folder(), "pictures")
+    fsspec.filesystem("memory").put(str(tmp_path / "shard.tar"), "/run/a-07.tar")
+    address = "memory://run/a-{07..07}.tar"
+    with monkeypatch.context() as patch:
+        _interrupt_in_epoch(2, patch)
+        assert eyebright("train", address, "-o", tmp_path / "run", *quick).code == 130
+    assert f'pictures = "{address}"' in (tmp_path / "run" / "config.toml").read_text()
+    finished = eyebright("train", "--resume", tmp_path / "run")
+    assert finished.code == 0, finished.err
+    assert json.loads(eyebright("evaluate", tmp_path / "run", address, "--json").out)["pictures"] > 0
+    assert eyebright("audit", address, "-o", tmp_path / "audit.json").code == 0
+    assert json.loads((tmp_path / "audit.json").read_text())["origin"] == address

@@ -7,9 +7,10 @@ import typer
 
 # What is learned from, and where the result goes
 Pictures: TypeAlias = Annotated[
-    Path | None,
+    str | None,
     typer.Argument(
-        help="A folder with one folder of pictures for each class; a table (CSV, TSV), an .npz, IDX files.",
+        help="A folder with one folder of pictures for each class; a table (CSV, TSV, JSONL, Parquet), an .npz, "
+        "IDX files, tar shards; or the address of shards (s3://, gs://, https://).",
         show_default=False,
     ),
 ]

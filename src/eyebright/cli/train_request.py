@@ -128,7 +128,7 @@ def _is_path(config: Path, network: object) -> bool:
 
 def _from_anywhere(config: Path, path: object) -> object:
     """A path in the file, which is relative to the file's folder; what is no text is refused later."""
-    return str(config.absolute().parent / path) if isinstance(path, str) else path
+    return str(config.absolute().parent / path) if isinstance(path, str) and "://" not in path else path
 
 
 def _augmentation(text: str) -> dict[str, bool | float]:

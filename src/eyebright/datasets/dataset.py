@@ -19,6 +19,7 @@ from eyebright.datasets.cropping import MUCH, lost_to_crop
 from eyebright.datasets.groups import grouped
 from eyebright.datasets.sources import ArraySource, Source, find, without
 from eyebright.datasets.sources import Progress as ScanProgress
+from eyebright.datasets.sources.labels import label_of, require_one_kind
 from eyebright.datasets.split import SIDES, Side
 from eyebright.datasets.split_file import SplitFile, read_split
 from eyebright.errors import DataError, PictureError
@@ -44,7 +45,7 @@ class Dataset:
         test: Share for the test.
         sides: The sides, where the source gives them.
         groups: For each picture its group ("" for none); pictures of one group stay on one side.
-        origin: The folder or file from which they come.
+        origin: The folder, file or address from which they come.
         fixed: A split that was decided before.
     """
 
@@ -59,7 +60,7 @@ class Dataset:
         test: float = 0.15,
         sides: Sequence[Side] | None = None,
         groups: Sequence[str] | None = None,
-        origin: Path | None = None,
+        origin: Path | str | None = None,
         fixed: SplitFile | None = None,
     ) -> None:
         self.source = source
@@ -130,7 +131,7 @@ class Dataset:
             DataError: When there is nothing, it is damaged, or of no known form.
             SettingsError: When the expression is none, or finds nothing.
         """
-        found = without(find(Path(path), progress), exclude)
+        found = without(find(path, progress), exclude)
         groups = grouped(found, group_by) if group_by else found.groups
         return cls(
             found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, sides=found.sides,
@@ -159,14 +160,16 @@ class Dataset:
             test: Share for the test.
 
         Raises:
-            DataError: When images and labels differ in number, or a label is no class.
+            DataError: When images and labels differ in number, or a label is no class, as NaN is none.
         """
         if len(images) != len(labels):
             raise DataError(f"there are {len(images)} images, but {len(labels)} labels: give one label for each image")
         given = np.asarray(labels).reshape(len(images)).tolist()
         if classes is None:
-            classes = [str(label) for label in sorted(set(given))]
-            given = [str(label) for label in given]
+            require_one_kind(labels)
+            names_of = {label: label_of(str(label) if isinstance(label, bool) else label) for label in set(given)}
+            classes = [names_of[label] for label in sorted(names_of)]
+            given = [names_of[label] for label in given]
         names = [str(name) for name in classes]
         positions = [_position(label, names) for label in given]
         return cls(ArraySource(images), names, positions, seed=seed, validation=validation, test=test)
