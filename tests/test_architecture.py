@@ -27,8 +27,8 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"report", "assessment", "run_folder"},
     {"auditing", "returning", "starting", "successor", "weighted"},
     {"classifier", "plain_model"},
-    {"runs", "inspection"},
-    {"resuming"},
+    {"course"},
+    {"runs", "resuming", "inspection"},
     {"cli"},
     {"__main__"},
 ]
