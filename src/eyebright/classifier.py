@@ -15,14 +15,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright import assessment, auditing, codec, machine
-from eyebright.datasets import SIDES, Dataset, Part
+from eyebright.datasets import SIDES, Dataset, Pack, Part
 from eyebright.errors import DataError, ModelError
 from eyebright.evaluation import Evaluation, softmax
 from eyebright.inference import BATCH_SIZE, Engine, Prediction, Predictor
@@ -37,6 +37,20 @@ from eyebright.training.events import AnyEvent, Calibrated, Emit, EpochEnded, Ju
 from eyebright.training.history import History
 from eyebright.training.settings import Settings
 from eyebright.weighted import Weighted
+
+
+class Prepared(NamedTuple):
+    """Pictures, ready to be learned from.
+
+    Args:
+        pack: The prepared pictures.
+        labels: For each picture the position of its class among the classifier's, `(N,)`.
+        sides: For each picture its side as a position in `SIDES`, `(N,)`; -1 where it is left out.
+    """
+
+    pack: Pack
+    labels: NDArray[np.int64]
+    sides: NDArray[np.int64]
 
 
 class Classifier(Weighted):
@@ -116,11 +130,7 @@ class Classifier(Weighted):
             for receiver in receivers:
                 receiver(event)
 
-        pictures.require_trainable()
-        labels = self._labels(pictures)
-        pack = pictures.pack(self.preparation, _preparing(emit))
-        auditing.keep_together(pictures, pack)
-        sides = pictures.split(pack)
+        pack, labels, sides = self.prepare(pictures, emit)
         train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
         material = training.Material(pack, labels, train, validation, pictures.source.names)
         outcome = training.fit(
@@ -138,6 +148,17 @@ class Classifier(Weighted):
         self.seen = self.seen.and_of(pack.digests[index] for index in np.concatenate([train, validation]))
         self._assess(training, pictures, material, emit)
         return self.history
+
+    def prepare(self, pictures: Dataset, emit: Emit | None = None) -> Prepared:
+        """The pictures as `fit` learns from them, for a training of your own.
+
+        Raises:
+            DataError: When the pictures cannot be learned from.
+        """
+        pictures.require_trainable()
+        pack = pictures.pack(self.preparation, _preparing(emit))
+        auditing.keep_together(pictures, pack)
+        return Prepared(pack, self._labels(pictures), pictures.split(pack))
 
     def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Emit) -> None:
         """Fit the temperature, prove the graph, judge the training."""

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import assessment, auditing, resuming, runs, zoo
+from eyebright import assessment, auditing, course, resuming, runs, zoo
 from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset
 from eyebright.errors import DataError, SettingsError
@@ -85,7 +85,7 @@ def heal(
     run, emit = Run(Path(path)), to_all(callbacks)
     config, network = run.read()
     events = read_events(run.events)
-    if not runs.is_complete(path):
+    if not course.is_complete(path):
         raise SettingsError(f"{path} is not finished: first go on with it, eyebright train --resume {path}")
     found = remedy_of(events)
     if found is None:

@@ -9,12 +9,12 @@ import msgspec
 
 from eyebright import auditing, returning
 from eyebright.classifier import Classifier
+from eyebright.course import Result, go, is_complete, scan
 from eyebright.datasets import SIDES, Dataset
 from eyebright.errors import SettingsError
 from eyebright.files import printable
 from eyebright.model import Seen
 from eyebright.run_folder import Run, RunConfig
-from eyebright.runs import Result, go, is_complete, scan
 from eyebright.starting import weights_for
 from eyebright.successor import read_start, taken_over
 from eyebright.training import legs

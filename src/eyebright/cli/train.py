@@ -57,7 +57,7 @@ def train(  # what is given is read from the context, since it matters what was 
     """Train a classifier, judge it on pictures it has never seen, and save it."""
     from rich.console import Console
 
-    from eyebright import codec, healing, resuming, runs
+    from eyebright import codec, course, healing, resuming, runs
     from eyebright.cli import learning_rate_test, train_request
     from eyebright.report.progress import Display
 
@@ -70,7 +70,7 @@ def train(  # what is given is read from the context, since it matters what was 
     place, result, healed = resume or Path(), None, None
     try:
         with Display(Console(stderr=as_json)) as display:
-            if resume is not None and heal and "epochs" not in typed and runs.is_complete(resume):
+            if resume is not None and heal and "epochs" not in typed and course.is_complete(resume):
                 display.begun = True
             elif resume is not None:
                 result = resuming.resume(resume, epochs=typed.get("epochs"), callbacks=[display])

@@ -114,6 +114,8 @@ class Display:
                     f"Test accuracy {event.accuracy:.1%} (95 % interval {event.low:.1%} to {event.high:.1%}) on "
                     f"{event.pictures:,} pictures that entered no choice."
                 )
+                if event.seen:
+                    self._say(f"{event.seen:,} others did not count: the model has seen them before.")
             case events.HealingBegun():
                 changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
                 self._header = False

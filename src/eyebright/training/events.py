@@ -221,7 +221,10 @@ class Judged(Event, frozen=True):
 
 
 class Evaluated(Event, frozen=True):
-    """Somebody looked at pictures that were not learned from. Each look at the test side is written down."""
+    """Somebody looked at pictures that were not learned from. Each look at the test side is written down.
+
+    `seen` counts those that did not count, since the model had learned from them or was chosen by them.
+    """
 
     side: str
     pictures: int
@@ -229,6 +232,7 @@ class Evaluated(Event, frozen=True):
     low: float
     high: float
     loss: float
+    seen: int = 0
 
 
 class HealingBegun(Event, frozen=True):
