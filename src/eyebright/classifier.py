@@ -31,7 +31,7 @@ from eyebright.network import Network, initial_weights
 from eyebright.pictures import Fit, Preparation, Source
 from eyebright.starting import require_classifier
 from eyebright.training import trainer
-from eyebright.training.events import AnyEvent, Calibrated, Emit, EpochEnded, Judged, PrecisionChosen, Preparing
+from eyebright.training.events import AnyEvent, Calibrated, Emit, EpochEnded, Judged, PrecisionChosen, Preparing, Streaming
 from eyebright.training.history import History
 from eyebright.training.settings import Settings
 from eyebright.weighted import Weighted
@@ -115,7 +115,9 @@ class Classifier(Weighted):
         pictures.require_trainable()
         labels = self._labels(pictures)
         pack = pictures.pack(self.preparation, _preparing(emit))
-        auditing.keep_together(pictures, pack)
+        auditing.keep_together(pictures, pack, emit)
+        if pack.streamed:
+            emit(Streaming(pictures=len(pack.rows), size_bytes=len(pack.rows) * self.preparation.size_bytes))
         sides = pictures.split(pack)
         train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
         material = training.Material(pack, labels, train, validation)
@@ -130,7 +132,7 @@ class Classifier(Weighted):
         )
         self.set_weights(outcome.weights)
         self.history = History.from_events(epochs_ended)
-        self.seen = self.seen.and_of(pack.digests[index] for index in np.concatenate([train, validation]))
+        self.seen = self.seen.and_of(pack.digests.at(np.concatenate([train, validation])))
         self._assess(training, pictures, material, emit)
         return self.history
 
@@ -177,11 +179,11 @@ class Classifier(Weighted):
         pack = dataset.pack(self.preparation, _preparing(emit))
         usable = pack.rows >= 0
         if part:
-            auditing.keep_together(dataset, pack)
+            auditing.keep_together(dataset, pack, emit)
             usable &= dataset.split(pack) == SIDES.index(part.side)
         indices = np.flatnonzero(usable)
         asked_for = part is not None and part.side != "test"  # whoever names the training side wants it judged
-        new = indices if asked_for else indices[~self.seen.among(pack.digests[i] for i in indices)]
+        new = indices if asked_for else indices[~self.seen.among(pack.digests.at(indices))]
         if not len(new):
             raise DataError(
                 f"all {len(indices)} pictures that can be opened were used to train this model: "

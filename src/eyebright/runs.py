@@ -122,7 +122,7 @@ def train(
     )
     trainer()  # a missing torch is found before anything is written
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
-    auditing.keep_together(dataset, pack)
+    auditing.keep_together(dataset, pack, emit)
     dataset.split(pack)  # and so is a class with too few different pictures
     config = RunConfig(
         pictures=str(dataset.origin) if dataset.origin else dataset.source.identity,
@@ -174,7 +174,7 @@ def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] 
     start = None if begun else weights_for(network, config.weights, config.network, seed, emit)
     classifier = Classifier(network, dataset.classes, weights=start, fit=config.fit, seed=seed)
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
-    auditing.keep_together(dataset, pack)
+    auditing.keep_together(dataset, pack, emit)
     if begun and run.split.read_bytes() != split_csv(dataset, pack):
         raise DataError(
             f"the pictures in {config.pictures} are no longer those that {path} began with (its split.csv lists them): "

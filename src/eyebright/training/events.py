@@ -53,6 +53,16 @@ class FitChosen(Event, frozen=True):
     lost: float
 
 
+class Streaming(Event, frozen=True):
+    """The disk has no room for the prepared pictures: each is opened anew whenever it is needed.
+
+    `size_bytes` is what all of them would have taken.
+    """
+
+    pictures: int
+    size_bytes: int
+
+
 class Resumed(Event, frozen=True):
     """The run goes on after this many complete epochs, and so many pictures of the next one."""
 
@@ -80,6 +90,13 @@ class Scanning(Transient, frozen=True):
 
 class Preparing(Transient, frozen=True):
     """So many pictures of all are prepared."""
+
+    done: int
+    of: int
+
+
+class Comparing(Transient, frozen=True):
+    """So many pictures of all are compared with the others, to find those that must stay on one side of the split."""
 
     done: int
     of: int
@@ -167,9 +184,11 @@ class ModelSaved(Event, frozen=True):
 AnyEvent: TypeAlias = (
     Scanning
     | Preparing
+    | Comparing
     | Downloading
     | RunStarted
     | FitChosen
+    | Streaming
     | Resumed
     | PrecisionChosen
     | StepDone
