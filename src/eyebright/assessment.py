@@ -12,8 +12,9 @@ from eyebright.datasets import Pack
 from eyebright.errors import ModelError
 from eyebright.evaluation import (
     Evaluation,
+    Guesses,
     Verdict,
-    evaluate,
+    evaluate_guesses,
     expected_calibration_error,
     fit_temperature,
     judge,
@@ -24,6 +25,7 @@ from eyebright.model import Calibration
 
 _LEAST = 1e-30  # what is taken for a probability of 0 where its logarithm is needed
 _KNOWN_SAMPLE = 500
+_MOST_LOGITS = 1 << 21
 
 
 def calibrate(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
@@ -62,12 +64,22 @@ def evaluate_on(
         classes: Names of the classes.
         groups: The number of the group of every picture of the pack, where they come in groups.
     """
-    parts = [
-        predictor.probabilities(pack.read(indices[start : start + BATCH_SIZE]))
-        for start in range(0, len(indices), BATCH_SIZE)
-    ]
-    logarithms = np.log(np.maximum(np.concatenate(parts).astype(np.float64), _LEAST))
-    return evaluate(logarithms, labels[indices], classes, groups=None if groups is None else groups[indices])
+    parts = []
+    for start in range(0, len(indices), BATCH_SIZE):
+        part = indices[start : start + BATCH_SIZE]
+        probabilities = predictor.probabilities(pack.read(part)).astype(np.float64)
+        parts.append(Guesses.of(np.log(np.maximum(probabilities, _LEAST)), labels[part]))
+    guesses = Guesses.joined(parts)
+    return evaluate_guesses(guesses, labels[indices], classes, groups=None if groups is None else groups[indices])
+
+
+def bounded(validation: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
+    """The validation pictures, or evenly spread ones of them: as many as have two million logits together.
+
+    The temperature and the verdict need all their logits at once, which would take gigabytes for a hundred thousand
+    pictures of a thousand classes; a temperature is one number.
+    """
+    return validation[:: max(-(-len(validation) * num_classes // _MOST_LOGITS), 1)]
 
 
 def sample_of(train: NDArray[np.int64], validation: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -31,7 +31,16 @@ from eyebright.network import Network, initial_weights
 from eyebright.pictures import Fit, Preparation, Source
 from eyebright.starting import require_classifier
 from eyebright.training import trainer
-from eyebright.training.events import AnyEvent, Calibrated, Emit, EpochEnded, Judged, PrecisionChosen, Preparing, Streaming
+from eyebright.training.events import (
+    AnyEvent,
+    Calibrated,
+    Emit,
+    EpochEnded,
+    Judged,
+    PrecisionChosen,
+    Preparing,
+    Streaming,
+)
 from eyebright.training.history import History
 from eyebright.training.settings import Settings
 from eyebright.weighted import Weighted
@@ -138,7 +147,8 @@ class Classifier(Weighted):
 
     def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Emit) -> None:
         """Fit the temperature, prove the graph, judge the training."""
-        pack, labels, train, validation = material
+        pack, labels, train, every = material
+        validation = assessment.bounded(every, len(self.classes))
         sample = assessment.sample_of(train, validation)
         known = training.predict_logits(self.network, self._weights, pack, sample)
         logits = training.predict_logits(self.network, self._weights, pack, validation)
@@ -150,7 +160,7 @@ class Classifier(Weighted):
         assessment.prove(self.predictor, pack.read(validation[first]), probabilities)
         self.metrics = {
             "validation": assessment.evaluate_on(
-                self.predictor, pack, labels, validation, self.classes, groups=pictures.group_numbers
+                self.predictor, pack, labels, every, self.classes, groups=pictures.group_numbers
             )
         }
         verdict = assessment.verdict(

@@ -71,7 +71,9 @@ def test_no_group_is_above_its_share_unless_of_exact_copies():
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_few_pictures_leave_three_groups_to_share_out(count):
     thumbnails = np.full((count, 32, 32, 3), 90, np.uint8)
-    assert found_groups(np.zeros(count, np.int64), thumbnails, [content(n) for n in range(count)]) .tolist() == [-1] * count
+    assert (
+        found_groups(np.zeros(count, np.int64), thumbnails, [content(n) for n in range(count)]).tolist() == [-1] * count
+    )
 
 
 def test_most_traffic_signs_stay_with_their_track(real_pictures):

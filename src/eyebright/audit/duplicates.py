@@ -73,9 +73,7 @@ def clusters(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     return connected_components(edges, directed=False)[1].astype(np.int64)
 
 
-def _candidates(
-    thumbnails: Thumbnails, progress: Progress | None
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _candidates(thumbnails: Thumbnails, progress: Progress | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Neighbours without regard to position which agree at 8 x 8 in the best of the eight positions: pairs `(P, 2)`;
     and for each picture how far, 1 - correlation, the middle one of its neighbours is `(N,)`.
     """

@@ -114,9 +114,7 @@ def members_of(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
-def _relevant(
-    labels: NDArray[np.int64], points: NDArray[np.float32], progress: Progress | None
-) -> NDArray[np.float32]:
+def _relevant(labels: NDArray[np.int64], points: NDArray[np.float32], progress: Progress | None) -> NDArray[np.float32]:
     """Points with directions shrunk in which mutual neighbours differ: `(N, D)`, their mean squared difference is 1."""
     near = points
     classes = members_of(labels)
@@ -163,9 +161,7 @@ def _links(points: NDArray[np.float32]) -> _Links:
     apart = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     length, rank = (apart / np.sqrt(size[pairs[:, 0]] * size[pairs[:, 1]]) for size in (middle, dense))
     near = length <= max(BURST, TRACK)  # others are never linked
-    return _Links(
-        pairs[near].astype(np.int32), length[near], rank[near], (distances[:, 0] / middle).astype(np.float32)
-    )
+    return _Links(pairs[near].astype(np.int32), length[near], rank[near], (distances[:, 0] / middle).astype(np.float32))
 
 
 def _squares(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:

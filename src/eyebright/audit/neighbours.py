@@ -101,7 +101,7 @@ def _among_few(points: Points, count: int) -> Found:
 def _among_many(points: Points, count: int, progress: Progress | None) -> Found:
     """As the module says: cells around some of the points, and for each point only the nearest cells."""
     centres = points[:: max(int(np.sqrt(len(points))), 1)]
-    _, cells = _search(centres, points, PROBES)  # (N, PROBES), its own first
+    _, cells = _search(centres, points, min(PROBES, len(centres)))  # (N, PROBES), its own first
     order = np.argsort(cells[:, 0], kind="stable")
     members = np.split(order, np.cumsum(np.bincount(cells[:, 0], minlength=len(centres)))[:-1])
     distances = np.full((len(points), count), np.inf, np.float32)
