@@ -3,6 +3,7 @@
 Its temperature, its figures, the verdict, and that the graph which is saved gives what was trained.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +15,10 @@ from eyebright.evaluation import (
     Course,
     Evaluation,
     Evidence,
+    Guesses,
     Verdict,
     answers_of,
-    evaluate,
+    evaluate_guesses,
     expected_calibration_error,
     fit_temperature,
     judge,
@@ -31,6 +33,7 @@ from eyebright.training.settings import AUGMENTATIONS, Settings
 
 _LEAST = 1e-30  # what is taken for a probability of 0 where its logarithm is needed
 KNOWN_SAMPLE = 500
+_MOST_LOGITS = 1 << 21
 
 
 def calibrate(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
@@ -69,17 +72,33 @@ def evaluate_on(
         classes: Names of the classes.
         groups: The number of the group of every picture of the pack, where they come in groups.
     """
-    logarithms = log_probabilities(predictor, pack, indices)
-    return evaluate(logarithms, labels[indices], classes, groups=None if groups is None else groups[indices])
+    logarithms = _log_probabilities(predictor, pack, indices)
+    guesses = Guesses.joined([
+        Guesses.of(part, labels[indices[start : start + BATCH_SIZE]])
+        for start, part in zip(range(0, len(indices), BATCH_SIZE), logarithms, strict=True)
+    ])  # fmt: skip
+    return evaluate_guesses(guesses, labels[indices], classes, groups=None if groups is None else groups[indices])
 
 
 def log_probabilities(predictor: Predictor, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float64]:
     """What a predictor says about prepared pictures, `(n, classes)`, natural logarithms."""
-    parts = [
-        predictor.probabilities(pack.read(indices[start : start + BATCH_SIZE]))
-        for start in range(0, len(indices), BATCH_SIZE)
-    ]
-    return np.log(np.maximum(np.concatenate(parts).astype(np.float64), _LEAST))
+    return np.concatenate(list(_log_probabilities(predictor, pack, indices)))
+
+
+def _log_probabilities(predictor: Predictor, pack: Pack, indices: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
+    """The same, batch by batch."""
+    for start in range(0, len(indices), BATCH_SIZE):
+        probabilities = predictor.probabilities(pack.read(indices[start : start + BATCH_SIZE]))
+        yield np.log(np.maximum(probabilities.astype(np.float64), _LEAST))
+
+
+def bounded(validation: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
+    """The validation pictures, or evenly spread ones of them: as many as have two million logits together.
+
+    The temperature and the verdict need all their logits at once, which would take gigabytes for a hundred thousand
+    pictures of a thousand classes; a temperature is one number.
+    """
+    return validation[:: max(-(-len(validation) * num_classes // _MOST_LOGITS), 1)]
 
 
 def sample_of(train: NDArray[np.int64], validation: NDArray[np.int64]) -> NDArray[np.int64]:

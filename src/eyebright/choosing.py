@@ -97,7 +97,7 @@ def _with_head(dataset: Dataset, fit: Fit, side: int, settings: Settings, emit: 
     seen = features(
         lambda index: pack.read([index])[0], known, backbone, progress=lambda done, of: emit(Looking(done=done, of=of))
     )
-    groups = None if dataset.groups is None else [dataset.groups[index] for index in train.tolist()]
+    groups = None if dataset.group_numbers is None else dataset.group_numbers[train]
     num_classes = len(dataset.classes)
     head = fit_head(seen.read(train), dataset.labels[train], num_classes, groups)
     logarithms = log_softmax(head.logits(seen.read(validation)))

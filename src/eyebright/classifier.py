@@ -33,7 +33,16 @@ from eyebright.pictures import Fit, Preparation, Source
 from eyebright.starting import require_classifier
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
-from eyebright.training.events import AnyEvent, Calibrated, Emit, EpochEnded, Judged, PrecisionChosen, Preparing
+from eyebright.training.events import (
+    AnyEvent,
+    Calibrated,
+    Emit,
+    EpochEnded,
+    Judged,
+    PrecisionChosen,
+    Preparing,
+    Streaming,
+)
 from eyebright.training.history import History
 from eyebright.training.settings import Settings
 from eyebright.weighted import Weighted
@@ -145,7 +154,7 @@ class Classifier(Weighted):
         )
         self.set_weights(outcome.weights)
         self.history = History.from_events(epochs_ended)
-        self.seen = self.seen.and_of(pack.digests[index] for index in np.concatenate([train, validation]))
+        self.seen = self.seen.and_of(pack.digests.at(np.concatenate([train, validation])))
         self._assess(training, pictures, material, emit)
         return self.history
 
@@ -157,12 +166,15 @@ class Classifier(Weighted):
         """
         pictures.require_trainable()
         pack = pictures.pack(self.preparation, _preparing(emit))
-        auditing.keep_together(pictures, pack)
+        auditing.keep_together(pictures, pack, emit)
+        if emit is not None and pack.streamed:
+            emit(Streaming(pictures=len(pack.rows), size_bytes=len(pack.rows) * self.preparation.size_bytes))
         return Prepared(pack, self._labels(pictures), pictures.split(pack))
 
     def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Emit) -> None:
         """Fit the temperature, prove the graph, judge the training."""
-        pack, labels, train, validation, _ = material
+        pack, labels, train, every, _ = material
+        validation = assessment.bounded(every, len(self.classes))
         sample = assessment.sample_of(train, validation)
         known = training.predict_logits(self.network, self._weights, pack, sample)
         logits = training.predict_logits(self.network, self._weights, pack, validation)
@@ -174,7 +186,7 @@ class Classifier(Weighted):
         assessment.prove(self.predictor, pack.read(validation[first]), probabilities)
         self.metrics = {
             "validation": assessment.evaluate_on(
-                self.predictor, pack, labels, validation, self.classes, groups=pictures.group_numbers
+                self.predictor, pack, labels, every, self.classes, groups=pictures.group_numbers
             )
         }
         self.verdicts = assessment.verdicts(
@@ -206,11 +218,11 @@ class Classifier(Weighted):
         pack = dataset.pack(self.preparation, _preparing(emit))
         usable = pack.rows >= 0
         if part:
-            auditing.keep_together(dataset, pack)
+            auditing.keep_together(dataset, pack, emit)
             usable &= dataset.split(pack) == SIDES.index(part.side)
         indices = np.flatnonzero(usable)
         asked_for = part is not None and part.side != "test"  # whoever names the training side wants it judged
-        new = indices if asked_for else indices[~self.seen.among(pack.digests[i] for i in indices)]
+        new = indices if asked_for else indices[~self.seen.among(pack.digests.at(indices))]
         if not len(new):
             raise DataError(
                 f"all {len(indices)} pictures that can be opened were used to train this model: "

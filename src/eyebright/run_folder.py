@@ -155,8 +155,7 @@ class Run:
 
 def split_csv(dataset: Dataset, pack: Pack) -> bytes:
     """The content of split.csv."""
-    text = to_csv(dataset.source.names, dataset.labels, pack.digests, dataset.classes, dataset.split(pack))
-    return text.encode("utf-8", "surrogateescape")
+    return to_csv(dataset.source.names, dataset.labels, pack.digests, dataset.classes, dataset.split(pack))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

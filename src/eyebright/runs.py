@@ -142,7 +142,7 @@ def train(
     )
     trainer()  # a missing torch is found before anything is written
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
-    auditing.keep_together(dataset, pack)
+    auditing.keep_together(dataset, pack, emit)
     sides = dataset.split(pack)  # and so is a class with too few different pictures
     if old is not None:
         _require_new_test(old, dataset, pack, sides)
@@ -219,7 +219,7 @@ def _require_one_split(split: str | Path, validation: float, test: float) -> Non
 
 def _require_new_test(old: Start, dataset: Dataset, pack: Pack, sides: NDArray[np.int64]) -> None:
     """Where the sides were given, the model may have seen all of the test: that is found before the training."""
-    test = [pack.digests[index] for index in np.flatnonzero(sides == SIDES.index("test"))]
+    test = pack.digests.at(np.flatnonzero(sides == SIDES.index("test")))
     if old.card.seen.among(test).all():
         raise DataError(
             f"the model in {old.path} has seen all {len(test)} pictures of the test side: it would only recite; "

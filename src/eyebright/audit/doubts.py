@@ -1,6 +1,5 @@
 """What the features of a frozen network make one doubt: labels that are probably wrong, pictures unlike the rest."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,14 +34,14 @@ class Doubt(NamedTuple):
 
 
 def doubts(
-    features: NDArray[np.float32], labels: NDArray[np.int64], groups: Sequence[str] | None = None
+    features: NDArray[np.float32], labels: NDArray[np.int64], groups: NDArray[np.int64] | None = None
 ) -> list[Doubt]:
     """Probable wrong labels, then pictures unlike all others, each the worst first.
 
     Args:
         features: `(N, D)`.
         labels: `(N,)`, from 0 on.
-        groups: For each picture its group ("" for none): none vouches for another of its group.
+        groups: The number of each picture's group, `(N,)`: none vouches for another of its group.
 
     Raises:
         DataError: When there is nothing to compare.

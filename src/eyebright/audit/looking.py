@@ -57,7 +57,7 @@ def _doubts(dataset: Dataset, features: Features | None) -> tuple[list[Finding],
     if features is None:
         return [], []
     judged = np.flatnonzero(features.rows >= 0)
-    groups = None if dataset.groups is None else [dataset.groups[index] for index in judged.tolist()]
+    groups = None if dataset.group_numbers is None else dataset.group_numbers[judged]
     try:
         found = doubts(features.read(judged), dataset.labels[judged], groups)
     except (DataError, MissingExtraError) as problem:

@@ -60,6 +60,8 @@ class Display:
                 self._bar(event, "preparing pictures", event.done, event.of, "")
             case events.Looking():
                 self._bar(event, "looking at pictures", event.done, event.of, "")
+            case events.Comparing():
+                self._bar(event, "comparing pictures", event.done, event.of, "")
             case events.Downloading():
                 self._bar(event, "downloading weights", event.done, event.of, "")
             case events.StepDone():
@@ -70,6 +72,11 @@ class Display:
                 self._started(event)
             case events.FitChosen():
                 self._fit(event)
+            case events.Streaming():
+                self._say(
+                    f"The disk of the cache has no room for {event.size_bytes / 1e6:,.0f} MB of prepared pictures: "
+                    "each is opened anew whenever it is needed. Make room, or set EYEBRIGHT_CACHE, to train faster."
+                )
             case events.Resumed():
                 within = f" and {event.pictures:,} pictures of the next" if event.pictures else ""
                 self._say(f"Going on after epoch {event.epoch}{within}.")

@@ -54,6 +54,16 @@ class FitChosen(Event, frozen=True):
     lost: float
 
 
+class Streaming(Event, frozen=True):
+    """The disk has no room for the prepared pictures: each is opened anew whenever it is needed.
+
+    `size_bytes` is what all of them would have taken.
+    """
+
+    pictures: int
+    size_bytes: int
+
+
 class Resumed(Event, frozen=True):
     """The run goes on after this many complete epochs, and so many pictures of the next one."""
 
@@ -102,6 +112,13 @@ class Preparing(Transient, frozen=True):
 
 class Looking(Transient, frozen=True):
     """Of so many pictures of all there are features."""
+
+    done: int
+    of: int
+
+
+class Comparing(Transient, frozen=True):
+    """So many pictures of all are compared with the others, to find those that must stay on one side of the split."""
 
     done: int
     of: int
@@ -268,9 +285,11 @@ AnyEvent: TypeAlias = (
     Scanning
     | Preparing
     | Looking
+    | Comparing
     | Downloading
     | RunStarted
     | FitChosen
+    | Streaming
     | Resumed
     | Extended
     | PicturesGone

@@ -6,7 +6,7 @@ chosen by cross-validation on the training pictures.
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +43,7 @@ class Head(NamedTuple):
 
 
 def fit_head(
-    features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int, groups: Sequence[str] | None = None
+    features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int, groups: NDArray[np.int64] | None = None
 ) -> Head:
     """Learn the head.
 
@@ -51,10 +51,10 @@ def fit_head(
         features: `(N, D)`.
         labels: `(N,)`, from 0 on; every class is there, and there are two at least.
         num_classes: K.
-        groups: For each picture its group ("" for none): a group is in one fold.
+        groups: The number of each picture's group, `(N,)`: a group is in one fold.
     """
     sample = np.arange(len(labels))[:: -(-len(labels) // _SAMPLE)]
-    members = groups and [groups[index] for index in sample.tolist()]
+    members = None if groups is None else groups[sample]
     best = (math.inf, 0.0, STRENGTHS[0])
     for strength in STRENGTHS:
         loss, accuracy = cross_validated(features[sample], labels[sample], num_classes, strength, members)
@@ -70,7 +70,7 @@ def cross_validated(
     labels: NDArray[np.int64],
     num_classes: int,
     strength: float,
-    groups: Sequence[str] | None = None,
+    groups: NDArray[np.int64] | None = None,
     *,
     folds: int = FOLDS,
 ) -> tuple[float, float]:
@@ -85,17 +85,17 @@ def cross_validated(
 
 
 def _folds(
-    labels: NDArray[np.int64], groups: Sequence[str] | None, folds: int
+    labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     from sklearn.model_selection import StratifiedGroupKFold
 
-    names = [group or f"\0{index}" for index, group in enumerate(groups or [""] * len(labels))]
-    folds = min(folds, len(set(names)))
+    members = np.arange(len(labels)) if groups is None else groups
+    folds = min(folds, len(np.unique(members)))
     if folds < 2:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of classes with fewer pictures than folds, which is no harm
-        for train, rest in StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(labels, labels, names):
+        for train, rest in StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(labels, labels, members):
             if len(np.unique(labels[train])) > 1:
                 yield train, rest
 
