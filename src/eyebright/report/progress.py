@@ -69,8 +69,8 @@ class Display:
                 self._fit(event)
             case events.Streaming():
                 self._say(
-                    f"The disk of the cache has no room for {event.size_bytes / 1e6:,.0f} MB of prepared pictures: each "
-                    "is opened anew whenever it is needed. Make room, or set EYEBRIGHT_CACHE, to train faster."
+                    f"The disk of the cache has no room for {event.size_bytes / 1e6:,.0f} MB of prepared pictures: "
+                    "each is opened anew whenever it is needed. Make room, or set EYEBRIGHT_CACHE, to train faster."
                 )
             case events.Resumed():
                 within = f" and {event.pictures:,} pictures of the next" if event.pictures else ""
