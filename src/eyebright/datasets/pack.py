@@ -1,12 +1,13 @@
 """A pack: every picture of a set, prepared once, as one flat file of equal rows.
 
-    rows.u8      row after row of height * width * 3 bytes
-    prints.bin   record after record of 3,084 bytes: the print by which the audit compares and judges pictures
-    index.bin    one record of 24 bytes for each row: 8 for the picture as it was (name, size, time), 16 of its digest
+    rows.u8        row after row of height * width * 3 bytes
+    prints.bin     record after record of 3,084 bytes: the print by which the audit compares and judges pictures
+    index.bin      one record of 24 bytes for each row: 8 for the picture as it was (name, size, time), 16 of its digest
+    together-*.i8  a number for each picture: what `auditing.keep_together` found to belong together
 
-They grow as `datasets/growing.py` says, so that a pack cut off at any moment is a shorter pack. A changed picture has
-another key in the index, and so gets a new row. Pictures that cannot be opened have none; they are tried again each
-time, in case they have been mended.
+All but the last grow as `datasets/growing.py` says, so that a pack cut off at any moment is a shorter pack. A changed
+picture has another key in the index, and so gets a new row. Pictures that cannot be opened have none; they are tried
+again each time, in case they have been mended.
 
 Where the disk has no room for the rows, prints and index alone are kept, which serve every preparation, and pictures
 are opened anew whenever they are read.
@@ -54,7 +55,7 @@ def pack(source: Source, preparation: Preparation, progress: Progress | None = N
                    {ROWS: preparation.size_bytes, PRINTS: PRINT.itemsize})  # fmt: skip
     if whole.lacking_bytes(keys) <= files.free_bytes(whole.folder):
         return whole.packed(preparation, keys, progress)
-    prints = _Store(source, f"{_FORMAT}\0{source.identity}", "streamed", {PRINTS: PRINT.itemsize})
+    prints = _Store(source, f"{_FORMAT}\0{source.identity}", "prints alone", {PRINTS: PRINT.itemsize})
     stream = streamed(source, preparation, lambda index: _key(source, index) == keys[index])
     return prints.packed(preparation, keys, progress, stream)
 
