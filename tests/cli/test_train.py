@@ -1,10 +1,12 @@
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 
 import fsspec
@@ -93,21 +95,33 @@ def test_an_interrupt_before_the_first_epoch_says_how_to_go_on(make_folder, eyeb
     assert eyebright("train", "--resume", tmp_path / "run").code == 0
 
 
-def test_resuming_with_other_pictures_is_refused(make_folder, eyebright, quick, tmp_path, monkeypatch):
+def test_pictures_that_vanish_are_told_and_the_run_goes_on(make_folder, eyebright, quick, tmp_path, monkeypatch):
     pictures = make_folder()
     with monkeypatch.context() as patch:
         _interrupt_in_epoch(2, patch)
         eyebright("train", pictures, "-o", tmp_path / "run", *quick)
     (pictures / "red" / "000.png").unlink()
     resumed = eyebright("train", "--resume", tmp_path / "run")
+    assert resumed.code == 0, resumed.err
+    assert "Gone since the run began, and left out from now on: 1 picture" in resumed.out
+    assert "red/000.png" in resumed.out
+    (pictures / "red" / "new.png").write_bytes((pictures / "red" / "001.png").read_bytes())
+    resumed = eyebright("train", "--resume", tmp_path / "run", "--epochs", "5")
     assert resumed.code == 1
-    assert "no longer those" in resumed.err
+    assert "1 picture(s) (red/new.png)" in resumed.err
+    assert "eyebright train PICTURES --from" in resumed.err
 
 
-def test_resuming_takes_no_other_settings(run, eyebright):
+def test_a_finished_run_gets_more_epochs_and_nothing_else(run, eyebright):
     resumed = eyebright("train", "--resume", run, "--epochs", "30", "--batch-size", "4")
     assert resumed.code == 1
-    assert "leave out batch_size, epochs" in resumed.err
+    assert "leave out batch_size" in resumed.err
+    resumed = eyebright("train", "--resume", run, "--epochs", "5")
+    assert resumed.code == 0, resumed.err
+    words = "2 epochs more, 5 in all: when the 3 planned ones are over, the learning rate falls anew, from a tenth of "
+    assert f"{words}its peak, 0.0003." in " ".join(resumed.out.split())
+    assert "   5/5 " in resumed.out and "   3/5 " not in resumed.out
+    assert "Traceback" not in eyebright("train", "--resume", run, "--config", "run.toml").err
 
 
 def test_a_run_that_was_trained_but_not_saved_is_finished_on_resume(run, eyebright):
@@ -298,7 +312,9 @@ def test_without_torch_it_says_what_to_install(make_folder, tmp_path):
         (["--network", "missing.json"], "missing.json cannot be read"),
         (["--validation", "0.6", "--test", "0.6"], "below 1 together"),
         (["--resume", "elsewhere"], "leave out output, pictures"),
-        (["--network", "net.json", "--size", "32"], "exclude each other"),
+        (["--split", "split.csv", "--test", "0.3"], "split = split.csv and test = 0.3 contradict each other"),
+        (["--log", "csw"], "did you mean 'csv'"),
+        (["--resume", "run", "--config", "run.toml"], "leave out config, output, pictures"),
     ],
 )
 def test_settings_that_make_no_sense_are_explained(options, words, make_folder, eyebright, tmp_path):
@@ -306,6 +322,15 @@ def test_settings_that_make_no_sense_are_explained(options, words, make_folder, 
     assert finished.code == 1
     assert words in finished.err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_size_that_is_not_that_of_the_networks_file_is_named_with_it(make_folder, eyebright, tmp_path):
+    (tmp_path / "net.json").write_text(zoo.mlp(3, input_size=12).to_json())
+    arguments = ["train", make_folder(), "-o", tmp_path / "run", "--network", tmp_path / "net.json", "--epochs", "1"]
+    finished = eyebright(*arguments, "--size", "32")
+    assert finished.code == 1
+    assert "size = 32 and network = " in finished.err and "12x12; leave out the size" in finished.err
+    assert eyebright(*arguments, "--size", "12").code == 0
 
 
 def test_given_sides_are_respected_and_leaks_left_out(make_folder, eyebright, quick, tmp_path):
@@ -536,6 +561,85 @@ def test_a_run_whose_split_is_gone_is_not_begun_anew(run, eyebright):
     (run / "split.csv").unlink()
     finished = eyebright("train", "--resume", run)
     assert finished.code == 1 and "split.csv cannot be read" in finished.err
+
+
+def test_any_setting_can_be_set_by_its_name(make_folder, eyebright, quick, tmp_path):
+    run = tmp_path / "run"
+    given = [
+        "optimizer=sgd",
+        "weight_decay=5e-4",
+        "frozen=conv_1,conv_2",
+        "nesterov=false",
+        "accumulation=2",
+        "epochs=2",
+    ]
+    arguments = [word for setting in given for word in ("--set", setting)]
+    finished = eyebright("train", make_folder(), "-o", run, *quick, *arguments)
+    assert finished.code == 0, finished.err
+    training = tomllib.loads((run / "config.toml").read_text())["training"]
+    assert (training["optimizer"], training["weight_decay"], training["nesterov"]) == ("sgd", 5e-4, False)
+    assert (training["frozen"], training["accumulation"], training["epochs"]) == (["conv_1", "conv_2"], 2, 2)
+    assert eyebright("predict", run, next((tmp_path / "pictures").rglob("*.png"))).code == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("emma=0.9", "--set emma=0.9: there is no setting 'emma': did you mean 'ema'?"),
+        ("ema", "--set ema: expected NAME=VALUE, as in --set ema=0.999"),
+        ("epochs=many", "--set epochs=many: Expected `int`, got `str`"),
+        ("nesterov=perhaps", "--set nesterov=perhaps: Expected `bool`, got `str`"),
+        ("ema=2", "ema must be from 0 to 0.999999, got 2"),
+        ("schedule=linear", "--set schedule=linear: Invalid enum value 'linear'"),
+        ("frozen=conv_9", "frozen: there is no layer or stage 'conv_9': did you mean 'conv_"),
+        ("optimizer=sgd", "weight_decay=0.3 and optimizer='sgd' contradict each other"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_explained_before_any_work(given, words, make_folder, eyebright, quick, tmp_path):
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick, "--set", given)
+    assert finished.code == 1
+    assert words in finished.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_learning_rate_is_suggested_and_drawn_instead_of_trained(make_folder, eyebright, quick, tmp_path):
+    figure = tmp_path / "rate.png"
+    finished = eyebright("train", make_folder(), "--find-lr", "-o", figure, *quick)
+    assert finished.code == 0, finished.err
+    suggested = re.search(r"Suggested: --learning-rate (\S+)\n", finished.out)
+    assert 1e-5 < float(suggested[1]) < 1
+    with Image.open(figure) as drawn:
+        assert drawn.format == "PNG"
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures", "rate.png"}
+    told = json.loads(eyebright("train", tmp_path / "pictures", "--find-lr", "--json", *quick).out)
+    assert float(f"{told['suggestion']:.2g}") == float(suggested[1])
+    assert len(told["rates"]) == len(told["losses"]) == len(told["smoothed"])
+
+
+def test_the_figure_of_the_learning_rate_is_a_png(make_folder, eyebright, quick, tmp_path):
+    finished = eyebright("train", make_folder(), "--find-lr", "-o", tmp_path / "run", *quick)
+    assert finished.code == 1 and "-o names the figure, as in -o learning_rate.png" in finished.err
+
+
+def test_a_loss_that_bursts_is_explained_with_pictures_and_the_run_can_be_looked_at(
+    make_folder, eyebright, quick, tmp_path, monkeypatch
+):
+    wild = [
+        "--set",
+        "optimizer=sgd",
+        "--set",
+        "weight_decay=0",
+        "--set",
+        "learning_rate=100",
+        "--set",
+        "warmup_epochs=0",
+    ]
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick, *wild)
+    assert finished.code == 1
+    assert re.search(
+        r"became (nan|inf) in epoch \d, step \d+, on (blue|green|red)/0\d\d\.png, .*: try a learning", finished.err
+    )
+    assert "Traceback" not in finished.err
 
 
 def test_an_address_is_trained_on_resumed_judged_and_audited(make_folder, eyebright, quick, tmp_path, monkeypatch):

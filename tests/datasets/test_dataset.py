@@ -233,6 +233,6 @@ def test_groups_have_numbers_and_whoever_is_in_none_has_one_of_their_own():
     pixels = np.zeros((5, 4, 4), np.uint8)
     dataset = Dataset.from_arrays(pixels, ["a"] * 5)
     assert dataset.group_numbers is None
-    dataset.groups = ["x", "", "\x001", "", "x"]
+    dataset = Dataset(dataset.source, ["a"], [0] * 5, groups=["x", "", "\x001", "", "x"])
     numbers = dataset.group_numbers.tolist()
     assert numbers[0] == numbers[4] and len(set(numbers)) == 4

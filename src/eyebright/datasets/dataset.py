@@ -5,7 +5,7 @@ pictures.classes      # ('daisy', 'dandelion', 'roses', 'sunflowers', 'tulips')
 pictures.test         # the test side, for model.evaluate
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,10 @@ _SIZE_SAMPLE = 200
 class Dataset:
     """Pictures, their classes by name, and how they are to be split; nothing is decoded before it is needed.
 
+    Attributes:
+        learned: Tells of digests which of these pictures the network has learned from before: a split keeps them in
+            training.
+
     Args:
         source: Where the pictures are.
         classes: Names of the classes.
@@ -40,7 +44,8 @@ class Dataset:
         validation: Share of the pictures for validation.
         test: Share for the test.
         sides: The sides, where the source gives them.
-        groups: For each picture its group ("" for none); pictures of one group stay on one side.
+        groups: For each picture its group, as a name ("" for none) or a number (-1 for none); pictures of one group
+            stay on one side.
         origin: The folder, file or address from which they come.
         fixed: A split that was decided before.
     """
@@ -55,14 +60,15 @@ class Dataset:
         validation: float = 0.15,
         test: float = 0.15,
         sides: Sequence[Side] | None = None,
-        groups: Sequence[str] | None = None,
+        groups: Sequence[str] | NDArray[np.int64] | None = None,
         origin: Path | str | None = None,
         fixed: SplitFile | None = None,
     ) -> None:
         self.source = source
         self.fixed = fixed
-        self.groups = groups
+        self.groups = None if groups is None else splits.numbered(groups)
         self.origin = origin
+        self.learned: Callable[[Iterable[bytes]], NDArray[np.bool_]] | None = None
         self.classes = tuple(classes)
         self.labels = np.asarray(labels, np.int64)
         self.seed = seed
@@ -196,11 +202,9 @@ class Dataset:
     @property
     def group_numbers(self) -> NDArray[np.int64] | None:
         """A number for each picture's group, `(N,)`; a picture in none has one of its own. None without groups."""
-        if self.groups is None or not any(self.groups):
+        if self.groups is None or not (self.groups >= 0).any():
             return None
-        groups = np.asarray(self.groups)
-        numbers = np.unique(groups, return_inverse=True)[1]
-        return np.where(groups == "", len(groups) + np.arange(len(groups)), numbers)
+        return np.where(self.groups < 0, self.groups.max() + 1 + np.arange(len(self)), self.groups)
 
     def require_trainable(self) -> None:
         """Raise a `DataError` where there is plainly too little to learn from, before anything is decoded."""
@@ -267,10 +271,9 @@ class Dataset:
         """Side of each picture, `(N,)` of indices into SIDES; -1 for pictures that are left out."""
         usable = np.flatnonzero(pack.rows >= 0)
         sides = np.full(len(self), splits.LEFT_OUT, np.int64)
-        names = [self.source.names[index] for index in usable.tolist()]
-        digests = [pack.digests[index] for index in usable]
-        groups = None if self.groups is None else [self.groups[index] for index in usable.tolist()]
+        digests = pack.digests.at(usable)
         if self.fixed is not None:
+            names = [self.source.names[index] for index in usable.tolist()]
             sides[usable] = splits.without_leaks(self.fixed.sides(names, digests), digests)
             return sides
         validation, test = self.shares
@@ -282,7 +285,8 @@ class Dataset:
             validation=validation,
             test=test,
             given=None if self.sides is None else self.sides[usable],
-            groups=groups,
+            groups=None if self.groups is None else self.groups[usable],
+            learned=None if self.learned is None else self.learned(digests),
         )
         return sides
 
