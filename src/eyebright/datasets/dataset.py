@@ -116,10 +116,11 @@ class Dataset:
         exclude: Collection[str] = (),
         progress: ScanProgress | None = None,
     ) -> "Dataset":
-        """The pictures at a path: a folder as in `from_folder`, a table (CSV, TSV, Parquet), an .npz, or IDX files.
+        """The pictures at a path: a folder as in `from_folder`, a table (CSV, TSV, lines of JSON, Parquet), Hugging
+        Face's folder with metadata, an .npz, IDX files, or tar shards; or at the address of tar shards.
 
         Args:
-            path: The folder or file; it is only read.
+            path: The folder, file, pattern such as `train-{000..146}.tar`, or (as a text) an address; it is only read.
             seed: Decides the split.
             validation: Share of the pictures for validation.
             test: Share for the test.
@@ -131,6 +132,8 @@ class Dataset:
 
         Raises:
             DataError: When there is nothing, it is damaged, or of no known form.
+            DownloadError: When an address cannot be reached.
+            MissingExtraError: When what reads such a file or address is not installed.
             SettingsError: When the expression is none, or finds nothing.
         """
         found = without(find(path, progress), exclude)

@@ -11,7 +11,7 @@ from eyebright.errors import DataError
 
 SUFFIX = ".tar"
 _NAME = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz)$", re.IGNORECASE)
-_BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}|\{([^{}]*,[^{}]*)\}")
+_BRACES = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}|\{([^{}]*,[^{}]*)\}")
 _MOST = 100_000
 
 
@@ -40,7 +40,8 @@ def expanded(pattern: str) -> list[str]:
     end, count = 0, 1
     for match in _BRACES.finditer(pattern):
         first, last, listed = match.groups()
-        width = len(first) if listed is None and first.startswith("0") else 0
+        padded = listed is None and any(end.startswith("0") and len(end) > 1 for end in (first, last))
+        width = max(len(first), len(last)) if padded else 0  # as a shell has it
         numbers = range(0) if listed is not None else range(int(first), int(last) + 1)
         count *= len(numbers) if listed is None else listed.count(",") + 1
         if not 0 < count <= _MOST:

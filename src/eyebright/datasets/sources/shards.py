@@ -48,7 +48,7 @@ class ShardSource:
         number, offset, size = self._places[index].tolist()
         shard = self._shards[number]
         if offset < 0:
-            raise PictureError("no picture in its sample, only what tells its class")
+            raise PictureError("no picture in its sample: none of its files ends as pictures do")
         if size > _LARGEST:
             raise PictureError(f"too large: {size / 1e6:,.0f} MB")
         content = shard.read(offset, size) if size else b""
