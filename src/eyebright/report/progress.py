@@ -101,6 +101,12 @@ class Display:
                     f"Tried {event.what}: {event.validation_accuracy:.1%} of the validation pictures right, loss "
                     f"{event.validation_loss:.3f}, after {_duration(event.seconds)}."
                 )
+            case events.CrossValidated():
+                self._say(
+                    f"So few pictures are better judged by cross-validation: {event.accuracy:.1%} of all "
+                    f"{event.pictures:,} right (95 % interval {event.low:.1%} to {event.high:.1%}), each told by a head "
+                    "that had not seen it."
+                )
             case events.Planned():
                 self._planned(event)
             case events.StartJudged():
