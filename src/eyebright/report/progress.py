@@ -104,7 +104,7 @@ class Display:
             case events.CrossValidated():
                 self._say(
                     f"So few pictures are better judged by cross-validation: {event.accuracy:.1%} of all "
-                    f"{event.pictures:,} right (95 % interval {event.low:.1%} to {event.high:.1%}), each told by a head "
+                    f"{event.pictures:,} right (95 % interval {event.low:.1%} to {event.high:.1%}), each by a head "
                     "that had not seen it."
                 )
             case events.Planned():
