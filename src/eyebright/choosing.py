@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from eyebright import auditing, zoo
-from eyebright.datasets import Dataset, Pack
+from eyebright.datasets import Dataset, Pack, content_order
 from eyebright.errors import DownloadError, MissingExtraError
 from eyebright.evaluation import log_softmax
 from eyebright.inference import Backbone, features
@@ -97,7 +97,12 @@ def _with_head(dataset: Dataset, fit: Fit, side: int, settings: Settings, emit: 
     seen = features(
         lambda index: pack.read([index])[0], known, backbone, progress=lambda done, of: emit(Looking(done=done, of=of))
     )
-    groups = None if dataset.group_numbers is None else dataset.group_numbers[train]
+    groups = None
+    if (
+        dataset.group_numbers is not None
+    ):  # numbered as they come: folds do not depend on how pictures are listed
+        _, first, group = np.unique(dataset.group_numbers[train], return_index=True, return_inverse=True)
+        groups = first[group]
     num_classes = len(dataset.classes)
     head = fit_head(seen.read(train), dataset.labels[train], num_classes, groups)
     logarithms = log_softmax(head.logits(seen.read(validation)))
@@ -158,8 +163,9 @@ def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: floa
 
 
 def _sides(dataset: Dataset, preparation: Preparation, emit: Emit) -> tuple[Pack, NDArray[np.int64], NDArray[np.int64]]:
-    """The prepared pictures, and which of them are to train and to validate with."""
+    """The prepared pictures, and which of them are to train and to validate with, in the order of their content."""
     pack = dataset.pack(preparation, lambda done, of: emit(Preparing(done=done, of=of)))
     auditing.keep_together(dataset, pack)
     sides = dataset.split(pack)
-    return pack, np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
+    train, validation = (content_order(pack, dataset.labels, np.flatnonzero(sides == side)) for side in (0, 1))
+    return pack, train, validation
