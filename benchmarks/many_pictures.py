@@ -5,8 +5,8 @@
 
 Makes PNGs of 24x24 pixels in 1,000 folders, each of its own content. For each count: files a second of the scan,
 pictures a second of the first pass (open, digest, print, pack), seconds of what is compared before a training, and the
-peak resident memory of a whole `eyebright train`, a process of its own with an empty cache: one epoch of LeNet-5. Prints a
-line of JSON for each count.
+peak resident memory of a whole `eyebright train`, a process of its own with an empty cache: one epoch of LeNet-5.
+Prints a line of JSON for each count.
 """
 
 import argparse

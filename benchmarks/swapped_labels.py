@@ -74,8 +74,7 @@ def copies(digests: list[bytes], thumbnails: np.ndarray) -> np.ndarray:
     """The number of the set of copies that each picture is in."""
     content = [digest for digest in digests if digest]
     chains = [np.stack([same[:-1], same[1:]], axis=1) for same in exact_copies(content)]
-    numbers = clusters(len(content), np.concatenate([near_copies(thumbnails).pairs, *chains]))
-    return numbers
+    return clusters(len(content), np.concatenate([near_copies(thumbnails).pairs, *chains]))
 
 
 def clean_learning(values: np.ndarray, given: np.ndarray, *, scaled: bool) -> np.ndarray:

@@ -291,7 +291,7 @@ def test_a_run_that_cannot_even_begin_leaves_the_one_before(make_folder, tmp_pat
     with monkeypatch.context() as patch:
         patch.setattr(files, "write_file", full)
         with pytest.raises(OutputError, match="No space left"):
-            eb.train(pictures, tmp_path / "run", size=16, overwrite=True)
+            eb.train(pictures, tmp_path / "run", network="flowers_cnn", size=16, overwrite=True)
     assert (tmp_path / "run" / "events.jsonl").read_bytes() == before
     last = [
         event for event in read_events(tmp_path / "run" / "events.jsonl") if isinstance(event, Stopped | ModelSaved)

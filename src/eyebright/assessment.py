@@ -36,7 +36,7 @@ KNOWN_SAMPLE = 500
 _MOST_LOGITS = 1 << 21
 
 
-def calibrate(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
+def calibrate(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> Calibration:
     """The temperature that fits the validation pictures, and the calibration error without and with it."""
     temperature = fit_temperature(logits, labels)
     return Calibration(
@@ -109,7 +109,7 @@ def sample_of(train: NDArray[np.int64], validation: NDArray[np.int64]) -> NDArra
 class Told(NamedTuple):
     """What a network says about one side: its logits, `(n, classes)`, and which pictures they are of, `(n,)`."""
 
-    logits: NDArray[np.float32]
+    logits: NDArray[np.floating]
     indices: NDArray[np.int64]
 
 

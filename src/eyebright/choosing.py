@@ -54,12 +54,13 @@ class Choice(NamedTuple):
     settings: Settings
 
 
-def choose(dataset: Dataset, fit: Fit, settings: Settings, emit: Emit, *, begun_at: float) -> Choice:
+def choose(dataset: Dataset, fit: Fit, size: int | None, settings: Settings, emit: Emit, *, begun_at: float) -> Choice:
     """Find what to train.
 
     Args:
         dataset: The pictures.
         fit: How they are brought to size.
+        size: Pixels a side at which the published network sees them; chosen by their own unless given.
         settings: What is asked for; the rest is chosen. Without a budget of time only the head is learned.
         emit: Receives the progress and what was tried.
         begun_at: When the budget began, on `time.monotonic`.
@@ -67,7 +68,7 @@ def choose(dataset: Dataset, fit: Fit, settings: Settings, emit: Emit, *, begun_
     side = dataset.typical_side()
     scratch = _from_scratch(dataset, side, settings)
     try:
-        tuned = _with_head(dataset, fit, side, settings, emit)
+        tuned = _with_head(dataset, fit, size or backbone_px(side), settings, emit)
     except (DownloadError, MissingExtraError) as problem:
         emit(Unavailable(reason=str(problem)))
         return scratch
@@ -86,10 +87,10 @@ def backbone_px(side: int) -> int:
     return min(max(round(1.5 * side / _SIZES.step) * _SIZES.step, _SIZES.start), _SIZES[-1])
 
 
-def _with_head(dataset: Dataset, fit: Fit, side: int, settings: Settings, emit: Emit) -> Choice:
+def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: Emit) -> Choice:
     """The published network with a head learned on its features; with a budget, to be tuned further."""
     start = time.monotonic()
-    backbone = Backbone(name=BACKBONE, size_px=backbone_px(side), fit=fit)
+    backbone = Backbone(name=BACKBONE, size_px=size, fit=fit)
     pack, train, validation = _sides(dataset, backbone.preparation, emit)
     known = [
         digest if index in {*train.tolist(), *validation.tolist()} else b"" for index, digest in enumerate(pack.digests)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from eyebright import assessment, auditing, codec, machine
 from eyebright.datasets import SIDES, Dataset, Pack, Part
 from eyebright.errors import DataError, ModelError
-from eyebright.evaluation import Evaluation, softmax
+from eyebright.evaluation import Evaluation, evaluate, log_softmax, softmax
 from eyebright.inference import BATCH_SIZE, Engine, Prediction, Predictor
 from eyebright.model import Calibration, Golden, ModelCard, Provenance, Seen, golden_pictures, read_model, write_model
 from eyebright.model.readme import readme
@@ -172,29 +172,27 @@ class Classifier(Weighted):
         return Prepared(pack, self._labels(pictures), pictures.split(pack))
 
     def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Emit) -> None:
-        """Fit the temperature, prove the graph, judge the training."""
+        """Fit the temperature, prove the graph, judge the training. The graph is asked, since that is what is kept."""
         pack, labels, train, every, _ = material
         validation = assessment.bounded(every, len(self.classes))
         sample = assessment.sample_of(train, validation)
-        known = training.predict_logits(self.network, self._weights, pack, sample)
-        logits = training.predict_logits(self.network, self._weights, pack, validation)
+        known, logits = (assessment.log_probabilities(self.predictor, pack, those) for those in (sample, validation))
         self.calibration = assessment.calibrate(logits, labels[validation])
         self._renew()
         emit(Calibrated(**msgspec.structs.asdict(self.calibration)))
-        first = slice(0, BATCH_SIZE)
-        probabilities = softmax(logits[first] / self.calibration.temperature)
-        assessment.prove(self.predictor, pack.read(validation[first]), probabilities)
+        first, temperature, groups = validation[:BATCH_SIZE], self.calibration.temperature, pictures.group_numbers
+        trained = training.predict_logits(self.network, self._weights, pack, first)
+        assessment.prove(self.predictor, pack.read(first), softmax(trained / temperature))
         self.metrics = {
-            "validation": assessment.evaluate_on(
-                self.predictor, pack, labels, every, self.classes, groups=pictures.group_numbers
-            )
-        }
+            "validation": evaluate(log_softmax(logits / temperature), labels[validation], self.classes,
+                                   groups=None if groups is None else groups[validation])
+        }  # fmt: skip
         self.verdicts = assessment.verdicts(
             assessment.Told(known, sample),
             assessment.Told(logits, validation),
             labels=labels,
             classes=self.classes,
-            groups=pictures.group_numbers,
+            groups=groups,
             alike=auditing.alike(pictures, pack),
             later=np.flatnonzero(pictures.split(pack) > 0),
             course=assessment.course_of(self.history, self.settings, self.network, len(train)),

@@ -102,7 +102,9 @@ def train(
     """
     begun_at, emit = time.monotonic(), to_all(callbacks)
     auto = not start_from and network in ("", AUTO)
-    settings = _settings(settings or Settings(), minutes, epochs, auto=auto)
+    if auto and settings is None and epochs is None:
+        epochs = 0
+    settings = _settings(settings or Settings(), minutes, epochs)
     run = Run(Path(default_output(pictures) if output is None else output))
     files.require_free(run.path, overwrite=overwrite, made_with=MADE_WITH)
     sinks.require(log)
@@ -125,7 +127,7 @@ def train(
         fitted = choose_fit(dataset, built, fit)
     elif auto:
         fitted = choose_fit(dataset, None, fit)
-        name, built, start, settings = choose(dataset, fitted.fit, settings, emit, begun_at=begun_at)
+        name, built, start, settings = choose(dataset, fitted.fit, size, settings, emit, begun_at=begun_at)
     else:
         if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
             size = zoo.named(network).input_size if size is None else size
@@ -187,14 +189,12 @@ def evaluate(
     return evaluation
 
 
-def _settings(settings: Settings, minutes: float | None, epochs: int | None, *, auto: bool) -> Settings:
-    """The settings with what is asked for; `--network auto` learns only a head unless it is given time or epochs."""
+def _settings(settings: Settings, minutes: float | None, epochs: int | None) -> Settings:
+    """The settings with what is asked for beside them."""
     if minutes is not None and epochs is not None:
         raise SettingsError(f"minutes = {minutes:g} and epochs = {epochs} contradict each other: give one of them")
     if minutes is not None and minutes <= 0:
         raise SettingsError(f"minutes must be above 0, got {minutes:g}")
-    if epochs is None and auto:
-        epochs = 0
     changes = {"minutes": minutes, "epochs": epochs}
     return settings.changed({name: value for name, value in changes.items() if value is not None})
 

@@ -69,7 +69,7 @@ def test_the_labels_of_one_class_or_one_group_cannot_be_judged():
     with pytest.raises(DataError, match="two classes"):
         out_of_fold(features, np.zeros(4, np.int64))
     with pytest.raises(DataError, match="two groups"):
-        out_of_fold(features, np.array([0, 1, 0, 1]), ["one"] * 4)
+        out_of_fold(features, np.array([0, 1, 0, 1]), np.zeros(4, np.int64))
 
 
 def test_without_cleanlab_the_message_says_what_to_install(monkeypatch):

@@ -169,13 +169,13 @@ def test_the_seed_of_a_data_set_is_kept_for_resuming(make_folder, eyebright, tmp
 
     pictures = eb.Dataset.from_folder(make_folder(), seed=123)
     settings = eb.Settings(epochs=3, batch_size=8, seed=3)
-    whole = eb.train(pictures, tmp_path / "whole", size=16, settings=settings)
+    whole = eb.train(pictures, tmp_path / "whole", network="flowers_cnn", size=16, settings=settings)
 
     def interrupt(event):
         if getattr(event, "epoch", 0) == 2:
             raise KeyboardInterrupt
 
-    eb.train(pictures, tmp_path / "run", size=16, settings=settings, callbacks=[interrupt])
+    eb.train(pictures, tmp_path / "run", network="flowers_cnn", size=16, settings=settings, callbacks=[interrupt])
     assert eyebright("train", "--resume", tmp_path / "run").code == 0
     run = load_file(tmp_path / "run" / "model" / "weights.safetensors")
     assert all(np.array_equal(values, run[name]) for name, values in whole.classifier.get_weights().items())

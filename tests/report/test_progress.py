@@ -36,6 +36,7 @@ COURSE = [
     events.Scanning(found=4317),
     events.Preparing(done=1, of=4317),
     events.Preparing(done=4317, of=4317),
+    events.Comparing(done=2000, of=4317),
     events.RunStarted(
         pictures="flowers",
         network="flowers_cnn",
@@ -176,3 +177,10 @@ def test_where_there_is_no_terminal_nothing_moves(show: Callable) -> None:
 )
 def test_the_end_tells_its_reason(show: Callable, reason: str, told: str) -> None:
     assert told in " ".join(show(events.Stopped(reason=reason, epoch=7, best_epoch=5)))
+
+
+def test_streaming_is_told_with_what_would_be_needed() -> None:
+    file = io.StringIO()
+    with Display(Console(file=file, width=200)) as display:
+        display(events.Streaming(pictures=1_000_000, size_bytes=97_200_000_000))
+    assert "no room for 97,200 MB of prepared pictures" in file.getvalue() and "EYEBRIGHT_CACHE" in file.getvalue()

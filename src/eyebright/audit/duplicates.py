@@ -45,8 +45,10 @@ def exact_copies(digests: Sequence[bytes]) -> list[NDArray[np.int64]]:
     known = Digests.of(digests)
     ranks = known.ranks()
     order = np.argsort(ranks, kind="stable")
-    sets = np.split(order, np.flatnonzero(np.diff(ranks[order])) + 1)
-    return sorted((one for one in sets if len(one) > 1 and known[int(one[0])]), key=lambda one: int(one[0]))
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(ranks[order])) + 1])
+    ends = np.append(starts[1:], len(order))
+    sets = [order[starts[run] : ends[run]] for run in np.flatnonzero(ends - starts > 1).tolist()]
+    return sorted((one for one in sets if known[int(one[0])]), key=lambda one: int(one[0]))
 
 
 def near_copies(thumbnails: Thumbnails, progress: Progress | None = None) -> Pairs:

@@ -100,7 +100,11 @@ def nearness(
         small = halved(thumbnails[where].astype(np.float32))
         return np.log(small + 8).reshape(len(small), -1)
 
-    parts = [light] if features is None else [light, features.__getitem__]
+    def given(where: NDArray[np.int64]) -> NDArray[np.float32]:
+        assert features is not None
+        return features[where]
+
+    parts = [light] if features is None else [light, given]
     found = []
     for number, made in enumerate(parts):
         points = principal(made, len(labels), _DIMENSIONS)

@@ -9,11 +9,14 @@ from eyebright.audit import measures as measuring
 from eyebright.audit.doubts import doubts
 from eyebright.audit.duplicates import Pairs, clusters, exact_copies, near_copies
 from eyebright.audit.findings import Audit, Finding, Kind
+from eyebright.audit.neighbours import blocks
 from eyebright.datasets import SIDES, Dataset, Pack
 from eyebright.errors import DataError, MissingExtraError
 from eyebright.files import printable
 from eyebright.inference import Features
 from eyebright.pictures import Preparation
+
+_BLOCK = 8_192
 
 
 def look_over(
@@ -28,9 +31,11 @@ def look_over(
         features: By which labels are judged; without them that is left out.
     """
     usable = np.flatnonzero(pack.rows >= 0)
-    prints = pack.prints(usable)
-    findings = [*_unreadable(dataset, pack), *_copies(dataset, pack, usable, prints["thumbnail"])]
-    findings += _single(dataset, usable, measuring.measure(prints), preparation or pack.preparation)
+    findings = [*_unreadable(dataset, pack), *_copies(dataset, pack, usable)]
+    parts = [measuring.measure(pack.prints(usable[block])) for block in blocks(len(usable), _BLOCK)]
+    if parts:
+        measures = measuring.Measures(*map(np.concatenate, zip(*parts, strict=True)))
+        findings += _single(dataset, usable, measures, preparation or pack.preparation)
     doubted, notes = _doubts(dataset, features)
     counts = np.bincount(dataset.labels, minlength=len(dataset.classes)).tolist()
     return Audit(
@@ -78,14 +83,12 @@ def _unreadable(dataset: Dataset, pack: Pack) -> Iterator[Finding]:
         yield _finding(dataset, "unreadable", [index], 0, f"cannot be opened: {reason}")
 
 
-def _copies(
-    dataset: Dataset, pack: Pack, usable: NDArray[np.int64], thumbnails: NDArray[np.uint8]
-) -> Iterator[Finding]:
+def _copies(dataset: Dataset, pack: Pack, usable: NDArray[np.int64]) -> Iterator[Finding]:
     """Exact and near copies, and the sets of both that have several labels, or are on several given sides."""
     exact = exact_copies(pack.digests)
     again = np.isin(usable, [index for copies in exact for index in copies[1:].tolist()])
     single = usable[~again]
-    near = near_copies(thumbnails[~again])
+    near = near_copies(pack.thumbnails(single))
     for same in exact:
         yield _finding(dataset, "exact copies", same.tolist(), len(same), f"{len(same)} of one content")
     for positions, least in _sets(len(dataset), single[near.pairs], near):

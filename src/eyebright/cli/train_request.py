@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from eyebright import codec, zoo
+from eyebright.choosing import AUTO
 from eyebright.cli import settings_text
 from eyebright.codec import Record
 from eyebright.errors import SettingsError
@@ -79,6 +80,8 @@ def gather(typed: Mapping[str, Any], config: Path | None) -> tuple[Request, Sett
     if {"minutes", "epochs"} <= typed.keys():
         raise SettingsError("--minutes and --epochs contradict each other: give one of them")
     minutes = settings.get("minutes") or None
+    if request.network in ("", AUTO) and not request.start_from and minutes is None:
+        settings.setdefault("epochs", 0)
     request = msgspec.structs.replace(request, minutes=minutes, epochs=None if minutes else settings.get("epochs"))
     return request, settings_text.changed(Settings().changed(settings), typed.get("set", ()))
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.datasets.pack import Pack
+from eyebright.datasets.packed import Pack
 from eyebright.errors import SettingsError
 
 

@@ -17,6 +17,7 @@ from eyebright.datasets import pack as packs
 from eyebright.datasets import split as splits
 from eyebright.datasets.cropping import MUCH, lost_to_crop
 from eyebright.datasets.groups import grouped
+from eyebright.datasets.packed import Pack
 from eyebright.datasets.sources import ArraySource, Source, find, without
 from eyebright.datasets.sources import Progress as ScanProgress
 from eyebright.datasets.sources.labels import label_of, require_one_kind
@@ -74,7 +75,7 @@ class Dataset:
         self.seed = seed
         splits.require_shares(validation, test)
         self.shares = (validation, test)
-        self._packs: dict[Preparation, packs.Pack] = {}
+        self._packs: dict[Preparation, Pack] = {}
         self.sides = None if sides is None else np.array([SIDES.index(side) for side in sides], np.int64)
 
     @classmethod
@@ -245,7 +246,7 @@ class Dataset:
         lost = lost_to_crop(self.source, proportion)
         return ("pad" if lost > MUCH else "crop"), lost
 
-    def pack(self, preparation: Preparation, progress: packs.Progress | None = None) -> packs.Pack:
+    def pack(self, preparation: Preparation, progress: packs.Progress | None = None) -> Pack:
         """Prepare all pictures once; errors as in `eyebright.datasets.pack.pack`.
 
         Raises:
@@ -267,7 +268,7 @@ class Dataset:
         self._packs[preparation] = pack
         return pack
 
-    def split(self, pack: packs.Pack) -> NDArray[np.int64]:
+    def split(self, pack: Pack) -> NDArray[np.int64]:
         """Side of each picture, `(N,)` of indices into SIDES; -1 for pictures that are left out."""
         usable = np.flatnonzero(pack.rows >= 0)
         sides = np.full(len(self), splits.LEFT_OUT, np.int64)

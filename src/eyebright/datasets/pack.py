@@ -1,21 +1,21 @@
 """A pack: every picture of a set, prepared once, as one flat file of equal rows.
 
-    rows.u8      row after row of height * width * 3 bytes
-    prints.bin   record after record of 3,084 bytes: the print by which the audit compares and judges pictures
-    index.bin    one record of 24 bytes for each row: 8 for the picture as it was (name, size, time), 16 of its digest
+    rows.u8        row after row of height * width * 3 bytes
+    prints.bin     record after record of 3,084 bytes: the print by which the audit compares and judges pictures
+    index.bin      one record of 24 bytes for each row: 8 for the picture as it was (name, size, time), 16 of its digest
+    together-*.i8  a number for each picture: what `auditing.keep_together` found to belong together
 
-They grow as `datasets/growing.py` says, so that a pack cut off at any moment is a shorter pack. A changed picture has
-another key in the index, and so gets a new row. Pictures that cannot be opened have none; they are tried again each
-time, in case they have been mended.
+All but the last grow as `datasets/growing.py` says, so that a pack cut off at any moment is a shorter pack. A changed
+picture has another key in the index, and so gets a new row. Pictures that cannot be opened have none; they are tried
+again each time, in case they have been mended.
 
 Where the disk has no room for the rows, prints and index alone are kept, which serve every preparation, and pictures
 are opened anew whenever they are read.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import filelock
 import numpy as np
@@ -25,7 +25,8 @@ from eyebright import cache, codec, files
 from eyebright.datasets.ahead import in_threads
 from eyebright.datasets.digests import KIND, Digests
 from eyebright.datasets.growing import Growing, rows_of
-from eyebright.datasets.rows import Reader, Rows, streamed
+from eyebright.datasets.packed import PRINTS, ROWS, LeftOut, Pack
+from eyebright.datasets.rows import Reader, streamed
 from eyebright.datasets.sources import Source
 from eyebright.errors import PictureError
 from eyebright.pictures import PRINT, Opened, Preparation, open_with_digest
@@ -35,83 +36,6 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 _RECORD = np.dtype([("key", "<u8"), ("digest", KIND)])
 _FORMAT = 2
-_ROWS, _PRINTS = "rows.u8", "prints.bin"
-
-
-class LeftOut(NamedTuple):
-    """A picture that could not be used, and why."""
-
-    name: str
-    reason: str
-
-
-class Pack:
-    """Prepared pictures.
-
-    Attributes:
-        folder: Where they are kept.
-        preparation: What was done to them.
-        rows: Row of each picture of the source, `(N,)`; -1 where it could not be opened.
-        digests: Content of each picture, N times 16 bytes; empty where it could not be opened.
-        left_out: The pictures that could not be opened, with the reasons.
-        streamed: Whether they are opened anew each time, since the disk has no room for them.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        preparation: Preparation,
-        rows: NDArray[np.int64],
-        digests: Digests,
-        left_out: list[LeftOut],
-        stream: Reader | None = None,
-    ) -> None:
-        self.folder = folder
-        self.preparation = preparation
-        self.rows = rows
-        self.digests = digests
-        self.left_out = left_out
-        self.streamed = stream is not None
-        self._prints = Rows(folder / _PRINTS)
-        self._read = stream or self._reader(Rows(folder / _ROWS))
-
-    def prints(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.void]:
-        """The prints of the pictures at these positions of the source: `(n,)` records of `PRINT`."""
-        return self._prints.fill(np.empty(len(indices), PRINT), self.rows[np.asarray(indices, np.int64)])
-
-    def thumbnails(self, indices: NDArray[np.int64]) -> "Thumbnails":
-        """The thumbnails of the pictures at these positions of the source, to be read when they are asked for."""
-        return Thumbnails(self, indices)
-
-    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The prepared pictures at these positions of the source: `(n, height, width, 3)`, uint8.
-
-        Raises:
-            DataError: When pictures are streamed and one is no longer what it was.
-        """
-        return self._read(np.asarray(indices, np.int64))
-
-    def _reader(self, kept: Rows) -> Reader:
-        rows, shape = self.rows, self.preparation.shape
-        return lambda indices: kept.fill(np.empty((len(indices), *shape), np.uint8), rows[indices])
-
-
-class Thumbnails:
-    """What stands for an array of thumbnails `(N, 32, 32, 3)` that would not fit in memory: parts of it, on request.
-
-    Args:
-        pack: Whose they are.
-        indices: Of which pictures of the source.
-    """
-
-    def __init__(self, pack: Pack, indices: NDArray[np.int64]) -> None:
-        self._pack, self._indices = pack, indices
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, positions: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
-        return np.asarray(self._pack.prints(self._indices[positions])["thumbnail"])
 
 
 def pack(source: Source, preparation: Preparation, progress: Progress | None = None) -> Pack:
@@ -128,10 +52,10 @@ def pack(source: Source, preparation: Preparation, progress: Progress | None = N
     keys = np.fromiter((_key(source, index) for index in range(len(source.names))), np.uint64, len(source.names))
     whole = _Store(source, f"{_FORMAT}\0{source.identity}\0{codec.to_json(preparation)}",
                    f"{preparation.width}x{preparation.height} {preparation.fit}",
-                   {_ROWS: preparation.size_bytes, _PRINTS: PRINT.itemsize})  # fmt: skip
+                   {ROWS: preparation.size_bytes, PRINTS: PRINT.itemsize})  # fmt: skip
     if whole.lacking_bytes(keys) <= files.free_bytes(whole.folder):
         return whole.packed(preparation, keys, progress)
-    prints = _Store(source, f"{_FORMAT}\0{source.identity}", "streamed", {_PRINTS: PRINT.itemsize})
+    prints = _Store(source, f"{_FORMAT}\0{source.identity}", "prints alone", {PRINTS: PRINT.itemsize})
     stream = streamed(source, preparation, lambda index: _key(source, index) == keys[index])
     return prints.packed(preparation, keys, progress, stream)
 
@@ -200,7 +124,10 @@ def _append(
             if isinstance(result, PictureError):
                 left_out.append(LeftOut(source.names[position], str(result)))
             else:
-                parts = {_ROWS: np.ascontiguousarray(result.pixels).data, _PRINTS: result.print.tobytes()}
+                parts: dict[str, bytes | memoryview] = {
+                    ROWS: np.ascontiguousarray(result.pixels).data,
+                    PRINTS: result.print.tobytes(),
+                }
                 rows.add((int(keys[position]), result.digest), *(parts[name] for name in store.row_bytes))
             if progress:
                 progress(done, len(keys))
