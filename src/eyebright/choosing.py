@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from eyebright import auditing, zoo
-from eyebright.datasets import Dataset, Pack
+from eyebright.datasets import Dataset, Pack, content_order
 from eyebright.datasets.digests import Digests
 from eyebright.errors import DownloadError, MissingExtraError
 from eyebright.evaluation import share_of
@@ -96,11 +96,11 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: 
     start = time.monotonic()
     backbone = Backbone(name=BACKBONE, size_px=size, fit=fit)
     pack, train, validation = _sides(dataset, backbone.preparation, emit)
-    usable = np.flatnonzero(pack.rows >= 0)
+    train, usable = (content_order(pack, dataset.labels, these) for these in (train, np.flatnonzero(pack.rows >= 0)))
     wanted = usable if len(usable) < FEW else np.sort(np.concatenate([train, validation]))
     values = _features(pack, wanted, backbone, emit)
-    groups, num_classes = dataset.group_numbers, len(dataset.classes)
-    head = fit_head(values(train), dataset.labels[train], num_classes, None if groups is None else groups[train])
+    num_classes = len(dataset.classes)
+    head = fit_head(values(train), dataset.labels[train], num_classes, _groups(dataset, train))
     loss, accuracy = score(head.logits(values(validation)), dataset.labels[validation])
     emit(
         Tried(
@@ -111,7 +111,7 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: 
         )
     )
     if len(usable) < FEW:
-        among = None if groups is None else groups[usable]
+        among = _groups(dataset, usable)
         emit(_cross_validated(values(usable), dataset.labels[usable], num_classes, head.strength, among))
     network = zoo.build(BACKBONE, num_classes=num_classes, input_size=backbone.preparation.width)
     weights = zoo.published_weights(BACKBONE) | {"_fc.weight": head.weight, "_fc.bias": head.bias}
@@ -135,6 +135,14 @@ def _features(
         progress=lambda done, of: emit(Looking(done=done, of=of)),
     )
     return seen.read
+
+
+def _groups(dataset: Dataset, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The groups of pictures, numbered as they come: so folds do not depend on how pictures are listed."""
+    if dataset.group_numbers is None:
+        return None
+    _, first, group = np.unique(dataset.group_numbers[indices], return_index=True, return_inverse=True)
+    return np.asarray(first[group])
 
 
 def _cross_validated(
@@ -189,8 +197,9 @@ def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: floa
 
 
 def _sides(dataset: Dataset, preparation: Preparation, emit: Emit) -> tuple[Pack, NDArray[np.int64], NDArray[np.int64]]:
-    """The prepared pictures, and which of them are to train and to validate with."""
+    """The prepared pictures, and which of them are to train and to validate with, in the order of their content."""
     pack = dataset.pack(preparation, lambda done, of: emit(Preparing(done=done, of=of)))
     auditing.keep_together(dataset, pack)
     sides = dataset.split(pack)
-    return pack, np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
+    train, validation = (content_order(pack, dataset.labels, np.flatnonzero(sides == side)) for side in (0, 1))
+    return pack, train, validation
