@@ -98,10 +98,12 @@ def train(
     if resume is None and (pictures is None or output is None):
         raise SettingsError("give a folder of pictures and an output: eyebright train PICTURES -o RUN; or --resume RUN")
     given = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    if resume is not None and (surplus := [name for name in given if name not in ("resume", "as_json", "heal")]):
+    allowed = {"resume", "as_json", "heal"} | ({"output", "overwrite"} if heal else set())
+    if resume is not None and (surplus := [name for name in given if name not in allowed]):
         raise SettingsError(f"--resume RUN takes everything from the run: leave out {', '.join(sorted(surplus))}")
     console = Console(stderr=as_json)
     place, result, healed = Path(str(resume or output)), None, None
+    second = output if output is not None and resume is not None else place / healing.FOLDER
     try:
         with Display(console) as display:
             if resume is not None and heal and runs.is_complete(resume):
@@ -121,9 +123,8 @@ def train(
                     settings=settings, overwrite=overwrite, callbacks=[display],
                 )  # fmt: skip
             if heal and not (result and result.interrupted):
-                healed = healing.heal(place, callbacks=[display])
+                healed = healing.heal(place, second, overwrite=overwrite, callbacks=[display])
     except KeyboardInterrupt:
-        second = place / healing.FOLDER
         begun = second if heal and second.exists() else place
         typer.echo(_interrupted(begun, begun=display.begun), err=True)
         raise typer.Exit(130) from None

@@ -87,11 +87,7 @@ class Display:
                     f"{event.pictures:,} pictures that entered no choice."
                 )
             case events.HealingBegun():
-                changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
-                self._header = False
-                self._say(
-                    f"Healing ({event.kind}): training again with {changes}; about {_duration(event.seconds)} minutes."
-                )
+                self._healing(event)
             case events.Healed():
                 self._healed(event)
             case events.ModelSaved():
@@ -169,6 +165,12 @@ class Display:
             self._say(line, wrap=False)
         for other in event.others:
             self._say(f"Also {other.kind}: {other.short}.")
+
+    def _healing(self, event: events.HealingBegun) -> None:
+        changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
+        about = _duration(max(event.seconds, 1))
+        self._header = False
+        self._say(f"Healing ({event.kind}): training again with {changes}; about {about} minutes.")
 
     def _healed(self, event: events.Healed) -> None:
         low, high = 100 * event.difference.low, 100 * event.difference.high
