@@ -31,8 +31,8 @@ from eyebright.network import Network, initial_weights
 from eyebright.pictures import Fit, Preparation, Source
 from eyebright.starting import require_classifier
 from eyebright.training import trainer
-from eyebright.training.events import AnyEvent, Calibrated, Emit, EpochEnded, Judged, PrecisionChosen, Preparing
-from eyebright.training.history import History
+from eyebright.training.events import AnyEvent, Calibrated, Emit, Judged, PrecisionChosen, Preparing
+from eyebright.training.history import History, Recorder
 from eyebright.training.settings import Settings
 from eyebright.weighted import Weighted
 
@@ -102,16 +102,8 @@ class Classifier(Weighted):
         settings = settings or self.settings
         changes |= {} if epochs is None else {"epochs": epochs}
         self.settings = settings = settings.changed(changes)
-        epochs_ended: list[AnyEvent] = [event for event in earlier or () if isinstance(event, EpochEnded)]
         chosen = [event for event in earlier or () if isinstance(event, PrecisionChosen)]
-        receivers = list(callbacks)
-
-        def emit(event: AnyEvent) -> None:
-            if isinstance(event, EpochEnded):
-                epochs_ended.append(event)
-            for receiver in receivers:
-                receiver(event)
-
+        emit = Recorder(callbacks, earlier)
         pictures.require_trainable()
         labels = self._labels(pictures)
         pack = pictures.pack(self.preparation, _preparing(emit))
@@ -129,12 +121,12 @@ class Classifier(Weighted):
             resume_with=chosen[-1] if chosen else None,
         )
         self.set_weights(outcome.weights)
-        self.history = History.from_events(epochs_ended)
+        self.history = emit.history
         self.seen = self.seen.and_of(pack.digests[index] for index in np.concatenate([train, validation]))
         self._assess(training, pictures, material, emit)
         return self.history
 
-    def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Emit) -> None:
+    def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Recorder) -> None:
         """Fit the temperature, prove the graph, judge the training."""
         pack, labels, train, validation = material
         sample = assessment.sample_of(train, validation)
@@ -159,7 +151,7 @@ class Classifier(Weighted):
             groups=pictures.group_numbers,
             alike=auditing.alike(pictures, pack),
             later=np.flatnonzero(pictures.split(pack) > 0),
-            course=assessment.course_of(self.history, self.settings, self.network, len(train)),
+            course=assessment.course_of(self.history, self.settings, self.network, len(train), emit.first_loss),
         )
         emit(Judged.of(self.verdicts))
 
