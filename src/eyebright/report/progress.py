@@ -130,11 +130,7 @@ class Display:
                 if event.seen:
                     self._say(f"{event.seen:,} others did not count: the model has seen them before.")
             case events.HealingBegun():
-                changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
-                self._header = False
-                self._say(
-                    f"Healing ({event.kind}): training again with {changes}; about {_duration(event.seconds)} minutes."
-                )
+                self._healing(event)
             case events.Healed():
                 self._healed(event)
             case events.ModelSaved():
@@ -228,6 +224,12 @@ class Display:
             self._say(line, wrap=False)
         for other in event.others:
             self._say(f"Also {other.kind}: {other.short}.")
+
+    def _healing(self, event: events.HealingBegun) -> None:
+        changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
+        about = _duration(max(event.seconds, 1))
+        self._header = False
+        self._say(f"Healing ({event.kind}): training again with {changes}; about {about} minutes.")
 
     def _healed(self, event: events.Healed) -> None:
         low, high = 100 * event.difference.low, 100 * event.difference.high
