@@ -26,9 +26,11 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"training"},
     {"report", "assessment", "run_folder"},
     {"auditing", "returning", "starting", "successor", "weighted"},
+    {"choosing"},
     {"classifier", "plain_model"},
     {"course"},
-    {"runs", "resuming", "inspection"},
+    {"runs", "rate_finding", "resuming", "inspection"},
+    {"healing"},
     {"cli"},
     {"__main__"},
 ]

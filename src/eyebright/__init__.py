@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from eyebright.datasets import Dataset
     from eyebright.errors import EyebrightError
     from eyebright.evaluation import Evaluation
+    from eyebright.healing import heal
     from eyebright.inference import Prediction
     from eyebright.network import Network
     from eyebright.pictures import Preparation, open_picture
     from eyebright.plain_model import Model
+    from eyebright.rate_finding import find_learning_rate
     from eyebright.runs import train
     from eyebright.training.history import History
     from eyebright.training.settings import Settings
@@ -44,6 +46,8 @@ _HOMES = {
     "Preparation": "eyebright.pictures",
     "Settings": "eyebright.training.settings",
     "errors": "",
+    "find_learning_rate": "eyebright.rate_finding",
+    "heal": "eyebright.healing",
     "load": "",
     "network": "",
     "open_picture": "eyebright.pictures",
@@ -63,6 +67,8 @@ __all__ = [
     "Preparation",
     "Settings",
     "errors",
+    "find_learning_rate",
+    "heal",
     "load",
     "network",
     "open_picture",

@@ -3,7 +3,8 @@
 Its temperature, its figures, the verdict, and that the graph which is saved gives what was trained.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +12,28 @@ from numpy.typing import NDArray
 from eyebright.datasets import Pack
 from eyebright.errors import ModelError
 from eyebright.evaluation import (
+    Course,
     Evaluation,
+    Evidence,
+    Guesses,
     Verdict,
-    evaluate,
+    answers_of,
+    evaluate_guesses,
     expected_calibration_error,
     fit_temperature,
     judge,
+    leak_of,
     softmax,
 )
 from eyebright.inference import BATCH_SIZE, TOLERANCE, Predictor
 from eyebright.model import Calibration
+from eyebright.network import Dropout, Network
+from eyebright.training.history import History
+from eyebright.training.settings import AUGMENTATIONS, Settings
 
 _LEAST = 1e-30  # what is taken for a probability of 0 where its logarithm is needed
-_KNOWN_SAMPLE = 500
+KNOWN_SAMPLE = 500
+_MOST_LOGITS = 1 << 21
 
 
 def calibrate(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
@@ -62,34 +72,91 @@ def evaluate_on(
         classes: Names of the classes.
         groups: The number of the group of every picture of the pack, where they come in groups.
     """
-    parts = [
-        predictor.probabilities(pack.read(indices[start : start + BATCH_SIZE]))
-        for start in range(0, len(indices), BATCH_SIZE)
-    ]
-    logarithms = np.log(np.maximum(np.concatenate(parts).astype(np.float64), _LEAST))
-    return evaluate(logarithms, labels[indices], classes, groups=None if groups is None else groups[indices])
+    logarithms = _log_probabilities(predictor, pack, indices)
+    guesses = Guesses.joined([
+        Guesses.of(part, labels[indices[start : start + BATCH_SIZE]])
+        for start, part in zip(range(0, len(indices), BATCH_SIZE), logarithms, strict=True)
+    ])  # fmt: skip
+    return evaluate_guesses(guesses, labels[indices], classes, groups=None if groups is None else groups[indices])
+
+
+def log_probabilities(predictor: Predictor, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What a predictor says about prepared pictures, `(n, classes)`, natural logarithms."""
+    return np.concatenate(list(_log_probabilities(predictor, pack, indices)))
+
+
+def _log_probabilities(predictor: Predictor, pack: Pack, indices: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
+    """The same, batch by batch."""
+    for start in range(0, len(indices), BATCH_SIZE):
+        probabilities = predictor.probabilities(pack.read(indices[start : start + BATCH_SIZE]))
+        yield np.log(np.maximum(probabilities.astype(np.float64), _LEAST))
+
+
+def bounded(validation: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
+    """The validation pictures, or evenly spread ones of them: as many as have two million logits together.
+
+    The temperature and the verdict need all their logits at once, which would take gigabytes for a hundred thousand
+    pictures of a thousand classes; a temperature is one number.
+    """
+    return validation[:: max(-(-len(validation) * num_classes // _MOST_LOGITS), 1)]
 
 
 def sample_of(train: NDArray[np.int64], validation: NDArray[np.int64]) -> NDArray[np.int64]:
     """Training pictures, evenly spread, to compare the validation pictures with: about as many, at least 500."""
-    return train[:: max(len(train) // max(len(validation), _KNOWN_SAMPLE), 1)]
+    return train[:: max(len(train) // max(len(validation), KNOWN_SAMPLE), 1)]
 
 
-def verdict(
-    train: NDArray[np.bool_],
-    validation: NDArray[np.bool_],
+class Told(NamedTuple):
+    """What a network says about one side: its logits, `(n, classes)`, and which pictures they are of, `(n,)`."""
+
+    logits: NDArray[np.float32]
+    indices: NDArray[np.int64]
+
+
+def verdicts(
+    train: Told,
+    validation: Told,
     *,
-    validation_loss: Sequence[float],
-    num_classes: int,
-    augmented: bool,
-) -> Verdict:
-    """The verdict from which pictures of either side were told right."""
-    return judge(
-        train_correct=int(train.sum()),
-        train_count=len(train),
-        validation_correct=int(validation.sum()),
-        validation_count=len(validation),
-        validation_loss=validation_loss,
-        num_classes=num_classes,
-        augmented=augmented,
+    labels: NDArray[np.int64],
+    classes: tuple[str, ...],
+    groups: NDArray[np.int64] | None,
+    alike: NDArray[np.bool_],
+    later: NDArray[np.int64],
+    course: Course,
+) -> tuple[Verdict, ...]:
+    """All that the figures of a training show, most important first.
+
+    Args:
+        train: What is said about training pictures.
+        validation: What is said about the validation pictures.
+        labels: The true class of every picture, as a position in `classes`.
+        classes: Names of the classes.
+        groups: The number of the group of every picture, where they come in groups.
+        alike: Whether a picture shows the same as one that is learned from, and is not itself learned from, `(N,)`.
+        later: The pictures of the validation and test sides.
+        course: How the training went.
+    """
+    known, new = ((told.logits, labels[told.indices]) for told in (train, validation))
+    grouped = None if groups is None else (groups[train.indices], groups[validation.indices])
+    right = validation.logits.argmax(axis=1) == labels[validation.indices]
+    found = leak_of(int(alike[later].sum()), len(later), right, ~alike[validation.indices])
+    return judge(Evidence(answers=answers_of(known, new, classes, grouped), course=course, leak=found))
+
+
+def course_of(history: History, settings: Settings, network: Network, pictures: int) -> Course:
+    """How a training went on so many pictures, as plain figures."""
+    return Course(
+        loss=history.loss,
+        accuracy=history.accuracy,
+        validation_loss=history.validation_loss,
+        validation_accuracy=history.validation_accuracy,
+        learning_rate=history.learning_rate,
+        pictures=pictures,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        peak=settings.learning_rate,
+        augmentation={name: getattr(settings, name) for name in AUGMENTATIONS},
+        dropout=max(
+            (place.layer.p for place in network.places.values() if isinstance(place.layer, Dropout)), default=0
+        ),
     )

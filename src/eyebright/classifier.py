@@ -11,6 +11,7 @@ Only `fit` needs torch. What `evaluate` and `predict` ask is the ONNX graph that
 """
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +32,17 @@ from eyebright.network import Network, initial_weights
 from eyebright.pictures import Fit, Preparation, Source
 from eyebright.starting import require_classifier
 from eyebright.training import trainer
-from eyebright.training.events import AnyEvent, Calibrated, Emit, EpochEnded, Judged, PrecisionChosen, Preparing
+from eyebright.training.budget import Deadline
+from eyebright.training.events import (
+    AnyEvent,
+    Calibrated,
+    Emit,
+    EpochEnded,
+    Judged,
+    PrecisionChosen,
+    Preparing,
+    Streaming,
+)
 from eyebright.training.history import History
 from eyebright.training.settings import Settings
 from eyebright.weighted import Weighted
@@ -92,6 +103,7 @@ class Classifier(Weighted):
         callbacks: Iterable[Callable[[AnyEvent], None]] = (),
         checkpoint: Path | None = None,
         earlier: Sequence[AnyEvent] | None = None,
+        begun_at: float | None = None,
         **changes: Any,
     ) -> History:
         """Train on the training side, pick the best epoch and the temperature on the validation side.
@@ -103,6 +115,7 @@ class Classifier(Weighted):
             callbacks: Receive every event as it happens.
             checkpoint: A folder for the state, after each epoch and now and then within one.
             earlier: The events of a training that was interrupted: go on from that checkpoint.
+            begun_at: When the budget of time began, on `time.monotonic`; now unless given.
             **changes: Settings by name.
 
         Returns:
@@ -128,7 +141,7 @@ class Classifier(Weighted):
 
         pack, labels, sides = self.prepare(pictures, emit)
         train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
-        material = training.Material(pack, labels, train, validation)
+        material = training.Material(pack, labels, train, validation, pictures.source.names)
         outcome = training.fit(
             self.network,
             self._weights,
@@ -137,10 +150,11 @@ class Classifier(Weighted):
             emit=emit,
             checkpoint_folder=checkpoint,
             resume_with=chosen[-1] if chosen else None,
+            deadline=_deadline(settings, begun_at, sides),
         )
         self.set_weights(outcome.weights)
         self.history = History.from_events(epochs_ended)
-        self.seen = self.seen.and_of(pack.digests[index] for index in np.concatenate([train, validation]))
+        self.seen = self.seen.and_of(pack.digests.at(np.concatenate([train, validation])))
         self._assess(training, pictures, material, emit)
         return self.history
 
@@ -152,12 +166,15 @@ class Classifier(Weighted):
         """
         pictures.require_trainable()
         pack = pictures.pack(self.preparation, _preparing(emit))
-        auditing.keep_together(pictures, pack)
+        auditing.keep_together(pictures, pack, emit)
+        if emit is not None and pack.streamed:
+            emit(Streaming(pictures=len(pack.rows), size_bytes=len(pack.rows) * self.preparation.size_bytes))
         return Prepared(pack, self._labels(pictures), pictures.split(pack))
 
     def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Emit) -> None:
         """Fit the temperature, prove the graph, judge the training."""
-        pack, labels, train, validation = material
+        pack, labels, train, every, _ = material
+        validation = assessment.bounded(every, len(self.classes))
         sample = assessment.sample_of(train, validation)
         known = training.predict_logits(self.network, self._weights, pack, sample)
         logits = training.predict_logits(self.network, self._weights, pack, validation)
@@ -169,17 +186,20 @@ class Classifier(Weighted):
         assessment.prove(self.predictor, pack.read(validation[first]), probabilities)
         self.metrics = {
             "validation": assessment.evaluate_on(
-                self.predictor, pack, labels, validation, self.classes, groups=pictures.group_numbers
+                self.predictor, pack, labels, every, self.classes, groups=pictures.group_numbers
             )
         }
-        verdict = assessment.verdict(
-            known.argmax(axis=1) == labels[sample],
-            logits.argmax(axis=1) == labels[validation],
-            validation_loss=self.history.validation_loss,
-            num_classes=len(self.classes),
-            augmented=self.settings.augmented,
+        self.verdicts = assessment.verdicts(
+            assessment.Told(known, sample),
+            assessment.Told(logits, validation),
+            labels=labels,
+            classes=self.classes,
+            groups=pictures.group_numbers,
+            alike=auditing.alike(pictures, pack),
+            later=np.flatnonzero(pictures.split(pack) > 0),
+            course=assessment.course_of(self.history, self.settings, self.network, len(train)),
         )
-        emit(Judged(kind=verdict.kind, text=verdict.text, advice=verdict.advice))
+        emit(Judged.of(self.verdicts))
 
     def evaluate(self, pictures: Dataset | Part, *, emit: Emit | None = None) -> Evaluation:
         """How good the classifier is on pictures that it has not learned from.
@@ -198,11 +218,11 @@ class Classifier(Weighted):
         pack = dataset.pack(self.preparation, _preparing(emit))
         usable = pack.rows >= 0
         if part:
-            auditing.keep_together(dataset, pack)
+            auditing.keep_together(dataset, pack, emit)
             usable &= dataset.split(pack) == SIDES.index(part.side)
         indices = np.flatnonzero(usable)
         asked_for = part is not None and part.side != "test"  # whoever names the training side wants it judged
-        new = indices if asked_for else indices[~self.seen.among(pack.digests[i] for i in indices)]
+        new = indices if asked_for else indices[~self.seen.among(pack.digests.at(indices))]
         if not len(new):
             raise DataError(
                 f"all {len(indices)} pictures that can be opened were used to train this model: "
@@ -251,6 +271,7 @@ class Classifier(Weighted):
         super().set_weights(weights)
         self.calibration = Calibration(temperature=1.0, error_before=0.0, error_after=0.0)
         self.metrics = {}
+        self.verdicts = ()
         self.history = History()
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> ModelCard:
@@ -272,8 +293,9 @@ class Classifier(Weighted):
             ),
         )
         golden = Golden(sources, prepared, self.predictor.probabilities(prepared))
+        text = readme(card, [verdict.text for verdict in self.verdicts])
         return write_model(
-            Path(path), card, self._weights, self.to_onnx(), golden, self.history, readme(card), overwrite=overwrite
+            Path(path), card, self._weights, self.to_onnx(), golden, self.history, text, overwrite=overwrite
         )
 
     @classmethod
@@ -294,7 +316,7 @@ class Classifier(Weighted):
         classifier.settings = codec.from_builtins(
             card.provenance.settings, Settings, what=f"settings of {stored.path}", error=ModelError
         )
-        classifier.history = stored.history(History)
+        classifier.history, classifier.verdicts = stored.history(History), ()
         classifier._weights = stored.weights()
         classifier.__dict__["predictor"] = Predictor.of_model(stored)
         return classifier
@@ -312,6 +334,13 @@ class Classifier(Weighted):
     def _renew(self) -> None:
         """Forget the compiled graph, after a change of weights or temperature."""
         self.__dict__.pop("predictor", None)
+
+
+def _deadline(settings: Settings, begun_at: float | None, sides: NDArray[np.int64]) -> Deadline | None:
+    if not settings.minutes:
+        return None
+    judged = 2 * np.count_nonzero(sides == 1) + np.count_nonzero(sides == 2) + assessment.KNOWN_SAMPLE
+    return Deadline(settings.minutes, time.monotonic() if begun_at is None else begun_at, int(judged))
 
 
 def _preparing(emit: Emit | None) -> Callable[[int, int], None] | None:

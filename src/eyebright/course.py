@@ -19,9 +19,11 @@ from eyebright.training.events import (
     Emit,
     Evaluated,
     EventLog,
+    Extended,
     FitChosen,
     ModelSaved,
     PrecisionChosen,
+    Resumed,
     RunStarted,
     Scanning,
     Stopped,
@@ -47,6 +49,7 @@ def go(
     pack: Pack,
     emit: Emit,
     *,
+    begun_at: float,
     title: str = "",
     fitted: FitChosen | None = None,
     earlier: list[AnyEvent] | None = None,
@@ -67,9 +70,8 @@ def go(
                 emit(_started(config, title or config.network, classifier, dataset, pack))
             if fitted is not None:
                 emit(fitted)
-            classifier.fit(
-                dataset, settings=config.training, callbacks=[emit], checkpoint=run.checkpoint, earlier=earlier
-            )
+            classifier.fit(dataset, settings=config.training, callbacks=[emit], checkpoint=run.checkpoint,
+                           earlier=earlier, begun_at=begun_at)  # fmt: skip
             test = classifier.metrics["test"] = classifier.evaluate(dataset.test)
             emit(evaluated("test", test))
             files.write_file(run.curves, draw_curves(classifier.history))
@@ -121,6 +123,16 @@ def evaluated(side: str, evaluation: Evaluation) -> Evaluated:
     )  # fmt: skip
 
 
-def scan(path: Path, emit: Emit, **opening: Any) -> Dataset:
+def is_complete(path: str | Path) -> bool:
+    """Whether the last thing that happened in a run was a training to its end, and its model stands."""
+    run = Run(Path(path))
+    told = RunStarted | Resumed | Extended | Stopped | ModelSaved
+    match [event for event in read_events(run.events) if isinstance(event, told)][-2:]:
+        case [Stopped(reason="finished" | "patience" | "budget"), ModelSaved()]:
+            return run.model.exists()
+    return False
+
+
+def scan(path: str | Path, emit: Emit, **opening: Any) -> Dataset:
     """The pictures at a path, as `Dataset.open` finds them; tells the progress."""
     return Dataset.open(path, progress=lambda found: emit(Scanning(found=found)), **opening)

@@ -1,5 +1,6 @@
 """resume(): go on with a run that was stopped, or give one more epochs."""
 
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import msgspec
 
 from eyebright import auditing, returning
 from eyebright.classifier import Classifier
-from eyebright.course import Result, go, scan
+from eyebright.course import Result, go, is_complete, scan
 from eyebright.datasets import SIDES, Dataset, Pack
 from eyebright.errors import SettingsError
 from eyebright.files import printable
@@ -20,14 +21,12 @@ from eyebright.training import legs
 from eyebright.training.events import (
     AnyEvent,
     Emit,
+    EpochEnded,
     EventLog,
     Extended,
-    ModelSaved,
     PicturesGone,
     PrecisionChosen,
     Preparing,
-    Resumed,
-    RunStarted,
     Stopped,
     read_events,
     to_all,
@@ -56,13 +55,13 @@ def resume(
     events = read_events(run.events)
     if config.pictures.startswith("arrays "):
         raise SettingsError(f"{path} was trained on pictures in memory: it cannot be resumed from the disk")
-    begun, planned = _begun(run, events), config.training.epochs
+    begun, begun_at, planned = _begun(run, events), _begun_at(events), _planned(run, config, events)
     if epochs is not None:
-        config = _extended(run, config, epochs)
-    elif _complete(run, events):
+        config = _extended(run, config, epochs, planned)
+    elif is_complete(path):
         raise SettingsError(
             f"{path} is complete: it was trained for {_epochs(events)} epochs; for more of them: "
-            f"eyebright train --resume {path} --epochs {2 * planned}"
+            f"eyebright train --resume {path} --epochs {2 * _epochs(events) or 15}"
         )
     if begun:
         dataset, classifier, pack = _where_it_was(run, config, network, events, emit)
@@ -70,14 +69,15 @@ def resume(
         dataset, classifier, pack = _from_the_start(run, config, network, emit)
     if epochs is not None:  # only now does nothing stand in the way
         _write_down(run, planned, config, emit)
-    return go(run, config, classifier, dataset, pack, emit, earlier=events if begun else None)
+    earlier = events if begun else None
+    return go(run, config, classifier, dataset, pack, emit, begun_at=begun_at, earlier=earlier)
 
 
 def _begun(run: Run, events: list[AnyEvent]) -> bool:
     """Whether there is a state to go on from."""
     if run.has_checkpoint:
         return any(isinstance(event, PrecisionChosen) for event in events)
-    if any(isinstance(event, Stopped) and event.reason != "interrupted" for event in events):
+    if any(isinstance(event, Stopped) and event.epoch and event.reason != "interrupted" for event in events):
         raise SettingsError(
             f"the state of {run.path} is gone: {run.checkpoint} holds none, so it cannot go on; start a new run from "
             f"its model: eyebright train PICTURES --from {run.path} -o NEW"
@@ -85,15 +85,28 @@ def _begun(run: Run, events: list[AnyEvent]) -> bool:
     return False
 
 
-def _extended(run: Run, config: RunConfig, epochs: int) -> RunConfig:
-    """The settings with more epochs."""
-    training = config.training
-    if epochs <= training.epochs:
+def _begun_at(events: list[AnyEvent]) -> float:
+    """When the budget would have begun, had the run not been stopped."""
+    return time.monotonic() - sum(event.seconds for event in events if isinstance(event, EpochEnded))
+
+
+def _planned(run: Run, config: RunConfig, events: list[AnyEvent]) -> int:
+    """How many epochs there were to be; where a budget decided that, how many there were when it was used up."""
+    if config.training.minutes:
+        return _epochs(events) if is_complete(run.path) else 0
+    return config.training.epochs
+
+
+def _extended(run: Run, config: RunConfig, epochs: int, planned: int) -> RunConfig:
+    """The settings with more epochs; a budget of time no longer counts."""
+    if epochs <= planned:
         raise SettingsError(
-            f"--epochs is how many there shall be in all: {run.path} has {training.epochs} already, so ask for more "
+            f"--epochs is how many there shall be in all: {run.path} has {planned} already, so ask for more "
             f"(got {epochs})"
         )
-    more = {"epochs": epochs, "extended_at": [*training.extended_at, training.epochs]}
+    training = config.training
+    ends = [*training.extended_at, planned] if planned else []
+    more = {"epochs": epochs, "minutes": 0.0, "extended_at": ends}
     return msgspec.structs.replace(config, training=training.changed(more))
 
 
@@ -106,15 +119,6 @@ def _write_down(run: Run, planned: int, config: RunConfig, emit: Emit) -> None:
     rate = training.learning_rate * legs.SHARE
     to_all([emit, EventLog(run.events)])(Extended(planned=planned, epochs=training.epochs, learning_rate=rate))
     run.write_config(config)
-
-
-def _complete(run: Run, events: list[AnyEvent]) -> bool:
-    """Whether the last thing that happened was a training to its end, and its model stands."""
-    course = [e for e in events if isinstance(e, RunStarted | Resumed | Extended | Stopped | ModelSaved)][-2:]
-    match course:
-        case [Stopped(reason="finished" | "patience"), ModelSaved()]:
-            return run.model.exists()
-    return False
 
 
 def _epochs(events: list[AnyEvent]) -> int:
@@ -144,16 +148,14 @@ def _where_it_was(
 
 def _from_the_start(run: Run, config: RunConfig, network: Network, emit: Emit) -> tuple[Dataset, Classifier, Pack]:
     """A run that was stopped before its first checkpoint begins again, as it was written down."""
-    dataset, seed, seen = (
-        scan(Path(config.pictures), emit, **_opening(run, config)),
-        config.training.seed,
-        run.read_seen(),
-    )
+    seed, seen = config.training.seed, run.read_seen()
+    dataset = reopen(run, config, emit)
     if config.start_from:
         network, start = taken_over(read_start(config.start_from, config.start_sha256), dataset.classes, seed)
         dataset.learned = seen.among
     else:
-        start = weights_for(network, config.weights, config.network, seed, emit)
+        source = str(run.start) if run.start.exists() else config.weights
+        start = weights_for(network, source, config.network, seed, emit)
     classifier = Classifier(network, dataset.classes, weights=start, fit=config.fit, seed=seed)
     classifier.seen = seen
     return dataset, classifier, _packed(dataset, classifier, emit)
@@ -168,10 +170,21 @@ def _packed(dataset: Dataset, classifier: Classifier, emit: Emit) -> Pack:
 def _still_there(run: Run, config: RunConfig, gone: set[str], emit: Emit) -> Dataset:
     """The run's pictures that are there, without those that were left out or have been gone before."""
     how = _opening(run, config) | {"split": run.split, "exclude": ()}
-    dataset = scan(Path(config.pictures), emit, **how)
+    dataset = scan(config.pictures, emit, **how)
     names = dataset.source.names
     here = {*config.excluded, *gone}.intersection([*names, *map(printable, names)])
-    return scan(Path(config.pictures), emit, **how | {"exclude": here}) if here else dataset
+    return scan(config.pictures, emit, **how | {"exclude": here}) if here else dataset
+
+
+def reopen(run: Run, config: RunConfig, emit: Emit) -> Dataset:
+    """The pictures of a run, opened as they were.
+
+    Raises:
+        SettingsError: When they were in memory.
+    """
+    if config.pictures.startswith("arrays "):
+        raise SettingsError(f"{run.path} was trained on pictures in memory: they cannot be found again on the disk")
+    return scan(config.pictures, emit, **_opening(run, config))
 
 
 def _opening(run: Run, config: RunConfig) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 RUN/
   config.toml     the resolved settings, flat; train --config repeats the run
   network.json    the network that was trained
+  start.safetensors   the weights that it starts from, where `--network auto` found them
   seen.json       pictures that the model it started from had learned from, where there was one
   split.csv       which picture is on which side             left_out.csv   pictures that could not be opened, and why
   events.jsonl    what happened, line by line
@@ -21,13 +22,14 @@ from typing import Any
 
 import msgspec
 import tomli_w
+from safetensors.numpy import save
 
 from eyebright import codec, files
 from eyebright.codec import Record
 from eyebright.datasets import Dataset, Pack, to_csv
 from eyebright.errors import OutputError, SettingsError
 from eyebright.model import Seen
-from eyebright.network import Network
+from eyebright.network import Network, Weights
 from eyebright.pictures import Fit
 from eyebright.training.settings import Settings
 
@@ -69,6 +71,7 @@ class Run:
         self.path = path
         self.config = path / CONFIG
         self.network = path / NETWORK
+        self.start = path / "start.safetensors"
         self.split = path / "split.csv"
         self.left_out = path / "left_out.csv"
         self.seen = path / "seen.json"
@@ -82,7 +85,15 @@ class Run:
         """Whether there is a state to go on from."""
         return any(self.checkpoint.glob("[0-9]*"))
 
-    def begin(self, config: RunConfig, network: Network, *, overwrite: bool, seen: Seen = _NOTHING) -> None:
+    def begin(
+        self,
+        config: RunConfig,
+        network: Network,
+        *,
+        overwrite: bool,
+        seen: Seen = _NOTHING,
+        start: Weights | None = None,
+    ) -> None:
         """Make the folder with settings and network; a run that is there is set aside until the new model stands.
 
         A run without a model is not set aside where that would take the place of one that has a model.
@@ -96,6 +107,8 @@ class Run:
             with files.explained(self.path):
                 self.path.mkdir(parents=True)
             files.write_file(self.network, network.to_json().encode())
+            if start is not None:
+                files.write_file(self.start, save(dict(start)))
             if seen != _NOTHING:
                 files.write_file(self.seen, codec.to_json(seen).encode())
             self.write_config(config)
@@ -131,14 +144,18 @@ class Run:
 
     def write_split(self, dataset: Dataset, pack: Pack) -> None:
         """Write down which picture is on which side."""
-        text = to_csv(dataset.source.names, dataset.labels, pack.digests, dataset.classes, dataset.split(pack))
-        files.write_file(self.split, text.encode("utf-8", "surrogateescape"))
+        files.write_file(self.split, split_csv(dataset, pack))
 
     def write_left_out(self, left_out: Iterable[tuple[str, str]]) -> None:
         """Write down which pictures could not be opened, or have vanished."""
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([("name", "reason"), *left_out])
         files.write_file(self.left_out, text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def split_csv(dataset: Dataset, pack: Pack) -> bytes:
+    """The content of split.csv."""
+    return to_csv(dataset.source.names, dataset.labels, pack.digests, dataset.classes, dataset.split(pack))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

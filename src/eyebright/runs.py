@@ -1,6 +1,7 @@
 """train(): the whole way from a folder of pictures to a run: scan, prepare, split, fit, evaluate, save."""
 
 import copy
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright import auditing, files, zoo
+from eyebright.choosing import AUTO, choose
 from eyebright.classifier import Classifier
 from eyebright.course import Result, evaluated, go, scan
 from eyebright.datasets import SIDES, Dataset, Pack
@@ -25,17 +27,20 @@ from eyebright.successor import Start, read_start, require_agreement, taken_over
 from eyebright.training import trainer
 from eyebright.training.events import AnyEvent, EventLog, Preparing, Scanning, to_all
 from eyebright.training.settings import Settings
+from eyebright.training.stages import frozen_layers
 
 __all__ = ["Result", "evaluate", "train"]
 
-DEFAULT_NETWORK, DEFAULT_SHARE = "flowers_cnn", 0.15
-_BYTES_PER_PARAMETER = 64  # three checkpoints while one is written, the model and the one before it
+DEFAULT_SHARE = 0.15
+_BYTES_PER_PARAMETER = 76  # three checkpoints while one is written, the model and the one before it
 
 
 def train(
     pictures: str | Path | Dataset,
-    output: str | Path,
+    output: str | Path | None = None,
     *,
+    minutes: float | None = None,
+    epochs: int | None = None,
     network: str | Network = "",
     weights: str | Path = "",
     start_from: str | Path = "",
@@ -56,10 +61,14 @@ def train(
     """Train on a folder of pictures and keep everything in a run's folder.
 
     Args:
-        pictures: A folder with one folder of pictures for each class, a table (CSV, TSV), an .npz or IDX files; or a
-            data set.
-        output: The run's folder, which must not exist yet.
-        network: A name from the zoo, the path of a network's JSON, or a network; "flowers_cnn" unless given.
+        pictures: Whatever `Dataset.open` takes: a folder with one folder of pictures for each class, a table, tar
+            shards, the address of such...; or a data set.
+        output: The run's folder, which must not exist yet; by default the pictures' name and "_run".
+        minutes: Time for all of it: the best that can be had in it, whatever the epochs.
+        epochs: Passes over the training pictures.
+        network: A name from the zoo, the path of a network's JSON, or a network. "auto", the default, gives a published
+            network a head of its own and, where minutes or epochs are given, tunes it further; for small pictures and
+            minutes it also tries a compact network from scratch.
         weights: Where to start: "published" for those that others have trained on ImageNet, or a file of weights. The
             last layer begins anew where it is for other classes. Unless given, all begin at random.
         start_from: A finished model, or the run of one: its network, size and preparation are taken over with its
@@ -91,7 +100,10 @@ def train(
         MissingExtraError: When torch is not installed.
         OutputError: When the output cannot be written; found before the training.
     """
-    run, settings, emit = Run(Path(output)), settings or Settings(), to_all(callbacks)
+    begun_at, emit = time.monotonic(), to_all(callbacks)
+    auto = not start_from and network in ("", AUTO)
+    settings = _settings(settings or Settings(), minutes, epochs, auto=auto)
+    run = Run(Path(default_output(pictures) if output is None else output))
     files.require_free(run.path, overwrite=overwrite, made_with=MADE_WITH)
     sinks.require(log)
     _require_one_split(split, validation, test)
@@ -103,21 +115,25 @@ def train(
     else:
         opening = {"validation": validation, "test": test, "group_by": group_by, "split": split,
                    "exclude": exclude}  # fmt: skip
-        dataset = scan(Path(pictures), emit, seed=settings.seed if split_seed is None else split_seed, **opening)
+        dataset = scan(pictures, emit, seed=settings.seed if split_seed is None else split_seed, **opening)
     dataset.require_trainable()
     _require_apart(run.path, dataset)
     if old is not None:
         require_agreement(old, network, weights, size, fit)
         built, start = taken_over(old, dataset.classes, settings.seed)
         name, fit, dataset.learned = f"the network of {start_from}", old.card.preparation.fit, old.card.seen.among
+        fitted = choose_fit(dataset, built, fit)
+    elif auto:
+        fitted = choose_fit(dataset, None, fit)
+        name, built, start, settings = choose(dataset, fitted.fit, settings, emit, begun_at=begun_at)
     else:
-        network = network or DEFAULT_NETWORK
         if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
             size = zoo.named(network).input_size if size is None else size
         built = network_for(dataset, network, size)
         name = network if isinstance(network, str) else NETWORK
         start = weights_for(built, str(weights), name, settings.seed, emit)
-    fitted = choose_fit(dataset, built, fit)
+        fitted = choose_fit(dataset, built, fit)
+    frozen_layers(built, settings.frozen)  # a slip of the pen is found before the work
     fit = fitted.fit
     classifier = Classifier(built, dataset.classes, weights=start, fit=fit, seed=settings.seed)
     classifier.seen = seen = Seen() if old is None else old.card.seen
@@ -126,7 +142,7 @@ def train(
     )
     trainer()  # a missing torch is found before anything is written
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
-    auditing.keep_together(dataset, pack)
+    auditing.keep_together(dataset, pack, emit)
     sides = dataset.split(pack)  # and so is a class with too few different pictures
     if old is not None:
         _require_new_test(old, dataset, pack, sides)
@@ -136,7 +152,7 @@ def train(
         split=str(Path(split).absolute()) if split else "",
         excluded=tuple(sorted(exclude)),
         network=name if name in zoo.NETWORKS else NETWORK,
-        weights=recorded(weights),
+        weights=str(run.start.absolute()) if auto else recorded(weights),
         start_from="" if old is None else str(old.path),
         start_sha256="" if old is None else old.sha256,
         size=built.input_shape[-1],
@@ -147,8 +163,8 @@ def train(
         log=tuple(log),
         training=settings,
     )
-    run.begin(config, built, overwrite=overwrite, seen=seen)
-    return go(run, config, classifier, dataset, pack, emit, title=name, fitted=fitted)
+    run.begin(config, built, overwrite=overwrite, seen=seen, start=start if auto else None)
+    return go(run, config, classifier, dataset, pack, emit, begun_at=begun_at, title=name, fitted=fitted)
 
 
 def evaluate(
@@ -171,6 +187,26 @@ def evaluate(
     return evaluation
 
 
+def _settings(settings: Settings, minutes: float | None, epochs: int | None, *, auto: bool) -> Settings:
+    """The settings with what is asked for; `--network auto` learns only a head unless it is given time or epochs."""
+    if minutes is not None and epochs is not None:
+        raise SettingsError(f"minutes = {minutes:g} and epochs = {epochs} contradict each other: give one of them")
+    if minutes is not None and minutes <= 0:
+        raise SettingsError(f"minutes must be above 0, got {minutes:g}")
+    if epochs is None and auto:
+        epochs = 0
+    changes = {"minutes": minutes, "epochs": epochs}
+    return settings.changed({name: value for name, value in changes.items() if value is not None})
+
+
+def default_output(pictures: str | Path | Dataset) -> str:
+    """Where a run is kept unless it is said: beside nothing else, under the pictures' name."""
+    origin = pictures.origin if isinstance(pictures, Dataset) else pictures
+    if origin is None:
+        raise SettingsError("pictures in memory have no name: say where the run is to be kept, as output")
+    return f"{Path(origin).resolve().stem}_run"
+
+
 def _require_one_split(split: str | Path, validation: float, test: float) -> None:
     shares = (("validation", validation), ("test", test))
     for name, share in shares if str(split) else ():
@@ -183,7 +219,7 @@ def _require_one_split(split: str | Path, validation: float, test: float) -> Non
 
 def _require_new_test(old: Start, dataset: Dataset, pack: Pack, sides: NDArray[np.int64]) -> None:
     """Where the sides were given, the model may have seen all of the test: that is found before the training."""
-    test = [pack.digests[index] for index in np.flatnonzero(sides == SIDES.index("test"))]
+    test = pack.digests.at(np.flatnonzero(sides == SIDES.index("test")))
     if old.card.seen.among(test).all():
         raise DataError(
             f"the model in {old.path} has seen all {len(test)} pictures of the test side: it would only recite; "
@@ -196,6 +232,8 @@ def _require_apart(output: Path, dataset: Dataset) -> None:
     if dataset.origin is not None:
         if str(dataset.origin).encode("utf-8", "replace").decode() != str(dataset.origin):
             raise DataError(f"{files.printable(str(dataset.origin))} is not named in UTF-8: rename it")
+        if not isinstance(dataset.origin, Path):
+            return
         pictures, place = dataset.origin.resolve(), output.resolve()
         if place.is_relative_to(pictures) or pictures.is_relative_to(place):
             raise OutputError(f"{output} and the pictures in {dataset.origin} lie in each other: choose another output")

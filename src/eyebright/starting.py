@@ -58,9 +58,11 @@ def require_classifier(network: Network, classes: Sequence[str]) -> None:
         raise NetworkError(f"two classes have one name among {', '.join(classes)}: give each a name of its own")
 
 
-def choose_fit(dataset: Dataset, network: Network, fit: Fit | Literal["auto"]) -> FitChosen:
-    """How pictures are brought to the size that the network takes, and what cropping would leave out."""
-    _, height, width = network.input_shape if len(network.input_shape) == 3 else (0, 1, 1)
+def choose_fit(dataset: Dataset, network: Network | None, fit: Fit | Literal["auto"]) -> FitChosen:
+    """How pictures are brought to the size that the network takes (square unless it is given), and what cropping would
+    leave out.
+    """
+    _, height, width = network.input_shape if network and len(network.input_shape) == 3 else (0, 1, 1)
     best, lost = dataset.fit_by_evidence(width / height)
     return FitChosen(fit=best if fit == "auto" else fit, lost=lost)
 

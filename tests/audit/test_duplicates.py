@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from eyebright.audit.duplicates import clusters, compare, exact_copies, near_copies, positions_of
+from eyebright.audit.duplicates import clusters, exact_copies, near_copies
+from eyebright.audit.likeness import compare, positions_of
 
 
 def encoded(picture: Image.Image, quality: int) -> Image.Image:

@@ -164,7 +164,11 @@ def test_the_rate_begins_anew_with_each_epoch(show: Callable) -> None:
 
 @pytest.mark.parametrize(
     ("event", "told"),
-    [(events.Scanning(found=1234), "1234"), (events.Preparing(done=77, of=999), "77/999")],
+    [
+        (events.Scanning(found=1234), "1234"),
+        (events.Preparing(done=77, of=999), "77/999"),
+        (events.RateTried(step=40, of=200, rate=2.5e-4, loss=1.234), "40/200 rate 2.5e-04  loss 1.234"),
+    ],
 )
 def test_a_terminal_sees_the_work_before_the_training_too(show: Callable, event: object, told: str) -> None:
     assert told in show(event, terminal=True)[-1]

@@ -1,4 +1,4 @@
-"""Look a set of pictures over: what can be found without a network."""
+"""Look a set of pictures over: everything that is found, kind by kind."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,31 +6,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.audit import measures as measuring
+from eyebright.audit.doubts import doubts
 from eyebright.audit.duplicates import Pairs, clusters, exact_copies, near_copies
 from eyebright.audit.findings import Audit, Finding, Kind
 from eyebright.datasets import SIDES, Dataset, Pack
+from eyebright.errors import DataError, MissingExtraError
 from eyebright.files import printable
+from eyebright.inference import Features
 from eyebright.pictures import Preparation
 
 
-def look_over(dataset: Dataset, pack: Pack, preparation: Preparation | None = None) -> Audit:
+def look_over(
+    dataset: Dataset, pack: Pack, preparation: Preparation | None = None, *, features: Features | None = None
+) -> Audit:
     """The findings about a set of pictures.
 
     Args:
         dataset: The pictures.
         pack: Any pack of them: prints are the same in all.
         preparation: What is asked whether it crops much away; the pack's own by default.
+        features: By which labels are judged; without them that is left out.
     """
     usable = np.flatnonzero(pack.rows >= 0)
     prints = pack.prints(usable)
     findings = [*_unreadable(dataset, pack), *_copies(dataset, pack, usable, prints["thumbnail"])]
     findings += _single(dataset, usable, measuring.measure(prints), preparation or pack.preparation)
+    doubted, notes = _doubts(dataset, features)
     counts = np.bincount(dataset.labels, minlength=len(dataset.classes)).tolist()
     return Audit(
         origin=printable(str(dataset.origin or "")),
         pictures=len(dataset),
         classes={printable(name): count for name, count in zip(dataset.classes, counts, strict=True)},
-        findings=tuple(findings),
+        findings=(*findings, *doubted),
+        notes=tuple(notes),
     )
 
 
@@ -42,6 +50,25 @@ def _finding(dataset: Dataset, kind: Kind, positions: Sequence[int], figure: flo
         figure=round(float(figure), 4),
         sentence=sentence,
     )
+
+
+def _doubts(dataset: Dataset, features: Features | None) -> tuple[list[Finding], list[str]]:
+    """What features make one doubt, and what could not be judged by them."""
+    if features is None:
+        return [], []
+    judged = np.flatnonzero(features.rows >= 0)
+    groups = None if dataset.group_numbers is None else dataset.group_numbers[judged]
+    try:
+        found = doubts(features.read(judged), dataset.labels[judged], groups)
+    except (DataError, MissingExtraError) as problem:
+        return [], [f"Labels were not judged: {problem}."]
+    return [
+        _finding(
+            dataset, doubt.kind, [int(judged[doubt.picture])], doubt.figure,
+            doubt.sentence.format(printable(dataset.classes[doubt.suggested])),
+        )
+        for doubt in found
+    ], []  # fmt: skip
 
 
 def _unreadable(dataset: Dataset, pack: Pack) -> Iterator[Finding]:
@@ -98,8 +125,8 @@ def _single(
     checks: list[tuple[Kind, NDArray[np.int64], NDArray[np.float64], str]] = [
         ("odd size", measuring.odd(measures), size, "{width:.0f} x {height:.0f} pixels, unlike the others"),
         ("nearly empty", measuring.empty(measures), measures.one_colour, "{figure:.0%} of it is of one colour"),
-        ("very dark", measuring.dark(measures), measures.light, "mean light {figure:.0%}"),
-        ("very bright", measuring.bright(measures), measures.light, "mean light {figure:.0%}"),
+        ("very dark", measuring.dark(measures), measures.highlights, "brightest places {figure:.0%}"),
+        ("very bright", measuring.bright(measures), measures.shadows, "darkest places {figure:.0%}"),
         ("blurred", measuring.blurred(measures), measures.sharpness / (np.median(measures.sharpness) or 1)
          if len(usable) else size, "{figure:.0%} as sharp as the middle one"),
         ("cropped by preparation", np.flatnonzero(lost > measuring.LOST), lost, "loses {figure:.0%} of its area"),

@@ -7,9 +7,10 @@ import typer
 
 # What is learned from, and where the result goes
 Pictures: TypeAlias = Annotated[
-    Path | None,
+    str | None,
     typer.Argument(
-        help="A folder with one folder of pictures for each class; a table (CSV, TSV), an .npz, IDX files.",
+        help="A folder with one folder of pictures for each class; a table (CSV, TSV, JSONL, Parquet), an .npz, "
+        "IDX files, tar shards; or the address of shards (s3://, gs://, https://).",
         show_default=False,
     ),
 ]
@@ -24,7 +25,7 @@ Config: TypeAlias = Annotated[
 ]
 
 # The network and its start
-Network: TypeAlias = Annotated[str, typer.Option(help="A network's name, or a file with its JSON.")]
+Network: TypeAlias = Annotated[str, typer.Option(help="A network's name, or a file with its JSON; auto finds one.")]
 Weights: TypeAlias = Annotated[
     str,
     typer.Option(
@@ -53,7 +54,15 @@ Fit: TypeAlias = Annotated[
 ]
 
 # How it learns
-Epochs: TypeAlias = Annotated[int, typer.Option(help="Passes over the training pictures.")]
+Minutes: TypeAlias = Annotated[
+    float | None, typer.Option(help="Time for everything: the best that can be had in it.", show_default=False)
+]
+Epochs: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        help="Passes over the training pictures [default: 15; for auto 0: only a head is learned]", show_default=False
+    ),
+]
 BatchSize: TypeAlias = Annotated[int, typer.Option(help="Pictures in one step.")]
 LearningRate: TypeAlias = Annotated[float, typer.Option(help="The peak of the learning rate.")]
 Augment: TypeAlias = Annotated[
@@ -62,6 +71,18 @@ Augment: TypeAlias = Annotated[
         help="What training pictures undergo, as in flip,zoom=0.2: flip, rotation, zoom, shift, shear, brightness, "
         "contrast, saturation, hue, erasing, mixup, cutmix; or none."
     ),
+]
+Set: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        show_default=False,
+        help="Any other setting, as in ema=0.999; may be given again. docs/training.md lists them.",
+    ),
+]
+FindLr: TypeAlias = Annotated[
+    bool, typer.Option("--find-lr", help="Suggest a learning rate instead of training; -o names a PNG to draw.")
 ]
 Patience: TypeAlias = Annotated[int, typer.Option(help="Stop after so many epochs without getting better; 0: never.")]
 Precision: TypeAlias = Annotated[
@@ -99,5 +120,8 @@ Resume: TypeAlias = Annotated[
 Log: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(help="Tell the epochs also to: csv, tensorboard. May be given twice.", show_default=False),
+]
+Heal: TypeAlias = Annotated[
+    bool, typer.Option("--heal", help="Then try what the verdict advises, into RUN/healed, and keep the better.")
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

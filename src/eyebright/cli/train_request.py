@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from eyebright import codec, zoo
+from eyebright.cli import settings_text
 from eyebright.codec import Record
 from eyebright.errors import SettingsError
 from eyebright.run_folder import SETTINGS, read_toml
@@ -14,8 +15,9 @@ from eyebright.training.settings import AUGMENTATIONS, Settings
 
 _REPLACED = {  # options that, typed, take the place of others in the file
     "augment": (*AUGMENTATIONS,), "exclude": ("excluded",), "from": ("start_sha256",), "seed": ("split_seed",),
-    "split": ("validation", "test"), "epochs": ("extended_at",),
+    "split": ("validation", "test"), "epochs": ("extended_at", "minutes"), "minutes": ("extended_at", "epochs"),
 }  # fmt: skip
+_ELSEWHERE = ("config", "json", "heal", "find_lr", "set")  # options that are heeded elsewhere
 _EXCLUSIVE = {"augment": (*AUGMENTATIONS,), "exclude": ("excluded",)}
 _PATHS = ("pictures", "output", "split", "exclude", "from")
 
@@ -30,6 +32,8 @@ class Request(Record, frozen=True, kw_only=True):
     start_from: str = msgspec.field(default="", name="from")
     start_sha256: str = ""
     size: int | None = None
+    minutes: float | None = None
+    epochs: int | None = None
     fit: Literal["auto", "crop", "pad", "stretch"] = "auto"
     augment: str | None = None
     validation: float = 0.15
@@ -60,7 +64,7 @@ def gather(typed: Mapping[str, Any], config: Path | None) -> tuple[Request, Sett
     """
     replaced = {other for name in typed for other in _REPLACED.get(name, ())}
     found = {} if config is None else {k: v for k, v in _read(config).items() if k not in replaced}
-    asked = found | {name: value for name, value in typed.items() if name not in ("config", "json")}
+    asked = found | {name: value for name, value in typed.items() if name not in _ELSEWHERE}
     if isinstance(asked.get("log"), str):
         asked["log"] = [name.strip() for name in asked["log"].split(",") if name.strip()]
     settings = {name: asked.pop(name) for name in SETTINGS & asked.keys()}
@@ -68,12 +72,15 @@ def gather(typed: Mapping[str, Any], config: Path | None) -> tuple[Request, Sett
     request = codec.from_builtins(asked, Request, what=what, error=SettingsError)
     if request.augment is not None:
         settings |= _augmentation(request.augment)
-    if not request.pictures or not request.output:
-        missing = " and ".join(name for name in ("pictures", "output") if not getattr(request, name))
+    if not request.pictures:
         raise SettingsError(
-            f"no {missing} given: eyebright train PICTURES -o RUN, or in the file of --config; or --resume RUN"
+            "no pictures given: eyebright train PICTURES -o RUN, or in the file of --config; or --resume RUN"
         )
-    return request, Settings().changed(settings)
+    if {"minutes", "epochs"} <= typed.keys():
+        raise SettingsError("--minutes and --epochs contradict each other: give one of them")
+    minutes = settings.get("minutes") or None
+    request = msgspec.structs.replace(request, minutes=minutes, epochs=None if minutes else settings.get("epochs"))
+    return request, settings_text.changed(Settings().changed(settings), typed.get("set", ()))
 
 
 def names_left_out(request: Request) -> set[str]:
@@ -121,7 +128,7 @@ def _is_path(config: Path, network: object) -> bool:
 
 def _from_anywhere(config: Path, path: object) -> object:
     """A path in the file, which is relative to the file's folder; what is no text is refused later."""
-    return str(config.absolute().parent / path) if isinstance(path, str) else path
+    return str(config.absolute().parent / path) if isinstance(path, str) and "://" not in path else path
 
 
 def _augmentation(text: str) -> dict[str, bool | float]:

@@ -19,6 +19,7 @@ from eyebright.datasets.cropping import MUCH, lost_to_crop
 from eyebright.datasets.groups import grouped
 from eyebright.datasets.sources import ArraySource, Source, find, without
 from eyebright.datasets.sources import Progress as ScanProgress
+from eyebright.datasets.sources.labels import label_of, require_one_kind
 from eyebright.datasets.split import SIDES, Side
 from eyebright.datasets.split_file import SplitFile, read_split
 from eyebright.errors import DataError, PictureError
@@ -43,8 +44,9 @@ class Dataset:
         validation: Share of the pictures for validation.
         test: Share for the test.
         sides: The sides, where the source gives them.
-        groups: For each picture its group ("" for none); pictures of one group stay on one side.
-        origin: The folder or file from which they come.
+        groups: For each picture its group, as a name ("" for none) or a number (-1 for none); pictures of one group
+            stay on one side.
+        origin: The folder, file or address from which they come.
         fixed: A split that was decided before.
     """
 
@@ -58,13 +60,13 @@ class Dataset:
         validation: float = 0.15,
         test: float = 0.15,
         sides: Sequence[Side] | None = None,
-        groups: Sequence[str] | None = None,
-        origin: Path | None = None,
+        groups: Sequence[str] | NDArray[np.int64] | None = None,
+        origin: Path | str | None = None,
         fixed: SplitFile | None = None,
     ) -> None:
         self.source = source
         self.fixed = fixed
-        self.groups = groups
+        self.groups = None if groups is None else splits.numbered(groups)
         self.origin = origin
         self.learned: Callable[[Iterable[bytes]], NDArray[np.bool_]] | None = None
         self.classes = tuple(classes)
@@ -130,7 +132,7 @@ class Dataset:
             DataError: When there is nothing, it is damaged, or of no known form.
             SettingsError: When the expression is none, or finds nothing.
         """
-        found = without(find(Path(path), progress), exclude)
+        found = without(find(path, progress), exclude)
         groups = grouped(found, group_by) if group_by else found.groups
         return cls(
             found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, sides=found.sides,
@@ -159,14 +161,16 @@ class Dataset:
             test: Share for the test.
 
         Raises:
-            DataError: When images and labels differ in number, or a label is no class.
+            DataError: When images and labels differ in number, or a label is no class, as NaN is none.
         """
         if len(images) != len(labels):
             raise DataError(f"there are {len(images)} images, but {len(labels)} labels: give one label for each image")
         given = np.asarray(labels).reshape(len(images)).tolist()
         if classes is None:
-            classes = [str(label) for label in sorted(set(given))]
-            given = [str(label) for label in given]
+            require_one_kind(labels)
+            names_of = {label: label_of(str(label) if isinstance(label, bool) else label) for label in set(given)}
+            classes = [names_of[label] for label in sorted(names_of)]
+            given = [names_of[label] for label in given]
         names = [str(name) for name in classes]
         positions = [_position(label, names) for label in given]
         return cls(ArraySource(images), names, positions, seed=seed, validation=validation, test=test)
@@ -195,11 +199,9 @@ class Dataset:
     @property
     def group_numbers(self) -> NDArray[np.int64] | None:
         """A number for each picture's group, `(N,)`; a picture in none has one of its own. None without groups."""
-        if self.groups is None or not any(self.groups):
+        if self.groups is None or not (self.groups >= 0).any():
             return None
-        groups = np.asarray(self.groups)
-        numbers = np.unique(groups, return_inverse=True)[1]
-        return np.where(groups == "", len(groups) + np.arange(len(groups)), numbers)
+        return np.where(self.groups < 0, self.groups.max() + 1 + np.arange(len(self)), self.groups)
 
     def require_trainable(self) -> None:
         """Raise a `DataError` where there is plainly too little to learn from, before anything is decoded."""
@@ -266,10 +268,9 @@ class Dataset:
         """Side of each picture, `(N,)` of indices into SIDES; -1 for pictures that are left out."""
         usable = np.flatnonzero(pack.rows >= 0)
         sides = np.full(len(self), splits.LEFT_OUT, np.int64)
-        names = [self.source.names[index] for index in usable.tolist()]
-        digests = [pack.digests[index] for index in usable]
-        groups = None if self.groups is None else [self.groups[index] for index in usable.tolist()]
+        digests = pack.digests.at(usable)
         if self.fixed is not None:
+            names = [self.source.names[index] for index in usable.tolist()]
             sides[usable] = splits.without_leaks(self.fixed.sides(names, digests), digests)
             return sides
         validation, test = self.shares
@@ -281,7 +282,7 @@ class Dataset:
             validation=validation,
             test=test,
             given=None if self.sides is None else self.sides[usable],
-            groups=groups,
+            groups=None if self.groups is None else self.groups[usable],
             learned=None if self.learned is None else self.learned(digests),
         )
         return sides

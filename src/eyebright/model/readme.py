@@ -1,12 +1,13 @@
 """README.md of a model folder: a model card for people, free to edit."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from eyebright.model.card import ModelCard
 
 
-def readme(card: ModelCard) -> str:
-    """The text: what the model tells apart, how good it is, how to ask it."""
+def readme(card: ModelCard, said: Sequence[str] = ()) -> str:
+    """The text: what the model tells apart, how good it is, what was said of its training, how to ask it."""
     width, height, calibration = card.preparation.width, card.preparation.height, card.calibration
     trust = (
         f"Confidences are calibrated with temperature {calibration.temperature:.3f}: on validation the expected "
@@ -28,6 +29,7 @@ def readme(card: ModelCard) -> str:
             ],
             trust if "validation" in card.metrics else "The network has not been trained.",
             "",
+            *[line for text in said for line in (text, "")],
             "## How to ask it",
             "",
             "    eyebright predict THIS_FOLDER photo.jpg",

@@ -58,14 +58,25 @@ class Display:
                 self._bar(event, "looking for pictures", event.found, None, "")
             case events.Preparing():
                 self._bar(event, "preparing pictures", event.done, event.of, "")
+            case events.Looking():
+                self._bar(event, "looking at pictures", event.done, event.of, "")
+            case events.Comparing():
+                self._bar(event, "comparing pictures", event.done, event.of, "")
             case events.Downloading():
                 self._bar(event, "downloading weights", event.done, event.of, "")
             case events.StepDone():
                 self._step(event)
+            case events.RateTried():
+                self._bar(event, "trying rates", event.step, event.of, f"rate {event.rate:.1e}  loss {event.loss:.3f}")
             case events.RunStarted():
                 self._started(event)
             case events.FitChosen():
                 self._fit(event)
+            case events.Streaming():
+                self._say(
+                    f"The disk of the cache has no room for {event.size_bytes / 1e6:,.0f} MB of prepared pictures: "
+                    "each is opened anew whenever it is needed. Make room, or set EYEBRIGHT_CACHE, to train faster."
+                )
             case events.Resumed():
                 within = f" and {event.pictures:,} pictures of the next" if event.pictures else ""
                 self._say(f"Going on after epoch {event.epoch}{within}.")
@@ -80,6 +91,17 @@ class Display:
                 self._list(event.names)
             case events.PrecisionChosen():
                 self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
+            case events.Unavailable():
+                self._say(f"Published weights cannot be had, so a network is trained from scratch: {event.reason}")
+            case events.Tried():
+                self._say(
+                    f"Tried {event.what}: {event.validation_accuracy:.1%} of the validation pictures right, loss "
+                    f"{event.validation_loss:.3f}, after {_duration(event.seconds)}."
+                )
+            case events.Planned():
+                self._planned(event)
+            case events.StartJudged():
+                self._start_line(event)
             case events.EpochEnded():
                 self._epoch_line(event)
             case events.Stopped():
@@ -90,7 +112,7 @@ class Display:
                     f"{event.error_before:.3f} to {event.error_after:.3f}."
                 )
             case events.Judged():
-                self._say(f"{event.text} {event.advice}".strip())
+                self._judged(event)
             case events.Evaluated():
                 self._say(
                     f"Test accuracy {event.accuracy:.1%} (95 % interval {event.low:.1%} to {event.high:.1%}) on "
@@ -98,6 +120,14 @@ class Display:
                 )
                 if event.seen:
                     self._say(f"{event.seen:,} others did not count: the model has seen them before.")
+            case events.HealingBegun():
+                changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
+                self._header = False
+                self._say(
+                    f"Healing ({event.kind}): training again with {changes}; about {_duration(event.seconds)} minutes."
+                )
+            case events.Healed():
+                self._healed(event)
             case events.ModelSaved():
                 self._say(f"Model saved: {event.path}", wrap=False)
 
@@ -158,15 +188,47 @@ class Display:
         elif event.fit == "crop" and event.lost >= _WORTH_SAYING:
             self._say(f"Cropping leaves out {much}; --fit pad would keep all of it.")
 
-    def _epoch_line(self, event: events.EpochEnded) -> None:
+    def _planned(self, event: events.Planned) -> None:
+        """Said once; later plans only change how many epochs the lines tell."""
+        if not self._epoch:
+            steps = f"{event.steps:,} steps, {event.epochs:.1f} epochs,"
+            self._say(f"{steps} are to take about {_duration(event.seconds)}.")
+
+    def _start_line(self, event: events.StartJudged) -> None:
+        self._heading()
+        self._say(f"{'start':>9} {'':23} {event.validation_loss:17.3f} {event.validation_accuracy:9.1%}")
+
+    def _heading(self) -> None:
         if not self._header:
             self._say("   epoch    training loss  accuracy    validation loss  accuracy   pictures/s")
             self._header = True
+
+    def _epoch_line(self, event: events.EpochEnded) -> None:
+        self._heading()
         mark = "*" if event.best else " "
         self._say(
             f"{event.epoch:4d}/{event.epochs:<4d} {event.train_loss:13.3f} {event.train_accuracy:9.1%} "
             f"{event.validation_loss:17.3f} {event.validation_accuracy:9.1%} {mark} {event.pictures_per_second:9,.0f}"
         )
+
+    def _judged(self, event: events.Judged) -> None:
+        """The first verdict in full, its command not wrapped; of the others what they are."""
+        words, *commands = event.advice.split("\n")
+        self._say(f"{event.text} {words}".strip())
+        for line in commands:
+            self._say(line, wrap=False)
+        for other in event.others:
+            self._say(f"Also {other.kind}: {other.short}.")
+
+    def _healed(self, event: events.Healed) -> None:
+        low, high = 100 * event.difference.low, 100 * event.difference.high
+        better = "better" if low > 0 else "worse" if high < 0 else "not surely different"
+        self._say(
+            f"The second is {better}: of the same {event.pictures:,} validation pictures it tells "
+            f"{event.after.value:.1%}, the first {event.before.value:.1%}; {100 * event.difference.value:+.1f} points "
+            f"(95 % interval {low:+.1f} to {high:+.1f})."
+        )
+        self._say(f"Kept: {event.kept}", wrap=False)
 
     def _stopped(self, event: events.Stopped) -> None:
         if self._task is not None:
@@ -176,8 +238,13 @@ class Display:
             "finished": "Trained for all epochs",
             "patience": f"Stopped after epoch {event.epoch}, since nothing got better any more",
             "interrupted": f"Interrupted after epoch {event.epoch}",
+            "budget": "Trained as long as the time allowed",
         }[event.reason]
-        self._say(f"{reason}; kept the weights of epoch {event.best_epoch}, marked *.")
+        if event.epoch:
+            kept = (
+                f"of epoch {event.best_epoch}, marked *" if event.best_epoch else "that it started from: no better came"
+            )
+            self._say(f"{reason}; kept the weights {kept}.")
 
 
 def _duration(seconds: float) -> str:

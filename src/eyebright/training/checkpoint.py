@@ -23,6 +23,7 @@ from eyebright.errors import DataError, NetworkError, OutputError
 from eyebright.network import Network, Weights, check_weights
 
 KEPT = 2
+_AVERAGE = "average.safetensors"
 
 
 class Progress(Record, frozen=True, kw_only=True):
@@ -30,13 +31,13 @@ class Progress(Record, frozen=True, kw_only=True):
 
     Args:
         epoch: Complete epochs.
-        step: Batches learned in all.
+        step: Steps made in all.
         seen: Pictures learned in the epoch that is not complete yet; `losses` and `correct` are sums over them.
         best_epoch: The epoch whose weights are kept, with its accuracy and loss on the validation pictures.
         lowest_loss: The lowest loss on the validation pictures so far.
         stale_epochs: Epochs since anything got better.
         leg: How many times more epochs have been begun than were planned at first; see `training/legs.py`.
-        leg_epoch: Complete epochs when this leg began, and batches learned by then, `leg_step`.
+        leg_epoch: Complete epochs when this leg began, and steps made by then, `leg_step`.
     """
 
     epoch: int = 0
@@ -53,8 +54,12 @@ class Progress(Record, frozen=True, kw_only=True):
     leg_epoch: int = 0
     leg_step: int = 0
 
-    def after_batch(self, count: int, loss: float, correct: int) -> "Progress":
-        """One batch further: how many pictures it had, their mean loss, how many were told right."""
+    def at_start(self, loss: float, accuracy: float) -> "Progress":
+        """Before the first epoch, with the loss and accuracy of the weights that are started from."""
+        return msgspec.structs.replace(self, best_accuracy=accuracy, best_loss=loss, lowest_loss=loss)
+
+    def after_step(self, count: int, loss: float, correct: int) -> "Progress":
+        """One step further: how many pictures it had, their mean loss, how many were told right."""
         return msgspec.structs.replace(
             self,
             step=self.step + 1,
@@ -85,25 +90,38 @@ class Progress(Record, frozen=True, kw_only=True):
 
 
 class Checkpoint(NamedTuple):
-    """What was kept: how far the training was, its weights, those of its best epoch, the optimizer's moments."""
+    """What was kept: how far the training was, its weights, those of its best epoch, their mean over the steps (where
+    there is one), the optimizer's moments.
+    """
 
     progress: Progress
     weights: Weights
     best: Weights
+    average: Weights
     moments: dict[str, Tensor]
 
 
-def save(folder: Path, progress: Progress, weights: Weights, best: Weights, optimizer: torch.optim.Optimizer) -> None:
+def save(
+    folder: Path,
+    progress: Progress,
+    weights: Weights,
+    best: Weights,
+    average: Weights,
+    optimizer: torch.optim.Optimizer,
+) -> None:
     """Write a checkpoint, and remove all but the last two."""
     moments = {
         f"{index}.{key}": value.contiguous()
         for index, state in optimizer.state_dict()["state"].items()
         for key, value in state.items()
+        if value is not None  # as SGD's momentum where there is none
     }
     with files.new_folder(folder / f"{progress.step:09d}", overwrite=True, made_with=["progress.json"]) as place:
         try:
             save_file(weights, place / "weights.safetensors")
             save_file(best, place / "best.safetensors")
+            if average:
+                save_file(average, place / _AVERAGE)
             save_tensors(moments, place / "optimizer.safetensors")
         except SafetensorError as problem:  # what it makes of a full disk, too
             raise OutputError(f"{folder} cannot be written: {problem}") from problem
@@ -153,7 +171,8 @@ def _read(place: Path) -> Checkpoint:
     text = (place / "progress.json").read_bytes()
     progress = codec.from_json(text, Progress, what=f"{place}/progress.json", error=DataError)
     weights, best = load_file(place / "weights.safetensors"), load_file(place / "best.safetensors")
-    return Checkpoint(progress, dict(weights), dict(best), dict(load_tensors(place / "optimizer.safetensors")))
+    average = load_file(place / _AVERAGE) if (place / _AVERAGE).exists() else {}
+    return Checkpoint(progress, weights, best, average, load_tensors(place / "optimizer.safetensors"))
 
 
 def _require_of(place: Path, found: Checkpoint, network: Network, parameters: Sequence[Tensor]) -> None:

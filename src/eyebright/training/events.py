@@ -4,14 +4,15 @@
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from eyebright import codec
 from eyebright.errors import OutputError
+from eyebright.evaluation import Difference, Share, Verdict
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event"):
@@ -51,6 +52,16 @@ class FitChosen(Event, frozen=True):
 
     fit: Literal["crop", "pad", "stretch"]
     lost: float
+
+
+class Streaming(Event, frozen=True):
+    """The disk has no room for the prepared pictures: each is opened anew whenever it is needed.
+
+    `size_bytes` is what all of them would have taken.
+    """
+
+    pictures: int
+    size_bytes: int
 
 
 class Resumed(Event, frozen=True):
@@ -99,6 +110,20 @@ class Preparing(Transient, frozen=True):
     of: int
 
 
+class Looking(Transient, frozen=True):
+    """Of so many pictures of all there are features."""
+
+    done: int
+    of: int
+
+
+class Comparing(Transient, frozen=True):
+    """So many pictures of all are compared with the others, to find those that must stay on one side of the split."""
+
+    done: int
+    of: int
+
+
 class Downloading(Transient, frozen=True):
     """So many bytes of all have come, where it is known how many there are."""
 
@@ -115,6 +140,15 @@ class StepDone(Transient, frozen=True):
     of: int
     loss: float
     accuracy: float
+
+
+class RateTried(Transient, frozen=True):
+    """A learning rate was tried for one step; the loss is smoothed over the steps so far."""
+
+    step: int
+    of: int
+    rate: float
+    loss: float
 
 
 class EpochEnded(Event, frozen=True):
@@ -136,10 +170,40 @@ class EpochEnded(Event, frozen=True):
     pictures_per_second: float
 
 
-class Stopped(Event, frozen=True):
-    """Training ended; the weights of epoch `best_epoch` are kept."""
+class Unavailable(Event, frozen=True):
+    """Published weights cannot be had; something else is done."""
 
-    reason: Literal["finished", "patience", "interrupted"]
+    reason: str
+
+
+class Tried(Event, frozen=True):
+    """Something was tried by `--network auto`: what, how good it was on validation pictures, how long it took."""
+
+    what: str
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+class Planned(Event, frozen=True):
+    """So many steps, and epochs, fit into the seconds that are left of the budget."""
+
+    steps: int
+    epochs: float
+    seconds: float
+
+
+class StartJudged(Event, frozen=True):
+    """How good the weights are that the training starts from."""
+
+    validation_loss: float
+    validation_accuracy: float
+
+
+class Stopped(Event, frozen=True):
+    """Training ended; the weights of epoch `best_epoch` are kept, 0 being those that it started from."""
+
+    reason: Literal["finished", "patience", "interrupted", "budget"]
     epoch: int
     best_epoch: int
 
@@ -153,11 +217,24 @@ class Calibrated(Event, frozen=True):
 
 
 class Judged(Event, frozen=True):
-    """The verdict on the training."""
+    """The verdict on the training: the most important thing that its figures show, and what else they show.
+
+    `remedy` holds the settings by which the advice may be tried.
+    """
 
     kind: str
     text: str
     advice: str
+    remedy: dict[str, Any] = {}
+    others: tuple[Verdict, ...] = ()
+
+    @classmethod
+    def of(cls, verdicts: Sequence[Verdict]) -> "Judged":
+        """The event that tells of these verdicts, at least one, most important first."""
+        first = verdicts[0]
+        return cls(
+            kind=first.kind, text=first.text, advice=first.advice, remedy=first.remedy, others=tuple(verdicts[1:])
+        )
 
 
 class Evaluated(Event, frozen=True):
@@ -175,6 +252,28 @@ class Evaluated(Event, frozen=True):
     seen: int = 0
 
 
+class HealingBegun(Event, frozen=True):
+    """What the verdict `kind` advises is tried: a run in the folder `path` with these changes, of about so long."""
+
+    kind: str
+    changes: dict[str, Any]
+    path: str
+    seconds: float
+
+
+class Healed(Event, frozen=True):
+    """On the same validation pictures so many were told right before and after; the run in the folder `kept` is better.
+
+    `difference` is of paired answers; the second run is kept where its interval lies above 0.
+    """
+
+    pictures: int
+    before: Share
+    after: Share
+    difference: Difference
+    kept: str
+
+
 class ModelSaved(Event, frozen=True):
     """The model stands in the run's folder."""
 
@@ -185,19 +284,29 @@ class ModelSaved(Event, frozen=True):
 AnyEvent: TypeAlias = (
     Scanning
     | Preparing
+    | Looking
+    | Comparing
     | Downloading
     | RunStarted
     | FitChosen
+    | Streaming
     | Resumed
     | Extended
     | PicturesGone
     | PrecisionChosen
+    | Planned
+    | StartJudged
+    | Tried
+    | Unavailable
     | StepDone
+    | RateTried
     | EpochEnded
     | Stopped
     | Calibrated
     | Judged
     | Evaluated
+    | HealingBegun
+    | Healed
     | ModelSaved
 )
 Emit: TypeAlias = Callable[[AnyEvent], None]

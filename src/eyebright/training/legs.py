@@ -32,4 +32,5 @@ def rate(step: int, settings: Settings, steps_per_epoch: int, *, leg: int, leg_e
         steps=(ends(settings)[leg] - leg_epoch) * steps_per_epoch,
         warmup_steps=0 if leg else round(settings.warmup_epochs * steps_per_epoch),
         peak=settings.learning_rate * (SHARE if leg else 1),
+        schedule=settings.schedule,
     )
