@@ -70,6 +70,9 @@ COURSE = [
         others=(Verdict(kind="class failing", short="only 12.0% of daisy are told", text="Long.", advice="Longer."),),
     ),
     events.Evaluated(side="test", pictures=12_345, accuracy=0.7012, low=0.66, high=0.74, loss=0.9),
+    events.Evaluated(side="test", pictures=12, accuracy=0.5, low=0.4, high=0.6, loss=0.9, seen=1_234),
+    events.Extended(planned=15, epochs=30, learning_rate=0.0002),
+    events.PicturesGone(names=tuple(f"daisy/{number}.png" for number in range(12))),
     events.ModelSaved(path="run/model", weights_sha256="0" * 64),
 ]
 
@@ -121,6 +124,10 @@ def test_a_whole_course_tells_its_figures(show: Callable) -> None:
         "[bold] training accuracy 99.0%. Add dropout, or: eyebright train PICTURES -o NEW --augment rotation=0.1,zoom",
         "shift=0.1 Also class failing: only 12.0% of daisy are told.",
         "Test accuracy 70.1% (95 % interval 66.0% to 74.0%) on 12,345 pictures",
+        "1,234 others did not count: the model has seen them before.",
+        "Up to epoch 30 instead of 15",
+        "from a tenth of its peak, 0.0002.",
+        "left out from now on: 12 (all in left_out.csv) daisy/0.png",
         "Model saved: run/model",
     ):
         assert told in text

@@ -82,15 +82,12 @@ class Display:
                 self._say(f"Going on after epoch {event.epoch}{within}.")
             case events.Extended():
                 self._say(
-                    f"{event.epochs - event.planned} epochs more, {event.epochs} in all: when the {event.planned} "
-                    "planned ones are over, the learning rate falls anew, from a tenth of its peak, "
-                    f"{event.learning_rate:.2g}."
+                    f"Up to epoch {event.epochs} instead of {event.planned}: after those that were planned, the "
+                    f"learning rate falls anew, from a tenth of its peak, {event.learning_rate:.2g}."
                 )
             case events.PicturesGone():
-                self._say(
-                    f"Gone since the run began, and left out from now on: {len(event.names):,} pictures (all in "
-                    "left_out.csv)"
-                )
+                count = f"{len(event.names):,} (all in left_out.csv)"
+                self._say(f"Gone since the run began, and left out from now on: {count}")
                 self._list(event.names)
             case events.PrecisionChosen():
                 self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
