@@ -42,7 +42,7 @@ from eyebright.training.settings import Settings
 AUTO = "auto"
 BACKBONE, FROM_SCRATCH = "efficientnet_lite0", "compact"
 SMALL_PX = 64  # typical side up to which pictures are small
-_SIZES = range(128, 225, 32)  # pixels a side at which the backbone may see pictures
+BACKBONE_SIZES = range(128, 225, 32)  # pixels a side at which the backbone may see pictures
 FEW = 500  # pictures below which the accuracy is told by cross-validation
 _TRIAL_SHARE = 0.2  # of the time that is left, for each of two that are tried
 _FROZEN = ("_conv_stem", *(f"_blocks.{number}" for number in range(5)))  # of the backbone: edges and textures
@@ -88,7 +88,9 @@ def backbone_px(side: int) -> int:
     """How large the backbone sees pictures: half as large again as they are, which its weights were made for, within
     reason.
     """
-    return min(max(round(1.5 * side / _SIZES.step) * _SIZES.step, _SIZES.start), _SIZES[-1])
+    return min(
+        max(round(1.5 * side / BACKBONE_SIZES.step) * BACKBONE_SIZES.step, BACKBONE_SIZES.start), BACKBONE_SIZES[-1]
+    )
 
 
 def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: Emit) -> Choice:

@@ -102,7 +102,7 @@ def train(
     """
     begun_at, emit = time.monotonic(), to_all(callbacks)
     auto = not start_from and network in ("", AUTO)
-    if auto and settings is None and epochs is None:
+    if auto and settings is None and epochs is None and minutes is None:
         epochs = 0
     settings = _settings(settings or Settings(), minutes, epochs)
     run = Run(Path(default_output(pictures) if output is None else output))

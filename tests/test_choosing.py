@@ -1,0 +1,110 @@
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+import eyebright as eb
+from eyebright import choosing, runs, zoo
+from eyebright.errors import DownloadError, SettingsError
+from eyebright.training import budget
+from eyebright.training.events import CrossValidated, EpochEnded, Planned, StartJudged, Stopped, Tried, read_events
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Two classes of forty small pictures: coarse and fine patterns."""
+    from PIL import Image
+
+    root, stream = tmp_path_factory.mktemp("choosing") / "pictures", np.random.default_rng(0)
+    for number in range(80):
+        folder = root / ("coarse", "fine")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        cells = (4, 16)[number % 2]
+        small = Image.fromarray(stream.integers(0, 256, (cells, cells, 3), np.uint8))
+        small.resize((32, 32), Image.Resampling.NEAREST).save(folder / f"{number:02d}.png")
+    return root
+
+
+def told(path, kind):
+    return [event for event in read_events(path / "events.jsonl") if isinstance(event, kind)]
+
+
+def test_by_default_a_published_network_is_given_a_head_and_the_run_says_so(pictures, tmp_path):
+    result = eb.train(pictures, tmp_path / "run")
+    assert result.classifier.network.to_json() == (tmp_path / "run" / "network.json").read_text()
+    (tried,), (cross,) = told(tmp_path / "run", Tried), told(tmp_path / "run", CrossValidated)
+    assert "efficientnet_lite0" in tried.what and tried.validation_accuracy > 0.9
+    assert cross.pictures == 80 and cross.low < cross.accuracy <= cross.high
+    published = zoo.published_weights("efficientnet_lite0")
+    for name, value in result.classifier.get_weights().items():
+        assert name.startswith("_fc.") or (value == published[name]).all()
+    assert result.test.accuracy == 1.0
+    again = eb.train(pictures, tmp_path / "again")
+    for name, value in again.classifier.get_weights().items():
+        assert (value == result.classifier.get_weights()[name]).all(), name
+
+
+def test_a_run_killed_before_its_model_stood_goes_on(pictures, tmp_path):
+    def kill(event):
+        if isinstance(event, Stopped):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        eb.train(pictures, tmp_path / "run", callbacks=[kill])
+    assert not (tmp_path / "run" / "model").exists()
+    resumed = eb.resume(tmp_path / "run")
+    whole = eb.train(pictures, tmp_path / "whole")
+    for name, value in whole.classifier.get_weights().items():
+        assert (value == resumed.classifier.get_weights()[name]).all(), name
+
+
+def test_without_the_weights_a_network_is_trained_from_scratch_and_that_is_said(pictures, tmp_path, monkeypatch):
+    def nothing(*_, **__):
+        raise DownloadError("no way there")
+
+    monkeypatch.setattr(choosing, "features", nothing)
+    said = []
+    choice = choosing.choose(
+        eb.Dataset.from_folder(pictures), "crop", None, eb.Settings(epochs=0), said.append, begun_at=0.0
+    )
+    assert choice.name == "compact" and choice.network.input_shape == (3, 32, 32) and choice.settings.epochs == 15
+    assert any("no way there" in getattr(event, "reason", "") for event in said)
+
+
+def test_with_a_budget_small_pictures_are_tried_with_both_networks_and_the_better_goes_on(
+    pictures, tmp_path, monkeypatch
+):
+    """The clock jumps half a second whenever it is asked, so that the budget is used up after some tens of steps."""
+    ticks = itertools.count(0.0, 0.5)
+
+    class Clock:
+        @staticmethod
+        def monotonic():
+            return next(ticks)
+
+    for module in (budget, choosing, runs):
+        monkeypatch.setattr(module, "time", Clock)
+    monkeypatch.setattr(choosing, "BACKBONE_SIZES", range(64, 65, 32))
+    result = eb.train(pictures, tmp_path / "run", minutes=1.5)
+    tried = told(tmp_path / "run", Tried)
+    assert [event.what.split(",")[0].split(" ")[0] for event in tried] == ["efficientnet_lite0"] * 2 + ["compact"]
+    winner = max(tried[1:], key=lambda event: event.validation_accuracy).what.split(",")[0]
+    config = (tmp_path / "run" / "config.toml").read_text()
+    assert f'network = "{winner}"' in config
+    assert told(tmp_path / "run", StartJudged) and told(tmp_path / "run", Planned)
+    assert told(tmp_path / "run", Stopped)[-1].reason in ("budget", "patience")
+    best = max(event.validation_accuracy for event in told(tmp_path / "run", EpochEnded | StartJudged))
+    card = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
+    assert card["metrics"]["validation"]["accuracy"] == pytest.approx(best, abs=0.11)
+    assert result.test.accuracy > 0.6
+
+
+def test_minutes_and_epochs_exclude_each_other(pictures, tmp_path):
+    with pytest.raises(SettingsError, match="contradict each other"):
+        eb.train(pictures, tmp_path / "run", minutes=1, epochs=3)
+
+
+@pytest.mark.parametrize(("side", "size"), [(32, 128), (100, 160), (128, 192), (150, 224), (4000, 224)])
+def test_the_backbone_sees_pictures_half_as_large_again(side, size):
+    assert choosing.backbone_px(side) == size

@@ -1,0 +1,74 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eyebright.errors import SettingsError
+from eyebright.training import budget
+from eyebright.training.budget import Deadline, Plan
+
+
+class Clock:
+    """A clock that stands unless it is told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(budget, "time", clock)
+    return clock
+
+
+def plan_of(clock, *, minutes=2.0, step_s=0.1, steps=95, judged=1800, validation=600, step_size=32):
+    deadline = Deadline(minutes, clock.now, judged)
+    return Plan(deadline, step_s, step_size=step_size, steps=steps, validation=validation)
+
+
+@given(
+    minutes=st.floats(0.5, 60),
+    step_s=st.floats(0.001, 0.5),
+    steps=st.integers(1, 500),
+    validation=st.integers(1, 800),
+)
+def test_what_is_planned_fits_with_its_validations_and_what_comes_after(minutes, step_s, steps, validation):
+    clock = Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget, "time", clock)
+        try:
+            plan = plan_of(clock, minutes=minutes, step_s=step_s, steps=steps, validation=validation)
+        except SettingsError:
+            return
+        more = plan.more_steps()
+        plan.measured(1, step_s, 0.01 * validation * step_s)
+        clock.now += more * step_s + (more // steps + 1) * 0.01 * validation * step_s
+        assert clock.now < 1000 + 60 * minutes
+
+
+def test_too_little_time_is_refused_with_what_would_do(clock):
+    with pytest.raises(SettingsError, match=r"0\.1 minutes are too few") as problem:
+        plan_of(clock, minutes=0.1)
+    enough = float(re.search(r"give ([\d.]+) minutes", str(problem.value))[1])
+    assert plan_of(clock, minutes=enough).more_steps() > 0
+
+
+def test_an_epoch_that_took_longer_leaves_fewer_steps(clock):
+    plan = plan_of(clock)
+    before = plan.more_steps()
+    plan.measured(95, training_s=19.0, validation_s=1.0)
+    assert 0 < plan.more_steps() < 0.6 * before
+
+
+def test_the_epoch_ends_while_there_is_time_to_judge_it(clock):
+    plan = plan_of(clock)
+    assert not plan.over
+    clock.now += 120 - 4 - 1800 * 0.1 / 32 * 0.6 - 600 * 0.1 / 32 * 0.4 - 0.01
+    assert not plan.over
+    clock.now += 0.02
+    assert plan.over

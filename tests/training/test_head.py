@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from eyebright.evaluation import softmax
+from eyebright.training.head import STRENGTHS, cross_validated, fit_head, score
+
+
+def clouds(classes: int, count: int = 240, spread: float = 1.5, seed: int = 0):
+    """Points about a centre for each class, of features with means and widths of their own."""
+    stream = np.random.default_rng(seed)
+    labels = stream.permutation(np.arange(count) % classes)
+    points = 2 * np.eye(8)[labels] + stream.normal(0, spread, (count, 8))
+    return (points * np.geomspace(0.1, 10, 8) + 5).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_probabilities_are_those_of_a_regression_on_standardised_features(classes):
+    features, labels = clouds(classes)
+    head = fit_head(features, labels, classes)
+    plain = make_pipeline(StandardScaler(), LogisticRegression(C=1 / (head.strength * len(labels)), max_iter=1000))
+    expected = plain.fit(features, labels).predict_proba(features)
+    assert head.weight.shape == (classes, 8) and head.weight.dtype == np.float32
+    assert np.abs(softmax(head.logits(features)) - expected).max() < 0.01
+
+
+def test_the_strength_with_the_lowest_loss_on_unseen_pictures_is_taken():
+    features, labels = clouds(3, spread=3.0)
+    head = fit_head(features, labels, 3)
+    losses = [score(cross_validated(features, labels, 3, strength), labels)[0] for strength in STRENGTHS]
+    assert head.loss == pytest.approx(min(losses)) and head.strength == STRENGTHS[int(np.argmin(losses))]
+
+
+def test_a_group_is_told_only_by_heads_that_have_not_seen_it():
+    """Five copies of each picture, labels of chance: whoever has seen a copy knows, whoever has not must guess."""
+    stream = np.random.default_rng(1)
+    features = np.repeat(stream.normal(size=(60, 40)).astype(np.float32), 5, axis=0)
+    labels, groups = np.repeat(stream.integers(0, 2, 60), 5), np.repeat(np.arange(60), 5)
+    seen = score(cross_validated(features, labels, 2, 0.003), labels)[1]
+    unseen = score(cross_validated(features, labels, 2, 0.003, groups), labels)[1]
+    assert seen > 0.95 and unseen < 0.7
+
+
+def test_a_class_that_a_fold_lacks_is_as_good_as_excluded_there():
+    features, labels = clouds(3, count=60)
+    labels[labels == 2] = 0
+    labels[7] = 2
+    logits = cross_validated(features, labels, 3, 0.1)
+    assert np.isfinite(logits).all() and logits[7].argmax() != 2
+
+
+def test_where_no_fold_can_be_made_nothing_is_known():
+    features, labels = clouds(2, count=10)
+    assert not cross_validated(features, labels, 2, 0.1, np.zeros(10, np.int64)).any()
