@@ -292,5 +292,5 @@ def test_a_checkpoint_without_a_mean_begins_one_at_its_weights(job, tmp_path: Pa
     (place,) = (tmp_path / "checkpoint").iterdir()
     assert not (place / "average.safetensors").exists()
     learner = Learner(job.network, job.weights, job.settings.changed({"ema": 0.9}), job.material.labels)
-    learner.restore(checkpoint.load(tmp_path / "checkpoint"))
+    learner.restore(checkpoint.load(tmp_path / "checkpoint", learner.module.network, learner.moved))
     assert same(learner.judged.get_weights(), load_file(place / "weights.safetensors"))
