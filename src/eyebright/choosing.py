@@ -92,16 +92,13 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: 
     start = time.monotonic()
     backbone = Backbone(name=BACKBONE, size_px=size, fit=fit)
     pack, train, validation = _sides(dataset, backbone.preparation, emit)
-    known = [
-        digest if index in {*train.tolist(), *validation.tolist()} else b"" for index, digest in enumerate(pack.digests)
-    ]
+    used = {*train.tolist(), *validation.tolist()}
+    known = [digest if index in used else b"" for index, digest in enumerate(pack.digests)]
     seen = features(
         lambda index: pack.read([index])[0], known, backbone, progress=lambda done, of: emit(Looking(done=done, of=of))
     )
     groups = None
-    if (
-        dataset.group_numbers is not None
-    ):  # numbered as they come: folds do not depend on how pictures are listed
+    if dataset.group_numbers is not None:  # numbered as they come: folds do not depend on how pictures are listed
         _, first, group = np.unique(dataset.group_numbers[train], return_index=True, return_inverse=True)
         groups = first[group]
     num_classes = len(dataset.classes)
