@@ -58,7 +58,7 @@ def judged(pictures: Pictures, *, sides: Sequence[str] | None = None, **settings
 
 
 def test_a_sound_training_is_called_sound():
-    assert [verdict.kind for verdict in judged(stripes(1200), epochs=6)] == ["sound"]
+    assert [verdict.kind for verdict in judged(stripes(600), epochs=6)] == ["sound"]
 
 
 def test_few_noisy_pictures_are_memorised():
@@ -81,15 +81,15 @@ def test_two_epochs_are_too_few():
 
 
 def test_wrong_labels_are_told_from_hard_pictures():
-    images, labels = stripes(2400)
+    images, labels = stripes(1600)
     kinds = [verdict.kind for verdict in judged((images, mislabelled(labels, 0.3)), epochs=5)]
     assert kinds[0] == "noisy labels"
-    hard = [verdict.kind for verdict in judged(stripes(2400, noise=120), epochs=5)]
+    hard = [verdict.kind for verdict in judged(stripes(1600, noise=120), epochs=5)]
     assert "noisy labels" not in hard
 
 
 def test_a_rare_class_that_looks_like_another_fails_and_is_named_with_it():
-    images, labels = stripes(1200, rare=4)
+    images, labels = stripes(800, rare=4)
     look, of = stripes(4000, seed=9)
     images[labels == 3] = look[of == 2][: np.count_nonzero(labels == 3)]
     verdicts = {verdict.kind: verdict for verdict in judged((images, labels), epochs=6)}
@@ -119,8 +119,8 @@ def test_the_sample_of_the_training_side_is_spread_over_it():
 
 def test_the_course_tells_augmentation_and_the_greatest_dropout():
     settings = Settings(epochs=4, cutmix=0.5)
-    course = course_of(History(loss=(1.0,)), settings, eb.zoo.flowers_cnn(input_size=16, dropout=0.3), 70)
-    assert (course.pictures, course.epochs, course.dropout, course.loss) == (70, 4, 0.3, (1.0,))
+    course = course_of(History(loss=(1.0,)), settings, eb.zoo.flowers_cnn(input_size=16, dropout=0.3), 70, 1.9)
+    assert (course.pictures, course.epochs, course.dropout, course.first_loss) == (70, 4, 0.3, 1.9)
     assert {name: strength for name, strength in course.augmentation.items() if strength} == {
         "flip": True, "rotation": 0.1, "zoom": 0.1, "cutmix": 0.5,
     }  # fmt: skip

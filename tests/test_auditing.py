@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from eyebright import auditing, files, runs
-from eyebright.datasets import Dataset
+from eyebright.datasets import Dataset, read_split, to_csv
+from eyebright.datasets.sources import ArraySource
 from eyebright.errors import OutputError, SettingsError
 from eyebright.pictures import Preparation
 from eyebright.training.events import Comparing
@@ -105,3 +106,25 @@ def test_nothing_is_written_among_the_pictures_or_over_what_is_there(folder: Pat
 def test_what_a_data_set_would_not_hear_is_refused(given: dict[str, object], folder: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"give them to Dataset\.open"):
         runs.train(Dataset.open(folder), tmp_path / "run", **given)
+
+
+def test_pictures_whose_like_is_learned_from_are_found_in_splits_that_are_given(tmp_path: Path) -> None:
+    """Exact copies never are: they are left out of training. Of near ones, and of groups, those outside are meant."""
+    pixels = [np.asarray(landscape(number)) for number in range(12)]
+    again = [np.clip(pixels[number].astype(int) + 2, 0, 255).astype(np.uint8) for number in (0, 1, 2)] + [pixels[3]]
+    sides = [*["train"] * 8, *["validation"] * 2, *["test"] * 2, "validation", "test", "train", "test"]
+    images = [*pixels, *again]
+
+    def found(**options: object) -> list[int]:
+        dataset = Dataset(ArraySource(images), ["a", "b"], np.arange(16) % 2, **options)
+        return np.flatnonzero(auditing.alike(dataset, dataset.pack(Preparation(width=16, height=16)))).tolist()
+
+    assert found(sides=sides) == [12, 13]
+    groups = [""] * 16
+    groups[4] = groups[8] = "one track"
+    assert found(sides=sides, groups=groups) == [12, 13]  # the split leaves the earlier one out
+    every = np.array([["train", "validation", "test"].index(side) for side in sides])
+    split = to_csv(ArraySource(images).names, np.arange(16) % 2, [b""] * 16, ["a", "b"], every)
+    (tmp_path / "split.csv").write_text(split)
+    assert found(fixed=read_split(tmp_path / "split.csv"), groups=groups) == [8, 12, 13]
+    assert found() == []

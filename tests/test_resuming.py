@@ -122,10 +122,17 @@ def test_a_kill_between_the_words_and_the_settings_loses_nothing(make_folder, tm
 def test_fewer_epochs_are_refused_and_a_complete_run_tells_how_to_ask_for_more(make_folder, tmp_path):
     train(make_folder(), tmp_path / "run")
     for epochs in (2, 3):
-        with pytest.raises(SettingsError, match=rf"in all: .*run has 3 already.*\(got {epochs}\)"):
+        with pytest.raises(SettingsError, match=rf"in all: .*run has 3 already, so ask for more \(got {epochs}\)"):
             resume(tmp_path / "run", epochs=epochs)
     with pytest.raises(SettingsError, match=r"is complete.*3 epochs; .* --resume .*run --epochs 6"):
         resume(tmp_path / "run")
+
+
+def test_a_run_whose_state_was_removed_is_not_trained_anew(make_folder, tmp_path):
+    train(make_folder(), tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoint")
+    with pytest.raises(SettingsError, match=r"state of .*run is gone: .*--from .*run -o NEW"):
+        resume(tmp_path / "run", epochs=6)
 
 
 def full_after(calls: int) -> Callable[[int], None]:

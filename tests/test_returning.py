@@ -145,8 +145,10 @@ def test_a_picture_that_shows_something_else_is_refused(run, pictures):
 )
 def test_other_classes_are_refused_with_the_ways_to_go_on(change, words, run, pictures):
     change(pictures)
+    before = (run / "config.toml").read_bytes()
     with pytest.raises(DataError, match=rf"classes in .* are no longer those of .*{words}\)\. .*other classes"):
-        resume(run)
+        resume(run, epochs=30)
+    assert (run / "config.toml").read_bytes() == before  # nothing is promised that is then refused
 
 
 def test_a_picture_in_another_class_of_a_table_is_refused(pictures, tmp_path):

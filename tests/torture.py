@@ -36,7 +36,8 @@ if Path(run, "config.toml").exists():
         assert "is complete" in str(problem), problem  # the kill came after all was done
 else:
     recipe = {"accumulation": 2, "ema": 0.99, "sampling": "balanced", "schedule": "one-cycle", "clip_norm": 1.0}
-    eb.train(pictures, run, network="flowers_cnn", size=32, settings=eb.Settings(epochs=10, batch_size=8, checkpoint_s=0, **recipe))
+    settings = eb.Settings(epochs=10, batch_size=8, checkpoint_s=0, **recipe)
+    eb.train(pictures, run, network="flowers_cnn", size=32, settings=settings)
 """
 SHORTEST_S, LONGEST_S = 0.5, 6.0
 

@@ -143,8 +143,8 @@ def verdicts(
     return judge(Evidence(answers=answers_of(known, new, classes, grouped), course=course, leak=found))
 
 
-def course_of(history: History, settings: Settings, network: Network, pictures: int) -> Course:
-    """How a training went on so many pictures, as plain figures."""
+def course_of(history: History, settings: Settings, network: Network, pictures: int, first_loss: float = 0.0) -> Course:
+    """How a training went on so many pictures, as plain figures; `first_loss` is that of its first batch, if known."""
     return Course(
         loss=history.loss,
         accuracy=history.accuracy,
@@ -156,6 +156,7 @@ def course_of(history: History, settings: Settings, network: Network, pictures: 
         batch_size=settings.batch_size,
         peak=settings.learning_rate,
         augmentation={name: getattr(settings, name) for name in AUGMENTATIONS},
+        first_loss=first_loss,
         dropout=max(
             (place.layer.p for place in network.places.values() if isinstance(place.layer, Dropout)), default=0
         ),

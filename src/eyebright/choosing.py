@@ -7,6 +7,7 @@ side is never looked at.
 """
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from eyebright import auditing, zoo
 from eyebright.datasets import Dataset, Pack, content_order
+from eyebright.datasets.digests import Digests
 from eyebright.errors import DownloadError, MissingExtraError
-from eyebright.evaluation import log_softmax
+from eyebright.evaluation import share_of
 from eyebright.inference import Backbone, features
 from eyebright.network import Network, Weights, initial_weights
 from eyebright.pictures import Fit, Preparation
@@ -24,6 +26,7 @@ from eyebright.training import trainer
 from eyebright.training.budget import Deadline
 from eyebright.training.events import (
     AnyEvent,
+    CrossValidated,
     Emit,
     EpochEnded,
     Looking,
@@ -33,13 +36,14 @@ from eyebright.training.events import (
     Tried,
     Unavailable,
 )
-from eyebright.training.head import fit_head
+from eyebright.training.head import cross_validated, fit_head, score
 from eyebright.training.settings import Settings
 
 AUTO = "auto"
 BACKBONE, FROM_SCRATCH = "efficientnet_lite0", "compact"
 SMALL_PX = 64  # typical side up to which pictures are small
 _SIZES = range(128, 225, 32)  # pixels a side at which the backbone may see pictures
+FEW = 500  # pictures below which the accuracy is told by cross-validation
 _TRIAL_SHARE = 0.2  # of the time that is left, for each of two that are tried
 _FROZEN = ("_conv_stem", *(f"_blocks.{number}" for number in range(5)))  # of the backbone: edges and textures
 _TUNING = {"learning_rate": 1e-3, "stage_decay": 0.8, "weight_decay": 0.05, "frozen": _FROZEN, "judge_start": True}
@@ -92,27 +96,23 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: 
     start = time.monotonic()
     backbone = Backbone(name=BACKBONE, size_px=size, fit=fit)
     pack, train, validation = _sides(dataset, backbone.preparation, emit)
-    used = {*train.tolist(), *validation.tolist()}
-    known = [digest if index in used else b"" for index, digest in enumerate(pack.digests)]
-    seen = features(
-        lambda index: pack.read([index])[0], known, backbone, progress=lambda done, of: emit(Looking(done=done, of=of))
-    )
-    groups = None
-    if dataset.group_numbers is not None:  # numbered as they come: folds do not depend on how pictures are listed
-        _, first, group = np.unique(dataset.group_numbers[train], return_index=True, return_inverse=True)
-        groups = first[group]
+    train, usable = (content_order(pack, dataset.labels, these) for these in (train, np.flatnonzero(pack.rows >= 0)))
+    wanted = usable if len(usable) < FEW else np.sort(np.concatenate([train, validation]))
+    values = _features(pack, wanted, backbone, emit)
     num_classes = len(dataset.classes)
-    head = fit_head(seen.read(train), dataset.labels[train], num_classes, groups)
-    logarithms = log_softmax(head.logits(seen.read(validation)))
-    truth = dataset.labels[validation]
+    head = fit_head(values(train), dataset.labels[train], num_classes, _groups(dataset, train))
+    loss, accuracy = score(head.logits(values(validation)), dataset.labels[validation])
     emit(
         Tried(
             what=f"{BACKBONE} as it was published, with a new head",
-            validation_loss=-float(logarithms[np.arange(len(truth)), truth].mean()),
-            validation_accuracy=float((logarithms.argmax(axis=1) == truth).mean()),
+            validation_loss=loss,
+            validation_accuracy=accuracy,
             seconds=time.monotonic() - start,
         )
     )
+    if len(usable) < FEW:
+        among = _groups(dataset, usable)
+        emit(_cross_validated(values(usable), dataset.labels[usable], num_classes, head.strength, among))
     network = zoo.build(BACKBONE, num_classes=num_classes, input_size=backbone.preparation.width)
     weights = zoo.published_weights(BACKBONE) | {"_fc.weight": head.weight, "_fc.bias": head.bias}
     weights = {name: weights[name] for name in network.tensors}
@@ -120,6 +120,42 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: 
     tuning = {name: value for name, value in _TUNING.items() if getattr(settings, name) == getattr(usual, name)}
     further = settings.minutes or settings.epochs
     return Choice(BACKBONE, network, weights, settings.changed(tuning) if further else settings)
+
+
+def _features(
+    pack: Pack, wanted: NDArray[np.int64], backbone: Backbone, emit: Emit
+) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
+    """What gives the features of pictures, which are computed or found."""
+    digests = np.zeros(len(pack.rows), pack.digests.values.dtype)
+    digests[wanted] = pack.digests.values[wanted]
+    seen = features(
+        lambda index: pack.read([index])[0],
+        Digests(digests),
+        backbone,
+        progress=lambda done, of: emit(Looking(done=done, of=of)),
+    )
+    return seen.read
+
+
+def _groups(dataset: Dataset, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The groups of pictures, numbered as they come: so folds do not depend on how pictures are listed."""
+    if dataset.group_numbers is None:
+        return None
+    _, first, group = np.unique(dataset.group_numbers[indices], return_index=True, return_inverse=True)
+    return np.asarray(first[group])
+
+
+def _cross_validated(
+    values: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    num_classes: int,
+    strength: float,
+    groups: NDArray[np.int64] | None,
+) -> CrossValidated:
+    """How good the head is, told by all pictures: the few of a test side alone would leave a wide interval."""
+    right = cross_validated(values, labels, num_classes, strength, groups, folds=10).argmax(axis=1) == labels
+    share = share_of(right, groups)
+    return CrossValidated(pictures=len(right), accuracy=share.value, low=share.low, high=share.high)
 
 
 def _from_scratch(dataset: Dataset, side: int, settings: Settings) -> Choice:

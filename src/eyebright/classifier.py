@@ -33,17 +33,8 @@ from eyebright.pictures import Fit, Preparation, Source
 from eyebright.starting import require_classifier
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
-from eyebright.training.events import (
-    AnyEvent,
-    Calibrated,
-    Emit,
-    EpochEnded,
-    Judged,
-    PrecisionChosen,
-    Preparing,
-    Streaming,
-)
-from eyebright.training.history import History
+from eyebright.training.events import AnyEvent, Calibrated, Emit, Judged, PrecisionChosen, Preparing, Streaming
+from eyebright.training.history import History, Recorder
 from eyebright.training.settings import Settings
 from eyebright.weighted import Weighted
 
@@ -129,16 +120,8 @@ class Classifier(Weighted):
         settings = settings or self.settings
         changes |= {} if epochs is None else {"epochs": epochs}
         self.settings = settings = settings.changed(changes)
-        epochs_ended: list[AnyEvent] = [event for event in earlier or () if isinstance(event, EpochEnded)]
         chosen = [event for event in earlier or () if isinstance(event, PrecisionChosen)]
-        receivers = list(callbacks)
-
-        def emit(event: AnyEvent) -> None:
-            if isinstance(event, EpochEnded):
-                epochs_ended.append(event)
-            for receiver in receivers:
-                receiver(event)
-
+        emit = Recorder(callbacks, earlier)
         pack, labels, sides = self.prepare(pictures, emit)
         train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
         material = training.Material(pack, labels, train, validation, pictures.source.names)
@@ -153,7 +136,7 @@ class Classifier(Weighted):
             deadline=_deadline(settings, begun_at, sides),
         )
         self.set_weights(outcome.weights)
-        self.history = History.from_events(epochs_ended)
+        self.history = emit.history
         self.seen = self.seen.and_of(pack.digests.at(np.concatenate([train, validation])))
         self._assess(training, pictures, material, emit)
         return self.history
@@ -171,7 +154,7 @@ class Classifier(Weighted):
             emit(Streaming(pictures=len(pack.rows), size_bytes=len(pack.rows) * self.preparation.size_bytes))
         return Prepared(pack, self._labels(pictures), pictures.split(pack))
 
-    def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Emit) -> None:
+    def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Recorder) -> None:
         """Fit the temperature, prove the graph, judge the training. The graph is asked, since that is what is kept."""
         pack, labels, train, every, _ = material
         validation = assessment.bounded(every, len(self.classes))
@@ -195,7 +178,7 @@ class Classifier(Weighted):
             groups=groups,
             alike=auditing.alike(pictures, pack),
             later=np.flatnonzero(pictures.split(pack) > 0),
-            course=assessment.course_of(self.history, self.settings, self.network, len(train)),
+            course=assessment.course_of(self.history, self.settings, self.network, len(train), emit.first_loss),
         )
         emit(Judged.of(self.verdicts))
 

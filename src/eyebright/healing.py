@@ -4,22 +4,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import assessment, auditing, course, resuming, runs, zoo
+from eyebright import assessment, auditing, course, files, resuming, runs, zoo
 from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset
 from eyebright.errors import DataError, SettingsError
 from eyebright.evaluation import Difference, Share, Verdict, paired_difference, share_of
-from eyebright.network import Dropout, Network
-from eyebright.network.layer import Layer
-from eyebright.network.wiring import Parts
-from eyebright.run_folder import Run, RunConfig, split_csv
+from eyebright.network import Network
+from eyebright.network.rewrites import with_dropout
+from eyebright.run_folder import MADE_WITH, Run, RunConfig, split_csv
 from eyebright.training.events import (
     AnyEvent,
-    Emit,
     EpochEnded,
     EventLog,
     Healed,
@@ -63,16 +60,18 @@ def heal(
     *,
     pictures: Dataset | None = None,
     budget_s: float | None = None,
+    overwrite: bool = False,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
 ) -> Healing | None:
     """Train a finished run again as its verdict advises, on the same split, and compare on the validation pictures.
 
     Args:
         path: The run's folder; nothing in it is changed but its log, which tells the outcome.
-        output: The folder of the second run, by default "healed" in the first one's; it must not exist yet.
+        output: The folder of the second run, by default "healed" in the first one's.
         pictures: The pictures of the run, where it was trained on arrays.
         budget_s: How many seconds the second training may take by the pace of the first: its epochs are cut to that.
             By default three times as long as the first.
+        overwrite: Replace a second run that is there.
         callbacks: Receive every event as it happens.
 
     Returns:
@@ -81,6 +80,7 @@ def heal(
     Raises:
         SettingsError: When there is no finished run, or the budget does not suffice for one epoch.
         DataError: When the pictures are no longer those that the run was trained on.
+        OutputError: When the second folder exists and is not to be replaced.
     """
     run, emit = Run(Path(path)), to_all(callbacks)
     config, network = run.read()
@@ -91,19 +91,22 @@ def heal(
     if found is None:
         return None
     kind, remedy = found
+    second, tell = Path(output) if output is not None else run.path / FOLDER, to_all([emit, EventLog(run.events)])
+    files.require_free(second, overwrite=overwrite, made_with=MADE_WITH)
     settings, seconds = _within(budget_s, config.training, remedy, events)
     dataset = pictures or resuming.reopen(run, config, emit)
     before, groups = _told_right(run, run.path, dataset)
-    second, tell = Path(output) if output is not None else run.path / FOLDER, to_all([emit, EventLog(run.events)])
     published = config.weights == zoo.PUBLISHED  # its weights belong to the network as it is
     changes = {name: value for name, value in remedy.items() if name != "dropout" or not published}
     tell(HealingBegun(kind=kind, changes=changes | {"epochs": settings.epochs}, path=str(second), seconds=seconds))
     changed = config.network if published else with_dropout(network, changes.get("dropout", 0.0))
-    result = _train_again(run, config, changed, second, settings, pictures, emit)
+    result = _train_again(run, config, changed, second, settings, pictures, overwrite=overwrite, callbacks=[emit])
     after, _ = _told_right(run, second, dataset)
     risen = paired_difference(after, before, groups)
     kept = second if risen.low > 0 and not result.interrupted else run.path
     healing = Healing(second, kind, share_of(before, groups), share_of(after, groups), risen, kept, result.interrupted)
+    if result.interrupted:
+        return healing
     tell(Healed(pictures=len(before), before=healing.before, after=healing.after, difference=risen, kept=str(kept)))
     return healing
 
@@ -120,25 +123,6 @@ def remedy_of(events: Iterable[AnyEvent]) -> tuple[str, dict[str, Any]] | None:
         return None
     verdicts: list[Judged | Verdict] = [judged[-1], *judged[-1].others]
     return next(((verdict.kind, verdict.remedy) for verdict in verdicts if verdict.remedy), None)
-
-
-def with_dropout(network: Network, p: float) -> Network:
-    """The network in which every `Dropout` drops at least a share `p`; where it has none, there is one before the last
-    layer. With 0 it stays as it is.
-    """
-    if not p:
-        return network
-    places, last = network.places, network.output
-    layers: list[Layer] = []
-    wiring = {name: place.inputs for name, place in places.items()}
-    for name, place in places.items():
-        layer = place.layer
-        if name == last and not any(isinstance(other.layer, Dropout) for other in places.values()):
-            added = next(free for free in ("dropout", "dropout_before_head") if free not in places)
-            layers.append(Dropout(p, name=added))
-            wiring |= {added: place.inputs, name: (added,)}
-        layers.append(msgspec.structs.replace(layer, p=max(layer.p, p)) if isinstance(layer, Dropout) else layer)
-    return Network.from_parts(Parts(layers, wiring, last))
 
 
 def _within(
@@ -162,7 +146,7 @@ def _train_again(
     output: Path,
     settings: Settings,
     pictures: Dataset | None,
-    emit: Emit,
+    **options: Any,
 ) -> runs.Result:
     """A second run on the pictures and the split of the first."""
     data: dict[str, Any] = {}
@@ -174,7 +158,7 @@ def _train_again(
     return runs.train(
         config.pictures if pictures is None else pictures, output, network=network, weights=config.weights,
         size=config.size if isinstance(network, str) else None, fit=config.fit, validation=config.validation,
-        test=config.test, settings=settings, callbacks=[emit], **data,
+        test=config.test, settings=settings, **options, **data,
     )  # fmt: skip
 
 

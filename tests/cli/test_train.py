@@ -103,7 +103,7 @@ def test_pictures_that_vanish_are_told_and_the_run_goes_on(make_folder, eyebrigh
     (pictures / "red" / "000.png").unlink()
     resumed = eyebright("train", "--resume", tmp_path / "run")
     assert resumed.code == 0, resumed.err
-    assert "Gone since the run began, and left out from now on: 1 picture" in resumed.out
+    assert "Gone since the run began, and left out from now on: 1 (all in left_out.csv)" in resumed.out
     assert "red/000.png" in resumed.out
     (pictures / "red" / "new.png").write_bytes((pictures / "red" / "001.png").read_bytes())
     resumed = eyebright("train", "--resume", tmp_path / "run", "--epochs", "5")
@@ -118,7 +118,7 @@ def test_a_finished_run_gets_more_epochs_and_nothing_else(run, eyebright):
     assert "leave out batch_size" in resumed.err
     resumed = eyebright("train", "--resume", run, "--epochs", "5")
     assert resumed.code == 0, resumed.err
-    words = "2 epochs more, 5 in all: when the 3 planned ones are over, the learning rate falls anew, from a tenth of "
+    words = "Up to epoch 5 instead of 3: after those that were planned, the learning rate falls anew, from a tenth of "
     assert f"{words}its peak, 0.0003." in " ".join(resumed.out.split())
     assert "   5/5 " in resumed.out and "   3/5 " not in resumed.out
     assert "Traceback" not in eyebright("train", "--resume", run, "--config", "run.toml").err

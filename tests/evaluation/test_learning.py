@@ -95,10 +95,11 @@ def test_advice_against_underfitting_is_patience_only_while_the_loss_falls(evide
 @pytest.mark.parametrize(
     ("loss", "peak", "train", "told"),
     [
-        ((9.0, 3.0, 2.0), 0.01, (300, 1000), "went up to 9.00"),
+        ((2.0, 9.0, 2.0), 0.01, (300, 1000), "went up to 9.00"),
+        ((9.0, 2.0, 1.7), 0.01, (300, 1000), ""),  # it may have begun there
         ((1.61, 1.61, 1.61), 0.1, (200, 1000), "stayed at 1.61"),
         ((1.61, 1.61, 1.61), 2e-3, (200, 1000), ""),  # nothing was learned, but not for the rate's sake
-        ((9.0, 3.0, 2.0), 0.01, (900, 1000), ""),  # it blew up, and learned nonetheless
+        ((2.0, 9.0, 2.0), 0.01, (900, 1000), ""),  # it blew up, and learned nonetheless
         ((9.0, 9.0, 8.9), 1e-6, (200, 1000), ""),  # it began there, and hardly moved
     ],
 )
@@ -109,6 +110,12 @@ def test_a_rate_is_too_high_where_the_loss_blows_up_or_nothing_is_learned(eviden
         assert told in found.text
         assert "knowing nothing costs 1.61" in found.text  # ln 5
         assert found.remedy["learning_rate"] <= peak / 10
+
+
+@pytest.mark.parametrize(("first_loss", "told"), [(2.0, True), (7.0, False)])
+def test_a_first_epoch_may_blow_up_or_have_begun_so_high(evidence, first_loss, told) -> None:
+    found = rate_too_high(evidence((300, 1000), (300, 1000), loss=(9.0, 2.0), peak=0.01, first_loss=first_loss))
+    assert (found is not None) == told
 
 
 @pytest.mark.parametrize(

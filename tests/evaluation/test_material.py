@@ -76,7 +76,7 @@ def test_few_training_pictures_are_too_few_where_they_are_learned_by_heart(
     found = too_few(evidence((990, 1000), validation, pictures=pictures))
     assert (found is not None) == told
     if found:
-        assert "60 training pictures a class" in found.text
+        assert "from 60 training pictures a class" in found.text
         assert "--weights published" in found.advice
 
 

@@ -38,3 +38,16 @@ def test_the_readme_tells_how_good_the_model_is_on_either_side(text: str) -> Non
     assert "entered no choice" in test
     assert "temperature 1.250" in text
     assert "from 0.080 to 0.020" in text
+
+
+def test_the_readme_tells_what_was_said_of_the_training() -> None:
+    card = ModelCard(
+        classes=("a", "b"),
+        network={},
+        preparation=Preparation(width=24, height=16),
+        calibration=Calibration(temperature=1.0, error_before=0.0, error_after=0.0),
+        provenance=Provenance(seed=0, versions={}, settings={}),
+    )
+    lines = readme(card, ["Overfitting: by 20 points.", "One class is failing."]).splitlines()
+    places = [lines.index(line) for line in ("Overfitting: by 20 points.", "One class is failing.", "## How to ask it")]
+    assert places == sorted(places)

@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -25,6 +26,7 @@ from eyebright.network import (
     Input,
     Layer,
     LeakyReLU,
+    Linear,
     MaxPool2d,
     Multiply,
     Network,
@@ -39,7 +41,7 @@ from eyebright.network import (
     Tanh,
     initial_weights,
 )
-from eyebright.network.rewrites import faster, pool_before_activation
+from eyebright.network.rewrites import faster, pool_before_activation, with_dropout
 
 RISING = [ReLU(), ReLU6(), LeakyReLU(0.2), ELU(1.5), Hardsigmoid(), Sigmoid(), Tanh(), Softplus()]
 OTHERS = [GELU(), SiLU(), Hardswish(), Softmax()]
@@ -229,3 +231,18 @@ def test_an_activation_after_a_rewritten_one_is_rewritten_too():
 def test_the_flower_network_is_made_faster(size):
     places = list(faster(zoo.flowers_cnn(input_size=size)).places)
     assert places[2:11] == [f"{kind}_{index}" for index in (1, 2, 3) for kind in ("conv", "pool", "relu")]
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3])
+def test_dropout_is_put_before_the_last_layer_where_there_is_none(p):
+    network = Network.sequential(Input((3, 4, 4), name="in"), Flatten(name="dropout"), Linear(2, name="head"))
+    changed = with_dropout(network, p)
+    added = [name for name, place in changed.places.items() if isinstance(place.layer, Dropout)]
+    assert len(added) == (p > 0)
+    assert changed.places["head"].inputs == (added[0] if added else "dropout",)
+    assert initial_weights(changed, 1).keys() == initial_weights(network, 1).keys()
+
+
+def test_dropout_that_is_stronger_already_stays():
+    network = with_dropout(zoo.flowers_cnn(input_size=16, dropout=0.4), 0.2)
+    assert msgspec.structs.asdict(network.places["dropout"].layer)["p"] == 0.4

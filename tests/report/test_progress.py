@@ -7,6 +7,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from eyebright.evaluation import Difference, Verdict
+from eyebright.evaluation.shares import counted
 from eyebright.report import progress
 from eyebright.report.progress import Display
 from eyebright.training import events
@@ -61,8 +63,16 @@ COURSE = [
     epoch_ended(15, best=False),
     events.Stopped(reason="patience", epoch=15, best_epoch=1),
     events.Calibrated(temperature=1.234, error_before=0.0812, error_after=0.0234),
-    events.Judged(kind="overfitting", text="Overfitting: [bold] training accuracy 99.0%.", advice="Add dropout."),
+    events.Judged(
+        kind="overfitting",
+        text="Overfitting: [bold] training accuracy 99.0%.",
+        advice="Add dropout, or:\n  eyebright train PICTURES -o NEW --augment rotation=0.1,zoom=0.1,shift=0.1",
+        others=(Verdict(kind="class failing", short="only 12.0% of daisy are told", text="Long.", advice="Longer."),),
+    ),
     events.Evaluated(side="test", pictures=12_345, accuracy=0.7012, low=0.66, high=0.74, loss=0.9),
+    events.Evaluated(side="test", pictures=12, accuracy=0.5, low=0.4, high=0.6, loss=0.9, seen=1_234),
+    events.Extended(planned=15, epochs=30, learning_rate=0.0002),
+    events.PicturesGone(names=tuple(f"daisy/{number}.png" for number in range(12))),
     events.ModelSaved(path="run/model", weights_sha256="0" * 64),
 ]
 
@@ -111,8 +121,13 @@ def test_a_whole_course_tells_its_figures(show: Callable) -> None:
         "Stopped after epoch 15",
         "temperature 1.23",
         "from 0.081 to 0.023",
-        "[bold] training accuracy 99.0%. Add dropout.",
+        "[bold] training accuracy 99.0%. Add dropout, or: eyebright train PICTURES -o NEW --augment rotation=0.1,zoom",
+        "shift=0.1 Also class failing: only 12.0% of daisy are told.",
         "Test accuracy 70.1% (95 % interval 66.0% to 74.0%) on 12,345 pictures",
+        "1,234 others did not count: the model has seen them before.",
+        "Up to epoch 30 instead of 15",
+        "from a tenth of its peak, 0.0002.",
+        "left out from now on: 12 (all in left_out.csv) daisy/0.png",
         "Model saved: run/model",
     ):
         assert told in text
@@ -184,3 +199,34 @@ def test_streaming_is_told_with_what_would_be_needed() -> None:
     with Display(Console(file=file, width=200)) as display:
         display(events.Streaming(pictures=1_000_000, size_bytes=97_200_000_000))
     assert "no room for 97,200 MB of prepared pictures" in file.getvalue() and "EYEBRIGHT_CACHE" in file.getvalue()
+
+
+def healed(value: float, low: float, high: float) -> events.Healed:
+    return events.Healed(
+        pictures=648, before=counted(387, 648), after=counted(430, 648), kept="a b/healed",
+        difference=Difference(value=value, low=low, high=high),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (
+            healed(0.066, 0.026, 0.103),
+            "better: of the same 648 validation pictures it tells 66.4%, the first 59.7%; +6.6",
+        ),
+        (healed(0.066, -0.01, 0.103), "not surely different"),
+        (healed(-0.05, -0.09, -0.01), "The second is worse"),
+    ],
+)
+def test_healing_tells_before_and_after_and_what_the_interval_allows(show: Callable, event: object, told: str) -> None:
+    lines = show(event)
+    assert told in " ".join(" ".join(lines).split())
+    assert lines[-1] == "Kept: a b/healed"
+    assert max(map(cell_len, lines)) <= 80
+
+
+def test_healing_says_beforehand_what_it_tries_and_how_long_that_takes(show: Callable) -> None:
+    changes = {"rotation": 0.1, "dropout": 0.2, "epochs": 15}
+    text = " ".join(show(events.HealingBegun(kind="overfitting", changes=changes, path="run/healed", seconds=207.0)))
+    assert "Healing (overfitting): training again with rotation 0.1, dropout 0.2, epochs 15; about 3:27" in text

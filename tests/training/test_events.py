@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from eyebright.errors import OutputError
-from eyebright.training.events import EventLog, Preparing, Resumed, StepDone, Stopped, read_events
+from eyebright.evaluation import Verdict
+from eyebright.training.events import EventLog, Judged, Preparing, Resumed, StepDone, Stopped, read_events
 from eyebright.training.history import History
 
 STOPPED = Stopped(reason="finished", epoch=3, best_epoch=2)
@@ -48,3 +49,26 @@ def test_a_run_without_events_has_none(tmp_path: Path):
 def test_a_log_that_cannot_be_written_names_its_file(tmp_path: Path):
     with pytest.raises(OutputError, match=r"missing.events\.jsonl cannot be written"):
         EventLog(tmp_path / "missing" / "events.jsonl")(STOPPED)
+
+
+def test_the_verdict_of_an_older_version_is_still_read(tmp_path: Path):
+    path = tmp_path / "events.jsonl"
+    path.write_text(
+        '{"event":"Judged","time_s":1.5,"kind":"fine","text":"Training and validation agree.","advice":""}\n'
+    )
+    (told,) = read_events(path)
+    assert told == Judged(time_s=1.5, kind="fine", text="Training and validation agree.", advice="")
+    assert (told.remedy, told.others) == ({}, ())
+
+
+def test_several_verdicts_come_back_as_they_were(tmp_path: Path):
+    verdicts = [
+        Verdict(
+            kind="overfitting", short="by 41 points", text="Overfitting: ...", remedy={"cutmix": 1.0, "epochs": 30}
+        ),
+        Verdict(kind="class failing", short="only 1 % of rose", text="One class ...", advice="Look."),
+    ]
+    log = EventLog(tmp_path / "events.jsonl")
+    log(Judged.of(verdicts))
+    (told,) = read_events(log.path)
+    assert (told.kind, told.remedy, told.others) == ("overfitting", {"cutmix": 1.0, "epochs": 30}, (verdicts[1],))

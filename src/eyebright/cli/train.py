@@ -62,12 +62,15 @@ def train(  # what is given is read from the context, since it matters what was 
     from eyebright.report.progress import Display
 
     typed = _typed(ctx)
-    if resume is not None and (surplus := sorted(typed.keys() - set(_WITH_RESUME))):
+    if resume is not None and (
+        surplus := sorted(typed.keys() - {*_WITH_RESUME, *(("output", "overwrite") if heal else ())})
+    ):
         raise SettingsError(f"--resume RUN takes everything but --epochs from the run: leave out {', '.join(surplus)}")
     if find_lr:
         learning_rate_test.find(*train_request.gather(typed, config), as_json=as_json)
         return
     place, result, healed = resume or Path(), None, None
+    second = output if output is not None and resume is not None else None
     try:
         with Display(Console(stderr=as_json)) as display:
             if resume is not None and heal and "epochs" not in typed and course.is_complete(resume):
@@ -86,10 +89,10 @@ def train(  # what is given is read from the context, since it matters what was 
                     overwrite=request.overwrite, callbacks=[display],
                 )  # fmt: skip
             if heal and not (result and result.interrupted):
-                healed = healing.heal(place, callbacks=[display])
+                healed = healing.heal(place, second, overwrite=overwrite, callbacks=[display])
     except KeyboardInterrupt:
-        second = place / healing.FOLDER
-        typer.echo(_interrupted(second if heal and second.exists() else place, begun=display.begun), err=True)
+        begun = second or place / healing.FOLDER
+        typer.echo(_interrupted(begun if heal and begun.exists() else place, begun=display.begun), err=True)
         raise typer.Exit(130) from None
     if as_json:
         typer.echo(codec.to_json(_as_data(place, result, healed)))

@@ -66,6 +66,7 @@ class Course(Record, frozen=True, kw_only=True):
         peak: The greatest learning rate.
         augmentation: Strength of each change that training pictures may undergo; 0 where it is off.
         dropout: The greatest share that a layer drops.
+        first_loss: On the first batch, before anything was learned; 0 where that is not known.
         adaptive: Whether the optimizer moves each weight by about the learning rate in a step, as AdamW does.
     """
 
@@ -80,6 +81,7 @@ class Course(Record, frozen=True, kw_only=True):
     peak: float
     augmentation: Mapping[str, float]
     dropout: float = 0.0
+    first_loss: float = 0.0
     adaptive: bool = True
 
     @property

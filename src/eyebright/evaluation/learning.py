@@ -12,7 +12,7 @@ from eyebright.evaluation.verdict import Verdict, both, way
 
 KNOWN = 0.60  # of the way from chance to perfection: below, a network does not know even what it learned from
 GAP = 0.10  # between training and validation accuracy: with less there is little to be gained by narrowing it
-BLOWN_UP = 1.5  # times the loss of one who knows nothing: by ordinary steps a network never falls so far behind
+BLOWN_UP = 1.5  # times the first loss, or that of one who knows nothing: ordinary steps never lead so far back
 FAST, SLOW = 0.03, 5e-4  # learning rates: AdamW's usual ones are 1e-3 to 3e-3; see docs/training.md
 TRAVEL = 0.05  # about a first weight's size (He et al. 2015): the weights that could not move so far are still random
 
@@ -20,13 +20,18 @@ TRAVEL = 0.05  # about a first weight's size (He et al. 2015): the weights that 
 def rate_too_high(evidence: Evidence) -> Verdict | None:
     """The loss blew up, or nothing at all was learned at a rate out of the ordinary."""
     course, train = evidence.course, evidence.answers.train
-    nothing, worst = math.log(evidence.answers.num_classes), max(course.loss, default=0.0)
-    blown_up = worst > BLOWN_UP * nothing and course.peak > SLOW
-    stuck = course.peak >= FAST and train.low <= 1 / evidence.answers.num_classes
+    nothing, began = math.log(evidence.answers.num_classes), course.first_loss
+    worst = max(course.loss if began else course.loss[1:], default=0.0)  # the first epoch may only have begun so high
+    blown_up = worst > BLOWN_UP * max(nothing, began) and course.peak > SLOW
+    stuck = bool(course.loss) and course.peak >= FAST and train.low <= 1 / evidence.answers.num_classes
     if not (blown_up or stuck) or train.high >= way(evidence.answers, KNOWN):
         return None
     rate = min(course.peak / 10, 2e-3)
-    why = f"the training loss went up to {worst:.2f}" if blown_up else f"the training loss stayed at {worst:.2f}"
+    why = (
+        f"the training loss went up to {worst:.2f}"
+        if blown_up
+        else f"the training loss stayed at {course.loss[-1]:.2f}"
+    )
     return Verdict(
         kind="learning rate too high",
         short=f"at {course.peak:g} {why}",

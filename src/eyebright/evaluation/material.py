@@ -83,8 +83,8 @@ def too_few(evidence: Evidence) -> Verdict | None:
     said = []
     if memorised:
         said.append(
-            f"{each:.0f} training pictures a class were learned by heart instead of what they share "
-            f"({both(evidence.answers)})"
+            f"from {each:.0f} training pictures a class it learned less of what new ones share with them than of "
+            f"these alone ({both(evidence.answers)})"
         )
     if vague:
         grouped = f" in {validation.groups:,} groups" if 0 < validation.groups < validation.of else ""

@@ -82,15 +82,12 @@ class Display:
                 self._say(f"Going on after epoch {event.epoch}{within}.")
             case events.Extended():
                 self._say(
-                    f"{event.epochs - event.planned} epochs more, {event.epochs} in all: when the {event.planned} "
-                    "planned ones are over, the learning rate falls anew, from a tenth of its peak, "
-                    f"{event.learning_rate:.2g}."
+                    f"Up to epoch {event.epochs} instead of {event.planned}: after those that were planned, the "
+                    f"learning rate falls anew, from a tenth of its peak, {event.learning_rate:.2g}."
                 )
             case events.PicturesGone():
-                self._say(
-                    f"Gone since the run began, and left out from now on: {len(event.names):,} pictures (all in "
-                    "left_out.csv)"
-                )
+                count = f"{len(event.names):,} (all in left_out.csv)"
+                self._say(f"Gone since the run began, and left out from now on: {count}")
                 self._list(event.names)
             case events.PrecisionChosen():
                 self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
@@ -100,6 +97,12 @@ class Display:
                 self._say(
                     f"Tried {event.what}: {event.validation_accuracy:.1%} of the validation pictures right, loss "
                     f"{event.validation_loss:.3f}, after {_duration(event.seconds)}."
+                )
+            case events.CrossValidated():
+                self._say(
+                    f"So few pictures are better judged by cross-validation: {event.accuracy:.1%} of all "
+                    f"{event.pictures:,} right (95 % interval {event.low:.1%} to {event.high:.1%}), each by a head "
+                    "that had not seen it."
                 )
             case events.Planned():
                 self._planned(event)
@@ -124,11 +127,7 @@ class Display:
                 if event.seen:
                     self._say(f"{event.seen:,} others did not count: the model has seen them before.")
             case events.HealingBegun():
-                changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
-                self._header = False
-                self._say(
-                    f"Healing ({event.kind}): training again with {changes}; about {_duration(event.seconds)} minutes."
-                )
+                self._healing(event)
             case events.Healed():
                 self._healed(event)
             case events.ModelSaved():
@@ -222,6 +221,12 @@ class Display:
             self._say(line, wrap=False)
         for other in event.others:
             self._say(f"Also {other.kind}: {other.short}.")
+
+    def _healing(self, event: events.HealingBegun) -> None:
+        changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
+        about = _duration(max(event.seconds, 1))
+        self._header = False
+        self._say(f"Healing ({event.kind}): training again with {changes}; about {about} minutes.")
 
     def _healed(self, event: events.Healed) -> None:
         low, high = 100 * event.difference.low, 100 * event.difference.high

@@ -185,6 +185,15 @@ class Tried(Event, frozen=True):
     seconds: float
 
 
+class CrossValidated(Event, frozen=True):
+    """How good a head of a frozen network is on all pictures, each judged by one that had not seen it."""
+
+    pictures: int
+    accuracy: float
+    low: float
+    high: float
+
+
 class Planned(Event, frozen=True):
     """So many steps, and epochs, fit into the seconds that are left of the budget."""
 
@@ -297,6 +306,7 @@ AnyEvent: TypeAlias = (
     | Planned
     | StartJudged
     | Tried
+    | CrossValidated
     | Unavailable
     | StepDone
     | RateTried

@@ -57,7 +57,8 @@ def fit_head(
     members = None if groups is None else groups[sample]
     best = (math.inf, 0.0, STRENGTHS[0])
     for strength in STRENGTHS:
-        loss, accuracy = cross_validated(features[sample], labels[sample], num_classes, strength, members)
+        logits = cross_validated(features[sample], labels[sample], num_classes, strength, members)
+        loss, accuracy = score(logits, labels[sample])
         if loss > best[0]:  # the loss has one lowest place along the strengths, and the weaker ones take long
             break
         best = (loss, accuracy, strength)
@@ -73,14 +74,18 @@ def cross_validated(
     groups: NDArray[np.int64] | None = None,
     *,
     folds: int = FOLDS,
-) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy of heads on pictures that they have not seen; of no fold, those of a guess."""
+) -> NDArray[np.float32]:
+    """What heads say of pictures that they have not seen, `(N, K)`: logits; zeros where no fold can be made."""
     logits = np.zeros((len(labels), num_classes), np.float32)
     for train, rest in _folds(labels, groups, folds):
         weight, bias = _solve(features[train], labels[train], num_classes, strength)
         logits[rest] = features[rest] @ weight.T + bias
-    logarithms = log_softmax(logits)
-    loss = -float(logarithms[np.arange(len(labels)), labels].mean())
+    return logits
+
+
+def score(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy."""
+    loss = -float(log_softmax(logits)[np.arange(len(labels)), labels].mean())
     return loss, float((logits.argmax(axis=1) == labels).mean())
 
 

@@ -1,9 +1,9 @@
 """History: the course of a training, epoch by epoch, as lists that plot well."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from eyebright.codec import Record
-from eyebright.training.events import AnyEvent, EpochEnded
+from eyebright.training.events import AnyEvent, Emit, EpochEnded, StepDone, to_all
 
 
 class History(Record, frozen=True, kw_only=True):
@@ -33,3 +33,30 @@ class History(Record, frozen=True, kw_only=True):
             seconds=tuple(epoch.seconds for epoch in course),
             best_epoch=max((epoch.epoch for epoch in course if epoch.best), default=0),
         )
+
+
+class Recorder:
+    """Passes events on, and keeps those that a history and a verdict need.
+
+    Args:
+        callbacks: Receive every event.
+        earlier: The events of a training that goes on.
+    """
+
+    def __init__(self, callbacks: Iterable[Emit], earlier: Sequence[AnyEvent] | None = None) -> None:
+        self._pass_on = to_all(callbacks)
+        self._epochs: list[AnyEvent] = [event for event in earlier or () if isinstance(event, EpochEnded)]
+        self._from_the_start = earlier is None
+        self.first_loss = 0.0  # on the first batch; 0 where a training goes on
+
+    def __call__(self, event: AnyEvent) -> None:
+        if isinstance(event, EpochEnded):
+            self._epochs.append(event)
+        elif isinstance(event, StepDone) and self._from_the_start and not self.first_loss:
+            self.first_loss = event.loss
+        self._pass_on(event)
+
+    @property
+    def history(self) -> History:
+        """The course so far."""
+        return History.from_events(self._epochs)

@@ -1,0 +1,79 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from eyebright import healing
+from eyebright.training.events import EpochEnded, EventLog, Healed, Judged, read_events
+
+
+@pytest.fixture
+def low() -> list[str]:
+    """Options for a training of a second that learns next to nothing, for want of larger steps."""
+    options = {"epochs": 2, "size": 16, "batch-size": 8, "learning-rate": 1e-6, "seed": 0, "precision": "float32"}
+    return [text for name, value in options.items() for text in (f"--{name}", str(value))]
+
+
+def test_a_training_is_healed_at_once_and_the_better_model_offered(make_folder, eyebright, low, tmp_path):
+    run = tmp_path / "run"
+    finished = eyebright("train", make_folder(count=24), "-o", run, *low, "--heal")
+    assert finished.code == 0, finished.err
+    for words in (
+        "Learning rate too low",
+        "Healing (learning rate too low)",
+        "learning_rate 0.002",
+        "The second is",
+    ):
+        assert words in finished.out
+    (told,) = (event for event in read_events(run / "events.jsonl") if isinstance(event, Healed))
+    assert finished.out.splitlines()[-1] == f"Ask it:  eyebright predict {told.kept} PICTURES..."
+    assert all(len(line) <= 80 for line in finished.out.replace(str(tmp_path), "").splitlines())
+
+
+def test_a_finished_run_is_healed_without_being_trained_again(make_folder, eyebright, low, tmp_path):
+    run = tmp_path / "run"
+    first = eyebright("train", make_folder(count=24), "-o", run, *low)
+    assert f"Let the advice be tried:  eyebright train --resume {run} --heal" in first.out.splitlines()
+    healed = eyebright("train", "--resume", run, "--heal", "--json")
+    assert healed.code == 0, healed.err
+    result = json.loads(healed.out)["healing"]
+    assert result["after"]["right"] - result["before"]["right"] == round(result["difference"]["value"] * 12)
+    assert result["kept"] in (str(run), str(run / "healed"))
+    assert sum(isinstance(event, EpochEnded) for event in read_events(run / "events.jsonl")) == 2
+    again = eyebright("train", "--resume", run, "--heal")
+    assert again.code == 1
+    assert "healed already exists" in again.err
+    assert "Healing" not in again.out
+    other = eyebright("train", "--resume", run, "--heal", "-o", tmp_path / "other")
+    assert other.code == 0, other.err
+    assert (tmp_path / "other" / "model").is_dir()
+
+
+def test_where_settings_cannot_help_it_says_so(run: Path, eyebright):
+    EventLog(run / "events.jsonl")(Judged(kind="sound", text="", advice=""))
+    finished = eyebright("train", "--resume", run, "--heal")
+    assert finished.code == 0
+    assert "Nothing to heal" in finished.out
+    assert f"eyebright predict {run} PICTURES" in finished.out
+
+
+def test_healing_that_is_interrupted_says_how_to_go_on_with_it(run: Path, eyebright, monkeypatch):
+    EventLog(run / "events.jsonl")(Judged(kind="overfitting", text="", advice="", remedy={"rotation": 0.1}))
+    begin = healing.runs.train
+
+    def interrupted(*arguments: object, **options: object) -> object:
+        callbacks = options.pop("callbacks")
+
+        def stop(event: object) -> None:
+            for callback in callbacks:
+                callback(event)
+            if isinstance(event, EpochEnded):
+                raise KeyboardInterrupt
+
+        return begin(*arguments, **options, callbacks=[stop])
+
+    monkeypatch.setattr(healing.runs, "train", interrupted)
+    stopped = eyebright("train", "--resume", run, "--heal")
+    assert stopped.code == 130
+    assert f"eyebright train --resume {run / 'healed'}" in stopped.err + stopped.out
+    assert not any(isinstance(event, Healed) for event in read_events(run / "events.jsonl"))

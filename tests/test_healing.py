@@ -1,0 +1,166 @@
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import eyebright as eb
+from eyebright import healing
+from eyebright.errors import DataError, SettingsError
+from eyebright.evaluation import Verdict
+from eyebright.network import Dropout
+from eyebright.training.events import (
+    EpochEnded,
+    Evaluated,
+    EventLog,
+    Healed,
+    HealingBegun,
+    Judged,
+    ModelSaved,
+    Stopped,
+    read_events,
+)
+
+LOW = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-6, "patience": 0, "precision": "float32"}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `pictures`, of a colour for each class, and a `run` that has learned next to nothing of them."""
+    place, random = tmp_path_factory.mktemp("poor"), np.random.default_rng(7)
+    for index, label in enumerate(("blue", "green", "red")):
+        (place / "pictures" / label).mkdir(parents=True)
+        for number in range(24):
+            pixels = random.integers(0, 120, (20, 24, 3)) + 100 * (np.arange(3) == index)
+            Image.fromarray(pixels.astype(np.uint8)).save(place / "pictures" / label / f"{number}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EYEBRIGHT_CACHE", str(place / "cache"))
+        eb.train(place / "pictures", place / "run", size=16, settings=eb.Settings(**LOW))
+    return place
+
+
+@pytest.fixture
+def poor(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the run, on a copy of the pictures."""
+    for name in ("pictures", "run"):
+        shutil.copytree(trained / name, tmp_path / name)
+    config = tmp_path / "run" / "config.toml"
+    config.write_text(config.read_text().replace(str(trained / "pictures"), str(tmp_path / "pictures")))
+    return tmp_path / "run"
+
+
+def judged(path: Path, kind: str = "overfitting", *, others: tuple[Verdict, ...] = (), **remedy: Any) -> None:
+    """Let a run's log end with another verdict."""
+    EventLog(path / "events.jsonl")(Judged(kind=kind, text="", advice="", remedy=remedy, others=others))
+
+
+def last(path: Path, kind: type) -> Any:
+    return [event for event in read_events(path / "events.jsonl") if isinstance(event, kind)][-1]
+
+
+def test_a_rate_that_was_too_low_is_raised_and_the_better_run_kept(poor):
+    assert last(poor, Judged).kind == "learning rate too low"
+    healed = eb.heal(poor, budget_s=1000)
+    assert healed is not None
+    assert healed.kind == "learning rate too low"
+    assert healed.path == healed.kept == poor / "healed"
+    assert healed.difference.low > 0
+    assert last(healed.path, Evaluated).side == "test"  # a run like any other
+    before, after = (eb.load(path) for path in (poor, healed.path))
+    assert (before.settings.learning_rate, after.settings.learning_rate) == (1e-6, 2e-3)
+    assert (poor / "split.csv").read_bytes() == (healed.path / "split.csv").read_bytes()
+
+
+def test_the_figures_are_those_of_the_same_validation_pictures(poor, tmp_path):
+    healed = eb.heal(poor)
+    pictures = eb.Dataset.from_folder(tmp_path / "pictures")
+    for share, path in ((healed.before, poor), (healed.after, healed.path)):
+        evaluation = eb.load(path).evaluate(pictures.validation)
+        assert share.value == pytest.approx(evaluation.accuracy)
+        assert (share.low, share.high) == pytest.approx(evaluation.interval)
+    assert healed.difference.value == pytest.approx(healed.after.value - healed.before.value)
+
+
+def test_the_log_of_the_first_run_tells_before_and_after_and_it_stays_complete(poor):
+    healed = eb.heal(poor)
+    begun, told = last(poor, HealingBegun), last(poor, Healed)
+    assert begun.changes == {"learning_rate": 2e-3, "epochs": 2}
+    assert (told.before, told.after, told.difference, told.kept) == (
+        healed.before,
+        healed.after,
+        healed.difference,
+        str(healed.kept),
+    )
+    with pytest.raises(SettingsError, match="is complete"):
+        eb.runs.resume(poor)
+
+
+def test_what_is_not_surely_better_is_not_kept(poor, tmp_path):
+    judged(poor, epochs=3, learning_rate=2e-6)
+    healed = eb.heal(poor, tmp_path / "second")
+    assert healed.path == tmp_path / "second"
+    assert healed.difference.low <= 0
+    assert healed.kept == poor
+
+
+def test_overfitting_gets_augmentation_and_dropout_in_the_network(poor):
+    judged(poor, rotation=0.1, dropout=0.35)
+    healed = eb.heal(poor)
+    again = eb.load(healed.path)
+    assert again.settings.rotation == 0.1
+    assert [place.layer.p for place in again.network.places.values() if isinstance(place.layer, Dropout)] == [0.35]
+
+
+def test_the_budget_cuts_the_epochs_by_the_pace_of_the_first_run(poor):
+    pace = np.mean([event.seconds for event in read_events(poor / "events.jsonl") if isinstance(event, EpochEnded)])
+    judged(poor, epochs=50)
+    healed = eb.heal(poor, budget_s=3.5 * pace)
+    assert eb.load(healed.path).settings.epochs == 3
+    assert last(poor, HealingBegun).seconds == pytest.approx(3 * pace, abs=0.06)
+
+
+def test_a_budget_below_one_epoch_is_refused_before_anything_is_written(poor):
+    with pytest.raises(SettingsError, match=r"healing in 1e-05 s is not possible: one epoch takes"):
+        eb.heal(poor, budget_s=1e-5)
+    assert not (poor / "healed").exists()
+
+
+@pytest.mark.parametrize("kind", ["sound", "leak suspected"])
+def test_where_settings_cannot_help_nothing_is_tried(poor, kind):
+    others = (Verdict(kind="overfitting", short="", text="", remedy={"epochs": 9}),) if kind != "sound" else ()
+    judged(poor, kind, others=others)
+    assert eb.heal(poor) is None
+    assert not healing.advises(poor)
+
+
+def test_a_verdict_that_settings_cannot_mend_gives_way_to_the_next(poor):
+    judged(poor, "noisy labels", others=(Verdict(kind="overfitting", short="", text="", remedy={"epochs": 9}),))
+    assert healing.remedy_of(read_events(poor / "events.jsonl")) == ("overfitting", {"epochs": 9})
+
+
+def test_a_run_that_is_not_finished_is_to_be_finished_first(poor):
+    log = EventLog(poor / "events.jsonl")
+    log(Stopped(reason="interrupted", epoch=1, best_epoch=1))
+    log(ModelSaved(path="", weights_sha256=""))
+    with pytest.raises(SettingsError, match=r"is not finished: first go on with it, eyebright train --resume"):
+        eb.heal(poor)
+
+
+def test_pictures_that_have_changed_are_refused(poor, tmp_path):
+    Image.new("RGB", (20, 20), "navy").save(tmp_path / "pictures" / "blue" / "new.png")
+    with pytest.raises(DataError, match="no longer those of"):
+        eb.heal(poor)
+
+
+def test_pictures_in_memory_are_given_again(tmp_path):
+    random = np.random.default_rng(0)
+    labels = np.arange(90) % 2
+    images = (random.integers(0, 100, (90, 14, 14)) + labels[:, None, None] * 120).astype(np.uint8)
+    pictures = eb.Dataset.from_arrays(images, labels, ["dark", "bright"], seed=4)
+    eb.train(pictures, tmp_path / "run", size=14, settings=eb.Settings(**LOW))
+    judged(tmp_path / "run", learning_rate=1e-3)
+    with pytest.raises(SettingsError, match="pictures in memory"):
+        eb.heal(tmp_path / "run")
+    assert eb.heal(tmp_path / "run", pictures=pictures).after.of == 14

@@ -1,0 +1,35 @@
+import pytest
+
+from eyebright.training.events import AnyEvent, EpochEnded, StepDone
+from eyebright.training.history import Recorder
+
+
+def step(loss: float) -> StepDone:
+    return StepDone(epoch=1, epochs=2, pictures=8, of=16, loss=loss, accuracy=0.5)
+
+
+def ended(epoch: int, loss: float) -> EpochEnded:
+    return EpochEnded(
+        epoch=epoch, epochs=2, train_loss=loss, train_accuracy=0.5, validation_loss=1, validation_accuracy=0.5,
+        learning_rate=1e-3, best=epoch == 1, seconds=1, cpu_seconds=1, pictures_per_second=8,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("earlier", "first"), [(None, 2.5), ([], 0.0)])
+def test_the_first_loss_is_that_of_a_training_from_the_start(earlier: list[AnyEvent] | None, first: float) -> None:
+    recorder = Recorder([], earlier)
+    for loss in (2.5, 1.5):
+        recorder(step(loss))
+    assert recorder.first_loss == first
+
+
+def test_every_event_is_passed_on_and_epochs_become_a_history_with_earlier_ones() -> None:
+    one: list[AnyEvent] = []
+    other: list[AnyEvent] = []
+    recorder = Recorder([one.append, other.append], [ended(1, 2.0)])
+    recorder(step(1.0))
+    recorder(ended(2, 1.0))
+    assert one == other
+    assert len(one) == 2
+    assert recorder.history.loss == (2.0, 1.0)
+    assert recorder.history.best_epoch == 1
