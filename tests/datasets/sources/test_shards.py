@@ -1,3 +1,4 @@
+import gc
 import io
 import json
 import tarfile
@@ -220,11 +221,12 @@ def test_shards_of_strange_names_are_told_apart(tmp_path, samples):
 
 
 def test_progress_counts_and_memory_is_flat(tmp_path, make_tar):
-    """Two thousand pictures of 10 kB are 20 MB; what is held of them is their place."""
-    members = {f"x/{number}.jpg": bytes(10_000) for number in range(2_000)}
+    """Two thousand pictures of 20 kB are 40 MB; what is held of them is their place."""
+    members = {f"x/{number}.jpg": bytes(20_000) for number in range(2_000)}
     (tmp_path / "a.tar").write_bytes(make_tar(members))
     del members
     counts: list[int] = []
+    gc.collect()
     tracemalloc.start()
     found = find(tmp_path / "a.tar", counts.append)
     for index in range(2_000):
@@ -232,7 +234,7 @@ def test_progress_counts_and_memory_is_flat(tmp_path, make_tar):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert counts == [1_000, 2_000, 2_000]
-    assert peak < 5_000_000
+    assert peak < 20_000_000
 
 
 def test_a_run_reads_shards(tmp_path, samples):
