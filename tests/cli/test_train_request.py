@@ -180,6 +180,13 @@ def test_a_run_with_its_own_network_and_model_to_start_from_is_repeated(make_fol
         assert all(np.array_equal(one[key], two[key]) for key in one)
 
 
+def test_a_run_whose_network_was_found_is_repeated_with_that_one(run, eyebright, tmp_path):
+    repeated = eyebright("train", "--config", run / "config.toml", "-o", tmp_path / "again")
+    assert repeated.code == 0, repeated.err
+    one, two = weights_of(run), weights_of(tmp_path / "again")
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
 def test_the_settings_of_an_older_run_stand_in_a_table(run):
     config, network = Run(run).read()
     data = tomllib.loads((run / "config.toml").read_text())
