@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import eyebright as eb
-from eyebright import choosing, runs, zoo
+from eyebright import choosing, resuming, runs, zoo
 from eyebright.errors import DownloadError, SettingsError
 from eyebright.training import budget
 from eyebright.training.events import CrossValidated, EpochEnded, Planned, StartJudged, Stopped, Tried, read_events
@@ -53,7 +53,7 @@ def test_a_run_killed_before_its_model_stood_goes_on(pictures, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         eb.train(pictures, tmp_path / "run", callbacks=[kill])
     assert not (tmp_path / "run" / "model").exists()
-    resumed = eb.resume(tmp_path / "run")
+    resumed = resuming.resume(tmp_path / "run")
     whole = eb.train(pictures, tmp_path / "whole")
     for name, value in whole.classifier.get_weights().items():
         assert (value == resumed.classifier.get_weights()[name]).all(), name

@@ -46,7 +46,10 @@ BACKBONE_SIZES = range(128, 225, 32)  # pixels a side at which the backbone may 
 FEW = 500  # pictures below which the accuracy is told by cross-validation
 _TRIAL_SHARE = 0.2  # of the time that is left, for each of two that are tried
 _FROZEN = ("_conv_stem", *(f"_blocks.{number}" for number in range(5)))  # of the backbone: edges and textures
-_TUNING = {"learning_rate": 1e-3, "stage_decay": 0.8, "weight_decay": 0.05, "frozen": _FROZEN, "judge_start": True}
+_TUNING = {
+    "learning_rate": 1e-3, "stage_decay": 0.8, "weight_decay": 0.05, "frozen": _FROZEN, "judge_start": True,
+    "norm_statistics": "kept",
+}  # fmt: skip
 
 
 class Choice(NamedTuple):

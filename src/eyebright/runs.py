@@ -109,6 +109,7 @@ def train(
     files.require_free(run.path, overwrite=overwrite, made_with=MADE_WITH)
     sinks.require(log)
     _require_one_split(split, validation, test)
+    tried: list[AnyEvent] = []
     old = read_start(start_from, start_sha256) if start_from else None
     if isinstance(pictures, Dataset):
         if group_by or split or exclude:
@@ -127,7 +128,9 @@ def train(
         fitted = choose_fit(dataset, built, fit)
     elif auto:
         fitted = choose_fit(dataset, None, fit)
-        name, built, start, settings = choose(dataset, fitted.fit, size, settings, emit, begun_at=begun_at)
+        name, built, start, settings = choose(
+            dataset, fitted.fit, size, settings, to_all([emit, tried.append]), begun_at=begun_at
+        )
     else:
         if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
             size = zoo.named(network).input_size if size is None else size
@@ -166,6 +169,8 @@ def train(
         training=settings,
     )
     run.begin(config, built, overwrite=overwrite, seen=seen, start=start if auto else None)
+    for event in tried:
+        EventLog(run.events)(event)
     return go(run, config, classifier, dataset, pack, emit, begun_at=begun_at, title=name, fitted=fitted)
 
 

@@ -45,8 +45,8 @@ def test_what_is_planned_fits_with_its_validations_and_what_comes_after(minutes,
             plan = plan_of(clock, minutes=minutes, step_s=step_s, steps=steps, validation=validation)
         except SettingsError:
             return
-        more = plan.more_steps()
         plan.measured(1, step_s, 0.01 * validation * step_s)
+        more = plan.more_steps()
         clock.now += more * step_s + (more // steps + 1) * 0.01 * validation * step_s
         assert clock.now < 1000 + 60 * minutes
 

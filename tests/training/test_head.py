@@ -40,7 +40,7 @@ def test_a_group_is_told_only_by_heads_that_have_not_seen_it():
     labels, groups = np.repeat(stream.integers(0, 2, 60), 5), np.repeat(np.arange(60), 5)
     seen = score(cross_validated(features, labels, 2, 0.003), labels)[1]
     unseen = score(cross_validated(features, labels, 2, 0.003, groups), labels)[1]
-    assert seen > 0.95 and unseen < 0.7
+    assert seen > 0.9 and unseen < 0.7
 
 
 def test_a_class_that_a_fold_lacks_is_as_good_as_excluded_there():

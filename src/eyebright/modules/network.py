@@ -97,6 +97,10 @@ class TorchNetwork(nn.Module):
                 getattr(module, key).requires_grad_(False)
                 self._frozen.append(module)
 
+    def keep_statistics(self) -> None:
+        """Let all batch norms use the statistics that they have, and keep them."""
+        self._frozen += [module for module in self._list if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+
     def train(self, mode: bool = True) -> "TorchNetwork":
         super().train(mode)
         for module in self._frozen:

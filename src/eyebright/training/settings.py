@@ -56,6 +56,8 @@ class Settings(Record, frozen=True, kw_only=True):
             kept. Early on over fewer: a tenth of the steps so far. 0 averages nothing, 0.99 to 0.9999 are usual.
         frozen: Layers and stages whose weights stay as they are, by their name or the beginning of their names up to a
             dot, as in ("conv1", "layer1"); see `training.stages`. Their batch norms keep their statistics.
+        norm_statistics: "batch": batch norms use the mean and variance of each batch, and learn theirs from them;
+            "kept": they use those that they start with, as when predicting. A short training does not learn new ones.
         stage_decay: The rate of a layer is multiplied by this for every stage that lies between it and the output, so
             that a pretrained network is changed the more, the nearer to its head; 1 treats all alike.
         class_weights: "balanced": a picture counts the more, the rarer its class.
@@ -101,6 +103,7 @@ class Settings(Record, frozen=True, kw_only=True):
     clip_norm: float = 0.0
     ema: float = 0.0
     frozen: tuple[str, ...] = ()
+    norm_statistics: Literal["batch", "kept"] = "batch"
     stage_decay: float = 1.0
     class_weights: Literal["none", "balanced"] = "none"
     sampling: Literal["all", "balanced"] = "all"

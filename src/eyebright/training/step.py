@@ -48,6 +48,8 @@ class Learner:
         self.settings = settings
         self.module = TorchNetwork(faster(network), weights)
         self.module.freeze(frozen_layers(network, settings.frozen))
+        if settings.norm_statistics == "kept":
+            self.module.keep_statistics()
         self.optimizer = _optimizer(self.module, network, settings)
         self.average = Average(faster(network), weights, settings.ema) if settings.ema else None
         self.precision: precision.Chosen = "float32"
