@@ -33,7 +33,7 @@ def main() -> None:
             folder.mkdir(parents=True, exist_ok=True)
             pixels = random.integers(0, 256, (28, 28), np.uint8)
             Image.fromarray(pixels).save(folder / f"{number}.bmp")
-        eb.train(Path(place, "pictures"), Path(place, "run"), settings=eb.Settings(epochs=1))
+        eb.train(Path(place, "pictures"), Path(place, "run"), network="flowers_cnn", settings=eb.Settings(epochs=1))
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"peer": "eyebright", "pictures": args.count, "peak_mb": peak_mb}))
 

@@ -93,7 +93,7 @@ def find(dataset: eb.Dataset) -> tuple[np.ndarray, np.ndarray]:
     exact = exact_copies(pack.digests)
     others = {int(index) for copies in exact for index in copies[1:]}
     single = np.array([index for index in np.flatnonzero(pack.rows >= 0).tolist() if index not in others])
-    near = single[near_copies(pack.prints(single)["thumbnail"]).pairs]
+    near = single[near_copies(pack.thumbnails(single)).pairs]
     print(f"{len(dataset):,} pictures compared in {time.perf_counter() - start:.1f} s")
     pairs = np.concatenate([near, *(np.stack([copies[:-1], copies[1:]], axis=1) for copies in exact)])
     return clusters(len(dataset), pairs), pairs

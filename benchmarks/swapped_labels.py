@@ -70,12 +70,11 @@ def plant(labels: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, 
     return given, swapped
 
 
-def copies(digests: list[bytes], thumbnails: np.ndarray) -> list[str]:
-    """For each picture the set of copies that it is in."""
+def copies(digests: list[bytes], thumbnails: np.ndarray) -> np.ndarray:
+    """The number of the set of copies that each picture is in."""
     content = [digest for digest in digests if digest]
     chains = [np.stack([same[:-1], same[1:]], axis=1) for same in exact_copies(content)]
-    numbers = clusters(len(content), np.concatenate([near_copies(thumbnails).pairs, *chains]))
-    return [str(number) for number in numbers]
+    return clusters(len(content), np.concatenate([near_copies(thumbnails).pairs, *chains]))
 
 
 def clean_learning(values: np.ndarray, given: np.ndarray, *, scaled: bool) -> np.ndarray:

@@ -25,9 +25,11 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"modules", "audit"},
     {"training"},
     {"report", "assessment", "run_folder"},
-    {"auditing", "starting", "weighted"},
+    {"auditing", "returning", "starting", "successor", "weighted"},
+    {"choosing"},
     {"classifier", "plain_model"},
-    {"runs", "inspection"},
+    {"course"},
+    {"runs", "rate_finding", "resuming", "inspection"},
     {"healing"},
     {"cli"},
     {"__main__"},
@@ -35,7 +37,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
 HEIGHT = {room: height for height, rooms in enumerate(STOREYS) for room in rooms}
 FACE = "__init__"  # the package itself: names the public names, may be asked for its version by all
 TORCH_ROOMS = {"modules", "training"}
-HEAVY = {"torch", "onnx", "sklearn", "matplotlib", "pyarrow", "pillow_heif", "cleanlab", "pandas"}
+HEAVY = {"torch", "onnx", "sklearn", "matplotlib", "pyarrow", "pillow_heif", "cleanlab", "pandas", "tensorboardX"}
 COMMAND = "import runpy; runpy.run_module('eyebright', run_name='__main__')"
 
 

@@ -9,6 +9,7 @@ from eyebright.datasets import Dataset, read_split, to_csv
 from eyebright.datasets.sources import ArraySource
 from eyebright.errors import OutputError, SettingsError
 from eyebright.pictures import Preparation
+from eyebright.training.events import Comparing
 
 
 def landscape(seed: int) -> Image.Image:
@@ -56,9 +57,25 @@ def test_the_leak_of_a_random_split_is_counted() -> None:
 
 def test_groups_that_are_given_are_left_alone(folder: Path) -> None:
     dataset = Dataset.open(folder, group_by=r"/(\d)\d")
-    given = list(dataset.groups or [])
+    given = dataset.groups.copy()
     auditing.keep_together(dataset, dataset.pack(Preparation(width=16, height=16)))
-    assert dataset.groups == given
+    np.testing.assert_array_equal(dataset.groups, given)
+
+
+def test_what_was_found_is_kept_beside_the_pack_and_found_again(folder: Path, monkeypatch) -> None:
+    seen: list[object] = []
+    first = Dataset.open(folder)
+    pack = first.pack(Preparation(width=16, height=16))
+    auditing.keep_together(first, pack, seen.append)
+    assert {type(event) for event in seen} == {Comparing} and seen[-1].done == seen[-1].of == (pack.rows >= 0).sum()
+    monkeypatch.setattr(auditing, "together", lambda *_: pytest.fail("it was compared again"))
+    again = Dataset.open(folder)
+    auditing.keep_together(again, again.pack(Preparation(width=16, height=16)))
+    np.testing.assert_array_equal(again.groups, first.groups)
+    assert (first.groups >= 0).sum() >= 6
+    other = Dataset.open(folder, exclude={"a/02.png"})  # other pictures: it must look again
+    with pytest.raises(pytest.fail.Exception):
+        auditing.keep_together(other, other.pack(Preparation(width=16, height=16)))
 
 
 def test_the_page_holds_its_pictures_and_escapes_their_names(folder: Path, tmp_path: Path) -> None:

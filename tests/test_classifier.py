@@ -192,7 +192,7 @@ def test_nothing_is_written_into_the_folder_of_pictures(make_folder, tmp_path):
         return [(path, path.stat().st_mtime_ns, path.read_bytes()) for path in files]
 
     before = state()
-    result = eb.train(folder, tmp_path / "run", settings=eb.Settings(**QUICK), size=16)
+    result = eb.train(folder, tmp_path / "run", settings=eb.Settings(**QUICK), network="flowers_cnn", size=16)
     result.classifier.predict(folder / "red" / "000.png")
     assert state() == before
 

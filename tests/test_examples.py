@@ -15,7 +15,8 @@ from safetensors.numpy import load_file
 import eyebright
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
-DOORS = {"eyebright", "eyebright.network", "eyebright.network.onnx", "eyebright.modules", "eyebright.inspection"}
+DOORS = {"eyebright", "eyebright.network", "eyebright.network.onnx", "eyebright.modules", "eyebright.inspection",
+         "eyebright.datasets"}  # fmt: skip
 
 
 @pytest.fixture
@@ -101,6 +102,19 @@ def test_a_layer_of_ones_own_is_described_computed_and_learned(example):
     assert "[[-0.5  -0.25  0.    1.  ]]" in text  # 0.25 x below 0
     assert share_after("test accuracy ", text) == 100
     assert float(text.split("learned slope: ")[1]) != 0
+
+
+def test_a_training_step_of_ones_own_takes_twenty_lines_and_makes_a_whole_model(example, tmp_path):
+    text = example("own_training_step")
+    losses = [float(line.split("loss ")[1]) for line in text.splitlines() if line.startswith("epoch")]
+    assert len(losses) == 5 and losses[-1] < losses[0] / 2
+    assert share_after("test accuracy ", text) >= 90
+    assert "of 30 pictures" in text  # 15 % of 200: all of the test side, since none of them was learned from
+    loaded = eyebright.load(tmp_path / "here" / "mine")
+    assert loaded.predict(np.full((32, 32, 3), 230, np.uint8)).label == "bright"
+    source = next(path for path in EXAMPLES if path.stem == "own_training_step").read_text(encoding="utf-8")
+    own = source.partition("# ---\n")[2].partition("# ---\n")[0]
+    assert 10 < len([line for line in own.splitlines() if line.strip()]) <= 20
 
 
 def test_a_look_inside_finds_what_a_value_sees(example):

@@ -2,8 +2,8 @@
 
     make torture
 
-Every step writes a checkpoint, so that many kills fall into the writing of one; each round begins with an empty cache,
-so that some fall into the packing.
+The recipe has all that a checkpoint may hold. Every step writes one, so that many kills fall into the writing of one;
+each round begins with an empty cache, so that some fall into the packing.
 """
 
 import argparse
@@ -26,16 +26,18 @@ CHILD = """
 import sys
 from pathlib import Path
 import eyebright as eb
-from eyebright import runs
+from eyebright.resuming import resume
 from eyebright.errors import SettingsError
 pictures, run = sys.argv[1:]
 if Path(run, "config.toml").exists():
     try:
-        runs.resume(run)
+        resume(run)
     except SettingsError as problem:
         assert "is complete" in str(problem), problem  # the kill came after all was done
 else:
-    eb.train(pictures, run, size=32, settings=eb.Settings(epochs=10, batch_size=16, checkpoint_s=0))
+    recipe = {"accumulation": 2, "ema": 0.99, "sampling": "balanced", "schedule": "one-cycle", "clip_norm": 1.0}
+    settings = eb.Settings(epochs=10, batch_size=8, checkpoint_s=0, **recipe)
+    eb.train(pictures, run, network="flowers_cnn", size=32, settings=settings)
 """
 SHORTEST_S, LONGEST_S = 0.5, 6.0
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from eyebright.network import Network
     from eyebright.pictures import Preparation, open_picture
     from eyebright.plain_model import Model
+    from eyebright.rate_finding import find_learning_rate
     from eyebright.runs import train
     from eyebright.training.history import History
     from eyebright.training.settings import Settings
@@ -45,6 +46,7 @@ _HOMES = {
     "Preparation": "eyebright.pictures",
     "Settings": "eyebright.training.settings",
     "errors": "",
+    "find_learning_rate": "eyebright.rate_finding",
     "heal": "eyebright.healing",
     "load": "",
     "network": "",
@@ -65,6 +67,7 @@ __all__ = [
     "Preparation",
     "Settings",
     "errors",
+    "find_learning_rate",
     "heal",
     "load",
     "network",

@@ -3,6 +3,7 @@
 Its temperature, its figures, the verdict, and that the graph which is saved gives what was trained.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +15,10 @@ from eyebright.evaluation import (
     Course,
     Evaluation,
     Evidence,
+    Guesses,
     Verdict,
     answers_of,
-    evaluate,
+    evaluate_guesses,
     expected_calibration_error,
     fit_temperature,
     judge,
@@ -30,10 +32,11 @@ from eyebright.training.history import History
 from eyebright.training.settings import AUGMENTATIONS, Settings
 
 _LEAST = 1e-30  # what is taken for a probability of 0 where its logarithm is needed
-_KNOWN_SAMPLE = 500
+KNOWN_SAMPLE = 500
+_MOST_LOGITS = 1 << 21
 
 
-def calibrate(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibration:
+def calibrate(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> Calibration:
     """The temperature that fits the validation pictures, and the calibration error without and with it."""
     temperature = fit_temperature(logits, labels)
     return Calibration(
@@ -69,28 +72,44 @@ def evaluate_on(
         classes: Names of the classes.
         groups: The number of the group of every picture of the pack, where they come in groups.
     """
-    logarithms = log_probabilities(predictor, pack, indices)
-    return evaluate(logarithms, labels[indices], classes, groups=None if groups is None else groups[indices])
+    logarithms = _log_probabilities(predictor, pack, indices)
+    guesses = Guesses.joined([
+        Guesses.of(part, labels[indices[start : start + BATCH_SIZE]])
+        for start, part in zip(range(0, len(indices), BATCH_SIZE), logarithms, strict=True)
+    ])  # fmt: skip
+    return evaluate_guesses(guesses, labels[indices], classes, groups=None if groups is None else groups[indices])
 
 
 def log_probabilities(predictor: Predictor, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float64]:
     """What a predictor says about prepared pictures, `(n, classes)`, natural logarithms."""
-    parts = [
-        predictor.probabilities(pack.read(indices[start : start + BATCH_SIZE]))
-        for start in range(0, len(indices), BATCH_SIZE)
-    ]
-    return np.log(np.maximum(np.concatenate(parts).astype(np.float64), _LEAST))
+    return np.concatenate(list(_log_probabilities(predictor, pack, indices)))
+
+
+def _log_probabilities(predictor: Predictor, pack: Pack, indices: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
+    """The same, batch by batch."""
+    for start in range(0, len(indices), BATCH_SIZE):
+        probabilities = predictor.probabilities(pack.read(indices[start : start + BATCH_SIZE]))
+        yield np.log(np.maximum(probabilities.astype(np.float64), _LEAST))
+
+
+def bounded(validation: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
+    """The validation pictures, or evenly spread ones of them: as many as have two million logits together.
+
+    The temperature and the verdict need all their logits at once, which would take gigabytes for a hundred thousand
+    pictures of a thousand classes; a temperature is one number.
+    """
+    return validation[:: max(-(-len(validation) * num_classes // _MOST_LOGITS), 1)]
 
 
 def sample_of(train: NDArray[np.int64], validation: NDArray[np.int64]) -> NDArray[np.int64]:
     """Training pictures, evenly spread, to compare the validation pictures with: about as many, at least 500."""
-    return train[:: max(len(train) // max(len(validation), _KNOWN_SAMPLE), 1)]
+    return train[:: max(len(train) // max(len(validation), KNOWN_SAMPLE), 1)]
 
 
 class Told(NamedTuple):
     """What a network says about one side: its logits, `(n, classes)`, and which pictures they are of, `(n,)`."""
 
-    logits: NDArray[np.float32]
+    logits: NDArray[np.floating]
     indices: NDArray[np.int64]
 
 
@@ -138,6 +157,7 @@ def course_of(history: History, settings: Settings, network: Network, pictures: 
         peak=settings.learning_rate,
         augmentation={name: getattr(settings, name) for name in AUGMENTATIONS},
         first_loss=first_loss,
+        adaptive=settings.optimizer == "adamw",
         dropout=max(
             (place.layer.p for place in network.places.values() if isinstance(place.layer, Dropout)), default=0
         ),

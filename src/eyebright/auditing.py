@@ -1,22 +1,28 @@
 """audit(): a folder of pictures to findings, a file of them, and a page to look at; and a split that cannot leak."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright import files
-from eyebright.audit import Audit, look_over, save, together
+from eyebright.audit import METHOD, Audit, look_over, save, together
 from eyebright.audit.duplicates import clusters, near_copies
 from eyebright.datasets import Dataset, Pack, split
-from eyebright.errors import DataError, OutputError
+from eyebright.datasets.digests import KIND, Digests
+from eyebright.errors import DataError, DownloadError, MissingExtraError, OutputError
+from eyebright.inference import Backbone, Features, features
 from eyebright.pictures import Preparation
 from eyebright.report.audit_page import audit_page
-from eyebright.training.events import AnyEvent, Preparing, Scanning, to_all
+from eyebright.training.events import AnyEvent, Comparing, Emit, Looking, Preparing, Scanning, to_all
 
 SIDE = 128
+SAMPLE = 20_000  # pictures of which features are computed where an audit alone wants them
 _TEST = 2
 
 
@@ -27,13 +33,14 @@ class Audited(NamedTuple):
         dataset: The pictures.
         pack: The same, prepared to 128 x 128.
         audit: The findings.
-        leak: Share of the test pictures of a split that knows nothing of copies and groups, whose like is in training.
+        leak: Share of the test pictures of a split that knows nothing of copies and groups, whose like is in training;
+            None where the sides are given.
     """
 
     dataset: Dataset
     pack: Pack
     audit: Audit
-    leak: float
+    leak: float | None
 
 
 def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] = ()) -> Audited:
@@ -49,24 +56,63 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
     emit = to_all(callbacks)
     dataset = Dataset.open(pictures, progress=lambda found: emit(Scanning(found=found)))
     pack = dataset.pack(Preparation(width=SIDE, height=SIDE), lambda done, of: emit(Preparing(done=done, of=of)))
-    keep_together(dataset, pack)
-    return Audited(dataset, pack, look_over(dataset, pack), naive_leak(dataset, pack))
+    keep_together(dataset, pack, emit)
+    seen, notes = _features(dataset, pack, emit)
+    found = look_over(dataset, pack, features=seen)
+    found = msgspec.structs.replace(found, notes=(*found.notes, *notes))
+    return Audited(dataset, pack, found, naive_leak(dataset, pack) if dataset.sides is None else None)
 
 
-def keep_together(dataset: Dataset, pack: Pack) -> None:
+def _features(dataset: Dataset, pack: Pack, emit: Emit) -> tuple[Features | None, list[str]]:
+    """Features of the pictures, of a sample where there are many; and what is to be said about that."""
+    usable = np.flatnonzero(pack.rows >= 0)
+    sample = set(sorted(usable.tolist(), key=lambda index: pack.digests[index])[:SAMPLE])
+    digests = [digest if index in sample else b"" for index, digest in enumerate(pack.digests)]
+    try:
+        found = features(
+            lambda index: pack.read([index])[0],
+            digests,
+            Backbone(size_px=SIDE),
+            progress=lambda done, of: emit(Looking(done=done, of=of)),
+        )
+    except (DownloadError, MissingExtraError) as problem:
+        return None, [f"Labels were not judged: {problem}."]
+    if len(sample) < len(usable):
+        return found, [f"Labels were judged on a sample of {SAMPLE:,} pictures."]
+    return found, []
+
+
+def keep_together(dataset: Dataset, pack: Pack, emit: Emit | None = None) -> None:
     """Find pictures that show the same, and keep them on one side of the split, unless groups or sides are given.
 
     With given sides a picture whose copy is on a later one is left out anyway; to leave out all that resembles it might
-    leave nothing.
+    leave nothing. What was found is kept beside the pack.
+
+    Args:
+        dataset: The pictures; it receives the groups.
+        pack: The same, prepared.
+        emit: Receives the progress.
     """
-    if dataset.groups is None and dataset.sides is None:
-        usable = np.flatnonzero(pack.rows >= 0)
-        thumbnails = pack.prints(usable)["thumbnail"]
-        found = together(dataset.labels[usable], thumbnails, [pack.digests[index] for index in usable])
-        groups = [""] * len(dataset)
-        for index, group in zip(usable.tolist(), found, strict=True):
-            groups[index] = group
-        dataset.groups = groups
+    if dataset.groups is not None or dataset.sides is not None:
+        return
+    usable = np.flatnonzero(pack.rows >= 0)
+    labels, digests, count = dataset.labels[usable], pack.digests.at(usable), len(usable)
+    state = hashlib.blake2b(f"{METHOD}\0".encode(), digest_size=12)
+    state.update(labels.tobytes())
+    state.update(digests.values.tobytes())
+    kept = pack.folder / f"together-{state.hexdigest()}.i8"
+    try:
+        found = np.fromfile(kept, np.int64)
+    except FileNotFoundError:
+        found = np.empty(0, np.int64)
+    if len(found) != count:
+        progress = None if emit is None else lambda share: emit(Comparing(done=round(share * count), of=count))
+        found = together(labels, pack.thumbnails(usable), digests, progress)
+        with suppress(OutputError):  # it can be found again
+            files.write_file(kept, found.tobytes())
+    groups = np.full(len(dataset), -1)
+    groups[usable] = found
+    dataset.groups = groups
 
 
 def alike(dataset: Dataset, pack: Pack) -> NDArray[np.bool_]:
@@ -78,7 +124,7 @@ def alike(dataset: Dataset, pack: Pack) -> NDArray[np.bool_]:
     if dataset.sides is None and dataset.fixed is None:
         return found
     sides, usable = dataset.split(pack), np.flatnonzero(pack.rows >= 0)
-    pairs = near_copies(pack.prints(usable)["thumbnail"]).pairs
+    pairs = near_copies(pack.thumbnails(usable)).pairs
     sets = [clusters(len(dataset), usable[pairs])]
     if dataset.group_numbers is not None:
         sets.append(dataset.group_numbers)
@@ -90,17 +136,17 @@ def alike(dataset: Dataset, pack: Pack) -> NDArray[np.bool_]:
 def naive_leak(dataset: Dataset, pack: Pack) -> float:
     """Share of the test pictures of a random split by classes alone, whose copy or group is in training; 0 to 1."""
     usable = np.flatnonzero(pack.rows >= 0)
-    alone = [index.to_bytes(16, "little") for index in usable.tolist()]
+    alone = np.stack([usable, np.zeros_like(usable)], axis=1).view(KIND)[:, 0]  # each of its own content
     validation, test = dataset.shares
     try:
-        sides = split(dataset.labels[usable], alone, dataset.classes, validation=validation, test=test)
+        sides = split(dataset.labels[usable], Digests(alone), dataset.classes, validation=validation, test=test)
     except DataError:  # too few pictures to split at all
         return 0.0
-    contents = np.array([pack.digests[index].hex() for index in usable.tolist()])
+    contents = pack.digests.at(usable).ranks()
     leaking = np.isin(contents, contents[sides == 0])
     if dataset.groups is not None:
-        groups = np.array([dataset.groups[index] for index in usable.tolist()])
-        leaking |= (groups != "") & np.isin(groups, groups[sides == 0])
+        groups = dataset.groups[usable]
+        leaking |= (groups >= 0) & np.isin(groups, groups[sides == 0])
     return float(leaking[sides == _TEST].mean()) if (sides == _TEST).any() else 0.0
 
 
@@ -120,12 +166,12 @@ def write_page(found: Audited, path: Path) -> None:
     files.write_file(path, audit_page(found.audit, found.leak, picture).encode())
 
 
-def require_free(places: Sequence[Path], pictures: Path, *, overwrite: bool) -> None:
+def require_free(places: Sequence[Path], pictures: str | Path, *, overwrite: bool) -> None:
     """Nothing is written among the pictures or in the place of something else; found before the work begins."""
     for place in places:
         if place.exists() and not overwrite:
             raise OutputError(f"{place} already exists: choose another name, or pass --overwrite to replace it")
         if not place.absolute().parent.is_dir():
             raise OutputError(f"{place} cannot be written: there is no folder {place.parent}")
-        if place.resolve().is_relative_to(pictures.resolve()):
+        if place.resolve().is_relative_to(Path(pictures).resolve()):
             raise OutputError(f"{place} lies among the pictures, where nothing is written: choose another place")

@@ -20,6 +20,7 @@ KINDS = {
     "packs": "prepared pictures",
     "features": "features of pictures",
     "unpacked": "pictures out of compressed files",
+    "shards": "where pictures lie in shards at addresses",
     "fetched": "fetched sets of pictures",
     "weights": "published weights",
     "compiled": "compiled models",

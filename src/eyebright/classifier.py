@@ -11,19 +11,20 @@ Only `fit` needs torch. What `evaluate` and `predict` ask is the ONNX graph that
 """
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright import assessment, auditing, codec, machine
-from eyebright.datasets import SIDES, Dataset, Part
+from eyebright.datasets import SIDES, Dataset, Pack, Part
 from eyebright.errors import DataError, ModelError
-from eyebright.evaluation import Evaluation, softmax
+from eyebright.evaluation import Evaluation, evaluate, log_softmax, softmax
 from eyebright.inference import BATCH_SIZE, Engine, Prediction, Predictor
 from eyebright.model import Calibration, Golden, ModelCard, Provenance, Seen, golden_pictures, read_model, write_model
 from eyebright.model.readme import readme
@@ -31,10 +32,33 @@ from eyebright.network import Network, initial_weights
 from eyebright.pictures import Fit, Preparation, Source
 from eyebright.starting import require_classifier
 from eyebright.training import trainer
-from eyebright.training.events import AnyEvent, Calibrated, Emit, Judged, PrecisionChosen, Preparing
+from eyebright.training.budget import Deadline
+from eyebright.training.events import (
+    AnyEvent,
+    Calibrated,
+    Emit,
+    Judged,
+    PrecisionChosen,
+    Preparing,
+    Streaming,
+)
 from eyebright.training.history import History, Recorder
 from eyebright.training.settings import Settings
 from eyebright.weighted import Weighted
+
+
+class Prepared(NamedTuple):
+    """Pictures, ready to be learned from.
+
+    Args:
+        pack: The prepared pictures.
+        labels: For each picture the position of its class among the classifier's, `(N,)`.
+        sides: For each picture its side as a position in `SIDES`, `(N,)`; -1 where it is left out.
+    """
+
+    pack: Pack
+    labels: NDArray[np.int64]
+    sides: NDArray[np.int64]
 
 
 class Classifier(Weighted):
@@ -78,6 +102,7 @@ class Classifier(Weighted):
         callbacks: Iterable[Callable[[AnyEvent], None]] = (),
         checkpoint: Path | None = None,
         earlier: Sequence[AnyEvent] | None = None,
+        begun_at: float | None = None,
         **changes: Any,
     ) -> History:
         """Train on the training side, pick the best epoch and the temperature on the validation side.
@@ -89,6 +114,7 @@ class Classifier(Weighted):
             callbacks: Receive every event as it happens.
             checkpoint: A folder for the state, after each epoch and now and then within one.
             earlier: The events of a training that was interrupted: go on from that checkpoint.
+            begun_at: When the budget of time began, on `time.monotonic`; now unless given.
             **changes: Settings by name.
 
         Returns:
@@ -104,13 +130,9 @@ class Classifier(Weighted):
         self.settings = settings = settings.changed(changes)
         chosen = [event for event in earlier or () if isinstance(event, PrecisionChosen)]
         emit = Recorder(callbacks, earlier)
-        pictures.require_trainable()
-        labels = self._labels(pictures)
-        pack = pictures.pack(self.preparation, _preparing(emit))
-        auditing.keep_together(pictures, pack)
-        sides = pictures.split(pack)
+        pack, labels, sides = self.prepare(pictures, emit)
         train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
-        material = training.Material(pack, labels, train, validation)
+        material = training.Material(pack, labels, train, validation, pictures.source.names)
         outcome = training.fit(
             self.network,
             self._weights,
@@ -119,36 +141,49 @@ class Classifier(Weighted):
             emit=emit,
             checkpoint_folder=checkpoint,
             resume_with=chosen[-1] if chosen else None,
+            deadline=_deadline(settings, begun_at, sides),
         )
         self.set_weights(outcome.weights)
         self.history = emit.history
-        self.seen = self.seen.and_of(pack.digests[index] for index in np.concatenate([train, validation]))
+        self.seen = self.seen.and_of(pack.digests.at(np.concatenate([train, validation])))
         self._assess(training, pictures, material, emit)
         return self.history
 
+    def prepare(self, pictures: Dataset, emit: Emit | None = None) -> Prepared:
+        """The pictures as `fit` learns from them, for a training of your own.
+
+        Raises:
+            DataError: When the pictures cannot be learned from.
+        """
+        pictures.require_trainable()
+        pack = pictures.pack(self.preparation, _preparing(emit))
+        auditing.keep_together(pictures, pack, emit)
+        if emit is not None and pack.streamed:
+            emit(Streaming(pictures=len(pack.rows), size_bytes=len(pack.rows) * self.preparation.size_bytes))
+        return Prepared(pack, self._labels(pictures), pictures.split(pack))
+
     def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Recorder) -> None:
-        """Fit the temperature, prove the graph, judge the training."""
-        pack, labels, train, validation = material
+        """Fit the temperature, prove the graph, judge the training. The graph is asked, since that is what is kept."""
+        pack, labels, train, every, _ = material
+        validation = assessment.bounded(every, len(self.classes))
         sample = assessment.sample_of(train, validation)
-        known = training.predict_logits(self.network, self._weights, pack, sample)
-        logits = training.predict_logits(self.network, self._weights, pack, validation)
+        known, logits = (assessment.log_probabilities(self.predictor, pack, those) for those in (sample, validation))
         self.calibration = assessment.calibrate(logits, labels[validation])
         self._renew()
         emit(Calibrated(**msgspec.structs.asdict(self.calibration)))
-        first = slice(0, BATCH_SIZE)
-        probabilities = softmax(logits[first] / self.calibration.temperature)
-        assessment.prove(self.predictor, pack.read(validation[first]), probabilities)
+        first, temperature, groups = validation[:BATCH_SIZE], self.calibration.temperature, pictures.group_numbers
+        trained = training.predict_logits(self.network, self._weights, pack, first)
+        assessment.prove(self.predictor, pack.read(first), softmax(trained / temperature))
         self.metrics = {
-            "validation": assessment.evaluate_on(
-                self.predictor, pack, labels, validation, self.classes, groups=pictures.group_numbers
-            )
-        }
+            "validation": evaluate(log_softmax(logits / temperature), labels[validation], self.classes,
+                                   groups=None if groups is None else groups[validation])
+        }  # fmt: skip
         self.verdicts = assessment.verdicts(
             assessment.Told(known, sample),
             assessment.Told(logits, validation),
             labels=labels,
             classes=self.classes,
-            groups=pictures.group_numbers,
+            groups=groups,
             alike=auditing.alike(pictures, pack),
             later=np.flatnonzero(pictures.split(pack) > 0),
             course=assessment.course_of(self.history, self.settings, self.network, len(train), emit.first_loss),
@@ -172,11 +207,11 @@ class Classifier(Weighted):
         pack = dataset.pack(self.preparation, _preparing(emit))
         usable = pack.rows >= 0
         if part:
-            auditing.keep_together(dataset, pack)
+            auditing.keep_together(dataset, pack, emit)
             usable &= dataset.split(pack) == SIDES.index(part.side)
         indices = np.flatnonzero(usable)
         asked_for = part is not None and part.side != "test"  # whoever names the training side wants it judged
-        new = indices if asked_for else indices[~self.seen.among(pack.digests[i] for i in indices)]
+        new = indices if asked_for else indices[~self.seen.among(pack.digests.at(indices))]
         if not len(new):
             raise DataError(
                 f"all {len(indices)} pictures that can be opened were used to train this model: "
@@ -288,6 +323,13 @@ class Classifier(Weighted):
     def _renew(self) -> None:
         """Forget the compiled graph, after a change of weights or temperature."""
         self.__dict__.pop("predictor", None)
+
+
+def _deadline(settings: Settings, begun_at: float | None, sides: NDArray[np.int64]) -> Deadline | None:
+    if not settings.minutes:
+        return None
+    judged = 2 * np.count_nonzero(sides == 1) + np.count_nonzero(sides == 2) + assessment.KNOWN_SAMPLE
+    return Deadline(settings.minutes, time.monotonic() if begun_at is None else begun_at, int(judged))
 
 
 def _preparing(emit: Emit | None) -> Callable[[int, int], None] | None:

@@ -141,13 +141,21 @@ def require_free(path: Path, *, overwrite: bool, made_with: Sequence[str] = ()) 
 
 def require_space(path: Path, size_bytes: int, *, what: str) -> None:
     """Make sure that the disk of `path` has room; an `OutputError` that says how much is missing where it has not."""
-    place = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
-    free = shutil.disk_usage(place).free
+    free = free_bytes(path)
     if size_bytes > free:
         raise OutputError(
-            f"{what} takes {size_bytes / 1e6:,.0f} MB, but the disk of {place} has {free / 1e6:,.0f} MB free: "
+            f"{what} takes {size_bytes / 1e6:,.0f} MB, but the disk of {_there(path)} has {free / 1e6:,.0f} MB free: "
             "make room, or use another disk"
         )
+
+
+def free_bytes(path: Path) -> int:
+    """Room on the disk of a place, which need not exist yet."""
+    return shutil.disk_usage(_there(path)).free
+
+
+def _there(path: Path) -> Path:
+    return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
 
 
 def sha256(path: Path) -> str:

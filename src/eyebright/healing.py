@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import assessment, auditing, files, runs, zoo
+from eyebright import assessment, auditing, course, files, resuming, runs, zoo
 from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset
 from eyebright.errors import DataError, SettingsError
@@ -85,7 +85,7 @@ def heal(
     run, emit = Run(Path(path)), to_all(callbacks)
     config, network = run.read()
     events = read_events(run.events)
-    if not runs.is_complete(path):
+    if not course.is_complete(path):
         raise SettingsError(f"{path} is not finished: first go on with it, eyebright train --resume {path}")
     found = remedy_of(events)
     if found is None:
@@ -94,7 +94,7 @@ def heal(
     second, tell = Path(output) if output is not None else run.path / FOLDER, to_all([emit, EventLog(run.events)])
     files.require_free(second, overwrite=overwrite, made_with=MADE_WITH)
     settings, seconds = _within(budget_s, config.training, remedy, events)
-    dataset = pictures or runs.reopen(run, config, emit, split=_split(run, config))
+    dataset = pictures or resuming.reopen(run, config, emit)
     before, groups = _told_right(run, run.path, dataset)
     published = config.weights == zoo.PUBLISHED  # its weights belong to the network as it is
     changes = {name: value for name, value in remedy.items() if name != "dropout" or not published}
@@ -129,14 +129,22 @@ def _within(
     budget_s: float | None, settings: Settings, remedy: Mapping[str, Any], events: Sequence[AnyEvent]
 ) -> tuple[Settings, float]:
     """The settings with the remedy, no more epochs than the budget allows by the first run's pace; and the seconds."""
+    if settings.minutes:  # the clock ends the second training as it did the first
+        minutes = settings.minutes if budget_s is None else budget_s / 60
+        return settings.changed(_of_settings(remedy) | {"minutes": minutes}), round(60 * minutes, 1)
     epochs = {event.epoch: event.seconds for event in events if isinstance(event, EpochEnded)}
     pace = sum(epochs.values()) / max(len(epochs), 1)
     budget_s = _BUDGET * pace * settings.epochs if budget_s is None else budget_s
     if budget_s < pace:
         raise SettingsError(f"healing in {budget_s:.3g} s is not possible: one epoch takes {pace:.3g} s")
-    changed = settings.changed({name: value for name, value in remedy.items() if name != "dropout"})
+    changed = settings.changed(_of_settings(remedy))
     affordable = changed.changed({"epochs": min(changed.epochs, int(budget_s / pace))}) if pace else changed
     return affordable, round(affordable.epochs * pace, 1)
+
+
+def _of_settings(remedy: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a remedy that is not the network's."""
+    return {name: value for name, value in remedy.items() if name != "dropout"}
 
 
 def _train_again(
@@ -151,17 +159,15 @@ def _train_again(
     """A second run on the pictures and the split of the first."""
     data: dict[str, Any] = {}
     if pictures is None:
-        data = {"group_by": config.group_by, "exclude": config.excluded, "split": _split(run, config)}
+        data = {
+            "group_by": config.group_by, "exclude": config.excluded, "split": run.split if config.split else "",
+            "split_seed": config.split_seed,
+        }  # fmt: skip
     return runs.train(
         config.pictures if pictures is None else pictures, output, network=network, weights=config.weights,
         size=config.size if isinstance(network, str) else None, fit=config.fit, validation=config.validation,
         test=config.test, settings=settings, **options, **data,
     )  # fmt: skip
-
-
-def _split(run: Run, config: RunConfig) -> str | Path:
-    """The split of a run as a file, where its settings alone do not give it again."""
-    return run.split if config.split or config.split_seed != config.training.seed else ""
 
 
 def _told_right(first: Run, path: Path, dataset: Dataset) -> tuple[NDArray[np.bool_], NDArray[np.int64] | None]:

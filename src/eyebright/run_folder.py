@@ -1,7 +1,10 @@
 """A run's folder: where things are in it, and its settings as TOML.
 
 RUN/
-  config.toml     the resolved settings        network.json   the network that was trained
+  config.toml     the resolved settings, flat; train --config repeats the run
+  network.json    the network that was trained
+  start.safetensors   the weights that it starts from, where `--network auto` found them
+  seen.json       pictures that the model it started from had learned from, where there was one
   split.csv       which picture is on which side             left_out.csv   pictures that could not be opened, and why
   events.jsonl    what happened, line by line
   checkpoint/     the state after so many steps, the last two of them
@@ -12,25 +15,33 @@ RUN/
 import csv
 import io
 import shutil
+import tomllib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import tomli_w
+from safetensors.numpy import save
 
 from eyebright import codec, files
 from eyebright.codec import Record
 from eyebright.datasets import Dataset, Pack, to_csv
 from eyebright.errors import OutputError, SettingsError
-from eyebright.network import Network
+from eyebright.model import Seen
+from eyebright.network import Network, Weights
 from eyebright.pictures import Fit
 from eyebright.training.settings import Settings
 
 CONFIG, NETWORK = "config.toml", "network.json"
 MADE_WITH = (CONFIG, NETWORK)
+_NOTHING = Seen()
+SETTINGS = set(Settings.__struct_fields__)
+"""Names of the settings of the training."""
 
 
 class RunConfig(Record, frozen=True, kw_only=True):
-    """The content of config.toml: everything that decides how a run goes."""
+    """The content of config.toml: everything that decides how a run goes; `training` stands among the rest there."""
 
     pictures: str
     group_by: str = ""
@@ -38,11 +49,14 @@ class RunConfig(Record, frozen=True, kw_only=True):
     excluded: tuple[str, ...] = ()
     network: str = "flowers_cnn"
     weights: str = ""
+    start_from: str = msgspec.field(default="", name="from")
+    start_sha256: str = ""
     size: int
     fit: Fit = "crop"
     validation: float = 0.15
     test: float = 0.15
     split_seed: int = 0
+    log: tuple[str, ...] = ()
     training: Settings = Settings()
 
 
@@ -57,8 +71,10 @@ class Run:
         self.path = path
         self.config = path / CONFIG
         self.network = path / NETWORK
+        self.start = path / "start.safetensors"
         self.split = path / "split.csv"
         self.left_out = path / "left_out.csv"
+        self.seen = path / "seen.json"
         self.events = path / "events.jsonl"
         self.checkpoint = path / "checkpoint"
         self.curves = path / "curves.png"
@@ -69,7 +85,15 @@ class Run:
         """Whether there is a state to go on from."""
         return any(self.checkpoint.glob("[0-9]*"))
 
-    def begin(self, config: RunConfig, network: Network, *, overwrite: bool) -> None:
+    def begin(
+        self,
+        config: RunConfig,
+        network: Network,
+        *,
+        overwrite: bool,
+        seen: Seen = _NOTHING,
+        start: Weights | None = None,
+    ) -> None:
         """Make the folder with settings and network; a run that is there is set aside until the new model stands.
 
         A run without a model is not set aside where that would take the place of one that has a model.
@@ -80,11 +104,24 @@ class Run:
         elif self.path.exists():
             files.set_aside(self.path)
         try:
-            self.path.mkdir(parents=True)
-        except OSError as problem:
-            raise OutputError(f"{self.path} cannot be written: {problem.strerror}") from problem
-        files.write_file(self.config, tomli_w.dumps(msgspec.to_builtins(config)).encode())
-        files.write_file(self.network, network.to_json().encode())
+            with files.explained(self.path):
+                self.path.mkdir(parents=True)
+            files.write_file(self.network, network.to_json().encode())
+            if start is not None:
+                files.write_file(self.start, save(dict(start)))
+            if seen != _NOTHING:
+                files.write_file(self.seen, codec.to_json(seen).encode())
+            self.write_config(config)
+        except OutputError:  # half a run can neither be resumed nor replaced
+            shutil.rmtree(self.path, ignore_errors=True)
+            if files.aside_of(self.path).exists():
+                files.aside_of(self.path).rename(self.path)
+            raise
+
+    def write_config(self, config: RunConfig) -> None:
+        """Write config.toml, at the beginning and when a choice is settled."""
+        data = msgspec.to_builtins(config)
+        files.write_file(self.config, tomli_w.dumps(data | data.pop("training")).encode())
 
     def read(self) -> tuple[RunConfig, Network]:
         """Settings and network; a `SettingsError` where the folder is no run or its settings are not sound."""
@@ -92,22 +129,50 @@ class Run:
             raise SettingsError(
                 f"{self.path} is no run: it holds no {CONFIG} and {NETWORK}; give the folder that train -o made"
             )
-        try:
-            data = msgspec.toml.decode(self.config.read_bytes())
-        except msgspec.DecodeError as problem:
-            raise SettingsError(f"{self.config} cannot be read: {problem}") from problem
-        config = codec.from_builtins(data, RunConfig, what=str(self.config), error=SettingsError)
-        return config, Network.from_json(self.network.read_bytes())
+        data = read_toml(self.config)
+        training = {name: data.pop(name) for name in SETTINGS & data.keys()}
+        config = codec.from_builtins(
+            data | {"training": training}, RunConfig, what=str(self.config), error=SettingsError
+        )
+        return config, Network.from_file(self.network)
 
-    def write_pictures(self, dataset: Dataset, pack: Pack) -> None:
-        """Write down which picture is on which side, and which could not be opened."""
+    def read_seen(self) -> Seen:
+        """Pictures that the model from which the run started had learned from."""
+        if not self.seen.exists():
+            return Seen()
+        return codec.from_json(self.seen.read_bytes(), Seen, what=str(self.seen), error=SettingsError)
+
+    def write_split(self, dataset: Dataset, pack: Pack) -> None:
+        """Write down which picture is on which side."""
         files.write_file(self.split, split_csv(dataset, pack))
+
+    def write_left_out(self, left_out: Iterable[tuple[str, str]]) -> None:
+        """Write down which pictures could not be opened, or have vanished."""
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([("name", "reason"), *pack.left_out])
+        csv.writer(text, lineterminator="\n").writerows([("name", "reason"), *left_out])
         files.write_file(self.left_out, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def split_csv(dataset: Dataset, pack: Pack) -> bytes:
     """The content of split.csv."""
-    text = to_csv(dataset.source.names, dataset.labels, pack.digests, dataset.classes, dataset.split(pack))
-    return text.encode("utf-8", "surrogateescape")
+    return to_csv(dataset.source.names, dataset.labels, pack.digests, dataset.classes, dataset.split(pack))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A flat file of settings; those of an older run stand in a table, `training`.
+
+    Raises:
+        SettingsError: When it cannot be read, or holds other tables.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise SettingsError(f"{path} cannot be read: {problem.strerror}") from problem
+    except ValueError as problem:  # of the text, or of its encoding
+        raise SettingsError(f"{path} cannot be read: {problem}; expected lines as in: epochs = 30") from problem
+    training = data.pop("training", {})
+    found = data | (training if isinstance(training, dict) else {"training": training})
+    for name, value in found.items():
+        if isinstance(value, dict):
+            raise SettingsError(f"{path} holds a table, {name!r}: expected nothing but lines as in: epochs = 30")
+    return found

@@ -1,79 +1,79 @@
 """train(): the whole way from a folder of pictures to a run: scan, prepare, split, fit, evaluate, save."""
 
-from collections.abc import Callable, Collection, Iterable
+import copy
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from eyebright import auditing, files, machine, zoo
+from eyebright import auditing, files, zoo
+from eyebright.choosing import AUTO, choose
 from eyebright.classifier import Classifier
+from eyebright.course import Result, evaluated, go, scan
 from eyebright.datasets import SIDES, Dataset, Pack
 from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.evaluation import Evaluation
-from eyebright.model import find_model
+from eyebright.model import Seen, find_model
 from eyebright.network import Network
 from eyebright.pictures import Fit
-from eyebright.report.curves import draw_curves
-from eyebright.run_folder import MADE_WITH, Run, RunConfig, split_csv
+from eyebright.report import sinks
+from eyebright.run_folder import MADE_WITH, NETWORK, Run, RunConfig
 from eyebright.starting import choose_fit, is_file, network_for, recorded, weights_for
+from eyebright.successor import Start, read_start, require_agreement, taken_over
 from eyebright.training import trainer
-from eyebright.training.events import (
-    AnyEvent,
-    Emit,
-    Evaluated,
-    EventLog,
-    FitChosen,
-    ModelSaved,
-    PrecisionChosen,
-    Preparing,
-    RunStarted,
-    Scanning,
-    Stopped,
-    read_events,
-    to_all,
-)
+from eyebright.training.events import AnyEvent, EventLog, Preparing, Scanning, to_all
 from eyebright.training.settings import Settings
+from eyebright.training.stages import frozen_layers
 
-_BYTES_PER_PARAMETER = 64  # three checkpoints while one is written, the model and the one before it
+__all__ = ["Result", "evaluate", "train"]
 
-
-class Result(NamedTuple):
-    """What a run gave: where it is, the classifier, and how good that is on the test pictures."""
-
-    path: Path
-    classifier: Classifier
-    test: Evaluation
-    interrupted: bool
+DEFAULT_SHARE = 0.15
+_BYTES_PER_PARAMETER = 76  # three checkpoints while one is written, the model and the one before it
 
 
 def train(
     pictures: str | Path | Dataset,
-    output: str | Path,
+    output: str | Path | None = None,
     *,
-    network: str | Network = "flowers_cnn",
+    minutes: float | None = None,
+    epochs: int | None = None,
+    network: str | Network = "",
     weights: str | Path = "",
+    start_from: str | Path = "",
+    start_sha256: str = "",
     size: int | None = None,
     fit: Fit | Literal["auto"] = "auto",
     validation: float = 0.15,
     test: float = 0.15,
     group_by: str = "",
     split: str | Path = "",
+    split_seed: int | None = None,
     exclude: Collection[str] = (),
     settings: Settings | None = None,
+    log: Sequence[str] = (),
     overwrite: bool = False,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
 ) -> Result:
     """Train on a folder of pictures and keep everything in a run's folder.
 
     Args:
-        pictures: A folder with one folder of pictures for each class, a table (CSV, TSV), an .npz or IDX files; or a
-            data set.
-        output: The run's folder, which must not exist yet.
-        network: A name from the zoo, the path of a network's JSON, or a network.
+        pictures: Whatever `Dataset.open` takes: a folder with one folder of pictures for each class, a table, tar
+            shards, the address of such...; or a data set.
+        output: The run's folder, which must not exist yet; by default the pictures' name and "_run".
+        minutes: Time for all of it: the best that can be had in it, whatever the epochs.
+        epochs: Passes over the training pictures.
+        network: A name from the zoo, the path of a network's JSON, or a network. "auto", the default, gives a published
+            network a head of its own and, where minutes or epochs are given, tunes it further; for small pictures and
+            minutes it also tries a compact network from scratch.
         weights: Where to start: "published" for those that others have trained on ImageNet, or a file of weights. The
             last layer begins anew where it is for other classes. Unless given, all begin at random.
+        start_from: A finished model, or the run of one: its network, size and preparation are taken over with its
+            weights, also for other classes. Pictures that it has seen are for training, and never for the test.
+        start_sha256: The digest that its weights must have; a run that is repeated knows it.
         size: Pixels a side; by default what is typical for the pictures, from 24 to 180, or what published weights
             were trained on.
         fit: How pictures of other proportions are brought to size: "crop", "pad", "stretch"; "auto" crops them unless
@@ -84,8 +84,10 @@ def train(
             are never on two sides.
         split: A file with a split that was decided before, such as `split.csv` of another run; the shares do not count
             then.
+        split_seed: Decides the split where that is another seed than the training's.
         exclude: Names of pictures to leave out, as `Audit.superfluous` gives them.
         settings: How to train.
+        log: Where to tell the epochs beside the run's own log: "csv", "tensorboard".
         overwrite: Replace a run that is there; it is kept until the new model stands.
         callbacks: Receive every event as it happens.
 
@@ -94,107 +96,77 @@ def train(
         NetworkError: When there is no such network, it does not take the pictures, or the weights do not fit it.
         DownloadError: When published weights cannot be had.
         SettingsError: When settings exclude each other or are out of range.
+        ModelError: When there is no sound model to start from.
         MissingExtraError: When torch is not installed.
         OutputError: When the output cannot be written; found before the training.
     """
-    run, settings, emit = Run(Path(output)), settings or Settings(), to_all(callbacks)
+    begun_at, emit = time.monotonic(), to_all(callbacks)
+    auto = not start_from and network in ("", AUTO)
+    if auto and settings is None and epochs is None:
+        epochs = 0
+    settings = _settings(settings or Settings(), minutes, epochs)
+    run = Run(Path(default_output(pictures) if output is None else output))
     files.require_free(run.path, overwrite=overwrite, made_with=MADE_WITH)
+    sinks.require(log)
+    _require_one_split(split, validation, test)
+    old = read_start(start_from, start_sha256) if start_from else None
     if isinstance(pictures, Dataset):
         if group_by or split or exclude:
             raise SettingsError("a data set has its groups, split and pictures: give them to Dataset.open")
-        dataset = pictures
+        dataset = copy.copy(pictures)
     else:
         opening = {"validation": validation, "test": test, "group_by": group_by, "split": split,
                    "exclude": exclude}  # fmt: skip
-        dataset = _scan(Path(pictures), emit, seed=settings.seed, **opening)
+        dataset = scan(pictures, emit, seed=settings.seed if split_seed is None else split_seed, **opening)
     dataset.require_trainable()
     _require_apart(run.path, dataset)
-    if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
-        size = zoo.named(network).input_size if size is None else size
-    built = network_for(dataset, network, size)
-    name = network if isinstance(network, str) else "network.json"
-    fitted = choose_fit(dataset, built, fit)
+    if old is not None:
+        require_agreement(old, network, weights, size, fit)
+        built, start = taken_over(old, dataset.classes, settings.seed)
+        name, fit, dataset.learned = f"the network of {start_from}", old.card.preparation.fit, old.card.seen.among
+        fitted = choose_fit(dataset, built, fit)
+    elif auto:
+        fitted = choose_fit(dataset, None, fit)
+        name, built, start, settings = choose(dataset, fitted.fit, size, settings, emit, begun_at=begun_at)
+    else:
+        if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
+            size = zoo.named(network).input_size if size is None else size
+        built = network_for(dataset, network, size)
+        name = network if isinstance(network, str) else NETWORK
+        start = weights_for(built, str(weights), name, settings.seed, emit)
+        fitted = choose_fit(dataset, built, fit)
+    frozen_layers(built, settings.frozen)  # a slip of the pen is found before the work
     fit = fitted.fit
-    start = weights_for(built, str(weights), name, settings.seed, emit)
     classifier = Classifier(built, dataset.classes, weights=start, fit=fit, seed=settings.seed)
+    classifier.seen = seen = Seen() if old is None else old.card.seen
     files.require_space(
         run.path, _BYTES_PER_PARAMETER * built.parameter_count, what="the run with its checkpoint and model"
     )
     trainer()  # a missing torch is found before anything is written
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
-    auditing.keep_together(dataset, pack)
-    dataset.split(pack)  # and so is a class with too few different pictures
+    auditing.keep_together(dataset, pack, emit)
+    sides = dataset.split(pack)  # and so is a class with too few different pictures
+    if old is not None:
+        _require_new_test(old, dataset, pack, sides)
     config = RunConfig(
         pictures=str(dataset.origin) if dataset.origin else dataset.source.identity,
         group_by=group_by,
         split=str(Path(split).absolute()) if split else "",
         excluded=tuple(sorted(exclude)),
-        network=name,
-        weights=recorded(weights),
+        network=name if name in zoo.NETWORKS else NETWORK,
+        weights=str(run.start.absolute()) if auto else recorded(weights),
+        start_from="" if old is None else str(old.path),
+        start_sha256="" if old is None else old.sha256,
         size=built.input_shape[-1],
         fit=fit,
         validation=dataset.shares[0],
         test=dataset.shares[1],
         split_seed=dataset.seed,
+        log=tuple(log),
         training=settings,
     )
-    run.begin(config, built, overwrite=overwrite)
-    return _go(run, config, classifier, dataset, pack, emit, fitted=fitted)
-
-
-def resume(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] = ()) -> Result:
-    """Go on with a run that was stopped, to the same weights as if it had not been.
-
-    Raises:
-        SettingsError: When there is no such run, or it is complete.
-        DataError: When the pictures are no longer those that the run began with.
-    """
-    run, emit = Run(Path(path)), to_all(callbacks)
-    config, network = run.read()
-    events = read_events(run.events)
-    if is_complete(path):
-        epoch = [event for event in events if isinstance(event, Stopped)][-1].epoch
-        raise SettingsError(f"{path} is complete: it was trained for {epoch} epochs; start a new run to train more")
-    begun = any(isinstance(event, PrecisionChosen) for event in events) and run.has_checkpoint
-    dataset = reopen(run, config, emit, split=run.split if config.split or begun else "")
-    seed = config.training.seed
-    start = None if begun else weights_for(network, config.weights, config.network, seed, emit)
-    classifier = Classifier(network, dataset.classes, weights=start, fit=config.fit, seed=seed)
-    pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
-    auditing.keep_together(dataset, pack)
-    if begun and run.split.read_bytes() != split_csv(dataset, pack):
-        raise DataError(
-            f"the pictures in {config.pictures} are no longer those that {path} began with (its split.csv lists them): "
-            "put them back to go on, or start a new run"
-        )
-    return _go(run, config, classifier, dataset, pack, emit, earlier=events if begun else None)
-
-
-def is_complete(path: str | Path) -> bool:
-    """Whether a run was trained to its end, and its model stands."""
-    run = Run(Path(path))
-    last = [event for event in read_events(run.events) if isinstance(event, Stopped | ModelSaved)][-2:]
-    return len(last) == 2 and isinstance(last[0], Stopped) and last[0].reason != "interrupted" and run.model.exists()
-
-
-def reopen(run: Run, config: RunConfig, emit: Emit, *, split: str | Path) -> Dataset:
-    """The pictures of a run, split as they were, or by a file.
-
-    Raises:
-        SettingsError: When they were in memory.
-    """
-    if config.pictures.startswith("arrays "):
-        raise SettingsError(f"{run.path} was trained on pictures in memory: they cannot be found again on the disk")
-    return _scan(
-        Path(config.pictures),
-        emit,
-        seed=config.split_seed,
-        validation=config.validation,
-        test=config.test,
-        group_by=config.group_by,
-        split=split,
-        exclude=config.excluded,
-    )
+    run.begin(config, built, overwrite=overwrite, seen=seen, start=start if auto else None)
+    return go(run, config, classifier, dataset, pack, emit, begun_at=begun_at, title=name, fitted=fitted)
 
 
 def evaluate(
@@ -213,69 +185,46 @@ def evaluate(
     log = Run(find_model(Path(model)).parent).events
     if log.exists():
         with suppress(OutputError):  # a run that may only be read is still worth judging
-            EventLog(log)(_evaluated(str(pictures), evaluation))
+            EventLog(log)(evaluated(str(pictures), evaluation))
     return evaluation
 
 
-def _go(
-    run: Run,
-    config: RunConfig,
-    classifier: Classifier,
-    dataset: Dataset,
-    pack: Pack,
-    emit: Emit,
-    *,
-    fitted: FitChosen | None = None,
-    earlier: list[AnyEvent] | None = None,
-) -> Result:
-    """Fit, evaluate and save, from the start or, where there are earlier events, from the checkpoint."""
-    emit = to_all([emit, EventLog(run.events)])
-    run.write_pictures(dataset, pack)
-    if earlier is None:
-        emit(_started(config, classifier, dataset, pack))
-    if fitted is not None:
-        emit(fitted)
-    classifier.fit(dataset, settings=config.training, callbacks=[emit], checkpoint=run.checkpoint, earlier=earlier)
-    test = classifier.metrics["test"] = classifier.evaluate(dataset.test)
-    emit(_evaluated("test", test))
-    files.write_file(run.curves, draw_curves(classifier.history))
-    card = classifier.save(run.model, overwrite=True)
-    emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
-    files.forget_aside(run.path)
-    last = [event for event in read_events(run.events) if isinstance(event, Stopped)][-1]
-    return Result(run.path, classifier, test, interrupted=last.reason == "interrupted")
+def _settings(settings: Settings, minutes: float | None, epochs: int | None) -> Settings:
+    """The settings with what is asked for beside them."""
+    if minutes is not None and epochs is not None:
+        raise SettingsError(f"minutes = {minutes:g} and epochs = {epochs} contradict each other: give one of them")
+    if minutes is not None and minutes <= 0:
+        raise SettingsError(f"minutes must be above 0, got {minutes:g}")
+    changes = {"minutes": minutes, "epochs": epochs}
+    return settings.changed({name: value for name, value in changes.items() if value is not None})
 
 
-def _started(config: RunConfig, classifier: Classifier, dataset: Dataset, pack: Pack) -> RunStarted:
-    sides = dataset.split(pack)
-    train, validation, test = (int(np.count_nonzero(sides == number)) for number in range(len(SIDES)))
-    return RunStarted(
-        pictures=config.pictures,
-        network=config.network,
-        size=config.size,
-        seed=config.training.seed,
-        epochs=config.training.epochs,
-        classes=dataset.classes,
-        train=train,
-        validation=validation,
-        test=test,
-        left_out=tuple(files.printable(f"{left.name}: {left.reason}") for left in pack.left_out),
-        leaking=int(np.count_nonzero((sides < 0) & (pack.rows >= 0))),
-        naive_leak=auditing.naive_leak(dataset, pack) if dataset.sides is None else 0.0,
-        parameters=classifier.network.parameter_count,
-        versions=machine.versions(),
-    )
+def default_output(pictures: str | Path | Dataset) -> str:
+    """Where a run is kept unless it is said: beside nothing else, under the pictures' name."""
+    origin = pictures.origin if isinstance(pictures, Dataset) else pictures
+    if origin is None:
+        raise SettingsError("pictures in memory have no name: say where the run is to be kept, as output")
+    return f"{Path(origin).resolve().stem}_run"
 
 
-def _evaluated(side: str, evaluation: Evaluation) -> Evaluated:
-    low, high = evaluation.interval
-    return Evaluated(
-        side=side, pictures=evaluation.pictures, accuracy=evaluation.accuracy, low=low, high=high, loss=evaluation.loss
-    )
+def _require_one_split(split: str | Path, validation: float, test: float) -> None:
+    shares = (("validation", validation), ("test", test))
+    for name, share in shares if str(split) else ():
+        if share != DEFAULT_SHARE:
+            raise SettingsError(
+                f"split = {split} and {name} = {share:g} contradict each other: the file says which picture is on "
+                "which side; leave one of them"
+            )
 
 
-def _scan(path: Path, emit: Emit, **opening: Any) -> Dataset:
-    return Dataset.open(path, progress=lambda found: emit(Scanning(found=found)), **opening)
+def _require_new_test(old: Start, dataset: Dataset, pack: Pack, sides: NDArray[np.int64]) -> None:
+    """Where the sides were given, the model may have seen all of the test: that is found before the training."""
+    test = pack.digests.at(np.flatnonzero(sides == SIDES.index("test")))
+    if old.card.seen.among(test).all():
+        raise DataError(
+            f"the model in {old.path} has seen all {len(test)} pictures of the test side: it would only recite; "
+            "give it pictures that it has not seen, or leave the split to eyebright"
+        )
 
 
 def _require_apart(output: Path, dataset: Dataset) -> None:
@@ -283,6 +232,8 @@ def _require_apart(output: Path, dataset: Dataset) -> None:
     if dataset.origin is not None:
         if str(dataset.origin).encode("utf-8", "replace").decode() != str(dataset.origin):
             raise DataError(f"{files.printable(str(dataset.origin))} is not named in UTF-8: rename it")
+        if not isinstance(dataset.origin, Path):
+            return
         pictures, place = dataset.origin.resolve(), output.resolve()
         if place.is_relative_to(pictures) or pictures.is_relative_to(place):
             raise OutputError(f"{output} and the pictures in {dataset.origin} lie in each other: choose another output")

@@ -19,14 +19,18 @@ def network_for(dataset: Dataset, network: str | Network, size: int | None) -> N
 
     Raises:
         NetworkError: When there is no such network, or its file is not sound.
-        SettingsError: When a size is given for a file, which says its own.
+        SettingsError: When another size is given than that of the network in a file.
     """
     if isinstance(network, Network):
         return network
     if is_file(network):
-        if size is not None:
-            raise SettingsError(f"a size and a network's file exclude each other: {network} says the size")
-        return Network.from_file(network)
+        built = Network.from_file(network)
+        if size is not None and built.input_shape[1:] != (size, size):
+            raise SettingsError(
+                f"size = {size} and network = {network} contradict each other: the file says the size, "
+                f"{'x'.join(map(str, built.input_shape[1:]))}; leave out the size"
+            )
+        return built
     typical = min(max(dataset.typical_side(), SMALLEST_SIZE), LARGEST_SIZE)
     return zoo.build(network, num_classes=len(dataset.classes), input_size=typical if size is None else size)
 
@@ -54,9 +58,11 @@ def require_classifier(network: Network, classes: Sequence[str]) -> None:
         raise NetworkError(f"two classes have one name among {', '.join(classes)}: give each a name of its own")
 
 
-def choose_fit(dataset: Dataset, network: Network, fit: Fit | Literal["auto"]) -> FitChosen:
-    """How pictures are brought to the size that the network takes, and what cropping would leave out."""
-    _, height, width = network.input_shape if len(network.input_shape) == 3 else (0, 1, 1)
+def choose_fit(dataset: Dataset, network: Network | None, fit: Fit | Literal["auto"]) -> FitChosen:
+    """How pictures are brought to the size that the network takes (square unless it is given), and what cropping would
+    leave out.
+    """
+    _, height, width = network.input_shape if network and len(network.input_shape) == 3 else (0, 1, 1)
     best, lost = dataset.fit_by_evidence(width / height)
     return FitChosen(fit=best if fit == "auto" else fit, lost=lost)
 

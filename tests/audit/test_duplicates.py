@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from eyebright.audit.duplicates import clusters, compare, exact_copies, near_copies, positions_of
+from eyebright.audit import duplicates
+from eyebright.audit.duplicates import clusters, exact_copies, near_copies
+from eyebright.audit.likeness import compare, positions_of
 
 
 def encoded(picture: Image.Image, quality: int) -> Image.Image:
@@ -72,6 +74,14 @@ def test_comparing_a_picture_with_itself_gives_1_and_with_another_little(photo, 
     whole, detail = compare(thumbnails, np.array([[0, 0], [0, 1]]))
     assert whole[0] == pytest.approx(1, abs=1e-5) and detail[0] == pytest.approx(1, abs=1e-5)
     assert whole[1] < 0.8
+
+
+def test_pictures_that_share_only_their_colour_are_not_even_compared(monkeypatch):
+    """As those of a microscope do: at 8 x 8 all of them agree to more than 0.8."""
+    compared: list[int] = []
+    monkeypatch.setattr(duplicates, "compare", lambda _, pairs, __: compared.append(len(pairs)) or (np.zeros(0),) * 2)
+    pink = np.random.default_rng(0).normal((220, 120, 160), 30, (200, 32, 32, 3)).clip(0, 255).astype(np.uint8)
+    assert near_copies(pink).pairs.shape == (0, 2) and compared == [0]
 
 
 def test_exact_copies_are_sets_of_one_digest():

@@ -38,7 +38,20 @@ def eyebright(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixtur
 @pytest.fixture
 def quick() -> list[str]:
     """Options for a training of a second."""
-    return ["--epochs", "3", "--size", "16", "--batch-size", "8", "--learning-rate", "0.003", "--seed", "3"]
+    return [
+        "--network",
+        "flowers_cnn",
+        "--epochs",
+        "3",
+        "--size",
+        "16",
+        "--batch-size",
+        "8",
+        "--learning-rate",
+        "0.003",
+        "--seed",
+        "3",
+    ]
 
 
 @pytest.fixture

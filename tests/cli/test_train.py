@@ -1,11 +1,15 @@
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import tomllib
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -91,21 +95,33 @@ def test_an_interrupt_before_the_first_epoch_says_how_to_go_on(make_folder, eyeb
     assert eyebright("train", "--resume", tmp_path / "run").code == 0
 
 
-def test_resuming_with_other_pictures_is_refused(make_folder, eyebright, quick, tmp_path, monkeypatch):
+def test_pictures_that_vanish_are_told_and_the_run_goes_on(make_folder, eyebright, quick, tmp_path, monkeypatch):
     pictures = make_folder()
     with monkeypatch.context() as patch:
         _interrupt_in_epoch(2, patch)
         eyebright("train", pictures, "-o", tmp_path / "run", *quick)
     (pictures / "red" / "000.png").unlink()
     resumed = eyebright("train", "--resume", tmp_path / "run")
+    assert resumed.code == 0, resumed.err
+    assert "Gone since the run began, and left out from now on: 1 picture" in resumed.out
+    assert "red/000.png" in resumed.out
+    (pictures / "red" / "new.png").write_bytes((pictures / "red" / "001.png").read_bytes())
+    resumed = eyebright("train", "--resume", tmp_path / "run", "--epochs", "5")
     assert resumed.code == 1
-    assert "no longer those" in resumed.err
+    assert "1 picture(s) (red/new.png)" in resumed.err
+    assert "eyebright train PICTURES --from" in resumed.err
 
 
-def test_resuming_takes_no_other_settings(run, eyebright):
+def test_a_finished_run_gets_more_epochs_and_nothing_else(run, eyebright):
     resumed = eyebright("train", "--resume", run, "--epochs", "30", "--batch-size", "4")
     assert resumed.code == 1
-    assert "leave out batch_size, epochs" in resumed.err
+    assert "leave out batch_size" in resumed.err
+    resumed = eyebright("train", "--resume", run, "--epochs", "5")
+    assert resumed.code == 0, resumed.err
+    words = "2 epochs more, 5 in all: when the 3 planned ones are over, the learning rate falls anew, from a tenth of "
+    assert f"{words}its peak, 0.0003." in " ".join(resumed.out.split())
+    assert "   5/5 " in resumed.out and "   3/5 " not in resumed.out
+    assert "Traceback" not in eyebright("train", "--resume", run, "--config", "run.toml").err
 
 
 def test_a_run_that_was_trained_but_not_saved_is_finished_on_resume(run, eyebright):
@@ -153,13 +169,13 @@ def test_the_seed_of_a_data_set_is_kept_for_resuming(make_folder, eyebright, tmp
 
     pictures = eb.Dataset.from_folder(make_folder(), seed=123)
     settings = eb.Settings(epochs=3, batch_size=8, seed=3)
-    whole = eb.train(pictures, tmp_path / "whole", size=16, settings=settings)
+    whole = eb.train(pictures, tmp_path / "whole", network="flowers_cnn", size=16, settings=settings)
 
     def interrupt(event):
         if getattr(event, "epoch", 0) == 2:
             raise KeyboardInterrupt
 
-    eb.train(pictures, tmp_path / "run", size=16, settings=settings, callbacks=[interrupt])
+    eb.train(pictures, tmp_path / "run", network="flowers_cnn", size=16, settings=settings, callbacks=[interrupt])
     assert eyebright("train", "--resume", tmp_path / "run").code == 0
     run = load_file(tmp_path / "run" / "model" / "weights.safetensors")
     assert all(np.array_equal(values, run[name]) for name, values in whole.classifier.get_weights().items())
@@ -296,7 +312,9 @@ def test_without_torch_it_says_what_to_install(make_folder, tmp_path):
         (["--network", "missing.json"], "missing.json cannot be read"),
         (["--validation", "0.6", "--test", "0.6"], "below 1 together"),
         (["--resume", "elsewhere"], "leave out output, pictures"),
-        (["--network", "net.json", "--size", "32"], "exclude each other"),
+        (["--split", "split.csv", "--test", "0.3"], "split = split.csv and test = 0.3 contradict each other"),
+        (["--log", "csw"], "did you mean 'csv'"),
+        (["--resume", "run", "--config", "run.toml"], "leave out config, output, pictures"),
     ],
 )
 def test_settings_that_make_no_sense_are_explained(options, words, make_folder, eyebright, tmp_path):
@@ -304,6 +322,15 @@ def test_settings_that_make_no_sense_are_explained(options, words, make_folder, 
     assert finished.code == 1
     assert words in finished.err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_size_that_is_not_that_of_the_networks_file_is_named_with_it(make_folder, eyebright, tmp_path):
+    (tmp_path / "net.json").write_text(zoo.mlp(3, input_size=12).to_json())
+    arguments = ["train", make_folder(), "-o", tmp_path / "run", "--network", tmp_path / "net.json", "--epochs", "1"]
+    finished = eyebright(*arguments, "--size", "32")
+    assert finished.code == 1
+    assert "size = 32 and network = " in finished.err and "12x12; leave out the size" in finished.err
+    assert eyebright(*arguments, "--size", "12").code == 0
 
 
 def test_given_sides_are_respected_and_leaks_left_out(make_folder, eyebright, quick, tmp_path):
@@ -456,10 +483,16 @@ def test_the_same_pictures_from_any_source_train_the_same_model(make_folder, eye
         }),
         tmp_path / "embedded.parquet",
     )  # fmt: skip
-    for source in (root, *(tmp_path / name for name in ("table.csv", "arrays.npz", "embedded.parquet"))):
-        assert eyebright("train", source, "-o", tmp_path / f"{source.name}_run", *quick).code == 0
+    with tarfile.open(tmp_path / "shard.tar", "w") as tar:
+        for path in paths:
+            tar.add(path, f"{path.parent.name}/{path.name}")
+    fsspec.filesystem("memory").put(str(tmp_path / "shard.tar"), "/at/shard.tar")
+    names = ("table.csv", "arrays.npz", "embedded.parquet", "shard.tar")
+    for number, source in enumerate((root, *(tmp_path / name for name in names), "memory://at/shard.tar")):
+        finished = eyebright("train", source, "-o", tmp_path / f"{number}_run", *quick)
+        assert finished.code == 0, finished.err
     first, *others = (load_file(file) for file in sorted(tmp_path.glob("*_run/model/weights.safetensors")))
-    assert len(others) == 3
+    assert len(others) == 5
     for other in others:
         assert all(np.array_equal(first[name], other[name]) for name in first)
 
@@ -528,3 +561,98 @@ def test_a_run_whose_split_is_gone_is_not_begun_anew(run, eyebright):
     (run / "split.csv").unlink()
     finished = eyebright("train", "--resume", run)
     assert finished.code == 1 and "split.csv cannot be read" in finished.err
+
+
+def test_any_setting_can_be_set_by_its_name(make_folder, eyebright, quick, tmp_path):
+    run = tmp_path / "run"
+    given = [
+        "optimizer=sgd",
+        "weight_decay=5e-4",
+        "frozen=conv_1,conv_2",
+        "nesterov=false",
+        "accumulation=2",
+        "epochs=2",
+    ]
+    arguments = [word for setting in given for word in ("--set", setting)]
+    finished = eyebright("train", make_folder(), "-o", run, *quick, *arguments)
+    assert finished.code == 0, finished.err
+    training = tomllib.loads((run / "config.toml").read_text())["training"]
+    assert (training["optimizer"], training["weight_decay"], training["nesterov"]) == ("sgd", 5e-4, False)
+    assert (training["frozen"], training["accumulation"], training["epochs"]) == (["conv_1", "conv_2"], 2, 2)
+    assert eyebright("predict", run, next((tmp_path / "pictures").rglob("*.png"))).code == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("emma=0.9", "--set emma=0.9: there is no setting 'emma': did you mean 'ema'?"),
+        ("ema", "--set ema: expected NAME=VALUE, as in --set ema=0.999"),
+        ("epochs=many", "--set epochs=many: Expected `int`, got `str`"),
+        ("nesterov=perhaps", "--set nesterov=perhaps: Expected `bool`, got `str`"),
+        ("ema=2", "ema must be from 0 to 0.999999, got 2"),
+        ("schedule=linear", "--set schedule=linear: Invalid enum value 'linear'"),
+        ("frozen=conv_9", "frozen: there is no layer or stage 'conv_9': did you mean 'conv_"),
+        ("optimizer=sgd", "weight_decay=0.3 and optimizer='sgd' contradict each other"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_explained_before_any_work(given, words, make_folder, eyebright, quick, tmp_path):
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick, "--set", given)
+    assert finished.code == 1
+    assert words in finished.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_learning_rate_is_suggested_and_drawn_instead_of_trained(make_folder, eyebright, quick, tmp_path):
+    figure = tmp_path / "rate.png"
+    finished = eyebright("train", make_folder(), "--find-lr", "-o", figure, *quick)
+    assert finished.code == 0, finished.err
+    suggested = re.search(r"Suggested: --learning-rate (\S+)\n", finished.out)
+    assert 1e-5 < float(suggested[1]) < 1
+    with Image.open(figure) as drawn:
+        assert drawn.format == "PNG"
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures", "rate.png"}
+    told = json.loads(eyebright("train", tmp_path / "pictures", "--find-lr", "--json", *quick).out)
+    assert float(f"{told['suggestion']:.2g}") == float(suggested[1])
+    assert len(told["rates"]) == len(told["losses"]) == len(told["smoothed"])
+
+
+def test_the_figure_of_the_learning_rate_is_a_png(make_folder, eyebright, quick, tmp_path):
+    finished = eyebright("train", make_folder(), "--find-lr", "-o", tmp_path / "run", *quick)
+    assert finished.code == 1 and "-o names the figure, as in -o learning_rate.png" in finished.err
+
+
+def test_a_loss_that_bursts_is_explained_with_pictures_and_the_run_can_be_looked_at(
+    make_folder, eyebright, quick, tmp_path, monkeypatch
+):
+    wild = [
+        "--set",
+        "optimizer=sgd",
+        "--set",
+        "weight_decay=0",
+        "--set",
+        "learning_rate=100",
+        "--set",
+        "warmup_epochs=0",
+    ]
+    finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick, *wild)
+    assert finished.code == 1
+    assert re.search(
+        r"became (nan|inf) in epoch \d, step \d+, on (blue|green|red)/0\d\d\.png, .*: try a learning", finished.err
+    )
+    assert "Traceback" not in finished.err
+
+
+def test_an_address_is_trained_on_resumed_judged_and_audited(make_folder, eyebright, quick, tmp_path, monkeypatch):
+    with tarfile.open(tmp_path / "shard.tar", "w") as tar:
+        tar.add(make_folder(), "pictures")
+    fsspec.filesystem("memory").put(str(tmp_path / "shard.tar"), "/run/a-07.tar")
+    address = "memory://run/a-{07..07}.tar"
+    with monkeypatch.context() as patch:
+        _interrupt_in_epoch(2, patch)
+        assert eyebright("train", address, "-o", tmp_path / "run", *quick).code == 130
+    assert f'pictures = "{address}"' in (tmp_path / "run" / "config.toml").read_text()
+    finished = eyebright("train", "--resume", tmp_path / "run")
+    assert finished.code == 0, finished.err
+    assert json.loads(eyebright("evaluate", tmp_path / "run", address, "--json").out)["pictures"] > 0
+    assert eyebright("audit", address, "-o", tmp_path / "audit.json").code == 0
+    assert json.loads((tmp_path / "audit.json").read_text())["origin"] == address

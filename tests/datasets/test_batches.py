@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyebright.datasets import batches, content_order, pack, shuffled
+from eyebright.datasets import batches, content_order, pack, share, shuffled
 from eyebright.datasets.sources.source import ArraySource
+from eyebright.errors import SettingsError
 
 sampled = settings(max_examples=30, deadline=None)
 
@@ -143,3 +144,26 @@ def test_content_order_keeps_to_the_indices_it_is_given(ten):
     order = content_order(ten, np.zeros(10, np.int64), np.array([7, 2, 5]))
     assert (order.dtype, sorted(order)) == (np.int64, [2, 5, 7])
     assert content_order(ten, np.zeros(10, np.int64), np.empty(0, np.int64)).shape == (0,)
+
+
+@sampled
+@given(st.integers(0, 100), st.integers(1, 5), st.integers(1, 6), st.integers(0, 9))
+def test_the_shares_of_all_ranks_are_the_epoch_batch_by_batch(count, of, part, seed):
+    order, batch_size = shuffled(np.arange(count), seed, 1), of * part
+    shares = [share(order, batch_size, rank, of) for rank in range(of)]
+    for number in range(-(-count // batch_size)):
+        whole = order[number * batch_size : (number + 1) * batch_size]
+        parts = [one[number * part : (number + 1) * part] for one in shares]
+        np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.sort(whole))
+        for rank, own in enumerate(parts):
+            np.testing.assert_array_equal(own, whole[rank::of])
+    assert sum(map(len, shares)) == count
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "rank", "of", "words"),
+    [(8, 0, 3, "give a multiple of 3"), (8, 2, 2, "from 0 to 1"), (8, -1, 2, "rank -1"), (0, 0, 1, "batch of 0")],
+)
+def test_what_cannot_be_shared_is_refused(batch_size, rank, of, words):
+    with pytest.raises(SettingsError, match=words):
+        share(np.arange(9), batch_size, rank, of)

@@ -69,6 +69,22 @@ def test_a_label_that_is_no_class_is_named(images, label, message):
         Dataset.from_arrays(images[:1], [label], ["daisy", "rose"])
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0.0, float("nan")], r"its class is 0\.0|NaN"),
+        (np.array([1.5, 2.5]), r"its class is .\.5: expected a text or a whole number"),
+        (["a", "nan"], "its class is NaN"),
+        (["a", ""], "no class; every picture needs one"),
+        ([1, "a"], "labels are of mixed type, as 'a' and 1 are: give one kind"),
+        (np.array([1, "a"], object), "mixed type"),
+    ],
+)
+def test_labels_that_can_name_no_class_are_refused(images, labels, message):
+    with pytest.raises(DataError, match=message):
+        Dataset.from_arrays(images[:2], labels)
+
+
 @pytest.mark.parametrize("classes", [None, ["daisy", "rose"]])
 def test_labels_in_a_column_are_taken_or_refused_but_never_made_into_names(images, classes):
     column = np.array([[0], [1]])
@@ -217,6 +233,6 @@ def test_groups_have_numbers_and_whoever_is_in_none_has_one_of_their_own():
     pixels = np.zeros((5, 4, 4), np.uint8)
     dataset = Dataset.from_arrays(pixels, ["a"] * 5)
     assert dataset.group_numbers is None
-    dataset.groups = ["x", "", "\x001", "", "x"]
+    dataset = Dataset(dataset.source, ["a"], [0] * 5, groups=["x", "", "\x001", "", "x"])
     numbers = dataset.group_numbers.tolist()
     assert numbers[0] == numbers[4] and len(set(numbers)) == 4

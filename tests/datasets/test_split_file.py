@@ -15,7 +15,7 @@ def test_csv_tells_name_class_side_and_digest_and_survives_strange_names():
     names = ["daisy/0.png", 'a,"b"\n花.png', "left/out.png"]
     digests = [bytes(15) + bytes([number]) for number in (1, 255, 3)]
     text = to_csv(names, np.array([0, 1, 1]), digests, ["daisy", "r,se"], np.array([0, 2, LEFT_OUT]))
-    assert list(csv.reader(io.StringIO(text))) == [
+    assert list(csv.reader(io.StringIO(text.decode()))) == [
         ["name", "class", "split", "digest"],
         [names[0], "daisy", "train", "0" * 31 + "1"],
         [names[1], "r,se", "test", "0" * 30 + "ff"],
@@ -27,7 +27,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     names, digests = ["a/0.png", 'b,"1"\n花.png', "c", "d"], [bytes([number]) * 16 for number in (1, 2, 3, 3)]
     sides = np.array([0, 1, 2, LEFT_OUT])
     text = to_csv(names, np.zeros(4, np.int64), digests, ["x"], sides)
-    (tmp_path / "split.csv").write_bytes(text.encode())
+    (tmp_path / "split.csv").write_bytes(text)
     found = read_split(tmp_path / "split.csv")
     assert found.sides(names, digests).tolist() == sides.tolist()
     assert found.sides(["moved", "c"], [digests[1], digests[2]]).tolist() == [1, 2]  # known by their content

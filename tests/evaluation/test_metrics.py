@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from eyebright.evaluation import evaluate, expected_calibration_error, log_softmax, softmax, wilson_interval
+from eyebright.evaluation import (
+    Guesses,
+    evaluate,
+    evaluate_guesses,
+    expected_calibration_error,
+    log_softmax,
+    softmax,
+    wilson_interval,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -63,3 +71,12 @@ def test_softmax_is_that_of_scipy_also_for_huge_logits(seed: int, scale: float) 
     logits = (np.random.default_rng(seed).standard_normal((5, 4)) * scale).astype(np.float32)
     assert log_softmax(logits) == pytest.approx(scipy.special.log_softmax(logits.astype(np.float64), axis=1), rel=1e-9)
     assert softmax(logits).sum(axis=1) == pytest.approx(1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS, st.integers(1, 20))
+def test_answers_that_come_in_parts_are_judged_as_all_at_once(seed: int, size: int) -> None:
+    logarithms, labels, names = guesses(seed)
+    starts = range(0, len(labels), size)
+    parts = [Guesses.of(logarithms[start : start + size], labels[start : start + size]) for start in starts]
+    assert evaluate_guesses(Guesses.joined(parts), labels, names) == evaluate(logarithms, labels, names)

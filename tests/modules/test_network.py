@@ -168,3 +168,24 @@ def test_a_layer_without_torch_form_is_refused_with_the_way_to_give_it_one(monke
 
     with pytest.raises(NetworkError, match=r"Swish cannot run in torch: register one with to_torch\.register"):
         TorchNetwork(Network.sequential(Input((3,)), Swish()), {})
+
+
+def test_frozen_layers_have_no_gradient_and_keep_their_statistics_however_often_one_says_train():
+    network = Network.sequential(
+        Input((3, 6, 6)),
+        Conv2d(4, 3, name="a"),
+        BatchNorm(name="b"),
+        ReLU(),
+        Conv2d(4, 3, name="c"),
+        BatchNorm(name="d"),
+    )
+    module = TorchNetwork(network, initial_weights(network))
+    module.freeze({"a", "b"})
+    before = module.get_weights()
+    module.eval()
+    module.train()
+    module(torch.randn(8, 3, 6, 6)).sum().backward()
+    learned = {name for name, tensor in module.named_tensors() if tensor.grad is not None}
+    assert learned == {"c.weight", "c.bias", "d.weight", "d.bias"}
+    changed = {name for name, values in module.get_weights().items() if not np.array_equal(values, before[name])}
+    assert changed == {"d.running_mean", "d.running_var"}

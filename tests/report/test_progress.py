@@ -38,6 +38,7 @@ COURSE = [
     events.Scanning(found=4317),
     events.Preparing(done=1, of=4317),
     events.Preparing(done=4317, of=4317),
+    events.Comparing(done=2000, of=4317),
     events.RunStarted(
         pictures="flowers",
         network="flowers_cnn",
@@ -165,7 +166,11 @@ def test_the_rate_begins_anew_with_each_epoch(show: Callable) -> None:
 
 @pytest.mark.parametrize(
     ("event", "told"),
-    [(events.Scanning(found=1234), "1234"), (events.Preparing(done=77, of=999), "77/999")],
+    [
+        (events.Scanning(found=1234), "1234"),
+        (events.Preparing(done=77, of=999), "77/999"),
+        (events.RateTried(step=40, of=200, rate=2.5e-4, loss=1.234), "40/200 rate 2.5e-04  loss 1.234"),
+    ],
 )
 def test_a_terminal_sees_the_work_before_the_training_too(show: Callable, event: object, told: str) -> None:
     assert told in show(event, terminal=True)[-1]
@@ -211,3 +216,10 @@ def test_healing_says_beforehand_what_it_tries_and_how_long_that_takes(show: Cal
     changes = {"rotation": 0.1, "dropout": 0.2, "epochs": 15}
     text = " ".join(show(events.HealingBegun(kind="overfitting", changes=changes, path="run/healed", seconds=207.0)))
     assert "Healing (overfitting): training again with rotation 0.1, dropout 0.2, epochs 15; about 3:27" in text
+
+
+def test_streaming_is_told_with_what_would_be_needed() -> None:
+    file = io.StringIO()
+    with Display(Console(file=file, width=200)) as display:
+        display(events.Streaming(pictures=1_000_000, size_bytes=97_200_000_000))
+    assert "no room for 97,200 MB of prepared pictures" in file.getvalue() and "EYEBRIGHT_CACHE" in file.getvalue()

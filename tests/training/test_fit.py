@@ -3,12 +3,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from eyebright.errors import DataError, SettingsError
 from eyebright.network import Weights, initial_weights
+from eyebright.training import checkpoint
 from eyebright.training.events import AnyEvent, EpochEnded, PrecisionChosen, Resumed, StepDone, Stopped
 from eyebright.training.fit import fit, predict_logits
 from eyebright.training.settings import Settings
+from eyebright.training.step import Learner
 
 
 def same(one: Weights, other: Weights) -> bool:
@@ -81,9 +84,21 @@ class StoppedAfter:
             raise RuntimeError("killed")
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5, 6, 11])
-def test_a_training_goes_on_within_an_epoch_to_the_same_weights_and_figures(job, tmp_path: Path, steps):
-    job = job._replace(settings=job.settings.changed({"checkpoint_s": 0}))
+RECIPES = [
+    {},
+    {"ema": 0.9, "schedule": "one-cycle"},
+    {"optimizer": "sgd", "weight_decay": 5e-4, "learning_rate": 0.02, "clip_norm": 1.0, "ema": 0.99},
+    {"accumulation": 3, "batch_size": 3, "class_weights": "balanced", "momentum": 0.0},
+    {"sampling": "balanced", "mixup": 0.2, "stage_decay": 0.7, "frozen": ("conv_1",)},
+]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "steps"),
+    [*((RECIPES[0], steps) for steps in (1, 2, 5, 6, 11)), *((recipe, 7) for recipe in RECIPES[1:])],
+)
+def test_a_training_goes_on_within_an_epoch_to_the_same_weights_and_figures(job, tmp_path: Path, steps, recipe):
+    job = job._replace(settings=job.settings.changed({"checkpoint_s": 0, **recipe}))
     told: list[AnyEvent] = []
     whole = fit(*job, emit=told.append)
     receiver = StoppedAfter(steps)
@@ -155,10 +170,55 @@ def test_every_training_picture_is_seen_once_an_epoch(job):
     assert last.pictures == last.of == len(job.material.train)
 
 
-def test_a_loss_that_is_no_number_stops_with_advice(job):
+def test_a_loss_that_is_no_number_stops_with_advice_and_names_step_and_pictures(job):
     weights = dict(job.weights) | {"dense_2.bias": np.full(3, np.nan, np.float32)}
-    with pytest.raises(SettingsError, match=r"loss became nan in epoch 1, step 0: try a learning rate below"):
-        fit(*job._replace(weights=weights), emit=nothing)
+    names = [f"a/{number}\n.png" for number in range(len(job.material.labels))]
+    job = job._replace(weights=weights, material=job.material._replace(names=names))
+    with pytest.raises(
+        SettingsError,
+        match=r"loss became nan in epoch 1, step 0, on (a/\d+\\n.png, ){7}a/\d+\\n.png: try a learning rate below",
+    ) as caught:
+        fit(*job, emit=nothing)
+    train = {f"a/{number}\\n.png" for number in job.material.train}
+    assert set(str(caught.value).split(" on ")[1].split(": try")[0].split(", ")) <= train
+
+
+WILD = {"optimizer": "sgd", "weight_decay": 0.0, "learning_rate": 100.0, "schedule": "constant", "warmup_epochs": 0.0}
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_the_last_good_state_is_left_and_learns_on_at_a_lower_rate(job, tmp_path: Path, ema):
+    """Kept is the end of the first epoch: weights that are still numbers, but thrown far off, would not learn on."""
+    calm = job._replace(settings=job.settings.changed({"ema": ema, **WILD, "learning_rate": 1e-3}))
+    receiver = StoppedAfter(7)
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(*calm, emit=receiver, checkpoint_folder=tmp_path / "checkpoint")
+    chosen = next(event for event in receiver.events if isinstance(event, PrecisionChosen))
+    wild = job._replace(settings=calm.settings.changed({"learning_rate": 100.0}))
+    with pytest.raises(
+        SettingsError, match=r"became (nan|inf).* in epoch 2, step \d, on .*the last good state is kept"
+    ):
+        fit(*wild, emit=nothing, checkpoint_folder=tmp_path / "checkpoint", resume_with=chosen)
+    for place in (tmp_path / "checkpoint").iterdir():
+        assert all(np.isfinite(values).all() for values in load_file(place / "weights.safetensors").values())
+    outcome = fit(*calm, emit=nothing, checkpoint_folder=tmp_path / "checkpoint", resume_with=chosen)
+    assert outcome.reason == "finished"
+
+
+def test_weights_that_are_no_numbers_are_not_kept(job, tmp_path: Path, monkeypatch):
+    """A gradient may overflow while the loss is still a number."""
+    job = job._replace(settings=job.settings.changed({"checkpoint_s": 0}))
+    learn = Learner.learn
+
+    def overflowing(self, batches, count, *, step, rate):
+        learned = learn(self, batches, count, step=step, rate=np.inf if step == 3 else rate)
+        assert np.isfinite(learned.loss)
+        return learned
+
+    monkeypatch.setattr(Learner, "learn", overflowing)
+    with pytest.raises(SettingsError, match=r"the weights became nan or infinite in epoch 1, step 3, on picture"):
+        fit(*job, emit=nothing, checkpoint_folder=tmp_path / "checkpoint")
+    assert sorted(place.name for place in (tmp_path / "checkpoint").iterdir()) == ["000000002", "000000003"]
 
 
 def test_leaves_the_random_numbers_and_threads_of_the_caller_alone(job):
@@ -191,3 +251,46 @@ def test_initial_weights_are_not_changed(job):
     fit(*job, emit=nothing)
     assert same(before, job.weights)
     assert same(before, initial_weights(job.network, 5))
+
+
+@pytest.mark.parametrize("recipe", RECIPES[1:], ids=["mean", "sgd", "added up", "balanced"])
+def test_every_recipe_learns_what_can_be_learned(job, recipe):
+    outcome = fit(*job._replace(settings=job.settings.changed({"epochs": 12, **recipe})), emit=nothing)
+    logits = predict_logits(job.network, outcome.weights, job.material.pack, job.material.validation)
+    assert (logits.argmax(axis=1) == job.material.labels[job.material.validation]).mean() >= 0.8
+
+
+def test_the_mean_of_the_weights_is_what_is_kept(job):
+    """The best epoch's figure is that of the weights that come out."""
+    events: list[AnyEvent] = []
+    outcome = fit(*job._replace(settings=job.settings.changed({"ema": 0.999, "epochs": 3})), emit=events.append)
+    plain = fit(*job._replace(settings=job.settings.changed({"epochs": 3})), emit=nothing)
+    assert not same(outcome.weights, plain.weights)
+    best = [event for event in events if isinstance(event, EpochEnded) and event.best][-1]
+    logits = predict_logits(job.network, outcome.weights, job.material.pack, job.material.validation)
+    labels = job.material.labels[job.material.validation]
+    loss = np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(labels)), labels])
+    assert loss == pytest.approx(best.validation_loss, rel=1e-4)
+
+
+def test_an_epoch_of_balanced_sampling_has_as_many_of_each_class(job):
+    train = job.material.train
+    few = np.concatenate([train[job.material.labels[train] != 0], train[job.material.labels[train] == 0][:2]])
+    material = job.material._replace(train=few)
+    events: list[AnyEvent] = []
+    settings = job.settings.changed({"sampling": "balanced", "epochs": 1})
+    fit(*job._replace(material=material, settings=settings), emit=events.append)
+    last = [event for event in events if isinstance(event, StepDone)][-1]
+    assert last.pictures == last.of == 3 * round(len(few) / 3)
+
+
+def test_a_checkpoint_without_a_mean_begins_one_at_its_weights(job, tmp_path: Path):
+    """As versions before this one wrote it, or a training that had none."""
+    receiver = StoppedAfter(5)
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(*job, emit=receiver, checkpoint_folder=tmp_path / "checkpoint")
+    (place,) = (tmp_path / "checkpoint").iterdir()
+    assert not (place / "average.safetensors").exists()
+    learner = Learner(job.network, job.weights, job.settings.changed({"ema": 0.9}), job.material.labels)
+    learner.restore(checkpoint.load(tmp_path / "checkpoint"))
+    assert same(learner.judged.get_weights(), load_file(place / "weights.safetensors"))

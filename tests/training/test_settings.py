@@ -1,7 +1,10 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from eyebright.errors import SettingsError
-from eyebright.training.settings import Settings
+from eyebright.training.settings import RANGES, Settings
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_name():
@@ -32,3 +35,43 @@ def test_any_change_counts_as_augmented(name, value):
     nothing = Settings(flip=False, rotation=0.0, zoom=0.0)
     assert not nothing.augmented
     assert nothing.changed({name: value}).augmented
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"optimizer": "sgd"}, r"weight_decay=0.3 and optimizer='sgd' contradict .* try weight_decay=5e-4"),
+        ({"class_weights": "balanced", "sampling": "balanced"}, "class_weights='balanced' and sampling='balanced'"),
+        ({"optimizer": "adam"}, r"Invalid enum value 'adam'.*did you mean 'adamw'"),
+        ({"schedule": "one_cycle"}, r"did you mean 'one-cycle'"),
+        ({"ema": 1.0}, "ema must be from 0 to 0.999999, got 1"),
+        ({"stage_decay": 0.0}, "stage_decay must be from 0.01 to 1"),
+    ],
+)
+def test_settings_that_cannot_be_or_contradict_each_other_are_refused(changes, words):
+    with pytest.raises(SettingsError, match=words):
+        Settings().changed(changes)
+
+
+def test_every_number_has_a_range():
+    """All but the seed, of which any will do."""
+    numbers = {name for name in Settings.__struct_fields__ if type(getattr(Settings(), name)) in (int, float, bool)}
+    assert numbers - RANGES.keys() == {"seed", "nesterov"}
+
+
+def test_the_guide_names_every_setting_with_its_default_and_its_range():
+    guide = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \|", guide, re.MULTILINE)
+    defaults = Settings()
+    assert sorted(name for name, *_ in rows) == sorted(Settings.__struct_fields__)
+    for name, default, allowed in rows:
+        value = getattr(defaults, name)
+        if isinstance(value, bool):
+            assert (default, allowed) == (str(value).lower(), "true, false")
+        elif isinstance(value, tuple):
+            assert default == "-" and not value
+        elif isinstance(value, str):
+            assert default == value and value in allowed.split(", ")
+        else:
+            assert float(default) == value
+            assert name not in RANGES or tuple(map(float, allowed.split(", "))) == RANGES[name]

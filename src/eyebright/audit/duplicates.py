@@ -6,26 +6,26 @@ positions and a few crops, agree as a whole and in their fine detail (two photog
 and agree far better than either does with the others that look like it (so do two boots on white, or two faces).
 """
 
-import math
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.audit.neighbours import nearest, principal
-from eyebright.pictures.prints import THUMBNAIL_SIDE
+from eyebright.audit.likeness import SURELY_DETAIL, SURELY_WHOLE, compare, flat, halved, positions_of, standard
+from eyebright.audit.neighbours import blocks, nearest, principal
+from eyebright.audit.progress import Progress, part
+from eyebright.audit.thumbnails import Thumbnails
+from eyebright.datasets.digests import Digests
 
-Number = TypeVar("Number", np.uint8, np.float32)
 CANDIDATES = 8  # neighbours looked at for each picture; larger families of copies chain
 WHOLE, DETAIL = 0.96, 0.75  # least correlation of two copies' thumbnails, and of them without a 3 x 3 blur
-SURELY_WHOLE, SURELY_DETAIL = 0.99, 0.92  # above both a pair is one of copies however many others look like it
 CROWD = 0.35  # otherwise it differs by at most this part of what the middle one of its candidates does
 _FIRST_LOOK = 0.8  # least correlation at 8 x 8 in one of the eight positions, where a light crop already costs much
+_SHAPE = 0.5  # the same without the colour of the whole, which all pictures of a microscope share
 _LEAST_CONTRAST = 4.0  # standard deviation below which a thumbnail shows nothing that could be compared
 _DIMENSIONS = 16
-_BLOCK = 512
-_CUTS = ((0, 0), (1, 1), (2, 2), (3, 3), (0, 2), (2, 0))  # of 32 rows or columns, taken from the two ends
+_BLOCK = 2_048
 
 
 class Pairs(NamedTuple):
@@ -42,23 +42,25 @@ class Pairs(NamedTuple):
 
 def exact_copies(digests: Sequence[bytes]) -> list[NDArray[np.int64]]:
     """Positions of pictures of one content, a set for each content that comes twice or more; "" is no content."""
-    holders: dict[bytes, list[int]] = {}
-    for position, digest in enumerate(digests):
-        if digest:
-            holders.setdefault(digest, []).append(position)
-    return [np.array(positions) for positions in holders.values() if len(positions) > 1]
+    known = Digests.of(digests)
+    ranks = known.ranks()
+    order = np.argsort(ranks, kind="stable")
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(ranks[order])) + 1])
+    ends = np.append(starts[1:], len(order))
+    sets = [order[starts[run] : ends[run]] for run in np.flatnonzero(ends - starts > 1).tolist()]
+    return sorted((one for one in sets if known[int(one[0])]), key=lambda one: int(one[0]))
 
 
-def near_copies(thumbnails: NDArray[np.uint8]) -> Pairs:
+def near_copies(thumbnails: Thumbnails, progress: Progress | None = None) -> Pairs:
     """Pairs of pictures that are copies of each other, perhaps re-encoded, rescaled, turned, mirrored, lightly cropped.
 
     Args:
         thumbnails: Small pictures, `(N, 32, 32, 3)`, uint8; of different contents, since many exact copies of one would
             hide its near ones.
+        progress: Called with the share that is done.
     """
-    pairs, at_first, crowd = _candidates(thumbnails)
-    pairs, at_first = pairs[at_first >= _FIRST_LOOK], at_first[at_first >= _FIRST_LOOK]
-    whole, detail = compare(thumbnails, pairs)
+    pairs, crowd = _candidates(thumbnails, part(progress, 0, 0.5))
+    whole, detail = compare(thumbnails, pairs, part(progress, 0.5, 1))
     apart = (1 - whole) <= CROWD * crowd[pairs].min(axis=1)
     copies = (whole >= WHOLE) & (detail >= DETAIL) & apart | (whole >= SURELY_WHOLE) & (detail >= SURELY_DETAIL)
     return Pairs(pairs[copies], whole[copies])
@@ -73,64 +75,66 @@ def clusters(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     return connected_components(edges, directed=False)[1].astype(np.int64)
 
 
-def compare(thumbnails: NDArray[np.uint8], pairs: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """How far the pictures of each pair agree, laid on each other as well as may be.
-
-    Args:
-        thumbnails: `(N, 32, 32, 3)`, uint8.
-        pairs: `(P, 2)`.
-
-    Returns:
-        Correlations of the whole and of the detail, both `(P,)`.
-    """
-    whole, detail = np.empty(len(pairs), np.float32), np.empty(len(pairs), np.float32)
-    for start in range(0, len(pairs), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        ones, others = (thumbnails[pairs[block, side]].astype(np.float32) for side in (0, 1))
-        ones = _best_position(ones, others)
-        whole[block], detail[block] = _agreement(ones, others)
-        unsure = np.flatnonzero((whole[block] < SURELY_WHOLE) | (detail[block] < SURELY_DETAIL))
-        for one, other in ((ones[unsure], others[unsure]), (others[unsure], ones[unsure])):
-            cut = _agreement(_best_cut(one, other), other)
-            better = cut[0] > whole[block][unsure]
-            whole[start + unsure[better]], detail[start + unsure[better]] = cut[0][better], cut[1][better]
-    return whole, detail
-
-
-def positions_of(thumbnails: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """The eight positions of square pictures `(N, S, S, C)`: four quarter-turns, each as it is and mirrored."""
-    for mirrored in (thumbnails, thumbnails[:, :, ::-1]):
-        for turns in range(4):
-            yield np.rot90(mirrored, turns, axes=(1, 2))
-
-
-def _candidates(
-    thumbnails: NDArray[np.uint8],
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
-    """Neighbours without regard to position: pairs `(P, 2)`, their correlation at 8 x 8 in the best of the eight
-    positions `(P,)`, and for each picture how far, 1 - correlation, the middle one of its candidates is `(N,)`.
+def _candidates(thumbnails: Thumbnails, progress: Progress | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Neighbours without regard to position which agree at 8 x 8 in the best of the eight positions: pairs `(P, 2)`;
+    and for each picture how far, 1 - correlation, the middle one of its neighbours is `(N,)`.
     """
     crowd = np.zeros(len(thumbnails), np.float32)
-    telling = np.flatnonzero(_flat(thumbnails).std(axis=1) >= _LEAST_CONTRAST)
-    squares = np.concatenate([np.empty((0, 8, 8, 3), np.float32), *(
-        _halved(_halved(thumbnails[telling[start : start + _BLOCK]].astype(np.float32)))
-        for start in range(0, len(telling), _BLOCK)
-    )])  # fmt: skip
-    small = _standard(squares.reshape(len(telling), 8 * 8 * 3))
-    _, neighbours = nearest(principal(_unturned(small), _DIMENSIONS), CANDIDATES)
-    ones, others = np.repeat(np.arange(len(telling)), neighbours.shape[1]), neighbours.reshape(-1)
-    best = np.full(len(ones), -1, np.float32)
-    for start in range(0, len(ones), 16 * _BLOCK):
-        block = slice(start, start + 16 * _BLOCK)
-        target = small[others[block]]
-        for position in positions_of(small[ones[block]].reshape(-1, 8, 8, 3)):
-            alike = np.einsum("nd,nd->n", _flat(position), target)
-            best[block] = np.maximum(best[block], alike)
-    if neighbours.shape[1]:
-        crowd[telling] = 1 - np.median(best.reshape(neighbours.shape), axis=1)
-    pairs = np.stack([telling[np.minimum(ones, others)], telling[np.maximum(ones, others)]], axis=1)
-    pairs, first = np.unique(pairs, axis=0, return_index=True)
-    return pairs, best[first], crowd
+    telling, small = _telling(thumbnails)
+    described = principal(lambda where: _unturned(small.of(where)), len(telling), _DIMENSIONS)
+    _, neighbours = nearest(described, CANDIDATES, part(progress, 0, 0.7))
+    found = [np.empty((0, 2), np.int64)]
+    for block in blocks(len(telling) if neighbours.shape[1] else 0, _BLOCK):
+        others = neighbours[block].reshape(-1)
+        ones = np.repeat(block, neighbours.shape[1])
+        every = small.of(others).reshape(len(block), -1, 8 * 8 * 3)
+        alike = _best(small.of(block), every)  # (n, CANDIDATES)
+        crowd[telling[block]] = 1 - np.median(alike, axis=1)
+        near = np.flatnonzero(alike >= _FIRST_LOOK)
+        shapes = _best(_colourless(small.of(ones[near])), _colourless(small.of(others[near]))[:, None])[:, 0]
+        near = near[shapes >= _SHAPE]
+        pairs = np.stack([telling[ones[near]], telling[others[near]]], axis=1)
+        found.append(np.sort(pairs, axis=1))
+        if progress:
+            progress(0.7 + 0.3 * (block[-1] + 1) / len(telling))
+    codes = np.unique(np.concatenate(found) @ [len(thumbnails), 1])
+    return np.stack(np.divmod(codes, max(len(thumbnails), 1)), axis=1), crowd
+
+
+class _Small(NamedTuple):
+    """Pictures at 8 x 8, `(N, 192)`, float16."""
+
+    values: NDArray[np.float16]
+
+    def of(self, where: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Some of them with mean 0 and length 1."""
+        return standard(self.values[where].astype(np.float32))
+
+
+def _telling(thumbnails: Thumbnails) -> tuple[NDArray[np.int64], _Small]:
+    """Positions of the pictures that show something, and these at 8 x 8."""
+    telling, small, done = np.empty(len(thumbnails), np.int64), np.empty((len(thumbnails), 8 * 8 * 3), np.float16), 0
+    for block in blocks(len(thumbnails), _BLOCK):
+        full = thumbnails[block]
+        showing = flat(full).std(axis=1, dtype=np.float32) >= _LEAST_CONTRAST
+        place = slice(done, done := done + int(showing.sum()))
+        telling[place] = block[showing]
+        small[place] = flat(halved(halved(full[showing].astype(np.float32))))
+    return telling[:done], _Small(small[:done])
+
+
+def _best(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Correlation of pictures at 8 x 8, `(n, 192)`, each in the best of its eight positions, with others of each,
+    `(n, K, 192)`: `(n, K)`.
+    """
+    eight = np.stack([flat(position) for position in positions_of(ones.reshape(-1, 8, 8, 3))], axis=2)  # (n, 192, 8)
+    return np.asarray((others @ eight).max(axis=2))
+
+
+def _colourless(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pictures at 8 x 8 without the mean of each channel, of length 1 again."""
+    pictures = small.reshape(-1, 8 * 8, 3)
+    return standard(flat(pictures - pictures.mean(axis=1, keepdims=True)))
 
 
 def _unturned(small: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -139,74 +143,4 @@ def _unturned(small: NDArray[np.float32]) -> NDArray[np.float32]:
     rows, columns = (axis[np.triu_indices(4)] for axis in np.meshgrid(side, side, indexing="ij"))
     eight = np.stack([position[:, rows, columns] for position in positions_of(small.reshape(-1, 8, 8, 3))])
     both = np.concatenate([eight.mean(axis=0), eight.std(axis=0)], axis=1)  # (N, 20, 3)
-    return np.ascontiguousarray(_flat(both))
-
-
-def _best_position(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    target = _standard(_flat(_halved(others)))
-    alike = [np.einsum("nd,nd->n", _standard(_flat(position)), target)
-             for position in positions_of(_halved(ones))]  # fmt: skip
-    best = np.argmax(alike, axis=0)
-    turned = ones.copy()
-    for which, position in enumerate(positions_of(ones)):
-        turned[best == which] = position[best == which]
-    return turned
-
-
-def _agreement(
-    ones: NDArray[np.float32], others: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Correlation of the pictures of each pair, and that of their detail, both `(P,)`."""
-    whole, detail = (
-        np.einsum("nd,nd->n", *(_standard(_flat(change(side))) for side in (ones, others)))
-        for change in (np.asarray, _detail)
-    )
-    return whole, detail
-
-
-def _detail(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Light without its 3 x 3 blur, halved first: what a resize and a JPEG leave of detail, `(N, 14, 14)`."""
-    grey = _halved(pictures).mean(axis=3)  # (N, 16, 16)
-    rows = grey[:, :-2] + grey[:, 1:-1] + grey[:, 2:]
-    return np.asarray(grey[:, 1:-1, 1:-1] - (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9)
-
-
-def _best_cut(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The first picture of each pair, cut as lightly as makes it most like the second, enlarged to 32 x 32 again."""
-    grey = ones.mean(axis=3)
-    halved = np.concatenate([_enlarging(*cut).reshape(16, 2, THUMBNAIL_SIDE).mean(axis=1) for cut in _CUTS])
-    every = (grey @ halved.T).transpose(0, 2, 1) @ halved.T  # (n, K * 16 across, K * 16 down)
-    every = every.reshape(len(ones), len(_CUTS), 16, len(_CUTS), 16).transpose(1, 3, 0, 4, 2)
-    target = _standard(_flat(_halved(others).mean(axis=3)))
-    alike = [np.einsum("nd,nd->n", _standard(_flat(every[across, down])), target)
-             for across in range(len(_CUTS)) for down in range(len(_CUTS))]  # fmt: skip
-    best = np.argmax(alike, axis=0)
-    enlarge = np.stack([_enlarging(*cut) for cut in _CUTS])  # (K, 32, 32)
-    across, down = enlarge[best // len(_CUTS)], enlarge[best % len(_CUTS)]
-    cut = down[:, None] @ ones.transpose(0, 3, 1, 2) @ across[:, None].transpose(0, 1, 3, 2)
-    return np.asarray(cut.transpose(0, 2, 3, 1))
-
-
-def _enlarging(first: int, last: int) -> NDArray[np.float32]:
-    """Linear interpolation of `THUMBNAIL_SIDE` places without the first and last few: `(32, 32)`."""
-    places = first + (np.arange(THUMBNAIL_SIDE) + 0.5) / THUMBNAIL_SIDE * (THUMBNAIL_SIDE - first - last) - 0.5
-    distance = np.abs(np.clip(places, 0, THUMBNAIL_SIDE - 1)[:, None] - np.arange(THUMBNAIL_SIDE))
-    return np.asarray(np.maximum(1 - distance, 0), np.float32)
-
-
-def _standard(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean 0 and length 1 for each, so that products are correlations; 0 where there is nothing but the mean."""
-    centred = points - points.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    return np.asarray(np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-3))
-
-
-def _halved(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`(N, S, S, C)` to `(N, S / 2, S / 2, C)`, the mean of each four."""
-    count, side, _, channels = pictures.shape
-    return np.asarray(pictures.reshape(count, side // 2, 2, side // 2, 2, channels).mean(axis=(2, 4)))
-
-
-def _flat(pictures: NDArray[Number]) -> NDArray[Number]:
-    """`(N, ...)` to `(N, D)`, also of none."""
-    return pictures.reshape(len(pictures), math.prod(pictures.shape[1:]))
+    return np.ascontiguousarray(flat(both))

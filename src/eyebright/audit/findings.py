@@ -45,6 +45,7 @@ class Audit(Record, frozen=True, kw_only=True):
         pictures: How many there are.
         classes: How many pictures each class has.
         findings: What was found, kind by kind.
+        notes: What was not looked at, or only in part, and why.
     """
 
     format: Literal[1] = 1
@@ -52,6 +53,7 @@ class Audit(Record, frozen=True, kw_only=True):
     pictures: int
     classes: dict[str, int]
     findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
 
     def of(self, kind: Kind) -> tuple[Finding, ...]:
         """The findings of one kind."""

@@ -16,7 +16,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.audit.likeness import halved
 from eyebright.audit.neighbours import mutual_pairs, nearest, principal
+from eyebright.audit.progress import Progress, part
+from eyebright.audit.thumbnails import Chosen, Thumbnails
+from eyebright.datasets.digests import Digests
 
 LINKS = 30  # neighbours of a picture that may be linked to it
 DENSITY = 10  # the neighbour whose distance says how dense the surroundings of a picture are
@@ -29,17 +33,19 @@ LARGEST_ALWAYS = 30  # ...but tens of frames are a track even in a small class, 
 _DIMENSIONS = 32
 _SAMPLE = 256  # pictures of a class by which its middle distance is told
 _ROUNDS = 4
+_BLOCK = 16_384
 _EVEN = 0.05  # share of evenness mixed into what is learned, so that no direction counts for everything
 
 
 def found_groups(
     labels: NDArray[np.int64],
-    thumbnails: NDArray[np.uint8],
+    thumbnails: Thumbnails,
     digests: Sequence[bytes],
     *,
     features: NDArray[np.float32] | None = None,
-) -> list[str]:
-    """The found group of each picture, as `datasets.split` takes them; "" for a picture alone.
+    progress: Progress | None = None,
+) -> NDArray[np.int64]:
+    """The found group of each picture, as `datasets.split` takes them: a number, -1 for a picture alone, `(N,)`.
 
     It does not depend on the order of the pictures.
 
@@ -48,27 +54,40 @@ def found_groups(
         thumbnails: Small pictures, `(N, 32, 32, 3)`, uint8.
         digests: Content of each picture, N times 16 bytes: exact copies are one group, however many.
         features: More by which pictures are near to each other, `(N, D)`.
+        progress: Called with the share that is done.
     """
     if not len(labels):
-        return []
-    order = np.array(sorted(range(len(labels)), key=lambda index: (digests[index], labels[index])))
-    sorted_labels = labels[order]
-    near = nearness(sorted_labels, thumbnails[order], None if features is None else features[order])
-    classes = [np.flatnonzero(sorted_labels == label) for label in np.unique(labels)]
-    links = [_links(near[here]) for here in classes]
+        return np.empty(0, np.int64)
+    ranks = Digests.of(digests).ranks()
+    order = np.lexsort((labels, ranks))
+    near = nearness(
+        labels[order],
+        Chosen(thumbnails, order),
+        None if features is None else features[order],
+        progress=part(progress, 0, 0.7),
+    )
+    classes = members_of(labels[order])
+    links = []
+    for done, here in enumerate(classes, 1):
+        links.append(_links(near[here]))
+        if progress:
+            progress(0.7 + 0.3 * done / len(classes))
     shortest = np.concatenate([link.shortest for link in links])
     reach = TRACK if np.median(shortest) <= BURST else BURST
     group = np.arange(len(labels))
     for here, link in zip(classes, links, strict=True):
-        group[here] = here[_chained(link, [digests[index] for index in order[here].tolist()], reach)]
-    counts = np.bincount(group, minlength=len(labels))
-    found = np.empty(len(labels), object)
-    found[order] = [f"found {digests[order[one]].hex()}" if counts[one] > 1 else "" for one in group.tolist()]
-    return [str(name) for name in found]
+        group[here] = here[_chained(link, ranks[order[here]].tolist(), reach)]
+    found = np.empty(len(labels), np.int64)
+    found[order] = np.where(np.bincount(group, minlength=len(labels))[group] > 1, group, -1)
+    return found
 
 
 def nearness(
-    labels: NDArray[np.int64], thumbnails: NDArray[np.uint8], features: NDArray[np.float32] | None = None
+    labels: NDArray[np.int64],
+    thumbnails: Thumbnails,
+    features: NDArray[np.float32] | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """Pictures as points, `(N, up to 64)`, whose distances say whether two of a class are of one group.
 
@@ -76,28 +95,48 @@ def nearness(
 
     Source: Relevant component analysis (Shental et al., ECCV 2002), its chunklets found by mutual neighbours.
     """
-    size = thumbnails.shape[1] // 2
-    light = np.empty((len(labels), size * size * 3), np.float32)
-    for start in range(0, len(labels), 4_096):
-        block = thumbnails[start : start + 4_096].astype(np.float32)
-        block = block.reshape(-1, size, 2, size, 2, 3).mean(axis=(2, 4))
-        light[start : start + 4_096] = np.log(block + 8).reshape(len(block), -1)
-    parts = [light] if features is None else [light, features]
-    return np.concatenate([_relevant(labels, principal(part, _DIMENSIONS)) for part in parts], axis=1)
+
+    def light(where: NDArray[np.int64]) -> NDArray[np.float32]:
+        small = halved(thumbnails[where].astype(np.float32))
+        return np.log(small + 8).reshape(len(small), -1)
+
+    def given(where: NDArray[np.int64]) -> NDArray[np.float32]:
+        assert features is not None
+        return features[where]
+
+    parts = [light] if features is None else [light, given]
+    found = []
+    for number, made in enumerate(parts):
+        points = principal(made, len(labels), _DIMENSIONS)
+        found.append(_relevant(labels, points, part(progress, number / len(parts), (number + 1) / len(parts))))
+    return np.concatenate(found, axis=1)
 
 
-def _relevant(labels: NDArray[np.int64], points: NDArray[np.float32]) -> NDArray[np.float32]:
+def members_of(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Positions of the pictures of each class, in order."""
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+
+
+def _relevant(labels: NDArray[np.int64], points: NDArray[np.float32], progress: Progress | None) -> NDArray[np.float32]:
     """Points with directions shrunk in which mutual neighbours differ: `(N, D)`, their mean squared difference is 1."""
     near = points
-    classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    for _ in range(_ROUNDS):
-        pairs = np.concatenate([here[mutual_pairs(nearest(near[here], 3)[1])] for here in classes])
-        differences = (points[pairs[:, 0]] - points[pairs[:, 1]]).astype(np.float64)
-        if not differences.any():
+    classes = members_of(labels)
+    for number in range(_ROUNDS):
+        spread, count = np.zeros((points.shape[1],) * 2), 0
+        for done, here in enumerate(classes, 1):
+            pairs = here[mutual_pairs(nearest(near[here], 3)[1])]
+            for block in np.array_split(pairs, len(pairs) // _BLOCK + 1):
+                differences = (points[block[:, 0]] - points[block[:, 1]]).astype(np.float64)
+                spread += differences.T @ differences
+            count += len(pairs)
+            if progress:
+                progress((number + done / len(classes)) / _ROUNDS)
+        if not spread.any():
             return points
-        spread = differences.T @ differences / len(differences)
+        spread /= count
         spread += np.eye(len(spread)) * np.trace(spread) / len(spread) * _EVEN
-        near = (points @ np.linalg.cholesky(np.linalg.inv(spread))).astype(np.float32)
+        near = points @ np.linalg.cholesky(np.linalg.inv(spread)).astype(np.float32)
     return near / np.float32(np.sqrt(near.shape[1]))
 
 
@@ -106,7 +145,7 @@ class _Links(NamedTuple):
     and the shortest such length of each picture `(N,)`.
     """
 
-    pairs: NDArray[np.int64]
+    pairs: NDArray[np.int32]
     length: NDArray[np.float32]
     rank: NDArray[np.float32]
     shortest: NDArray[np.float32]
@@ -118,14 +157,15 @@ def _links(points: NDArray[np.float32]) -> _Links:
     """
     distances, positions = nearest(points, LINKS)
     if not positions.shape[1]:
-        return _Links(np.empty((0, 2), np.int64), *(np.empty(0, np.float32),) * 2, np.ones(len(points), np.float32))
+        return _Links(np.empty((0, 2), np.int32), *(np.empty(0, np.float32),) * 2, np.ones(len(points), np.float32))
     some = points[:: -(-len(points) // _SAMPLE)]
     middle = np.median(np.sqrt(np.maximum(_squares(points, some), 0)), axis=1) + 1e-6
     dense = distances[:, min(DENSITY, distances.shape[1]) - 1] + 1e-6
     pairs = mutual_pairs(positions)
     apart = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     length, rank = (apart / np.sqrt(size[pairs[:, 0]] * size[pairs[:, 1]]) for size in (middle, dense))
-    return _Links(pairs, length, rank, (distances[:, 0] / middle).astype(np.float32))
+    near = length <= max(BURST, TRACK)  # others are never linked
+    return _Links(pairs[near].astype(np.int32), length[near], rank[near], (distances[:, 0] / middle).astype(np.float32))
 
 
 def _squares(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,10 +173,10 @@ def _squares(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[
     return np.asarray((ones**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * ones @ others.T)
 
 
-def _chained(links: _Links, digests: Sequence[bytes], reach: float) -> NDArray[np.int64]:
+def _chained(links: _Links, contents: Sequence[int], reach: float) -> NDArray[np.int64]:
     """For each picture of a class, the first one of its group."""
-    first: dict[bytes, int] = {}
-    above = [first.setdefault(digest, index) for index, digest in enumerate(digests)]  # exact copies, however many
+    first: dict[int, int] = {}
+    above = [first.setdefault(content, index) for index, content in enumerate(contents)]  # exact copies, however many
     size = np.bincount(above, minlength=len(above)).tolist()
     left = len(first)
     largest = max(round(LARGEST_SHARE * len(above)), min(LARGEST_ALWAYS, -(-len(above) // 3)))

@@ -8,7 +8,6 @@ Source: Northcutt, Jiang and Chuang 2021, "Confident learning: estimating uncert
 
 import importlib.util
 import warnings
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,7 +38,7 @@ class Suspect(NamedTuple):
 def out_of_fold(
     features: NDArray[np.float32],
     labels: NDArray[np.int64],
-    groups: Sequence[str] | None = None,
+    groups: NDArray[np.int64] | None = None,
     *,
     folds: int = FOLDS,
     seed: int = 0,
@@ -49,7 +48,7 @@ def out_of_fold(
     Args:
         features: `(N, D)`.
         labels: `(N,)`, from 0 to K - 1.
-        groups: For each picture its group ("" for none), such as its set of copies.
+        groups: The number of each picture's group, `(N,)`, such as its set of copies.
         folds: In how many parts the pictures are divided; fewer where there are not so many groups.
         seed: Decides the parts.
 
@@ -65,7 +64,7 @@ def out_of_fold(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    members = _numbered(groups, len(labels))
+    members = np.arange(len(labels)) if groups is None else groups
     folds = min(folds, len(np.unique(members)))
     if len(np.unique(labels)) < 2 or folds < 2:
         raise DataError("labels are judged from two classes and two groups of pictures on: there is nothing to compare")
@@ -119,12 +118,6 @@ def wrong_labels(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) 
     doubted = np.flatnonzero(issues & (suggested != labels))
     order = doubted[np.argsort(scores[doubted], kind="stable")]
     return [Suspect(int(i), int(labels[i]), int(suggested[i]), float(scores[i])) for i in order]
-
-
-def _numbered(groups: Sequence[str] | None, count: int) -> NDArray[np.int64]:
-    """A number for each group; a picture in none is one by itself."""
-    names = [group or f"\0{index}" for index, group in enumerate(groups or [""] * count)]
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
 def _require_cleanlab() -> None:

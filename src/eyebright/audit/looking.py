@@ -1,4 +1,4 @@
-"""Look a set of pictures over: what can be found without a network."""
+"""Look a set of pictures over: everything that is found, kind by kind."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,31 +6,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.audit import measures as measuring
+from eyebright.audit.doubts import doubts
 from eyebright.audit.duplicates import Pairs, clusters, exact_copies, near_copies
 from eyebright.audit.findings import Audit, Finding, Kind
+from eyebright.audit.neighbours import blocks
 from eyebright.datasets import SIDES, Dataset, Pack
+from eyebright.errors import DataError, MissingExtraError
 from eyebright.files import printable
+from eyebright.inference import Features
 from eyebright.pictures import Preparation
 
+_BLOCK = 8_192
 
-def look_over(dataset: Dataset, pack: Pack, preparation: Preparation | None = None) -> Audit:
+
+def look_over(
+    dataset: Dataset, pack: Pack, preparation: Preparation | None = None, *, features: Features | None = None
+) -> Audit:
     """The findings about a set of pictures.
 
     Args:
         dataset: The pictures.
         pack: Any pack of them: prints are the same in all.
         preparation: What is asked whether it crops much away; the pack's own by default.
+        features: By which labels are judged; without them that is left out.
     """
     usable = np.flatnonzero(pack.rows >= 0)
-    prints = pack.prints(usable)
-    findings = [*_unreadable(dataset, pack), *_copies(dataset, pack, usable, prints["thumbnail"])]
-    findings += _single(dataset, usable, measuring.measure(prints), preparation or pack.preparation)
+    findings = [*_unreadable(dataset, pack), *_copies(dataset, pack, usable)]
+    parts = [measuring.measure(pack.prints(usable[block])) for block in blocks(len(usable), _BLOCK)]
+    if parts:
+        measures = measuring.Measures(*map(np.concatenate, zip(*parts, strict=True)))
+        findings += _single(dataset, usable, measures, preparation or pack.preparation)
+    doubted, notes = _doubts(dataset, features)
     counts = np.bincount(dataset.labels, minlength=len(dataset.classes)).tolist()
     return Audit(
         origin=printable(str(dataset.origin or "")),
         pictures=len(dataset),
         classes={printable(name): count for name, count in zip(dataset.classes, counts, strict=True)},
-        findings=tuple(findings),
+        findings=(*findings, *doubted),
+        notes=tuple(notes),
     )
 
 
@@ -44,6 +57,25 @@ def _finding(dataset: Dataset, kind: Kind, positions: Sequence[int], figure: flo
     )
 
 
+def _doubts(dataset: Dataset, features: Features | None) -> tuple[list[Finding], list[str]]:
+    """What features make one doubt, and what could not be judged by them."""
+    if features is None:
+        return [], []
+    judged = np.flatnonzero(features.rows >= 0)
+    groups = None if dataset.group_numbers is None else dataset.group_numbers[judged]
+    try:
+        found = doubts(features.read(judged), dataset.labels[judged], groups)
+    except (DataError, MissingExtraError) as problem:
+        return [], [f"Labels were not judged: {problem}."]
+    return [
+        _finding(
+            dataset, doubt.kind, [int(judged[doubt.picture])], doubt.figure,
+            doubt.sentence.format(printable(dataset.classes[doubt.suggested])),
+        )
+        for doubt in found
+    ], []  # fmt: skip
+
+
 def _unreadable(dataset: Dataset, pack: Pack) -> Iterator[Finding]:
     reasons = dict(pack.left_out)
     for index in np.flatnonzero(pack.rows < 0).tolist():
@@ -51,14 +83,12 @@ def _unreadable(dataset: Dataset, pack: Pack) -> Iterator[Finding]:
         yield _finding(dataset, "unreadable", [index], 0, f"cannot be opened: {reason}")
 
 
-def _copies(
-    dataset: Dataset, pack: Pack, usable: NDArray[np.int64], thumbnails: NDArray[np.uint8]
-) -> Iterator[Finding]:
+def _copies(dataset: Dataset, pack: Pack, usable: NDArray[np.int64]) -> Iterator[Finding]:
     """Exact and near copies, and the sets of both that have several labels, or are on several given sides."""
     exact = exact_copies(pack.digests)
     again = np.isin(usable, [index for copies in exact for index in copies[1:].tolist()])
     single = usable[~again]
-    near = near_copies(thumbnails[~again])
+    near = near_copies(pack.thumbnails(single))
     for same in exact:
         yield _finding(dataset, "exact copies", same.tolist(), len(same), f"{len(same)} of one content")
     for positions, least in _sets(len(dataset), single[near.pairs], near):
@@ -98,8 +128,8 @@ def _single(
     checks: list[tuple[Kind, NDArray[np.int64], NDArray[np.float64], str]] = [
         ("odd size", measuring.odd(measures), size, "{width:.0f} x {height:.0f} pixels, unlike the others"),
         ("nearly empty", measuring.empty(measures), measures.one_colour, "{figure:.0%} of it is of one colour"),
-        ("very dark", measuring.dark(measures), measures.light, "mean light {figure:.0%}"),
-        ("very bright", measuring.bright(measures), measures.light, "mean light {figure:.0%}"),
+        ("very dark", measuring.dark(measures), measures.highlights, "brightest places {figure:.0%}"),
+        ("very bright", measuring.bright(measures), measures.shadows, "darkest places {figure:.0%}"),
         ("blurred", measuring.blurred(measures), measures.sharpness / (np.median(measures.sharpness) or 1)
          if len(usable) else size, "{figure:.0%} as sharp as the middle one"),
         ("cropped by preparation", np.flatnonzero(lost > measuring.LOST), lost, "loses {figure:.0%} of its area"),

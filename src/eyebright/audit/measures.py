@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from eyebright.pictures import Preparation
 
 FAR = 3.5  # robust deviations from the median; Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 1993
-DARK, BRIGHT = 0.12, 0.9  # mean light: below and above these a screen shows hardly anything
+DARK, BRIGHT = 0.2, 0.8  # of highlights and of shadows: beyond these a screen shows hardly anything
+EXTREME = 0.02  # share of a picture that highlights and shadows leave out: a lamp does not make a night bright
 EMPTY = 0.97  # share of one colour: what is left is less than a fifth of each side
 BLURRED = 0.25  # sharpness over the median: as after halving and enlarging again
 ODD_SHAPE, ODD_AREA = 2.0, 8.0  # times as long, times as large as the middle one
@@ -28,41 +29,41 @@ class Measures(NamedTuple):
     Args:
         width: Pixels across, at full scale.
         height: Pixels down.
-        light: Mean light, 0 black to 1 white.
-        contrast: Standard deviation of the light, 0 to 0.5.
+        highlights: The strongest colour of its brightest places, 0 black to 1.
+        shadows: The weakest colour of its darkest places, 0 to 1 white.
         sharpness: As `pictures.prints.sharpness`.
         one_colour: Share of the picture that is of its commonest colour.
     """
 
     width: NDArray[np.float64]
     height: NDArray[np.float64]
-    light: NDArray[np.float64]
-    contrast: NDArray[np.float64]
+    highlights: NDArray[np.float64]
+    shadows: NDArray[np.float64]
     sharpness: NDArray[np.float64]
     one_colour: NDArray[np.float64]
 
 
 def measure(prints: NDArray[np.void]) -> Measures:
     """Measure pictures by their prints, `(N,)` records of `PRINT`."""
-    light, contrast, one_colour = (np.empty(len(prints)) for _ in range(3))
+    highlights, shadows, one_colour = (np.empty(len(prints)) for _ in range(3))
     for start in range(0, len(prints), _BLOCK):
         block = slice(start, start + _BLOCK)
         pixels = prints["thumbnail"][block].reshape(len(prints[block]), -1, 3)  # (n, 1024, 3)
-        grey = pixels @ np.array([0.299, 0.587, 0.114]) / 255  # (n, 1024)
-        light[block], contrast[block] = grey.mean(axis=1), grey.std(axis=1)
+        highlights[block] = np.quantile(pixels.max(axis=2), 1 - EXTREME, axis=1) / 255
+        shadows[block] = np.quantile(pixels.min(axis=2), EXTREME, axis=1) / 255
         one_colour[block] = _commonest(pixels)
     width, height, sharpness = (prints[name].astype(np.float64) for name in ("width", "height", "sharpness"))
-    return Measures(width, height, light, contrast, sharpness, one_colour)
+    return Measures(width, height, highlights, shadows, sharpness, one_colour)
 
 
 def dark(measures: Measures) -> NDArray[np.int64]:
     """Pictures that are very dark for their set."""
-    return np.flatnonzero((measures.light < DARK) & (_deviations(measures.light, least=0.05) < -FAR / 2))
+    return np.flatnonzero((measures.highlights < DARK) & (_deviations(measures.highlights, least=0.05) < -FAR / 2))
 
 
 def bright(measures: Measures) -> NDArray[np.int64]:
     """Pictures that are very bright for their set."""
-    return np.flatnonzero((measures.light > BRIGHT) & (_deviations(measures.light, least=0.05) > FAR / 2))
+    return np.flatnonzero((measures.shadows > BRIGHT) & (_deviations(measures.shadows, least=0.05) > FAR / 2))
 
 
 def empty(measures: Measures) -> NDArray[np.int64]:

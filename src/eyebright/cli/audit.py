@@ -11,7 +11,7 @@ EXAMPLE = "Example: eyebright audit flower_photos -o audit.json --page audit.htm
 
 def audit(
     pictures: Annotated[
-        Path, typer.Argument(help="A folder with one folder of pictures for each class, or what else train takes.")
+        str, typer.Argument(help="A folder with one folder of pictures for each class, or what else train takes.")
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the findings to this JSON file.", show_default=False)
@@ -43,7 +43,7 @@ def audit(
     for place in (output, page):
         if place is not None:
             typer.echo(f"Written: {place}")
-    here = shlex.quote(str(pictures))
+    here = shlex.quote(pictures)
     if output is None and found.audit.findings:
         typer.echo(f"To look at them: eyebright audit {here} -o audit.json --page audit.html")
     elif found.audit.findings:

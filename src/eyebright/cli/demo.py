@@ -26,7 +26,17 @@ def demo(
     pictures, run, figure = output / "digits", output / "digits_run", output / "predictions.png"
     typer.echo(f"Writing 1,797 handwritten digits to {pictures}")
     write_digits(pictures)
-    settings = ["--epochs", "30", "--augment", "rotation=0.03,zoom=0.1", "--seed", str(seed), "--overwrite"]
+    settings = [
+        "--network",
+        "flowers_cnn",
+        "--epochs",
+        "30",
+        "--augment",
+        "rotation=0.03,zoom=0.1",
+        "--seed",
+        str(seed),
+        "--overwrite",
+    ]
     _run("train", str(pictures), "-o", str(run), *settings)
     _run("evaluate", str(run), str(pictures))
     unseen = _test_pictures(run / "split.csv", pictures)

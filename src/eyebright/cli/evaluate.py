@@ -11,7 +11,7 @@ EXAMPLE = "Example: eyebright evaluate flowers_run more_flower_photos"
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A model's folder, or a run.")],
     pictures: Annotated[
-        Path, typer.Argument(help="A folder with one folder of pictures for each class; a table, an .npz.")
+        str, typer.Argument(help="A folder with one folder of pictures for each class, or what else train takes.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:

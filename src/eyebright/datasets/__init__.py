@@ -1,10 +1,12 @@
 """Many pictures: where they are, how they are split, packed and read in batches."""
 
 from eyebright.datasets.ahead import ahead, in_threads
-from eyebright.datasets.batches import Batch, batches, content_order, shuffled
+from eyebright.datasets.batches import Batch, batches, content_order, share, shuffled
 from eyebright.datasets.dataset import Dataset, Part
+from eyebright.datasets.digests import Digests
 from eyebright.datasets.growing import Growing, rows_of
-from eyebright.datasets.pack import LeftOut, Pack, pack
+from eyebright.datasets.pack import pack
+from eyebright.datasets.packed import LeftOut, Pack
 from eyebright.datasets.sources import FolderSource, walk_files
 from eyebright.datasets.split import LEFT_OUT, SIDES, Side, split
 from eyebright.datasets.split_file import SplitFile, read_split, to_csv
@@ -14,6 +16,7 @@ __all__ = [
     "SIDES",
     "Batch",
     "Dataset",
+    "Digests",
     "FolderSource",
     "Growing",
     "LeftOut",
@@ -28,6 +31,7 @@ __all__ = [
     "pack",
     "read_split",
     "rows_of",
+    "share",
     "shuffled",
     "split",
     "to_csv",

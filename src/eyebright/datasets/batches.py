@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.datasets.pack import Pack
+from eyebright.datasets.packed import Pack
+from eyebright.errors import SettingsError
 
 
 class Batch(NamedTuple):
@@ -23,7 +24,7 @@ class Batch(NamedTuple):
 
 def content_order(pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64]) -> NDArray[np.int64]:
     """The indices sorted by class and content: the same pictures, from wherever they come, in the same order."""
-    return np.array(sorted(indices.tolist(), key=lambda index: (labels[index], pack.digests[index])), np.int64)
+    return indices[np.lexsort((pack.digests.at(indices).ranks(), labels[indices]))].astype(np.int64)
 
 
 def shuffled(indices: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
@@ -32,9 +33,30 @@ def shuffled(indices: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.in
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little"))).permutation(indices)
 
 
+def share(order: NDArray[np.int64], batch_size: int, rank: int, of: int) -> NDArray[np.int64]:
+    """The part of an epoch's order that one of several processes reads: every `of`-th picture of each batch.
+
+    Batch by batch, the shares of all ranks together are the batches of one process. Only in the last, smaller batch may
+    they differ in length by one, or be empty; all but that are `batch_size // of` long.
+
+    Args:
+        order: All pictures in the order of the epoch.
+        batch_size: Pictures in a step of all processes together; a multiple of `of`.
+        rank: Which process, from 0.
+        of: How many there are.
+
+    Raises:
+        SettingsError: When the batch cannot be shared out evenly, or there is no such rank.
+    """
+    if not 0 <= rank < of:
+        raise SettingsError(f"rank {rank} is none of {of}: ranks go from 0 to {of - 1}")
+    if batch_size < 1 or batch_size % of:
+        raise SettingsError(f"a batch of {batch_size} cannot be shared among {of}: give a multiple of {of}")
+    return order[rank::of]
+
+
 def batches(pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64], batch_size: int) -> Iterator[Batch]:
     """Read batches in the order of the indices; the last one may be smaller."""
     for start in range(0, len(indices), batch_size):
         part = indices[start : start + batch_size]
-        keys = np.array([int.from_bytes(pack.digests[index][:8], "little") for index in part], np.uint64)
-        yield Batch(pack.read(part), labels[part], keys)
+        yield Batch(pack.read(part), labels[part], pack.digests.at(part).keys)

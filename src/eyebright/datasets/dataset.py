@@ -5,7 +5,7 @@ pictures.classes      # ('daisy', 'dandelion', 'roses', 'sunflowers', 'tulips')
 pictures.test         # the test side, for model.evaluate
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +17,10 @@ from eyebright.datasets import pack as packs
 from eyebright.datasets import split as splits
 from eyebright.datasets.cropping import MUCH, lost_to_crop
 from eyebright.datasets.groups import grouped
+from eyebright.datasets.packed import Pack
 from eyebright.datasets.sources import ArraySource, Source, find, without
 from eyebright.datasets.sources import Progress as ScanProgress
+from eyebright.datasets.sources.labels import label_of, require_one_kind
 from eyebright.datasets.split import SIDES, Side
 from eyebright.datasets.split_file import SplitFile, read_split
 from eyebright.errors import DataError, PictureError
@@ -31,6 +33,10 @@ _SIZE_SAMPLE = 200
 class Dataset:
     """Pictures, their classes by name, and how they are to be split; nothing is decoded before it is needed.
 
+    Attributes:
+        learned: Tells of digests which of these pictures the network has learned from before: a split keeps them in
+            training.
+
     Args:
         source: Where the pictures are.
         classes: Names of the classes.
@@ -39,8 +45,9 @@ class Dataset:
         validation: Share of the pictures for validation.
         test: Share for the test.
         sides: The sides, where the source gives them.
-        groups: For each picture its group ("" for none); pictures of one group stay on one side.
-        origin: The folder or file from which they come.
+        groups: For each picture its group, as a name ("" for none) or a number (-1 for none); pictures of one group
+            stay on one side.
+        origin: The folder, file or address from which they come.
         fixed: A split that was decided before.
     """
 
@@ -54,20 +61,21 @@ class Dataset:
         validation: float = 0.15,
         test: float = 0.15,
         sides: Sequence[Side] | None = None,
-        groups: Sequence[str] | None = None,
-        origin: Path | None = None,
+        groups: Sequence[str] | NDArray[np.int64] | None = None,
+        origin: Path | str | None = None,
         fixed: SplitFile | None = None,
     ) -> None:
         self.source = source
         self.fixed = fixed
-        self.groups = groups
+        self.groups = None if groups is None else splits.numbered(groups)
         self.origin = origin
+        self.learned: Callable[[Iterable[bytes]], NDArray[np.bool_]] | None = None
         self.classes = tuple(classes)
         self.labels = np.asarray(labels, np.int64)
         self.seed = seed
         splits.require_shares(validation, test)
         self.shares = (validation, test)
-        self._packs: dict[Preparation, packs.Pack] = {}
+        self._packs: dict[Preparation, Pack] = {}
         self.sides = None if sides is None else np.array([SIDES.index(side) for side in sides], np.int64)
 
     @classmethod
@@ -108,10 +116,11 @@ class Dataset:
         exclude: Collection[str] = (),
         progress: ScanProgress | None = None,
     ) -> "Dataset":
-        """The pictures at a path: a folder as in `from_folder`, a table (CSV, TSV, Parquet), an .npz, or IDX files.
+        """The pictures at a path: a folder as in `from_folder`, a table (CSV, TSV, lines of JSON, Parquet), Hugging
+        Face's folder with metadata, an .npz, IDX files, or tar shards; or at the address of tar shards.
 
         Args:
-            path: The folder or file; it is only read.
+            path: The folder, file, pattern such as `train-{000..146}.tar`, or (as a text) an address; it is only read.
             seed: Decides the split.
             validation: Share of the pictures for validation.
             test: Share for the test.
@@ -123,9 +132,11 @@ class Dataset:
 
         Raises:
             DataError: When there is nothing, it is damaged, or of no known form.
+            DownloadError: When an address cannot be reached.
+            MissingExtraError: When what reads such a file or address is not installed.
             SettingsError: When the expression is none, or finds nothing.
         """
-        found = without(find(Path(path), progress), exclude)
+        found = without(find(path, progress), exclude)
         groups = grouped(found, group_by) if group_by else found.groups
         return cls(
             found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, sides=found.sides,
@@ -154,14 +165,16 @@ class Dataset:
             test: Share for the test.
 
         Raises:
-            DataError: When images and labels differ in number, or a label is no class.
+            DataError: When images and labels differ in number, or a label is no class, as NaN is none.
         """
         if len(images) != len(labels):
             raise DataError(f"there are {len(images)} images, but {len(labels)} labels: give one label for each image")
         given = np.asarray(labels).reshape(len(images)).tolist()
         if classes is None:
-            classes = [str(label) for label in sorted(set(given))]
-            given = [str(label) for label in given]
+            require_one_kind(labels)
+            names_of = {label: label_of(str(label) if isinstance(label, bool) else label) for label in set(given)}
+            classes = [names_of[label] for label in sorted(names_of)]
+            given = [names_of[label] for label in given]
         names = [str(name) for name in classes]
         positions = [_position(label, names) for label in given]
         return cls(ArraySource(images), names, positions, seed=seed, validation=validation, test=test)
@@ -190,11 +203,9 @@ class Dataset:
     @property
     def group_numbers(self) -> NDArray[np.int64] | None:
         """A number for each picture's group, `(N,)`; a picture in none has one of its own. None without groups."""
-        if self.groups is None or not any(self.groups):
+        if self.groups is None or not (self.groups >= 0).any():
             return None
-        groups = np.asarray(self.groups)
-        numbers = np.unique(groups, return_inverse=True)[1]
-        return np.where(groups == "", len(groups) + np.arange(len(groups)), numbers)
+        return np.where(self.groups < 0, self.groups.max() + 1 + np.arange(len(self)), self.groups)
 
     def require_trainable(self) -> None:
         """Raise a `DataError` where there is plainly too little to learn from, before anything is decoded."""
@@ -235,7 +246,7 @@ class Dataset:
         lost = lost_to_crop(self.source, proportion)
         return ("pad" if lost > MUCH else "crop"), lost
 
-    def pack(self, preparation: Preparation, progress: packs.Progress | None = None) -> packs.Pack:
+    def pack(self, preparation: Preparation, progress: packs.Progress | None = None) -> Pack:
         """Prepare all pictures once; errors as in `eyebright.datasets.pack.pack`.
 
         Raises:
@@ -257,14 +268,13 @@ class Dataset:
         self._packs[preparation] = pack
         return pack
 
-    def split(self, pack: packs.Pack) -> NDArray[np.int64]:
+    def split(self, pack: Pack) -> NDArray[np.int64]:
         """Side of each picture, `(N,)` of indices into SIDES; -1 for pictures that are left out."""
         usable = np.flatnonzero(pack.rows >= 0)
         sides = np.full(len(self), splits.LEFT_OUT, np.int64)
-        names = [self.source.names[index] for index in usable.tolist()]
-        digests = [pack.digests[index] for index in usable]
-        groups = None if self.groups is None else [self.groups[index] for index in usable.tolist()]
+        digests = pack.digests.at(usable)
         if self.fixed is not None:
+            names = [self.source.names[index] for index in usable.tolist()]
             sides[usable] = splits.without_leaks(self.fixed.sides(names, digests), digests)
             return sides
         validation, test = self.shares
@@ -276,7 +286,8 @@ class Dataset:
             validation=validation,
             test=test,
             given=None if self.sides is None else self.sides[usable],
-            groups=groups,
+            groups=None if self.groups is None else self.groups[usable],
+            learned=None if self.learned is None else self.learned(digests),
         )
         return sides
 

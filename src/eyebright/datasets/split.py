@@ -6,12 +6,13 @@ wherever they lie and in whatever order they come.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.datasets.digests import Digests
 from eyebright.errors import DataError, SettingsError
 
 Side: TypeAlias = Literal["train", "validation", "test"]
@@ -28,7 +29,8 @@ def split(
     validation: float = 0.15,
     test: float = 0.15,
     given: NDArray[np.int64] | None = None,
-    groups: Sequence[str] | None = None,
+    groups: NDArray[np.int64] | Sequence[str] | None = None,
+    learned: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int64]:
     """Assign every picture to a side, class by class, so that each side holds its share of every class.
 
@@ -42,7 +44,9 @@ def split(
         given: Sides that are fixed already, `(N,)` of indices into `SIDES`; what is missing among them, validation or
             test, is taken from training. A picture whose content is also on a later side is left out of the earlier
             one.
-        groups: Group of each picture, "" for none.
+        groups: Group of each picture, as names ("" for none) or numbers (-1 for none).
+        learned: Pictures that the network has learned from before, `(N,)`: they and their like are for training, and
+            only the others are shared out. Given sides stay as they are.
 
     Returns:
         `(N,)` of indices into `SIDES`; -1 for a picture that is left out since its like is on a given later side.
@@ -54,16 +58,30 @@ def split(
     require_shares(validation, test)
     sides = np.zeros(len(labels), np.int64) if given is None else without_leaks(given, digests, groups)
     shares = {side: share for side, share in ((2, test), (1, validation)) if given is None or side not in given}
-    together = _together(labels, digests, sides, len(classes), groups)
+    every, free = Digests.of(digests), np.flatnonzero(sides == 0)
+    ranks = every.at(free).ranks()
+    sets = _sets(ranks, None if groups is None else numbered(groups)[free])
+    order = np.lexsort((ranks, sets))
+    firsts = order[np.flatnonzero(np.diff(sets[order], prepend=-1))]  # of each set the picture of the least digest
+    owners = np.full(len(firsts), len(classes), np.int64)
+    np.minimum.at(owners, sets, labels[free])  # one that spans classes belongs to the first
+    if learned is not None:  # those stay in training
+        owners[np.unique(sets[learned[free]])] = len(classes)
+    sizes, where = np.bincount(sets, minlength=len(firsts)), np.zeros(len(firsts), np.int64)
     for label, name in enumerate(classes):
-        if len(together[label]) < len(shares) + 1:
+        own = np.flatnonzero(owners == label)
+        if len(own) < len(shares) + 1:
             what = "different picture(s)" if groups is None else "group(s) of pictures"
+            known = "" if learned is None else " that the model it starts from has not seen,"
+            other = "" if learned is None else ", or give --split of the model's own run"
             raise DataError(
-                f"class {name!r} has {len(together[label])} {what} to share out: "
-                f"it needs at least {len(shares) + 1}, one for each side; add pictures or take the class out"
+                f"class {name!r} has {len(own)} {what}{known} to share out: "
+                f"it needs at least {len(shares) + 1}, one for each side; add pictures or take the class out{other}"
             )
-        together[label].sort(key=lambda group: _key(seed, min(digests[index] for index in group)))
-        _share_out(together[label], shares, sides)
+        keys = [_key(seed, every.values[index].tobytes()) for index in free[firsts[own]].tolist()]
+        own = own[sorted(range(len(own)), key=keys.__getitem__)]
+        where[own] = _shared_out(sizes[own].tolist(), shares)
+    sides[free] = where[sets]
     return sides
 
 
@@ -74,68 +92,53 @@ def require_shares(validation: float, test: float) -> None:
 
 
 def without_leaks(
-    sides: NDArray[np.int64], digests: Sequence[bytes], groups: Sequence[str] | None = None
+    sides: NDArray[np.int64], digests: Sequence[bytes], groups: NDArray[np.int64] | Sequence[str] | None = None
 ) -> NDArray[np.int64]:
     """Leave out pictures whose like is also on a later side: the test keeps its own, training gives way."""
-    sets = _Union(digests, groups, range(len(sides)))
-    latest: dict[int, int] = {}
-    for index, side in enumerate(sides):
-        latest[sets.of(index)] = max(latest.get(sets.of(index), 0), int(side))
-    return np.array([side if latest[sets.of(index)] == side else LEFT_OUT for index, side in enumerate(sides)])
+    sides = np.asarray(sides, np.int64)
+    sets = _sets(Digests.of(digests).ranks(), None if groups is None else numbered(groups))
+    latest = np.zeros(len(sides), np.int64)
+    np.maximum.at(latest, sets, sides)
+    return np.where(latest[sets] == sides, sides, LEFT_OUT)
 
 
-def _together(
-    labels: NDArray[np.int64],
-    digests: Sequence[bytes],
-    sides: NDArray[np.int64],
-    num_classes: int,
-    groups: Sequence[str] | None,
-) -> list[list[list[int]]]:
-    """For each class the sets of its pictures that stay together; one that spans classes belongs to the first."""
-    free = [int(index) for index in np.lexsort((np.arange(len(labels)), labels)) if sides[index] == 0]
-    sets = _Union(digests, groups, free)
-    found: dict[int, list[int]] = {}
-    for index in free:
-        found.setdefault(sets.of(index), []).append(index)
-    by_class: list[list[list[int]]] = [[] for _ in range(num_classes)]
-    for together in found.values():
-        by_class[labels[together[0]]].append(together)
-    return by_class
+def numbered(groups: NDArray[np.int64] | Sequence[str]) -> NDArray[np.int64]:
+    """Groups as numbers, `(N,)`, -1 for none: they take less than names."""
+    if isinstance(groups, np.ndarray):
+        return np.asarray(groups, np.int64)
+    known = {"": -1}
+    return np.fromiter((known.setdefault(name, len(known) - 1) for name in groups), np.int64, len(groups))
 
 
-class _Union:
-    """Disjoint sets of pictures: those of one content or one group are in one set."""
+def _sets(ranks: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """The number of the set of each picture, `(N,)`: those of one content or one group are in one set."""
+    contents, members = np.unique(ranks, return_inverse=True)
+    if groups is None:
+        return members
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def __init__(self, digests: Sequence[bytes], groups: Sequence[str] | None, indices: Iterable[int]) -> None:
-        self._above: dict[int, int] = {}
-        holder: dict[bytes | str, int] = {}
-        for index in indices:
-            for key in (digests[index], groups[index] if groups is not None else ""):
-                if key:
-                    one, other = self.of(index), self.of(holder.setdefault(key, index))
-                    self._above[max(one, other)] = min(one, other)
-
-    def of(self, index: int) -> int:
-        """The picture that stands for a picture's set."""
-        while (above := self._above.get(index, index)) != index:
-            self._above[index] = self._above.get(above, above)
-            index = above
-        return index
+    grouped = np.flatnonzero(groups >= 0)
+    known, places = np.unique(groups[grouped], return_inverse=True)
+    nodes = len(contents) + len(known)
+    edges = coo_array((np.ones(len(grouped), np.int8), (members[grouped], len(contents) + places)), shape=(nodes,) * 2)
+    return connected_components(edges, directed=False)[1].astype(np.int64)[members]
 
 
-def _share_out(groups: list[list[int]], shares: dict[int, float], sides: NDArray[np.int64]) -> None:
-    """Fill each side in turn with whole groups as near to its share as they allow, leaving one for each to come."""
-    count = sum(len(group) for group in groups)
-    place = 0
+def _shared_out(sizes: list[int], shares: dict[int, float]) -> list[int]:
+    """The side of each set: each side in turn has whole sets as near to its share as they allow, one is left for each
+    to come, and training has the rest.
+    """
+    count, sides, place = sum(sizes), [0] * len(sizes), 0
     for position, (side, share) in enumerate(shares.items()):
         wanted, have = max(round(count * share), 1), 0
-        while have < wanted and len(groups) - place > len(shares) - position:
-            size = len(groups[place])
-            if have and have + size - wanted > wanted - have:
+        while have < wanted and len(sizes) - place > len(shares) - position:
+            if have and have + sizes[place] - wanted > wanted - have:
                 break
-            sides[groups[place]] = side
-            have += size
+            sides[place] = side
+            have += sizes[place]
             place += 1
+    return sides
 
 
 def _key(seed: int, digest: bytes) -> bytes:

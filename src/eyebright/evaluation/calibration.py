@@ -51,11 +51,14 @@ def expected_calibration_error(
         labels: The true classes, `(N,)`.
         bins: Number of bins.
     """
-    confidence = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
+    return calibration_gap(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, bins)
+
+
+def calibration_gap(confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = BINS) -> float:
+    """As `expected_calibration_error`, of the confidence of each picture and whether it was told right, both `(N,)`."""
     which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     gaps = np.bincount(which, confidence, bins) - np.bincount(which, correct, bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def discrimination(

@@ -1,10 +1,13 @@
 """Loss, accuracy with its interval, scores for each class, confusion matrix."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.codec import Record
-from eyebright.evaluation.calibration import expected_calibration_error
+from eyebright.evaluation.calibration import calibration_gap
 from eyebright.evaluation.intervals import grouped_interval, wilson_interval
 
 
@@ -50,6 +53,32 @@ class Evaluation(Record, frozen=True, kw_only=True):
     groups: int = 0
 
 
+class Guesses(NamedTuple):
+    """What evaluating keeps of the answers about some pictures: little, however many classes there are.
+
+    Args:
+        predicted: The most probable class, `(N,)`.
+        log_confidence: The logarithm of its probability, `(N,)`.
+        log_truth: That of the true class, `(N,)`.
+    """
+
+    predicted: NDArray[np.int64]
+    log_confidence: NDArray[np.float64]
+    log_truth: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, log_probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> "Guesses":
+        """Those of answers `(N, classes)`, natural logarithms."""
+        rows, predicted = np.arange(len(labels)), log_probabilities.argmax(axis=1)
+        confidence, truth = log_probabilities[rows, predicted], log_probabilities[rows, labels]
+        return cls(predicted, confidence.astype(np.float64), truth.astype(np.float64))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Guesses"]) -> "Guesses":
+        """Those about one part of the pictures after the other."""
+        return cls(*map(np.concatenate, zip(*parts, strict=True)))
+
+
 def evaluate(
     log_probabilities: NDArray[np.floating],
     labels: NDArray[np.int64],
@@ -65,18 +94,27 @@ def evaluate(
         classes: Their names.
         groups: The number of each picture's group, `(N,)`, where they come in groups.
     """
-    predicted = log_probabilities.argmax(axis=1)
-    right = predicted == labels
+    return evaluate_guesses(Guesses.of(log_probabilities, labels), labels, classes, groups=groups)
+
+
+def evaluate_guesses(
+    guesses: Guesses,
+    labels: NDArray[np.int64],
+    classes: tuple[str, ...],
+    *,
+    groups: NDArray[np.int64] | None = None,
+) -> Evaluation:
+    """As `evaluate`, where the answers came in parts."""
+    right = guesses.predicted == labels
     correct = int(right.sum())
     confusion = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(confusion, (labels, predicted), 1)
-    probabilities = np.exp(log_probabilities)
+    np.add.at(confusion, (labels, guesses.predicted), 1)
     return Evaluation(
         pictures=len(labels),
-        loss=float(-log_probabilities[np.arange(len(labels)), labels].mean()),
+        loss=float(-guesses.log_truth.mean()),
         accuracy=correct / len(labels),
         interval=wilson_interval(correct, len(labels)) if groups is None else grouped_interval(right, groups),
-        calibration_error=expected_calibration_error(probabilities, labels),
+        calibration_error=calibration_gap(np.exp(guesses.log_confidence), right),
         classes=tuple(_score(name, confusion, index) for index, name in enumerate(classes)),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         groups=0 if groups is None else len(np.unique(groups)),

@@ -42,13 +42,13 @@ class Seen(Record, frozen=True, kw_only=True):
 
     def and_of(self, digests: Iterable[bytes]) -> "Seen":
         """The record of these pictures, too."""
-        known = {key.tobytes() for key in self._keys()}
-        keys = sorted(known | {digest[:_KEY_BYTES] for digest in digests})
-        return Seen(digests=base64.b64encode(b"".join(keys)).decode())
+        more = np.fromiter((int.from_bytes(digest[:_KEY_BYTES], "big") for digest in digests), np.uint64)
+        keys = np.union1d(self._keys().byteswap(), more)  # in the order of their bytes
+        return Seen(digests=base64.b64encode(keys.astype(">u8").tobytes()).decode())
 
     def among(self, digests: Iterable[bytes]) -> NDArray[np.bool_]:
         """For each picture whether it was seen, `(N,)`."""
-        asked = np.array([int.from_bytes(digest[:_KEY_BYTES], "little") for digest in digests], np.uint64)
+        asked = np.fromiter((int.from_bytes(digest[:_KEY_BYTES], "little") for digest in digests), np.uint64)
         return np.isin(asked, self._keys())
 
     def _keys(self) -> NDArray[np.uint64]:

@@ -1,7 +1,7 @@
 """A network as a torch module: a plain loop over its layers, weights in and out by `layer.tensor`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +50,7 @@ class TorchNetwork(nn.Module):
     def __init__(self, network: Network, weights: Mapping[str, NDArray[np.float32]]) -> None:
         super().__init__()
         self.network = network
+        self._frozen: list[nn.Module] = []
         modules = {name: to_torch(place.layer, place) for name, place in network.places.items()}
         _work_in_place(network, modules)
         self._steps = _steps(network, modules)
@@ -80,16 +81,30 @@ class TorchNetwork(nn.Module):
 
     def get_weights(self) -> Weights:
         """A copy of every tensor, by `layer.tensor`."""
-        return {name: tensor.detach().cpu().numpy().copy(order="C") for name, tensor in self._tensors()}
+        return {name: tensor.detach().cpu().numpy().copy(order="C") for name, tensor in self.named_tensors()}
 
     def set_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Take over the values of every tensor."""
         check_weights(self.network, weights)
         with torch.no_grad():
-            for name, tensor in self._tensors():
+            for name, tensor in self.named_tensors():
                 tensor.copy_(torch.from_numpy(np.ascontiguousarray(weights[name])))
 
-    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+    def freeze(self, layers: Collection[str]) -> None:
+        """Keep these layers as they are: no gradients, and batch norms use the statistics that they have."""
+        for name, (module, key) in self._owners.items():
+            if name.rpartition(".")[0] in layers:
+                getattr(module, key).requires_grad_(False)
+                self._frozen.append(module)
+
+    def train(self, mode: bool = True) -> "TorchNetwork":
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
+
+    def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """The tensors themselves, learned ones and running statistics, by `layer.tensor`."""
         return ((name, getattr(module, key)) for name, (module, key) in self._owners.items())
 
 

@@ -1,7 +1,7 @@
 """The print of a picture: the little of it by which pictures are compared and judged, taken when it is opened anyway.
 
 A print is a small thumbnail of the whole picture, its full size and how sharp it is: 3,084 bytes, the same for every
-preparation. Copies are found by comparing thumbnails, light and contrast are theirs too; see `eyebright.audit`.
+preparation. Copies are found by comparing thumbnails, light is theirs too; see `eyebright.audit`.
 """
 
 import numpy as np

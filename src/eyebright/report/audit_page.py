@@ -26,11 +26,11 @@ nav a { margin-right: 1.2rem; white-space: nowrap } .findings { display: flex; f
 .set { display: flex; flex-wrap: wrap; gap: .5rem }
 figure { margin: 0; width: 128px } img, .none { width: 128px; height: 128px; object-fit: cover; display: block;
   background: #edf2f7 } figcaption { font-size: 11px; overflow-wrap: anywhere; line-height: 1.3 }
-.said { font-size: 12px; max-width: 24rem; margin-top: .4rem } .class { color: #2b6cb0 }
+.said { font-size: 12px; width: 0; min-width: 100%; margin-top: .4rem } .class { color: #2b6cb0 }
 """
 
 
-def audit_page(audit: Audit, leak: float, opened: Opened) -> str:
+def audit_page(audit: Audit, leak: float | None, opened: Opened) -> str:
     """The page: a section for each kind, with up to 60 findings of each.
 
     Args:
@@ -47,6 +47,7 @@ def audit_page(audit: Audit, leak: float, opened: Opened) -> str:
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>"
         f"<p>{audit.pictures:,} pictures: {classes}.</p><p>{leak_text(leak)}</p>"
+        f"{''.join(f'<p>{html.escape(note)}</p>' for note in audit.notes)}"
         f"<nav>{links or 'Nothing stands out.'}</nav>{sections}</body></html>\n"
     )
 

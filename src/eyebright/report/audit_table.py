@@ -18,13 +18,13 @@ EXPLAINED: dict[str, str] = {
     "very bright": "hardly anything to see",
     "blurred": "far less sharp than the others",
     "cropped by preparation": "cropping takes much away",
-    "probably mislabelled": "looks like another class",
+    "probably mislabelled": "a plain classifier would call it otherwise",
     "unlike the rest": "resembles no other picture",
 }
 _SHOWN = 3
 
 
-def audit_text(audit: Audit, leak: float) -> str:
+def audit_text(audit: Audit, leak: float | None) -> str:
     """A line for each kind that was found, with the first few pictures, and what a naive split would have leaked."""
     sizes = sorted(audit.classes.values())
     lines = [
@@ -35,11 +35,16 @@ def audit_text(audit: Audit, leak: float) -> str:
         found = audit.of(kind)
         if found:
             lines += ["", f"{kind}: {_count(audit, kind)}; {EXPLAINED[kind]}", *_examples(audit, kind)]
-    return "\n".join([*lines, ""] if audit.findings else [*lines, "Nothing stands out.", ""])
+    lines += [] if audit.findings else ["Nothing stands out."]
+    for note in audit.notes:
+        lines += ["", *textwrap.wrap(note, 80)]
+    return "\n".join([*lines, ""])
 
 
-def leak_text(leak: float) -> str:
+def leak_text(leak: float | None) -> str:
     """What a split that knows nothing of copies and groups would have done."""
+    if leak is None:
+        return "The split is the one that is given."
     if not leak:
         return "No picture has its like elsewhere: any split by classes is sound."
     return (

@@ -1,6 +1,7 @@
 """The course of a run on the terminal: bars that move where there is a terminal, one line for each epoch anywhere."""
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -57,19 +58,59 @@ class Display:
                 self._bar(event, "looking for pictures", event.found, None, "")
             case events.Preparing():
                 self._bar(event, "preparing pictures", event.done, event.of, "")
+            case events.Looking():
+                self._bar(event, "looking at pictures", event.done, event.of, "")
+            case events.Comparing():
+                self._bar(event, "comparing pictures", event.done, event.of, "")
             case events.Downloading():
                 self._bar(event, "downloading weights", event.done, event.of, "")
             case events.StepDone():
                 self._step(event)
+            case events.RateTried():
+                self._bar(event, "trying rates", event.step, event.of, f"rate {event.rate:.1e}  loss {event.loss:.3f}")
             case events.RunStarted():
                 self._started(event)
             case events.FitChosen():
                 self._fit(event)
+            case events.Streaming():
+                self._say(
+                    f"The disk of the cache has no room for {event.size_bytes / 1e6:,.0f} MB of prepared pictures: "
+                    "each is opened anew whenever it is needed. Make room, or set EYEBRIGHT_CACHE, to train faster."
+                )
             case events.Resumed():
                 within = f" and {event.pictures:,} pictures of the next" if event.pictures else ""
                 self._say(f"Going on after epoch {event.epoch}{within}.")
+            case events.Extended():
+                self._say(
+                    f"{event.epochs - event.planned} epochs more, {event.epochs} in all: when the {event.planned} "
+                    "planned ones are over, the learning rate falls anew, from a tenth of its peak, "
+                    f"{event.learning_rate:.2g}."
+                )
+            case events.PicturesGone():
+                self._say(
+                    f"Gone since the run began, and left out from now on: {len(event.names):,} pictures (all in "
+                    "left_out.csv)"
+                )
+                self._list(event.names)
             case events.PrecisionChosen():
                 self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
+            case events.Unavailable():
+                self._say(f"Published weights cannot be had, so a network is trained from scratch: {event.reason}")
+            case events.Tried():
+                self._say(
+                    f"Tried {event.what}: {event.validation_accuracy:.1%} of the validation pictures right, loss "
+                    f"{event.validation_loss:.3f}, after {_duration(event.seconds)}."
+                )
+            case events.CrossValidated():
+                self._say(
+                    f"So few pictures are better judged by cross-validation: {event.accuracy:.1%} of all "
+                    f"{event.pictures:,} right (95 % interval {event.low:.1%} to {event.high:.1%}), each by a head "
+                    "that had not seen it."
+                )
+            case events.Planned():
+                self._planned(event)
+            case events.StartJudged():
+                self._start_line(event)
             case events.EpochEnded():
                 self._epoch_line(event)
             case events.Stopped():
@@ -86,6 +127,8 @@ class Display:
                     f"Test accuracy {event.accuracy:.1%} (95 % interval {event.low:.1%} to {event.high:.1%}) on "
                     f"{event.pictures:,} pictures that entered no choice."
                 )
+                if event.seen:
+                    self._say(f"{event.seen:,} others did not count: the model has seen them before.")
             case events.HealingBegun():
                 self._healing(event)
             case events.Healed():
@@ -96,6 +139,10 @@ class Display:
     def _say(self, text: str, *, wrap: bool = True) -> None:
         """Print a line; one that is to be copied is better not wrapped."""
         self._console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=not wrap)
+
+    def _list(self, lines: Sequence[str]) -> None:
+        for line in lines[:_SHOWN]:
+            self._say(f"  {line}")
 
     def _bar(self, event: AnyEvent, title: str, done: int, of: int | None, note: str) -> None:
         """Move the bar, or begin another; not more often than an eye can follow."""
@@ -129,8 +176,7 @@ class Display:
         )
         if event.left_out:
             self._say(f"Left out, since they cannot be opened: {len(event.left_out):,} (all in left_out.csv)")
-            for line in event.left_out[:_SHOWN]:
-                self._say(f"  {line}")
+            self._list(event.left_out)
         if event.leaking:
             self._say(f"Left out, since the very same pictures are on a later side: {event.leaking:,}")
         if event.naive_leak >= _WORTH_TELLING:
@@ -147,10 +193,23 @@ class Display:
         elif event.fit == "crop" and event.lost >= _WORTH_SAYING:
             self._say(f"Cropping leaves out {much}; --fit pad would keep all of it.")
 
-    def _epoch_line(self, event: events.EpochEnded) -> None:
+    def _planned(self, event: events.Planned) -> None:
+        """Said once; later plans only change how many epochs the lines tell."""
+        if not self._epoch:
+            steps = f"{event.steps:,} steps, {event.epochs:.1f} epochs,"
+            self._say(f"{steps} are to take about {_duration(event.seconds)}.")
+
+    def _start_line(self, event: events.StartJudged) -> None:
+        self._heading()
+        self._say(f"{'start':>9} {'':23} {event.validation_loss:17.3f} {event.validation_accuracy:9.1%}")
+
+    def _heading(self) -> None:
         if not self._header:
             self._say("   epoch    training loss  accuracy    validation loss  accuracy   pictures/s")
             self._header = True
+
+    def _epoch_line(self, event: events.EpochEnded) -> None:
+        self._heading()
         mark = "*" if event.best else " "
         self._say(
             f"{event.epoch:4d}/{event.epochs:<4d} {event.train_loss:13.3f} {event.train_accuracy:9.1%} "
@@ -190,8 +249,13 @@ class Display:
             "finished": "Trained for all epochs",
             "patience": f"Stopped after epoch {event.epoch}, since nothing got better any more",
             "interrupted": f"Interrupted after epoch {event.epoch}",
+            "budget": "Trained as long as the time allowed",
         }[event.reason]
-        self._say(f"{reason}; kept the weights of epoch {event.best_epoch}, marked *.")
+        if event.epoch:
+            kept = (
+                f"of epoch {event.best_epoch}, marked *" if event.best_epoch else "that it started from: no better came"
+            )
+            self._say(f"{reason}; kept the weights {kept}.")
 
 
 def _duration(seconds: float) -> str:

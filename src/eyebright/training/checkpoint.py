@@ -5,6 +5,7 @@ FOLDER/000001200/   the state after so many steps; it stands there whole or not 
 
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +19,11 @@ from torch import Tensor
 
 from eyebright import codec, files
 from eyebright.codec import Record
-from eyebright.errors import DataError
-from eyebright.network import Weights
+from eyebright.errors import DataError, NetworkError, OutputError
+from eyebright.network import Network, Weights, check_weights
 
 KEPT = 2
+_AVERAGE = "average.safetensors"
 
 
 class Progress(Record, frozen=True, kw_only=True):
@@ -29,11 +31,13 @@ class Progress(Record, frozen=True, kw_only=True):
 
     Args:
         epoch: Complete epochs.
-        step: Batches learned in all.
+        step: Steps made in all.
         seen: Pictures learned in the epoch that is not complete yet; `losses` and `correct` are sums over them.
         best_epoch: The epoch whose weights are kept, with its accuracy and loss on the validation pictures.
         lowest_loss: The lowest loss on the validation pictures so far.
         stale_epochs: Epochs since anything got better.
+        leg: How many times more epochs have been begun than were planned at first; see `training/legs.py`.
+        leg_epoch: Complete epochs when this leg began, and steps made by then, `leg_step`.
     """
 
     epoch: int = 0
@@ -46,9 +50,16 @@ class Progress(Record, frozen=True, kw_only=True):
     best_loss: float = sys.float_info.max  # JSON knows no infinity
     lowest_loss: float = sys.float_info.max
     stale_epochs: int = 0
+    leg: int = 0
+    leg_epoch: int = 0
+    leg_step: int = 0
 
-    def after_batch(self, count: int, loss: float, correct: int) -> "Progress":
-        """One batch further: how many pictures it had, their mean loss, how many were told right."""
+    def at_start(self, loss: float, accuracy: float) -> "Progress":
+        """Before the first epoch, with the loss and accuracy of the weights that are started from."""
+        return msgspec.structs.replace(self, best_accuracy=accuracy, best_loss=loss, lowest_loss=loss)
+
+    def after_step(self, count: int, loss: float, correct: int) -> "Progress":
+        """One step further: how many pictures it had, their mean loss, how many were told right."""
         return msgspec.structs.replace(
             self,
             step=self.step + 1,
@@ -68,29 +79,52 @@ class Progress(Record, frozen=True, kw_only=True):
             best_loss=loss if best else self.best_loss,
             lowest_loss=min(loss, self.lowest_loss),
             stale_epochs=0 if best or loss < self.lowest_loss else self.stale_epochs + 1,
+            leg=self.leg,
+            leg_epoch=self.leg_epoch,
+            leg_step=self.leg_step,
         )
+
+    def next_leg(self) -> "Progress":
+        """At the beginning of the epochs that were added."""
+        return msgspec.structs.replace(self, leg=self.leg + 1, leg_epoch=self.epoch, leg_step=self.step, stale_epochs=0)
 
 
 class Checkpoint(NamedTuple):
-    """What was kept: how far the training was, its weights, those of its best epoch, the optimizer's moments."""
+    """What was kept: how far the training was, its weights, those of its best epoch, their mean over the steps (where
+    there is one), the optimizer's moments.
+    """
 
     progress: Progress
     weights: Weights
     best: Weights
+    average: Weights
     moments: dict[str, Tensor]
 
 
-def save(folder: Path, progress: Progress, weights: Weights, best: Weights, optimizer: torch.optim.Optimizer) -> None:
+def save(
+    folder: Path,
+    progress: Progress,
+    weights: Weights,
+    best: Weights,
+    average: Weights,
+    optimizer: torch.optim.Optimizer,
+) -> None:
     """Write a checkpoint, and remove all but the last two."""
     moments = {
         f"{index}.{key}": value.contiguous()
         for index, state in optimizer.state_dict()["state"].items()
         for key, value in state.items()
+        if value is not None  # as SGD's momentum where there is none
     }
     with files.new_folder(folder / f"{progress.step:09d}", overwrite=True, made_with=["progress.json"]) as place:
-        save_file(weights, place / "weights.safetensors")
-        save_file(best, place / "best.safetensors")
-        save_tensors(moments, place / "optimizer.safetensors")
+        try:
+            save_file(weights, place / "weights.safetensors")
+            save_file(best, place / "best.safetensors")
+            if average:
+                save_file(average, place / _AVERAGE)
+            save_tensors(moments, place / "optimizer.safetensors")
+        except SafetensorError as problem:  # what it makes of a full disk, too
+            raise OutputError(f"{folder} cannot be written: {problem}") from problem
         (place / "progress.json").write_text(codec.to_json(progress), encoding="utf-8")
     kept = _places(folder)[-KEPT:]
     for other in folder.iterdir():  # also what a kill left unfinished
@@ -98,18 +132,26 @@ def save(folder: Path, progress: Progress, weights: Weights, best: Weights, opti
             shutil.rmtree(other, ignore_errors=True)
 
 
-def load(folder: Path) -> Checkpoint:
+def load(folder: Path, network: Network, parameters: Sequence[Tensor]) -> Checkpoint:
     """Read the newest checkpoint that is sound.
 
+    Args:
+        folder: Where they are.
+        network: The network that it must be of.
+        parameters: What the optimizer moves, in its order.
+
     Raises:
-        DataError: When there is none.
+        DataError: When there is none, or it is of another network.
     """
     problems = []
     for place in reversed(_places(folder)):
         try:
-            return _read(place)
+            found = _read(place)
         except (OSError, SafetensorError, DataError) as problem:
             problems.append(f"{place.name}: {problem}")
+        else:
+            _require_of(place, found, network, parameters)
+            return found
     raise DataError(f"no checkpoint in {folder} can be read: {'; '.join(problems) or 'there is none'}")
 
 
@@ -129,7 +171,22 @@ def _read(place: Path) -> Checkpoint:
     text = (place / "progress.json").read_bytes()
     progress = codec.from_json(text, Progress, what=f"{place}/progress.json", error=DataError)
     weights, best = load_file(place / "weights.safetensors"), load_file(place / "best.safetensors")
-    return Checkpoint(progress, dict(weights), dict(best), dict(load_tensors(place / "optimizer.safetensors")))
+    average = load_file(place / _AVERAGE) if (place / _AVERAGE).exists() else {}
+    return Checkpoint(progress, weights, best, average, load_tensors(place / "optimizer.safetensors"))
+
+
+def _require_of(place: Path, found: Checkpoint, network: Network, parameters: Sequence[Tensor]) -> None:
+    """Refuse the state of another training, which would fail somewhere within torch, or learn nonsense."""
+    try:
+        for weights in (found.weights, found.best or found.weights):  # before the end of an epoch none is the best
+            check_weights(network, weights)
+    except NetworkError as problem:
+        raise DataError(f"{place} belongs to another run, with another network: {problem}") from problem
+    for name, value in found.moments.items():
+        index = name.partition(".")[0]
+        fits = index.isdecimal() and int(index) < len(parameters)
+        if not fits or (value.ndim and value.shape != parameters[int(index)].shape):
+            raise DataError(f"{place} belongs to another run: its optimizer moves something else, as {name} shows")
 
 
 def _places(folder: Path) -> list[Path]:

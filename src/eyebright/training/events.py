@@ -54,11 +54,35 @@ class FitChosen(Event, frozen=True):
     lost: float
 
 
+class Streaming(Event, frozen=True):
+    """The disk has no room for the prepared pictures: each is opened anew whenever it is needed.
+
+    `size_bytes` is what all of them would have taken.
+    """
+
+    pictures: int
+    size_bytes: int
+
+
 class Resumed(Event, frozen=True):
     """The run goes on after this many complete epochs, and so many pictures of the next one."""
 
     epoch: int
     pictures: int = 0
+
+
+class Extended(Event, frozen=True):
+    """More epochs were asked for than the `planned` ones: the learning rate falls anew, from `learning_rate`."""
+
+    planned: int
+    epochs: int
+    learning_rate: float
+
+
+class PicturesGone(Event, frozen=True):
+    """Pictures that have vanished, or can no longer be opened, since the run began: from now on it goes without."""
+
+    names: tuple[str, ...]
 
 
 class PrecisionChosen(Event, frozen=True):
@@ -86,6 +110,20 @@ class Preparing(Transient, frozen=True):
     of: int
 
 
+class Looking(Transient, frozen=True):
+    """Of so many pictures of all there are features."""
+
+    done: int
+    of: int
+
+
+class Comparing(Transient, frozen=True):
+    """So many pictures of all are compared with the others, to find those that must stay on one side of the split."""
+
+    done: int
+    of: int
+
+
 class Downloading(Transient, frozen=True):
     """So many bytes of all have come, where it is known how many there are."""
 
@@ -102,6 +140,15 @@ class StepDone(Transient, frozen=True):
     of: int
     loss: float
     accuracy: float
+
+
+class RateTried(Transient, frozen=True):
+    """A learning rate was tried for one step; the loss is smoothed over the steps so far."""
+
+    step: int
+    of: int
+    rate: float
+    loss: float
 
 
 class EpochEnded(Event, frozen=True):
@@ -123,10 +170,49 @@ class EpochEnded(Event, frozen=True):
     pictures_per_second: float
 
 
-class Stopped(Event, frozen=True):
-    """Training ended; the weights of epoch `best_epoch` are kept."""
+class Unavailable(Event, frozen=True):
+    """Published weights cannot be had; something else is done."""
 
-    reason: Literal["finished", "patience", "interrupted"]
+    reason: str
+
+
+class Tried(Event, frozen=True):
+    """Something was tried by `--network auto`: what, how good it was on validation pictures, how long it took."""
+
+    what: str
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+class CrossValidated(Event, frozen=True):
+    """How good a head of a frozen network is on all pictures, each judged by one that had not seen it."""
+
+    pictures: int
+    accuracy: float
+    low: float
+    high: float
+
+
+class Planned(Event, frozen=True):
+    """So many steps, and epochs, fit into the seconds that are left of the budget."""
+
+    steps: int
+    epochs: float
+    seconds: float
+
+
+class StartJudged(Event, frozen=True):
+    """How good the weights are that the training starts from."""
+
+    validation_loss: float
+    validation_accuracy: float
+
+
+class Stopped(Event, frozen=True):
+    """Training ended; the weights of epoch `best_epoch` are kept, 0 being those that it started from."""
+
+    reason: Literal["finished", "patience", "interrupted", "budget"]
     epoch: int
     best_epoch: int
 
@@ -161,7 +247,10 @@ class Judged(Event, frozen=True):
 
 
 class Evaluated(Event, frozen=True):
-    """Somebody looked at pictures that were not learned from. Each look at the test side is written down."""
+    """Somebody looked at pictures that were not learned from. Each look at the test side is written down.
+
+    `seen` counts those that did not count, since the model had learned from them or was chosen by them.
+    """
 
     side: str
     pictures: int
@@ -169,6 +258,7 @@ class Evaluated(Event, frozen=True):
     low: float
     high: float
     loss: float
+    seen: int = 0
 
 
 class HealingBegun(Event, frozen=True):
@@ -203,12 +293,23 @@ class ModelSaved(Event, frozen=True):
 AnyEvent: TypeAlias = (
     Scanning
     | Preparing
+    | Looking
+    | Comparing
     | Downloading
     | RunStarted
     | FitChosen
+    | Streaming
     | Resumed
+    | Extended
+    | PicturesGone
     | PrecisionChosen
+    | Planned
+    | StartJudged
+    | Tried
+    | CrossValidated
+    | Unavailable
     | StepDone
+    | RateTried
     | EpochEnded
     | Stopped
     | Calibrated

@@ -2,63 +2,60 @@
 
 One epoch is one pass over the training pictures in an order drawn from (seed, epoch); dropout is drawn from (seed,
 step), augmentation from (seed, epoch, picture). So a training that goes on from a checkpoint ends with the same
-weights as one that was never interrupted.
+weights as one that was never interrupted. Checkpoints stand between steps, so that one whose gradients are added over
+several batches is made whole or not at all.
 """
 
-import contextlib
-import hashlib
 import math
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from eyebright import machine
-from eyebright.datasets import Pack, ahead, batches, content_order, shuffled
 from eyebright.errors import SettingsError
-from eyebright.evaluation import log_softmax
-from eyebright.modules import TorchNetwork, as_input
+from eyebright.files import printable
 from eyebright.network import Network, Weights
-from eyebright.network.rewrites import faster
-from eyebright.training import checkpoint, precision
-from eyebright.training.augmentation import augment
+from eyebright.training import checkpoint, legs
+from eyebright.training.budget import Deadline, Plan
 from eyebright.training.checkpoint import Progress
-from eyebright.training.events import Emit, EpochEnded, PrecisionChosen, Resumed, StepDone, Stopped
+from eyebright.training.events import (
+    Emit,
+    EpochEnded,
+    Planned,
+    PrecisionChosen,
+    Resumed,
+    StartJudged,
+    StepDone,
+    Stopped,
+)
+from eyebright.training.judging import Score, judge, predict_logits
+from eyebright.training.material import Feed, Material
 from eyebright.training.memory import keep_freed_memory
-from eyebright.training.mixing import mix
+from eyebright.training.range_test import range_test
 from eyebright.training.schedule import learning_rate
 from eyebright.training.settings import Settings
+from eyebright.training.step import Learner, torch_set_up
+
+__all__ = ["Material", "Outcome", "fit", "predict_logits", "range_test"]
 
 _CHECKPOINT_SHARE = 50  # times as long is trained between checkpoints as they take
+_WARMUP_SHARE = 5  # of the steps that fit into a budget, one in so many at most leads up to the peak
+_NAMED = 8  # pictures in a message
 
 
-class Material(NamedTuple):
-    """What is learned from: prepared pictures, the class of each, and which are on which side."""
-
-    pack: Pack
-    labels: NDArray[np.int64]
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
+Reason: TypeAlias = Literal["finished", "patience", "interrupted", "budget"]
 
 
 class Outcome(NamedTuple):
     """The weights of the best epoch, and why training ended."""
 
     weights: Weights
-    reason: Literal["finished", "patience", "interrupted"]
-
-
-class Score(NamedTuple):
-    """Mean loss and accuracy."""
-
-    loss: float
-    accuracy: float
+    reason: Reason
 
 
 def fit(
@@ -70,6 +67,7 @@ def fit(
     emit: Emit,
     checkpoint_folder: Path | None = None,
     resume_with: PrecisionChosen | None = None,
+    deadline: Deadline | None = None,
 ) -> Outcome:
     """Train a network.
 
@@ -81,64 +79,80 @@ def fit(
         emit: Receives the events.
         checkpoint_folder: Where to keep the state, after each epoch and now and then within one; None keeps none.
         resume_with: Go on from the checkpoint there, in the precision that the run chose.
+        deadline: When everything is to be done; then it decides how many steps are made, not the epochs.
 
     Returns:
         The weights of the epoch with the best validation accuracy (of equals, the one with the lowest loss).
 
     Raises:
-        SettingsError: When the loss is no longer a number.
+        SettingsError: When the loss is no longer a number (step and pictures are named, and the last good checkpoint is
+            left), or `frozen` names a layer that is not there.
         KeyboardInterrupt: When interrupted before the end of the first epoch; later, what is best so far is returned.
     """
+    if not settings.epochs and deadline is None:
+        emit(Stopped(reason="finished", epoch=0, best_epoch=0))
+        return Outcome(dict(weights), "finished")
     keep_freed_memory()
-    with torch.random.fork_rng(devices=[]), _threads(resume_with.threads if resume_with else machine.cores()):
+    with torch_set_up(resume_with.threads if resume_with else settings.threads or machine.cores()):
         trainer = _Trainer(network, weights, material, settings, emit)
-        return trainer.run(checkpoint_folder, resume_with)
+        return trainer.run(checkpoint_folder, resume_with, deadline)
 
 
-def predict_logits(network: Network, weights: Weights, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-    """What a network gives, in float32, for pictures of a pack: `(n, classes)`."""
-    with _threads(machine.cores()):
-        module = TorchNetwork(faster(network), weights).eval()
-        with torch.no_grad():
-            labels = np.zeros(len(pack.rows), np.int64)
-            parts = [module(as_input(batch.pictures)).numpy() for batch in ahead(batches(pack, labels, indices, 64))]
-    return np.concatenate(parts) if parts else np.empty((0, *network.output_shape), np.float32)
+class _Last(NamedTuple):
+    """The step made last: which it was, and which pictures of the epoch it had."""
+
+    epoch: int
+    step: int
+    start: int
+    size: int
 
 
 class _Trainer:
     def __init__(self, network: Network, weights: Weights, material: Material, settings: Settings, emit: Emit) -> None:
         self.settings, self.emit, self.material = settings, emit, material
-        self.train = content_order(material.pack, material.labels, material.train)
-        self.module = TorchNetwork(faster(network), weights)
-        self.optimizer = torch.optim.AdamW(_decayed(self.module, settings.weight_decay), fused=True)
+        self.feed = Feed(material, settings, network.output_shape[0])
+        self.learner = Learner(network, weights, settings, material.labels[material.train])
         self.progress = Progress()
+        self.last = _Last(1, 0, 0, 0)
         self.folder: Path | None = None
+        self.kept = False  # whether there is a checkpoint
         self.kept_until = time.monotonic()  # when the next checkpoint within an epoch is due
         self.best: Weights = {}
-        self.precision: precision.Chosen = "float32"
+        self.plan: Plan | None = None
+        self.total = settings.epochs * self.feed.steps  # steps to make
 
-    def run(self, folder: Path | None, resume_with: PrecisionChosen | None) -> Outcome:
+    def run(self, folder: Path | None, resume_with: PrecisionChosen | None, deadline: Deadline | None) -> Outcome:
         self.folder = folder
         if resume_with is None:
-            chosen = self._choose_precision()
-            self.emit(chosen)
+            first = self.feed.train[: self.settings.batch_size]
+            self.emit(self.learner.choose_precision(*next(self.feed.plain(first))))
         else:
-            chosen = resume_with
+            self.learner.precision = resume_with.precision
             if folder is not None:
-                self.progress, weights, self.best, moments = checkpoint.load(folder)
-                self.module.set_weights(weights)
-                checkpoint.restore(self.optimizer, moments)
+                kept = checkpoint.load(folder, self.learner.module.network, self.learner.moved)
+                self.progress, self.best = kept.progress, kept.best
+                self.learner.restore(kept)
+                self.kept = True
             self.emit(Resumed(epoch=self.progress.epoch, pictures=self.progress.seen))
-        self.precision = chosen.precision
+        if deadline is not None:
+            self._make_plan(deadline)
+        if self.settings.judge_start and not self.best:
+            self._judge_start()
         self.kept_until = time.monotonic() + self.settings.checkpoint_s
-        reason: Literal["finished", "patience", "interrupted"] = "finished"
+        reason: Reason = "finished" if deadline is None else "budget"
         try:
-            while self.progress.epoch < self.settings.epochs:
-                if self.settings.patience and self.progress.stale_epochs >= self.settings.patience:
-                    reason = "patience"
+            while True:
+                stale = self.settings.patience and self.progress.stale_epochs >= self.settings.patience
+                if self._more and not stale:
+                    self._epoch()
+                    self._keep()
+                    if self._more:
+                        self._plan_again()
+                elif self.progress.leg < len(self.settings.extended_at):
+                    self.progress = self.progress.next_leg()
+                else:
+                    reason = "patience" if self._more else reason
                     break
-                self._epoch()
-                self._keep()
         except KeyboardInterrupt:
             if not self.best:
                 raise
@@ -146,28 +160,65 @@ class _Trainer:
         self.emit(Stopped(reason=reason, epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
         return Outcome(self.best, reason)
 
+    def _make_plan(self, deadline: Deadline) -> None:
+        """Measure a step, and decide how many fit."""
+        batch = next(self.feed.batches(1))
+        step_s = self.settings.accumulation * self.learner.seconds(*batch)
+        self.plan = Plan(deadline, step_s, step_size=self.settings.step_size, steps=self.feed.steps,
+                         validation=len(self.material.validation))  # fmt: skip
+        self._plan_again()
+
+    def _plan_again(self) -> None:
+        """Decide anew how many steps to make."""
+        if self.plan is not None:
+            self.total = self.progress.step + self.plan.more_steps()
+            epochs = self.total / self.feed.steps
+            self.emit(Planned(steps=self.total, epochs=epochs, seconds=self.plan.deadline.left_s))
+
+    def _judge_start(self) -> None:
+        """Judge the weights that the training starts from, as those of epoch 0: kept unless an epoch is better."""
+        score = self._validate()
+        self.best = self.learner.judged.get_weights()
+        self.progress = self.progress.at_start(score.loss, score.accuracy)
+        self.emit(StartJudged(validation_loss=score.loss, validation_accuracy=score.accuracy))
+
+    @property
+    def _more(self) -> bool:
+        """Whether there are steps left to make; without a budget, in this leg."""
+        if self.plan is not None:
+            return self.progress.step < self.total
+        return self.progress.epoch < legs.ends(self.settings)[self.progress.leg]
+
+    @property
+    def _epochs(self) -> int:
+        """How many epochs there will be, the last one perhaps cut short."""
+        return math.ceil(self.total / self.feed.steps)
+
     def _epoch(self) -> None:
-        """One pass over the training pictures and one over the validation pictures."""
+        """One pass over the training pictures, or what the budget leaves of it, and one over those for validation."""
         epoch, start, cpu_start = self.progress.epoch + 1, time.perf_counter(), time.process_time()
-        seen_before = self.progress.seen  # above 0 where the training goes on within an epoch
-        self.module.train()
-        for pictures, labels in self._batches(shuffled(self.train, self.settings.seed, epoch)[seen_before:], epoch):
-            loss, hits = self._step(pictures, labels, self.progress.step)
-            done = self.progress = self.progress.after_batch(len(labels), loss, hits)
-            self.emit(StepDone(epoch=epoch, epochs=self.settings.epochs, pictures=done.seen, of=len(self.train),
-                               loss=done.losses / done.seen, accuracy=done.correct / done.seen))  # fmt: skip
+        seen_before, step_before = self.progress.seen, self.progress.step  # seen: above 0 where it goes on within one
+        self.learner.module.train()
+        coming = self.feed.batches(epoch, seen_before)
+        while self.progress.seen < self.feed.length and self.progress.step < self.total:
+            self._step(coming, epoch)
+            if self.plan is not None and self.plan.over:
+                self.total = self.progress.step
             if time.monotonic() >= self.kept_until:
                 self._keep()
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+        validation_start = time.monotonic()
         done, score = self.progress, self._validate()
+        if self.plan is not None:
+            self.plan.measured(done.step - step_before, seconds, time.monotonic() - validation_start)
         self.progress = done.after_epoch(score.loss, score.accuracy)
         best = self.progress.best_epoch == epoch
         if best:
-            self.best = self.module.get_weights()
+            self.best = self.learner.judged.get_weights()
         self.emit(
             EpochEnded(
                 epoch=epoch,
-                epochs=self.settings.epochs,
+                epochs=self._epochs,
                 train_loss=done.losses / done.seen,
                 train_accuracy=done.correct / done.seen,
                 validation_loss=score.loss,
@@ -180,104 +231,58 @@ class _Trainer:
             )
         )
 
+    def _step(self, coming: Iterator[tuple[Tensor, Tensor]], epoch: int) -> None:
+        """Learn as many of the coming batches as make a step."""
+        before, count = self.progress, min(self.settings.step_size, self.feed.length - self.progress.seen)
+        self.last = _Last(epoch, before.step, before.seen, count)
+        parts = islice(coming, self.settings.accumulation)
+        loss, hits = self.learner.learn(parts, count, step=before.step, rate=self._rate(before.step))
+        if not math.isfinite(loss):
+            raise self._diverged(f"the loss became {loss}")
+        done = self.progress = before.after_step(count, loss, hits)
+        self.emit(StepDone(epoch=epoch, epochs=self._epochs, pictures=done.seen, of=self.feed.length,
+                           loss=done.losses / done.seen, accuracy=done.correct / done.seen))  # fmt: skip
+
     def _keep(self) -> None:
         """Write a checkpoint; the next one within an epoch waits until this one's time is small beside it."""
         if self.folder is None:
             return
         start = time.monotonic()
-        checkpoint.save(self.folder, self.progress, self.module.get_weights(), self.best, self.optimizer)
+        weights = self.learner.module.get_weights()
+        if not all(np.isfinite(values).all() for values in weights.values()):
+            raise self._diverged("the weights became nan or infinite")
+        average = self.learner.average.module.get_weights() if self.learner.average else {}
+        checkpoint.save(self.folder, self.progress, weights, self.best, average, self.learner.optimizer)
+        self.kept = True
         took = time.monotonic() - start
         pause = self.settings.checkpoint_s
         self.kept_until = start + took + (max(pause, _CHECKPOINT_SHARE * took) if pause else 0)
 
-    def _step(self, pictures: Tensor, labels: Tensor, step: int) -> tuple[float, int]:
-        """Learn one batch; returns its loss and how many were told right."""
-        torch.manual_seed(_seed(self.settings.seed, step))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate(step)
-        loss, logits = self._loss(pictures, labels, self.precision)
-        if not math.isfinite(value := loss.item()):
-            raise SettingsError(
-                f"the loss became {value} in epoch {self.progress.epoch + 1}, step {step}: "
-                f"try a learning rate below {self._rate(step):.2g}"
-            )
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        most = labels if labels.ndim == 1 else labels.argmax(dim=1)
-        return value, int((logits.argmax(dim=1) == most).sum())
-
-    def _loss(self, pictures: Tensor, labels: Tensor, chosen: precision.Chosen) -> tuple[Tensor, Tensor]:
-        self.optimizer.zero_grad(set_to_none=True)
-        with precision.autocast(chosen):
-            logits = self.module(pictures).float()
-        return functional.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing), logits
-
     def _validate(self) -> Score:
-        self.module.eval()
-        loss, correct = 0.0, 0
-        with torch.no_grad(), precision.autocast(self.precision):
-            for pictures, labels in self._batches(self.material.validation):
-                logits = log_softmax(self.module(pictures).float().numpy())
-                loss -= float(logits[np.arange(len(labels)), labels].sum())
-                correct += int((logits.argmax(axis=1) == labels.numpy()).sum())
-        count = len(self.material.validation)
-        return Score(loss / count, correct / count)
+        score = judge(self.learner.judged, self.feed, self.learner.precision)
+        if not math.isfinite(score.loss):
+            raise self._diverged(f"the loss on the validation pictures became {score.loss}")
+        return score
 
-    def _choose_precision(self) -> PrecisionChosen:
-        """Try steps on a batch of the training pictures, then put everything back as it was."""
-        weights = self.module.get_weights()
-        pictures, labels = next(self._batches(self.train[: self.settings.batch_size]))
-
-        def try_step(chosen: precision.Chosen) -> None:
-            loss, _ = self._loss(pictures, labels, chosen)
-            loss.backward()  # type: ignore[no-untyped-call]
-
-        multiply_adds = self.module.network.multiply_adds * len(labels)
-        chosen = precision.choose(self.settings.precision, multiply_adds, try_step)
-        self.module.set_weights(weights)
-        return chosen
-
-    def _batches(self, indices: NDArray[np.int64], epoch: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pictures and labels, read by a thread of their own; augmented and mixed where an epoch is given.
-
-        Augmentation shares the network's threads: in a thread of its own it would hold up one of them, and the others
-        would wait for that one.
-        """
-        for batch in ahead(batches(self.material.pack, self.material.labels, indices, self.settings.batch_size)):
-            pictures = as_input(batch.pictures)
-            if epoch is not None:
-                pictures = augment(pictures, batch.keys, self.settings, epoch)
-                num_classes = self.module.network.output_shape[0]
-                yield mix(pictures, torch.from_numpy(batch.labels), num_classes, batch.keys, self.settings, epoch)
-            else:
-                yield pictures, torch.from_numpy(batch.labels)
-
-    def _rate(self, step: int) -> float:
-        steps_per_epoch = math.ceil(len(self.train) / self.settings.batch_size)
-        return learning_rate(
-            step,
-            steps=self.settings.epochs * steps_per_epoch,
-            warmup_steps=round(self.settings.warmup_epochs * steps_per_epoch),
-            peak=self.settings.learning_rate,
+    def _diverged(self, what: str) -> SettingsError:
+        """The error that says what happened, where, and on which pictures."""
+        last = self.last
+        names = self.feed.names(last.epoch, last.start, min(last.size, _NAMED))
+        more = f" and {last.size - _NAMED:,} more" if last.size > _NAMED else ""
+        kept = f"; the last good state is kept in {self.folder}" if self.kept else ""
+        return SettingsError(
+            f"{what} in epoch {last.epoch}, step {last.step}, on {', '.join(map(printable, names))}{more}: try a "
+            f"learning rate below {self._rate(last.step):.2g}, or clip_norm=1{kept}"
         )
 
-
-def _decayed(module: TorchNetwork, weight_decay: float) -> list[dict[str, object]]:
-    """Parameters in two groups: weights decay, biases and other vectors do not."""
-    weights = [parameter for parameter in module.parameters() if parameter.ndim >= 2]
-    vectors = [parameter for parameter in module.parameters() if parameter.ndim < 2]
-    return [{"params": weights, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-def _seed(seed: int, step: int) -> int:
-    return int.from_bytes(hashlib.blake2b(f"step {seed} {step}".encode(), digest_size=8).digest(), "little") >> 1
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    def _rate(self, step: int) -> float:
+        at, settings = self.progress, self.settings
+        if self.plan is None:
+            return legs.rate(step, settings, self.feed.steps, leg=at.leg, leg_epoch=at.leg_epoch, leg_step=at.leg_step)
+        return learning_rate(
+            step,
+            steps=self.total,
+            warmup_steps=min(round(settings.warmup_epochs * self.feed.steps), self.total // _WARMUP_SHARE),
+            peak=settings.learning_rate,
+            schedule=settings.schedule,
+        )

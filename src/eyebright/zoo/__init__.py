@@ -3,6 +3,7 @@
 from eyebright.zoo.alexnet import alexnet, alexnet_owt
 from eyebright.zoo.blocks import squeeze_excite
 from eyebright.zoo.catalog import NETWORKS, Named, build, named
+from eyebright.zoo.compact import compact
 from eyebright.zoo.densenet import densenet121, densenet161, densenet169, densenet201
 from eyebright.zoo.efficientnet import efficientnet_lite0, efficientnet_lite1, efficientnet_lite2
 from eyebright.zoo.flowers_cnn import flowers_cnn
@@ -33,6 +34,7 @@ __all__ = [
     "alexnet",
     "alexnet_owt",
     "build",
+    "compact",
     "densenet121",
     "densenet161",
     "densenet169",

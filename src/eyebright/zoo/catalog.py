@@ -7,6 +7,7 @@ from eyebright import codec
 from eyebright.errors import NetworkError
 from eyebright.network import Network
 from eyebright.zoo.alexnet import alexnet, alexnet_owt
+from eyebright.zoo.compact import compact
 from eyebright.zoo.densenet import densenet121, densenet161, densenet169, densenet201
 from eyebright.zoo.efficientnet import efficientnet_lite0, efficientnet_lite1, efficientnet_lite2
 from eyebright.zoo.flowers_cnn import flowers_cnn
@@ -86,6 +87,8 @@ NETWORKS: dict[str, Named] = {
     "efficientnet_lite0": Named(efficientnet_lite0, 2020, _LITE, "depthwise kernels, few operations"),
     "efficientnet_lite1": Named(efficientnet_lite1, 2020, _LITE, "deeper", input_size=240),
     "efficientnet_lite2": Named(efficientnet_lite2, 2020, _LITE, "wider", input_size=260),
+    "compact": Named(compact, 2018, "Page, How to train your ResNet",
+                     "from scratch in minutes, for small pictures", num_classes=10, input_size=32),
     "flowers_cnn": Named(flowers_cnn, 2020, "", "three convolutions, two dense layers, for a few classes",
                          num_classes=5, input_size=180),
 }  # fmt: skip

@@ -46,6 +46,11 @@ def test_channels_may_come_first(tmp_path):
         ({"images": GREY[0], "labels": np.arange(4)}, "expected pictures of uint8"),
         ({"images": GREY, "labels": np.array([0.5, 1.5, np.nan])}, "labels is of float64: expected whole numbers"),
         ({"images": GREY, "labels": np.array([{}, 1, 2], object)}, "no .npz that can be read"),
+        ({"images": GREY, "labels": np.array([1, "a", 2.5], object)}, "no .npz that can be read"),
+        ({"images": GREY, "labels": np.array([1, 2, 3], bool)}, "labels is of bool: expected whole numbers"),
+        ({"images": GREY, "labels": np.array([b"a", b"\xff", b"b"])}, "no .npz that can be read"),
+        ({"x_train": GREY, "y_test": np.arange(3)}, "holds x_train, y_test: expected images and labels"),
+        ({}, "holds no arrays"),
     ],
 )
 def test_arrays_that_do_not_fit_are_named(tmp_path, arrays, words):
@@ -57,7 +62,7 @@ def test_arrays_that_do_not_fit_are_named(tmp_path, arrays, words):
 def test_a_file_cut_off_is_refused(tmp_path):
     np.savez_compressed(tmp_path / "a.npz", images=GREY, labels=np.arange(3))
     content = (tmp_path / "a.npz").read_bytes()
-    for length in (10, len(content) // 2):
+    for length in (0, 10, len(content) // 2):
         (tmp_path / "a.npz").write_bytes(content[:length])
-        with pytest.raises(DataError, match=r"a\.npz"):
+        with pytest.raises(DataError, match=r"a\.npz is no \.npz that can be read"):
             find(tmp_path / "a.npz")

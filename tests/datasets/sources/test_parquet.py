@@ -1,4 +1,3 @@
-import io
 import json
 import sys
 
@@ -6,24 +5,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from eyebright import Dataset, Preparation
-from eyebright.datasets.sources import find
+from eyebright.datasets.sources import find, parquet_reading
 from eyebright.errors import DataError, MissingExtraError, PictureError
 from eyebright.pictures import open_picture
 
 SIZE = Preparation(width=12, height=10)
-
-
-@pytest.fixture
-def encoded(noise):
-    def encoded(number: int) -> bytes:
-        stream = io.BytesIO()
-        Image.fromarray(noise(number)).save(stream, "PNG")
-        return stream.getvalue()
-
-    return encoded
 
 
 def hugging_face(file, pictures, labels, names=("rose", "iris"), column="label"):
@@ -138,3 +126,111 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch, encoded):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(MissingExtraError, match=r"eyebright\[parquet\]"):
         find(file)
+
+
+def large(file, count, group, *, checked=False):
+    """Pictures of 10,000 bytes that nothing compresses, in row groups of so many."""
+    random = np.random.default_rng(count)
+    contents = [random.bytes(10_000) for _ in range(count)]
+    table = pa.table({"image": contents, "label": pa.array([number % 2 for number in range(count)])})
+    pq.write_table(table, file, row_group_size=group, write_page_checksum=checked, data_page_size=50_000)
+    return contents
+
+
+@pytest.mark.parametrize("group", [1, 65, 100, 600])
+def test_pictures_are_had_in_any_order_without_reading_the_table_each_time(tmp_path, monkeypatch, group):
+    contents = large(tmp_path / "t.parquet", 600, group)
+    source = find(tmp_path / "t.parquet").source
+    decoded = []
+    original = parquet_reading.cells_of
+
+    def counted(*arguments):
+        for cells in original(*arguments):
+            decoded.append(cells)
+            yield cells
+
+    monkeypatch.setattr(parquet_reading, "cells_of", counted)
+    for number in np.random.default_rng(0).permutation(600).tolist() * 2:
+        assert source.open(number) == contents[number]
+    assert len(decoded) <= 6 * 600  # five jumps into a group or out of it, and once all of it
+
+
+def test_reading_in_order_decodes_each_row_once_and_lays_nothing_out(tmp_path, monkeypatch, own_cache):
+    contents = large(tmp_path / "t.parquet", 500, 200)
+    source = find(tmp_path / "t.parquet").source
+    monkeypatch.setattr(parquet_reading.files, "cache_folder", None)
+    for _ in range(2):
+        assert [source.open(number) for number in range(500)] == contents
+        assert [source.open(number) for number in range(0, 500, 150)] == contents[::150]
+
+
+def test_what_has_no_picture_is_told_also_where_a_group_was_laid_out(tmp_path, encoded):
+    pictures = [None if number % 10 == 3 else encoded(number) for number in range(200)]
+    pq.write_table(pa.table({"bytes": pictures, "label": [1] * 200}), tmp_path / "t.parquet")
+    source = find(tmp_path / "t.parquet").source
+    for number in [150, 10, 150, 10, 150, 10, 77]:
+        assert source.open(number) == pictures[number]
+    for number in (3, 193):
+        with pytest.raises(PictureError, match="neither bytes nor a path"):
+            source.open(number)
+
+
+@pytest.mark.parametrize("names", [["image", "image", "label"], ["image", "label", "label"]])
+def test_columns_of_one_name_are_refused(tmp_path, names):
+    columns = [pa.array([b"..."] if name == "image" else [1]) for name in names]
+    pq.write_table(pa.Table.from_arrays(columns, names), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=rf"t\.parquet has 2 columns called '{names[1]}': give them different names"):
+        find(tmp_path / "t.parquet")
+
+
+def test_other_columns_may_be_of_one_name(tmp_path):
+    columns = [pa.array([b"..."]), pa.array([1]), pa.array([2]), pa.array([3])]
+    pq.write_table(pa.Table.from_arrays(columns, ["image", "label", "x", "x"]), tmp_path / "t.parquet")
+    assert find(tmp_path / "t.parquet").source.open(0) == b"..."
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_damaged_page_is_an_error_with_file_and_row(tmp_path, checked):
+    """Where the writer left checksums any byte tells; else the head of a page must be hit."""
+    contents = large(tmp_path / "t.parquet", 60, 20, checked=checked)
+    whole = bytearray((tmp_path / "t.parquet").read_bytes())
+    place = whole.index(contents[30]) + 5_000 if checked else pages_of_pictures(tmp_path / "t.parquet", 1)
+    whole[place : place + 40] = b"\xff" * 40
+    (tmp_path / "t.parquet").write_bytes(whole)
+    source = find(tmp_path / "t.parquet").source
+    assert source.open(5) == contents[5]
+    with pytest.raises(DataError, match=r"t\.parquet is damaged near row \d+: .*; fetch it again"):
+        [source.open(number) for number in range(20, 40)]
+    assert source.open(50) == contents[50]
+
+
+def pages_of_pictures(file, group):
+    """Where the first page of the pictures begins."""
+    column = pq.read_metadata(file).row_group(group).column(0)
+    return min(filter(None, (column.dictionary_page_offset, column.data_page_offset)))
+
+
+def test_a_damaged_page_of_classes_is_an_error(tmp_path):
+    large(tmp_path / "t.parquet", 60, 20)
+    column = pq.read_metadata(tmp_path / "t.parquet").row_group(1).column(1)
+    whole = bytearray((tmp_path / "t.parquet").read_bytes())
+    whole[column.dictionary_page_offset : column.dictionary_page_offset + 20] = b"\xff" * 20
+    (tmp_path / "t.parquet").write_bytes(whole)
+    with pytest.raises(DataError, match=r"t\.parquet is damaged near row \d+: .*; fetch it again"):
+        find(tmp_path / "t.parquet")
+
+
+def test_rows_of_paths_that_are_repeated_count_once(tmp_path, add_picture):
+    add_picture(tmp_path / "1.png")
+    pq.write_table(pa.table({"path": ["1.png", "1.png", "2.png"], "class": [1, 1, 2]}), tmp_path / "t.parquet")
+    with pytest.warns(UserWarning, match=r"t\.parquet repeats 1 of its 3 rows: each picture counts once"):
+        found = find(tmp_path / "t.parquet")
+    assert (list(found.source.names), list(found.labels)) == (["1.png", "2.png"], [0, 1])
+
+
+def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path):
+    large(tmp_path / "t.parquet", 60, 20)
+    source = find(tmp_path / "t.parquet").source
+    large(tmp_path / "t.parquet", 10, 20)
+    with pytest.raises(DataError, match=r"t\.parquet was changed while it was being read"):
+        source.open(0)

@@ -1,18 +1,22 @@
 """Where pictures come from: one module for each form, behind one small interface."""
 
-import zipfile
 from pathlib import Path
 
 from eyebright.datasets.sources.folder import FolderSource, Progress, scan_folder, walk_files
 from eyebright.datasets.sources.found import Found
 from eyebright.datasets.sources.idx import image_files, is_images, read_idx
-from eyebright.datasets.sources.manifest import SUFFIXES, read_manifest
+from eyebright.datasets.sources.image_folder import NoClassError, metadata_files, read_image_folder
+from eyebright.datasets.sources.manifest import read_manifest
 from eyebright.datasets.sources.npz import read_npz
 from eyebright.datasets.sources.parquet import SUFFIX as PARQUET
 from eyebright.datasets.sources.parquet import parquet_files, read_parquet
+from eyebright.datasets.sources.ranged import LocalFile, is_address
+from eyebright.datasets.sources.shard_paths import is_pattern, is_shard, local_shards, remote_shards, shards_in
+from eyebright.datasets.sources.shards import read_shards
 from eyebright.datasets.sources.source import ArraySource, Source
 from eyebright.datasets.sources.stored import StoredSource
 from eyebright.datasets.sources.subset import Subset, without
+from eyebright.datasets.sources.table_lines import SUFFIXES
 from eyebright.errors import DataError
 
 __all__ = [
@@ -29,34 +33,68 @@ __all__ = [
 ]
 
 
-def find(path: Path, progress: Progress | None = None) -> Found:
-    """The pictures at a path: a folder with one folder for each class, IDX files, an .npz, or a
-    table (CSV, TSV, Parquet).
+def find(path: str | Path, progress: Progress | None = None) -> Found:
+    """The pictures at a path: a folder with one folder for each class, Hugging Face's folder with its metadata, IDX
+    files, an .npz, a table (CSV, TSV, lines of JSON, Parquet), or tar shards; or tar shards at an address.
 
     Args:
-        path: A folder or a file; it is only read.
+        path: A folder, a file, a pattern such as `train-{000..146}.tar`, or an address (a text) of these; it is only
+            read.
         progress: Called now and then with the number of pictures found so far.
 
     Raises:
         DataError: When there is nothing, or it is none of these.
+        DownloadError: When an address cannot be reached.
+        MissingExtraError: When what reads such a file or address is not installed.
     """
-    if path.is_dir():
-        images = image_files(path)
-        if images:
-            return read_idx(images)
-        tables = parquet_files(path)
-        return read_parquet(tables, path.absolute(), progress) if tables else scan_folder(path, progress)
-    if not path.is_file():
-        return scan_folder(path, progress)  # which says what is wrong
+    if is_address(path):
+        return read_shards(remote_shards(str(path)), str(path), progress)
+    path = Path(path)
+    try:
+        if path.is_dir():
+            return _in_folder(path, progress)
+        there = path.is_file()
+    except OSError as problem:
+        raise DataError(f"{path} cannot be read: {problem.strerror}") from problem
+    if there:
+        return _in_file(path, progress)
+    if is_pattern(path):
+        return read_shards(local_shards(path), path.absolute(), progress)
+    return scan_folder(path, progress)  # which says what is wrong
+
+
+def _in_folder(path: Path, progress: Progress | None) -> Found:
+    if images := image_files(path):
+        return read_idx(images)
+    if listing := metadata_files(path):
+        try:
+            return read_image_folder(path, listing, progress)
+        except NoClassError:  # of captions or boxes, say: the classes may be folders
+            try:
+                return scan_folder(path, progress)
+            except DataError:
+                pass
+            raise
+    if tables := parquet_files(path):
+        return read_parquet(tables, path.absolute(), progress)
+    if shards := shards_in(path):
+        return read_shards([LocalFile(file.absolute()) for file in shards], path.absolute(), progress)
+    return scan_folder(path, progress)
+
+
+def _in_file(path: Path, progress: Progress | None) -> Found:
+    suffix = path.suffix.lower()
     if is_images(path):
         return read_idx([path.absolute()])
-    if zipfile.is_zipfile(path) and path.suffix.lower() == ".npz":
+    if suffix == ".npz":
         return read_npz(path.absolute())
-    if path.suffix.lower() in SUFFIXES:
+    if suffix in SUFFIXES:
         return read_manifest(path, progress)
-    if path.suffix.lower() == PARQUET:
+    if suffix == PARQUET:
         return read_parquet([path], path.absolute(), progress)
+    if is_shard(path.name):
+        return read_shards([LocalFile(path.absolute())], path.absolute(), progress)
     raise DataError(
         f"{path} is a file: give the folder that holds one folder of pictures for each class, a table of pictures "
-        f"({', '.join((*SUFFIXES, PARQUET))}), an .npz, or an IDX file (...-images-idx3-ubyte.gz)"
+        f"({', '.join((*SUFFIXES, PARQUET))}), tar shards, an .npz, or an IDX file (...-images-idx3-ubyte.gz)"
     )

@@ -2,24 +2,28 @@
 
 path,class,split,group
 roses/1.jpg,rose,train,camera 3
+
+Or lines of JSON, `.jsonl`, with the same names: {"path": "roses/1.jpg", "class": "rose"}
 """
 
-import csv
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from eyebright import codec
+from eyebright.datasets.sources import labels
 from eyebright.datasets.sources.folder import FolderSource, Progress
 from eyebright.datasets.sources.found import SIDE_NAMES, Found
 from eyebright.datasets.sources.source import Source
+from eyebright.datasets.sources.table_lines import lines_of
 from eyebright.datasets.split import Side
 from eyebright.errors import DataError
+from eyebright.files import printable
 
-SUFFIXES = (".csv", ".tsv")
 COLUMNS = {
     "path": ("path", "file", "filename", "file_name", "image", "name"),
-    "class": ("class", "label", "category"),
+    "class": labels.NAMES,
     "split": ("split", "side", "subset"),
     "group": ("group",),
 }
@@ -48,74 +52,108 @@ def read_manifest(file: Path, progress: Progress | None = None) -> Found:
     """
     root = file.absolute().parent
     rows = []
-    for row in _rows(file):
+    for row in rows_of(file):
         rows.append(row)
         if progress and len(rows) % 1_000 == 0:
             progress(len(rows))
+    rows = once(file, rows)
+    return gathered(file.absolute(), rows, FolderSource(root, [row.path for row in rows]))
+
+
+def rows_of(file: Path, label: str = "") -> Iterator[Row]:
+    """The rows of a table; its class is in the column `label`, or the one of a known name.
+
+    Raises:
+        DataError: As `read_manifest`.
+    """
+    header: Sequence[str] | None = None
+    columns: dict[str, int] = {}
+    for number, names, cells in lines_of(file):
+        if names is not header:
+            header, columns = names, _columns(f"{file}, line {number}", names, label)
+        if cells is not None:
+            try:
+                row = _row(cells, columns)
+            except DataError as problem:
+                raise DataError(f"{file}, line {number}: {problem}") from None
+            yield row
+
+
+def once(origin: Path | str, rows: list[Row]) -> list[Row]:
+    """The rows without those that repeat an earlier one, which are told in a warning.
+
+    Raises:
+        DataError: When there are none, or two say different things of one picture.
+    """
+    first = {row.path: row for row in reversed(rows)}
     if not rows:
-        raise DataError(f"{file} lists no pictures")
-    return gathered(file, rows, FolderSource(root, [row.path for row in rows]))
+        raise DataError(f"{origin} lists no pictures")
+    if len(first) == len(rows):
+        return rows
+    for row in rows:
+        if row != first[row.path]:
+            raise DataError(
+                f"{origin} lists {printable(row.path)} several times with different values, as {first[row.path][1:]} "
+                f"and as {row[1:]}: expected one class, split and group for each picture"
+            )
+    warnings.warn(
+        f"{origin} repeats {len(rows) - len(first):,} of its {len(rows):,} rows: each picture counts once", stacklevel=2
+    )
+    return list(dict.fromkeys(rows))
 
 
-def gathered(file: Path, rows: Sequence[Row], source: Source) -> Found:
+def gathered(origin: Path | str, rows: Sequence[Row], source: Source) -> Found:
     """What the rows of a table say of the pictures.
 
     Args:
-        file: The table, for messages.
+        origin: Where they come from.
         rows: One for each picture, at least one.
         source: The pictures.
 
     Raises:
-        DataError: When only some of the rows give a split.
+        DataError: When only some of the rows give a split, or two classes are one number.
     """
     classes = tuple(sorted({row.label for row in rows}))
+    labels.require_distinct(classes, str(origin))
     number = {name: index for index, name in enumerate(classes)}
     given = [row.side for row in rows]
     if any(given) and not all(given):
-        raise DataError(f"{file} gives a split for some pictures and none for others: give one for all, or for none")
+        raise DataError(f"{origin} gives a split for some pictures and none for others: give one for all, or for none")
     sides = [side for side in given if side] or None
     groups = [row.group for row in rows]
-    labels = [number[row.label] for row in rows]
-    return Found(source, classes, labels, sides=sides, groups=groups if any(groups) else None, origin=file.absolute())
+    positions = [number[row.label] for row in rows]
+    return Found(source, classes, positions, sides=sides, groups=groups if any(groups) else None, origin=origin)
 
 
-def _rows(file: Path) -> Iterator[Row]:
-    delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
-    try:
-        with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-            lines = csv.reader(text, delimiter=delimiter, strict=True)
-            columns = _columns(file, next(lines, []))
-            for cells in lines:
-                if cells:
-                    yield _row(file, lines.line_num, cells, columns)
-    except csv.Error as problem:
-        raise DataError(f"{file}, line {lines.line_num}: {problem}") from problem
-    except OSError as problem:
-        raise DataError(f"{file} cannot be read: {problem.strerror}") from problem
-
-
-def _columns(file: Path, header: list[str]) -> dict[str, int]:
+def _columns(where: str, header: Sequence[str], label: str) -> dict[str, int]:
     """Where each known column stands."""
     names = [name.strip().lower() for name in header]
     found = {}
-    for kind, known in COLUMNS.items():
-        here = [names.index(name) for name in known if name in names]
+    for kind, usual in COLUMNS.items():
+        known = (label.lower(),) if kind == "class" and label else usual
+        here = [name for name in known if name in names]
+        if here and names.count(here[0]) > 1:
+            raise DataError(f"{where} has {names.count(here[0])} columns called {here[0]!r}: give them different names")
         if here:
-            found[kind] = here[0]
+            found[kind] = names.index(here[0])
         elif kind in ("path", "class"):
-            near = codec.nearest(kind, header) if header else "it is empty"
-            raise DataError(f"{file} has no column for the {kind} (one of {', '.join(known)}): {near}")
-    return found | {"": len(header)}
+            near = codec.nearest(kind, list(header)) if header else "it is empty"
+            raise DataError(f"{where} has no column for the {kind} (one of {', '.join(known)}): {near}")
+    return found
 
 
-def _row(file: Path, line: int, cells: list[str], columns: dict[str, int]) -> Row:
-    if len(cells) != columns[""]:
-        raise DataError(f"{file}, line {line}: {len(cells)} values where the first line names {columns['']} columns")
-    path, label = cells[columns["path"]].strip(), cells[columns["class"]].strip()
-    if not path or "\0" in path or not label:
-        raise DataError(f"{file}, line {line}: {'no class' if path else 'no path'}; every picture needs both")
-    side = cells[columns["split"]].strip().lower() if "split" in columns else ""
+def _row(cells: Sequence[object], columns: dict[str, int]) -> Row:
+    path = cells[columns["path"]]
+    path = path.strip() if isinstance(path, str) else ""
+    if not path or "\0" in path:
+        raise DataError("no path; every picture needs one")
+    label = labels.label_of(cells[columns["class"]])
+    side = _text(cells[columns["split"]]).lower() if "split" in columns else ""
     if side and side not in SIDE_NAMES:
-        raise DataError(f"{file}, line {line}: split {side!r} is none of train, validation, test")
-    group = cells[columns["group"]].strip() if "group" in columns else ""
+        raise DataError(f"split {side!r} is none of train, validation, test")
+    group = _text(cells[columns["group"]]) if "group" in columns else ""
     return Row(path, label, SIDE_NAMES.get(side), group)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()

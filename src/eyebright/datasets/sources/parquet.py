@@ -5,27 +5,27 @@ schema's metadata, and shards `train-00000-of-00002.parquet` with the side in th
 """
 
 import re
-import threading
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from eyebright.datasets.sources.folder import Progress
-from eyebright.datasets.sources.found import SIDE_NAMES, Found
-from eyebright.datasets.sources.manifest import Row, gathered
+from eyebright.datasets.sources.folder import FolderSource, Progress
+from eyebright.datasets.sources.found import SIDE_NAMES, Found, sides_by_name
+from eyebright.datasets.sources.labels import label_of
+from eyebright.datasets.sources.manifest import Row, gathered, once
 from eyebright.datasets.sources.parquet_columns import Columns, columns_of, open_table
+from eyebright.datasets.sources.parquet_reading import DAMAGES, Contents, cells_of, damaged
 from eyebright.datasets.sources.stored import stamp_of
+from eyebright.datasets.split import Side
 from eyebright.errors import DataError, PictureError
 from eyebright.pictures import Source as Openable
 
 SUFFIX = ".parquet"
-_ROWS = 64  # pictures held at a time
 _SHARD = re.compile(r"(?P<of>(?P<side>[A-Za-z]+)-.*?)(?P<number>\d{5})-of-(?P<count>\d{5})", re.DOTALL)
 
 
 class ParquetSource:
-    """Pictures in the rows of Parquet files, read a few rows at a time, forwards where they are asked for in order.
+    """Pictures in the rows of Parquet files, or at the paths that stand there.
 
     Args:
         files: The files.
@@ -45,16 +45,12 @@ class ParquetSource:
             for (which, row), name in zip(self._rows, names, strict=True)
         ]
         self._paths = names
-        self._stamps = [stamp_of(file) for file in files]
+        self._contents = Contents(files, [column.picture for column in columns])
         self.identity = "parquet " + "\0".join(map(str, files))
-        self._lock = threading.Lock()
-        self._reading: Iterator[Any] = iter(())
-        self._place = (-1, 0)  # the file, and the row at which the next batch starts
-        self._recent: dict[tuple[int, int], list[bytes | None]] = {}  # by file and first row, oldest first
 
     def stamp(self, index: int) -> str:
         which = self._rows[index][0]
-        stamp = self._stamps[which]
+        stamp = self._contents.stamps[which]
         if self._columns[which].embedded:
             return stamp
         try:
@@ -64,45 +60,12 @@ class ParquetSource:
 
     def open(self, index: int) -> Openable:
         which, row = self._rows[index]
-        content = self._content(which, row) if self._columns[which].embedded else None
+        content = self._contents.get(which, row) if self._columns[which].embedded else None
         if content is not None:
             return content
         if not self._paths[index]:
             raise PictureError("no picture in its row: neither bytes nor a path")
         return self._files[which].parent / self._paths[index]
-
-    def _content(self, which: int, row: int) -> bytes | None:
-        first = row - row % _ROWS
-        with self._lock:
-            if (which, first) not in self._recent:
-                self._advance(which, first)
-            cells = self._recent[which, first]
-        if row - first >= len(cells):
-            raise PictureError(
-                f"{self._files[which]} was changed while it was being read: it ends before row {row + 1}"
-            )
-        return cells[row - first]
-
-    def _advance(self, which: int, first: int) -> None:
-        """Read on to the rows that start at `first`; from the file's beginning where these have gone by."""
-        file = self._files[which]
-        try:
-            if self._place[0] != which or self._place[1] > first:
-                if stamp_of(file) != self._stamps[which]:
-                    raise PictureError(f"{file} was changed while it was being read")
-                self._reading = _cells(file, [self._columns[which].picture])
-                self._place = (which, 0)
-            skipped = first - self._place[1]
-            cells = list(islice(self._reading, skipped, skipped + _ROWS))
-        except PictureError:
-            raise
-        except (OSError, ValueError) as problem:
-            self._place = (-1, 0)
-            raise PictureError(f"{file} is damaged near row {first + 1}: {problem}") from problem
-        self._place = (which, first + _ROWS)
-        while len(self._recent) >= 4:  # threads that prepare pictures are not quite in step
-            del self._recent[next(iter(self._recent))]
-        self._recent[which, first] = [content for (content,) in cells]
 
 
 def read_parquet(paths: Sequence[Path], origin: Path, progress: Progress | None = None) -> Found:
@@ -118,21 +81,24 @@ def read_parquet(paths: Sequence[Path], origin: Path, progress: Progress | None 
         MissingExtraError: When pyarrow is not installed.
     """
     _require_shards(paths)
-    by_name = _sides(paths) if len(paths) > 1 else [""] * len(paths)
+    by_name = sides_by_name([file.stem for file in paths]) if len(paths) > 1 else None
     rows: list[Row] = []
     counts, columns = [], []
-    for file, side in zip(paths, by_name, strict=True):
+    for number, file in enumerate(paths):
         before = len(rows)
         columns.append(columns_of(file))
-        for row in _rows(file, columns[-1], side):
+        for row in rows_of(file, columns[-1], by_name[number] if by_name else None):
             rows.append(row)
             if progress and len(rows) % 1_000 == 0:
                 progress(len(rows))
         counts.append(len(rows) - before)
-    if rows:
-        source = ParquetSource([file.absolute() for file in paths], counts, columns, [row.path for row in rows])
-        return gathered(origin, rows, source)
-    raise DataError(f"{origin} lists no pictures")
+    if not rows:
+        raise DataError(f"{origin} lists no pictures")
+    if not any(column.embedded for column in columns):
+        rows = once(origin, rows)
+        return gathered(origin, rows, FolderSource(paths[0].absolute().parent, [row.path for row in rows]))
+    source = ParquetSource([file.absolute() for file in paths], counts, columns, [row.path for row in rows])
+    return gathered(origin, rows, source)
 
 
 def parquet_files(folder: Path) -> list[Path]:
@@ -144,53 +110,49 @@ def parquet_files(folder: Path) -> list[Path]:
     return []
 
 
-def _cells(file: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """Row after row, of these columns only; of a struct one field may be named: `image.bytes`."""
-    import pyarrow.compute as pc
+def rows_of(file: Path, columns: Columns, side: Side | None = None) -> Iterator[Row]:
+    """The rows of a file, without its pictures.
 
-    with open_table(file) as table:
-        for batch in table.iter_batches(_ROWS, columns=list(names), use_threads=False):
-            paths = (name.split(".") for name in names)
-            columns = [pc.struct_field(batch[first], rest) if rest else batch[first] for first, *rest in paths]
-            yield from zip(*(column.to_pylist() for column in columns), strict=True)
+    Args:
+        file: The file.
+        columns: What is in which column.
+        side: The side of rows that tell none.
 
-
-def _rows(file: Path, columns: Columns, side: str) -> Iterator[Row]:
+    Raises:
+        DataError: When a row is wrong, or the file is damaged.
+    """
     names = {"path": columns.path, "label": columns.label, "side": columns.side, "group": columns.group}
     wanted = {kind: name for kind, name in names.items() if name}
     number = 0
     try:
-        for number, cells in enumerate(_cells(file, [*wanted.values()]), start=1):
-            yield _row(f"{file}, row {number}", dict(zip(wanted, cells, strict=True)), columns, side)
+        with open_table(file) as table:
+            for number, cells in enumerate(cells_of(table, [*wanted.values()]), start=1):
+                yield _row(f"{file}, row {number}", dict(zip(wanted, cells, strict=True)), columns, side)
     except DataError:
         raise
-    except (OSError, ValueError) as problem:
-        raise DataError(f"{file} is damaged near row {number + 1}: {problem}") from problem
+    except DAMAGES as problem:
+        raise damaged(file, number, problem) from problem
 
 
-def _row(where: str, cells: dict[str, Any], columns: Columns, side: str) -> Row:
+def _row(where: str, cells: dict[str, Any], columns: Columns, side: Side | None) -> Row:
     label, path = cells["label"], cells.get("path") or ""
     if columns.classes and isinstance(label, int):
         if not 0 <= label < len(columns.classes):
             raise DataError(f"{where}: label {label} is none of the {len(columns.classes)} classes that the file names")
         label = columns.classes[label]
-    name = "" if label is None else str(label).strip()
-    if not name or (not columns.embedded and (not path.strip() or "\0" in path)):
-        raise DataError(f"{where}: {'no path' if name else 'no class'}; every picture needs both")
-    given = str(cells.get("side") or "").strip().lower() or side
+    name = label_of(label, f"{where}: ")
+    if not columns.embedded and (not path.strip() or "\0" in path):
+        raise DataError(f"{where}: no path; every picture needs one")
+    given = str(cells.get("side") or "").strip().lower()
     if given and given not in SIDE_NAMES:
         raise DataError(f"{where}: split {given!r} is none of train, validation, test")
     group = cells.get("group")
     return Row(
-        path if columns.embedded else path.strip(), name, SIDE_NAMES.get(given), str("" if group is None else group)
+        path if columns.embedded else path.strip(),
+        name,
+        SIDE_NAMES.get(given, side),
+        str("" if group is None else group),
     )
-
-
-def _sides(paths: Sequence[Path]) -> list[str]:
-    """The side in each file's name: all have one, with train among them, or none counts."""
-    sides = [re.split(r"[-_.]", file.stem)[0].lower() for file in paths]
-    told = all(side in SIDE_NAMES for side in sides) and "train" in {SIDE_NAMES[side] for side in sides}
-    return sides if told else [""] * len(paths)
 
 
 def _require_shards(paths: Sequence[Path]) -> None:

@@ -31,13 +31,24 @@ def open_table(file: Path) -> Any:
     except ImportError as problem:
         raise MissingExtraError("Parquet files need pyarrow: pip install 'eyebright[parquet]'") from problem
     try:
-        return pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
+        return pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False, page_checksum_verification=True)
     except (OSError, ValueError) as problem:  # pyarrow's own are of these kinds
         raise DataError(f"{file} cannot be read as Parquet, it is damaged or something else: {problem}") from problem
 
 
-def columns_of(file: Path) -> Columns:
-    """What is in which column, told by the names that people use or, failing these, by what Hugging Face notes."""
+def names_of(file: Path) -> list[str]:
+    """The names of a file's columns; errors as in `open_table`."""
+    with open_table(file) as table:
+        return [str(name) for name in table.schema_arrow.names]
+
+
+def columns_of(file: Path, label: str = "") -> Columns:
+    """What is in which column, told by the names that people use or, failing these, by what Hugging Face notes.
+
+    Args:
+        file: The file.
+        label: The name of the column with the class, where that is known.
+    """
     import pyarrow.types as kinds
 
     with open_table(file) as table:
@@ -51,10 +62,12 @@ def columns_of(file: Path) -> Columns:
             raise DataError(
                 f"{file} has no column for the {kind} (one of {', '.join(known)}); it has {', '.join(schema.names)}"
             )
+        if here and (count := schema.names.count(here[0])) > 1:
+            raise DataError(f"{file} has {count} columns called {here[0]!r}: give them different names")
         return here[0] if here else ""
 
     picture = find("picture", _PICTURES, "Image")
-    label = find("class", COLUMNS["class"], "ClassLabel")
+    label = find("class", (label.lower(),) if label else COLUMNS["class"], "ClassLabel")
     kind, path, embedded = schema.field(picture).type, "", True
     if kinds.is_struct(kind) and "bytes" in (fields := [kind.field(n).name for n in range(kind.num_fields)]):
         path = f"{picture}.path" if "path" in fields else ""

@@ -1,0 +1,205 @@
+"""`--network auto`: which network a run trains and from what weights, found by trying on its own pictures.
+
+First a published network is given a head of its own, learned on its features: these are kept, so that it takes seconds.
+Where there is a budget of time, its top is tuned further. Small pictures, of which published networks know less, are
+also given to a compact network from scratch, and validation decides which of the two has the rest of the time. The test
+side is never looked at.
+"""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from eyebright import auditing, zoo
+from eyebright.datasets import Dataset, Pack, content_order
+from eyebright.datasets.digests import Digests
+from eyebright.errors import DownloadError, MissingExtraError
+from eyebright.evaluation import share_of
+from eyebright.inference import Backbone, features
+from eyebright.network import Network, Weights, initial_weights
+from eyebright.pictures import Fit, Preparation
+from eyebright.training import trainer
+from eyebright.training.budget import Deadline
+from eyebright.training.events import (
+    AnyEvent,
+    CrossValidated,
+    Emit,
+    EpochEnded,
+    Looking,
+    Preparing,
+    StartJudged,
+    StepDone,
+    Tried,
+    Unavailable,
+)
+from eyebright.training.head import cross_validated, fit_head, score
+from eyebright.training.settings import Settings
+
+AUTO = "auto"
+BACKBONE, FROM_SCRATCH = "efficientnet_lite0", "compact"
+SMALL_PX = 64  # typical side up to which pictures are small
+_SIZES = range(128, 225, 32)  # pixels a side at which the backbone may see pictures
+FEW = 500  # pictures below which the accuracy is told by cross-validation
+_TRIAL_SHARE = 0.2  # of the time that is left, for each of two that are tried
+_FROZEN = ("_conv_stem", *(f"_blocks.{number}" for number in range(5)))  # of the backbone: edges and textures
+_TUNING = {"learning_rate": 1e-3, "stage_decay": 0.8, "weight_decay": 0.05, "frozen": _FROZEN, "judge_start": True}
+
+
+class Choice(NamedTuple):
+    """What to train: a network of the zoo, its first weights, how pictures are fitted, and with what settings."""
+
+    name: str
+    network: Network
+    weights: Weights
+    settings: Settings
+
+
+def choose(dataset: Dataset, fit: Fit, size: int | None, settings: Settings, emit: Emit, *, begun_at: float) -> Choice:
+    """Find what to train.
+
+    Args:
+        dataset: The pictures.
+        fit: How they are brought to size.
+        size: Pixels a side at which the published network sees them; chosen by their own unless given.
+        settings: What is asked for; the rest is chosen. Without a budget of time only the head is learned.
+        emit: Receives the progress and what was tried.
+        begun_at: When the budget began, on `time.monotonic`.
+    """
+    side = dataset.typical_side()
+    scratch = _from_scratch(dataset, side, settings)
+    try:
+        tuned = _with_head(dataset, fit, size or backbone_px(side), settings, emit)
+    except (DownloadError, MissingExtraError) as problem:
+        emit(Unavailable(reason=str(problem)))
+        return scratch
+    if not settings.minutes or side > SMALL_PX:
+        return tuned
+    ends = begun_at + 60 * settings.minutes
+    share_s = _TRIAL_SHARE * (ends - time.monotonic())
+    trials = [_trial(dataset, fit, choice, emit, share_s) for choice in (tuned, scratch)]
+    return min(trials, key=lambda trial: trial[0])[1]
+
+
+def backbone_px(side: int) -> int:
+    """How large the backbone sees pictures: half as large again as they are, which its weights were made for, within
+    reason.
+    """
+    return min(max(round(1.5 * side / _SIZES.step) * _SIZES.step, _SIZES.start), _SIZES[-1])
+
+
+def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: Emit) -> Choice:
+    """The published network with a head learned on its features; with a budget, to be tuned further."""
+    start = time.monotonic()
+    backbone = Backbone(name=BACKBONE, size_px=size, fit=fit)
+    pack, train, validation = _sides(dataset, backbone.preparation, emit)
+    train, usable = (content_order(pack, dataset.labels, these) for these in (train, np.flatnonzero(pack.rows >= 0)))
+    wanted = usable if len(usable) < FEW else np.sort(np.concatenate([train, validation]))
+    values = _features(pack, wanted, backbone, emit)
+    num_classes = len(dataset.classes)
+    head = fit_head(values(train), dataset.labels[train], num_classes, _groups(dataset, train))
+    loss, accuracy = score(head.logits(values(validation)), dataset.labels[validation])
+    emit(
+        Tried(
+            what=f"{BACKBONE} as it was published, with a new head",
+            validation_loss=loss,
+            validation_accuracy=accuracy,
+            seconds=time.monotonic() - start,
+        )
+    )
+    if len(usable) < FEW:
+        among = _groups(dataset, usable)
+        emit(_cross_validated(values(usable), dataset.labels[usable], num_classes, head.strength, among))
+    network = zoo.build(BACKBONE, num_classes=num_classes, input_size=backbone.preparation.width)
+    weights = zoo.published_weights(BACKBONE) | {"_fc.weight": head.weight, "_fc.bias": head.bias}
+    weights = {name: weights[name] for name in network.tensors}
+    usual = Settings()
+    tuning = {name: value for name, value in _TUNING.items() if getattr(settings, name) == getattr(usual, name)}
+    further = settings.minutes or settings.epochs
+    return Choice(BACKBONE, network, weights, settings.changed(tuning) if further else settings)
+
+
+def _features(
+    pack: Pack, wanted: NDArray[np.int64], backbone: Backbone, emit: Emit
+) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
+    """What gives the features of pictures, which are computed or found."""
+    digests = np.zeros(len(pack.rows), pack.digests.values.dtype)
+    digests[wanted] = pack.digests.values[wanted]
+    seen = features(
+        lambda index: pack.read([index])[0],
+        Digests(digests),
+        backbone,
+        progress=lambda done, of: emit(Looking(done=done, of=of)),
+    )
+    return seen.read
+
+
+def _groups(dataset: Dataset, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The groups of pictures, numbered as they come: so folds do not depend on how pictures are listed."""
+    if dataset.group_numbers is None:
+        return None
+    _, first, group = np.unique(dataset.group_numbers[indices], return_index=True, return_inverse=True)
+    return np.asarray(first[group])
+
+
+def _cross_validated(
+    values: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    num_classes: int,
+    strength: float,
+    groups: NDArray[np.int64] | None,
+) -> CrossValidated:
+    """How good the head is, told by all pictures: the few of a test side alone would leave a wide interval."""
+    right = cross_validated(values, labels, num_classes, strength, groups, folds=10).argmax(axis=1) == labels
+    share = share_of(right, groups)
+    return CrossValidated(pictures=len(right), accuracy=share.value, low=share.low, high=share.high)
+
+
+def _from_scratch(dataset: Dataset, side: int, settings: Settings) -> Choice:
+    """A compact network at the size of the pictures."""
+    size = min(max(side, 16), 2 * SMALL_PX)
+    if not (settings.minutes or settings.epochs):
+        settings = settings.changed({"epochs": Settings().epochs})
+    network = zoo.build(FROM_SCRATCH, num_classes=len(dataset.classes), input_size=size)
+    return Choice(FROM_SCRATCH, network, initial_weights(network, settings.seed), settings)
+
+
+def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: float) -> tuple[float, Choice]:
+    """Train something for a share of the time: its loss on validation, and the same to be trained further."""
+    start = time.monotonic()
+    shape = choice.network.input_shape
+    pack, train, validation = _sides(dataset, Preparation(width=shape[2], height=shape[1], fit=fit), emit)
+    scores: list[tuple[float, float]] = []
+
+    def listen(event: AnyEvent) -> None:
+        if isinstance(event, EpochEnded | StartJudged):
+            scores.append((event.validation_accuracy, -event.validation_loss))
+        elif isinstance(event, StepDone):
+            emit(event)
+
+    fitting = trainer()
+    material = fitting.Material(pack, dataset.labels, train, validation, dataset.source.names)
+    deadline = Deadline(share_s / 60, start, 0)
+    outcome = fitting.fit(choice.network, choice.weights, material, choice.settings, emit=listen, deadline=deadline)
+    accuracy, negative_loss = max(scores)
+    emit(
+        Tried(
+            what=f"{choice.name}, trained for {len(scores)} epochs",
+            validation_loss=-negative_loss,
+            validation_accuracy=accuracy,
+            seconds=time.monotonic() - start,
+        )
+    )
+    return -accuracy, choice._replace(weights=outcome.weights, settings=replace(choice.settings, judge_start=True))
+
+
+def _sides(dataset: Dataset, preparation: Preparation, emit: Emit) -> tuple[Pack, NDArray[np.int64], NDArray[np.int64]]:
+    """The prepared pictures, and which of them are to train and to validate with, in the order of their content."""
+    pack = dataset.pack(preparation, lambda done, of: emit(Preparing(done=done, of=of)))
+    auditing.keep_together(dataset, pack)
+    sides = dataset.split(pack)
+    train, validation = (content_order(pack, dataset.labels, np.flatnonzero(sides == side)) for side in (0, 1))
+    return pack, train, validation

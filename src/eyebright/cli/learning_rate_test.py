@@ -1,0 +1,53 @@
+"""What `eyebright train --find-lr` does: tries growing learning rates and suggests one, instead of training."""
+
+from pathlib import Path
+
+import typer
+
+from eyebright.cli.train_request import Request, names_left_out
+from eyebright.errors import SettingsError
+from eyebright.training.settings import Settings
+
+
+def find(request: Request, settings: Settings, *, as_json: bool) -> None:
+    """Print the suggestion, and draw the test where the output names a PNG file.
+
+    Args:
+        request: What a training is asked for.
+        settings: How to train.
+        as_json: Print all rates and losses instead.
+    """
+    from rich.console import Console
+
+    from eyebright import codec, files
+    from eyebright.datasets import Dataset
+    from eyebright.rate_finding import find_learning_rate
+    from eyebright.report.progress import Display
+    from eyebright.report.rates import draw_rates
+    from eyebright.training.events import Scanning
+
+    figure = Path(request.output) if request.output else None
+    if figure is not None and figure.suffix.lower() != ".png":
+        raise SettingsError(f"with --find-lr, -o names the figure, as in -o learning_rate.png; received {figure}")
+    with Display(Console(stderr=as_json)) as display:
+        dataset = Dataset.open(
+            request.pictures, seed=settings.seed if request.split_seed is None else request.split_seed,
+            validation=request.validation, test=request.test, group_by=request.group_by, split=request.split,
+            exclude=names_left_out(request), progress=lambda count: display(Scanning(found=count)),
+        )  # fmt: skip
+        found = find_learning_rate(
+            dataset, network=request.network or "flowers_cnn", weights=request.weights, size=request.size,
+            fit=request.fit, settings=settings, callbacks=[display],
+        )  # fmt: skip
+    if figure is not None:
+        files.write_file(figure, draw_rates(found))
+    if as_json:
+        typer.echo(codec.to_json(found._asdict()))
+        return
+    lowest = min(found.smoothed)
+    typer.echo(f"Suggested: --learning-rate {found.suggestion:.2g}")
+    typer.echo(
+        f"That is a tenth of the rate at which the loss was lowest ({lowest:.3f} after {len(found.rates)} steps)."
+    )
+    if figure is not None:
+        typer.echo(f"Figure: {figure}")

@@ -1,0 +1,53 @@
+"""What is in shards at addresses, kept: to look through one takes fetching most of it, once is enough."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from eyebright import cache, files
+from eyebright.datasets.sources.ranged import Ranged, RemoteFile, without_token
+from eyebright.datasets.sources.shard_index import Sample, scan_shard
+
+_FORMAT = 1
+
+
+def samples_of(shard: Ranged, stamp: str, origin: Path | str) -> Iterator[Sample]:
+    """As `scan_shard`; of a shard at an address from the cache, as long as its stamp is the same.
+
+    A server that tells no more than a file's size does not tell when the file has changed: nothing is kept then.
+
+    Args:
+        shard: The shard.
+        stamp: Its stamp.
+        origin: The path or address that was given, for `eyebright cache`.
+    """
+    if not isinstance(shard, RemoteFile) or " " not in stamp:
+        yield from scan_shard(shard)
+        return
+    address = without_token(str(origin))
+    folder = files.cache_folder("shards", _key(address))
+    cache.describe(folder, address)
+    place = folder / f"{_key(without_token(shard.name), stamp)}.json"
+    try:
+        yield from msgspec.json.decode(place.read_bytes(), type=list[Sample])
+    except (OSError, msgspec.DecodeError):
+        yield from _kept(scan_shard(shard), place)
+
+
+def _kept(samples: Iterable[Sample], place: Path) -> Iterator[Sample]:
+    every = []
+    for sample in samples:
+        every.append(sample)
+        yield sample
+    try:
+        content = msgspec.json.encode(every)
+    except UnicodeEncodeError:  # a name that is not in UTF-8: looked through again the next time
+        return
+    files.write_file(place, content)
+
+
+def _key(*parts: object) -> str:
+    text = "\0".join(map(str, (_FORMAT, *parts)))
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()

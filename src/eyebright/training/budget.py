@@ -1,0 +1,85 @@
+"""A budget of time: how many steps fit into it, found by measuring, and found again after every epoch."""
+
+import time
+from typing import NamedTuple
+
+from eyebright.errors import SettingsError
+
+_AFTERWARDS_S = 4.0  # compiling the graph, drawing the curves, writing the model
+_JUDGING = 0.6  # time of a picture that is judged in float32, over that of one that is learned
+_VALIDATING = 0.4  # the same in the precision of the training
+_CAREFUL = 0.95  # share of the time that is planned with
+_FEWEST = 8  # steps below which nothing is learned
+
+
+class Deadline(NamedTuple):
+    """When everything is to be done.
+
+    Args:
+        minutes: The whole budget, for messages.
+        begun_at: When it began, on `time.monotonic`.
+        judged: How many pictures will be judged after the training, before the model stands.
+    """
+
+    minutes: float
+    begun_at: float
+    judged: int
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left of the budget."""
+        return self.begun_at + 60 * self.minutes - time.monotonic()
+
+
+class Plan:
+    """How many steps to make, and when to stop whatever was planned.
+
+    Args:
+        deadline: When everything is to be done.
+        step_s: Seconds of a step, measured; an epoch measures it again.
+        step_size: Pictures in a step.
+        steps: Of an epoch.
+        validation: Pictures judged after each epoch.
+
+    Raises:
+        SettingsError: When there is no time to learn anything; names the least.
+    """
+
+    def __init__(self, deadline: Deadline, step_s: float, *, step_size: int, steps: int, validation: int) -> None:
+        self.deadline, self.steps = deadline, steps
+        picture_s = step_s / step_size
+        self._after_s = _AFTERWARDS_S + deadline.judged * picture_s * _JUDGING
+        self._validation_s = validation * picture_s * _VALIDATING
+        self._step_s = step_s
+        least_s = self._after_s + self._validation_s + _FEWEST * step_s
+        if self._left_s < self._validation_s + _FEWEST * step_s:
+            used_s = 60 * deadline.minutes - deadline.left_s
+            raise SettingsError(
+                f"{deadline.minutes:g} minutes are too few: {used_s:.0f} seconds went by before the training, and "
+                f"learning, judging and saving take {least_s:.0f} at least; give {1.2 * (used_s + least_s) / 60:.1f} "
+                "minutes or more, or a smaller network"
+            )
+
+    @property
+    def _left_s(self) -> float:
+        """Seconds left for training and validation."""
+        return self.deadline.left_s - self._after_s
+
+    @property
+    def over(self) -> bool:
+        """Whether the epoch must end now, so that there is time to judge it."""
+        return self._left_s <= self._validation_s
+
+    def more_steps(self) -> int:
+        """How many more steps fit."""
+        left_s = _CAREFUL * self._left_s - self._validation_s
+        epoch_s = self.steps * self._step_s + self._validation_s
+        whole, rest_s = divmod(max(left_s, 0.0), epoch_s)
+        return int(whole) * self.steps + int(rest_s / self._step_s)
+
+    def measured(self, steps: int, training_s: float, validation_s: float) -> None:
+        """Take over what an epoch took."""
+        ratio = training_s / max(steps, 1) / self._step_s
+        self._step_s *= ratio
+        self._after_s = _AFTERWARDS_S + (self._after_s - _AFTERWARDS_S) * ratio
+        self._validation_s = validation_s

@@ -1,0 +1,74 @@
+"""What is learned from, and how it comes to the network: in the order of an epoch, augmented and mixed."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from eyebright.datasets import Pack, ahead, batches, content_order
+from eyebright.modules import as_input
+from eyebright.training.augmentation import augment
+from eyebright.training.balance import Order, balanced, every_picture
+from eyebright.training.mixing import mix
+from eyebright.training.settings import Settings
+
+
+class Material(NamedTuple):
+    """Prepared pictures, the class of each, which are on which side, and what they are called (for messages)."""
+
+    pack: Pack
+    labels: NDArray[np.int64]
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    names: Sequence[str] = ()
+
+
+class Feed:
+    """Hands out the training pictures of an epoch in batches.
+
+    Args:
+        material: The pictures.
+        settings: Order, sizes, augmentation.
+        num_classes: How many classes the network tells apart.
+    """
+
+    def __init__(self, material: Material, settings: Settings, num_classes: int) -> None:
+        self.material, self.settings, self.num_classes = material, settings, num_classes
+        self.train = content_order(material.pack, material.labels, material.train)
+        self.length = len(self.order(1).indices)  # of an epoch, in pictures
+        self.steps = math.ceil(self.length / settings.step_size)  # of an epoch
+
+    def order(self, epoch: int) -> Order:
+        """The pictures of an epoch: a pure function of their content, the seed and the epoch."""
+        if self.settings.sampling == "balanced":
+            return balanced(self.train, self.material.labels[self.train], self.settings.seed, epoch)
+        return every_picture(self.train, self.settings.seed, epoch)
+
+    def names(self, epoch: int, start: int, count: int) -> list[str]:
+        """What some of the pictures of an epoch are called."""
+        indices = self.order(epoch).indices[start : start + count].tolist()
+        return [self.material.names[index] if self.material.names else f"picture {index}" for index in indices]
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pictures and labels of an epoch from some place on, augmented and mixed.
+
+        Augmentation shares the network's threads: in a thread of its own it would hold up one of them, and the others
+        would wait for that one.
+        """
+        indices, copies = self.order(epoch)
+        for batch in ahead(
+            batches(self.material.pack, self.material.labels, indices[start:], self.settings.batch_size)
+        ):
+            keys = batch.keys + copies[start : start + len(batch.keys)]
+            start += len(batch.keys)
+            pictures = augment(as_input(batch.pictures), keys, self.settings, epoch)
+            yield mix(pictures, torch.from_numpy(batch.labels), self.num_classes, keys, self.settings, epoch)
+
+    def plain(self, indices: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pictures and labels as they are."""
+        for batch in ahead(batches(self.material.pack, self.material.labels, indices, self.settings.batch_size)):
+            yield as_input(batch.pictures), torch.from_numpy(batch.labels)

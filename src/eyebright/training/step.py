@@ -1,0 +1,182 @@
+"""One step of learning: loss, gradients (added over several batches, clipped), optimizer, mean of the weights."""
+
+import hashlib
+import math
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils import clip_grad_norm_
+
+from eyebright.modules import TorchNetwork
+from eyebright.network import Network, Weights
+from eyebright.network.rewrites import faster
+from eyebright.training import balance, checkpoint, precision
+from eyebright.training.average import Average
+from eyebright.training.checkpoint import Checkpoint
+from eyebright.training.events import PrecisionChosen
+from eyebright.training.settings import Settings
+from eyebright.training.stages import decaying, frozen_layers, rate_factors
+
+_TIMED = 5  # batches by which time is measured
+
+
+class Learned(NamedTuple):
+    """What a step gave: the mean loss of its pictures, and how many were told right; both before the step."""
+
+    loss: float
+    hits: int
+
+
+class Learner:
+    """A network that learns.
+
+    Args:
+        network: The network.
+        weights: Where to start; they are copied.
+        settings: How.
+        labels: The classes of the training pictures.
+    """
+
+    def __init__(self, network: Network, weights: Weights, settings: Settings, labels: NDArray[np.int64]) -> None:
+        self.settings = settings
+        self.module = TorchNetwork(faster(network), weights)
+        self.module.freeze(frozen_layers(network, settings.frozen))
+        self.optimizer = _optimizer(self.module, network, settings)
+        self.average = Average(faster(network), weights, settings.ema) if settings.ema else None
+        self.precision: precision.Chosen = "float32"
+        (num_classes,) = network.output_shape
+        balanced = settings.class_weights == "balanced"
+        self.class_weights = torch.from_numpy(balance.class_weights(labels, num_classes)) if balanced else None
+
+    @property
+    def judged(self) -> TorchNetwork:
+        """The network that is judged and kept."""
+        return self.average.module if self.average else self.module
+
+    def learn(self, batches: Iterable[tuple[Tensor, Tensor]], count: int, *, step: int, rate: float) -> Learned:
+        """Make one step; nothing is changed where the loss is no number.
+
+        Args:
+            batches: Pictures and labels.
+            count: How many pictures they have together.
+            step: Counted from 0; with the seed it decides what dropout leaves out.
+            rate: The learning rate.
+        """
+        torch.manual_seed(_seed(self.settings.seed, step))
+        self.optimizer.zero_grad(set_to_none=True)
+        total, hits = 0.0, 0
+        for pictures, labels in batches:
+            loss, logits = self.loss(pictures, labels, self.precision)
+            share = len(labels) / count
+            total += share * loss.item()
+            if not math.isfinite(total):
+                break
+            (loss if share == 1 else share * loss).backward()  # type: ignore[no-untyped-call]
+            most = labels if labels.ndim == 1 else labels.argmax(dim=1)
+            hits += int((logits.argmax(dim=1) == most).sum())
+        else:
+            self._change(step, rate)
+        return Learned(total, hits)
+
+    def _change(self, step: int, rate: float) -> None:
+        """Change the weights along their gradients."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        if self.settings.clip_norm:
+            clip_grad_norm_(self.moved, self.settings.clip_norm)
+        self.optimizer.step()
+        if self.average:
+            self.average.follow(self.module, step)
+
+    def loss(self, pictures: Tensor, labels: Tensor, chosen: precision.Chosen) -> tuple[Tensor, Tensor]:
+        """The mean loss of a batch, and the logits. Class weights are 1 in the mean over the training pictures."""
+        with precision.autocast(chosen):
+            logits = self.module(pictures).float()
+        smoothing = self.settings.label_smoothing
+        if self.class_weights is None:
+            return functional.cross_entropy(logits, labels, label_smoothing=smoothing), logits
+        summed = functional.cross_entropy(
+            logits, labels, self.class_weights, reduction="sum", label_smoothing=smoothing
+        )
+        return summed / len(labels), logits
+
+    @property
+    def moved(self) -> list[Tensor]:
+        """What the optimizer moves, in its order."""
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+    def restore(self, kept: Checkpoint) -> None:
+        """Take over what was kept of a training."""
+        self.module.set_weights(kept.weights)
+        if self.average:
+            self.average.module.set_weights(kept.average or kept.weights)
+        checkpoint.restore(self.optimizer, kept.moments)
+
+    def seconds(self, pictures: Tensor, labels: Tensor) -> float:
+        """How long a batch takes, its step left out; the weights stay as they are."""
+        weights = self.module.get_weights()
+        took = []
+        for _ in range(_TIMED):
+            start = time.perf_counter()
+            self.optimizer.zero_grad(set_to_none=True)
+            self.loss(pictures, labels, self.precision)[0].backward()  # type: ignore[no-untyped-call]
+            took.append(time.perf_counter() - start)
+        self.module.set_weights(weights)
+        return sorted(took)[_TIMED // 2]
+
+    def choose_precision(self, pictures: Tensor, labels: Tensor) -> PrecisionChosen:
+        """Try steps on a batch of the training pictures, then put everything back as it was."""
+        weights = self.module.get_weights()
+
+        def try_step(chosen: precision.Chosen) -> None:
+            self.optimizer.zero_grad(set_to_none=True)
+            loss, _ = self.loss(pictures, labels, chosen)
+            loss.backward()  # type: ignore[no-untyped-call]
+
+        multiply_adds = self.module.network.multiply_adds * len(labels)
+        chosen = precision.choose(self.settings.precision, multiply_adds, try_step)
+        self.module.set_weights(weights)
+        self.precision = chosen.precision
+        return chosen
+
+
+def _optimizer(module: TorchNetwork, network: Network, settings: Settings) -> torch.optim.Optimizer:
+    """The optimizer, with a group for each rate and weight decay; what is frozen is in none."""
+    factors = rate_factors(network, settings.stage_decay)
+    decayed = {f"{name}.{key}" for name, place in network.places.items() for key in decaying(place)}
+    groups: dict[tuple[float, bool], list[Tensor]] = {(1.0, True): [], (1.0, False): []}
+    for name, tensor in module.named_tensors():
+        if tensor.requires_grad:
+            groups.setdefault((factors[name.rpartition(".")[0]], name in decayed), []).append(tensor)
+    described: list[dict[str, Any]] = [
+        {"params": tensors, "factor": factor, "weight_decay": settings.weight_decay if decays else 0.0}
+        for (factor, decays), tensors in groups.items()
+        if tensors
+    ]
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(described, fused=True)
+    nesterov = settings.nesterov and settings.momentum > 0
+    return torch.optim.SGD(described, lr=1.0, momentum=settings.momentum, nesterov=nesterov, fused=True)
+
+
+def _seed(seed: int, step: int) -> int:
+    return int.from_bytes(hashlib.blake2b(f"step {seed} {step}".encode(), digest_size=8).digest(), "little") >> 1
+
+
+@contextmanager
+def torch_set_up(threads: int) -> Iterator[None]:
+    """So many threads, and random numbers of its own; afterwards both are the caller's again."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(before)

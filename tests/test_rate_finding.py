@@ -1,0 +1,18 @@
+import eyebright as eb
+from eyebright.training.events import Preparing, RateTried
+
+
+def test_a_rate_is_found_for_a_data_set_and_told_on_the_way(make_folder):
+    pictures = eb.Dataset.open(make_folder())
+    seen = []
+    settings = eb.Settings(batch_size=8, optimizer="sgd", weight_decay=0.0)
+    found = eb.find_learning_rate(pictures, size=16, settings=settings, callbacks=[seen.append])
+    assert 1e-5 < found.suggestion < 1
+    assert {type(event) for event in seen} == {Preparing, RateTried}
+    assert [event.rate for event in seen if isinstance(event, RateTried)] == list(found.rates)
+
+
+def test_the_network_may_be_one_of_ones_own(make_folder):
+    pictures = eb.Dataset.open(make_folder())
+    found = eb.find_learning_rate(pictures, network=eb.zoo.mlp(3, input_size=12), settings=eb.Settings(batch_size=8))
+    assert len(found.rates) == len(found.smoothed) > 20

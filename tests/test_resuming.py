@@ -1,0 +1,299 @@
+"""Going on: with more epochs, after kills, on a full disk, with what belongs to another run."""
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import eyebright as eb
+from eyebright import files
+from eyebright.errors import DataError, NetworkError, OutputError, SettingsError
+from eyebright.network import Weights
+from eyebright.resuming import resume
+from eyebright.run_folder import Run
+from eyebright.training import checkpoint
+from eyebright.training.events import (
+    AnyEvent,
+    EpochEnded,
+    Evaluated,
+    EventLog,
+    Extended,
+    ModelSaved,
+    StepDone,
+    Stopped,
+    read_events,
+)
+
+
+def train(pictures: Path, place: Path, callbacks=(), **settings) -> eb.Classifier:
+    given = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3, "seed": 3} | settings
+    network = eb.zoo.mlp(3, input_size=8)
+    return eb.train(pictures, place, network=network, settings=eb.Settings(**given), callbacks=callbacks).classifier
+
+
+def same(one: eb.Classifier, other: eb.Classifier) -> bool:
+    first, second = one.get_weights(), other.get_weights()
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+
+
+class After:
+    """Raises after so many steps: a kill, or a Ctrl-C."""
+
+    def __init__(self, steps: int, error: type[BaseException] = RuntimeError) -> None:
+        self.left, self.error = steps, error
+
+    def __call__(self, event: AnyEvent) -> None:
+        self.left -= isinstance(event, StepDone)
+        if self.left < 0 and isinstance(event, StepDone):
+            self.left = 1_000_000
+            raise self.error("stopped")
+
+
+def killed(work: Callable[[After], object], steps: int) -> None:
+    with pytest.raises(RuntimeError, match="stopped"):
+        work(After(steps))
+
+
+@pytest.mark.parametrize(
+    ("planned", "stop"),
+    [({}, None), ({"learning_rate": 1e-9, "patience": 1, "epochs": 20}, None), ({}, After(7, KeyboardInterrupt))],
+    ids=["finished", "out of patience", "interrupted"],
+)
+def test_more_epochs_give_the_weights_of_a_training_that_was_planned_so(make_folder, tmp_path, planned, stop):
+    pictures = make_folder()
+    train(pictures, tmp_path / "run", [stop] if stop else [], **planned)
+    split = (tmp_path / "run" / "split.csv").read_bytes()
+    first = planned.get("epochs", 3)
+    done = [event for event in read_events(tmp_path / "run" / "events.jsonl") if isinstance(event, Stopped)][-1]
+    assert (done.epoch < first) == bool(planned or stop)
+    extended = resume(tmp_path / "run", epochs=first + 4).classifier
+    whole = train(pictures, tmp_path / "whole", **planned | {"epochs": first + 4, "extended_at": (first,)})
+    assert len(whole.history.loss) > done.epoch
+    assert same(extended, whole)
+    assert extended.history.loss == whole.history.loss
+    assert (tmp_path / "run" / "split.csv").read_bytes() == split
+    assert Run(tmp_path / "run").read()[0].training == Run(tmp_path / "whole").read()[0].training
+
+
+def test_the_extra_epochs_are_told_and_the_rate_falls_from_a_tenth(make_folder, tmp_path):
+    train(make_folder(), tmp_path / "run", learning_rate=0.01)
+    resume(tmp_path / "run", epochs=5)
+    resume(tmp_path / "run", epochs=6)
+    events = read_events(tmp_path / "run" / "events.jsonl")
+    told = [(e.planned, e.epochs, e.learning_rate) for e in events if isinstance(e, Extended)]
+    assert told == [(3, 5, 0.001), (5, 6, 0.001)]
+    rates = {event.epoch: event.learning_rate for event in events if isinstance(event, EpochEnded)}
+    steps = 5  # of an epoch: 36 pictures in batches of 8
+    expected = [0.0005 * (1 + np.cos(np.pi * (epoch * steps - 1) / (2 * steps))) for epoch in (1, 2)]
+    assert [rates[4], rates[5]] == pytest.approx(expected)
+    assert rates[6] == pytest.approx(0.0005 * (1 + np.cos(np.pi * (steps - 1) / steps)))
+    assert len([event for event in events if isinstance(event, Evaluated)]) == 3  # each look at the test
+
+
+@pytest.mark.parametrize("steps", [0, 1, 6, 9])
+def test_a_kill_in_the_extra_epochs_leads_to_the_same_weights(make_folder, tmp_path, steps):
+    pictures = make_folder()
+    train(pictures, tmp_path / "whole", checkpoint_s=0)
+    shutil.copytree(tmp_path / "whole", tmp_path / "run")
+    whole = resume(tmp_path / "whole", epochs=5).classifier
+    killed(lambda stop: resume(tmp_path / "run", epochs=5, callbacks=[stop]), steps)
+    assert same(resume(tmp_path / "run").classifier, whole)
+
+
+def test_a_kill_between_the_words_and_the_settings_loses_nothing(make_folder, tmp_path, monkeypatch):
+    train(make_folder(), tmp_path / "run")
+
+    def dies(self, config):
+        raise RuntimeError("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write_config", dies)
+        with pytest.raises(RuntimeError, match="stopped"):
+            resume(tmp_path / "run", epochs=5)
+    assert len(resume(tmp_path / "run").classifier.history.loss) == 3
+    assert len(resume(tmp_path / "run", epochs=5).classifier.history.loss) == 5
+
+
+def test_fewer_epochs_are_refused_and_a_complete_run_tells_how_to_ask_for_more(make_folder, tmp_path):
+    train(make_folder(), tmp_path / "run")
+    for epochs in (2, 3):
+        with pytest.raises(SettingsError, match=rf"in all: .*run has 3 already.*\(got {epochs}\)"):
+            resume(tmp_path / "run", epochs=epochs)
+    with pytest.raises(SettingsError, match=r"is complete.*3 epochs; .* --resume .*run --epochs 6"):
+        resume(tmp_path / "run")
+
+
+def full_after(calls: int) -> Callable[[int], None]:
+    """fsync on a disk that is full after so many calls."""
+    left, sync = [calls], os.fsync
+
+    def full(handle: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(handle)
+
+    return full
+
+
+def calls_of(work: Callable[[], object], patch: pytest.MonkeyPatch) -> int:
+    """How often the work calls fsync."""
+    count, sync = [0], os.fsync
+
+    def counted(handle: int) -> None:
+        count[0] += 1
+        sync(handle)
+
+    with patch.context() as here:
+        here.setattr(os, "fsync", counted)
+        work()
+    return count[0]
+
+
+def test_no_room_in_mid_run_stops_cleanly_and_the_run_goes_on_when_there_is(make_folder, tmp_path, monkeypatch):
+    pictures = make_folder(count=8)
+    settings = {"epochs": 2, "batch_size": 16, "checkpoint_s": 0}
+    kept: list[eb.Classifier] = []
+    train(pictures, tmp_path / "before", **settings)  # the pictures are prepared
+    count = calls_of(lambda: kept.append(train(pictures, tmp_path / "whole", **settings)), monkeypatch)
+    assert count > 30
+    begun = 0
+    for calls in range(0, count, 7):  # config, split, checkpoints, curves, model: everything that is written
+        run = tmp_path / f"run {calls}"
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full_after(calls))
+            with pytest.raises(OutputError, match="cannot be written: No space left on device"):
+                train(pictures, run, **settings)
+        assert not [path for path in run.rglob("*") if "unfinished" in path.name]
+        if run.exists():
+            begun += 1
+            assert same(resume(run).classifier, kept[0])
+    assert begun > 3
+
+
+def test_a_disk_that_fills_while_weights_are_written_keeps_the_checkpoint_before(make_folder, tmp_path, monkeypatch):
+    pictures = make_folder()
+    whole = train(pictures, tmp_path / "whole")
+    save, left = checkpoint.save_file, [11]
+
+    def full(tensors: Weights, place: Path) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            place.write_bytes(b"half of")
+            raise checkpoint.SafetensorError("I/O error: No space left on device (os error 28)")
+        save(tensors, place)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save_file", full)
+        words = r"checkpoint cannot be written: .*No space left.* kept; .*: eyebright train --resume .*run"
+        with pytest.raises(OutputError, match=words):
+            train(pictures, tmp_path / "run", checkpoint_s=0)
+    assert [path.name for path in sorted((tmp_path / "run" / "checkpoint").iterdir())] == ["000000004", "000000005"]
+    assert same(resume(tmp_path / "run").classifier, whole)
+
+
+def test_a_log_that_cannot_grow_stops_the_run_and_half_a_line_is_passed_over(make_folder, tmp_path, monkeypatch):
+    pictures = make_folder()
+    whole = train(pictures, tmp_path / "whole")
+    write = EventLog.__call__
+
+    def full(self: EventLog, event: AnyEvent) -> None:
+        if isinstance(event, EpochEnded) and event.epoch == 2:
+            with self.path.open("ab") as file:
+                file.write(b'{"event":"Epo')
+            raise OutputError(f"{self.path} cannot be written: No space left on device")
+        write(self, event)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EventLog, "__call__", full)
+        with pytest.raises(OutputError, match=r"events\.jsonl cannot be written.*--resume"):
+            train(pictures, tmp_path / "run")
+    resumed = resume(tmp_path / "run").classifier
+    assert same(resumed, whole)
+    assert len(resumed.history.loss) == 3
+
+
+def test_a_clock_that_jumps_changes_nothing(make_folder, tmp_path, monkeypatch):
+    pictures = make_folder()
+    whole = train(pictures, tmp_path / "whole", checkpoint_s=0.05)
+    now = iter(range(2_000_000_000, 0, -1_000_000))  # a fortnight backwards at every look
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: next(now))
+        killed(lambda stop: train(pictures, tmp_path / "run", [stop], checkpoint_s=0.05), 12)
+        resumed = resume(tmp_path / "run").classifier
+    assert same(resumed, whole)
+    events = read_events(tmp_path / "run" / "events.jsonl")
+    assert all(0 < event.seconds < 100 for event in events if isinstance(event, EpochEnded))
+    assert events[0].time_s > events[-1].time_s > 0
+
+
+def test_the_state_of_another_run_is_refused(make_folder, tmp_path):
+    pictures = make_folder()
+    killed(lambda stop: train(pictures, tmp_path / "run", [stop]), 8)
+    other = eb.zoo.mlp(3, input_size=12)
+    settings = eb.Settings(epochs=2, batch_size=8)
+    eb.train(pictures, tmp_path / "other", network=other, settings=settings)
+    shutil.rmtree(tmp_path / "run" / "checkpoint")
+    shutil.copytree(tmp_path / "other" / "checkpoint", tmp_path / "run" / "checkpoint")
+    with pytest.raises(DataError, match=r"0000000\d\d belongs to another run, with another network: .*dense_1\.weight"):
+        resume(tmp_path / "run")
+
+
+def test_the_moments_of_another_optimizer_are_refused(make_folder, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    killed(lambda stop: train(make_folder(), tmp_path / "run", [stop]), 8)
+    for place in (tmp_path / "run" / "checkpoint").iterdir():
+        moments = load_file(place / "optimizer.safetensors")
+        save_file({f"7{name}": values for name, values in moments.items()}, place / "optimizer.safetensors")
+    with pytest.raises(DataError, match=r"its optimizer moves something else, as 7\d\.\w+ shows"):
+        resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "error", "words"),
+    [
+        ("network.json", b"{", NetworkError, r"network\.json: the network cannot be read"),
+        ("config.toml", b"epochs = ", SettingsError, r"config\.toml cannot be read: .*expected lines as in"),
+        ("config.toml", b"\xff\xfe", SettingsError, r"config\.toml cannot be read"),
+        ("config.toml", b"pictures = 'x'\nsize = 8\nepoch = 3", SettingsError, r"config\.toml.*epoch"),
+        ("seen.json", b"[]", SettingsError, r"seen\.json cannot be read"),
+        ("split.csv", b"name,class\na,b\n", DataError, r"split\.csv, line 2, is damaged"),
+    ],
+)
+def test_damaged_files_of_a_run_are_named(make_folder, tmp_path, file, content, error, words):
+    killed(lambda stop: train(make_folder(), tmp_path / "run", [stop]), 8)
+    (tmp_path / "run" / file).write_bytes(content)
+    with pytest.raises(error, match=words):
+        resume(tmp_path / "run")
+
+
+def test_nothing_is_computed_from_the_time_of_day():
+    """Durations come from clocks that never jump; the time of day is only told, and compared with that of files."""
+    source = Path(eb.__file__).parent
+    users = [path.relative_to(source) for path in source.rglob("*.py") if "time.time" in path.read_text("utf-8")]
+    assert {str(path) for path in users} == {"training/events.py", "cache.py"}
+
+
+def test_a_run_that_cannot_even_begin_leaves_the_one_before(make_folder, tmp_path, monkeypatch):
+    pictures = make_folder()
+    train(pictures, tmp_path / "run", epochs=1)
+    before = (tmp_path / "run" / "events.jsonl").read_bytes()
+
+    def full(path: Path, content: bytes) -> None:
+        raise OutputError(f"{path} cannot be written: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_file", full)
+        with pytest.raises(OutputError, match="No space left"):
+            eb.train(pictures, tmp_path / "run", network="flowers_cnn", size=16, overwrite=True)
+    assert (tmp_path / "run" / "events.jsonl").read_bytes() == before
+    last = [
+        event for event in read_events(tmp_path / "run" / "events.jsonl") if isinstance(event, Stopped | ModelSaved)
+    ]
+    assert isinstance(last[-1], ModelSaved)

@@ -1,0 +1,68 @@
+import pytest
+
+from eyebright import zoo
+from eyebright.errors import SettingsError
+from eyebright.network import BatchNorm, Conv2d, Flatten, Input, LayerNorm, Linear, Network, ReLU
+from eyebright.training.stages import decaying, frozen_layers, rate_factors, stages
+
+PLAIN = Network.sequential(
+    Input((3, 8, 8)), Conv2d(4, 3), BatchNorm(), ReLU(), Conv2d(4, 3), LayerNorm(), Flatten(), Linear(2)
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "expected"),
+    [
+        ("resnet18", 64, ["conv1", "layer1", "layer2", "layer3", "layer4", "fc"]),
+        ("flowers_cnn", 32, ["conv_1", "conv_2", "conv_3", "dense_1", "dense_2"]),
+        ("efficientnet_lite0", 64, ["_conv_stem", *(f"_blocks.{number}" for number in range(16)), "_conv_head", "_fc"]),
+    ],
+)
+def test_named_networks_have_the_stages_of_their_papers(name, size, expected):
+    network = zoo.build(name, num_classes=3, input_size=size)
+    found = stages(network)
+    assert list(found) == expected
+    assert sorted(sum(found.values(), ())) == sorted(n for n, place in network.places.items() if place.tensors)
+
+
+def test_a_norm_belongs_to_the_layer_before_it():
+    assert stages(zoo.build("resnet18", num_classes=3, input_size=64))["conv1"] == ("conv1", "bn1")
+    assert list(stages(PLAIN).values()) == [
+        ("conv_1", "batch_norm_1"), ("conv_2", "layer_norm_1"), ("linear_1",)
+    ]  # fmt: skip
+
+
+def test_rates_shrink_by_the_same_factor_with_every_stage_from_the_head():
+    factors = rate_factors(zoo.build("resnet18", num_classes=3, input_size=64), 0.5)
+    assert (factors["fc"], factors["layer4.1.bn2"], factors["bn1"]) == (1, 1 / 2, 1 / 32)
+    assert set(rate_factors(PLAIN, 1.0).values()) == {1.0}
+
+
+def test_kernels_decay_and_biases_and_norms_do_not():
+    decays = {f"{name}.{key}" for name, place in PLAIN.places.items() for key in decaying(place)}
+    assert decays == {"conv_1.weight", "conv_2.weight", "linear_1.weight"}
+
+
+def test_names_stand_for_stages_layers_and_beginnings():
+    network = zoo.build("resnet18", num_classes=3, input_size=64)
+    assert frozen_layers(network, ["conv1"]) == {"conv1", "bn1"}
+    assert frozen_layers(network, ["layer1.0.conv1"]) == {"layer1.0.conv1"}
+    first = frozen_layers(network, ["layer1.0"])
+    assert len(first) == 4 and all(name.startswith("layer1.0.") for name in first)
+    assert frozen_layers(network, ["layer1"]) > first
+    assert frozen_layers(network, []) == frozenset()
+    lite = zoo.build("efficientnet_lite0", num_classes=3, input_size=64)
+    assert not any(name.startswith("_blocks.1") and name[9] != "." for name in frozen_layers(lite, ["_blocks.1"]))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["layer9"], r"frozen: there is no layer or stage 'layer9': did you mean 'layer\d'"),
+        (["avgpool"], "'avgpool' is a GlobalAvgPool2d, without weights"),
+        (["conv1", "layer1", "layer2", "layer3", "layer4", "fc"], "leaves nothing to learn"),
+    ],
+)
+def test_names_that_freeze_nothing_or_all_are_refused(names, words):
+    with pytest.raises(SettingsError, match=words):
+        frozen_layers(zoo.build("resnet18", num_classes=3, input_size=64), names)
