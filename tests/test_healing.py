@@ -11,6 +11,7 @@ from eyebright import healing
 from eyebright.errors import DataError, SettingsError
 from eyebright.evaluation import Verdict
 from eyebright.network import Dropout
+from eyebright.resuming import resume
 from eyebright.training.events import (
     EpochEnded,
     Evaluated,
@@ -37,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(pixels.astype(np.uint8)).save(place / "pictures" / label / f"{number}.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EYEBRIGHT_CACHE", str(place / "cache"))
-        eb.train(place / "pictures", place / "run", size=16, settings=eb.Settings(**LOW))
+        eb.train(place / "pictures", place / "run", network="flowers_cnn", size=16, settings=eb.Settings(**LOW))
     return place
 
 
@@ -94,7 +95,7 @@ def test_the_log_of_the_first_run_tells_before_and_after_and_it_stays_complete(p
         str(healed.kept),
     )
     with pytest.raises(SettingsError, match="is complete"):
-        eb.runs.resume(poor)
+        resume(poor)
 
 
 def test_what_is_not_surely_better_is_not_kept(poor, tmp_path):
@@ -159,7 +160,7 @@ def test_pictures_in_memory_are_given_again(tmp_path):
     labels = np.arange(90) % 2
     images = (random.integers(0, 100, (90, 14, 14)) + labels[:, None, None] * 120).astype(np.uint8)
     pictures = eb.Dataset.from_arrays(images, labels, ["dark", "bright"], seed=4)
-    eb.train(pictures, tmp_path / "run", size=14, settings=eb.Settings(**LOW))
+    eb.train(pictures, tmp_path / "run", network="flowers_cnn", size=14, settings=eb.Settings(**LOW))
     judged(tmp_path / "run", learning_rate=1e-3)
     with pytest.raises(SettingsError, match="pictures in memory"):
         eb.heal(tmp_path / "run")

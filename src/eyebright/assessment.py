@@ -157,6 +157,7 @@ def course_of(history: History, settings: Settings, network: Network, pictures: 
         peak=settings.learning_rate,
         augmentation={name: getattr(settings, name) for name in AUGMENTATIONS},
         first_loss=first_loss,
+        adaptive=settings.optimizer == "adamw",
         dropout=max(
             (place.layer.p for place in network.places.values() if isinstance(place.layer, Dropout)), default=0
         ),

@@ -129,14 +129,22 @@ def _within(
     budget_s: float | None, settings: Settings, remedy: Mapping[str, Any], events: Sequence[AnyEvent]
 ) -> tuple[Settings, float]:
     """The settings with the remedy, no more epochs than the budget allows by the first run's pace; and the seconds."""
+    if settings.minutes:  # the clock ends the second training as it did the first
+        minutes = settings.minutes if budget_s is None else budget_s / 60
+        return settings.changed(_of_settings(remedy) | {"minutes": minutes}), round(60 * minutes, 1)
     epochs = {event.epoch: event.seconds for event in events if isinstance(event, EpochEnded)}
     pace = sum(epochs.values()) / max(len(epochs), 1)
     budget_s = _BUDGET * pace * settings.epochs if budget_s is None else budget_s
     if budget_s < pace:
         raise SettingsError(f"healing in {budget_s:.3g} s is not possible: one epoch takes {pace:.3g} s")
-    changed = settings.changed({name: value for name, value in remedy.items() if name != "dropout"})
+    changed = settings.changed(_of_settings(remedy))
     affordable = changed.changed({"epochs": min(changed.epochs, int(budget_s / pace))}) if pace else changed
     return affordable, round(affordable.epochs * pace, 1)
+
+
+def _of_settings(remedy: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a remedy that is not the network's."""
+    return {name: value for name, value in remedy.items() if name != "dropout"}
 
 
 def _train_again(

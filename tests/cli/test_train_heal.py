@@ -10,7 +10,15 @@ from eyebright.training.events import EpochEnded, EventLog, Healed, Judged, read
 @pytest.fixture
 def low() -> list[str]:
     """Options for a training of a second that learns next to nothing, for want of larger steps."""
-    options = {"epochs": 2, "size": 16, "batch-size": 8, "learning-rate": 1e-6, "seed": 0, "precision": "float32"}
+    options = {
+        "network": "flowers_cnn",
+        "epochs": 2,
+        "size": 16,
+        "batch-size": 8,
+        "learning-rate": 1e-6,
+        "seed": 0,
+        "precision": "float32",
+    }
     return [text for name, value in options.items() for text in (f"--{name}", str(value))]
 
 

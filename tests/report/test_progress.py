@@ -194,13 +194,6 @@ def test_the_end_tells_its_reason(show: Callable, reason: str, told: str) -> Non
     assert told in " ".join(show(events.Stopped(reason=reason, epoch=7, best_epoch=5)))
 
 
-def test_streaming_is_told_with_what_would_be_needed() -> None:
-    file = io.StringIO()
-    with Display(Console(file=file, width=200)) as display:
-        display(events.Streaming(pictures=1_000_000, size_bytes=97_200_000_000))
-    assert "no room for 97,200 MB of prepared pictures" in file.getvalue() and "EYEBRIGHT_CACHE" in file.getvalue()
-
-
 def healed(value: float, low: float, high: float) -> events.Healed:
     return events.Healed(
         pictures=648, before=counted(387, 648), after=counted(430, 648), kept="a b/healed",

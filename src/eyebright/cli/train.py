@@ -62,15 +62,13 @@ def train(  # what is given is read from the context, since it matters what was 
     from eyebright.report.progress import Display
 
     typed = _typed(ctx)
-    if resume is not None and (
-        surplus := sorted(typed.keys() - {*_WITH_RESUME, *(("output", "overwrite") if heal else ())})
-    ):
+    allowed = {*_WITH_RESUME, *(("output", "overwrite") if heal else ())}
+    if resume is not None and (surplus := sorted(typed.keys() - allowed)):
         raise SettingsError(f"--resume RUN takes everything but --epochs from the run: leave out {', '.join(surplus)}")
     if find_lr:
         learning_rate_test.find(*train_request.gather(typed, config), as_json=as_json)
         return
     place, result, healed = resume or Path(), None, None
-    second = output if output is not None and resume is not None else None
     try:
         with Display(Console(stderr=as_json)) as display:
             if resume is not None and heal and "epochs" not in typed and course.is_complete(resume):
@@ -89,10 +87,10 @@ def train(  # what is given is read from the context, since it matters what was 
                     overwrite=request.overwrite, callbacks=[display],
                 )  # fmt: skip
             if heal and not (result and result.interrupted):
-                healed = healing.heal(place, second, overwrite=overwrite, callbacks=[display])
+                healed = healing.heal(place, _second(place, typed), overwrite=overwrite, callbacks=[display])
     except KeyboardInterrupt:
-        begun = second or place / healing.FOLDER
-        typer.echo(_interrupted(begun if heal and begun.exists() else place, begun=display.begun), err=True)
+        second = _second(place, typed)
+        typer.echo(_interrupted(second if heal and second.exists() else place, begun=display.begun), err=True)
         raise typer.Exit(130) from None
     if as_json:
         typer.echo(codec.to_json(_as_data(place, result, healed)))
@@ -107,6 +105,13 @@ def _typed(ctx: typer.Context) -> dict[str, Any]:
     typed = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
     values = {_NAMES.get(name, name): ctx.params[name] for name in typed}
     return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+
+
+def _second(place: Path, typed: dict[str, Any]) -> Path:
+    """Where the second run of a healing goes; -o names it where it does not name the first."""
+    from eyebright import healing
+
+    return Path(typed["output"]) if {"resume", "output"} <= typed.keys() else place / healing.FOLDER
 
 
 def _as_data(place: Path, result: "Result | None", healed: "Healing | None") -> dict[str, Any]:
