@@ -194,6 +194,11 @@ def test_the_end_tells_its_reason(show: Callable, reason: str, told: str) -> Non
     assert told in " ".join(show(events.Stopped(reason=reason, epoch=7, best_epoch=5)))
 
 
+def test_streaming_is_told_with_what_would_be_needed(show: Callable) -> None:
+    text = " ".join(show(events.Streaming(pictures=1_000_000, size_bytes=97_200_000_000)))
+    assert "no room for 97,200 MB of prepared pictures" in text and "EYEBRIGHT_CACHE" in text
+
+
 def healed(value: float, low: float, high: float) -> events.Healed:
     return events.Healed(
         pictures=648, before=counted(387, 648), after=counted(430, 648), kept="a b/healed",
