@@ -7,7 +7,7 @@ import tomli_w
 import typer
 from safetensors.numpy import load_file
 
-from eyebright.cli import train_options, train_request
+from eyebright.cli import settings_text, train_options
 from eyebright.cli.app import app
 from eyebright.cli.train_request import Request, gather, names_left_out
 from eyebright.errors import SettingsError
@@ -113,7 +113,7 @@ def test_options_and_file_know_the_same_names_and_defaults():
         assert (None if default in ("", False) else default) == (fields[name] or None), name
     for name in names.keys() & SETTINGS - {"epochs", "minutes"}:  # what these are depends on the network
         assert names[name].default == getattr(Settings(), name), name
-    augment = train_request._augmentation(names["augment"].default)
+    augment = settings_text.augmentation(names["augment"].default)
     assert Settings().changed(augment) == Settings()
     assert train_options.__doc__
 

@@ -34,14 +34,14 @@ from eyebright.training.events import (
     Stopped,
 )
 from eyebright.training.judging import Score, judge, predict_logits
-from eyebright.training.material import Feed, Material
+from eyebright.training.material import Feed, Material, shown
 from eyebright.training.memory import keep_freed_memory
 from eyebright.training.range_test import range_test
 from eyebright.training.schedule import learning_rate
 from eyebright.training.settings import Settings
 from eyebright.training.step import Learner, torch_set_up
 
-__all__ = ["Material", "Outcome", "fit", "predict_logits", "range_test"]
+__all__ = ["Material", "Outcome", "fit", "predict_logits", "range_test", "shown"]
 
 _CHECKPOINT_SHARE = 50  # times as long is trained between checkpoints as they take
 _WARMUP_SHARE = 5  # of the steps that fit into a budget, one in so many at most leads up to the peak
