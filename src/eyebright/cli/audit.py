@@ -44,7 +44,10 @@ def audit(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Find copies, leaks, files that cannot be read and pictures that stand out; the pictures are only read."""
+    """Find copies, leaks, unreadable files, and what stands out.
+
+    The pictures are only read.
+    """
     from rich.console import Console
 
     from eyebright import auditing, codec, files, previewing

@@ -15,7 +15,10 @@ def evaluate(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Judge a model on pictures with known classes; pictures that it was trained on are left out, and counted."""
+    """Judge a model on pictures with known classes.
+
+    Pictures that it was trained on are left out, and counted.
+    """
     from rich.console import Console
 
     from eyebright import codec, runs

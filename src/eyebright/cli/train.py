@@ -54,7 +54,7 @@ def train(  # what is given is read from the context, since it matters what was 
     log: options.Log = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train a classifier, judge it on pictures it has never seen, and save it."""
+    """Train a classifier, judge it on unseen pictures, and save it."""
     from rich.console import Console
 
     from eyebright import codec, course, healing, resuming, runs
