@@ -102,9 +102,8 @@ def train(
     """
     begun_at, emit = time.monotonic(), to_all(callbacks)
     auto = not start_from and network in ("", AUTO)
-    if auto and settings is None and epochs is None and minutes is None:
-        epochs = 0
-    settings = _settings(settings or Settings(), minutes, epochs)
+    settings = _settings(settings or Settings(epochs=0 if auto else Settings().epochs), minutes, epochs)
+    _require_something_to_learn(settings, network, weights, auto=auto, begun=bool(start_from or weights))
     run = Run(Path(default_output(pictures) if output is None else output))
     files.require_free(run.path, overwrite=overwrite, made_with=MADE_WITH)
     sinks.require(log)
@@ -202,6 +201,18 @@ def _settings(settings: Settings, minutes: float | None, epochs: int | None) -> 
         raise SettingsError(f"minutes must be above 0, got {minutes:g}")
     changes = {"minutes": minutes, "epochs": epochs}
     return settings.changed({name: value for name, value in changes.items() if value is not None})
+
+
+def _require_something_to_learn(
+    settings: Settings, network: str | Network, weights: str | Path, *, auto: bool, begun: bool
+) -> None:
+    if auto and weights:
+        raise SettingsError(
+            f"weights = {weights} and network = {network or AUTO} contradict each other: auto finds its own weights; "
+            "name the network that these belong to"
+        )
+    if not (auto or begun or settings.epochs or settings.minutes):
+        raise SettingsError("epochs = 0 would leave the weights as they were drawn: give epochs or minutes")
 
 
 def default_output(pictures: str | Path | Dataset) -> str:
