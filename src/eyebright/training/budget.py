@@ -1,6 +1,7 @@
 """A budget of time: how many steps fit into it, found by measuring, and found again after every epoch."""
 
 import time
+from collections import deque
 from typing import NamedTuple
 
 from eyebright.errors import SettingsError
@@ -9,6 +10,7 @@ _AFTERWARDS_S = 4.0  # compiling the graph, drawing the curves, writing the mode
 _JUDGING = 0.6  # time of a picture that is judged in float32, over that of one that is learned
 _VALIDATING = 0.4  # the same in the precision of the training
 _CAREFUL = 0.95  # share of the time that is planned with
+_RECENT = 3  # epochs from which the pace is told: a machine that is busy for a moment is soon itself again
 _FEWEST = 8  # steps below which nothing is learned
 
 
@@ -51,6 +53,7 @@ class Plan:
         self._after_s = _AFTERWARDS_S + deadline.judged * picture_s * _JUDGING
         self._validation_s = validation * picture_s * _VALIDATING
         self._step_s = step_s
+        self._epochs: deque[tuple[int, float]] = deque(maxlen=_RECENT)  # steps made and seconds, of the last ones
         least_s = self._after_s + self._validation_s + _FEWEST * step_s
         if self._left_s < self._validation_s + _FEWEST * step_s:
             used_s = 60 * deadline.minutes - deadline.left_s
@@ -79,7 +82,9 @@ class Plan:
 
     def measured(self, steps: int, training_s: float, validation_s: float) -> None:
         """Take over what an epoch took."""
-        ratio = training_s / max(steps, 1) / self._step_s
+        self._epochs.append((steps, training_s))
+        made, took_s = map(sum, zip(*self._epochs, strict=True))
+        ratio = took_s / max(made, 1) / self._step_s
         self._step_s *= ratio
         self._after_s = _AFTERWARDS_S + (self._after_s - _AFTERWARDS_S) * ratio
         self._validation_s = validation_s
