@@ -66,7 +66,7 @@ def test_without_the_weights_a_network_is_trained_from_scratch_and_that_is_said(
     monkeypatch.setattr(choosing, "features", nothing)
     said = []
     choice = choosing.choose(
-        eb.Dataset.from_folder(pictures), "crop", None, eb.Settings(epochs=0), said.append, begun_at=0.0
+        eb.Dataset.from_folder(pictures), "crop", None, eb.Settings(epochs=0), said.append, begun_at=0.0, mirror=True
     )
     assert choice.name == "compact" and choice.network.input_shape == (3, 32, 32) and choice.settings.epochs == 15
     assert any("no way there" in getattr(event, "reason", "") for event in said)

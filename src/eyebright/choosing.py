@@ -22,6 +22,7 @@ from eyebright.evaluation import share_of
 from eyebright.inference import Backbone, features
 from eyebright.network import Network, Weights, initial_weights
 from eyebright.pictures import Fit, Preparation
+from eyebright.starting import mirrored_by_evidence
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
 from eyebright.training.events import (
@@ -61,7 +62,9 @@ class Choice(NamedTuple):
     settings: Settings
 
 
-def choose(dataset: Dataset, fit: Fit, size: int | None, settings: Settings, emit: Emit, *, begun_at: float) -> Choice:
+def choose(
+    dataset: Dataset, fit: Fit, size: int | None, settings: Settings, emit: Emit, *, begun_at: float, mirror: bool
+) -> Choice:
     """Find what to train.
 
     Args:
@@ -71,16 +74,17 @@ def choose(dataset: Dataset, fit: Fit, size: int | None, settings: Settings, emi
         settings: What is asked for; the rest is chosen. Without a budget of time only the head is learned.
         emit: Receives the progress and what was tried.
         begun_at: When the budget began, on `time.monotonic`.
+        mirror: Whether pictures are mirrored where the settings say so; else only where that is found to do no harm.
     """
     side = dataset.typical_side()
-    scratch = _from_scratch(dataset, side, settings)
     try:
-        tuned = _with_head(dataset, fit, size or backbone_px(side), settings, emit)
+        tuned = _with_head(dataset, fit, size or backbone_px(side), settings, emit, mirror=mirror)
     except (DownloadError, MissingExtraError) as problem:
         emit(Unavailable(reason=str(problem)))
-        return scratch
+        return _from_scratch(dataset, side, settings)
     if not settings.minutes or side > SMALL_PX:
         return tuned
+    scratch = _from_scratch(dataset, side, settings.changed({"flip": tuned.settings.flip}))
     ends = begun_at + 60 * settings.minutes
     share_s = _TRIAL_SHARE * (ends - time.monotonic())
     trials = [_trial(dataset, fit, choice, emit, share_s) for choice in (tuned, scratch)]
@@ -96,7 +100,7 @@ def backbone_px(side: int) -> int:
     )
 
 
-def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: Emit) -> Choice:
+def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: Emit, *, mirror: bool) -> Choice:
     """The published network with a head learned on its features; with a budget, to be tuned further."""
     start = time.monotonic()
     backbone = Backbone(name=BACKBONE, size_px=size, fit=fit)
@@ -123,8 +127,11 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: 
     weights = {name: weights[name] for name in network.tensors}
     usual = Settings()
     tuning = {name: value for name, value in _TUNING.items() if getattr(settings, name) == getattr(usual, name)}
-    further = settings.minutes or settings.epochs
-    return Choice(BACKBONE, network, weights, settings.changed(tuning) if further else settings)
+    if not (settings.minutes or settings.epochs):
+        return Choice(BACKBONE, network, weights, settings)
+    if not mirror:
+        settings = mirrored_by_evidence(dataset, pack, dataset.split(pack), settings, emit)
+    return Choice(BACKBONE, network, weights, settings.changed(tuning))
 
 
 def _features(

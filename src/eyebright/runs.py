@@ -22,7 +22,7 @@ from eyebright.network import Network
 from eyebright.pictures import Fit
 from eyebright.report import sinks
 from eyebright.run_folder import MADE_WITH, NETWORK, Run, RunConfig
-from eyebright.starting import choose_fit, is_file, network_for, recorded, weights_for
+from eyebright.starting import choose_fit, is_file, mirrored_by_evidence, network_for, recorded, weights_for
 from eyebright.successor import Start, read_start, require_agreement, taken_over
 from eyebright.training import trainer
 from eyebright.training.events import AnyEvent, EventLog, Preparing, Scanning, to_all
@@ -54,6 +54,7 @@ def train(
     split_seed: int | None = None,
     exclude: Collection[str] = (),
     settings: Settings | None = None,
+    mirror: bool = False,
     log: Sequence[str] = (),
     overwrite: bool = False,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
@@ -87,6 +88,8 @@ def train(
         split_seed: Decides the split where that is another seed than the training's.
         exclude: Names of pictures to leave out, as `Audit.superfluous` gives them.
         settings: How to train.
+        mirror: Whether pictures are mirrored where the settings say `flip`; else only where that is found to do no
+            harm: digits, letters and arrows have a left and a right.
         log: Where to tell the epochs beside the run's own log: "csv", "tensorboard".
         overwrite: Replace a run that is there; it is kept until the new model stands.
         callbacks: Receive every event as it happens.
@@ -128,7 +131,7 @@ def train(
     elif auto:
         fitted = choose_fit(dataset, None, fit)
         name, built, start, settings = choose(
-            dataset, fitted.fit, size, settings, to_all([emit, tried.append]), begun_at=begun_at
+            dataset, fitted.fit, size, settings, to_all([emit, tried.append]), begun_at=begun_at, mirror=mirror
         )
     else:
         if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
@@ -148,6 +151,8 @@ def train(
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
     auditing.keep_together(dataset, pack, emit)
     sides = dataset.split(pack)  # and so is a class with too few different pictures
+    if not (auto or mirror):
+        settings = mirrored_by_evidence(dataset, pack, sides, settings, to_all([emit, tried.append]))
     if old is not None:
         _require_new_test(old, dataset, pack, sides)
     config = RunConfig(

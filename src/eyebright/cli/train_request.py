@@ -44,6 +44,7 @@ class Request(Record, frozen=True, kw_only=True):
     excluded: tuple[str, ...] = ()
     exclude_kinds: str = "exact copies,near copies,copies with different labels"
     log: tuple[str, ...] = ()
+    mirror: bool = False
     overwrite: bool = False
 
 
@@ -68,6 +69,7 @@ def gather(typed: Mapping[str, Any], config: Path | None) -> tuple[Request, Sett
         asked["log"] = [name.strip() for name in asked["log"].split(",") if name.strip()]
     settings = {name: asked.pop(name) for name in SETTINGS & asked.keys()}
     what = "the options" if config is None else f"{config} with the options"
+    asked["mirror"] = "flip" in settings or "augment" in asked  # who names it wants it
     request = codec.from_builtins(asked, Request, what=what, error=SettingsError)
     if request.augment is not None:
         settings |= _augmentation(request.augment)

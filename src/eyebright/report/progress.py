@@ -93,6 +93,12 @@ class Display:
                 self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
             case events.Unavailable():
                 self._say(f"Published weights cannot be had, so a network is trained from scratch: {event.reason}")
+            case events.MirroringJudged(same=False):
+                self._say(
+                    "Training pictures are not mirrored, since these come one way round: a plain classifier tells "
+                    f"{event.accuracy:.0%} of {event.pictures:,} validation pictures, and of the same mirrored "
+                    f"{event.mirrored_accuracy:.0%}."
+                )
             case events.Tried():
                 self._say(
                     f"Tried {event.what}: {event.validation_accuracy:.1%} of the validation pictures right, loss "

@@ -66,7 +66,7 @@ def fit_head(
         if loss > best[0]:  # the loss has one lowest place along the strengths, and the weaker ones take long
             break
         best = (loss, accuracy, strength)
-    weight, bias = _solve(features, labels, num_classes, best[2])
+    weight, bias = solve(features, labels, num_classes, best[2])
     return Head(weight, bias, best[2], *best[:2])
 
 
@@ -88,7 +88,7 @@ def _out_of_fold(
 ) -> NDArray[np.float32]:
     logits = np.zeros((len(labels), num_classes), np.float32)
     for train, rest in parts:
-        weight, bias = _solve(features[train], labels[train], num_classes, strength)
+        weight, bias = solve(features[train], labels[train], num_classes, strength)
         logits[rest] = features[rest] @ weight.T + bias
     return logits
 
@@ -114,7 +114,7 @@ def _folds(labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: i
                 yield train, rest
 
 
-def _solve(
+def solve(
     features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int, strength: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights `(K, D)` and biases `(K,)`; a class that is not there is as good as excluded."""
