@@ -179,9 +179,19 @@ def train(
 
 
 def evaluate(
-    model: str | Path, pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] = ()
+    model: str | Path,
+    pictures: str | Path,
+    *,
+    tta: bool = False,
+    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
 ) -> Evaluation:
     """Judge a model, or the model of a run, on a folder of pictures; a run writes down that somebody looked.
+
+    Args:
+        model: A model's folder, or a run.
+        pictures: Whatever `Dataset.open` takes.
+        tta: Ask about the mirror images too, and take the mean (test-time augmentation).
+        callbacks: Receive every event as it happens.
 
     Raises:
         ModelError: When there is no sound model.
@@ -190,7 +200,7 @@ def evaluate(
     emit = to_all(callbacks)
     classifier = Classifier.load(model)
     dataset = Dataset.open(pictures, progress=lambda found: emit(Scanning(found=found)))
-    evaluation = classifier.evaluate(dataset, emit=emit)
+    evaluation = classifier.evaluate(dataset, emit=emit, tta=tta)
     log = Run(find_model(Path(model)).parent).events
     if log.exists():
         with suppress(OutputError):  # a run that may only be read is still worth judging
