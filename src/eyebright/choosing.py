@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from eyebright import auditing, zoo
 from eyebright.datasets import Dataset, Pack, content_order
 from eyebright.datasets.digests import Digests
-from eyebright.errors import DownloadError, MissingExtraError
+from eyebright.errors import DownloadError, MissingExtraError, SettingsError
 from eyebright.evaluation import share_of
 from eyebright.inference import Backbone, features
 from eyebright.network import Network, Weights, initial_weights
@@ -87,8 +87,14 @@ def choose(
     scratch = _from_scratch(dataset, side, settings.changed({"flip": tuned.settings.flip}))
     ends = begun_at + 60 * settings.minutes
     share_s = _TRIAL_SHARE * (ends - time.monotonic())
-    trials = [_trial(dataset, fit, choice, emit, share_s) for choice in (tuned, scratch)]
-    return min(trials, key=lambda trial: trial[0])[1]
+    best, reached = tuned, 0.0
+    for choice in (tuned, scratch):
+        try:
+            accuracy, trained = _trial(dataset, fit, choice, emit, share_s)
+        except SettingsError:  # no time for it, or its loss is no number
+            return best
+        best, reached = max((best, reached), (trained, accuracy), key=lambda one: one[1])
+    return best
 
 
 def backbone_px(side: int) -> int:
@@ -180,7 +186,7 @@ def _from_scratch(dataset: Dataset, side: int, settings: Settings) -> Choice:
 
 
 def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: float) -> tuple[float, Choice]:
-    """Train something for a share of the time: its loss on validation, and the same to be trained further."""
+    """Train something for a share of the time: its accuracy on validation, and the same to be trained further."""
     start = time.monotonic()
     shape = choice.network.input_shape
     pack, train, validation = _sides(dataset, Preparation(width=shape[2], height=shape[1], fit=fit), emit)
@@ -194,8 +200,10 @@ def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: floa
 
     fitting = trainer()
     material = fitting.Material(pack, dataset.labels, train, validation, dataset.source.names)
-    deadline = Deadline(share_s / 60, start, 0)
+    deadline = Deadline(share_s / 60, start, 0, saving_s=0.0)
     outcome = fitting.fit(choice.network, choice.weights, material, choice.settings, emit=listen, deadline=deadline)
+    if not scores:
+        raise SettingsError("there is no time to try it")
     accuracy, negative_loss = max(scores)
     emit(
         Tried(
@@ -205,7 +213,7 @@ def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: floa
             seconds=time.monotonic() - start,
         )
     )
-    return -accuracy, choice._replace(weights=outcome.weights, settings=replace(choice.settings, judge_start=True))
+    return accuracy, choice._replace(weights=outcome.weights, settings=replace(choice.settings, judge_start=True))
 
 
 def _sides(dataset: Dataset, preparation: Preparation, emit: Emit) -> tuple[Pack, NDArray[np.int64], NDArray[np.int64]]:

@@ -25,6 +25,7 @@ from eyebright.run_folder import MADE_WITH, NETWORK, Run, RunConfig
 from eyebright.starting import choose_fit, is_file, mirrored_by_evidence, network_for, recorded, weights_for
 from eyebright.successor import Start, read_start, require_agreement, taken_over
 from eyebright.training import trainer
+from eyebright.training.budget import watched
 from eyebright.training.events import AnyEvent, EventLog, Preparing, Scanning, to_all
 from eyebright.training.settings import Settings
 from eyebright.training.stages import frozen_layers
@@ -107,6 +108,7 @@ def train(
     auto = not start_from and network in ("", AUTO)
     settings = _settings(settings or Settings(epochs=0 if auto else Settings().epochs), minutes, epochs)
     _require_something_to_learn(settings, network, weights, auto=auto, begun=bool(start_from or weights))
+    emit = watched(emit, settings.minutes, begun_at)
     run = Run(Path(default_output(pictures) if output is None else output))
     files.require_free(run.path, overwrite=overwrite, made_with=MADE_WITH)
     sinks.require(log)

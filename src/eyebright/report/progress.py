@@ -198,7 +198,9 @@ class Display:
 
     def _planned(self, event: events.Planned) -> None:
         """Said once; later plans only change how many epochs the lines tell."""
-        if not self._epoch:
+        if not event.steps:
+            self._say("There is no time left to tune the network further.")
+        elif not self._epoch:
             steps = f"{event.steps:,} steps, {event.epochs:.1f} epochs,"
             self._say(f"{steps} are to take about {_duration(event.seconds)}.")
 

@@ -26,6 +26,7 @@ from eyebright.training.checkpoint import Progress
 from eyebright.training.events import (
     Emit,
     EpochEnded,
+    Planned,
     PrecisionChosen,
     Resumed,
     StartJudged,
@@ -131,8 +132,9 @@ class _Trainer:
                 self.learner.restore(kept)
                 self.kept = True
             self.emit(Resumed(epoch=self.progress.epoch, pictures=self.progress.seen))
-        if deadline is not None:
-            self._make_plan(deadline)
+        if deadline is not None and not self._make_plan(deadline):
+            self.emit(Stopped(reason="budget", epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
+            return Outcome(self.best or self.learner.module.get_weights(), "budget")
         if self.settings.judge_start and not self.best:
             self._judge_start()
         self.kept_until = time.monotonic() + self.settings.checkpoint_s
@@ -157,13 +159,20 @@ class _Trainer:
         self.emit(Stopped(reason=reason, epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
         return Outcome(self.best, reason)
 
-    def _make_plan(self, deadline: Deadline) -> None:
-        """Measure a step, and decide how many fit."""
+    def _make_plan(self, deadline: Deadline) -> bool:
+        """Measure a step, and decide how many fit; False where there is no time, and none is needed."""
         batch = next(self.feed.batches(1))
         step_s = self.settings.accumulation * self.learner.seconds(*batch)
-        self.pace.plan = Plan(deadline, step_s, step_size=self.settings.step_size, steps=self.feed.steps,
-                         validation=len(self.material.validation))  # fmt: skip
+        try:
+            self.pace.plan = Plan(deadline, step_s, step_size=self.settings.step_size, steps=self.feed.steps,
+                                  validation=len(self.material.validation))  # fmt: skip
+        except SettingsError:
+            if not self.settings.judge_start:
+                raise
+            self.emit(Planned(steps=0, epochs=0.0, seconds=deadline.left_s))
+            return False
         self._plan_again()
+        return True
 
     def _plan_again(self) -> None:
         """Decide anew how many steps to make, and say so."""
