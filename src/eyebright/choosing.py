@@ -200,7 +200,7 @@ def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: floa
 
     fitting = trainer()
     material = fitting.Material(pack, dataset.labels, train, validation, dataset.source.names)
-    deadline = Deadline(share_s / 60, start, 0, saving_s=0.0)
+    deadline = Deadline(share_s / 60, time.monotonic(), 0, saving_s=0.0)
     outcome = fitting.fit(choice.network, choice.weights, material, choice.settings, emit=listen, deadline=deadline)
     if not scores:
         raise SettingsError("there is no time to try it")
