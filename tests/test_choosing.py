@@ -86,7 +86,7 @@ def test_with_a_budget_small_pictures_are_tried_with_both_networks_and_the_bette
     for module in (budget, choosing, runs):
         monkeypatch.setattr(module, "time", Clock)
     monkeypatch.setattr(choosing, "BACKBONE_SIZES", range(64, 65, 32))
-    result = eb.train(pictures, tmp_path / "run", minutes=2.5)
+    result = eb.train(pictures, tmp_path / "run", minutes=1.2)
     tried = told(tmp_path / "run", Tried)
     assert [event.what.split(",")[0].split(" ")[0] for event in tried] == ["efficientnet_lite0"] * 2 + ["compact"]
     winner = max(tried[1:], key=lambda event: event.validation_accuracy).what.split(",")[0]
