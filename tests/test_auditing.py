@@ -125,6 +125,6 @@ def test_pictures_whose_like_is_learned_from_are_found_in_splits_that_are_given(
     assert found(sides=sides, groups=groups) == [12, 13]  # the split leaves the earlier one out
     every = np.array([["train", "validation", "test"].index(side) for side in sides])
     split = to_csv(ArraySource(images).names, np.arange(16) % 2, [b""] * 16, ["a", "b"], every)
-    (tmp_path / "split.csv").write_text(split)
+    (tmp_path / "split.csv").write_bytes(split)
     assert found(fixed=read_split(tmp_path / "split.csv"), groups=groups) == [8, 12, 13]
     assert found() == []

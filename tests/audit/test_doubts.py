@@ -7,18 +7,18 @@ from eyebright.errors import DataError
 
 @pytest.fixture
 def clouds():
-    """Three far clouds of sixty points, labelled 1, 4 and 7; classes between them have no pictures."""
+    """Three far clouds of 120 points, labelled 1, 4 and 7; classes between them have no pictures."""
     stream = np.random.default_rng(0)
-    labels = np.repeat([1, 4, 7], 60)
-    return (8 * np.eye(8)[labels] + stream.normal(0, 0.4, (180, 8))).astype(np.float32), labels
+    labels = np.repeat([1, 4, 7], 120)
+    return (8 * np.eye(8)[labels] + stream.normal(0, 0.4, (360, 8))).astype(np.float32), labels
 
 
 def test_a_swapped_label_is_doubted_with_the_class_it_looks_like(clouds):
     features, labels = clouds
     given = labels.copy()
-    given[[3, 70]] = 7, 1
+    given[[3, 130]] = 7, 1
     found = [doubt for doubt in doubts(features, given) if doubt.kind == "probably mislabelled"]
-    assert {(doubt.picture, doubt.suggested) for doubt in found} == {(3, 1), (70, 4)}
+    assert {(doubt.picture, doubt.suggested) for doubt in found} == {(3, 1), (130, 4)}
     assert all(doubt.figure < 0.02 and "{}" in doubt.sentence for doubt in found)
 
 
@@ -44,4 +44,4 @@ def test_a_stranger_is_unlike_the_rest(clouds):
 
 def test_one_class_cannot_be_judged(clouds):
     with pytest.raises(DataError, match="two classes"):
-        doubts(clouds[0], np.zeros(180, np.int64))
+        doubts(clouds[0], np.zeros(360, np.int64))

@@ -45,7 +45,7 @@ def test_probabilities_are_those_of_classifiers_that_have_not_seen_the_group():
     groups = np.repeat(np.arange(100), 2)
     told = (out_of_fold(features, labels, groups).argmax(axis=1) == labels).mean()
     leaking = (out_of_fold(features, labels).argmax(axis=1) == labels).mean()
-    assert told < 0.65 and leaking > 0.8
+    assert told < 0.65 and leaking > 0.7
 
 
 def test_the_only_picture_of_a_class_is_not_judged(planted):

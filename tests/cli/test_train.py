@@ -305,10 +305,13 @@ def test_without_torch_it_says_what_to_install(make_folder, tmp_path):
         (["--augment", "flop"], "'flop' is unknown"),
         (["--augment", "zoom=much"], "'much' in 'zoom=much' is no number"),
         (["--augment", "rotation=2"], "rotation must be from 0 to 0.5"),
-        (["--epochs", "0"], "epochs must be from 1"),
+        (["--epochs", "0", "--network", "lenet5"], "epochs = 0 would leave the weights"),
+        (["--epochs", "-1"], "epochs must be from 0"),
+        (["--weights", "published"], "contradict each other: auto finds its own weights"),
+        (["--minutes", "1", "--epochs", "3"], "--minutes and --epochs contradict each other"),
         (["--network", "flower_cnn"], "did you mean 'flowers_cnn'"),
-        (["--size", "4"], "larger than its input"),
-        (["--size", "0"], "each 1 to 65536; got (3, 0, 0)"),
+        (["--size", "4", "--network", "flowers_cnn"], "larger than its input"),
+        (["--size", "0", "--network", "flowers_cnn"], "each 1 to 65536; got (3, 0, 0)"),
         (["--network", "missing.json"], "missing.json cannot be read"),
         (["--validation", "0.6", "--test", "0.6"], "below 1 together"),
         (["--resume", "elsewhere"], "leave out output, pictures"),
@@ -403,7 +406,7 @@ def test_training_starts_from_published_weights_at_their_size(make_folder, eyebr
     save_file(weights, files.cache_folder("weights") / "flowers-0123abcd.safetensors")
     finished = eyebright(
         "train", make_folder(), "-o", tmp_path / "run", "--weights", "published", "--batch-size", "8",
-        "--learning-rate", "1e-9", "--epochs", "1",
+        "--network", "flowers_cnn", "--learning-rate", "1e-9", "--epochs", "1",
     )  # fmt: skip
     assert finished.code == 0, finished.err
     assert "at 20x20" in " ".join(finished.out.split())
@@ -428,10 +431,16 @@ def test_a_run_from_given_weights_goes_on_to_the_same_model(make_folder, eyebrig
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--weights", "nowhere.safetensors"], "nowhere.safetensors: give a file of weights"),
-        (["--weights", "published"], "no weights are published for 'flowers_cnn'"),
-        (["--weights", "other.safetensors"], "conv_1.weight: expected (16, 3, 3, 3), got (8, 3, 3, 3)"),
-        (["--weights", "net.json"], "net.json"),
+        (
+            ["--network", "flowers_cnn", "--weights", "nowhere.safetensors"],
+            "nowhere.safetensors: give a file of weights",
+        ),
+        (["--network", "flowers_cnn", "--weights", "published"], "no weights are published for 'flowers_cnn'"),
+        (
+            ["--network", "flowers_cnn", "--weights", "other.safetensors"],
+            "conv_1.weight: expected (16, 3, 3, 3), got (8, 3, 3, 3)",
+        ),
+        (["--network", "flowers_cnn", "--weights", "net.json"], "net.json"),
         (["--network", "net.json", "--weights", "published"], "net.json"),
     ],
 )
@@ -576,7 +585,7 @@ def test_any_setting_can_be_set_by_its_name(make_folder, eyebright, quick, tmp_p
     arguments = [word for setting in given for word in ("--set", setting)]
     finished = eyebright("train", make_folder(), "-o", run, *quick, *arguments)
     assert finished.code == 0, finished.err
-    training = tomllib.loads((run / "config.toml").read_text())["training"]
+    training = tomllib.loads((run / "config.toml").read_text())
     assert (training["optimizer"], training["weight_decay"], training["nesterov"]) == ("sgd", 5e-4, False)
     assert (training["frozen"], training["accumulation"], training["epochs"]) == (["conv_1", "conv_2"], 2, 2)
     assert eyebright("predict", run, next((tmp_path / "pictures").rglob("*.png"))).code == 0

@@ -42,6 +42,7 @@ def test_a_file_stands_for_options_and_paths_in_it_are_relative_to_it(file, tmp_
     assert request == Request(
         pictures=str(place / "../flowers"), output="/runs/one", network=str(place / "net"),
         weights=str(place / "w.pth"), augment="zoom=0.3,hue", log=("csv", "tensorboard"), start_from=str(place / "old"),
+        mirror=True,
     )  # fmt: skip
     expected = {"batch_size": 4, "learning_rate": 1.0, "label_smoothing": 0.0, "zoom": 0.3, "hue": 0.05}
     assert settings == Settings(flip=False, rotation=0.0, **expected)

@@ -12,6 +12,7 @@ from eyebright.network import Network, initial_weights
 from eyebright.network.onnx import to_onnx
 
 SMALLEST = {  # pixels a side, and the layer that one pixel less does not reach through
+    "compact": (2, "stage1.pool"),
     "alexnet": (67, "pool5"),
     "alexnet_owt": (63, "features.12"),
     "densenet121": (29, "features.transition3.pool"),
@@ -32,6 +33,7 @@ SMALLEST = {  # pixels a side, and the layer that one pixel less does not reach 
     "vgg19_bn": (32, "features.52"),
 }
 FAMILIES = {  # a member of each family, and a small size for it
+    "compact": 18,
     "alexnet": 67,
     "alexnet_owt": 63,
     "densenet121": 32,
@@ -101,7 +103,7 @@ def test_networks_are_listed_by_year_and_each_differs_from_all_others():
     [
         ("flower_cnn", "no network 'flower_cnn': did you mean 'flowers_cnn'"),
         ("ResNet50", "did you mean 'resnet50'"),
-        ("zzz", "known are alexnet, alexnet_owt, densenet121, .*, vgg19_bn"),
+        ("zzz", "known are alexnet, alexnet_owt, compact, .*, vgg19_bn"),
     ],
 )
 def test_an_unknown_network_is_refused(name, message):

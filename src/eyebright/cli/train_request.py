@@ -33,8 +33,6 @@ class Request(Record, frozen=True, kw_only=True):
     start_from: str = msgspec.field(default="", name="from")
     start_sha256: str = ""
     size: int | None = None
-    minutes: float | None = None
-    epochs: int | None = None
     fit: Literal["auto", "crop", "pad", "stretch"] = "auto"
     augment: str | None = None
     validation: float = 0.15
@@ -46,6 +44,7 @@ class Request(Record, frozen=True, kw_only=True):
     excluded: tuple[str, ...] = ()
     exclude_kinds: str = "exact copies,near copies,copies with different labels"
     log: tuple[str, ...] = ()
+    mirror: bool = False
     overwrite: bool = False
 
 
@@ -70,6 +69,7 @@ def gather(typed: Mapping[str, Any], config: Path | None) -> tuple[Request, Sett
         asked["log"] = [name.strip() for name in asked["log"].split(",") if name.strip()]
     settings = {name: asked.pop(name) for name in SETTINGS & asked.keys()}
     what = "the options" if config is None else f"{config} with the options"
+    asked["mirror"] = "flip" in settings or "augment" in asked  # who names it wants it
     request = codec.from_builtins(asked, Request, what=what, error=SettingsError)
     if request.augment is not None:
         settings |= settings_text.augmentation(request.augment)
@@ -79,10 +79,8 @@ def gather(typed: Mapping[str, Any], config: Path | None) -> tuple[Request, Sett
         )
     if {"minutes", "epochs"} <= typed.keys():
         raise SettingsError("--minutes and --epochs contradict each other: give one of them")
-    minutes = settings.get("minutes") or None
-    if request.network in ("", AUTO) and not request.start_from and minutes is None:
+    if request.network in ("", AUTO) and not request.start_from:  # which learns only a head unless it is asked for more
         settings.setdefault("epochs", 0)
-    request = msgspec.structs.replace(request, minutes=minutes, epochs=None if minutes else settings.get("epochs"))
     return request, settings_text.changed(Settings().changed(settings), typed.get("set", ()))
 
 

@@ -94,6 +94,12 @@ class Display:
                 self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
             case events.Unavailable():
                 self._say(f"Published weights cannot be had, so a network is trained from scratch: {event.reason}")
+            case events.MirroringJudged(same=False):
+                self._say(
+                    "Training pictures are not mirrored, since these come one way round: a plain classifier tells "
+                    f"{event.accuracy:.0%} of {event.pictures:,} validation pictures, and of the same mirrored "
+                    f"{event.mirrored_accuracy:.0%}."
+                )
             case events.Tried():
                 self._say(
                     f"Tried {event.what}: {event.validation_accuracy:.1%} of the validation pictures right, loss "
@@ -186,7 +192,9 @@ class Display:
 
     def _planned(self, event: events.Planned) -> None:
         """Said once; later plans only change how many epochs the lines tell."""
-        if not self._epoch:
+        if not event.steps:
+            self._say("There is no time left to tune the network further.")
+        elif not self._epoch:
             steps = f"{event.steps:,} steps, {event.epochs:.1f} epochs,"
             self._say(f"{steps} are to take about {_duration(event.seconds)}.")
 

@@ -12,7 +12,7 @@ _LAST_SIDE = 6  # pixels a side at most, before the global pool
 
 
 def compact(num_classes: int = 10, *, input_size: int = 32, channels: int = 3) -> Network:
-    """Takes pictures from 16 pixels a side on; the larger they are, the more often they are halved."""
+    """The larger the pictures, the more often they are halved. They must be at least 2 pixels a side; 16 make sense."""
     pictures, x = entrance(input_size, channels)
     x = _convolution(x, _WIDTH, name="stem")
     halvings = max(next(count for count in range(9) if input_size >> count <= _LAST_SIDE), 1)
