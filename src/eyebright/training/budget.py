@@ -9,7 +9,7 @@ from eyebright.training.events import AnyEvent, Emit, Looking, Preparing
 
 _SAVING_S = 4.0
 _OVERRUN = 1.05  # of the budget: a projection beyond it is worth stopping for
-_SURE_S = 2.0  # after which the pace of a stage is believed
+_SURE_SHARE = 0.15  # of the budget: after that the pace of a stage is believed, whose beginning is slow
 _JUDGING = 0.6  # time of a picture that is judged in float32, over that of one that is learned
 _VALIDATING = 0.4  # the same in the precision of the training
 _CAREFUL = 0.95  # share of the time that is planned with
@@ -57,7 +57,7 @@ def watched(emit: Emit, minutes: float, begun_at: float) -> Emit:
         if stage[0] is not type(event):
             stage = (type(event), event.done, now)
         made, took_s = event.done - stage[1], now - stage[2]
-        if made and took_s > _SURE_S:
+        if made and took_s > _SURE_SHARE * 60 * minutes:
             needed_s = now - begun_at + took_s / made * (event.of - event.done) + _SAVING_S
             if needed_s > _OVERRUN * 60 * minutes:
                 raise SettingsError(
