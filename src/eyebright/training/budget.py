@@ -9,6 +9,7 @@ from eyebright.training.events import AnyEvent, Emit, Looking, Preparing
 
 _SAVING_S = 4.0
 _OVERRUN = 1.05  # of the budget: a projection beyond it is worth stopping for
+_JUDGED_SHARE = 0.8  # of the time for all features: to judge the head, in float32, on half of the pictures
 _SURE_SHARE = 0.15  # of the budget: after that the pace of a stage is believed, whose beginning is slow
 _JUDGING = 0.6  # time of a picture that is judged in float32, over that of one that is learned
 _VALIDATING = 0.4  # the same in the precision of the training
@@ -58,7 +59,8 @@ def watched(emit: Emit, minutes: float, begun_at: float) -> Emit:
             stage = (type(event), event.done, now)
         made, took_s = event.done - stage[1], now - stage[2]
         if made and took_s > _SURE_SHARE * 60 * minutes:
-            needed_s = now - begun_at + took_s / made * (event.of - event.done) + _SAVING_S
+            judging = _JUDGED_SHARE * event.of if isinstance(event, Looking) else 0.0
+            needed_s = now - begun_at + took_s / made * (event.of - event.done + judging) + _SAVING_S
             if needed_s > _OVERRUN * 60 * minutes:
                 raise SettingsError(
                     f"{minutes:g} minutes are too few: preparing {event.of:,} pictures takes until {needed_s:.0f} s; "
