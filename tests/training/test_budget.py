@@ -85,7 +85,7 @@ def test_preparing_that_would_not_be_done_in_time_is_stopped_with_what_would_do(
     clock.now += 1
     tell(Looking(done=1, of=1000))  # a thousand seconds, but one is too few to know
     clock.now += 10
-    with pytest.raises(SettingsError, match=r"1 minutes are too few: preparing 1,000 pictures takes until 9\d\d s"):
+    with pytest.raises(SettingsError, match=r"1 minutes are too few: preparing 1,000 pictures takes until 10\d\d s"):
         tell(Looking(done=20, of=1000))
     assert len(said) == 5
 
