@@ -20,13 +20,12 @@ from eyebright import machine
 from eyebright.errors import SettingsError
 from eyebright.files import printable
 from eyebright.network import Network, Weights
-from eyebright.training import checkpoint, legs
+from eyebright.training import checkpoint
 from eyebright.training.budget import Deadline, Plan
 from eyebright.training.checkpoint import Progress
 from eyebright.training.events import (
     Emit,
     EpochEnded,
-    Planned,
     PrecisionChosen,
     Resumed,
     StartJudged,
@@ -36,15 +35,14 @@ from eyebright.training.events import (
 from eyebright.training.judging import Score, judge, predict_logits
 from eyebright.training.material import Feed, Material
 from eyebright.training.memory import keep_freed_memory
+from eyebright.training.pace import Pace
 from eyebright.training.range_test import range_test
-from eyebright.training.schedule import learning_rate
 from eyebright.training.settings import Settings
 from eyebright.training.step import Learner, torch_set_up
 
 __all__ = ["Material", "Outcome", "fit", "predict_logits", "range_test"]
 
 _CHECKPOINT_SHARE = 50  # times as long is trained between checkpoints as they take
-_WARMUP_SHARE = 5  # of the steps that fit into a budget, one in so many at most leads up to the peak
 _NAMED = 8  # pictures in a message
 
 
@@ -118,8 +116,7 @@ class _Trainer:
         self.kept = False  # whether there is a checkpoint
         self.kept_until = time.monotonic()  # when the next checkpoint within an epoch is due
         self.best: Weights = {}
-        self.plan: Plan | None = None
-        self.total = settings.epochs * self.feed.steps  # steps to make
+        self.pace = Pace(settings, self.feed.steps)
 
     def run(self, folder: Path | None, resume_with: PrecisionChosen | None, deadline: Deadline | None) -> Outcome:
         self.folder = folder
@@ -143,15 +140,15 @@ class _Trainer:
         try:
             while True:
                 stale = self.settings.patience and self.progress.stale_epochs >= self.settings.patience
-                if self._more and not stale:
+                if self.pace.more(self.progress) and not stale:
                     self._epoch()
                     self._keep()
-                    if self._more:
+                    if self.pace.more(self.progress):
                         self._plan_again()
                 elif self.progress.leg < len(self.settings.extended_at):
                     self.progress = self.progress.next_leg()
                 else:
-                    reason = "patience" if self._more else reason
+                    reason = "patience" if self.pace.more(self.progress) else reason
                     break
         except KeyboardInterrupt:
             if not self.best:
@@ -164,16 +161,15 @@ class _Trainer:
         """Measure a step, and decide how many fit."""
         batch = next(self.feed.batches(1))
         step_s = self.settings.accumulation * self.learner.seconds(*batch)
-        self.plan = Plan(deadline, step_s, step_size=self.settings.step_size, steps=self.feed.steps,
+        self.pace.plan = Plan(deadline, step_s, step_size=self.settings.step_size, steps=self.feed.steps,
                          validation=len(self.material.validation))  # fmt: skip
         self._plan_again()
 
     def _plan_again(self) -> None:
-        """Decide anew how many steps to make."""
-        if self.plan is not None:
-            self.total = self.progress.step + self.plan.more_steps()
-            epochs = self.total / self.feed.steps
-            self.emit(Planned(steps=self.total, epochs=epochs, seconds=self.plan.deadline.left_s))
+        """Decide anew how many steps to make, and say so."""
+        planned = self.pace.plan_again(self.progress)
+        if planned is not None:
+            self.emit(planned)
 
     def _judge_start(self) -> None:
         """Judge the weights that the training starts from, as those of epoch 0: kept unless an epoch is better."""
@@ -182,35 +178,22 @@ class _Trainer:
         self.progress = self.progress.at_start(score.loss, score.accuracy)
         self.emit(StartJudged(validation_loss=score.loss, validation_accuracy=score.accuracy))
 
-    @property
-    def _more(self) -> bool:
-        """Whether there are steps left to make; without a budget, in this leg."""
-        if self.plan is not None:
-            return self.progress.step < self.total
-        return self.progress.epoch < legs.ends(self.settings)[self.progress.leg]
-
-    @property
-    def _epochs(self) -> int:
-        """How many epochs there will be, the last one perhaps cut short."""
-        return math.ceil(self.total / self.feed.steps)
-
     def _epoch(self) -> None:
         """One pass over the training pictures, or what the budget leaves of it, and one over those for validation."""
         epoch, start, cpu_start = self.progress.epoch + 1, time.perf_counter(), time.process_time()
         seen_before, step_before = self.progress.seen, self.progress.step  # seen: above 0 where it goes on within one
         self.learner.module.train()
         coming = self.feed.batches(epoch, seen_before)
-        while self.progress.seen < self.feed.length and self.progress.step < self.total:
+        while self.progress.seen < self.feed.length and self.progress.step < self.pace.total:
             self._step(coming, epoch)
-            if self.plan is not None and self.plan.over:
-                self.total = self.progress.step
+            self.pace.end_in_time(self.progress)
             if time.monotonic() >= self.kept_until:
                 self._keep()
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
         validation_start = time.monotonic()
         done, score = self.progress, self._validate()
-        if self.plan is not None:
-            self.plan.measured(done.step - step_before, seconds, time.monotonic() - validation_start)
+        if self.pace.plan is not None:
+            self.pace.plan.measured(done.step - step_before, seconds, time.monotonic() - validation_start)
         self.progress = done.after_epoch(score.loss, score.accuracy)
         best = self.progress.best_epoch == epoch
         if best:
@@ -218,7 +201,7 @@ class _Trainer:
         self.emit(
             EpochEnded(
                 epoch=epoch,
-                epochs=self._epochs,
+                epochs=self.pace.epochs,
                 train_loss=done.losses / done.seen,
                 train_accuracy=done.correct / done.seen,
                 validation_loss=score.loss,
@@ -240,7 +223,7 @@ class _Trainer:
         if not math.isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
         done = self.progress = before.after_step(count, loss, hits)
-        self.emit(StepDone(epoch=epoch, epochs=self._epochs, pictures=done.seen, of=self.feed.length,
+        self.emit(StepDone(epoch=epoch, epochs=self.pace.epochs, pictures=done.seen, of=self.feed.length,
                            loss=done.losses / done.seen, accuracy=done.correct / done.seen))  # fmt: skip
 
     def _keep(self) -> None:
@@ -276,13 +259,4 @@ class _Trainer:
         )
 
     def _rate(self, step: int) -> float:
-        at, settings = self.progress, self.settings
-        if self.plan is None:
-            return legs.rate(step, settings, self.feed.steps, leg=at.leg, leg_epoch=at.leg_epoch, leg_step=at.leg_step)
-        return learning_rate(
-            step,
-            steps=self.total,
-            warmup_steps=min(round(settings.warmup_epochs * self.feed.steps), self.total // _WARMUP_SHARE),
-            peak=settings.learning_rate,
-            schedule=settings.schedule,
-        )
+        return self.pace.rate(step, self.progress)
