@@ -16,11 +16,10 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from torch import Tensor
 
-from eyebright import machine
 from eyebright.errors import SettingsError
 from eyebright.files import printable
 from eyebright.network import Network, Weights
-from eyebright.training import checkpoint
+from eyebright.training import checkpoint, processes
 from eyebright.training.budget import Deadline, Plan
 from eyebright.training.checkpoint import Progress
 from eyebright.training.events import (
@@ -32,6 +31,7 @@ from eyebright.training.events import (
     StepDone,
     Stopped,
 )
+from eyebright.training.following import Lead, follow, leading
 from eyebright.training.judging import Score, judge, predict_logits
 from eyebright.training.material import Feed, Material
 from eyebright.training.memory import keep_freed_memory
@@ -40,7 +40,7 @@ from eyebright.training.range_test import range_test
 from eyebright.training.settings import Settings
 from eyebright.training.step import Learner, torch_set_up
 
-__all__ = ["Material", "Outcome", "fit", "predict_logits", "range_test"]
+__all__ = ["Material", "Outcome", "fit", "follow", "leading", "predict_logits", "range_test"]
 
 _CHECKPOINT_SHARE = 50  # times as long is trained between checkpoints as they take
 _NAMED = 8  # pictures in a message
@@ -91,7 +91,7 @@ def fit(
         emit(Stopped(reason="finished", epoch=0, best_epoch=0))
         return Outcome(dict(weights), "finished")
     keep_freed_memory()
-    with torch_set_up(resume_with.threads if resume_with else settings.threads or machine.cores()):
+    with torch_set_up(resume_with.threads if resume_with else settings.threads or processes.threads()):
         trainer = _Trainer(network, weights, material, settings, emit)
         return trainer.run(checkpoint_folder, resume_with, deadline)
 
@@ -107,7 +107,7 @@ class _Last(NamedTuple):
 
 class _Trainer:
     def __init__(self, network: Network, weights: Weights, material: Material, settings: Settings, emit: Emit) -> None:
-        self.settings, self.emit, self.material = settings, emit, material
+        self.network, self.settings, self.emit, self.material = network, settings, emit, material
         self.feed = Feed(material, settings, network.output_shape[0])
         self.learner = Learner(network, weights, settings, material.labels[material.train])
         self.progress = Progress()
@@ -121,7 +121,7 @@ class _Trainer:
     def run(self, folder: Path | None, resume_with: PrecisionChosen | None, deadline: Deadline | None) -> Outcome:
         self.folder = folder
         if resume_with is None:
-            first = self.feed.train[: self.settings.batch_size]
+            first = self.feed.train[: self.feed.batch_size]
             self.emit(self.learner.choose_precision(*next(self.feed.plain(first))))
         else:
             self.learner.precision = resume_with.precision
@@ -137,6 +137,7 @@ class _Trainer:
             self._judge_start()
         self.kept_until = time.monotonic() + self.settings.checkpoint_s
         reason: Reason = "finished" if deadline is None else "budget"
+        self.lead = Lead(self.network, self.learner, self.material)
         try:
             while True:
                 stale = self.settings.patience and self.progress.stale_epochs >= self.settings.patience
@@ -154,6 +155,8 @@ class _Trainer:
             if not self.best:
                 raise
             reason = "interrupted"
+        finally:
+            self.lead.end()
         self.emit(Stopped(reason=reason, epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
         return Outcome(self.best, reason)
 
@@ -218,8 +221,9 @@ class _Trainer:
         """Learn as many of the coming batches as make a step."""
         before, count = self.progress, min(self.settings.step_size, self.feed.length - self.progress.seen)
         self.last = _Last(epoch, before.step, before.seen, count)
-        parts = islice(coming, self.settings.accumulation)
-        loss, hits = self.learner.learn(parts, count, step=before.step, rate=self._rate(before.step))
+        parts, rate = islice(coming, self.settings.accumulation), self._rate(before.step)
+        with self.lead.step(epoch, before.seen, count, before.step, rate):
+            loss, hits = self.learner.learn(parts, count, step=before.step, rate=rate)
         if not math.isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
         done = self.progress = before.after_step(count, loss, hits)

@@ -17,7 +17,7 @@ from torch.nn.utils import clip_grad_norm_
 from eyebright.modules import TorchNetwork
 from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
-from eyebright.training import balance, checkpoint, precision
+from eyebright.training import balance, checkpoint, parallel, precision, processes
 from eyebright.training.average import Average
 from eyebright.training.checkpoint import Checkpoint
 from eyebright.training.events import PrecisionChosen
@@ -66,8 +66,8 @@ class Learner:
         """Make one step; nothing is changed where the loss is no number.
 
         Args:
-            batches: Pictures and labels.
-            count: How many pictures they have together.
+            batches: Pictures and labels; of several processes, those of this one.
+            count: How many pictures they have together, of all processes.
             step: Counted from 0; with the seed it decides what dropout leaves out.
             rate: The learning rate.
         """
@@ -83,7 +83,8 @@ class Learner:
             (loss if share == 1 else share * loss).backward()  # type: ignore[no-untyped-call]
             most = labels if labels.ndim == 1 else labels.argmax(dim=1)
             hits += int((logits.argmax(dim=1) == most).sum())
-        else:
+        total, hits = parallel.add_up(self.moved, total, hits)
+        if math.isfinite(total):
             self._change(step, rate)
         return Learned(total, hits)
 
@@ -169,7 +170,10 @@ def _optimizer(module: TorchNetwork, network: Network, settings: Settings) -> to
 
 
 def _seed(seed: int, step: int) -> int:
-    return int.from_bytes(hashlib.blake2b(f"step {seed} {step}".encode(), digest_size=8).digest(), "little") >> 1
+    """What dropout is drawn from; each of several processes has other pictures, and leaves out other values."""
+    rank = processes.place().rank
+    text = f"step {seed} {step} {rank}" if rank else f"step {seed} {step}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 
 @contextmanager
