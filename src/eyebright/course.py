@@ -11,9 +11,11 @@ from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset, Pack
 from eyebright.errors import OutputError
 from eyebright.evaluation import Evaluation
+from eyebright.network import BatchNorm
 from eyebright.report import sinks
 from eyebright.report.curves import draw_curves
 from eyebright.run_folder import Run, RunConfig
+from eyebright.training import processes
 from eyebright.training.events import (
     AnyEvent,
     Emit,
@@ -26,6 +28,7 @@ from eyebright.training.events import (
     Resumed,
     RunStarted,
     Scanning,
+    SharedOut,
     Stopped,
     read_events,
     to_all,
@@ -62,6 +65,8 @@ def go(
     try:
         with sinks.opened(config.log, run.path, earlier or ()) as receivers:
             emit = to_all([emit, EventLog(run.events), *receivers, lambda event: _settle(run, config, event)])
+            if processes.place().of > 1:
+                emit(_shared_out(config, classifier))
             for event in earlier or ():
                 _settle(run, config, event)  # in case that a kill came between the choice and the writing
             if earlier is None:
@@ -114,6 +119,13 @@ def _started(config: RunConfig, title: str, classifier: Classifier, dataset: Dat
     )
 
 
+def _shared_out(config: RunConfig, classifier: Classifier) -> SharedOut:
+    learning = config.training.norm_statistics == "batch"
+    norms = learning and any(isinstance(place.layer, BatchNorm) for place in classifier.network.places.values())
+    size = config.training.batch_size
+    return SharedOut(processes=processes.place().of, batch_size=size, norms=norms, group=processes.group())
+
+
 def evaluated(side: str, evaluation: Evaluation) -> Evaluated:
     """An evaluation, as an event."""
     low, high = evaluation.interval
@@ -131,6 +143,14 @@ def is_complete(path: str | Path) -> bool:
         case [Stopped(reason="finished" | "patience" | "budget"), ModelSaved()]:
             return run.model.exists()
     return False
+
+
+def is_ours(path: str | Path) -> bool:
+    """Whether the launcher of these processes had begun a run already, and starts them anew since one had died."""
+    if not processes.restarted():
+        return False
+    told = [event for event in read_events(Run(Path(path)).events) if isinstance(event, SharedOut)]
+    return bool(told) and told[-1].group == processes.group()
 
 
 def scan(path: str | Path, emit: Emit, **opening: Any) -> Dataset:

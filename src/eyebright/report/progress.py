@@ -85,6 +85,8 @@ class Display:
                     f"Up to epoch {event.epochs} instead of {event.planned}: after those that were planned, the "
                     f"learning rate falls anew, from a tenth of its peak, {event.learning_rate:.2g}."
                 )
+            case events.SharedOut():
+                self._shared_out(event)
             case events.PicturesGone():
                 count = f"{len(event.names):,} (all in left_out.csv)"
                 self._say(f"Gone since the run began, and left out from now on: {count}")
@@ -189,6 +191,14 @@ class Display:
             self._say(f"Pictures are shown whole, on grey: cropping would leave out {much}. --fit crop crops them.")
         elif event.fit == "crop" and event.lost >= _WORTH_SAYING:
             self._say(f"Cropping leaves out {much}; --fit pad would keep all of it.")
+
+    def _shared_out(self, event: events.SharedOut) -> None:
+        own = event.batch_size // event.processes
+        self._say(
+            f"{event.processes} processes train together: each has {own} of the {event.batch_size} pictures of a batch."
+        )
+        if event.norms:
+            self._say("Batch norms take the statistics of a process's own pictures; those of the first are kept.")
 
     def _planned(self, event: events.Planned) -> None:
         """Said once; later plans only change how many epochs the lines tell."""

@@ -79,6 +79,18 @@ class Extended(Event, frozen=True):
     learning_rate: float
 
 
+class SharedOut(Event, frozen=True):
+    """So many processes train together, of whose `group` the launcher knows; each has its share of every batch.
+
+    `norms` tells whether there are batch norms that take the statistics of a process's own share.
+    """
+
+    processes: int
+    batch_size: int
+    norms: bool
+    group: str
+
+
 class PicturesGone(Event, frozen=True):
     """Pictures that have vanished, or can no longer be opened, since the run began: from now on it goes without."""
 
@@ -301,6 +313,7 @@ AnyEvent: TypeAlias = (
     | Streaming
     | Resumed
     | Extended
+    | SharedOut
     | PicturesGone
     | PrecisionChosen
     | Planned

@@ -35,11 +35,15 @@ class Feed:
         material: The pictures.
         settings: Order, sizes, augmentation.
         num_classes: How many classes the network tells apart.
+
+    Raises:
+        SettingsError: When a batch cannot be shared evenly among the processes that train together.
     """
 
     def __init__(self, material: Material, settings: Settings, num_classes: int) -> None:
         self.material, self.settings, self.num_classes = material, settings, num_classes
         self.rank, self.of, _ = processes.place()
+        self._own(material.train)
         self.train = content_order(material.pack, material.labels, material.train)
         self.length = len(self.order(1).indices)  # of an epoch, in pictures
         self.steps = math.ceil(self.length / settings.step_size)  # of an epoch
