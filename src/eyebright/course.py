@@ -147,7 +147,7 @@ def is_complete(path: str | Path) -> bool:
 
 def is_ours(path: str | Path) -> bool:
     """Whether the launcher of these processes had begun a run already, and starts them anew since one had died."""
-    if not processes.restarted():
+    if not processes.restarts():
         return False
     told = [event for event in read_events(Run(Path(path)).events) if isinstance(event, SharedOut)]
     return bool(told) and told[-1].group == processes.group()

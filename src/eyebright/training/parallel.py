@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from eyebright.errors import EyebrightError
 from eyebright.training import processes
@@ -22,7 +24,9 @@ _PATIENCE = timedelta(days=20)
 def joined() -> Iterator[None]:
     """Be one of the processes that the launcher has started; leaves them at the end."""
     with _explained():
-        distributed.init_process_group("gloo", timeout=_PATIENCE)
+        store, rank, of = next(rendezvous("env://", timeout=_PATIENCE))
+        store = PrefixStore(f"start {processes.restarts()}", store)  # torchrun keeps what the dead wrote
+        distributed.init_process_group("gloo", store=store, rank=rank, world_size=of, timeout=_PATIENCE)
     try:
         with processes.taking(processes.started()):
             yield

@@ -65,9 +65,9 @@ def group() -> str:
     return name if name != "none" else f"process {os.getppid()}, started at {_started_at(os.getppid())}"
 
 
-def restarted() -> bool:
-    """Whether the launcher has started these processes again, since one of them had died."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+def restarts() -> int:
+    """How often the launcher has started these processes again, since one of them had died."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
 
 
 def _started_at(process: int) -> str:
