@@ -93,6 +93,13 @@ class Display:
                 self._list(event.names)
             case events.PrecisionChosen():
                 self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
+            case events.BatchLowered():
+                needed, free = event.needed_bytes / 1e6, event.free_bytes / 1e6
+                why = f"needs about {needed:,.0f} MB of the {free:,.0f} MB free" if needed else "the device refused"
+                self._say(
+                    f"Too little memory for the batch, which {why}: batches of {event.batch_size} instead, "
+                    f"{event.accumulation} of them added into a step."
+                )
             case events.Unavailable():
                 self._say(f"Published weights cannot be had, so a network is trained from scratch: {event.reason}")
             case events.Tried():

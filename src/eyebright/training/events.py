@@ -105,6 +105,18 @@ class PrecisionChosen(Event, frozen=True):
     threads: int
 
 
+class BatchLowered(Event, frozen=True):
+    """A batch did not fit into memory: smaller ones are added into steps of the same size.
+
+    `needed_bytes` is what the batch that was asked for would take, where that is known, `free_bytes` what there was.
+    """
+
+    batch_size: int
+    accumulation: int
+    needed_bytes: int = 0
+    free_bytes: int = 0
+
+
 class Transient(Event, frozen=True):
     """Something for displays only; it is not written down."""
 
@@ -316,6 +328,7 @@ AnyEvent: TypeAlias = (
     | SharedOut
     | PicturesGone
     | PrecisionChosen
+    | BatchLowered
     | Planned
     | StartJudged
     | Tried

@@ -16,10 +16,12 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from torch import Tensor
 
+from eyebright import machine
 from eyebright.errors import SettingsError
 from eyebright.files import printable
 from eyebright.network import Network, Weights
-from eyebright.training import checkpoint, processes
+from eyebright.network.rewrites import faster
+from eyebright.training import checkpoint, processes, room
 from eyebright.training.budget import Deadline, Plan
 from eyebright.training.checkpoint import Progress
 from eyebright.training.events import (
@@ -92,8 +94,19 @@ def fit(
         return Outcome(dict(weights), "finished")
     keep_freed_memory()
     with torch_set_up(resume_with.threads if resume_with else settings.threads or processes.threads()):
+        if resume_with is None:
+            settings = _that_fits(network, settings, emit)
         trainer = _Trainer(network, weights, material, settings, emit)
         return trainer.run(checkpoint_folder, resume_with, deadline)
+
+
+def _that_fits(network: Network, settings: Settings, emit: Emit) -> Settings:
+    """The settings with a batch for which there is memory."""
+    event = room.lowered(faster(network), settings, machine.free_memory_bytes(), processes.place())
+    if event is None:
+        return settings
+    emit(event)
+    return settings.changed({"batch_size": event.batch_size, "accumulation": event.accumulation})
 
 
 class _Last(NamedTuple):
