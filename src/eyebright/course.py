@@ -101,7 +101,7 @@ class _Settling:
 
     def __call__(self, event: AnyEvent) -> None:
         if isinstance(event, PrecisionChosen):
-            self._settle(precision=event.precision, threads=event.threads)
+            self._settle(precision=event.precision, threads=event.threads, device=event.device)
         elif isinstance(event, BatchLowered):
             self._settle(batch_size=event.batch_size, accumulation=event.accumulation)
 

@@ -92,7 +92,8 @@ class Display:
                 self._say(f"Gone since the run began, and left out from now on: {count}")
                 self._list(event.names)
             case events.PrecisionChosen():
-                self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
+                where = f"{event.threads} threads" if event.device == "cpu" else event.device
+                self._say(f"Computing in {event.precision} on {where}: {event.reason}.")
             case events.BatchLowered():
                 needed, free = event.needed_bytes / 1e6, event.free_bytes / 1e6
                 why = f"needs about {needed:,.0f} MB of the {free:,.0f} MB free" if needed else "the device refused"

@@ -152,7 +152,7 @@ def load(folder: Path, network: Network, parameters: Sequence[Tensor]) -> Checkp
 def moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """What an optimizer keeps for each tensor that it moves, by the tensor's place among them and a name."""
     return {
-        f"{index}.{key}": value.contiguous()
+        f"{index}.{key}": value.cpu().contiguous()
         for index, state in optimizer.state_dict()["state"].items()
         for key, value in state.items()
         if value is not None  # as SGD's momentum where there is none

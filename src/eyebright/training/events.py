@@ -98,11 +98,12 @@ class PicturesGone(Event, frozen=True):
 
 
 class PrecisionChosen(Event, frozen=True):
-    """The precision of the convolutions and products, and why; times are of one training step."""
+    """The precision of the convolutions and products, where, and why; times are of one training step."""
 
     precision: Literal["float32", "bfloat16"]
     reason: str
     threads: int
+    device: Literal["cpu", "cuda", "mps"] = "cpu"
 
 
 class BatchLowered(Event, frozen=True):

@@ -87,7 +87,8 @@ def add_up(parameters: Sequence[Tensor], loss: float, hits: int) -> tuple[float,
         if parameter.grad is None:  # its share of the last batch may be empty
             parameter.grad = torch.zeros_like(parameter)
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    flat, figures = torch.cat([gradient.flatten() for gradient in gradients]), torch.tensor([loss, hits]).double()
+    flat = torch.cat([gradient.flatten() for gradient in gradients]).cpu()
+    figures = torch.tensor([loss, hits], dtype=torch.float64)
     with _explained():
         distributed.all_reduce(flat)
         distributed.all_reduce(figures)

@@ -2,6 +2,8 @@
 
 import math
 
+import msgspec
+
 from eyebright.network import Network
 from eyebright.training.events import BatchLowered
 from eyebright.training.processes import Place
@@ -37,10 +39,17 @@ def lowered(network: Network, settings: Settings, free_bytes: int, place: Place)
     most = max(int(left / each), 1) * place.of  # pictures of all processes together
     if settings.batch_size <= most:
         return None
-    size = max(size for size in range(place.of, most + 1, place.of) if settings.batch_size % size == 0)
-    return BatchLowered(
-        batch_size=size,
-        accumulation=settings.accumulation * (settings.batch_size // size),
-        needed_bytes=settings.batch_size // place.of * each + weight_bytes(network),
-        free_bytes=free_bytes // place.here,
-    )
+    event = _smaller(settings, most, place.of)
+    needed = settings.batch_size // place.of * each + weight_bytes(network)
+    return msgspec.structs.replace(event, needed_bytes=needed, free_bytes=free_bytes // place.here)
+
+
+def halved(settings: Settings) -> BatchLowered:
+    """Half the batch, or what is nearest below it and divides it."""
+    return _smaller(settings, settings.batch_size // 2, 1)
+
+
+def _smaller(settings: Settings, most: int, of: int) -> BatchLowered:
+    """The greatest batch up to `most` pictures, a multiple of `of`, of which a whole number makes the same step."""
+    size = max(size for size in range(of, most + 1, of) if settings.batch_size % size == 0)
+    return BatchLowered(batch_size=size, accumulation=settings.accumulation * (settings.batch_size // size))
