@@ -27,7 +27,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"report", "assessment", "run_folder"},
     {"auditing", "returning", "starting", "successor", "weighted"},
     {"choosing"},
-    {"classifier", "plain_model"},
+    {"classifier", "plain_model", "previewing"},
     {"course"},
     {"runs", "rate_finding", "resuming", "inspection"},
     {"healing"},

@@ -66,7 +66,7 @@ def test_without_the_weights_a_network_is_trained_from_scratch_and_that_is_said(
     monkeypatch.setattr(choosing, "features", nothing)
     said = []
     choice = choosing.choose(
-        eb.Dataset.from_folder(pictures), "crop", None, eb.Settings(epochs=0), said.append, begun_at=0.0
+        eb.Dataset.from_folder(pictures), "crop", None, eb.Settings(epochs=0), said.append, begun_at=0.0, mirror=True
     )
     assert choice.name == "compact" and choice.network.input_shape == (3, 32, 32) and choice.settings.epochs == 15
     assert any("no way there" in getattr(event, "reason", "") for event in said)
@@ -86,7 +86,7 @@ def test_with_a_budget_small_pictures_are_tried_with_both_networks_and_the_bette
     for module in (budget, choosing, runs):
         monkeypatch.setattr(module, "time", Clock)
     monkeypatch.setattr(choosing, "BACKBONE_SIZES", range(64, 65, 32))
-    result = eb.train(pictures, tmp_path / "run", minutes=1.5)
+    result = eb.train(pictures, tmp_path / "run", minutes=1.2)
     tried = told(tmp_path / "run", Tried)
     assert [event.what.split(",")[0].split(" ")[0] for event in tried] == ["efficientnet_lite0"] * 2 + ["compact"]
     winner = max(tried[1:], key=lambda event: event.validation_accuracy).what.split(",")[0]

@@ -153,6 +153,7 @@ def course_of(history: History, settings: Settings, network: Network, pictures: 
         learning_rate=history.learning_rate,
         pictures=pictures,
         epochs=settings.epochs,
+        minutes=settings.minutes,
         batch_size=settings.batch_size,
         peak=settings.learning_rate,
         augmentation={name: getattr(settings, name) for name in AUGMENTATIONS},

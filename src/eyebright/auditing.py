@@ -58,7 +58,8 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
     pack = dataset.pack(Preparation(width=SIDE, height=SIDE), lambda done, of: emit(Preparing(done=done, of=of)))
     keep_together(dataset, pack, emit)
     seen, notes = _features(dataset, pack, emit)
-    found = look_over(dataset, pack, features=seen)
+    shown = Preparation(width=SIDE, height=SIDE, fit=dataset.fit_by_evidence()[0])  # as `train` would
+    found = look_over(dataset, pack, shown, features=seen)
     found = msgspec.structs.replace(found, notes=(*found.notes, *notes))
     return Audited(dataset, pack, found, naive_leak(dataset, pack) if dataset.sides is None else None)
 

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from eyebright import auditing, zoo
 from eyebright.datasets import Dataset, Pack, content_order
 from eyebright.datasets.digests import Digests
-from eyebright.errors import DownloadError, MissingExtraError
+from eyebright.errors import DownloadError, MissingExtraError, SettingsError
 from eyebright.evaluation import share_of
 from eyebright.inference import Backbone, features
 from eyebright.network import Network, Weights, initial_weights
 from eyebright.pictures import Fit, Preparation
+from eyebright.starting import mirrored_by_evidence
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
 from eyebright.training.events import (
@@ -61,7 +62,9 @@ class Choice(NamedTuple):
     settings: Settings
 
 
-def choose(dataset: Dataset, fit: Fit, size: int | None, settings: Settings, emit: Emit, *, begun_at: float) -> Choice:
+def choose(
+    dataset: Dataset, fit: Fit, size: int | None, settings: Settings, emit: Emit, *, begun_at: float, mirror: bool
+) -> Choice:
     """Find what to train.
 
     Args:
@@ -71,20 +74,27 @@ def choose(dataset: Dataset, fit: Fit, size: int | None, settings: Settings, emi
         settings: What is asked for; the rest is chosen. Without a budget of time only the head is learned.
         emit: Receives the progress and what was tried.
         begun_at: When the budget began, on `time.monotonic`.
+        mirror: Whether pictures are mirrored where the settings say so; else only where that is found to do no harm.
     """
     side = dataset.typical_side()
-    scratch = _from_scratch(dataset, side, settings)
     try:
-        tuned = _with_head(dataset, fit, size or backbone_px(side), settings, emit)
+        tuned = _with_head(dataset, fit, size or backbone_px(side), settings, emit, mirror=mirror)
     except (DownloadError, MissingExtraError) as problem:
         emit(Unavailable(reason=str(problem)))
-        return scratch
+        return _from_scratch(dataset, side, settings)
     if not settings.minutes or side > SMALL_PX:
         return tuned
+    scratch = _from_scratch(dataset, side, settings.changed({"flip": tuned.settings.flip}))
     ends = begun_at + 60 * settings.minutes
     share_s = _TRIAL_SHARE * (ends - time.monotonic())
-    trials = [_trial(dataset, fit, choice, emit, share_s) for choice in (tuned, scratch)]
-    return min(trials, key=lambda trial: trial[0])[1]
+    best, reached = tuned, 0.0
+    for choice in (tuned, scratch):
+        try:
+            accuracy, trained = _trial(dataset, fit, choice, emit, share_s)
+        except SettingsError:  # no time for it, or its loss is no number
+            return best
+        best, reached = max((best, reached), (trained, accuracy), key=lambda one: one[1])
+    return best
 
 
 def backbone_px(side: int) -> int:
@@ -96,7 +106,7 @@ def backbone_px(side: int) -> int:
     )
 
 
-def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: Emit) -> Choice:
+def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: Emit, *, mirror: bool) -> Choice:
     """The published network with a head learned on its features; with a budget, to be tuned further."""
     start = time.monotonic()
     backbone = Backbone(name=BACKBONE, size_px=size, fit=fit)
@@ -123,8 +133,11 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: 
     weights = {name: weights[name] for name in network.tensors}
     usual = Settings()
     tuning = {name: value for name, value in _TUNING.items() if getattr(settings, name) == getattr(usual, name)}
-    further = settings.minutes or settings.epochs
-    return Choice(BACKBONE, network, weights, settings.changed(tuning) if further else settings)
+    if not (settings.minutes or settings.epochs):
+        return Choice(BACKBONE, network, weights, settings)
+    if not mirror:
+        settings = mirrored_by_evidence(dataset, pack, dataset.split(pack), settings, emit)
+    return Choice(BACKBONE, network, weights, settings.changed(tuning))
 
 
 def _features(
@@ -173,7 +186,7 @@ def _from_scratch(dataset: Dataset, side: int, settings: Settings) -> Choice:
 
 
 def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: float) -> tuple[float, Choice]:
-    """Train something for a share of the time: its loss on validation, and the same to be trained further."""
+    """Train something for a share of the time: its accuracy on validation, and the same to be trained further."""
     start = time.monotonic()
     shape = choice.network.input_shape
     pack, train, validation = _sides(dataset, Preparation(width=shape[2], height=shape[1], fit=fit), emit)
@@ -187,8 +200,10 @@ def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: floa
 
     fitting = trainer()
     material = fitting.Material(pack, dataset.labels, train, validation, dataset.source.names)
-    deadline = Deadline(share_s / 60, start, 0)
+    deadline = Deadline(share_s / 60, time.monotonic(), 0, saving_s=0.0)
     outcome = fitting.fit(choice.network, choice.weights, material, choice.settings, emit=listen, deadline=deadline)
+    if not scores:
+        raise SettingsError("there is no time to try it")
     accuracy, negative_loss = max(scores)
     emit(
         Tried(
@@ -198,7 +213,7 @@ def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: floa
             seconds=time.monotonic() - start,
         )
     )
-    return -accuracy, choice._replace(weights=outcome.weights, settings=replace(choice.settings, judge_start=True))
+    return accuracy, choice._replace(weights=outcome.weights, settings=replace(choice.settings, judge_start=True))
 
 
 def _sides(dataset: Dataset, preparation: Preparation, emit: Emit) -> tuple[Pack, NDArray[np.int64], NDArray[np.int64]]:

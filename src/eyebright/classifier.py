@@ -182,12 +182,13 @@ class Classifier(Weighted):
         )
         emit(Judged.of(self.verdicts))
 
-    def evaluate(self, pictures: Dataset | Part, *, emit: Emit | None = None) -> Evaluation:
+    def evaluate(self, pictures: Dataset | Part, *, emit: Emit | None = None, tta: bool = False) -> Evaluation:
         """How good the classifier is on pictures that it has not learned from.
 
         Args:
             pictures: One side of a data set, or all of one; pictures that were learned from are left out.
             emit: Receives the progress.
+            tta: Ask about the mirror images too, and take the mean (test-time augmentation).
 
         Raises:
             DataError: When there is a class that the classifier does not know, or no picture that is new to it.
@@ -210,7 +211,12 @@ class Classifier(Weighted):
                 "give it pictures that it has not seen, or it would only recite"
             )
         evaluation = assessment.evaluate_on(
-            self.predictor, pack, labels, new, self.classes, groups=dataset.group_numbers
+            self.predictor.with_tta() if tta else self.predictor,
+            pack,
+            labels,
+            new,
+            self.classes,
+            groups=dataset.group_numbers,
         )
         return msgspec.structs.replace(evaluation, seen=len(indices) - len(new), left_out=len(pack.left_out))
 

@@ -22,9 +22,10 @@ from eyebright.network import Network
 from eyebright.pictures import Fit
 from eyebright.report import sinks
 from eyebright.run_folder import MADE_WITH, NETWORK, Run, RunConfig
-from eyebright.starting import choose_fit, is_file, network_for, recorded, weights_for
+from eyebright.starting import choose_fit, is_file, mirrored_by_evidence, network_for, recorded, weights_for
 from eyebright.successor import Start, read_start, require_agreement, taken_over
 from eyebright.training import trainer
+from eyebright.training.budget import watched
 from eyebright.training.events import AnyEvent, EventLog, Preparing, Scanning, to_all
 from eyebright.training.settings import Settings
 from eyebright.training.stages import frozen_layers
@@ -54,6 +55,7 @@ def train(
     split_seed: int | None = None,
     exclude: Collection[str] = (),
     settings: Settings | None = None,
+    mirror: bool = False,
     log: Sequence[str] = (),
     overwrite: bool = False,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
@@ -87,6 +89,8 @@ def train(
         split_seed: Decides the split where that is another seed than the training's.
         exclude: Names of pictures to leave out, as `Audit.superfluous` gives them.
         settings: How to train.
+        mirror: Whether pictures are mirrored where the settings say `flip`; else only where that is found to do no
+            harm: digits, letters and arrows have a left and a right.
         log: Where to tell the epochs beside the run's own log: "csv", "tensorboard".
         overwrite: Replace a run that is there; it is kept until the new model stands.
         callbacks: Receive every event as it happens.
@@ -104,6 +108,7 @@ def train(
     auto = not start_from and network in ("", AUTO)
     settings = _settings(settings or Settings(epochs=0 if auto else Settings().epochs), minutes, epochs)
     _require_something_to_learn(settings, network, weights, auto=auto, begun=bool(start_from or weights))
+    emit = watched(emit, settings.minutes, begun_at)
     run = Run(Path(default_output(pictures) if output is None else output))
     files.require_free(run.path, overwrite=overwrite, made_with=MADE_WITH)
     sinks.require(log)
@@ -128,7 +133,7 @@ def train(
     elif auto:
         fitted = choose_fit(dataset, None, fit)
         name, built, start, settings = choose(
-            dataset, fitted.fit, size, settings, to_all([emit, tried.append]), begun_at=begun_at
+            dataset, fitted.fit, size, settings, to_all([emit, tried.append]), begun_at=begun_at, mirror=mirror
         )
     else:
         if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
@@ -148,6 +153,8 @@ def train(
     pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
     auditing.keep_together(dataset, pack, emit)
     sides = dataset.split(pack)  # and so is a class with too few different pictures
+    if not (auto or mirror):
+        settings = mirrored_by_evidence(dataset, pack, sides, settings, to_all([emit, tried.append]))
     if old is not None:
         _require_new_test(old, dataset, pack, sides)
     config = RunConfig(
@@ -174,9 +181,19 @@ def train(
 
 
 def evaluate(
-    model: str | Path, pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] = ()
+    model: str | Path,
+    pictures: str | Path,
+    *,
+    tta: bool = False,
+    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
 ) -> Evaluation:
     """Judge a model, or the model of a run, on a folder of pictures; a run writes down that somebody looked.
+
+    Args:
+        model: A model's folder, or a run.
+        pictures: Whatever `Dataset.open` takes.
+        tta: Ask about the mirror images too, and take the mean (test-time augmentation).
+        callbacks: Receive every event as it happens.
 
     Raises:
         ModelError: When there is no sound model.
@@ -185,7 +202,7 @@ def evaluate(
     emit = to_all(callbacks)
     classifier = Classifier.load(model)
     dataset = Dataset.open(pictures, progress=lambda found: emit(Scanning(found=found)))
-    evaluation = classifier.evaluate(dataset, emit=emit)
+    evaluation = classifier.evaluate(dataset, emit=emit, tta=tta)
     log = Run(find_model(Path(model)).parent).events
     if log.exists():
         with suppress(OutputError):  # a run that may only be read is still worth judging

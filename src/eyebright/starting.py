@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eyebright import zoo
-from eyebright.datasets import Dataset
+from eyebright.datasets import Dataset, Pack, content_order
 from eyebright.errors import NetworkError, SettingsError
 from eyebright.network import Network, Softmax, Weights
 from eyebright.pictures import Fit
 from eyebright.training.events import Downloading, Emit, FitChosen
+from eyebright.training.mirroring import ASKED, LEARNED, judge_mirroring
+from eyebright.training.settings import Settings
 
 LARGEST_SIZE, SMALLEST_SIZE = 180, 24
 
@@ -65,6 +70,28 @@ def choose_fit(dataset: Dataset, network: Network | None, fit: Fit | Literal["au
     _, height, width = network.input_shape if network and len(network.input_shape) == 3 else (0, 1, 1)
     best, lost = dataset.fit_by_evidence(width / height)
     return FitChosen(fit=best if fit == "auto" else fit, lost=lost)
+
+
+def mirrored_by_evidence(
+    dataset: Dataset, pack: Pack, sides: NDArray[np.int64], settings: Settings, emit: Emit
+) -> Settings:
+    """The settings, with mirroring taken back where a mirrored picture is found not to show the same."""
+    if not settings.flip:
+        return settings
+    train, validation = (_some(pack, dataset.labels, sides == side, most) for side, most in ((0, LEARNED), (1, ASKED)))
+    groups = dataset.group_numbers
+    judged = judge_mirroring(
+        pack.thumbnails(train)[:], dataset.labels[train], pack.thumbnails(validation)[:], dataset.labels[validation],
+        None if groups is None else groups[validation],
+    )  # fmt: skip
+    emit(judged)
+    return settings if judged.same else settings.changed({"flip": False})
+
+
+def _some(pack: Pack, labels: NDArray[np.int64], of: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
+    """So many at most of some pictures, evenly chosen in the order of their content."""
+    order = content_order(pack, labels, np.flatnonzero(of))
+    return order[:: max(-(-len(order) // most), 1)]
 
 
 def weights_for(network: Network, source: str, name: str, seed: int, emit: Emit) -> Weights:

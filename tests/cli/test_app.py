@@ -5,7 +5,7 @@ import pytest
 
 import eyebright as eb
 
-COMMANDS = ["train", "evaluate", "predict", "networks", "inspect", "explain", "demo"]
+COMMANDS = ["train", "evaluate", "predict", "networks", "inspect", "explain", "demo", "audit", "fetch", "cache"]
 
 
 def test_version(eyebright):
@@ -18,6 +18,14 @@ def test_every_command_explains_itself_with_an_example(command, eyebright):
     assert finished.code == 0
     assert f"Example: eyebright {command}" in finished.out
     assert all(len(line) <= 80 for line in finished.out.splitlines())
+
+
+@pytest.mark.parametrize("command", [[], ["explain"], *([command] for command in COMMANDS)])
+def test_help_cuts_nothing_off_and_shows_no_types_of_python(command, eyebright):
+    out = eyebright(*command, "--help").out
+    for several in ("[ARGS]...", "{pictures}...", "pictures... <list[str]>"):  # written so by Typer
+        out = out.replace(several, "")
+    assert "..." not in out and "list[" not in out
 
 
 def test_help_lists_the_commands(eyebright):

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 
 
@@ -46,3 +47,32 @@ def test_clean_pictures_have_nothing_to_tell(eyebright, tmp_path):
 def test_a_folder_that_is_not_there_is_told(eyebright, tmp_path):
     finished = eyebright("audit", tmp_path / "nothing")
     assert finished.code == 1 and "does not exist" in finished.err
+
+
+def test_a_preview_is_drawn_beside_the_findings_and_the_pictures_stay_as_they_are(make_folder, eyebright, tmp_path):
+    pictures = make_folder()
+    before = {file: file.read_bytes() for file in pictures.rglob("*.png")}
+    sheet = tmp_path / "preview.png"
+    finished = eyebright("audit", pictures, "--preview", sheet, "--size", 16, "--augment", "flip,hue=0.2")
+    assert finished.code == 0, finished.err
+    assert f"Written: {sheet}" in finished.out and "Cropping leaves out 1" in finished.out  # 20 of 24 columns are kept
+    with Image.open(sheet) as drawn:
+        assert drawn.format == "PNG" and min(drawn.size) > 300
+    assert {file: file.read_bytes() for file in pictures.rglob("*.png")} == before
+    assert "already exists" in eyebright("audit", pictures, "--preview", sheet).err
+    finished = eyebright("audit", pictures, "--preview", sheet, "--size", 16, "--fit", "pad", "--overwrite")
+    assert "Pictures are shown whole, on grey" in finished.out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--size", "16"], "give --preview preview.png as well"), (["--fit", "pad"], "--fit says how a preview"),
+        (["--preview", "p.jpg"], "name it p.png"), (["--preview", "p.png", "--size", "0"], "1 to 16384 pixels"),
+        (["--preview", "p.png", "--augment", "flop"], "'flop' is unknown; known are flip"),
+    ],
+)  # fmt: skip
+def test_options_of_the_preview_are_checked_before_the_work(eyebright, tmp_path, monkeypatch, options, words):
+    monkeypatch.chdir(tmp_path)
+    finished = eyebright("audit", tmp_path, *options)
+    assert finished.code == 1 and words in finished.err

@@ -7,7 +7,7 @@ import tomli_w
 import typer
 from safetensors.numpy import load_file
 
-from eyebright.cli import train_options, train_request
+from eyebright.cli import settings_text, train_options
 from eyebright.cli.app import app
 from eyebright.cli.train_request import Request, gather, names_left_out
 from eyebright.errors import SettingsError
@@ -42,6 +42,7 @@ def test_a_file_stands_for_options_and_paths_in_it_are_relative_to_it(file, tmp_
     assert request == Request(
         pictures=str(place / "../flowers"), output="/runs/one", network=str(place / "net"),
         weights=str(place / "w.pth"), augment="zoom=0.3,hue", log=("csv", "tensorboard"), start_from=str(place / "old"),
+        mirror=True,
     )  # fmt: skip
     expected = {"batch_size": 4, "learning_rate": 1.0, "label_smoothing": 0.0, "zoom": 0.3, "hue": 0.05}
     assert settings == Settings(flip=False, rotation=0.0, **expected)
@@ -113,7 +114,7 @@ def test_options_and_file_know_the_same_names_and_defaults():
         assert (None if default in ("", False) else default) == (fields[name] or None), name
     for name in names.keys() & SETTINGS - {"epochs", "minutes"}:  # what these are depends on the network
         assert names[name].default == getattr(Settings(), name), name
-    augment = train_request._augmentation(names["augment"].default)
+    augment = settings_text.augmentation(names["augment"].default)
     assert Settings().changed(augment) == Settings()
     assert train_options.__doc__
 

@@ -137,6 +137,13 @@ def test_a_set_is_fetched_once_and_can_be_trained_on(server, name, classes):
     assert [file for file, _ in server.asked] == list(CONTENT[name])
 
 
+def test_sets_whose_files_hold_numbers_get_the_names_of_their_classes(server, monkeypatch):
+    assert len(SETS["fashion-mnist"].classes) == len(SETS["kmnist"].classes) == 10
+    monkeypatch.setitem(SETS, "mnist", SETS["mnist"]._replace(classes=("shirt", "雏菊")))
+    dataset = Dataset.open(fetching.fetch_set("mnist"))
+    assert [dataset.classes[label] for label in dataset.labels] == ["shirt", "雏菊"] * 6
+
+
 def test_the_licence_of_an_archive_stays_with_its_pictures(server, tmp_path):
     place = fetching.fetch_set("flowers", tmp_path / "mine")
     assert {path.name for path in place.iterdir()} == {"a", "b", "LICENSE.txt"}

@@ -56,7 +56,7 @@ def test_advice_against_overfitting_is_augmentation_then_stronger_then_a_network
     assert "--epochs 6 --augment flip,rotation=0.05,cutmix=1" in second.advice.replace(" \\\n    ", " ")
     third = overfitting(evidence((99, 100), (50, 100), augmentation=on | {"cutmix": 1.0}, dropout=0.8))
     assert third.remedy == {}
-    assert "--weights published" in third.advice
+    assert "--minutes 5" in third.advice
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3, 0.7])
@@ -139,3 +139,14 @@ def test_a_rate_that_explains_it_takes_the_place_of_underfitting(evidence) -> No
     low = evidence((250, 1000), (250, 1000), learning_rate=(1e-6,), peak=1e-6)
     assert rate_too_low(low)
     assert underfitting(low) is None
+
+
+def test_a_head_alone_and_a_budget_are_advised_more_time_not_epochs(evidence) -> None:
+    """Augmentation does not reach a head on kept features; a budget's steps are not counted in epochs."""
+    on = {"flip": True, "rotation": 0.1}
+    head = overfitting(evidence((99, 100), (50, 100), augmentation=on, epochs=0))
+    assert head.remedy == {} and "--minutes 5" in head.advice and "--augment" not in head.advice
+    weak = underfitting(evidence((300, 1000), (300, 1000), epochs=0))
+    assert "--minutes 5" in weak.advice
+    budget = overfitting(evidence((99, 100), (50, 100), augmentation=on, epochs=15, minutes=3.0))
+    assert budget.remedy["minutes"] == 6.0 and "epochs" not in budget.remedy and "--minutes 6" in budget.advice

@@ -77,7 +77,7 @@ def test_few_training_pictures_are_too_few_where_they_are_learned_by_heart(
     assert (found is not None) == told
     if found:
         assert "from 60 training pictures a class" in found.text
-        assert "--weights published" in found.advice
+        assert "--minutes 5" in found.advice
 
 
 @pytest.mark.parametrize(

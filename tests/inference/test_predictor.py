@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from eyebright.errors import DownloadError, PictureError
 from eyebright.inference import Prediction, Predictor, Unreadable
 from eyebright.model import StoredModel
+from eyebright.pictures import open_picture
 
 
 @pytest.fixture
@@ -142,3 +143,17 @@ def test_a_stream_that_is_left_early_fetches_no_more_pictures(predictor: Predict
 def test_predicting_imports_no_torch() -> None:
     code = "import eyebright.inference, eyebright.model, eyebright.evaluation, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_with_tta_the_answer_is_the_mean_for_the_picture_and_its_mirror_image(
+    stored: StoredModel, predictor: Predictor, pixels: NDArray
+) -> None:
+    prepared = np.stack([open_picture(picture, stored.card.preparation) for picture in pixels[:3]])
+    both = predictor.with_tta()
+    expected = (predictor.probabilities(prepared) + predictor.probabilities(prepared[:, :, ::-1].copy())) / 2
+    assert np.abs(both.probabilities(prepared) - expected).max() < 1e-6
+    for row, picture in zip(expected, pixels, strict=False):
+        answer = both.predict(picture)
+        assert answer.confidence == pytest.approx(row.max(), abs=1e-6)
+        assert both.predict(picture[:, ::-1].copy()).confidence == pytest.approx(answer.confidence, abs=1e-5)
+    assert np.abs(predictor.probabilities(prepared) - expected).max() > 1e-6  # the model has a left and a right

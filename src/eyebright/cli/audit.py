@@ -1,11 +1,18 @@
 """eyebright audit: what is wrong with a set of pictures, before anything is learned from it."""
 
 import shlex
+import textwrap
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from eyebright.errors import SettingsError
+
+if TYPE_CHECKING:
+    from eyebright.training.settings import Settings
+
+_COLUMNS = 80
 EXAMPLE = "Example: eyebright audit flower_photos -o audit.json --page audit.html"
 
 
@@ -19,32 +26,74 @@ def audit(
     page: Annotated[
         Path | None, typer.Option(help="Show the findings as pictures on this HTML page.", show_default=False)
     ] = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(help="Draw what the network will see of them, on this PNG sheet.", show_default=False),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="For --preview: pixels a side [default: as train chooses]", show_default=False)
+    ] = None,
+    fit: Annotated[
+        Literal["auto", "crop", "pad", "stretch"] | None,
+        typer.Option(help="For --preview: as for train [default: auto]", show_default=False),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(help="For --preview: as for train [default: what train does]", show_default=False),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Find copies, leaks, files that cannot be read and pictures that stand out; the pictures are only read."""
+    """Find copies, leaks, unreadable files, and what stands out.
+
+    The pictures are only read.
+    """
     from rich.console import Console
 
-    from eyebright import auditing, codec
+    from eyebright import auditing, codec, files, previewing
     from eyebright.report.audit_table import audit_text
     from eyebright.report.progress import Display
 
-    auditing.require_free([place for place in (output, page) if place is not None], pictures, overwrite=overwrite)
+    settings = _require_preview(preview, size, fit, augment)
+    places = [place for place in (output, page, preview) if place is not None]
+    auditing.require_free(places, pictures, overwrite=overwrite)
     with Display(Console(stderr=as_json)) as display:
         found = auditing.audit(pictures, callbacks=[display])
         if page is not None:
             auditing.write_page(found, page)
+    notes: list[str] = []
+    if preview is not None:
+        sheet, notes = previewing.preview(found.dataset, found.pack, size=size, fit=fit or "auto", settings=settings)
+        files.write_file(preview, sheet)
     if output is not None:
         auditing.write(found, output)
     if as_json:
         typer.echo(codec.to_json(found.audit))
         return
     typer.echo(audit_text(found.audit, found.leak))
-    for place in (output, page):
-        if place is not None:
-            typer.echo(f"Written: {place}")
+    for place in places:
+        typer.echo(f"Written: {place}")
+    for note in notes:
+        typer.echo(textwrap.fill(note, _COLUMNS))
     here = shlex.quote(pictures)
     if output is None and found.audit.findings:
         typer.echo(f"To look at them: eyebright audit {here} -o audit.json --page audit.html")
     elif found.audit.findings:
         typer.echo(f"To leave copies out: eyebright train {here} -o RUN --exclude {shlex.quote(str(output))}")
+
+
+def _require_preview(preview: Path | None, size: int | None, fit: str | None, augment: str | None) -> "Settings":
+    """How training changes pictures; whatever is wrong with the options is found before the work begins."""
+    from eyebright.cli import settings_text
+    from eyebright.pictures import Preparation
+    from eyebright.training.settings import Settings
+
+    of_preview = {"--size": size, "--fit": fit, "--augment": augment}
+    for name, value in of_preview.items():
+        if preview is None and value is not None:
+            raise SettingsError(f"{name} says how a preview is drawn: give --preview preview.png as well")
+    if preview is not None and preview.suffix.lower() != ".png":
+        raise SettingsError(f"--preview draws a PNG, got {preview}: name it {preview.with_suffix('.png').name}")
+    if size is not None:
+        Preparation(width=size, height=size)
+    return Settings() if augment is None else Settings().changed(settings_text.augmentation(augment))

@@ -19,7 +19,10 @@ def cache(
     ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the entries as JSON.")] = False,
 ) -> None:
-    """List what eyebright keeps to save time, or remove it; all of it can be made again."""
+    """List what eyebright keeps to save time, or remove it.
+
+    All of it can be made again.
+    """
     from eyebright import codec, files
     from eyebright.cache import KINDS, entries
     from eyebright.cache import remove as remove_entries

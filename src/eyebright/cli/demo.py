@@ -16,7 +16,7 @@ def demo(
     ),
     seed: Annotated[int, typer.Option(help="Decides split, initial weights, order, augmentation, dropout.")] = 0,
 ) -> None:
-    """Write handwritten digits as a folder of pictures, train on it, and ask the result.
+    """Write handwritten digits, train on them, and ask the result.
 
     The pictures are the 1,797 digits that come with scikit-learn (8x8 pixels, from the UCI machine learning
     repository).

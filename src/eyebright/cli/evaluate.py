@@ -13,9 +13,13 @@ def evaluate(
     pictures: Annotated[
         str, typer.Argument(help="A folder with one folder of pictures for each class, or what else train takes.")
     ],
+    tta: Annotated[bool, typer.Option("--tta", help="Ask about mirror images too, and take the mean.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Judge a model on pictures with known classes; pictures that it was trained on are left out, and counted."""
+    """Judge a model on pictures with known classes.
+
+    Pictures that it was trained on are left out, and counted.
+    """
     from rich.console import Console
 
     from eyebright import codec, runs
@@ -23,5 +27,5 @@ def evaluate(
     from eyebright.report.tables import evaluation_text
 
     with Display(Console(stderr=True)) as display:
-        evaluation = runs.evaluate(model, pictures, callbacks=[display])
+        evaluation = runs.evaluate(model, pictures, tta=tta, callbacks=[display])
     typer.echo(codec.to_json(evaluation) if as_json else evaluation_text(evaluation))

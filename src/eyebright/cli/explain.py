@@ -52,7 +52,10 @@ def conv(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Explain a convolution: the size of its output, its parameters, and every product where values are given."""
+    """Explain a convolution: sizes, parameters, and every product.
+
+    The products are shown where values are given.
+    """
     from eyebright.network import Conv2d
     from eyebright.report import explain, matrices, sliding
 
@@ -92,7 +95,10 @@ def pool(
     values: Values = None,
     as_json: AsJson = False,
 ) -> None:
-    """Explain a pool: the size of its output, and what each window gives where values are given."""
+    """Explain a pool: sizes, and what each window gives.
+
+    The windows are shown where values are given.
+    """
     from eyebright.network import AvgPool2d, MaxPool2d
     from eyebright.report import explain, matrices, sliding
 

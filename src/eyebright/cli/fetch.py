@@ -21,12 +21,12 @@ def fetch(
     ] = None,
     given: Annotated[
         list[Path] | None,
-        typer.Option("--from", help="A file downloaded by hand; may be repeated.", show_default=False),
+        typer.Option("--from", metavar="FILE", help="A file downloaded by hand; may be repeated.", show_default=False),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the names with sizes and licences.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Fetch a published set of pictures, check it, and unpack it for train."""
+    """Fetch a published set of pictures, check it, and unpack it."""
     from eyebright import codec
     from eyebright.datasets.fetching import fetch_set
     from eyebright.datasets.published import SETS

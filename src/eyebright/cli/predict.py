@@ -24,6 +24,7 @@ def predict(
     model: Annotated[Path, typer.Argument(help="A model's folder, or a run.")],
     pictures: Annotated[list[str], typer.Argument(help="Files, folders, http(s) addresses; - reads one from stdin.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to show for a single picture.")] = 5,
+    tta: Annotated[bool, typer.Option("--tta", help="Ask about the mirror image too, and take the mean.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     figure: Annotated[
@@ -37,6 +38,7 @@ def predict(
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other: leave one away")
     predictor = Predictor.of_model(read_model(model))
+    predictor = predictor.with_tta() if tta else predictor
     sources = list(_sources(pictures))
     if not sources:
         raise SettingsError(f"no pictures found in {', '.join(pictures)}")

@@ -1,4 +1,4 @@
-"""Settings by name, as they are typed: `--set ema=0.999 --set frozen=conv1,layer1`."""
+"""Settings as they are typed: `--set ema=0.999 --set frozen=conv1,layer1`, `--augment flip,zoom=0.2`."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ import msgspec
 
 from eyebright import codec
 from eyebright.errors import SettingsError
-from eyebright.training.settings import Settings
+from eyebright.training.settings import AUGMENTATIONS, Settings
 
 
 def changed(settings: Settings, given: Iterable[str]) -> Settings:
@@ -36,3 +36,23 @@ def changed(settings: Settings, given: Iterable[str]) -> Settings:
         except msgspec.ValidationError as problem:
             raise SettingsError(f"--set {text}: {problem}") from problem
     return settings.changed(changes)
+
+
+def augmentation(text: str) -> dict[str, bool | float]:
+    """The settings that "flip,rotation=0.1,zoom" stands for; what is not named is off.
+
+    Raises:
+        SettingsError: When a change is unknown, or its strength no number.
+    """
+    found: dict[str, bool | float] = {name: type(named)(0) for name, (_, named) in AUGMENTATIONS.items()}
+    for part in text.split(","):
+        name, _, value = part.strip().partition("=")
+        if name in ("", "none"):
+            continue
+        if name not in found or (name == "flip" and value):
+            raise SettingsError(f"--augment: {part.strip()!r} is unknown; known are {', '.join(found)}, none")
+        try:
+            found[name] = type(found[name])(value) if value else AUGMENTATIONS[name][1]
+        except ValueError as problem:
+            raise SettingsError(f"--augment: {value!r} in {part.strip()!r} is no number") from problem
+    return found

@@ -54,7 +54,7 @@ def train(  # what is given is read from the context, since it matters what was 
     log: options.Log = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train a classifier, judge it on pictures it has never seen, and save it."""
+    """Train a classifier, judge it on unseen pictures, and save it."""
     from rich.console import Console
 
     from eyebright import codec, course, healing, resuming, runs
@@ -88,8 +88,8 @@ def train(  # what is given is read from the context, since it matters what was 
                         weights=request.weights, start_from=request.start_from, start_sha256=request.start_sha256,
                         size=request.size, fit=request.fit, validation=request.validation, test=request.test,
                         split_seed=request.split_seed, group_by=request.group_by, split=request.split,
-                        exclude=train_request.names_left_out(request), settings=settings, log=request.log,
-                        overwrite=request.overwrite, callbacks=[display],
+                        exclude=train_request.names_left_out(request), settings=settings,
+                        mirror=request.mirror, log=request.log, overwrite=request.overwrite, callbacks=[display],
                     )  # fmt: skip
             if heal and not (result and result.interrupted):
                 healed = healing.heal(place, _second(place, typed), overwrite=overwrite, callbacks=[display])

@@ -14,7 +14,15 @@ Pictures: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-Output: TypeAlias = Annotated[Path | None, typer.Option("-o", "--output", help="The run's folder.", show_default=False)]
+Output: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        help="The run's folder [default: by the pictures' name, in the current folder]",
+        show_default=False,
+    ),
+]
 Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there.")]
 Config: TypeAlias = Annotated[
     Path | None,
@@ -44,7 +52,8 @@ From: TypeAlias = Annotated[
 Size: TypeAlias = Annotated[
     int | None,
     typer.Option(
-        help="Pixels a side [default: typical for the pictures, 24 to 180; for published weights, theirs]",
+        help="Pixels a side [default: typical for the pictures, 24 to 180; for auto up to 224; for published weights, "
+        "theirs]",
         show_default=False,
     ),
 ]
@@ -119,7 +128,9 @@ Resume: TypeAlias = Annotated[
 ]
 Log: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(help="Tell the epochs also to: csv, tensorboard. May be given twice.", show_default=False),
+    typer.Option(
+        metavar="NAME", help="Tell the epochs also to: csv, tensorboard. May be given twice.", show_default=False
+    ),
 ]
 Heal: TypeAlias = Annotated[
     bool, typer.Option("--heal", help="Then try what the verdict advises, into RUN/healed, and keep the better.")

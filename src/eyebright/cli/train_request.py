@@ -44,6 +44,7 @@ class Request(Record, frozen=True, kw_only=True):
     excluded: tuple[str, ...] = ()
     exclude_kinds: str = "exact copies,near copies,copies with different labels"
     log: tuple[str, ...] = ()
+    mirror: bool = False
     overwrite: bool = False
 
 
@@ -68,9 +69,10 @@ def gather(typed: Mapping[str, Any], config: Path | None) -> tuple[Request, Sett
         asked["log"] = [name.strip() for name in asked["log"].split(",") if name.strip()]
     settings = {name: asked.pop(name) for name in SETTINGS & asked.keys()}
     what = "the options" if config is None else f"{config} with the options"
+    asked["mirror"] = "flip" in settings or "augment" in asked  # who names it wants it
     request = codec.from_builtins(asked, Request, what=what, error=SettingsError)
     if request.augment is not None:
-        settings |= _augmentation(request.augment)
+        settings |= settings_text.augmentation(request.augment)
     if not request.pictures:
         raise SettingsError(
             "no pictures given: eyebright train PICTURES -o RUN, or in the file of --config; or --resume RUN"
@@ -128,19 +130,3 @@ def _is_path(config: Path, network: object) -> bool:
 def _from_anywhere(config: Path, path: object) -> object:
     """A path in the file, which is relative to the file's folder; what is no text is refused later."""
     return str(config.absolute().parent / path) if isinstance(path, str) and "://" not in path else path
-
-
-def _augmentation(text: str) -> dict[str, bool | float]:
-    """The settings that "flip,rotation=0.1,zoom" stands for; what is not named is off."""
-    found: dict[str, bool | float] = {name: type(named)(0) for name, (_, named) in AUGMENTATIONS.items()}
-    for part in text.split(","):
-        name, _, value = part.strip().partition("=")
-        if name in ("", "none"):
-            continue
-        if name not in found or (name == "flip" and value):
-            raise SettingsError(f"--augment: {part.strip()!r} is unknown; known are {', '.join(found)}, none")
-        try:
-            found[name] = type(found[name])(value) if value else AUGMENTATIONS[name][1]
-        except ValueError as problem:
-            raise SettingsError(f"--augment: {value!r} in {part.strip()!r} is no number") from problem
-    return found

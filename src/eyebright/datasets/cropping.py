@@ -28,7 +28,7 @@ def lost_to_crop(source: Source, proportion: float = 1.0) -> float:
 
     def attempt(index: int) -> float | None:
         try:
-            return _lost(decode(source.open(index), SIDE), proportion)
+            return lost_of(decode(source.open(index), SIDE), proportion)
         except PictureError:
             return None
 
@@ -36,19 +36,21 @@ def lost_to_crop(source: Source, proportion: float = 1.0) -> float:
     return float(np.median(shares)) if shares else 0.0
 
 
-def _lost(picture: Image.Image, proportion: float) -> float:
-    """Share of the differences between neighbouring pixels that lies outside of the crop."""
+def lost_of(picture: Image.Image, proportion: float = 1.0) -> float:
+    """Share of the differences between neighbouring pixels that lies outside of the crop, 0 to 1.
+
+    A large picture is reduced by whole blocks: any other scale would smooth one place more than another.
+    """
     wide = picture.width / picture.height / proportion
-    grey = np.asarray(picture.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float64)
-    detail = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
-    kept = _middle(min(1 / wide, 1.0)), _middle(min(wide, 1.0))  # across, down
+    grey = picture.convert("L").reduce((max(picture.width // SIDE, 1), max(picture.height // SIDE, 1)))
+    levels = np.asarray(grey, np.float64)
+    detail = np.abs(np.diff(levels, axis=0))[:, :-1] + np.abs(np.diff(levels, axis=1))[:-1]
+    down, across = (_middle(share, count) for share, count in zip((wide, 1 / wide), detail.shape, strict=True))
     total = detail.sum()
-    return 1 - float(kept[1] @ detail @ kept[0] / total) if total else 0.0
+    return float((detail * (1 - np.outer(down, across))).sum() / total) if total else 0.0
 
 
-def _middle(share: float) -> NDArray[np.float64]:
-    """How much of each column lies in the middle share of all: 0 to 1."""
-    edges = np.linspace(-0.5, 0.5, SIDE)
-    inside = np.clip(edges, -share / 2, share / 2)
-    kept: NDArray[np.float64] = np.diff(inside) * (SIDE - 1)
-    return kept
+def _middle(share: float, count: int) -> NDArray[np.float64]:
+    """How much of each of so many columns lies in the middle share of all: 0 to 1."""
+    beyond = count * max(1 - share, 0) / 2
+    return np.diff(np.clip(np.arange(count + 1), beyond, count - beyond))

@@ -11,6 +11,7 @@ from eyebright import codec, downloads, files
 from eyebright.datasets import cifar
 from eyebright.datasets.digits import write_digits
 from eyebright.datasets.published import SETS, File, PublishedSet
+from eyebright.datasets.sources.idx import CLASSES
 from eyebright.datasets.unpacking import unpack
 from eyebright.errors import DataError, DownloadError, OutputError
 
@@ -96,6 +97,8 @@ def _fill(name: str, own: PublishedSet, fetched: list[Path], folder: Path, repor
     elif own.form == "idx":
         for file, path in zip(own.files, fetched, strict=True):
             shutil.copyfile(path, folder / file.name)
+        if own.classes:
+            (folder / CLASSES).write_text("".join(f"{name}\n" for name in own.classes), encoding="utf-8")
     else:
         inner = folder / ".unpacked"
         inner.mkdir()

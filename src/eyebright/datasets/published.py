@@ -31,12 +31,14 @@ class PublishedSet(NamedTuple):
         form: What is made of the files: "folder" unpacks an archive that holds a folder of classes, "idx" lays IDX
             files side by side, "cifar10" and "cifar100" turn CIFAR's binary records into an .npz, "digits" needs none.
         files: What is fetched.
+        classes: What the labels 0, 1, ... stand for, where the files hold numbers alone.
     """
 
     title: str
     licence: str
     form: Literal["folder", "idx", "cifar10", "cifar100", "digits"]
     files: tuple[File, ...] = ()
+    classes: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -52,7 +54,8 @@ def _idx(address: str, *figures: tuple[int, str]) -> tuple[File, ...]:
 # Sizes and digests: TensorFlow Datasets, tensorflow_datasets/url_checksums/{tf_flowers, mnist, fashion_mnist, kmnist,
 # cifar10, cifar100}.txt; flowers are fetched from the https address of the same file, as TensorFlow's tutorials do.
 # Licences: flower_photos/LICENSE.txt; keras/datasets/mnist.py; LICENSE of zalandoresearch/fashion-mnist; README of
-# rois-codh/kmnist. For CIFAR and the digits none was found.
+# rois-codh/kmnist. For CIFAR and the digits none was found. Names of classes: README of zalandoresearch/fashion-mnist,
+# kmnist_classmap.csv.
 SETS: dict[str, PublishedSet] = {
     "digits": PublishedSet(
         "1,797 handwritten digits of 8x8 of scikit-learn",
@@ -94,6 +97,7 @@ SETS: dict[str, PublishedSet] = {
             (4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
             (5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
         ),
+        ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
     "kmnist": PublishedSet(
         "70,000 cursive Japanese letters of 28x28",
@@ -106,6 +110,7 @@ SETS: dict[str, PublishedSet] = {
             (3_041_136, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5"),
             (5_120, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"),
         ),
+        tuple("おきすつなはまやれを"),
     ),
     "cifar10": PublishedSet(
         "60,000 photos of 32x32 in ten classes",

@@ -61,7 +61,8 @@ class Course(Record, frozen=True, kw_only=True):
         validation_accuracy: Likewise.
         learning_rate: At the end of each epoch.
         pictures: Training pictures.
-        epochs: That were asked for.
+        epochs: That were asked for; 0 where only the head of a published network was learned.
+        minutes: The budget that decided instead; 0 where there was none.
         batch_size: Pictures in one step.
         peak: The greatest learning rate.
         augmentation: Strength of each change that training pictures may undergo; 0 where it is off.
@@ -77,6 +78,7 @@ class Course(Record, frozen=True, kw_only=True):
     learning_rate: tuple[float, ...] = ()
     pictures: int
     epochs: int
+    minutes: float = 0.0
     batch_size: int
     peak: float
     augmentation: Mapping[str, float]

@@ -5,7 +5,7 @@ Each claims nothing that its intervals do not support. Thresholds stand above, w
 
 import math
 
-from eyebright.evaluation.advice import command, less_overfitting
+from eyebright.evaluation.advice import command, less_overfitting, longer
 from eyebright.evaluation.evidence import Evidence
 from eyebright.evaluation.shares import Difference, Share, counted, difference
 from eyebright.evaluation.verdict import Verdict, both, way
@@ -65,15 +65,16 @@ def underfitting(evidence: Evidence) -> Verdict | None:
     if train.high >= way(evidence.answers, KNOWN) or rate_too_high(evidence) or rate_too_low(evidence):
         return None
     falling = len(losses) >= 3 and losses[-1] < 0.98 * losses[-3]
-    epochs = 2 * evidence.course.epochs
-    more = command(f"train PICTURES -o NEW --epochs {epochs}")
+    option, remedy = longer(evidence.course)
+    more = command(f"train PICTURES -o NEW {option}")
+    falling |= not (evidence.course.epochs or evidence.course.minutes)
     return Verdict(
         kind="underfitting",
         short=f"of the training pictures only {train.value:.1%} are told",
         text=f"Underfitting: the network does not even know its training pictures: {both(evidence.answers)}.",
-        advice=f"The validation loss was still falling; to train for longer:{more}" if falling
+        advice=f"To let more of it learn, and for longer:{more}" if falling
         else "To learn more, try a larger network:" + command("train PICTURES -o NEW --network resnet18"),
-        remedy={"epochs": epochs} if falling else {},
+        remedy=remedy if falling else {},
     )  # fmt: skip
 
 

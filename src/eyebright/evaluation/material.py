@@ -95,7 +95,7 @@ def too_few(evidence: Evidence) -> Verdict | None:
     return Verdict(
         kind="too few pictures", short=said[-1], text=f"Too few pictures: {'; '.join(said)}.",
         advice="Collect more, or start from a network that has seen others:"
-        + command("train PICTURES -o NEW --network efficientnet_lite0 --weights published"),
+        + command("train PICTURES -o NEW --minutes 5"),
     )  # fmt: skip
 
 

@@ -75,7 +75,8 @@ def difference(one: Share, other: Share, correlation: float = 0.0) -> Difference
     """
     value = one.value - other.value
     down, up = (one.value - one.low, other.high - other.value), (one.high - one.value, other.value - other.low)
-    return Difference(value=value, low=value - _across(*down, correlation), high=value + _across(*up, correlation))
+    low, high = value - _across(*down, correlation), value + _across(*up, correlation)
+    return Difference(value=value, low=max(low, -1.0), high=min(high, 1.0))
 
 
 def paired_difference(

@@ -57,21 +57,33 @@ class Predictor:
         engine: The compiled graph.
         classes: Names of the classes, in the order of its outputs.
         preparation: How pictures are prepared for it.
+        tta: Answer with the mean for each picture and its mirror image (test-time augmentation).
     """
 
-    def __init__(self, engine: Engine, classes: tuple[str, ...], preparation: Preparation) -> None:
+    def __init__(
+        self, engine: Engine, classes: tuple[str, ...], preparation: Preparation, *, tta: bool = False
+    ) -> None:
         self.classes = classes
         self.preparation = preparation
         self._engine = engine
+        self._tta = tta
 
     @classmethod
     def of_model(cls, stored: StoredModel) -> "Predictor":
         """The predictor of a model folder; errors as in `Engine.of_model`."""
         return cls(Engine.of_model(stored), stored.card.classes, stored.card.preparation)
 
+    def with_tta(self) -> "Predictor":
+        """The same with test-time augmentation, at twice the time. Not for what has a left and a right."""
+        return Predictor(self._engine, self.classes, self.preparation, tta=True)
+
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities `(N, classes)` for prepared pictures `(N, height, width, 3)`, uint8."""
-        return self._engine(pictures)
+        given = self._engine(pictures)
+        if not self._tta:
+            return given
+        mirrored = self._engine(np.ascontiguousarray(pictures[:, :, ::-1]))
+        return np.asarray((given + mirrored) / 2, np.float32)
 
     def predict(self, source: Source, name: str = "") -> Prediction:
         """The answer for one picture; a `PictureError` where it cannot be opened."""
@@ -80,7 +92,7 @@ class Predictor:
             pixels = open_picture(source, self.preparation)
         except PictureError as problem:
             raise PictureError(f"{name}: {problem}" if name else str(problem)) from problem
-        return self._prediction(name, self._engine(pixels[None])[0])
+        return self._prediction(name, self.probabilities(pixels[None])[0])
 
     def stream(self, sources: Iterable[tuple[str, Openable]]) -> Iterator[Answer]:
         """An answer for each (name, picture), in their order; pictures are opened ahead by a few threads.
@@ -97,7 +109,7 @@ class Predictor:
 
     def _answers(self, waiting: deque[Opened]) -> Iterator[Answer]:
         pictures = [opened for _, opened in waiting if not isinstance(opened, EyebrightError)]
-        rows = iter(self._engine(np.stack(pictures)) if pictures else ())
+        rows = iter(self.probabilities(np.stack(pictures)) if pictures else ())
         while waiting:
             name, opened = waiting.popleft()
             if isinstance(opened, EyebrightError):

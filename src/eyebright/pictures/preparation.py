@@ -44,6 +44,14 @@ class Preparation(Record, frozen=True, kw_only=True):
         return self.height * self.width * 3
 
 
+def crop_box(width: int, height: int, preparation: Preparation) -> tuple[float, float, float, float]:
+    """What cropping keeps of a picture of so many pixels: left, top, right, bottom."""
+    scale = max(preparation.width / width, preparation.height / height)
+    left = max((width - preparation.width / scale) / 2, 0)  # rounding may leave it a hair below
+    top = max((height - preparation.height / scale) / 2, 0)
+    return left, top, width - left, height - top
+
+
 def fit_picture(picture: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
     """Bring an RGB picture to size with an antialiased (bilinear) resize.
 
@@ -53,14 +61,9 @@ def fit_picture(picture: Image.Image, preparation: Preparation) -> NDArray[np.ui
     area = (preparation.width, preparation.height)
     if preparation.fit == "stretch":
         return np.asarray(picture.resize(area, Image.Resampling.BILINEAR))
-    across, down = area[0] / picture.width, area[1] / picture.height
     if preparation.fit == "crop":
-        scale = max(across, down)
-        left = max((picture.width - area[0] / scale) / 2, 0)  # rounding may leave it a hair below
-        top = max((picture.height - area[1] / scale) / 2, 0)
-        box = (left, top, picture.width - left, picture.height - top)
-        return np.asarray(picture.resize(area, Image.Resampling.BILINEAR, box=box))
-    scale = min(across, down)
+        return np.asarray(picture.resize(area, Image.Resampling.BILINEAR, box=crop_box(*picture.size, preparation)))
+    scale = min(area[0] / picture.width, area[1] / picture.height)
     inner = max(round(picture.width * scale), 1), max(round(picture.height * scale), 1)
     canvas = Image.new("RGB", area, BACKGROUND)
     canvas.paste(

@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
+from eyebright.report.preview import fit_text
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
 
 _REFRESH_S = 0.1
 _SHOWN = 10
-_WORTH_SAYING = 0.05  # of a picture's detail
 _WORTH_TELLING = 0.005  # of the test pictures
 
 
@@ -71,7 +71,8 @@ class Display:
             case events.RunStarted():
                 self._started(event)
             case events.FitChosen():
-                self._fit(event)
+                if said := fit_text(event):
+                    self._say(said)
             case events.Streaming():
                 self._say(
                     f"The disk of the cache has no room for {event.size_bytes / 1e6:,.0f} MB of prepared pictures: "
@@ -103,6 +104,12 @@ class Display:
                 )
             case events.Unavailable():
                 self._say(f"Published weights cannot be had, so a network is trained from scratch: {event.reason}")
+            case events.MirroringJudged(same=False):
+                self._say(
+                    "Training pictures are not mirrored, since these come one way round: a plain classifier tells "
+                    f"{event.accuracy:.0%} of {event.pictures:,} validation pictures, and of the same mirrored "
+                    f"{event.mirrored_accuracy:.0%}."
+                )
             case events.Tried():
                 self._say(
                     f"Tried {event.what}: {event.validation_accuracy:.1%} of the validation pictures right, loss "
@@ -193,13 +200,6 @@ class Display:
             )
         self._say(f"{event.network} at {event.size}x{event.size}: {event.parameters:,} parameters.")
 
-    def _fit(self, event: events.FitChosen) -> None:
-        much = f"{event.lost:.0%} of the detail of a typical picture"
-        if event.fit == "pad":
-            self._say(f"Pictures are shown whole, on grey: cropping would leave out {much}. --fit crop crops them.")
-        elif event.fit == "crop" and event.lost >= _WORTH_SAYING:
-            self._say(f"Cropping leaves out {much}; --fit pad would keep all of it.")
-
     def _shared_out(self, event: events.SharedOut) -> None:
         own = event.batch_size // event.processes
         self._say(
@@ -210,7 +210,9 @@ class Display:
 
     def _planned(self, event: events.Planned) -> None:
         """Said once; later plans only change how many epochs the lines tell."""
-        if not self._epoch:
+        if not event.steps:
+            self._say("There is no time left to tune the network further.")
+        elif not self._epoch:
             steps = f"{event.steps:,} steps, {event.epochs:.1f} epochs,"
             self._say(f"{steps} are to take about {_duration(event.seconds)}.")
 

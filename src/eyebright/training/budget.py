@@ -1,14 +1,19 @@
 """A budget of time: how many steps fit into it, found by measuring, and found again after every epoch."""
 
 import time
+from collections import deque
 from typing import NamedTuple
 
 from eyebright.errors import SettingsError
+from eyebright.training.events import AnyEvent, Emit, Looking, Preparing
 
-_AFTERWARDS_S = 4.0  # compiling the graph, drawing the curves, writing the model
+_SAVING_S = 4.0
+_OVERRUN = 1.05  # of the budget: a projection beyond it is worth stopping for
+_SURE_SHARE = 0.15  # of the budget: after that the pace of a stage is believed, whose beginning is slow
 _JUDGING = 0.6  # time of a picture that is judged in float32, over that of one that is learned
 _VALIDATING = 0.4  # the same in the precision of the training
 _CAREFUL = 0.95  # share of the time that is planned with
+_RECENT = 3  # epochs from which the pace is told: a machine that is busy for a moment is soon itself again
 _FEWEST = 8  # steps below which nothing is learned
 
 
@@ -19,16 +24,48 @@ class Deadline(NamedTuple):
         minutes: The whole budget, for messages.
         begun_at: When it began, on `time.monotonic`.
         judged: How many pictures will be judged after the training, before the model stands.
+        saving_s: What compiling the graph, drawing the curves and writing the model take.
     """
 
     minutes: float
     begun_at: float
     judged: int
+    saving_s: float = _SAVING_S
 
     @property
     def left_s(self) -> float:
         """Seconds left of the budget."""
         return self.begun_at + 60 * self.minutes - time.monotonic()
+
+
+def watched(emit: Emit, minutes: float, begun_at: float) -> Emit:
+    """The same receiver, which stops the preparation of pictures where it will not be done in time.
+
+    Raises:
+        SettingsError: From within, with the minutes that would do; what was prepared is kept.
+    """
+    if not minutes:
+        return emit
+    stage: tuple[type, int, float] = (type(None), 0, 0.0)
+
+    def receive(event: AnyEvent) -> None:
+        nonlocal stage
+        emit(event)
+        if not isinstance(event, Preparing | Looking):
+            return
+        now = time.monotonic()
+        if stage[0] is not type(event):
+            stage = (type(event), event.done, now)
+        made, took_s = event.done - stage[1], now - stage[2]
+        if made and took_s > _SURE_SHARE * 60 * minutes:
+            needed_s = now - begun_at + took_s / made * (event.of - event.done) + _SAVING_S
+            if needed_s > _OVERRUN * 60 * minutes:
+                raise SettingsError(
+                    f"{minutes:g} minutes are too few: preparing {event.of:,} pictures takes until {needed_s:.0f} s; "
+                    f"give {1.2 * needed_s / 60:.1f} minutes or more. What was prepared so far is kept"
+                )
+
+    return receive
 
 
 class Plan:
@@ -48,9 +85,10 @@ class Plan:
     def __init__(self, deadline: Deadline, step_s: float, *, step_size: int, steps: int, validation: int) -> None:
         self.deadline, self.steps = deadline, steps
         picture_s = step_s / step_size
-        self._after_s = _AFTERWARDS_S + deadline.judged * picture_s * _JUDGING
+        self._after_s = deadline.saving_s + deadline.judged * picture_s * _JUDGING
         self._validation_s = validation * picture_s * _VALIDATING
         self._step_s = step_s
+        self._epochs: deque[tuple[int, float]] = deque(maxlen=_RECENT)  # steps made and seconds, of the last ones
         least_s = self._after_s + self._validation_s + _FEWEST * step_s
         if self._left_s < self._validation_s + _FEWEST * step_s:
             used_s = 60 * deadline.minutes - deadline.left_s
@@ -79,7 +117,9 @@ class Plan:
 
     def measured(self, steps: int, training_s: float, validation_s: float) -> None:
         """Take over what an epoch took."""
-        ratio = training_s / max(steps, 1) / self._step_s
+        self._epochs.append((steps, training_s))
+        made, took_s = map(sum, zip(*self._epochs, strict=True))
+        ratio = took_s / max(made, 1) / self._step_s
         self._step_s *= ratio
-        self._after_s = _AFTERWARDS_S + (self._after_s - _AFTERWARDS_S) * ratio
+        self._after_s = self.deadline.saving_s + (self._after_s - self.deadline.saving_s) * ratio
         self._validation_s = validation_s

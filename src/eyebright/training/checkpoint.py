@@ -38,6 +38,7 @@ class Progress(Record, frozen=True, kw_only=True):
         stale_epochs: Epochs since anything got better.
         leg: How many times more epochs have been begun than were planned at first; see `training/legs.py`.
         leg_epoch: Complete epochs when this leg began, and steps made by then, `leg_step`.
+        phase: With a budget of time, how much of the schedule was gone through, 0 to 1, at the step `phase_step`.
     """
 
     epoch: int = 0
@@ -53,6 +54,8 @@ class Progress(Record, frozen=True, kw_only=True):
     leg: int = 0
     leg_epoch: int = 0
     leg_step: int = 0
+    phase: float = 0.0
+    phase_step: int = 0
 
     def at_start(self, loss: float, accuracy: float) -> "Progress":
         """Before the first epoch, with the loss and accuracy of the weights that are started from."""
@@ -82,7 +85,13 @@ class Progress(Record, frozen=True, kw_only=True):
             leg=self.leg,
             leg_epoch=self.leg_epoch,
             leg_step=self.leg_step,
+            phase=self.phase,
+            phase_step=self.phase_step,
         )
+
+    def at_phase(self, phase: float) -> "Progress":
+        """With so much of the schedule gone through."""
+        return msgspec.structs.replace(self, phase=phase, phase_step=self.step)
 
     def next_leg(self) -> "Progress":
         """At the beginning of the epochs that were added."""

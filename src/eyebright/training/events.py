@@ -195,6 +195,17 @@ class EpochEnded(Event, frozen=True):
     pictures_per_second: float
 
 
+class MirroringJudged(Event, frozen=True):
+    """Whether mirrored pictures show the same: how many of so many validation pictures a plain classifier tells as they
+    are, and mirrored.
+    """
+
+    same: bool
+    pictures: int
+    accuracy: float
+    mirrored_accuracy: float
+
+
 class Unavailable(Event, frozen=True):
     """Published weights cannot be had; something else is done."""
 
@@ -335,6 +346,7 @@ AnyEvent: TypeAlias = (
     | Tried
     | CrossValidated
     | Unavailable
+    | MirroringJudged
     | StepDone
     | RateTried
     | EpochEnded

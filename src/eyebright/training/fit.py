@@ -23,6 +23,7 @@ from eyebright.training.checkpoint import Progress
 from eyebright.training.events import (
     Emit,
     EpochEnded,
+    Planned,
     PrecisionChosen,
     Resumed,
     StartJudged,
@@ -31,7 +32,7 @@ from eyebright.training.events import (
 )
 from eyebright.training.following import Lead, follow, leading
 from eyebright.training.judging import Score, judge, predict_logits
-from eyebright.training.material import Feed, Material
+from eyebright.training.material import Feed, Material, shown
 from eyebright.training.memory import keep_freed_memory
 from eyebright.training.pace import Pace
 from eyebright.training.range_test import range_test
@@ -39,7 +40,7 @@ from eyebright.training.settings import Settings
 from eyebright.training.step import Learner, torch_set_up
 from eyebright.training.stepping import Stepping
 
-__all__ = ["Material", "Outcome", "fit", "follow", "leading", "predict_logits", "range_test"]
+__all__ = ["Material", "Outcome", "fit", "follow", "leading", "predict_logits", "range_test", "shown"]
 
 _CHECKPOINT_SHARE = 50  # times as long is trained between checkpoints as they take
 
@@ -132,8 +133,9 @@ class _Trainer:
                 self.learner.restore(kept)
                 self.kept = True
             self.emit(Resumed(epoch=self.progress.epoch, pictures=self.progress.seen))
-        if deadline is not None:
-            self._make_plan(deadline)
+        if deadline is not None and not self._make_plan(deadline):
+            self.emit(Stopped(reason="budget", epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
+            return Outcome(self.best or self.learner.module.get_weights(), "budget")
         if self.settings.judge_start and not self.best:
             self._judge_start()
         self.kept_until = time.monotonic() + self.settings.checkpoint_s
@@ -161,20 +163,27 @@ class _Trainer:
         self.emit(Stopped(reason=reason, epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
         return Outcome(self.best, reason)
 
-    def _make_plan(self, deadline: Deadline) -> None:
-        """Measure a step, and decide how many fit."""
+    def _make_plan(self, deadline: Deadline) -> bool:
+        """Measure a step, and decide how many fit; False where there is no time, and none is needed."""
         batch_s = self.stepping.in_memory(lambda: self.learner.seconds(*next(self.feed.batches(1))))
         step_s = self.stepping.settings.accumulation * batch_s
-        self.pace.plan = Plan(deadline, step_s, step_size=self.settings.step_size, steps=self.feed.steps,
-                         validation=len(self.material.validation))  # fmt: skip
+        try:
+            self.pace.plan = Plan(deadline, step_s, step_size=self.settings.step_size, steps=self.feed.steps,
+                                  validation=len(self.material.validation))  # fmt: skip
+        except SettingsError:
+            if not self.settings.judge_start:
+                raise
+            self.emit(Planned(steps=0, epochs=0.0, seconds=deadline.left_s))
+            return False
         self._plan_again()
+        return True
 
     def _choose_precision(self) -> PrecisionChosen:
         return self.learner.choose_precision(*next(self.feed.plain(self.feed.train[: self.feed.batch_size])))
 
     def _plan_again(self) -> None:
         """Decide anew how many steps to make, and say so."""
-        planned = self.pace.plan_again(self.progress)
+        self.progress, planned = self.pace.plan_again(self.progress)
         if planned is not None:
             self.emit(planned)
 

@@ -7,7 +7,7 @@ chosen by cross-validation on the training pictures.
 import math
 import warnings
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # of the penalty: half the squar
 FOLDS = 3
 _SAMPLE = 4_000  # pictures by which the strength is chosen
 _ITERATIONS = 200
+
+
+_Fold: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 class Head(NamedTuple):
@@ -55,14 +58,15 @@ def fit_head(
     """
     sample = np.arange(len(labels))[:: -(-len(labels) // _SAMPLE)]
     members = None if groups is None else groups[sample]
+    parts = list(_folds(labels[sample], members, FOLDS))
     best = (math.inf, 0.0, STRENGTHS[0])
     for strength in STRENGTHS:
-        logits = cross_validated(features[sample], labels[sample], num_classes, strength, members)
+        logits = _out_of_fold(features[sample], labels[sample], num_classes, strength, parts)
         loss, accuracy = score(logits, labels[sample])
         if loss > best[0]:  # the loss has one lowest place along the strengths, and the weaker ones take long
             break
         best = (loss, accuracy, strength)
-    weight, bias = _solve(features, labels, num_classes, best[2])
+    weight, bias = solve(features, labels, num_classes, best[2])
     return Head(weight, bias, best[2], *best[:2])
 
 
@@ -76,9 +80,15 @@ def cross_validated(
     folds: int = FOLDS,
 ) -> NDArray[np.float32]:
     """What heads say of pictures that they have not seen, `(N, K)`: logits; zeros where no fold can be made."""
+    return _out_of_fold(features, labels, num_classes, strength, list(_folds(labels, groups, folds)))
+
+
+def _out_of_fold(
+    features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int, strength: float, parts: list[_Fold]
+) -> NDArray[np.float32]:
     logits = np.zeros((len(labels), num_classes), np.float32)
-    for train, rest in _folds(labels, groups, folds):
-        weight, bias = _solve(features[train], labels[train], num_classes, strength)
+    for train, rest in parts:
+        weight, bias = solve(features[train], labels[train], num_classes, strength)
         logits[rest] = features[rest] @ weight.T + bias
     return logits
 
@@ -89,9 +99,8 @@ def score(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float
     return loss, float((logits.argmax(axis=1) == labels).mean())
 
 
-def _folds(
-    labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _folds(labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: int) -> Iterator[_Fold]:
+    """The pictures to learn from and those to judge, fold by fold."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     members = np.arange(len(labels)) if groups is None else groups
@@ -105,7 +114,7 @@ def _folds(
                 yield train, rest
 
 
-def _solve(
+def solve(
     features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int, strength: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights `(K, D)` and biases `(K,)`; a class that is not there is as good as excluded."""

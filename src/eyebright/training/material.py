@@ -28,6 +28,24 @@ class Material(NamedTuple):
     names: Sequence[str] = ()
 
 
+def shown(pictures: NDArray[np.uint8], keys: NDArray[np.uint64], settings: Settings, epoch: int) -> NDArray[np.uint8]:
+    """Pictures as an epoch shows them to the network, for people to look at.
+
+    Args:
+        pictures: Prepared pictures, `(N, H, W, 3)`, as one batch.
+        keys: What stands for the content of each, `(N,)`.
+        settings: How they are changed.
+        epoch: Which epoch.
+
+    Returns:
+        uint8, `(N, H, W, 3)`; mixed with the next one where the settings mix.
+    """
+    changed = augment(as_input(pictures), keys, settings, epoch)
+    labels = torch.zeros(len(pictures), dtype=torch.int64)
+    mixed, _ = mix(changed, labels, 1, keys, settings, epoch)
+    return mixed.permute(0, 2, 3, 1).round().clamp(0, 255).byte().numpy()
+
+
 class Feed:
     """Hands out the training pictures of an epoch in batches; of several processes each gets its share of a batch.
 

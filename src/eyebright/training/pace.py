@@ -9,6 +9,7 @@ from eyebright.training.events import Planned
 from eyebright.training.schedule import learning_rate
 from eyebright.training.settings import Settings
 
+_FINE = 1_000_000  # parts of a schedule
 _WARMUP_SHARE = 5  # of the steps that fit into a budget, one in so many at most leads up to the peak
 
 
@@ -24,6 +25,7 @@ class Pace:
         self.settings, self.steps = settings, steps
         self.plan: Plan | None = None
         self.total = settings.epochs * steps  # steps to make
+        self.warmup = 0  # steps of a training with a budget that lead up to the peak
 
     def more(self, at: Progress) -> bool:
         """Whether there are steps left to make; without a budget, in this leg."""
@@ -36,12 +38,15 @@ class Pace:
         """How many epochs there will be, the last one perhaps cut short."""
         return math.ceil(self.total / self.steps)
 
-    def plan_again(self, at: Progress) -> Planned | None:
-        """Decide anew how many steps to make; None without a budget, where that is settled."""
+    def plan_again(self, at: Progress) -> tuple[Progress, Planned | None]:
+        """Decide anew how many steps to make. Without a budget that is settled, and nothing is planned."""
         if self.plan is None:
-            return None
+            return at, None
+        at = at.at_phase(self._phase(at.step, at)) if at.step else at
         self.total = at.step + self.plan.more_steps()
-        return Planned(steps=self.total, epochs=self.total / self.steps, seconds=self.plan.deadline.left_s)
+        if not self.warmup:
+            self.warmup = min(round(self.settings.warmup_epochs * self.steps), self.total // _WARMUP_SHARE)
+        return at, Planned(steps=self.total, epochs=self.total / self.steps, seconds=self.plan.deadline.left_s)
 
     def end_in_time(self, at: Progress) -> None:
         """Make no further step where the budget leaves no time for one."""
@@ -53,10 +58,14 @@ class Pace:
         settings = self.settings
         if self.plan is None:
             return legs.rate(step, settings, self.steps, leg=at.leg, leg_epoch=at.leg_epoch, leg_step=at.leg_step)
-        return learning_rate(
-            step,
-            steps=self.total,
-            warmup_steps=min(round(settings.warmup_epochs * self.steps), self.total // _WARMUP_SHARE),
-            peak=settings.learning_rate,
-            schedule=settings.schedule,
-        )
+        rate = learning_rate(round(_FINE * self._phase(step, at)), steps=_FINE, warmup_steps=0,
+                             peak=settings.learning_rate, schedule=settings.schedule)  # fmt: skip
+        return rate if settings.schedule == "one-cycle" else rate * min((step + 1) / max(self.warmup, 1), 1.0)
+
+    def _phase(self, step: int, at: Progress) -> float:
+        """How much of its schedule a training with a budget has gone through, 0 to 1.
+
+        A new plan stretches or shortens what is left of it: the rate never jumps, however the machine's speed changes.
+        """
+        left = max(self.total - at.phase_step, 1)
+        return min(at.phase + (1 - at.phase) * (step - at.phase_step) / left, 1.0)

@@ -40,6 +40,30 @@ def test_pictures_and_labels_come_as_they_were_written(tmp_path, packed, whole_f
         assert np.array_equal(found.source.open(index), picture)
 
 
+def test_a_list_beside_the_files_names_the_classes(tmp_path):
+    file = pair(tmp_path / "mnist")
+    (tmp_path / "mnist" / "classes.txt").write_text("zero\n\n\nAnkle boot\n\n\n\n\n\n 雏菊 \n", encoding="utf-8")
+    for place in (file, file.parent):
+        found = find(place)
+        assert found.classes == ("Ankle boot", "zero", "雏菊")
+        wanted = {0: "zero", 3: "Ankle boot", 9: "雏菊"}
+        assert [found.classes[label] for label in found.labels] == [wanted[label] for label in LABELS.tolist()]
+
+
+@pytest.mark.parametrize(
+    ("listing", "words"),
+    [
+        (b"a\nb\nc\nd", "does not name label 9"), (b"a\n\n\n\n\n\n\n\n\nb", "does not name label 3"),
+        (b"a\n\n\nb\n\n\n\n\n\nb", "names label 3 and another one 'b'"), (b"\xff\n", "cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_list_that_does_not_fit_is_refused(tmp_path, listing, words):
+    file = pair(tmp_path / "mnist")
+    (tmp_path / "mnist" / "classes.txt").write_bytes(listing)
+    with pytest.raises(DataError, match=words):
+        find(file)
+
+
 def test_names_of_sides_give_the_sides(tmp_path):
     pair(tmp_path / "mnist", "train-", packed=True)
     pair(tmp_path / "mnist", "t10k-", packed=True, pictures=PICTURES[:2], labels=LABELS[:2])

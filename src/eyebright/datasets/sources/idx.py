@@ -1,6 +1,7 @@
 """IDX pairs, the form of MNIST and Fashion-MNIST: a file of pictures and a file of labels, also gzipped.
 
     train-images-idx3-ubyte.gz  train-labels-idx1-ubyte.gz  t10k-images-idx3-ubyte.gz  t10k-labels-idx1-ubyte.gz
+    classes.txt                 where it is there: the name of label 0 on its first line, of label 1 on the second...
 
 A file begins with 0, 0, the type of its values (8: uint8), the number of its dimensions, and each of them as four
 bytes, the high one first; then come the values. Source: "The IDX file format" on the MNIST page of LeCun, Cortes and
@@ -21,6 +22,7 @@ from eyebright.datasets.sources.stored import StoredSource, unpacked
 from eyebright.datasets.split import Side
 from eyebright.errors import DataError
 
+CLASSES = "classes.txt"
 _IMAGES, _LABELS = "images-idx3", "labels-idx1"
 _GZIP = b"\x1f\x8b"
 _UINT8 = 8
@@ -38,14 +40,16 @@ def is_images(file: Path) -> bool:
 
 
 def read_idx(images: list[Path]) -> Found:
-    """Pictures of IDX files; their labels lie beside them. Classes are the labels as numbers.
+    """Pictures of IDX files; their labels lie beside them. Classes are the labels as numbers, or as
+    `classes.txt` beside them names them.
 
     Args:
         images: The files of pictures. Where all their names begin with that of a side (train, t10k for test), the
             sides are given.
 
     Raises:
-        DataError: When a file is missing, of another kind, cut off, or a pair is of different lengths.
+        DataError: When a file is missing, of another kind, cut off, or a pair is of different lengths, or
+            `classes.txt` names a label not at all or two alike.
     """
     arrays, labels, titles = [], [], []
     for file in images:
@@ -55,12 +59,30 @@ def read_idx(images: list[Path]) -> Found:
         arrays.append(pictures)
         labels.append(classes)
         titles.append(f"{file.name.split(_IMAGES)[0].strip('-_.') or 'picture'} ")
-    every = np.concatenate(labels)
-    values, positions = np.unique(every, return_inverse=True)
+    values, positions = np.unique(np.concatenate(labels), return_inverse=True)
+    names = list(map(str, values.tolist()))
+    if (listing := images[0].with_name(CLASSES)).is_file():
+        named, order = np.unique(_named(listing, values.tolist()), return_inverse=True)
+        names, positions = named.tolist(), order[positions]
     origin = images[0].parent if len(images) > 1 else images[0]
     sides = _sides(titles, arrays)
-    names = tuple(map(str, values.tolist()))
-    return Found(StoredSource(origin, arrays, titles), names, positions.tolist(), sides=sides, origin=origin)
+    return Found(StoredSource(origin, arrays, titles), tuple(names), positions.tolist(), sides=sides, origin=origin)
+
+
+def _named(listing: Path, labels: list[int]) -> list[str]:
+    """The names of labels; in a file with one for each line, from label 0."""
+    try:
+        names = [line.strip() for line in listing.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as problem:
+        raise DataError(f"{listing} cannot be read: {problem}") from problem
+    for label in labels:
+        if label >= len(names) or not names[label]:
+            raise DataError(f"{listing} does not name label {label}: expected a line for each label, from 0 on")
+    found = [names[label] for label in labels]
+    for label, name in zip(labels, found, strict=True):
+        if found.count(name) > 1:
+            raise DataError(f"{listing} names label {label} and another one {name!r}: give each a name of its own")
+    return found
 
 
 def _sides(titles: list[str], arrays: list[NDArray[np.uint8]]) -> list[Side] | None:

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from eyebright.training.mirroring import judge_mirroring
+
+
+def small(pictures):
+    """Grey pictures 8 x 8, 0 to 16, as small colour pictures."""
+    grey = np.kron(pictures * 15, np.ones((4, 4))).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=3)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    found = load_digits()
+    return small(found.images), found.target
+
+
+def test_digits_have_a_left_and_a_right(digits):
+    pictures, labels = digits
+    judged = judge_mirroring(pictures[:1000], labels[:1000], pictures[1000:], labels[1000:])
+    assert not judged.same and judged.accuracy > 0.85 > 0.6 > judged.mirrored_accuracy
+
+
+def test_what_is_symmetric_may_be_mirrored(digits):
+    """Each digit laid over its own mirror image: nothing tells left from right."""
+    pictures, labels = digits
+    both = np.maximum(pictures, pictures[:, :, ::-1])
+    judged = judge_mirroring(both[:1000], labels[:1000], both[1000:], labels[1000:])
+    assert judged.same and judged.accuracy == judged.mirrored_accuracy
+
+
+def test_where_both_ways_round_are_learned_mirroring_does_no_harm(digits):
+    pictures, labels = digits
+    turned = np.where(np.arange(len(labels))[:, None, None, None] % 2 == 0, pictures, pictures[:, :, ::-1])
+    assert judge_mirroring(turned[:1000], labels[:1000], turned[1000:], labels[1000:]).same
+
+
+def test_few_pictures_prove_nothing(digits):
+    pictures, labels = digits
+    assert judge_mirroring(pictures[:30], labels[:30], pictures[30:32], labels[30:32]).same
