@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test torture check format bench bench-all clean
+.PHONY: help install demo test torture torture-processes check format bench bench-all clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 20
 
 install: $(INSTALLED)  ## eyebright with everything for training and development, in .venv
 
@@ -23,6 +23,9 @@ test: $(INSTALLED)  ## all tests, in parallel
 
 torture: $(INSTALLED)  ## kill a training twenty times, and compare its weights
 	$(BIN)/python tests/torture.py
+
+torture-processes: $(INSTALLED)  ## kill one of two processes that train together, and compare their weights
+	$(BIN)/python tests/torture_processes.py
 
 check: $(INSTALLED)  ## style, types, and the direction of imports
 	$(BIN)/ruff check .

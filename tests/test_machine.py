@@ -57,3 +57,36 @@ def test_parts_that_are_not_installed_are_left_out(monkeypatch):
 
     monkeypatch.setattr(metadata, "version", version)
     assert machine.versions().keys() == {"python", "eyebright", "openvino", "onnx", "numpy", "pillow"}
+
+
+GB = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("group", "files", "expected"),
+    [
+        ("0::/a/b", {}, 8 * GB),
+        ("0::/a/b", {"a/b/memory.max": "max", "a/b/memory.current": str(GB)}, 8 * GB),
+        ("0::/a/b", {"a/b/memory.max": str(3 * GB), "a/b/memory.current": str(2 * GB)}, GB),
+        ("0::/a/b", {"a/memory.max": str(3 * GB), "a/memory.current": str(2 * GB)}, GB),
+        ("0::/", {"memory.max": str(3 * GB), "memory.current": str(2 * GB),
+                  "memory.stat": f"anon 7\ninactive_file {GB // 2}\n"}, GB + GB // 2),
+        ("4:memory:/a", {"memory/a/memory.limit_in_bytes": str(3 * GB), "memory/a/memory.usage_in_bytes": str(2 * GB)},
+         GB),
+        ("4:pids:/a", {"pids/a/memory.max": "1", "pids/a/memory.current": "0"}, 8 * GB),
+        ("0::/a", {"a/memory.max": str(GB), "a/memory.current": str(2 * GB)}, 0),
+    ],
+)  # fmt: skip
+def test_free_memory_is_that_of_the_narrowest(group, files, expected, tmp_path, monkeypatch):
+    def write(path, text):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    monkeypatch.setattr(machine, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(machine, "_CGROUP", tmp_path / "groups")
+    assert machine.free_memory_bytes() == sys.maxsize
+    write(tmp_path / "proc" / "meminfo", f"MemTotal: 1 kB\nMemAvailable:    {8 * GB // 1024} kB\n")
+    write(tmp_path / "proc" / "self" / "cgroup", group + "\n")
+    for name, text in files.items():
+        write(tmp_path / "groups" / name, text)
+    assert machine.free_memory_bytes() == expected

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import eyebright as eb
-from eyebright import files
+from eyebright import files, machine
 from eyebright.errors import DataError, NetworkError, OutputError, SettingsError
 from eyebright.network import Weights
 from eyebright.resuming import resume
 from eyebright.run_folder import Run
-from eyebright.training import checkpoint
+from eyebright.training import checkpoint, room
 from eyebright.training.events import (
     AnyEvent,
     EpochEnded,
@@ -304,3 +304,18 @@ def test_a_run_that_cannot_even_begin_leaves_the_one_before(make_folder, tmp_pat
         event for event in read_events(tmp_path / "run" / "events.jsonl") if isinstance(event, Stopped | ModelSaved)
     ]
     assert isinstance(last[-1], ModelSaved)
+
+
+def test_a_batch_that_was_lowered_stays_so_whatever_memory_there_is_later(make_folder, tmp_path, monkeypatch):
+    pictures, network = make_folder(), eb.zoo.mlp(3, input_size=8)
+    short = (room.weight_bytes(network) + 5 * room.picture_bytes(network)) / 0.7
+    with monkeypatch.context() as patch:
+        patch.setattr(machine, "free_memory_bytes", lambda: round(short))
+        whole = train(pictures, tmp_path / "whole")
+        killed(lambda kill: train(pictures, tmp_path / "run", [kill], checkpoint_s=0.0), 7)
+    config, _ = Run(tmp_path / "run").read()
+    assert (config.training.batch_size, config.training.accumulation) == (4, 2)
+    assert config.training.precision == "float32"
+    assert same(resume(tmp_path / "run").classifier, whole)
+    again = eb.train(pictures, tmp_path / "again", network=network, settings=config.training).classifier
+    assert same(again, whole)

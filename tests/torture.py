@@ -51,7 +51,7 @@ def main() -> None:
     chance = random.Random(args.seed)
     typer.echo(f"seed {args.seed}")
     with tempfile.TemporaryDirectory() as place:
-        pictures = _pictures(Path(place, "pictures"))
+        pictures = make_pictures(Path(place, "pictures"))
         expected = _train(pictures, Path(place, "whole"), Path(place, "cache_whole"))
         kills = rounds = 0
         while kills < args.kills:
@@ -67,7 +67,8 @@ def main() -> None:
     typer.echo(f"{kills} kills in {rounds} rounds: the weights are the same to the last bit, {expected[:16]}")
 
 
-def _pictures(folder: Path) -> Path:
+def make_pictures(folder: Path) -> Path:
+    """240 pictures in three classes."""
     stream = np.random.default_rng(0)
     for number in range(240):
         place = folder / "abc"[number % 3]

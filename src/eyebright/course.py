@@ -11,11 +11,14 @@ from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset, Pack
 from eyebright.errors import OutputError
 from eyebright.evaluation import Evaluation
+from eyebright.network import BatchNorm
 from eyebright.report import sinks
 from eyebright.report.curves import draw_curves
 from eyebright.run_folder import Run, RunConfig
+from eyebright.training import processes
 from eyebright.training.events import (
     AnyEvent,
+    BatchLowered,
     Emit,
     Evaluated,
     EventLog,
@@ -26,6 +29,7 @@ from eyebright.training.events import (
     Resumed,
     RunStarted,
     Scanning,
+    SharedOut,
     Stopped,
     read_events,
     to_all,
@@ -59,18 +63,21 @@ def go(
     Raises:
         OutputError: When the disk is full, say; what was learned before is kept.
     """
+    settle = _Settling(run, config)
     try:
         with sinks.opened(config.log, run.path, earlier or ()) as receivers:
-            emit = to_all([emit, EventLog(run.events), *receivers, lambda event: _settle(run, config, event)])
+            emit = to_all([emit, EventLog(run.events), *receivers, settle])
+            if processes.place().of > 1:
+                emit(_shared_out(config, classifier))
             for event in earlier or ():
-                _settle(run, config, event)  # in case that a kill came between the choice and the writing
+                settle(event)  # in case that a kill came between the choice and the writing
             if earlier is None:
                 run.write_split(dataset, pack)
                 run.write_left_out(pack.left_out)
                 emit(_started(config, title or config.network, classifier, dataset, pack))
             if fitted is not None:
                 emit(fitted)
-            classifier.fit(dataset, settings=config.training, callbacks=[emit], checkpoint=run.checkpoint,
+            classifier.fit(dataset, settings=settle.config.training, callbacks=[emit], checkpoint=run.checkpoint,
                            earlier=earlier, begun_at=begun_at)  # fmt: skip
             test = classifier.metrics["test"] = classifier.evaluate(dataset.test)
             emit(evaluated("test", test))
@@ -86,11 +93,21 @@ def go(
     return Result(run.path, classifier, test, interrupted=last.reason == "interrupted")
 
 
-def _settle(run: Run, config: RunConfig, event: AnyEvent) -> None:
-    """Write down what was decided by measurement, so that config.toml repeats the run."""
-    if isinstance(event, PrecisionChosen):
-        settled = config.training.changed({"precision": event.precision, "threads": event.threads})
-        run.write_config(msgspec.structs.replace(config, training=settled))
+class _Settling:
+    """Writes down what was decided by measurement, so that config.toml repeats the run."""
+
+    def __init__(self, run: Run, config: RunConfig) -> None:
+        self.run, self.config = run, config
+
+    def __call__(self, event: AnyEvent) -> None:
+        if isinstance(event, PrecisionChosen):
+            self._settle(precision=event.precision, threads=event.threads, device=event.device)
+        elif isinstance(event, BatchLowered):
+            self._settle(batch_size=event.batch_size, accumulation=event.accumulation)
+
+    def _settle(self, **settled: Any) -> None:
+        self.config = msgspec.structs.replace(self.config, training=self.config.training.changed(settled))
+        self.run.write_config(self.config)
 
 
 def _started(config: RunConfig, title: str, classifier: Classifier, dataset: Dataset, pack: Pack) -> RunStarted:
@@ -114,6 +131,13 @@ def _started(config: RunConfig, title: str, classifier: Classifier, dataset: Dat
     )
 
 
+def _shared_out(config: RunConfig, classifier: Classifier) -> SharedOut:
+    learning = config.training.norm_statistics == "batch"
+    norms = learning and any(isinstance(place.layer, BatchNorm) for place in classifier.network.places.values())
+    size = config.training.batch_size
+    return SharedOut(processes=processes.place().of, batch_size=size, norms=norms, group=processes.group())
+
+
 def evaluated(side: str, evaluation: Evaluation) -> Evaluated:
     """An evaluation, as an event."""
     low, high = evaluation.interval
@@ -131,6 +155,14 @@ def is_complete(path: str | Path) -> bool:
         case [Stopped(reason="finished" | "patience" | "budget"), ModelSaved()]:
             return run.model.exists()
     return False
+
+
+def is_ours(path: str | Path) -> bool:
+    """Whether the launcher of these processes had begun a run already, and starts them anew since one had died."""
+    if not processes.restarts():
+        return False
+    told = [event for event in read_events(Run(Path(path)).events) if isinstance(event, SharedOut)]
+    return bool(told) and told[-1].group == processes.group()
 
 
 def scan(path: str | Path, emit: Emit, **opening: Any) -> Dataset:

@@ -2,8 +2,13 @@
 
 import os
 import platform
+import sys
 from importlib import metadata
 from pathlib import Path
+
+_PROC, _CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
+_V2 = "memory.max", "memory.current", "inactive_file"
+_V1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
 
 
 def cores() -> int:
@@ -11,6 +16,38 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def free_memory_bytes() -> int:
+    """Memory that this process may still take: what the machine has left, or its control group, if that is less.
+
+    What holds files that could be read again counts as free. Where the system tells nothing, there is no end to it.
+    """
+    told = [line for line in _lines(_PROC / "meminfo") if line.startswith("MemAvailable:")]
+    found = [sys.maxsize, *(1024 * int(line.split()[1]) for line in told)]
+    for line in _lines(_PROC / "self" / "cgroup"):
+        _, controllers, group = line.split(":", 2)
+        if controllers in ("", "memory"):
+            root, *names = (_CGROUP, *_V2) if not controllers else (_CGROUP / "memory", *_V1)
+            inner = root / group.lstrip("/")
+            found += [_left(folder, *names) for folder in (inner, *inner.parents) if folder.is_relative_to(root)]
+    return min(found)
+
+
+def _left(group: Path, limit: str, used: str, files: str) -> int:
+    """What a control group has left, by the names of its files; without a limit there is no end to it."""
+    most, taken = (next(iter(_lines(group / name)), "") for name in (limit, used))
+    if not (most.isdecimal() and taken.isdecimal()):
+        return sys.maxsize
+    statistics = dict(line.split() for line in _lines(group / "memory.stat"))
+    return max(int(most) - int(taken) + int(statistics.get(files, 0)), 0)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
 
 
 def processor() -> str:

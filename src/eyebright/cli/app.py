@@ -11,6 +11,7 @@ import typer
 from eyebright import __version__
 from eyebright.cli import audit, cache, demo, evaluate, explain, fetch, inspect, networks, predict, train
 from eyebright.errors import EyebrightError
+from eyebright.training import processes, trainer
 
 app = typer.Typer(
     name="eyebright",
@@ -47,6 +48,17 @@ def _warn(
     print(f"Warning: {message}", file=sys.stderr)  # noqa: T201
 
 
+def _run() -> None:
+    """Do what is asked for; of several processes that a launcher has started the first does, and the others follow."""
+    if processes.started().of == 1:
+        app()
+    elif processes.is_first():
+        with trainer().leading():
+            app()
+    else:
+        trainer().follow()
+
+
 def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
@@ -54,7 +66,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # a letter that the terminal lacks is no reason to stop
     warnings.showwarning = _warn
     try:
-        app()
+        _run()
     except BrokenPipeError:  # whoever was reading has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -74,18 +74,23 @@ def train(  # what is given is read from the context, since it matters what was 
             if resume is not None and heal and "epochs" not in typed and course.is_complete(resume):
                 display.begun = True
             elif resume is not None:
-                result = resuming.resume(resume, epochs=typed.get("epochs"), callbacks=[display])
+                result = resuming.resume(
+                    resume, epochs=None if course.is_ours(resume) else typed.get("epochs"), callbacks=[display]
+                )
             else:
                 request, settings = train_request.gather(typed, config)
                 place = Path(request.output or runs.default_output(request.pictures))
-                result = runs.train(
-                    request.pictures, place, network=request.network,
-                    weights=request.weights, start_from=request.start_from, start_sha256=request.start_sha256,
-                    size=request.size, fit=request.fit, validation=request.validation, test=request.test,
-                    split_seed=request.split_seed, group_by=request.group_by, split=request.split,
-                    exclude=train_request.names_left_out(request), settings=settings,
-                    mirror=request.mirror, log=request.log, overwrite=request.overwrite, callbacks=[display],
-                )  # fmt: skip
+                if course.is_ours(place):
+                    result = None if course.is_complete(place) else resuming.resume(place, callbacks=[display])
+                else:
+                    result = runs.train(
+                        request.pictures, place, network=request.network,
+                        weights=request.weights, start_from=request.start_from, start_sha256=request.start_sha256,
+                        size=request.size, fit=request.fit, validation=request.validation, test=request.test,
+                        split_seed=request.split_seed, group_by=request.group_by, split=request.split,
+                        exclude=train_request.names_left_out(request), settings=settings,
+                        mirror=request.mirror, log=request.log, overwrite=request.overwrite, callbacks=[display],
+                    )  # fmt: skip
             if heal and not (result and result.interrupted):
                 healed = healing.heal(place, _second(place, typed), overwrite=overwrite, callbacks=[display])
     except KeyboardInterrupt:

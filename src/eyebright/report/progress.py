@@ -86,12 +86,22 @@ class Display:
                     f"Up to epoch {event.epochs} instead of {event.planned}: after those that were planned, the "
                     f"learning rate falls anew, from a tenth of its peak, {event.learning_rate:.2g}."
                 )
+            case events.SharedOut():
+                self._shared_out(event)
             case events.PicturesGone():
                 count = f"{len(event.names):,} (all in left_out.csv)"
                 self._say(f"Gone since the run began, and left out from now on: {count}")
                 self._list(event.names)
             case events.PrecisionChosen():
-                self._say(f"Computing in {event.precision} on {event.threads} threads: {event.reason}.")
+                where = f"{event.threads} threads" if event.device == "cpu" else event.device
+                self._say(f"Computing in {event.precision} on {where}: {event.reason}.")
+            case events.BatchLowered():
+                needed, free = event.needed_bytes / 1e6, event.free_bytes / 1e6
+                why = f"needs about {needed:,.0f} MB of the {free:,.0f} MB free" if needed else "the device refused"
+                self._say(
+                    f"Too little memory for the batch, which {why}: batches of {event.batch_size} instead, "
+                    f"{event.accumulation} of them added into a step."
+                )
             case events.Unavailable():
                 self._say(f"Published weights cannot be had, so a network is trained from scratch: {event.reason}")
             case events.MirroringJudged(same=False):
@@ -189,6 +199,14 @@ class Display:
                 "copies and pictures of one burst are kept on one side."
             )
         self._say(f"{event.network} at {event.size}x{event.size}: {event.parameters:,} parameters.")
+
+    def _shared_out(self, event: events.SharedOut) -> None:
+        own = event.batch_size // event.processes
+        self._say(
+            f"{event.processes} processes train together: each has {own} of the {event.batch_size} pictures of a batch."
+        )
+        if event.norms:
+            self._say("Batch norms take the statistics of a process's own pictures; those of the first are kept.")
 
     def _planned(self, event: events.Planned) -> None:
         """Said once; later plans only change how many epochs the lines tell."""

@@ -10,6 +10,7 @@ import torch
 
 from eyebright.modules import TorchNetwork
 from eyebright.network import Network, Weights
+from eyebright.training import device
 
 
 class Average:
@@ -19,10 +20,11 @@ class Average:
         network: The layers.
         weights: The weights before the first step.
         decay: What is kept of the mean in each step, at most.
+        at: Where it is computed.
     """
 
-    def __init__(self, network: Network, weights: Weights, decay: float) -> None:
-        self.module = TorchNetwork(network, weights).eval()
+    def __init__(self, network: Network, weights: Weights, decay: float, at: torch.device = device.CPU) -> None:
+        self.module = TorchNetwork(network, weights).to(at).eval()
         self.decay = decay
 
     @torch.no_grad()

@@ -119,19 +119,13 @@ def save(
     optimizer: torch.optim.Optimizer,
 ) -> None:
     """Write a checkpoint, and remove all but the last two."""
-    moments = {
-        f"{index}.{key}": value.contiguous()
-        for index, state in optimizer.state_dict()["state"].items()
-        for key, value in state.items()
-        if value is not None  # as SGD's momentum where there is none
-    }
     with files.new_folder(folder / f"{progress.step:09d}", overwrite=True, made_with=["progress.json"]) as place:
         try:
             save_file(weights, place / "weights.safetensors")
             save_file(best, place / "best.safetensors")
             if average:
                 save_file(average, place / _AVERAGE)
-            save_tensors(moments, place / "optimizer.safetensors")
+            save_tensors(moments(optimizer), place / "optimizer.safetensors")
         except SafetensorError as problem:  # what it makes of a full disk, too
             raise OutputError(f"{folder} cannot be written: {problem}") from problem
         (place / "progress.json").write_text(codec.to_json(progress), encoding="utf-8")
@@ -164,11 +158,21 @@ def load(folder: Path, network: Network, parameters: Sequence[Tensor]) -> Checkp
     raise DataError(f"no checkpoint in {folder} can be read: {'; '.join(problems) or 'there is none'}")
 
 
-def restore(optimizer: torch.optim.Optimizer, moments: dict[str, Tensor]) -> None:
+def moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What an optimizer keeps for each tensor that it moves, by the tensor's place among them and a name."""
+    return {
+        f"{index}.{key}": value.cpu().contiguous()
+        for index, state in optimizer.state_dict()["state"].items()
+        for key, value in state.items()
+        if value is not None  # as SGD's momentum where there is none
+    }
+
+
+def restore(optimizer: torch.optim.Optimizer, kept: dict[str, Tensor]) -> None:
     """Give an optimizer its moments back."""
     state = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for name, value in moments.items():
+    for name, value in kept.items():
         index, key = name.split(".", 1)
         # the fused optimizer walks raw memory: moments must lie there in the order of their parameter
         laid_out = torch.empty_like(parameters[int(index)]).copy_(value) if value.ndim else value

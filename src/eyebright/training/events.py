@@ -79,6 +79,18 @@ class Extended(Event, frozen=True):
     learning_rate: float
 
 
+class SharedOut(Event, frozen=True):
+    """So many processes train together, of whose `group` the launcher knows; each has its share of every batch.
+
+    `norms` tells whether there are batch norms that take the statistics of a process's own share.
+    """
+
+    processes: int
+    batch_size: int
+    norms: bool
+    group: str
+
+
 class PicturesGone(Event, frozen=True):
     """Pictures that have vanished, or can no longer be opened, since the run began: from now on it goes without."""
 
@@ -86,11 +98,24 @@ class PicturesGone(Event, frozen=True):
 
 
 class PrecisionChosen(Event, frozen=True):
-    """The precision of the convolutions and products, and why; times are of one training step."""
+    """The precision of the convolutions and products, where, and why; times are of one training step."""
 
     precision: Literal["float32", "bfloat16"]
     reason: str
     threads: int
+    device: Literal["cpu", "cuda", "mps"] = "cpu"
+
+
+class BatchLowered(Event, frozen=True):
+    """A batch did not fit into memory: smaller ones are added into steps of the same size.
+
+    `needed_bytes` is what the batch that was asked for would take, where that is known, `free_bytes` what there was.
+    """
+
+    batch_size: int
+    accumulation: int
+    needed_bytes: int = 0
+    free_bytes: int = 0
 
 
 class Transient(Event, frozen=True):
@@ -312,8 +337,10 @@ AnyEvent: TypeAlias = (
     | Streaming
     | Resumed
     | Extended
+    | SharedOut
     | PicturesGone
     | PrecisionChosen
+    | BatchLowered
     | Planned
     | StartJudged
     | Tried

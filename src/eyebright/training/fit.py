@@ -8,19 +8,16 @@ several batches is made whole or not at all.
 
 import math
 import time
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from torch import Tensor
 
 from eyebright import machine
 from eyebright.errors import SettingsError
-from eyebright.files import printable
 from eyebright.network import Network, Weights
-from eyebright.training import checkpoint
+from eyebright.network.rewrites import faster
+from eyebright.training import checkpoint, device, processes, room
 from eyebright.training.budget import Deadline, Plan
 from eyebright.training.checkpoint import Progress
 from eyebright.training.events import (
@@ -33,6 +30,7 @@ from eyebright.training.events import (
     StepDone,
     Stopped,
 )
+from eyebright.training.following import Lead, follow, leading
 from eyebright.training.judging import Score, judge, predict_logits
 from eyebright.training.material import Feed, Material, shown
 from eyebright.training.memory import keep_freed_memory
@@ -40,11 +38,11 @@ from eyebright.training.pace import Pace
 from eyebright.training.range_test import range_test
 from eyebright.training.settings import Settings
 from eyebright.training.step import Learner, torch_set_up
+from eyebright.training.stepping import Stepping
 
-__all__ = ["Material", "Outcome", "fit", "predict_logits", "range_test", "shown"]
+__all__ = ["Material", "Outcome", "fit", "follow", "leading", "predict_logits", "range_test", "shown"]
 
 _CHECKPOINT_SHARE = 50  # times as long is trained between checkpoints as they take
-_NAMED = 8  # pictures in a message
 
 
 Reason: TypeAlias = Literal["finished", "patience", "interrupted", "budget"]
@@ -92,27 +90,31 @@ def fit(
         emit(Stopped(reason="finished", epoch=0, best_epoch=0))
         return Outcome(dict(weights), "finished")
     keep_freed_memory()
-    with torch_set_up(resume_with.threads if resume_with else settings.threads or machine.cores()):
+    with torch_set_up(resume_with.threads if resume_with else settings.threads or processes.threads()):
+        if resume_with is None:
+            settings = _that_fits(network, settings, emit)
         trainer = _Trainer(network, weights, material, settings, emit)
         return trainer.run(checkpoint_folder, resume_with, deadline)
 
 
-class _Last(NamedTuple):
-    """The step made last: which it was, and which pictures of the epoch it had."""
-
-    epoch: int
-    step: int
-    start: int
-    size: int
+def _that_fits(network: Network, settings: Settings, emit: Emit) -> Settings:
+    """The settings with a batch for which there is memory; of a GPU's, its errors tell."""
+    if device.find(settings.device) != device.CPU:
+        return settings
+    event = room.lowered(faster(network), settings, machine.free_memory_bytes(), processes.place())
+    if event is None:
+        return settings
+    emit(event)
+    return settings.changed({"batch_size": event.batch_size, "accumulation": event.accumulation})
 
 
 class _Trainer:
     def __init__(self, network: Network, weights: Weights, material: Material, settings: Settings, emit: Emit) -> None:
-        self.settings, self.emit, self.material = settings, emit, material
+        self.network, self.settings, self.emit, self.material = network, settings, emit, material
         self.feed = Feed(material, settings, network.output_shape[0])
         self.learner = Learner(network, weights, settings, material.labels[material.train])
+        self.stepping = Stepping(self.feed, self.learner, settings, emit)
         self.progress = Progress()
-        self.last = _Last(1, 0, 0, 0)
         self.folder: Path | None = None
         self.kept = False  # whether there is a checkpoint
         self.kept_until = time.monotonic()  # when the next checkpoint within an epoch is due
@@ -122,8 +124,7 @@ class _Trainer:
     def run(self, folder: Path | None, resume_with: PrecisionChosen | None, deadline: Deadline | None) -> Outcome:
         self.folder = folder
         if resume_with is None:
-            first = self.feed.train[: self.settings.batch_size]
-            self.emit(self.learner.choose_precision(*next(self.feed.plain(first))))
+            self.emit(self.stepping.in_memory(self._choose_precision))
         else:
             self.learner.precision = resume_with.precision
             if folder is not None:
@@ -139,6 +140,7 @@ class _Trainer:
             self._judge_start()
         self.kept_until = time.monotonic() + self.settings.checkpoint_s
         reason: Reason = "finished" if deadline is None else "budget"
+        self.lead = Lead(self.network, self.learner, self.material)
         try:
             while True:
                 stale = self.settings.patience and self.progress.stale_epochs >= self.settings.patience
@@ -156,13 +158,15 @@ class _Trainer:
             if not self.best:
                 raise
             reason = "interrupted"
+        finally:
+            self.lead.end()
         self.emit(Stopped(reason=reason, epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
         return Outcome(self.best, reason)
 
     def _make_plan(self, deadline: Deadline) -> bool:
         """Measure a step, and decide how many fit; False where there is no time, and none is needed."""
-        batch = next(self.feed.batches(1))
-        step_s = self.settings.accumulation * self.learner.seconds(*batch)
+        batch_s = self.stepping.in_memory(lambda: self.learner.seconds(*next(self.feed.batches(1))))
+        step_s = self.stepping.settings.accumulation * batch_s
         try:
             self.pace.plan = Plan(deadline, step_s, step_size=self.settings.step_size, steps=self.feed.steps,
                                   validation=len(self.material.validation))  # fmt: skip
@@ -173,6 +177,9 @@ class _Trainer:
             return False
         self._plan_again()
         return True
+
+    def _choose_precision(self) -> PrecisionChosen:
+        return self.learner.choose_precision(*next(self.feed.plain(self.feed.train[: self.feed.batch_size])))
 
     def _plan_again(self) -> None:
         """Decide anew how many steps to make, and say so."""
@@ -192,9 +199,9 @@ class _Trainer:
         epoch, start, cpu_start = self.progress.epoch + 1, time.perf_counter(), time.process_time()
         seen_before, step_before = self.progress.seen, self.progress.step  # seen: above 0 where it goes on within one
         self.learner.module.train()
-        coming = self.feed.batches(epoch, seen_before)
+        self.stepping.begin(epoch, seen_before)
         while self.progress.seen < self.feed.length and self.progress.step < self.pace.total:
-            self._step(coming, epoch)
+            self._step(epoch)
             self.pace.end_in_time(self.progress)
             if time.monotonic() >= self.kept_until:
                 self._keep()
@@ -223,12 +230,12 @@ class _Trainer:
             )
         )
 
-    def _step(self, coming: Iterator[tuple[Tensor, Tensor]], epoch: int) -> None:
+    def _step(self, epoch: int) -> None:
         """Learn as many of the coming batches as make a step."""
         before, count = self.progress, min(self.settings.step_size, self.feed.length - self.progress.seen)
-        self.last = _Last(epoch, before.step, before.seen, count)
-        parts = islice(coming, self.settings.accumulation)
-        loss, hits = self.learner.learn(parts, count, step=before.step, rate=self._rate(before.step))
+        rate = self._rate(before.step)
+        with self.lead.step(epoch, before.seen, count, before.step, rate):
+            loss, hits = self.stepping.learn(epoch, before.seen, count, step=before.step, rate=rate)
         if not math.isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
         done = self.progress = before.after_step(count, loss, hits)
@@ -251,21 +258,13 @@ class _Trainer:
         self.kept_until = start + took + (max(pause, _CHECKPOINT_SHARE * took) if pause else 0)
 
     def _validate(self) -> Score:
-        score = judge(self.learner.judged, self.feed, self.learner.precision)
+        score = judge(self.learner.judged, self.feed, self.learner.precision, self.learner.device)
         if not math.isfinite(score.loss):
             raise self._diverged(f"the loss on the validation pictures became {score.loss}")
         return score
 
     def _diverged(self, what: str) -> SettingsError:
-        """The error that says what happened, where, and on which pictures."""
-        last = self.last
-        names = self.feed.names(last.epoch, last.start, min(last.size, _NAMED))
-        more = f" and {last.size - _NAMED:,} more" if last.size > _NAMED else ""
-        kept = f"; the last good state is kept in {self.folder}" if self.kept else ""
-        return SettingsError(
-            f"{what} in epoch {last.epoch}, step {last.step}, on {', '.join(map(printable, names))}{more}: try a "
-            f"learning rate below {self._rate(last.step):.2g}, or clip_norm=1{kept}"
-        )
+        return self.stepping.diverged(what, self.folder if self.kept else None)
 
     def _rate(self, step: int) -> float:
         return self.pace.rate(step, self.progress)

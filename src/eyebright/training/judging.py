@@ -12,7 +12,7 @@ from eyebright.evaluation import log_softmax
 from eyebright.modules import TorchNetwork, as_input
 from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
-from eyebright.training import precision
+from eyebright.training import device, precision
 from eyebright.training.material import Feed
 from eyebright.training.step import torch_set_up
 
@@ -24,13 +24,13 @@ class Score(NamedTuple):
     accuracy: float
 
 
-def judge(module: TorchNetwork, feed: Feed, chosen: precision.Chosen) -> Score:
-    """How good a network is on the validation pictures, in the precision of the training."""
+def judge(module: TorchNetwork, feed: Feed, chosen: precision.Chosen, at: torch.device = device.CPU) -> Score:
+    """How good a network is on the validation pictures, in the precision of the training and where it is trained."""
     module.eval()
     loss, correct, count = 0.0, 0, len(feed.material.validation)
-    with torch.no_grad(), precision.autocast(chosen):
+    with torch.no_grad(), device.autocast(chosen, at):
         for pictures, labels in feed.plain(feed.material.validation):
-            logits = log_softmax(module(pictures).float().numpy())
+            logits = log_softmax(module(pictures.to(at)).float().cpu().numpy())
             loss -= float(logits[np.arange(len(labels)), labels].sum())
             correct += int((logits.argmax(axis=1) == labels.numpy()).sum())
     return Score(loss / count, correct / count)

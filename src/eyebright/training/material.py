@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eyebright.datasets import Pack, ahead, batches, content_order
+from eyebright.datasets import Pack, ahead, batches, content_order, share
 from eyebright.modules import as_input
+from eyebright.training import processes
 from eyebright.training.augmentation import augment
 from eyebright.training.balance import Order, balanced, every_picture
 from eyebright.training.mixing import mix
@@ -46,16 +47,21 @@ def shown(pictures: NDArray[np.uint8], keys: NDArray[np.uint64], settings: Setti
 
 
 class Feed:
-    """Hands out the training pictures of an epoch in batches.
+    """Hands out the training pictures of an epoch in batches; of several processes each gets its share of a batch.
 
     Args:
         material: The pictures.
         settings: Order, sizes, augmentation.
         num_classes: How many classes the network tells apart.
+
+    Raises:
+        SettingsError: When a batch cannot be shared evenly among the processes that train together.
     """
 
     def __init__(self, material: Material, settings: Settings, num_classes: int) -> None:
         self.material, self.settings, self.num_classes = material, settings, num_classes
+        self.rank, self.of, _ = processes.place()
+        self._own(material.train)
         self.train = content_order(material.pack, material.labels, material.train)
         self.length = len(self.order(1).indices)  # of an epoch, in pictures
         self.steps = math.ceil(self.length / settings.step_size)  # of an epoch
@@ -77,14 +83,22 @@ class Feed:
         Augmentation shares the network's threads: in a thread of its own it would hold up one of them, and the others
         would wait for that one.
         """
-        indices, copies = self.order(epoch)
-        for batch in ahead(
-            batches(self.material.pack, self.material.labels, indices[start:], self.settings.batch_size)
-        ):
-            keys = batch.keys + copies[start : start + len(batch.keys)]
-            start += len(batch.keys)
+        indices, copies = (self._own(part[start:]) for part in self.order(epoch))
+        begin = 0
+        for batch in ahead(batches(self.material.pack, self.material.labels, indices, self.batch_size)):
+            keys = batch.keys + copies[begin : begin + len(batch.keys)].astype(np.uint64)
+            begin += len(batch.keys)
             pictures = augment(as_input(batch.pictures), keys, self.settings, epoch)
             yield mix(pictures, torch.from_numpy(batch.labels), self.num_classes, keys, self.settings, epoch)
+
+    @property
+    def batch_size(self) -> int:
+        """Pictures that go through the network together in this process."""
+        return self.settings.batch_size // self.of
+
+    def _own(self, order: NDArray[Any]) -> NDArray[Any]:
+        """What this process reads of an epoch, or the rest of one."""
+        return share(order, self.settings.batch_size, self.rank, self.of)
 
     def plain(self, indices: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor]]:
         """Pictures and labels as they are."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from eyebright import machine
 from eyebright.network import Network, Weights
+from eyebright.training import processes
 from eyebright.training.events import Emit, RateTried
 from eyebright.training.material import Feed, Material
 from eyebright.training.memory import keep_freed_memory
@@ -44,7 +45,7 @@ def range_test(
     keep_freed_memory()
     rates: list[float] = []
     losses: list[float] = []
-    with torch_set_up(machine.cores()):
+    with processes.taking(), torch_set_up(machine.cores()):
         feed = Feed(material, settings, network.output_shape[0])
         learner = Learner(network, weights, settings, material.labels[material.train])
         learner.choose_precision(*next(feed.plain(feed.train[: settings.batch_size])))

@@ -10,6 +10,7 @@ from eyebright.codec import Record
 from eyebright.errors import SettingsError
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
+DeviceName: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 ScheduleName: TypeAlias = Literal["cosine", "one-cycle", "constant"]
 
 
@@ -67,6 +68,7 @@ class Settings(Record, frozen=True, kw_only=True):
         patience: Stop after so many epochs without a better validation accuracy or loss; 0 never stops early.
         precision: "float32", "bfloat16", or "auto": whichever a short measurement finds faster.
         threads: How many threads compute; 0 for one on each core.
+        device: Where it is trained: "cpu", "cuda", "mps" (Apple's GPU), or "auto": on a GPU where there is one.
         extended_at: Totals of epochs that were planned before more were asked for, ascending: at the end of each the
             learning rate falls anew, from a tenth of its peak.
         checkpoint_s: Seconds after which the state is kept within an epoch too; 0 keeps it after every step.
@@ -111,6 +113,7 @@ class Settings(Record, frozen=True, kw_only=True):
     patience: int = 10
     precision: Precision = "auto"
     threads: int = 0
+    device: DeviceName = "auto"
     extended_at: tuple[int, ...] = ()
     checkpoint_s: float = 30.0
     seed: int = 0

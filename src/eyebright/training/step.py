@@ -17,7 +17,7 @@ from torch.nn.utils import clip_grad_norm_
 from eyebright.modules import TorchNetwork
 from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
-from eyebright.training import balance, checkpoint, precision
+from eyebright.training import balance, checkpoint, device, parallel, precision, processes
 from eyebright.training.average import Average
 from eyebright.training.checkpoint import Checkpoint
 from eyebright.training.events import PrecisionChosen
@@ -46,16 +46,18 @@ class Learner:
 
     def __init__(self, network: Network, weights: Weights, settings: Settings, labels: NDArray[np.int64]) -> None:
         self.settings = settings
-        self.module = TorchNetwork(faster(network), weights)
+        self.device = device.find(settings.device)
+        self.module = TorchNetwork(faster(network), weights).to(self.device)
         self.module.freeze(frozen_layers(network, settings.frozen))
         if settings.norm_statistics == "kept":
             self.module.keep_statistics()
         self.optimizer = _optimizer(self.module, network, settings)
-        self.average = Average(faster(network), weights, settings.ema) if settings.ema else None
+        self.average = Average(faster(network), weights, settings.ema, self.device) if settings.ema else None
         self.precision: precision.Chosen = "float32"
         (num_classes,) = network.output_shape
-        balanced = settings.class_weights == "balanced"
-        self.class_weights = torch.from_numpy(balance.class_weights(labels, num_classes)) if balanced else None
+        self.class_weights: Tensor | None = None
+        if settings.class_weights == "balanced":
+            self.class_weights = torch.from_numpy(balance.class_weights(labels, num_classes)).to(self.device)
 
     @property
     def judged(self) -> TorchNetwork:
@@ -66,8 +68,8 @@ class Learner:
         """Make one step; nothing is changed where the loss is no number.
 
         Args:
-            batches: Pictures and labels.
-            count: How many pictures they have together.
+            batches: Pictures and labels; of several processes, those of this one.
+            count: How many pictures they have together, of all processes.
             step: Counted from 0; with the seed it decides what dropout leaves out.
             rate: The learning rate.
         """
@@ -82,8 +84,9 @@ class Learner:
                 break
             (loss if share == 1 else share * loss).backward()  # type: ignore[no-untyped-call]
             most = labels if labels.ndim == 1 else labels.argmax(dim=1)
-            hits += int((logits.argmax(dim=1) == most).sum())
-        else:
+            hits += int((logits.argmax(dim=1).cpu() == most).sum())
+        total, hits = parallel.add_up(self.moved, total, hits)
+        if math.isfinite(total):
             self._change(step, rate)
         return Learned(total, hits)
 
@@ -99,8 +102,9 @@ class Learner:
 
     def loss(self, pictures: Tensor, labels: Tensor, chosen: precision.Chosen) -> tuple[Tensor, Tensor]:
         """The mean loss of a batch, and the logits. Class weights are 1 in the mean over the training pictures."""
-        with precision.autocast(chosen):
-            logits = self.module(pictures).float()
+        labels = labels.to(self.device)
+        with device.autocast(chosen, self.device):
+            logits = self.module(pictures.to(self.device)).float()
         smoothing = self.settings.label_smoothing
         if self.class_weights is None:
             return functional.cross_entropy(logits, labels, label_smoothing=smoothing), logits
@@ -129,6 +133,7 @@ class Learner:
             start = time.perf_counter()
             self.optimizer.zero_grad(set_to_none=True)
             self.loss(pictures, labels, self.precision)[0].backward()  # type: ignore[no-untyped-call]
+            device.wait(self.device)
             took.append(time.perf_counter() - start)
         self.module.set_weights(weights)
         return sorted(took)[_TIMED // 2]
@@ -141,9 +146,10 @@ class Learner:
             self.optimizer.zero_grad(set_to_none=True)
             loss, _ = self.loss(pictures, labels, chosen)
             loss.backward()  # type: ignore[no-untyped-call]
+            device.wait(self.device)
 
         multiply_adds = self.module.network.multiply_adds * len(labels)
-        chosen = precision.choose(self.settings.precision, multiply_adds, try_step)
+        chosen = precision.choose(self.settings.precision, multiply_adds, try_step, self.device)
         self.module.set_weights(weights)
         self.precision = chosen.precision
         return chosen
@@ -169,7 +175,10 @@ def _optimizer(module: TorchNetwork, network: Network, settings: Settings) -> to
 
 
 def _seed(seed: int, step: int) -> int:
-    return int.from_bytes(hashlib.blake2b(f"step {seed} {step}".encode(), digest_size=8).digest(), "little") >> 1
+    """What dropout is drawn from; each of several processes has other pictures, and leaves out other values."""
+    rank = processes.place().rank
+    text = f"step {seed} {step} {rank}" if rank else f"step {seed} {step}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 
 @contextmanager
