@@ -92,3 +92,11 @@ def test_preparing_that_would_not_be_done_in_time_is_stopped_with_what_would_do(
 
 def test_without_a_budget_nothing_is_watched():
     assert watched(print, 0.0, 0.0) is print
+
+
+def test_the_last_bit_of_a_budget_is_too_late_to_begin(clock):
+    deadline = Deadline(1.0, clock.now, 100)
+    clock.now += 50
+    assert not deadline.too_late
+    clock.now += 2
+    assert deadline.too_late

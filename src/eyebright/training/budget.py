@@ -15,6 +15,7 @@ _JUDGING = 0.6  # time of a picture that is judged in float32, over that of one 
 _VALIDATING = 0.4  # the same in the precision of the training
 _CAREFUL = 0.95  # share of the time that is planned with
 _RECENT = 3  # epochs from which the pace is told: a machine that is busy for a moment is soon itself again
+_WORTHWHILE = 0.15  # of the budget
 _FEWEST = 8  # steps below which nothing is learned
 
 
@@ -37,6 +38,11 @@ class Deadline(NamedTuple):
     def left_s(self) -> float:
         """Seconds left of the budget."""
         return self.begun_at + 60 * self.minutes - time.monotonic()
+
+    @property
+    def too_late(self) -> bool:
+        """Whether so little is left that it is not worth measuring what could be learned in it."""
+        return self.left_s < _WORTHWHILE * 60 * self.minutes
 
 
 def watched(emit: Emit, minutes: float, begun_at: float) -> Emit:

@@ -89,6 +89,10 @@ def fit(
     if not settings.epochs and deadline is None:
         emit(Stopped(reason="finished", epoch=0, best_epoch=0))
         return Outcome(dict(weights), "finished")
+    if settings.judge_start and resume_with is None and deadline is not None and deadline.too_late:
+        emit(Planned(steps=0, epochs=0.0, seconds=deadline.left_s))
+        emit(Stopped(reason="budget", epoch=0, best_epoch=0))
+        return Outcome(dict(weights), "budget")
     keep_freed_memory()
     with torch_set_up(resume_with.threads if resume_with else settings.threads or processes.threads()):
         if resume_with is None:
