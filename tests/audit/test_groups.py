@@ -32,6 +32,26 @@ def test_no_track_is_torn_apart_whatever_the_light(tracks):
     assert max(Counter(groups).values()) <= 20  # a third of each class, so that all three sides have some
 
 
+def test_odd_frames_of_tracks_are_not_left_over():
+    track = np.repeat(np.arange(12), 15)
+    places = BASES[track].repeat(4, axis=1).repeat(4, axis=2)
+    frames = np.clip(places + RANDOM.normal(0, 5, (180, 32, 32, 3)), 0, 255).astype(np.uint8)
+    frames[::15] = frames[::15, :, :, ::-1] // 3  # the camera's colours failed
+    groups = found_groups(track % 4, frames, [content(number) for number in range(180)]).tolist()
+    assert -1 not in groups and min(Counter(groups).values()) > 7
+    whole = np.arange(180) % 15 > 0
+    assert len(set(zip(np.array(groups)[whole].tolist(), track[whole].tolist(), strict=True))) == 12
+
+
+def test_classes_of_few_pictures_are_not_taken_for_tracks():
+    person, pose = np.repeat(np.arange(20), 10), np.tile(np.repeat(np.arange(5), 2), 20)  # two of each pose
+    places = np.random.default_rng(1).integers(30, 220, (20, 5, 8, 8, 3))[person, pose]
+    pictures = places.repeat(4, axis=1).repeat(4, axis=2) + RANDOM.normal(0, 5, (200, 32, 32, 3))
+    pictures = np.clip(pictures, 0, 255).astype(np.uint8)
+    groups = found_groups(person, pictures, [content(number) for number in range(200)]).tolist()
+    assert max(number for group, number in Counter(groups).items() if group >= 0) == 2
+
+
 def test_pictures_that_have_nothing_in_common_are_left_alone():
     thumbnails = RANDOM.integers(0, 256, (200, 32, 32, 3), np.uint8)
     assert set(found_groups(np.arange(200) % 2, thumbnails, [content(number) for number in range(200)])) == {-1}
@@ -84,7 +104,8 @@ def test_most_traffic_signs_stay_with_their_track(real_pictures):
     labels, digests = dataset.labels[usable], [pack.digests[index] for index in usable]
     groups = found_groups(labels, pack.prints(usable)["thumbnail"], digests)
     track = np.array([dataset.source.names[index].split("_")[0] for index in usable])
-    sides = split(labels, digests, dataset.classes, groups=groups)
-    leaking = np.isin(track[sides == 2], track[sides == 0])
-    assert leaking.mean() < 0.2  # 1.0 where they are split at random; 0.09 was measured over eight seeds
-    assert all(set(sides[labels == label]) == set(range(len(SIDES))) for label in range(43))
+    every = [split(labels, digests, dataset.classes, groups=groups, seed=seed) for seed in range(8)]
+    leaking = [np.isin(track[sides == 2], track[sides == 0]).mean() for sides in every]
+    assert np.mean(leaking) < 0.06  # 1.0 where they are split at random; 0.047 was measured over 32 seeds
+    for sides in every:
+        assert all(set(sides[labels == label]) == set(range(len(SIDES))) for label in range(43))

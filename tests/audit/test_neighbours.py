@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from eyebright.audit import neighbours
-from eyebright.audit.neighbours import mutual_pairs, nearest, principal
+from eyebright.audit.neighbours import nearest, neighbour_pairs, principal
 
 POINTS = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
 
@@ -18,13 +18,16 @@ def test_neighbours_are_those_of_a_tree():
 @pytest.mark.parametrize(("count", "wanted"), [(0, 0), (1, 0), (3, 2)])
 def test_there_are_no_more_neighbours_than_others(count, wanted):
     assert nearest(POINTS[:count], 4)[1].shape == (count, wanted)
-    assert mutual_pairs(nearest(POINTS[:count], 4)[1]).shape == (count * (count - 1) // 2 if count > 1 else 0, 2)
+    pairs = neighbour_pairs(nearest(POINTS[:count], 4)[1], mutual=True)
+    assert pairs.shape == (count * (count - 1) // 2 if count > 1 else 0, 2)
 
 
-def test_mutual_pairs_are_those_told_one_by_one():
+@pytest.mark.parametrize(("mutual", "enough"), [(True, all), (False, any)])
+def test_pairs_are_those_told_one_by_one(mutual, enough):
     positions = nearest(POINTS, 3)[1]
-    wanted = [[a, b] for a in range(60) for b in range(a + 1, 60) if b in positions[a] and a in positions[b]]
-    assert mutual_pairs(positions).tolist() == wanted
+    every = [[a, b] for a in range(60) for b in range(a + 1, 60)]
+    wanted = [[a, b] for a, b in every if enough((b in positions[a], a in positions[b]))]
+    assert neighbour_pairs(positions, mutual=mutual).tolist() == wanted
 
 
 def test_principal_directions_are_those_of_the_singular_values():

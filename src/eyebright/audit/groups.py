@@ -6,32 +6,34 @@ themselves: mutual nearest neighbours are mostly of one group, so whatever diffe
 little, and what does not (place, colours) counts much. Names are not looked at.
 
 Groups that are not there would make a split coarse, so only links count that are far shorter than distances in the
-class usually are. Where half of all pictures have such a link, the set is made of tracks; then longer ones
-count too: two tracks in one group do no harm, one track in two groups leaks.
+class usually are. Where the nearest picture mostly is so near, or far nearer than the tenth, the set is made of tracks.
+Then links of any length count, and one-sided ones, and what is left over, a few frames between two tracks, goes to the
+nearer one: two tracks in one group do no harm, one track in two groups leaks.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.audit.likeness import halved
-from eyebright.audit.neighbours import mutual_pairs, nearest, principal
+from eyebright.audit.likeness import flat, halved
+from eyebright.audit.neighbours import blocks, nearest, neighbour_pairs, principal
 from eyebright.audit.progress import Progress, part
 from eyebright.audit.thumbnails import Chosen, Thumbnails
 from eyebright.datasets.digests import Digests
 
 LINKS = 30  # neighbours of a picture that may be linked to it
 DENSITY = 10  # the neighbour whose distance says how dense the surroundings of a picture are
-# Length of a link, over the middle distance in the class, that unrelated pictures hardly have. The nearest picture of
-# the class lies at 0.24 (median) in the tracks of traffic signs, at 0.38 in clothes, at 0.56 in flowers.
-BURST = 0.3
-TRACK = 1.0  # the same where the set is made of tracks, of whose links few are longer
+# Distance of the nearest picture of the class over that of the tenth, the median of the set, at and below which it is
+# made of tracks: 0.38 to 0.42 for traffic signs, whether all frames are there or one in two or three; 0.62 for clothes
+# (0.47 with 15 a class), 0.85 for flowers. It does not fall where a set only has more pictures.
+TRACKS = 0.45
+BURST = 0.3  # length of a link, over the middle distance in the class, that unrelated pictures hardly have
+LEFT_OVER = 0.5  # of a track: what is smaller in a set of tracks is joined to the nearest
 LARGEST_SHARE = 0.1  # of a class that one found group may take...
 LARGEST_ALWAYS = 30  # ...but tens of frames are a track even in a small class, as long as three groups are left for it
 _DIMENSIONS = 32
-_SAMPLE = 256  # pictures of a class by which its middle distance is told
+_SAMPLE = 256  # pictures of a class by which its distances are told
 _ROUNDS = 4
 _BLOCK = 16_384
 _EVEN = 0.05  # share of evenness mixed into what is learned, so that no direction counts for everything
@@ -67,16 +69,13 @@ def found_groups(
         progress=part(progress, 0, 0.7),
     )
     classes = members_of(labels[order])
-    links = []
+    apart = np.concatenate([_apart(near[here]) for here in classes])
+    tracks = bool((np.median(apart, axis=0) <= (TRACKS, BURST)).any())
+    group = np.arange(len(labels))
     for done, here in enumerate(classes, 1):
-        links.append(_links(near[here]))
+        group[here] = here[_chained(_links(near[here], tracks), ranks[order[here]].tolist(), tracks)]
         if progress:
             progress(0.7 + 0.3 * done / len(classes))
-    shortest = np.concatenate([link.shortest for link in links])
-    reach = TRACK if np.median(shortest) <= BURST else BURST
-    group = np.arange(len(labels))
-    for here, link in zip(classes, links, strict=True):
-        group[here] = here[_chained(link, ranks[order[here]].tolist(), reach)]
     found = np.empty(len(labels), np.int64)
     found[order] = np.where(np.bincount(group, minlength=len(labels))[group] > 1, group, -1)
     return found
@@ -89,22 +88,25 @@ def nearness(
     *,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """Pictures as points, `(N, up to 64)`, whose distances say whether two of a class are of one group.
+    """Pictures as points, `(N, up to 96)`, whose distances say whether two of a class are of one group.
 
-    Light is taken as its logarithm, at 16 x 16, since shade and exposure multiply it.
+    Light is taken as its logarithm, since shade and exposure multiply it; at 16 x 16 and at 8 x 8, where it is learned
+    apart what counts, since a far frame of a track is blurred.
 
     Source: Relevant component analysis (Shental et al., ECCV 2002), its chunklets found by mutual neighbours.
     """
 
     def light(where: NDArray[np.int64]) -> NDArray[np.float32]:
-        small = halved(thumbnails[where].astype(np.float32))
-        return np.log(small + 8).reshape(len(small), -1)
+        return flat(np.log(halved(thumbnails[where].astype(np.float32)) + 8))
+
+    def coarse_light(where: NDArray[np.int64]) -> NDArray[np.float32]:
+        return flat(np.log(halved(halved(thumbnails[where].astype(np.float32))) + 8))
 
     def given(where: NDArray[np.int64]) -> NDArray[np.float32]:
         assert features is not None
         return features[where]
 
-    parts = [light] if features is None else [light, given]
+    parts = [light, coarse_light] if features is None else [light, coarse_light, given]
     found = []
     for number, made in enumerate(parts):
         points = principal(made, len(labels), _DIMENSIONS)
@@ -125,7 +127,7 @@ def _relevant(labels: NDArray[np.int64], points: NDArray[np.float32], progress: 
     for number in range(_ROUNDS):
         spread, count = np.zeros((points.shape[1],) * 2), 0
         for done, here in enumerate(classes, 1):
-            pairs = here[mutual_pairs(nearest(near[here], 3)[1])]
+            pairs = here[neighbour_pairs(nearest(near[here], 3)[1], mutual=True)]
             for block in np.array_split(pairs, len(pairs) // _BLOCK + 1):
                 differences = (points[block[:, 0]] - points[block[:, 1]]).astype(np.float64)
                 spread += differences.T @ differences
@@ -140,32 +142,41 @@ def _relevant(labels: NDArray[np.int64], points: NDArray[np.float32], progress: 
     return near / np.float32(np.sqrt(near.shape[1]))
 
 
-class _Links(NamedTuple):
-    """Links of a class: pairs `(P, 2)`, their length over the middle distance `(P,)`, by what they are ranked `(P,)`,
-    and the shortest such length of each picture `(N,)`.
+def _apart(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Distance of the nearest picture over that of the tenth and over the middle one, for some pictures of a class:
+    `(n, 2)`; 1 where there are not so many.
     """
+    some = points[:: -(-len(points) // _SAMPLE)]
+    if len(points) <= DENSITY:
+        return np.ones((len(some), 2), np.float32)
+    apart, places = _squares(some, points), (1, DENSITY, len(points) // 2)  # the first is each itself
+    apart.partition(places, axis=1)
+    near, *others = np.sqrt(np.maximum(apart[:, places], 1e-9)).T
+    return np.stack([near / other for other in others], axis=1)
 
-    pairs: NDArray[np.int32]
-    length: NDArray[np.float32]
-    rank: NDArray[np.float32]
-    shortest: NDArray[np.float32]
 
+def _links(points: NDArray[np.float32], tracks: bool) -> NDArray[np.int32]:
+    """Pairs of a class that may be linked, the nearest first: `(P, 2)`.
 
-def _links(points: NDArray[np.float32]) -> _Links:
-    """Mutual neighbours. They are ranked by length over how dense their surroundings are, as a far frame of a track is
-    blurred, and small differences between it and the next one tell more than they do among near ones.
+    They are ranked by length over how dense their surroundings are, as a far frame of a track is blurred, and small
+    differences between it and the next one tell more than they do among near ones.
     """
     distances, positions = nearest(points, LINKS)
     if not positions.shape[1]:
-        return _Links(np.empty((0, 2), np.int32), *(np.empty(0, np.float32),) * 2, np.ones(len(points), np.float32))
-    some = points[:: -(-len(points) // _SAMPLE)]
-    middle = np.median(np.sqrt(np.maximum(_squares(points, some), 0)), axis=1) + 1e-6
-    dense = distances[:, min(DENSITY, distances.shape[1]) - 1] + 1e-6
-    pairs = mutual_pairs(positions)
-    apart = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
-    length, rank = (apart / np.sqrt(size[pairs[:, 0]] * size[pairs[:, 1]]) for size in (middle, dense))
-    near = length <= max(BURST, TRACK)  # others are never linked
-    return _Links(pairs[near].astype(np.int32), length[near], rank[near], (distances[:, 0] / middle).astype(np.float32))
+        return np.empty((0, 2), np.int32)
+    pairs = neighbour_pairs(positions, mutual=not tracks)
+    length = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    if not tracks:
+        middle = np.median(np.sqrt(np.maximum(_squares(points, points[:: -(-len(points) // _SAMPLE)]), 0)), axis=1)
+        short = length <= BURST * _between(middle, pairs)
+        pairs, length = pairs[short], length[short]
+    rank = length / _between(distances[:, min(DENSITY, distances.shape[1]) - 1], pairs)
+    return pairs[np.argsort(rank, kind="stable")].astype(np.int32)
+
+
+def _between(sizes: NDArray[np.float32], pairs: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The (geometric) mean size of each pair: `(P,)`."""
+    return np.asarray(np.sqrt((sizes[pairs[:, 0]] + 1e-6) * (sizes[pairs[:, 1]] + 1e-6)))
 
 
 def _squares(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -173,19 +184,22 @@ def _squares(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[
     return np.asarray((ones**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * ones @ others.T)
 
 
-def _chained(links: _Links, contents: Sequence[int], reach: float) -> NDArray[np.int64]:
+def _chained(links: NDArray[np.int32], contents: Sequence[int], tracks: bool) -> NDArray[np.int64]:
     """For each picture of a class, the first one of its group."""
     first: dict[int, int] = {}
     above = [first.setdefault(content, index) for index, content in enumerate(contents)]  # exact copies, however many
     size = np.bincount(above, minlength=len(above)).tolist()
     left = len(first)
     largest = max(round(LARGEST_SHARE * len(above)), min(LARGEST_ALWAYS, -(-len(above) // 3)))
-    for link in np.argsort(links.rank, kind="stable").tolist():
-        one, other = sorted(_top(above, index) for index in links.pairs[link].tolist())
-        if left > 3 and one != other and links.length[link] <= reach and size[one] + size[other] <= largest:
-            above[other] = one
-            size[one] += size[other]
-            left -= 1
+    for least in (0, LEFT_OVER * min(largest, LARGEST_ALWAYS)) if tracks else (0,):
+        for block in blocks(len(links), _BLOCK):
+            for pair in links[block].tolist():
+                one, other = sorted((_top(above, pair[0]), _top(above, pair[1])))
+                fits = size[one] + size[other] <= largest or min(size[one], size[other]) < least
+                if left > 3 and one != other and fits:
+                    above[other] = one
+                    size[one] += size[other]
+                    left -= 1
     return np.array([_top(above, index) for index in range(len(above))], np.int64)
 
 

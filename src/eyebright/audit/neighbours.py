@@ -47,14 +47,16 @@ def nearest(points: Points, count: int, progress: Progress | None = None) -> Fou
     return distances.astype(np.float32), positions.astype(np.int64)
 
 
-def mutual_pairs(positions: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pairs of points that are each among the other's neighbours: `(P, 2)`, the smaller position first, sorted."""
+def neighbour_pairs(positions: NDArray[np.int64], *, mutual: bool) -> NDArray[np.int64]:
+    """Pairs of points of which one is among the other's neighbours, or where `mutual` each is: `(P, 2)`, the smaller
+    position first, sorted.
+    """
     count = len(positions)
     ones = np.repeat(np.arange(count), positions.shape[1])
     others = positions.reshape(-1)
     codes, counts = np.unique(np.minimum(ones, others) * count + np.maximum(ones, others), return_counts=True)
-    mutual = codes[counts == 2]
-    return np.stack([mutual // count, mutual % count], axis=1)  # (P, 2)
+    codes = codes[counts > mutual]
+    return np.stack([codes // count, codes % count], axis=1)  # (P, 2)
 
 
 def principal(made: Callable[[NDArray[np.int64]], Points], count: int, dimensions: int) -> Points:

@@ -11,7 +11,7 @@ from eyebright.audit.progress import Progress, part
 from eyebright.audit.thumbnails import Chosen, Thumbnails
 from eyebright.datasets.digests import Digests
 
-METHOD = 1  # to be raised with every change of what is found: results are kept
+METHOD = 2  # to be raised with every change of what is found: results are kept
 SIDES_NEEDED = 3
 LEAST_FOR_BURSTS = 128  # pictures: of fewer it cannot be learned what is near
 
