@@ -18,7 +18,6 @@ from pathlib import Path
 import typer
 
 from eyebright import files
-from torture import make_pictures
 
 SHORTEST_S, LONGEST_S = 4.0, 16.0  # the start alone takes some seconds
 RECIPE = ("--network", "flowers_cnn", "--size", "32", "--epochs", "20", "--patience", "0", "--batch-size", "8",
@@ -34,6 +33,8 @@ def main() -> None:
     chance = random.Random(args.seed)
     typer.echo(f"seed {args.seed}")
     with tempfile.TemporaryDirectory() as place:
+        from torture import make_pictures  # beside this script
+
         pictures = make_pictures(Path(place, "pictures"))
         expected = _finished(_start(pictures, Path(place, "whole"), args.kills), Path(place, "whole"))
         run = Path(place, "run")

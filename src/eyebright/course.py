@@ -1,5 +1,6 @@
 """The course of a run, from its pictures to its saved model: what train() and resume() have in common."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,6 +57,7 @@ def go(
     begun_at: float,
     title: str = "",
     fitted: FitChosen | None = None,
+    tried: Sequence[AnyEvent] = (),
     earlier: list[AnyEvent] | None = None,
 ) -> Result:
     """Fit, evaluate and save, from the start or, where there are earlier events, from the checkpoint.
@@ -75,6 +77,8 @@ def go(
                 run.write_split(dataset, pack)
                 run.write_left_out(pack.left_out)
                 emit(_started(config, title or config.network, classifier, dataset, pack))
+            for event in tried:  # they were told before the run had a log
+                EventLog(run.events)(event)
             if fitted is not None:
                 emit(fitted)
             classifier.fit(dataset, settings=settle.config.training, callbacks=[emit], checkpoint=run.checkpoint,

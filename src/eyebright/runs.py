@@ -175,9 +175,7 @@ def train(
         training=settings,
     )
     run.begin(config, built, overwrite=overwrite, seen=seen, start=start if auto else None)
-    for event in tried:
-        EventLog(run.events)(event)
-    return go(run, config, classifier, dataset, pack, emit, begun_at=begun_at, title=name, fitted=fitted)
+    return go(run, config, classifier, dataset, pack, emit, begun_at=begun_at, title=name, fitted=fitted, tried=tried)
 
 
 def evaluate(
