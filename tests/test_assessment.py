@@ -81,7 +81,7 @@ def test_two_epochs_are_too_few():
 
 
 def test_wrong_labels_are_told_from_hard_pictures():
-    images, labels = stripes(1600)
+    images, labels = stripes(3200)
     kinds = [verdict.kind for verdict in judged((images, mislabelled(labels, 0.3)), epochs=5)]
     assert kinds[0] == "noisy labels"
     hard = [verdict.kind for verdict in judged(stripes(1600, noise=120), epochs=5)]
