@@ -11,8 +11,11 @@ of one original.
 """
 
 import argparse
+import itertools
+import json
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections import defaultdict
@@ -31,14 +34,17 @@ KINDS = ("re-encoded", "rescaled", "mirrored", "turned", "mirrored, turned, resc
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=1)
-    seed = parser.parse_args().seed
+    parser.add_argument("--cleanvision", default="", help="the python of an environment with cleanvision, to compare")
+    args = parser.parse_args()
     folder = Path(os.environ["EYEBRIGHT_DATA"]) / "flowers"
     with tempfile.TemporaryDirectory() as place:
         os.environ["EYEBRIGHT_CACHE"] = f"{place}/cache"
         root = Path(place, "planted")
         cleared = clear(eb.Dataset.open(folder), root)
-        truth = plant(root, cleared, np.random.default_rng(seed))
+        truth = plant(root, cleared, np.random.default_rng(args.seed))
         measure(eb.Dataset.open(root), truth)
+        if args.cleanvision:
+            measure_peer(args.cleanvision, root, truth)
 
 
 def clear(dataset: eb.Dataset, root: Path) -> list[str]:
@@ -102,19 +108,35 @@ def find(dataset: eb.Dataset) -> tuple[np.ndarray, np.ndarray]:
 def measure(dataset: eb.Dataset, truth: dict[str, tuple[str, str]]) -> None:
     names = list(dataset.source.names)
     ids, pairs = find(dataset)
-    number = {name: ids[index] for index, name in enumerate(names)}
+    told = [(names[one], names[other]) for one, other in pairs.tolist()]
+    score("eyebright", dict(zip(names, ids.tolist(), strict=True)), told, truth)
+
+
+def measure_peer(python: str, root: Path, truth: dict[str, tuple[str, str]]) -> None:
+    """The same for cleanvision, in an environment of its own."""
+    peer = [python, str(Path(__file__).parent / "peers" / "cleanvision_copies.py"), str(root)]
+    report = json.loads(subprocess.run(peer, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    print(f"cleanvision took {report['seconds']:.1f} s")
+    told = [pair for same in report["sets"] for pair in itertools.pairwise(same)]
+    names = sorted({name for pair in told for name in pair})
+    number = {name: index for index, name in enumerate(names)}
+    edges = np.array([(number[one], number[other]) for one, other in told], np.int64).reshape(-1, 2)
+    score("cleanvision", dict(zip(names, clusters(len(names), edges).tolist(), strict=True)), told, truth)
+
+
+def score(who: str, ids: dict[str, int], told: list[tuple[str, str]], truth: dict[str, tuple[str, str]]) -> None:
+    """Recall by the set that each picture was found to be in, precision by the pairs that were told."""
     by_kind: dict[str, list[bool]] = defaultdict(list)
     for copy, (name, kind) in truth.items():
-        by_kind[kind].append(number[copy] == number[name])
-    original = [truth.get(name, (name,))[0] for name in names]
-    right = [original[one] == original[other] for one, other in pairs.tolist()]
+        by_kind[kind].append(ids.get(copy, -1) == ids.get(name, -2))
     for kind, found in by_kind.items():
         print(f"  {kind}: {sum(found)} of {len(found)}")
+    right = [truth.get(one, (one,))[0] == truth.get(other, (other,))[0] for one, other in told]
     every = [found for kind in by_kind.values() for found in kind]
-    print(f"recall {np.mean(every):.3f}, precision {np.mean(right):.3f} of {len(right)} pairs")
-    for (one, other), good in zip(pairs.tolist(), right, strict=True):
+    print(f"{who}: recall {np.mean(every):.3f}, precision {np.mean(right):.3f} of {len(right)} pairs")
+    for (one, other), good in zip(told, right, strict=True):
         if not good:
-            print(f"  not planted: {names[one]} and {names[other]}")
+            print(f"  not planted: {one} and {other}")
 
 
 if __name__ == "__main__":
