@@ -74,6 +74,8 @@ class Progress(Record, frozen=True, kw_only=True):
     def after_epoch(self, loss: float, accuracy: float) -> "Progress":
         """One epoch further, with its loss and accuracy on the validation pictures."""
         best = (accuracy, -loss) > (self.best_accuracy, -self.best_loss)
+        if not self.best_epoch and self.best_accuracy >= 0:  # a good start is not left for one picture more
+            best &= loss < self.best_loss
         return Progress(
             epoch=self.epoch + 1,
             step=self.step,
