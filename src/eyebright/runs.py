@@ -33,6 +33,7 @@ from eyebright.training.stages import frozen_layers
 __all__ = ["Result", "evaluate", "train"]
 
 DEFAULT_SHARE = 0.15
+LEAST_MINUTES = 0.3
 _BYTES_PER_PARAMETER = 76  # three checkpoints while one is written, the model and the one before it
 
 
@@ -215,7 +216,13 @@ def _settings(settings: Settings, minutes: float | None, epochs: int | None) -> 
     if minutes is not None and minutes <= 0:
         raise SettingsError(f"minutes must be above 0, got {minutes:g}")
     changes = {"minutes": minutes, "epochs": epochs}
-    return settings.changed({name: value for name, value in changes.items() if value is not None})
+    settings = settings.changed({name: value for name, value in changes.items() if value is not None})
+    if 0 < settings.minutes < LEAST_MINUTES:
+        raise SettingsError(
+            f"{settings.minutes:g} minutes are too few: starting, judging and saving take about a quarter; "
+            f"give {LEAST_MINUTES:g} or more"
+        )
+    return settings
 
 
 def _require_something_to_learn(

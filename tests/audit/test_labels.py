@@ -76,3 +76,9 @@ def test_without_cleanlab_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"eyebright\[audit\]"):
         quality(np.array([0]), np.array([[1.0, 0.0]]))
+
+
+def test_classes_of_two_pictures_are_judged_in_two_folds():
+    features = np.eye(4, dtype=np.float32)[[0, 0, 1, 1]]
+    told = out_of_fold(features, np.array([0, 0, 1, 1]))
+    assert told.shape == (4, 2) and np.allclose(told.sum(axis=1), 1)

@@ -309,6 +309,7 @@ def test_without_torch_it_says_what_to_install(make_folder, tmp_path):
         (["--epochs", "-1"], "epochs must be from 0"),
         (["--weights", "published"], "contradict each other: auto finds its own weights"),
         (["--minutes", "1", "--epochs", "3"], "--minutes and --epochs contradict each other"),
+        (["--minutes", "0.05"], "0.05 minutes are too few: starting, judging and saving take"),
         (["--network", "flower_cnn"], "did you mean 'flowers_cnn'"),
         (["--size", "4", "--network", "flowers_cnn"], "larger than its input"),
         (["--size", "0", "--network", "flowers_cnn"], "each 1 to 65536; got (3, 0, 0)"),

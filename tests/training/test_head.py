@@ -54,3 +54,10 @@ def test_a_class_that_a_fold_lacks_is_as_good_as_excluded_there():
 def test_where_no_fold_can_be_made_nothing_is_known():
     features, labels = clouds(2, count=10)
     assert not cross_validated(features, labels, 2, 0.1, np.zeros(10, np.int64)).any()
+
+
+def test_classes_of_a_few_pictures_are_told_with_as_many_folds_as_they_allow():
+    features, labels = clouds(3, count=9)
+    logits = cross_validated(features, labels, 3, 0.1, folds=10)
+    assert logits.any(axis=1).all()
+    assert np.isfinite(fit_head(features, labels, 3).weight).all()

@@ -104,7 +104,7 @@ def _folds(labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: i
     from sklearn.model_selection import StratifiedGroupKFold
 
     members = np.arange(len(labels)) if groups is None else groups
-    folds = min(folds, len(np.unique(members)))
+    folds = min(folds, len(np.unique(members)), int(np.bincount(labels).max()))
     if folds < 2:
         return
     with warnings.catch_warnings():
