@@ -121,7 +121,7 @@ class Plan:
         left_s = _CAREFUL * self._left_s - self._validation_s
         epoch_s = self.steps * self._step_s + self._validation_s
         whole, rest_s = divmod(max(left_s, 0.0), epoch_s)
-        return int(whole) * self.steps + int(rest_s / self._step_s)
+        return int(whole) * self.steps + min(int(rest_s / self._step_s), self.steps)
 
     def measured(self, steps: int, training_s: float, validation_s: float) -> None:
         """Take over what an epoch took."""
