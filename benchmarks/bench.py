@@ -178,6 +178,8 @@ def training(flowers: Path, rounds: int) -> list[Row]:
             contenders[f"keras{name} {augment}"] = Contender([*keras, "--steps-per-epoch", "8"], _later, switch)
         half = [*keras, "--precision", "mixed_bfloat16", "--steps-per-epoch", "8" if _has_bfloat16() else "2"]
         contenders[f"keras bfloat16 {augment}"] = Contender(half, _later)
+    same = [OWN, str(HERE / "eyebright_train.py"), str(flowers), "--augment", "none", "--dropout", "0.2"]
+    contenders["eyebright same"] = Contender(same, _rate)
     reports = _reports(contenders, rounds)
     found, cpu = _medians(contenders, reports), {name: _cpu_ms(reports[name]) for name in contenders if name != "limit"}
     rows = []
@@ -188,6 +190,9 @@ def training(flowers: Path, rounds: int) -> list[Row]:
             title = f"training pictures a second{label}, beside Keras{name} (CPU ms a picture)"
             cells = [f"{found[who]:.0f} ({cpu[who]:.1f})" for who in (mine, theirs)]
             rows.append(Row(title, cells[0], cells[1], found[mine] / found[theirs], aim))
+    with_it, without = found["eyebright notes"], found["eyebright same"]
+    what = "training pictures a second, augmented, beside the same network without"
+    rows.append(Row(what, f"{with_it:.0f}", f"{without:.0f}", with_it / without, "0.87"))
     share = found["eyebright none"] / found["limit"]
     alone = f"{found['limit']:.0f}"
     rows.append(Row("beside convolutions and products alone", f"{found['eyebright none']:.0f}", alone, share, "limit"))

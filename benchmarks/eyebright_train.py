@@ -21,6 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time eyebright's trainer.")
     parser.add_argument("pictures", type=Path, help="a folder with one folder of pictures per class")
     parser.add_argument("--augment", choices=["none", "notes"], default="none")
+    parser.add_argument("--dropout", type=float, help="if not given, 0.2 with augmentation and none without")
     parser.add_argument("--size", type=int, default=180)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--per-class", type=int, default=300, help="pictures of each class to train on")
@@ -29,7 +30,7 @@ def main() -> None:
     events: list[AnyEvent] = []
     with tempfile.TemporaryDirectory() as folder:
         pictures = eb.Dataset.from_folder(_some(args.pictures, Path(folder), args.per_class))
-        dropout = 0.2 if args.augment == "notes" else 0.0
+        dropout = args.dropout if args.dropout is not None else 0.2 if args.augment == "notes" else 0.0
         network = eb.zoo.flowers_cnn(len(pictures.classes), input_size=args.size, dropout=dropout)
         model = eb.Classifier(network, classes=pictures.classes)
         changes = {} if args.augment == "notes" else {"flip": False, "rotation": 0.0, "zoom": 0.0}

