@@ -20,9 +20,6 @@ _SAMPLE = 4_000  # pictures by which the strength is chosen
 _ITERATIONS = 200
 
 
-_Fold: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
-
-
 class Head(NamedTuple):
     """A linear layer and how it was chosen.
 
@@ -58,10 +55,10 @@ def fit_head(
     """
     sample = np.arange(len(labels))[:: -(-len(labels) // _SAMPLE)]
     members = None if groups is None else groups[sample]
-    parts = list(_folds(labels[sample], members, FOLDS))
+    parts = _parts(features[sample], labels[sample], num_classes, members, FOLDS)
     best = (math.inf, 0.0, STRENGTHS[0])
     for strength in STRENGTHS:
-        logits = _out_of_fold(features[sample], labels[sample], num_classes, strength, parts)
+        logits = _out_of_fold(features[sample], num_classes, strength, parts)
         loss, accuracy = score(logits, labels[sample])
         if loss > best[0]:  # the loss has one lowest place along the strengths, and the weaker ones take long
             break
@@ -80,17 +77,32 @@ def cross_validated(
     folds: int = FOLDS,
 ) -> NDArray[np.float32]:
     """What heads say of pictures that they have not seen, `(N, K)`: logits; zeros where no fold can be made."""
-    return _out_of_fold(features, labels, num_classes, strength, list(_folds(labels, groups, folds)))
+    parts = _parts(features, labels, num_classes, groups, folds)
+    return _out_of_fold(features, num_classes, strength, parts)
 
 
 def _out_of_fold(
-    features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int, strength: float, parts: list[_Fold]
+    features: NDArray[np.float32], num_classes: int, strength: float, parts: "list[_Part]"
 ) -> NDArray[np.float32]:
-    logits = np.zeros((len(labels), num_classes), np.float32)
-    for train, rest in parts:
-        weight, bias = solve(features[train], labels[train], num_classes, strength)
+    logits = np.zeros((len(features), num_classes), np.float32)
+    for regression, rest in parts:
+        weight, bias = regression.solve(strength)
         logits[rest] = features[rest] @ weight.T + bias
     return logits
+
+
+def _parts(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    num_classes: int,
+    groups: NDArray[np.int64] | None,
+    folds: int,
+) -> "list[_Part]":
+    """What learns from each fold's training pictures, and the pictures that it has not seen."""
+    return [
+        (_Regression(features[train], labels[train], num_classes), rest)
+        for train, rest in _folds(labels, groups, folds)
+    ]
 
 
 def score(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
@@ -99,7 +111,9 @@ def score(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float
     return loss, float((logits.argmax(axis=1) == labels).mean())
 
 
-def _folds(labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: int) -> Iterator[_Fold]:
+def _folds(
+    labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """The pictures to learn from and those to judge, fold by fold."""
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -118,18 +132,35 @@ def solve(
     features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int, strength: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights `(K, D)` and biases `(K,)`; a class that is not there is as good as excluded."""
-    from sklearn.linear_model import LogisticRegression
+    return _Regression(features, labels, num_classes).solve(strength)
 
-    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
-    model: Any = LogisticRegression(C=1 / (strength * len(labels)), max_iter=_ITERATIONS, tol=1e-3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an optimum that is only nearly reached serves as well
-        model.fit((features - mean) / deviation, labels)
-    known, bias_known = model.coef_, model.intercept_
-    if len(known) == 1:  # of two classes the model tells the second one's lead
-        known, bias_known = np.concatenate([-known / 2, known / 2]), np.concatenate([-bias_known / 2, bias_known / 2])
-    weight, bias = np.zeros((num_classes, features.shape[1])), np.full(num_classes, bias_known.min() - 10)
-    weight[model.classes_] = known / deviation
-    bias[model.classes_] = bias_known - (known / deviation) @ mean
-    bias[np.setdiff1d(np.arange(num_classes), model.classes_)] = bias[model.classes_].min() - 10
-    return weight.astype(np.float32), bias.astype(np.float32)
+
+class _Regression:
+    """A regression on pictures; each strength's search begins at the solution of the one before."""
+
+    def __init__(self, features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int) -> None:
+        from sklearn.linear_model import LogisticRegression
+
+        self._mean, self._deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
+        self._points, self._labels, self._num_classes = (features - self._mean) / self._deviation, labels, num_classes
+        self._model: Any = LogisticRegression(max_iter=_ITERATIONS, tol=1e-3, warm_start=True)
+
+    def solve(self, strength: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weights and biases as in `solve`."""
+        model = self._model.set_params(C=1 / (strength * len(self._labels)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an optimum that is only nearly reached serves as well
+            model.fit(self._points, self._labels)
+        known, bias_known = model.coef_, model.intercept_
+        if len(known) == 1:  # of two classes the model tells the second one's lead
+            known, bias_known = (np.concatenate([-lead / 2, lead / 2]) for lead in (known, bias_known))
+        known = known / self._deviation
+        weight = np.zeros((self._num_classes, len(self._mean)))
+        weight[model.classes_] = known
+        bias_known = bias_known - known @ self._mean
+        bias = np.full(self._num_classes, bias_known.min() - 10)
+        bias[model.classes_] = bias_known
+        return weight.astype(np.float32), bias.astype(np.float32)
+
+
+_Part: TypeAlias = tuple[_Regression, NDArray[np.int64]]
