@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from eyebright.errors import OutputError
+from eyebright.errors import DataError, OutputError
 
 
 def cache_folder(*parts: str) -> Path:
@@ -192,6 +192,15 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         raise OutputError(f"{path} cannot be written: {problem.strerror or problem}") from problem
+
+
+@contextmanager
+def readable(place: Path | str) -> Iterator[None]:
+    """Turn what goes wrong with reading in the block into a `DataError` that names the place."""
+    try:
+        yield
+    except OSError as problem:
+        raise DataError(f"{place} cannot be read: {problem.strerror or problem}") from problem
 
 
 def printable(name: str) -> str:

@@ -26,7 +26,7 @@ def evidence() -> Callable[..., Evidence]:
             loss=(1.0, 0.6, 0.4), validation_loss=(1.0, 0.8, 0.7), learning_rate=(2e-3, 1e-3, 1e-5), pictures=5000,
             epochs=3, batch_size=32, peak=2e-3, augmentation=QUIET,
         )  # fmt: skip
-        parts = {"answers": answers, "course": course, "leak": None, "suspects": None}
+        parts = {"answers": answers, "course": course, "leak": None}
         for name, value in changes.items():
             owner = next((part for part in ("answers", "course") if hasattr(parts[part], name)), None)
             if owner is None:

@@ -1,11 +1,23 @@
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from eyebright.errors import OutputError
 from eyebright.evaluation import Verdict
-from eyebright.training.events import EventLog, Judged, Preparing, Resumed, StepDone, Stopped, read_events
+from eyebright.training import events
+from eyebright.training.events import (
+    AnyEvent,
+    Event,
+    EventLog,
+    Judged,
+    Preparing,
+    Resumed,
+    StepDone,
+    Stopped,
+    read_events,
+)
 from eyebright.training.history import History
 
 STOPPED = Stopped(reason="finished", epoch=3, best_epoch=2)
@@ -72,3 +84,15 @@ def test_several_verdicts_come_back_as_they_were(tmp_path: Path):
     log(Judged.of(verdicts))
     (told,) = read_events(log.path)
     assert (told.kind, told.remedy, told.others) == ("overfitting", {"cutmix": 1.0, "epochs": 30}, (verdicts[1],))
+
+
+def kinds_of(kind: type[Event]) -> set[type[Event]]:
+    """The kinds of events below one, as the package itself describes them."""
+    below = {one for one in kind.__subclasses__() if one.__module__.startswith(events.__name__)}
+    return below.union(*map(kinds_of, below))
+
+
+def test_every_event_can_be_received_read_and_imported():
+    assert set(get_args(AnyEvent)) == kinds_of(Event) - {events.Transient}
+    assert {kind.__name__ for kind in kinds_of(Event)} <= set(events.__all__)
+    assert all(kind.__struct_config__.tag == kind.__name__ for kind in kinds_of(Event))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from eyebright.datasets.split import LEFT_OUT, SIDES
 from eyebright.errors import DataError
+from eyebright.files import readable
 
 _SHOWN = 5
 _SIDE_NUMBERS = {"": LEFT_OUT} | {name: number for number, name in enumerate(SIDES)} | {"val": 1, "valid": 1}
@@ -77,10 +78,8 @@ def read_split(path: Path) -> SplitFile:
     Raises:
         DataError: When it cannot be read, lacks a column, or a row is not sound; the row's number is given.
     """
-    try:
+    with readable(f"the split {path}"):
         text = path.read_text("utf-8-sig", errors="surrogateescape")
-    except OSError as problem:
-        raise DataError(f"the split {path} cannot be read: {problem.strerror}") from problem
     rows = csv.DictReader(io.StringIO(text, newline=""))
     columns = rows.fieldnames or ()
     if not {"name", "split"} <= set(columns):

@@ -113,13 +113,11 @@ class Evidence(Record, frozen=True, kw_only=True):
         answers: What the kept weights say.
         course: How the training went.
         leak: Pictures whose like is on another side; None where there are none.
-        suspects: Labels that an audit takes for wrong, of all that it looked at; None where none has looked.
     """
 
     answers: Answers
     course: Course
     leak: Leak | None = None
-    suspects: Share | None = None
 
 
 def answers_of(

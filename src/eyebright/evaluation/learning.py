@@ -8,7 +8,7 @@ import math
 from eyebright.evaluation.advice import command, less_overfitting, longer
 from eyebright.evaluation.evidence import Evidence
 from eyebright.evaluation.shares import Difference, Share, counted, difference
-from eyebright.evaluation.verdict import Verdict, both, way
+from eyebright.evaluation.verdict import Kind, Verdict, both, way
 
 KNOWN = 0.60  # of the way from chance to perfection: below, a network does not know even what it learned from
 GAP = 0.10  # between training and validation accuracy: with less there is little to be gained by narrowing it
@@ -26,20 +26,10 @@ def rate_too_high(evidence: Evidence) -> Verdict | None:
     stuck = bool(course.loss) and course.peak >= FAST and train.low <= 1 / evidence.answers.num_classes
     if not (blown_up or stuck) or train.high >= way(evidence.answers, KNOWN):
         return None
+    why = f"the training loss {f'went up to {worst:.2f}' if blown_up else f'stayed at {course.loss[-1]:.2f}'}"
+    nothing_known = f", where knowing nothing costs {nothing:.2f}"
     rate = min(course.peak / 10, 2e-3)
-    why = (
-        f"the training loss went up to {worst:.2f}"
-        if blown_up
-        else f"the training loss stayed at {course.loss[-1]:.2f}"
-    )
-    return Verdict(
-        kind="learning rate too high",
-        short=f"at {course.peak:g} {why}",
-        text=f"Learning rate too high: at {course.peak:g} {why}, where knowing nothing costs {nothing:.2f}. "
-        f"Of the training pictures {train} are told.",
-        advice="To take smaller steps:" + command(f"train PICTURES -o NEW --learning-rate {rate:g}"),
-        remedy={"learning_rate": rate},
-    )
+    return _wrong_rate(evidence, "learning rate too high", why, nothing_known, take="smaller", rate=rate)
 
 
 def rate_too_low(evidence: Evidence) -> Verdict | None:
@@ -48,13 +38,19 @@ def rate_too_low(evidence: Evidence) -> Verdict | None:
     short_way = course.adaptive and 0 < course.travel < TRAVEL and course.peak < SLOW
     if not short_way or train.high >= way(evidence.answers, KNOWN):
         return None
+    why = f"no weight could move by more than {course.travel:.2g}"
     rate = max(10 * course.peak, 2e-3)
+    return _wrong_rate(evidence, "learning rate too low", why, " in all steps together", take="larger", rate=rate)
+
+
+def _wrong_rate(evidence: Evidence, kind: Kind, why: str, further: str, *, take: str, rate: float) -> Verdict:
+    """The verdict on a rate; `further` stands only in its long form."""
+    told, train = f"at {evidence.course.peak:g} {why}", evidence.answers.train
     return Verdict(
-        kind="learning rate too low",
-        short=f"at {course.peak:g} no weight could move by more than {course.travel:.2g}",
-        text=f"Learning rate too low: at {course.peak:g} no weight could move by more than {course.travel:.2g} in all "
-        f"steps together. Of the training pictures {train} are told.",
-        advice="To take larger steps:" + command(f"train PICTURES -o NEW --learning-rate {rate:g}"),
+        kind=kind,
+        short=told,
+        text=f"{kind.capitalize()}: {told}{further}. Of the training pictures {train} are told.",
+        advice=f"To take {take} steps:" + command(f"train PICTURES -o NEW --learning-rate {rate:g}"),
         remedy={"learning_rate": rate},
     )
 

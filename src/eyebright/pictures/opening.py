@@ -4,33 +4,21 @@ Everything that looks at a picture comes through here: training, evaluation, pre
 """
 
 import hashlib
-import io
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from eyebright.errors import PictureError
 from eyebright.pictures.preparation import Preparation, fit_picture
 from eyebright.pictures.prints import take_print
+from eyebright.pictures.recognising import PIXEL_LIMIT, File, recognised
 
-Source: TypeAlias = str | Path | bytes | BinaryIO | NDArray[np.uint8]
+Source: TypeAlias = File | NDArray[np.uint8]
 
-PIXEL_LIMIT = 178_956_970  # Pillow's own limit against decompression bombs: half a gigabyte once decoded
 DIGEST_SIDE = 256  # the scale at which a picture's content is compared; see `open_with_digest`
 
-# Formats that Pillow decodes by itself, the common ones first: Pillow loads the others' code when it comes to them.
-# Left out: EPS (starts Ghostscript), stubs, and containers that are no pictures. MPO comes with JPEG.
-FORMATS = (
-    "JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF", "AVIF", "BLP", "CUR", "DDS", "DIB", "FLI", "ICNS", "ICO", "IM",
-    "JPEG2000", "MSP", "PCX", "QOI", "SGI", "SPIDER", "SUN", "TGA", "XBM", "XPM",
-)  # fmt: skip
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _ORIENTATION = 0x0112
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,9 +29,6 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-# Between half of the limit and the limit Pillow only warns; the limit itself is an error here.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def open_picture(source: Source, preparation: Preparation) -> NDArray[np.uint8]:
@@ -97,7 +82,7 @@ def size_of(source: Source) -> tuple[int, int]:
     """(width, height) of a picture as its file says, had without decoding it; raises as `open_picture`."""
     if isinstance(source, np.ndarray):
         return source.shape[1], source.shape[0]
-    with _opened(source) as picture:
+    with recognised(source) as picture:
         return picture.size
 
 
@@ -105,7 +90,7 @@ def _is_jpeg(source: Source) -> bool:
     """Whether a picture is of the one kind that is decoded at a reduced scale."""
     if isinstance(source, np.ndarray):
         return False
-    with _opened(source) as picture:
+    with recognised(source) as picture:
         return picture.format in ("JPEG", "MPO")
 
 
@@ -130,7 +115,7 @@ def _decode(source: Source, least_side: int) -> tuple[Image.Image, tuple[int, in
     if isinstance(source, np.ndarray):
         picture = _from_array(source)
         return picture, picture.size
-    with _opened(source) as opened:
+    with recognised(source) as opened:
         size = opened.size
         if size[0] * size[1] > PIXEL_LIMIT:
             raise Image.DecompressionBombError
@@ -138,59 +123,6 @@ def _decode(source: Source, least_side: int) -> tuple[Image.Image, tuple[int, in
         opened.load()
         orientation = _orientation(opened)
         return _upright(_to_rgb(opened), orientation), size[::-1] if orientation >= 5 else size
-
-
-@contextmanager
-def _opened(source: str | Path | bytes | BinaryIO) -> Iterator[Image.Image]:
-    """Open a file, and turn whatever goes wrong with it, here or in the block, into a `PictureError`."""
-    try:
-        with _recognised(source) as picture:
-            yield picture
-    except PictureError:
-        raise
-    except Image.DecompressionBombError as problem:
-        raise PictureError(f"too large: more than {PIXEL_LIMIT / 1e6:.0f} million pixels") from problem
-    except UnidentifiedImageError as problem:
-        raise PictureError(_why_unknown(source)) from problem
-    except FileNotFoundError as problem:
-        raise PictureError("file not found") from problem
-    except OSError as problem:
-        raise PictureError(problem.strerror or f"damaged: {problem}") from problem
-    except Exception as problem:  # Pillow's parsers raise a dozen kinds on broken files
-        raise PictureError(f"damaged: {problem}") from problem
-
-
-def _recognised(source: str | Path | bytes | BinaryIO) -> Image.Image:
-    """The picture, not yet decoded; what decodes HEIC is only loaded when there is one."""
-    try:
-        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
-    except UnidentifiedImageError:
-        if not _is_heic(source):
-            raise
-    try:
-        import pillow_heif
-    except ImportError as problem:
-        raise PictureError("a HEIC picture: pip install 'eyebright[heic]' to open it") from problem
-    pillow_heif.register_heif_opener()
-    try:
-        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=("HEIF",))
-    except UnidentifiedImageError as problem:
-        raise PictureError("damaged: it begins as a HEIC picture does, but cannot be read as one") from problem
-
-
-def _is_heic(source: str | Path | bytes | BinaryIO) -> bool:
-    """Whether a file begins as HEIC does: a box `ftyp` and a brand (ISO/IEC 23008-12, 10.2)."""
-    if isinstance(source, bytes):
-        start = source[:12]
-    elif isinstance(source, str | Path):
-        with Path(source).open("rb") as file:
-            start = file.read(12)
-    elif source.seekable():
-        source.seek(0)
-        start = source.read(12)
-    else:
-        return False
-    return start[4:8] == b"ftyp" and start[8:] in _HEIC_BRANDS
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
@@ -226,14 +158,3 @@ def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
             f"got {pixels.dtype} {pixels.shape}"
         )
     return _to_rgb(Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and channels == 1 else pixels))
-
-
-def _why_unknown(source: str | Path | bytes | BinaryIO) -> str:
-    """An empty file is the commonest of all that are no pictures, and worth its own words."""
-    if isinstance(source, bytes):
-        empty = not source
-    elif isinstance(source, str | Path):
-        empty = Path(source).stat().st_size == 0
-    else:
-        empty = source.seekable() and source.seek(0, io.SEEK_END) == 0
-    return "empty file" if empty else "not a picture in a format that can be read"

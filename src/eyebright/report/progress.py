@@ -1,20 +1,17 @@
 """The course of a run on the terminal: bars that move where there is a terminal, one line for each epoch anywhere."""
 
 import time
-from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from eyebright.report.preview import fit_text
+from eyebright.report.telling import duration, told
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
 
 _REFRESH_S = 0.1
-_SHOWN = 10
-_WORTH_TELLING = 0.005  # of the test pictures
 
 
 class Display:
@@ -68,59 +65,6 @@ class Display:
                 self._step(event)
             case events.RateTried():
                 self._bar(event, "trying rates", event.step, event.of, f"rate {event.rate:.1e}  loss {event.loss:.3f}")
-            case events.RunStarted():
-                self._started(event)
-            case events.FitChosen():
-                if said := fit_text(event):
-                    self._say(said)
-            case events.Streaming():
-                self._say(
-                    f"The disk of the cache has no room for {event.size_bytes / 1e6:,.0f} MB of prepared pictures: "
-                    "each is opened anew whenever it is needed. Make room, or set EYEBRIGHT_CACHE, to train faster."
-                )
-            case events.Resumed():
-                within = f" and {event.pictures:,} pictures of the next" if event.pictures else ""
-                self._say(f"Going on after epoch {event.epoch}{within}.")
-            case events.Extended():
-                self._say(
-                    f"Up to epoch {event.epochs} instead of {event.planned}: after those that were planned, the "
-                    f"learning rate falls anew, from a tenth of its peak, {event.learning_rate:.2g}."
-                )
-            case events.SharedOut():
-                self._shared_out(event)
-            case events.PicturesGone():
-                count = f"{len(event.names):,} (all in left_out.csv)"
-                self._say(f"Gone since the run began, and left out from now on: {count}")
-                self._list(event.names)
-            case events.PrecisionChosen():
-                where = f"{event.threads} threads" if event.device == "cpu" else event.device
-                self._say(f"Computing in {event.precision} on {where}: {event.reason}.")
-            case events.BatchLowered():
-                needed, free = event.needed_bytes / 1e6, event.free_bytes / 1e6
-                why = f"needs about {needed:,.0f} MB of the {free:,.0f} MB free" if needed else "the device refused"
-                self._say(
-                    f"Too little memory for the batch, which {why}: batches of {event.batch_size} instead, "
-                    f"{event.accumulation} of them added into a step."
-                )
-            case events.Unavailable():
-                self._say(f"Published weights cannot be had, so a network is trained from scratch: {event.reason}")
-            case events.MirroringJudged(same=False):
-                self._say(
-                    "Training pictures are not mirrored, since these come one way round: a plain classifier tells "
-                    f"{event.accuracy:.0%} of {event.pictures:,} validation pictures, and of the same mirrored "
-                    f"{event.mirrored_accuracy:.0%}."
-                )
-            case events.Tried():
-                self._say(
-                    f"Tried {event.what}: {event.validation_accuracy:.1%} of the validation pictures right, loss "
-                    f"{event.validation_loss:.3f}, after {_duration(event.seconds)}."
-                )
-            case events.CrossValidated():
-                self._say(
-                    f"So few pictures are better judged by cross-validation: {event.accuracy:.1%} of all "
-                    f"{event.pictures:,} right (95 % interval {event.low:.1%} to {event.high:.1%}), each by a head "
-                    "that had not seen it."
-                )
             case events.Planned():
                 self._planned(event)
             case events.StartJudged():
@@ -129,34 +73,26 @@ class Display:
                 self._epoch_line(event)
             case events.Stopped():
                 self._stopped(event)
-            case events.Calibrated():
-                self._say(
-                    f"Confidence: temperature {event.temperature:.2f}; on validation the calibration error went from "
-                    f"{event.error_before:.3f} to {event.error_after:.3f}."
-                )
             case events.Judged():
                 self._judged(event)
-            case events.Evaluated():
-                self._say(
-                    f"Test accuracy {event.accuracy:.1%} (95 % interval {event.low:.1%} to {event.high:.1%}) on "
-                    f"{event.pictures:,} pictures that entered no choice."
-                )
-                if event.seen:
-                    self._say(f"{event.seen:,} others did not count: the model has seen them before.")
             case events.HealingBegun():
-                self._healing(event)
+                self._header = False
+                self._tell(event)
             case events.Healed():
-                self._healed(event)
+                self._tell(event)
+                self._say(f"Kept: {event.kept}", wrap=False)
             case events.ModelSaved():
                 self._say(f"Model saved: {event.path}", wrap=False)
+            case _:
+                self._tell(event)
+
+    def _tell(self, event: AnyEvent) -> None:
+        for line in told(event):
+            self._say(line)
 
     def _say(self, text: str, *, wrap: bool = True) -> None:
         """Print a line; one that is to be copied is better not wrapped."""
         self._console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=not wrap)
-
-    def _list(self, lines: Sequence[str]) -> None:
-        for line in lines[:_SHOWN]:
-            self._say(f"  {line}")
 
     def _bar(self, event: AnyEvent, title: str, done: int, of: int | None, note: str) -> None:
         """Move the bar, or begin another; not more often than an eye can follow."""
@@ -179,34 +115,8 @@ class Display:
         left = ((event.epochs - event.epoch) * event.of + event.of - event.pictures) / rate if rate else 0.0
         note = f"loss {event.loss:.3f}  accuracy {event.accuracy:.1%}"
         if rate:
-            note += f"  {rate:,.0f}/s  {_duration(left)} left"
+            note += f"  {rate:,.0f}/s  {duration(left)} left"
         self._bar(event, f"epoch {event.epoch}/{event.epochs}", event.pictures, event.of, note)
-
-    def _started(self, event: events.RunStarted) -> None:
-        total = event.train + event.validation + event.test
-        self._say(
-            f"{total:,} pictures in {len(event.classes)} classes: {event.train:,} to train, {event.validation:,} to "
-            f"validate, {event.test:,} to test."
-        )
-        if event.left_out:
-            self._say(f"Left out, since they cannot be opened: {len(event.left_out):,} (all in left_out.csv)")
-            self._list(event.left_out)
-        if event.leaking:
-            self._say(f"Left out, since the very same pictures are on a later side: {event.leaking:,}")
-        if event.naive_leak >= _WORTH_TELLING:
-            self._say(
-                f"A random split would have had the like of {event.naive_leak:.0%} of its test pictures in training: "
-                "copies and pictures of one burst are kept on one side."
-            )
-        self._say(f"{event.network} at {event.size}x{event.size}: {event.parameters:,} parameters.")
-
-    def _shared_out(self, event: events.SharedOut) -> None:
-        own = event.batch_size // event.processes
-        self._say(
-            f"{event.processes} processes train together: each has {own} of the {event.batch_size} pictures of a batch."
-        )
-        if event.norms:
-            self._say("Batch norms take the statistics of a process's own pictures; those of the first are kept.")
 
     def _planned(self, event: events.Planned) -> None:
         """Said once; later plans only change how many epochs the lines tell."""
@@ -214,7 +124,7 @@ class Display:
             self._say("There is no time left to tune the network further.")
         elif not self._epoch:
             steps = f"{event.steps:,} steps, {event.epochs:.1f} epochs,"
-            self._say(f"{steps} are to take about {_duration(event.seconds)}.")
+            self._say(f"{steps} are to take about {duration(event.seconds)}.")
 
     def _start_line(self, event: events.StartJudged) -> None:
         self._heading()
@@ -242,22 +152,6 @@ class Display:
         for other in event.others:
             self._say(f"Also {other.kind}: {other.short}.")
 
-    def _healing(self, event: events.HealingBegun) -> None:
-        changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
-        about = _duration(max(event.seconds, 1))
-        self._header = False
-        self._say(f"Healing ({event.kind}): training again with {changes}; about {about} minutes.")
-
-    def _healed(self, event: events.Healed) -> None:
-        low, high = 100 * event.difference.low, 100 * event.difference.high
-        better = "better" if low > 0 else "worse" if high < 0 else "not surely different"
-        self._say(
-            f"The second is {better}: of the same {event.pictures:,} validation pictures it tells "
-            f"{event.after.value:.1%}, the first {event.before.value:.1%}; {100 * event.difference.value:+.1f} points "
-            f"(95 % interval {low:+.1f} to {high:+.1f})."
-        )
-        self._say(f"Kept: {event.kept}", wrap=False)
-
     def _stopped(self, event: events.Stopped) -> None:
         if self._task is not None:
             self._progress.remove_task(self._task)
@@ -273,8 +167,3 @@ class Display:
                 f"of epoch {event.best_epoch}, marked *" if event.best_epoch else "that it started from: no better came"
             )
             self._say(f"{reason}; kept the weights {kept}.")
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"

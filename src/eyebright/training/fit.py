@@ -11,13 +11,11 @@ import time
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-import numpy as np
-
 from eyebright import machine
 from eyebright.errors import SettingsError
 from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
-from eyebright.training import checkpoint, device, processes, room
+from eyebright.training import device, processes, room
 from eyebright.training.budget import Deadline, Plan
 from eyebright.training.checkpoint import Progress
 from eyebright.training.events import (
@@ -32,6 +30,7 @@ from eyebright.training.events import (
 )
 from eyebright.training.following import Lead, follow, leading
 from eyebright.training.judging import Score, judge, predict_logits
+from eyebright.training.keeping import Keeper
 from eyebright.training.material import Feed, Material, shown
 from eyebright.training.memory import keep_freed_memory
 from eyebright.training.pace import Pace
@@ -41,9 +40,6 @@ from eyebright.training.step import Learner, torch_set_up
 from eyebright.training.stepping import Stepping
 
 __all__ = ["Material", "Outcome", "fit", "follow", "leading", "predict_logits", "range_test", "shown"]
-
-_CHECKPOINT_SHARE = 50  # times as long is trained between checkpoints as they take
-
 
 Reason: TypeAlias = Literal["finished", "patience", "interrupted", "budget"]
 
@@ -97,8 +93,7 @@ def fit(
     with torch_set_up(resume_with.threads if resume_with else settings.threads or processes.threads()):
         if resume_with is None:
             settings = _that_fits(network, settings, emit)
-        trainer = _Trainer(network, weights, material, settings, emit)
-        return trainer.run(checkpoint_folder, resume_with, deadline)
+        return _Trainer(network, weights, material, settings, emit, checkpoint_folder).run(resume_with, deadline)
 
 
 def _that_fits(network: Network, settings: Settings, emit: Emit) -> Settings:
@@ -113,36 +108,38 @@ def _that_fits(network: Network, settings: Settings, emit: Emit) -> Settings:
 
 
 class _Trainer:
-    def __init__(self, network: Network, weights: Weights, material: Material, settings: Settings, emit: Emit) -> None:
+    def __init__(
+        self,
+        network: Network,
+        weights: Weights,
+        material: Material,
+        settings: Settings,
+        emit: Emit,
+        checkpoint_folder: Path | None,
+    ) -> None:
         self.network, self.settings, self.emit, self.material = network, settings, emit, material
         self.feed = Feed(material, settings, network.output_shape[0])
         self.learner = Learner(network, weights, settings, material.labels[material.train])
         self.stepping = Stepping(self.feed, self.learner, settings, emit)
         self.progress = Progress()
-        self.folder: Path | None = None
-        self.kept = False  # whether there is a checkpoint
-        self.kept_until = time.monotonic()  # when the next checkpoint within an epoch is due
         self.best: Weights = {}
+        self.keeper = Keeper(checkpoint_folder, self.learner, settings.checkpoint_s)
         self.pace = Pace(settings, self.feed.steps)
 
-    def run(self, folder: Path | None, resume_with: PrecisionChosen | None, deadline: Deadline | None) -> Outcome:
-        self.folder = folder
+    def run(self, resume_with: PrecisionChosen | None, deadline: Deadline | None) -> Outcome:
         if resume_with is None:
             self.emit(self.stepping.in_memory(self._choose_precision))
         else:
             self.learner.precision = resume_with.precision
-            if folder is not None:
-                kept = checkpoint.load(folder, self.learner.module.network, self.learner.moved)
-                self.progress, self.best = kept.progress, kept.best
-                self.learner.restore(kept)
-                self.kept = True
+            if (found := self.keeper.restore()) is not None:
+                self.progress, self.best = found.progress, found.best
             self.emit(Resumed(epoch=self.progress.epoch, pictures=self.progress.seen))
         if deadline is not None and not self._make_plan(deadline):
             self.emit(Stopped(reason="budget", epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
             return Outcome(self.best or self.learner.module.get_weights(), "budget")
         if self.settings.judge_start and not self.best:
             self._judge_start()
-        self.kept_until = time.monotonic() + self.settings.checkpoint_s
+        self.keeper.begin()
         reason: Reason = "finished" if deadline is None else "budget"
         self.lead = Lead(self.network, self.learner, self.material)
         try:
@@ -207,7 +204,7 @@ class _Trainer:
         while self.progress.seen < self.feed.length and self.progress.step < self.pace.total:
             self._step(epoch)
             self.pace.end_in_time(self.progress)
-            if time.monotonic() >= self.kept_until:
+            if self.keeper.due:
                 self._keep()
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
         validation_start = time.monotonic()
@@ -247,19 +244,8 @@ class _Trainer:
                            loss=done.losses / done.seen, accuracy=done.correct / done.seen))  # fmt: skip
 
     def _keep(self) -> None:
-        """Write a checkpoint; the next one within an epoch waits until this one's time is small beside it."""
-        if self.folder is None:
-            return
-        start = time.monotonic()
-        weights = self.learner.module.get_weights()
-        if not all(np.isfinite(values).all() for values in weights.values()):
+        if not self.keeper.keep(self.progress, self.best):
             raise self._diverged("the weights became nan or infinite")
-        average = self.learner.average.module.get_weights() if self.learner.average else {}
-        checkpoint.save(self.folder, self.progress, weights, self.best, average, self.learner.optimizer)
-        self.kept = True
-        took = time.monotonic() - start
-        pause = self.settings.checkpoint_s
-        self.kept_until = start + took + (max(pause, _CHECKPOINT_SHARE * took) if pause else 0)
 
     def _validate(self) -> Score:
         score = judge(self.learner.judged, self.feed, self.learner.precision, self.learner.device)
@@ -268,7 +254,7 @@ class _Trainer:
         return score
 
     def _diverged(self, what: str) -> SettingsError:
-        return self.stepping.diverged(what, self.folder if self.kept else None)
+        return self.stepping.diverged(what, self.keeper.kept)
 
     def _rate(self, step: int) -> float:
         return self.pace.rate(step, self.progress)

@@ -18,6 +18,7 @@ from eyebright.datasets.sources.stored import StoredSource
 from eyebright.datasets.sources.subset import Subset, without
 from eyebright.datasets.sources.table_lines import SUFFIXES
 from eyebright.errors import DataError
+from eyebright.files import readable
 
 __all__ = [
     "ArraySource",
@@ -50,12 +51,10 @@ def find(path: str | Path, progress: Progress | None = None) -> Found:
     if is_address(path):
         return read_shards(remote_shards(str(path)), str(path), progress)
     path = Path(path)
-    try:
+    with readable(path):
         if path.is_dir():
             return _in_folder(path, progress)
         there = path.is_file()
-    except OSError as problem:
-        raise DataError(f"{path} cannot be read: {problem.strerror}") from problem
     if there:
         return _in_file(path, progress)
     if is_pattern(path):

@@ -11,6 +11,7 @@ from pathlib import Path
 from eyebright.datasets.sources.found import SIDE_NAMES, Found
 from eyebright.datasets.split import SIDES, Side
 from eyebright.errors import DataError
+from eyebright.files import readable
 from eyebright.pictures import Source as Openable
 
 _NO_PICTURES = {".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".zip", ".tgz", ".gz", ".py", ".db"}
@@ -81,16 +82,13 @@ def scan_folder(path: Path, progress: Progress | None = None) -> Found:
 
 
 def _folders(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            above = _above(folder / "any")
-            return sorted(
-                Path(entry.path)
-                for entry in entries
-                if not entry.name.startswith(".") and _is_folder(entry) and _identity(entry.path) not in above
-            )
-    except OSError as problem:
-        raise DataError(f"{folder} cannot be read: {problem.strerror}") from problem
+    with readable(folder), os.scandir(folder) as entries:
+        above = _above(folder / "any")
+        return sorted(
+            Path(entry.path)
+            for entry in entries
+            if not entry.name.startswith(".") and _is_folder(entry) and _identity(entry.path) not in above
+        )
 
 
 def walk_files(folder: Path) -> Iterator[str]:
@@ -99,7 +97,7 @@ def walk_files(folder: Path) -> Iterator[str]:
     waiting = [str(folder)]
     while waiting:
         place = waiting.pop()
-        try:
+        with readable(place):
             identity = _identity(place)
             if identity in entered:
                 continue
@@ -109,8 +107,6 @@ def walk_files(folder: Path) -> Iterator[str]:
                     (entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name
                 )
                 folders = {entry.name for entry in entries if _is_folder(entry)}
-        except OSError as problem:
-            raise DataError(f"{place} cannot be read: {problem.strerror}") from problem
         for entry in entries:
             if entry.name not in folders and os.path.splitext(entry.name)[1].lower() not in _NO_PICTURES:  # noqa: PTH122
                 yield entry.path

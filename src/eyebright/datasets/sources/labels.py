@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright import codec
 from eyebright.errors import DataError
 
 NAMES = ("class", "label", "category")
@@ -60,3 +61,33 @@ def require_distinct(names: tuple[str, ...], where: str) -> None:
                 f"{where} has the classes {seen[number]!r} and {name!r}, one number in two forms: write it in one"
             )
         seen[number] = name
+
+
+def positions(
+    labels: Sequence[int] | Sequence[str] | NDArray[np.generic], classes: Sequence[str] | None
+) -> tuple[list[str], list[int]]:
+    """The names of the classes, and the position of each label among them.
+
+    Args:
+        labels: Names of classes, or positions in `classes`.
+        classes: Names of the classes; those of the labels, sorted, where there are none.
+
+    Raises:
+        DataError: When a label is no class.
+    """
+    given = np.asarray(labels).reshape(len(labels)).tolist()
+    if classes is None:
+        require_one_kind(labels)
+        names_of = {label: label_of(str(label) if isinstance(label, bool) else label) for label in set(given)}
+        classes = [names_of[label] for label in sorted(names_of)]
+        given = [names_of[label] for label in given]
+    names = [str(name) for name in classes]
+    return names, [_position(label, names) for label in given]
+
+
+def _position(label: object, classes: list[str]) -> int:
+    if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(classes):
+        return label
+    if str(label) in classes:
+        return classes.index(str(label))
+    raise DataError(f"label {label!r} is no class: {codec.nearest(str(label), classes)}")

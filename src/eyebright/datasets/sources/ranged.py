@@ -13,6 +13,7 @@ from typing import IO, Any, NamedTuple, Protocol
 
 from eyebright.datasets.sources.stored import stamp_of
 from eyebright.errors import DataError, DownloadError, EyebrightError, MissingExtraError
+from eyebright.files import readable
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 _BACKENDS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp", "https": "aiohttp",
@@ -52,16 +53,16 @@ class LocalFile(NamedTuple):
         return str(self.path)
 
     def stamp(self) -> str:
-        with _local(self.path):
+        with readable(self.path):
             return stamp_of(self.path)
 
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:
-        with _local(self.path), self.path.open("rb") as file:
+        with readable(self.path), self.path.open("rb") as file:
             yield file
 
     def read(self, offset: int, size: int) -> bytes:
-        with _local(self.path), self.path.open("rb", buffering=0) as file:
+        with readable(self.path), self.path.open("rb", buffering=0) as file:
             file.seek(offset)
             return file.read(size)
 
@@ -194,11 +195,3 @@ def reached(address: str) -> Iterator[None]:
         raise DataError(f"{address} may not be read: {problem}") from problem
     except Exception as problem:  # each backend raises errors of its own
         raise DownloadError(f"{address} cannot be read: {problem or type(problem).__name__}") from problem
-
-
-@contextmanager
-def _local(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        raise DataError(f"{path} cannot be read: {problem.strerror or problem}") from problem

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from eyebright.errors import DataError
+from eyebright.files import readable
 
 JSON = ".jsonl"
 SUFFIXES = (".csv", ".tsv", JSON)
@@ -33,10 +34,8 @@ def lines_of(file: Path) -> Iterator[Line]:
     Raises:
         DataError: When the file cannot be read, or a line is wrong; its number is given.
     """
-    try:
+    with readable(file):
         yield from _json_lines(file) if file.suffix.lower() == JSON else _csv_lines(file)
-    except OSError as problem:
-        raise DataError(f"{file} cannot be read: {problem.strerror}") from problem
 
 
 def header_of(file: Path) -> list[str]:
