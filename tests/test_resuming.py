@@ -17,6 +17,7 @@ from eyebright.network import Weights
 from eyebright.resuming import resume
 from eyebright.run_folder import Run
 from eyebright.training import checkpoint, room
+from eyebright.training.budget import Deadline, Plan
 from eyebright.training.events import (
     AnyEvent,
     EpochEnded,
@@ -78,6 +79,46 @@ def test_more_epochs_give_the_weights_of_a_training_that_was_planned_so(make_fol
     assert extended.history.loss == whole.history.loss
     assert (tmp_path / "run" / "split.csv").read_bytes() == split
     assert Run(tmp_path / "run").read()[0].training == Run(tmp_path / "whole").read()[0].training
+
+
+def test_a_budget_goes_on_at_the_rates_that_it_had(make_folder, tmp_path, monkeypatch):
+    """Twenty steps fit into it, whatever the machine."""
+    pictures, made = make_folder(), [0]
+    monkeypatch.setattr(Plan, "more_steps", lambda plan: 20 - made[0])
+
+    def count(event: AnyEvent) -> None:
+        made[0] += isinstance(event, StepDone)
+
+    def rates(run: Path) -> dict[int, float]:
+        return {e.epoch: e.learning_rate for e in read_events(run / "events.jsonl") if isinstance(e, EpochEnded)}
+
+    given = {"minutes": 5, "epochs": 0, "checkpoint_s": 0, "warmup_epochs": 0}
+    train(pictures, tmp_path / "whole", [count], **given)
+    made[0] = 0
+    killed(lambda stop: train(pictures, tmp_path / "run", [count, stop], **given), 12)
+    made[0] = 12
+    resume(tmp_path / "run", callbacks=[count])
+    assert rates(tmp_path / "run") == pytest.approx(rates(tmp_path / "whole"))
+    assert len(rates(tmp_path / "run")) == 4
+
+
+def test_a_budget_that_is_used_up_when_it_goes_on_keeps_what_is_best(make_folder, tmp_path, monkeypatch):
+    made = [0]
+    monkeypatch.setattr(Plan, "more_steps", lambda plan: 20 - made[0])
+
+    def count(event: AnyEvent) -> None:
+        made[0] += isinstance(event, StepDone)
+        if isinstance(event, Stopped):
+            raise RuntimeError("stopped")  # a kill while the result is judged
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        train(make_folder(), tmp_path / "run", [count], minutes=5, epochs=0)
+    monkeypatch.undo()
+    monkeypatch.setattr(Deadline, "left_s", 0.5)
+    resume(tmp_path / "run")
+    assert [event.epoch for event in read_events(tmp_path / "run" / "events.jsonl") if isinstance(event, Stopped)][
+        -1
+    ] == 4
 
 
 def test_the_extra_epochs_are_told_and_the_rate_falls_from_a_tenth(make_folder, tmp_path):

@@ -21,7 +21,6 @@ from eyebright.training import legs
 from eyebright.training.events import (
     AnyEvent,
     Emit,
-    EpochEnded,
     EventLog,
     Extended,
     PicturesGone,
@@ -50,18 +49,18 @@ def resume(
         SettingsError: When there is no such run, or it is complete and no more epochs are asked for.
         DataError: When the pictures are no longer those that the run began with.
     """
-    run, emit = Run(Path(path)), to_all(callbacks)
+    begun_at, run, emit = time.monotonic(), Run(Path(path)), to_all(callbacks)
     config, network = run.read()
     events = read_events(run.events)
     if config.pictures.startswith("arrays "):
         raise SettingsError(f"{path} was trained on pictures in memory: it cannot be resumed from the disk")
-    begun, begun_at, planned = _begun(run, events), _begun_at(events), _planned(run, config, events)
+    begun, planned = _begun(run, events), _planned(run, config, events)
     if epochs is not None:
         config = _extended(run, config, epochs, planned)
     elif is_complete(path):
         raise SettingsError(
             f"{path} is complete: it was trained for {_epochs(events)} epochs; for more of them: "
-            f"eyebright train --resume {path} --epochs {2 * _epochs(events) or 15}"
+            f"eyebright train --resume {path} --epochs {2 * max(planned, _epochs(events)) or 15}"
         )
     if begun:
         dataset, classifier, pack = _where_it_was(run, config, network, events, emit)
@@ -83,11 +82,6 @@ def _begun(run: Run, events: list[AnyEvent]) -> bool:
             f"its model: eyebright train PICTURES --from {run.path} -o NEW"
         )
     return False
-
-
-def _begun_at(events: list[AnyEvent]) -> float:
-    """When the budget would have begun, had the run not been stopped."""
-    return time.monotonic() - sum(event.seconds for event in events if isinstance(event, EpochEnded))
 
 
 def _planned(run: Run, config: RunConfig, events: list[AnyEvent]) -> int:

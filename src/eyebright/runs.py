@@ -15,6 +15,7 @@ from eyebright.choosing import AUTO, choose
 from eyebright.classifier import Classifier
 from eyebright.course import Result, evaluated, go, scan
 from eyebright.datasets import SIDES, Dataset, Pack
+from eyebright.datasets import share as share_out
 from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.evaluation import Evaluation
 from eyebright.model import Seen, find_model
@@ -24,7 +25,7 @@ from eyebright.report import sinks
 from eyebright.run_folder import MADE_WITH, NETWORK, Run, RunConfig
 from eyebright.starting import choose_fit, is_file, mirrored_by_evidence, network_for, recorded, weights_for
 from eyebright.successor import Start, read_start, require_agreement, taken_over
-from eyebright.training import trainer
+from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
 from eyebright.training.events import AnyEvent, EventLog, Preparing, Scanning, to_all
 from eyebright.training.settings import Settings
@@ -144,6 +145,9 @@ def train(
         start = weights_for(built, str(weights), name, settings.seed, emit)
         fitted = choose_fit(dataset, built, fit)
     frozen_layers(built, settings.frozen)  # a slip of the pen is found before the work
+    share_out(
+        np.empty(0, np.int64), settings.batch_size, 0, processes.place().of
+    )  # as is a batch that processes cannot share
     fit = fitted.fit
     classifier = Classifier(built, dataset.classes, weights=start, fit=fit, seed=settings.seed)
     classifier.seen = seen = Seen() if old is None else old.card.seen

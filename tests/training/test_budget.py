@@ -28,9 +28,9 @@ def clock(monkeypatch):
     return clock
 
 
-def plan_of(clock, *, minutes=2.0, step_s=0.1, steps=95, judged=1800, validation=600, step_size=32):
+def plan_of(clock, *, minutes=2.0, step_s=0.1, steps=95, judged=1800, validation=600):
     deadline = Deadline(minutes, clock.now, judged)
-    return Plan(deadline, step_s, step_size=step_size, steps=steps, validation=validation)
+    return Plan(deadline, step_s, picture_s=step_s / 32, steps=steps, validation=validation)
 
 
 @example(minutes=0.5, step_s=0.453125, steps=1, validation=682)  # the rest once held steps of several epochs
@@ -102,3 +102,21 @@ def test_the_last_bit_of_a_budget_is_too_late_to_begin(clock):
     assert not deadline.too_late
     clock.now += 2
     assert deadline.too_late
+
+
+def test_what_was_used_before_a_stop_counts(clock):
+    deadline = Deadline(1.0, clock.now, 100)
+    clock.now += 20
+    assert deadline.used_s == 20 and deadline.after(30).left_s == 10
+
+
+@given(left_s=st.floats(5, 400), validation=st.integers(1, 20_000))
+def test_a_plan_that_is_made_has_steps(left_s, validation):
+    clock = Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget, "time", clock)
+        try:
+            plan = plan_of(clock, minutes=left_s / 60, step_s=0.1, judged=0, validation=validation)
+        except SettingsError:
+            return
+        assert plan.more_steps() >= 8

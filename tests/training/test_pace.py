@@ -1,5 +1,6 @@
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +43,17 @@ def test_a_plan_that_holds_gives_the_cosine_of_as_many_steps():
     at, planned = pace.plan_again(Progress())
     assert planned.steps == 100 and planned.epochs == 10
     assert [pace.rate(step, at) for step in (0, 50, 100)] == pytest.approx([1.0, 0.5, 0.0], abs=1e-6)
-    at = Progress(step=50, epoch=5)
+    at = msgspec.structs.replace(at, step=50, epoch=5)
     at, _ = pace.plan_again(at)
     assert pace.rate(75, at) == pytest.approx(0.1464, abs=1e-3)  # (1 + cos(3/4 pi)) / 2, as if nothing had been
+
+
+def test_a_training_that_goes_on_in_a_new_process_goes_on_at_the_same_rates():
+    settings = Settings(minutes=1, learning_rate=1.0, warmup_epochs=0, epochs=0)
+    whole, resumed = (Pace(settings, steps=10) for _ in range(2))
+    whole.plan, resumed.plan = Plans(200), Plans(155)
+    at, _ = whole.plan_again(Progress())
+    at = msgspec.structs.replace(at, step=45, epoch=4, seen=5)  # what the checkpoint held
+    later, _ = resumed.plan_again(at)
+    steps = range(45, 200, 5)
+    assert [resumed.rate(step, later) for step in steps] == pytest.approx([whole.rate(step, at) for step in steps])

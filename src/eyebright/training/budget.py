@@ -40,6 +40,15 @@ class Deadline(NamedTuple):
         return self.begun_at + 60 * self.minutes - time.monotonic()
 
     @property
+    def used_s(self) -> float:
+        """Seconds of the budget that have gone by."""
+        return 60 * self.minutes - self.left_s
+
+    def after(self, used_s: float) -> "Deadline":
+        """The same for a training that goes on: so much was used before it was stopped."""
+        return self._replace(begun_at=self.begun_at - used_s)
+
+    @property
     def too_late(self) -> bool:
         """Whether so little is left that it is not worth measuring what could be learned in it."""
         return self.left_s < _WORTHWHILE * 60 * self.minutes
@@ -82,7 +91,7 @@ class Plan:
     Args:
         deadline: When everything is to be done.
         step_s: Seconds of a step, measured; an epoch measures it again.
-        step_size: Pictures in a step.
+        picture_s: Seconds in which this process learns a picture.
         steps: Of an epoch.
         validation: Pictures judged after each epoch.
 
@@ -90,16 +99,15 @@ class Plan:
         SettingsError: When there is no time to learn anything; names the least.
     """
 
-    def __init__(self, deadline: Deadline, step_s: float, *, step_size: int, steps: int, validation: int) -> None:
+    def __init__(self, deadline: Deadline, step_s: float, *, picture_s: float, steps: int, validation: int) -> None:
         self.deadline, self.steps = deadline, steps
-        picture_s = step_s / step_size
         self._after_s = deadline.saving_s + deadline.judged * picture_s * _JUDGING
         self._validation_s = validation * picture_s * _VALIDATING
         self._step_s = step_s
         self._epochs: deque[tuple[int, float]] = deque(maxlen=_RECENT)  # steps made and seconds, of the last ones
-        least_s = self._after_s + self._validation_s + _FEWEST * step_s
-        if self._left_s < self._validation_s + _FEWEST * step_s:
-            used_s = 60 * deadline.minutes - deadline.left_s
+        fewest = min(_FEWEST, steps)
+        if self.more_steps() < fewest:
+            used_s, least_s = deadline.used_s, self._after_s + (self._validation_s + fewest * step_s) / _CAREFUL
             raise SettingsError(
                 f"{deadline.minutes:g} minutes are too few: {used_s:.0f} seconds went by before the training, and "
                 f"learning, judging and saving take {least_s:.0f} at least; give {1.2 * (used_s + least_s) / 60:.1f} "

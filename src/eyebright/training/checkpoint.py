@@ -39,6 +39,8 @@ class Progress(Record, frozen=True, kw_only=True):
         leg: How many times more epochs have been begun than were planned at first; see `training/legs.py`.
         leg_epoch: Complete epochs when this leg began, and steps made by then, `leg_step`.
         phase: With a budget of time, how much of the schedule was gone through, 0 to 1, at the step `phase_step`.
+        planned: How many steps the plan made at that step foresees in all.
+        used_s: Seconds of the budget that had gone by.
     """
 
     epoch: int = 0
@@ -56,6 +58,8 @@ class Progress(Record, frozen=True, kw_only=True):
     leg_step: int = 0
     phase: float = 0.0
     phase_step: int = 0
+    planned: int = 0
+    used_s: float = 0.0
 
     def at_start(self, loss: float, accuracy: float) -> "Progress":
         """Before the first epoch, with the loss and accuracy of the weights that are started from."""
@@ -76,24 +80,26 @@ class Progress(Record, frozen=True, kw_only=True):
         best = (accuracy, -loss) > (self.best_accuracy, -self.best_loss)
         if not self.best_epoch and self.best_accuracy >= 0:  # a good start is not left for one picture more
             best &= loss < self.best_loss
-        return Progress(
+        return msgspec.structs.replace(
+            self,
             epoch=self.epoch + 1,
-            step=self.step,
+            seen=0,
+            losses=0.0,
+            correct=0,
             best_epoch=self.epoch + 1 if best else self.best_epoch,
             best_accuracy=accuracy if best else self.best_accuracy,
             best_loss=loss if best else self.best_loss,
             lowest_loss=min(loss, self.lowest_loss),
             stale_epochs=0 if best or loss < self.lowest_loss else self.stale_epochs + 1,
-            leg=self.leg,
-            leg_epoch=self.leg_epoch,
-            leg_step=self.leg_step,
-            phase=self.phase,
-            phase_step=self.phase_step,
         )
 
-    def at_phase(self, phase: float) -> "Progress":
-        """With so much of the schedule gone through."""
-        return msgspec.structs.replace(self, phase=phase, phase_step=self.step)
+    def at_phase(self, phase: float, planned: int) -> "Progress":
+        """With so much of the schedule gone through, and the rest of it spread over the steps up to `planned`."""
+        return msgspec.structs.replace(self, phase=phase, phase_step=self.step, planned=planned)
+
+    def at_time(self, used_s: float) -> "Progress":
+        """With so many seconds of the budget gone by."""
+        return msgspec.structs.replace(self, used_s=used_s)
 
     def next_leg(self) -> "Progress":
         """At the beginning of the epochs that were added."""

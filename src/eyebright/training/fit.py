@@ -133,6 +133,7 @@ class _Trainer:
             self.learner.precision = resume_with.precision
             if (found := self.keeper.restore()) is not None:
                 self.progress, self.best = found.progress, found.best
+                deadline = deadline and deadline.after(self.progress.used_s)
             self.emit(Resumed(epoch=self.progress.epoch, pictures=self.progress.seen))
         if deadline is not None and not self._make_plan(deadline):
             self.emit(Stopped(reason="budget", epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
@@ -165,14 +166,14 @@ class _Trainer:
         return Outcome(self.best, reason)
 
     def _make_plan(self, deadline: Deadline) -> bool:
-        """Measure a step, and decide how many fit; False where there is no time, and none is needed."""
+        """Measure a step, and decide how many fit; False where there is no time, and something to keep already."""
         batch_s = self.stepping.in_memory(lambda: self.learner.seconds(*next(self.feed.batches(1))))
         step_s = self.stepping.settings.accumulation * batch_s
         try:
-            self.pace.plan = Plan(deadline, step_s, step_size=self.settings.step_size, steps=self.feed.steps,
+            self.pace.plan = Plan(deadline, step_s, picture_s=batch_s / self.feed.batch_size, steps=self.feed.steps,
                                   validation=len(self.material.validation))  # fmt: skip
         except SettingsError:
-            if not self.settings.judge_start:
+            if not (self.settings.judge_start or self.best):
                 raise
             self.emit(Planned(steps=0, epochs=0.0, seconds=deadline.left_s))
             return False
@@ -244,6 +245,8 @@ class _Trainer:
                            loss=done.losses / done.seen, accuracy=done.correct / done.seen))  # fmt: skip
 
     def _keep(self) -> None:
+        if self.pace.plan is not None:
+            self.progress = self.progress.at_time(self.pace.plan.deadline.used_s)
         if not self.keeper.keep(self.progress, self.best):
             raise self._diverged("the weights became nan or infinite")
 

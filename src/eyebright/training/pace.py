@@ -42,8 +42,9 @@ class Pace:
         """Decide anew how many steps to make. Without a budget that is settled, and nothing is planned."""
         if self.plan is None:
             return at, None
-        at = at.at_phase(self._phase(at.step, at)) if at.step else at
+        phase = self._phase(at.step, at) if at.step else 0.0
         self.total = at.step + self.plan.more_steps()
+        at = at.at_phase(phase, planned=self.total)
         if not self.warmup:
             self.warmup = min(round(self.settings.warmup_epochs * self.steps), self.total // _WARMUP_SHARE)
         return at, Planned(steps=self.total, epochs=self.total / self.steps, seconds=self.plan.deadline.left_s)
@@ -67,5 +68,5 @@ class Pace:
 
         A new plan stretches or shortens what is left of it: the rate never jumps, however the machine's speed changes.
         """
-        left = max(self.total - at.phase_step, 1)
+        left = max(at.planned - at.phase_step, 1)
         return min(at.phase + (1 - at.phase) * (step - at.phase_step) / left, 1.0)

@@ -37,7 +37,7 @@ def lowered(network: Network, settings: Settings, free_bytes: int, place: Place)
     each = picture_bytes(network)
     left = _SHARE * free_bytes / place.here - weight_bytes(network)
     most = max(int(left / each), 1) * place.of  # pictures of all processes together
-    if settings.batch_size <= most:
+    if settings.batch_size <= most or settings.batch_size % place.of:  # which is refused elsewhere
         return None
     event = _smaller(settings, most, place.of)
     needed = settings.batch_size // place.of * each + weight_bytes(network)
