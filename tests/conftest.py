@@ -11,6 +11,8 @@ from PIL import Image
 import eyebright as eb
 from eyebright.training.events import AnyEvent, StepDone
 
+collect_ignore_glob = ["tortur*.py"]  # scripts: `make torture`
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
