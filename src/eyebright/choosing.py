@@ -14,7 +14,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from eyebright import auditing, zoo
+from eyebright import auditing, preparing, zoo
 from eyebright.datasets import Dataset, Pack, content_order
 from eyebright.datasets.digests import Digests
 from eyebright.errors import DownloadError, MissingExtraError, SettingsError
@@ -31,7 +31,6 @@ from eyebright.training.events import (
     Emit,
     EpochEnded,
     Looking,
-    Preparing,
     StartJudged,
     StepDone,
     Tried,
@@ -239,7 +238,7 @@ def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: floa
 
 def _sides(dataset: Dataset, preparation: Preparation, emit: Emit) -> tuple[Pack, NDArray[np.int64], NDArray[np.int64]]:
     """The prepared pictures, and which of them are to train and to validate with, in the order of their content."""
-    pack = dataset.pack(preparation, lambda done, of: emit(Preparing(done=done, of=of)))
+    pack = preparing.packed(dataset, preparation, emit)
     auditing.keep_together(dataset, pack)
     sides = dataset.split(pack)
     train, validation = (content_order(pack, dataset.labels, np.flatnonzero(sides == side)) for side in (0, 1))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import assessment, auditing, course, files, resuming, runs, zoo
+from eyebright import assessment, auditing, course, files, preparing, resuming, runs, zoo
 from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset
 from eyebright.errors import DataError, SettingsError
@@ -183,6 +183,6 @@ def _told_right(first: Run, path: Path, dataset: Dataset) -> tuple[NDArray[np.bo
         raise DataError(f"the pictures are no longer those of {first.path} (its split.csv lists them): put them back")
     validation = np.flatnonzero(dataset.split(pack) == SIDES.index("validation"))
     said = assessment.log_probabilities(classifier.predictor, pack, validation).argmax(axis=1)
-    labels = np.array([classifier.classes.index(name) for name in dataset.classes])[dataset.labels[validation]]
+    labels = preparing.labels_among(dataset, classifier.classes)[validation]
     groups = dataset.group_numbers
     return said == labels, None if groups is None else groups[validation]

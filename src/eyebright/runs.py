@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import auditing, files, zoo
+from eyebright import auditing, files, preparing, zoo
 from eyebright.choosing import AUTO, choose
 from eyebright.classifier import Classifier
 from eyebright.course import Result, evaluated, go, scan
@@ -27,7 +27,7 @@ from eyebright.starting import choose_fit, is_file, mirrored_by_evidence, networ
 from eyebright.successor import Start, read_start, require_agreement, taken_over
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
-from eyebright.training.events import AnyEvent, EventLog, MirroringJudged, Preparing, Scanning, to_all
+from eyebright.training.events import AnyEvent, EventLog, MirroringJudged, Scanning, to_all
 from eyebright.training.settings import Settings
 from eyebright.training.stages import frozen_layers
 
@@ -155,7 +155,7 @@ def train(
         run.path, _BYTES_PER_PARAMETER * built.parameter_count, what="the run with its checkpoint and model"
     )
     trainer()  # a missing torch is found before anything is written
-    pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
+    pack = preparing.packed(dataset, classifier.preparation, emit)
     auditing.keep_together(dataset, pack, emit)
     sides = dataset.split(pack)  # and so is a class with too few different pictures
     if not (mirror or any(isinstance(event, MirroringJudged) for event in tried)):
