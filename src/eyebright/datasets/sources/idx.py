@@ -69,7 +69,9 @@ def read_idx(images: list[Path]) -> Found:
         names, positions = named.tolist(), order[positions]
     origin = images[0].parent if len(images) > 1 else images[0]
     sides = _sides(titles, arrays)
-    return Found(StoredSource(origin, stamps, arrays, titles), tuple(names), positions.tolist(), sides=sides, origin=origin)
+    return Found(
+        StoredSource(origin, stamps, arrays, titles), tuple(names), positions.tolist(), sides=sides, origin=origin
+    )
 
 
 def _named(listing: Path, labels: list[int]) -> list[str]:
