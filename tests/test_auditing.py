@@ -7,7 +7,7 @@ from PIL import Image
 from eyebright import auditing, files, runs
 from eyebright.datasets import Dataset, read_split, to_csv
 from eyebright.datasets.sources import ArraySource
-from eyebright.errors import OutputError, SettingsError
+from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.pictures import Preparation
 from eyebright.training.events import Comparing
 
@@ -43,6 +43,13 @@ def test_copies_are_found_told_and_never_torn(folder: Path) -> None:
         auditing.keep_together(dataset, pack)
         sides = dict(zip(dataset.source.names, dataset.split(pack).tolist(), strict=True))
         assert all(sides[f"a/{number:02d}.png"] == sides[f"a/{number:02d}_again.jpg"] for number in (0, 20, 40))
+
+
+def test_empty_folders_hold_nothing_to_audit(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+    with pytest.raises(DataError, match="no pictures in the folders of .*pictures"):
+        auditing.audit(tmp_path / "pictures")
 
 
 def test_the_leak_of_a_random_split_is_counted() -> None:

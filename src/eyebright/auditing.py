@@ -55,6 +55,8 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
     """
     emit = to_all(callbacks)
     dataset = Dataset.open(pictures, progress=lambda found: emit(Scanning(found=found)))
+    if not len(dataset):
+        raise DataError(f"there are no pictures in the folders of {pictures}: nothing can be said about them")
     pack = dataset.pack(Preparation(width=SIDE, height=SIDE), lambda done, of: emit(Preparing(done=done, of=of)))
     keep_together(dataset, pack, emit)
     seen, notes = _features(dataset, pack, emit)

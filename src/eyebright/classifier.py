@@ -88,6 +88,7 @@ class Classifier(Deployable):
         pack, labels, sides = self.prepare(pictures, emit)
         train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
         material = training.Material(pack, labels, train, validation, pictures.source.names)
+        alike = auditing.alike(pictures, pack)  # before the training, so that a budget of time has it behind it
         outcome = training.fit(
             self.network,
             self._weights,
@@ -101,7 +102,7 @@ class Classifier(Deployable):
         self.set_weights(outcome.weights)
         self.history = emit.history
         self.seen = self.seen.and_of(pack.digests.at(np.concatenate([train, validation])))
-        self._assess(training, pictures, material, emit)
+        self._assess(training, pictures, material, alike, emit)
         return self.history
 
     def prepare(self, pictures: Dataset, emit: Emit | None = None) -> Prepared:
@@ -112,7 +113,9 @@ class Classifier(Deployable):
         """
         return preparing.prepare(pictures, self.preparation, self.classes, emit)
 
-    def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Recorder) -> None:
+    def _assess(
+        self, training: Any, pictures: Dataset, material: Any, alike: NDArray[np.bool_], emit: Recorder
+    ) -> None:
         """Fit the temperature, prove the graph, judge the training. The graph is asked, since that is what is kept."""
         pack, labels, train, every, _ = material
         validation = assessment.bounded(every, len(self.classes))
@@ -134,7 +137,7 @@ class Classifier(Deployable):
             labels=labels,
             classes=self.classes,
             groups=groups,
-            alike=auditing.alike(pictures, pack),
+            alike=alike,
             later=np.flatnonzero(pictures.split(pack) > 0),
             course=assessment.course_of(self.history, self.settings, self.network, len(train), emit.first_loss),
         )

@@ -64,10 +64,11 @@ def go(
 
     Raises:
         OutputError: When the disk is full, say; what was learned before is kept.
+        SettingsError: When another process is at it.
     """
     settle = _Settling(run, config)
     try:
-        with sinks.opened(config.log, run.path, earlier or ()) as receivers:
+        with run.locked(), sinks.opened(config.log, run.path, earlier or ()) as receivers:
             emit = to_all([emit, EventLog(run.events), *receivers, settle])
             if processes.place().of > 1:
                 emit(_shared_out(config, classifier))

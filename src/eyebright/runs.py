@@ -23,11 +23,11 @@ from eyebright.network import Network
 from eyebright.pictures import Fit
 from eyebright.report import sinks
 from eyebright.run_folder import MADE_WITH, NETWORK, Run, RunConfig
-from eyebright.starting import choose_fit, is_file, mirrored_by_evidence, network_for, recorded, weights_for
+from eyebright.starting import choose_fit, is_file, mirrored_by_evidence, network_for, weights_for
 from eyebright.successor import Start, read_start, require_agreement, taken_over
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
-from eyebright.training.events import AnyEvent, EventLog, Scanning, to_all
+from eyebright.training.events import AnyEvent, EventLog, MirroringJudged, Scanning, to_all
 from eyebright.training.settings import Settings
 from eyebright.training.stages import frozen_layers
 
@@ -158,17 +158,18 @@ def train(
     pack = preparing.packed(dataset, classifier.preparation, emit)
     auditing.keep_together(dataset, pack, emit)
     sides = dataset.split(pack)  # and so is a class with too few different pictures
-    if not (auto or mirror):
+    if not (mirror or any(isinstance(event, MirroringJudged) for event in tried)):
         settings = mirrored_by_evidence(dataset, pack, sides, settings, to_all([emit, tried.append]))
     if old is not None:
         _require_new_test(old, dataset, pack, sides)
+    kept = auto or str(weights) not in ("", zoo.PUBLISHED)  # weights that are not to be had again: the run holds them
     config = RunConfig(
         pictures=str(dataset.origin) if dataset.origin else dataset.source.identity,
         group_by=group_by,
         split=str(Path(split).absolute()) if split else "",
         excluded=tuple(sorted(exclude)),
         network=name if name in zoo.NETWORKS else NETWORK,
-        weights=str(run.start.absolute()) if auto else recorded(weights),
+        weights=run.start.name if kept else str(weights),
         start_from="" if old is None else str(old.path),
         start_sha256="" if old is None else old.sha256,
         size=built.input_shape[-1],
@@ -179,7 +180,7 @@ def train(
         log=tuple(log),
         training=settings,
     )
-    run.begin(config, built, overwrite=overwrite, seen=seen, start=start if auto else None)
+    run.begin(config, built, overwrite=overwrite, seen=seen, start=start if kept else None)
     return go(run, config, classifier, dataset, pack, emit, begun_at=begun_at, title=name, fitted=fitted, tried=tried)
 
 
