@@ -28,7 +28,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"auditing", "returning", "starting", "successor", "weighted"},
     {"deployable", "preparing"},
     {"choosing"},
-    {"classifier", "plain_model", "previewing"},
+    {"classifier", "plain_model", "preflight", "previewing"},
     {"course"},
     {"runs", "rate_finding", "resuming", "inspection"},
     {"healing"},

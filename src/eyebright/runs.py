@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from eyebright import auditing, files, preparing, zoo
+from eyebright import auditing, files, preflight, preparing, zoo
 from eyebright.choosing import AUTO, choose
 from eyebright.classifier import Classifier
 from eyebright.course import Result, evaluated, go, scan
-from eyebright.datasets import SIDES, Dataset, Pack
+from eyebright.datasets import Dataset
 from eyebright.datasets import share as share_out
-from eyebright.errors import DataError, OutputError, SettingsError
+from eyebright.errors import OutputError, SettingsError
 from eyebright.evaluation import Evaluation
 from eyebright.model import Seen, find_model
 from eyebright.network import Network
@@ -24,7 +23,7 @@ from eyebright.pictures import Fit
 from eyebright.report import sinks
 from eyebright.run_folder import MADE_WITH, NETWORK, Run, RunConfig
 from eyebright.starting import choose_fit, is_file, mirrored_by_evidence, network_for, weights_for
-from eyebright.successor import Start, read_start, require_agreement, taken_over
+from eyebright.successor import read_start, require_agreement, taken_over
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
 from eyebright.training.events import AnyEvent, EventLog, MirroringJudged, Scanning, to_all
@@ -33,8 +32,6 @@ from eyebright.training.stages import frozen_layers
 
 __all__ = ["Result", "evaluate", "train"]
 
-DEFAULT_SHARE = 0.15
-LEAST_MINUTES = 0.3
 _BYTES_PER_PARAMETER = 76  # three checkpoints while one is written, the model and the one before it
 
 
@@ -108,13 +105,13 @@ def train(
     """
     begun_at, emit = time.monotonic(), to_all(callbacks)
     auto = not start_from and network in ("", AUTO)
-    settings = _settings(settings or Settings(epochs=0 if auto else Settings().epochs), minutes, epochs)
-    _require_something_to_learn(settings, network, weights, auto=auto, begun=bool(start_from or weights))
+    settings = preflight.settled(settings or Settings(epochs=0 if auto else Settings().epochs), minutes, epochs)
+    preflight.require_something_to_learn(settings, network, weights, auto=auto, begun=bool(start_from or weights))
     emit = watched(emit, settings.minutes, begun_at)
     run = Run(Path(default_output(pictures) if output is None else output))
     files.require_free(run.path, overwrite=overwrite, made_with=MADE_WITH)
     sinks.require(log)
-    _require_one_split(split, validation, test)
+    preflight.require_one_split(split, validation, test)
     tried: list[AnyEvent] = []
     old = read_start(start_from, start_sha256) if start_from else None
     if isinstance(pictures, Dataset):
@@ -126,7 +123,7 @@ def train(
                    "exclude": exclude}  # fmt: skip
         dataset = scan(pictures, emit, seed=settings.seed if split_seed is None else split_seed, **opening)
     dataset.require_trainable()
-    _require_apart(run.path, dataset)
+    preflight.require_apart(run.path, dataset)
     if old is not None:
         require_agreement(old, network, weights, size, fit)
         built, start = taken_over(old, dataset.classes, settings.seed)
@@ -161,7 +158,7 @@ def train(
     if not (mirror or any(isinstance(event, MirroringJudged) for event in tried)):
         settings = mirrored_by_evidence(dataset, pack, sides, settings, to_all([emit, tried.append]))
     if old is not None:
-        _require_new_test(old, dataset, pack, sides)
+        preflight.require_new_test(old, dataset, pack, sides)
     kept = auto or str(weights) not in ("", zoo.PUBLISHED)  # weights that are not to be had again: the run holds them
     config = RunConfig(
         pictures=str(dataset.origin) if dataset.origin else dataset.source.identity,
@@ -214,69 +211,9 @@ def evaluate(
     return evaluation
 
 
-def _settings(settings: Settings, minutes: float | None, epochs: int | None) -> Settings:
-    """The settings with what is asked for beside them."""
-    if minutes is not None and epochs is not None:
-        raise SettingsError(f"minutes = {minutes:g} and epochs = {epochs} contradict each other: give one of them")
-    if minutes is not None and minutes <= 0:
-        raise SettingsError(f"minutes must be above 0, got {minutes:g}")
-    changes = {"minutes": minutes, "epochs": epochs}
-    settings = settings.changed({name: value for name, value in changes.items() if value is not None})
-    if 0 < settings.minutes < LEAST_MINUTES:
-        raise SettingsError(
-            f"{settings.minutes:g} minutes are too few: starting, judging and saving take about a quarter; "
-            f"give {LEAST_MINUTES:g} or more"
-        )
-    return settings
-
-
-def _require_something_to_learn(
-    settings: Settings, network: str | Network, weights: str | Path, *, auto: bool, begun: bool
-) -> None:
-    if auto and weights:
-        raise SettingsError(
-            f"weights = {weights} and network = {network or AUTO} contradict each other: auto finds its own weights; "
-            "name the network that these belong to"
-        )
-    if not (auto or begun or settings.epochs or settings.minutes):
-        raise SettingsError("epochs = 0 would leave the weights as they were drawn: give epochs or minutes")
-
-
 def default_output(pictures: str | Path | Dataset) -> str:
     """Where a run is kept unless it is said: beside nothing else, under the pictures' name."""
     origin = pictures.origin if isinstance(pictures, Dataset) else pictures
     if origin is None:
         raise SettingsError("pictures in memory have no name: say where the run is to be kept, as output")
     return f"{Path(origin).resolve().stem}_run"
-
-
-def _require_one_split(split: str | Path, validation: float, test: float) -> None:
-    shares = (("validation", validation), ("test", test))
-    for name, share in shares if str(split) else ():
-        if share != DEFAULT_SHARE:
-            raise SettingsError(
-                f"split = {split} and {name} = {share:g} contradict each other: the file says which picture is on "
-                "which side; leave one of them"
-            )
-
-
-def _require_new_test(old: Start, dataset: Dataset, pack: Pack, sides: NDArray[np.int64]) -> None:
-    """Where the sides were given, the model may have seen all of the test: that is found before the training."""
-    test = pack.digests.at(np.flatnonzero(sides == SIDES.index("test")))
-    if old.card.seen.among(test).all():
-        raise DataError(
-            f"the model in {old.path} has seen all {len(test)} pictures of the test side: it would only recite; "
-            "give it pictures that it has not seen, or leave the split to eyebright"
-        )
-
-
-def _require_apart(output: Path, dataset: Dataset) -> None:
-    """Nothing is written among the pictures, and nothing that holds them is replaced."""
-    if dataset.origin is not None:
-        if str(dataset.origin).encode("utf-8", "replace").decode() != str(dataset.origin):
-            raise DataError(f"{files.printable(str(dataset.origin))} is not named in UTF-8: rename it")
-        if not isinstance(dataset.origin, Path):
-            return
-        pictures, place = dataset.origin.resolve(), output.resolve()
-        if place.is_relative_to(pictures) or pictures.is_relative_to(place):
-            raise OutputError(f"{output} and the pictures in {dataset.origin} lie in each other: choose another output")
