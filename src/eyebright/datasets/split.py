@@ -60,7 +60,7 @@ def split(
     shares = {side: share for side, share in ((2, test), (1, validation)) if given is None or side not in given}
     every, free = Digests.of(digests), np.flatnonzero(sides == 0)
     ranks = every.at(free).ranks()
-    sets = _sets(ranks, None if groups is None else numbered(groups)[free])
+    sets = sets_of(ranks, None if groups is None else numbered(groups)[free])
     order = np.lexsort((ranks, sets))
     firsts = order[np.flatnonzero(np.diff(sets[order], prepend=-1))]  # of each set the picture of the least digest
     owners = np.full(len(firsts), len(classes), np.int64)
@@ -96,7 +96,7 @@ def without_leaks(
 ) -> NDArray[np.int64]:
     """Leave out pictures whose like is also on a later side: the test keeps its own, training gives way."""
     sides = np.asarray(sides, np.int64)
-    sets = _sets(Digests.of(digests).ranks(), None if groups is None else numbered(groups))
+    sets = sets_of(Digests.of(digests).ranks(), None if groups is None else numbered(groups))
     latest = np.zeros(len(sides), np.int64)
     np.maximum.at(latest, sets, sides)
     return np.where(latest[sets] == sides, sides, LEFT_OUT)
@@ -110,7 +110,7 @@ def numbered(groups: NDArray[np.int64] | Sequence[str]) -> NDArray[np.int64]:
     return np.fromiter((known.setdefault(name, len(known) - 1) for name in groups), np.int64, len(groups))
 
 
-def _sets(ranks: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
+def sets_of(ranks: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
     """The number of the set of each picture, `(N,)`: those of one content or one group are in one set."""
     contents, members = np.unique(ranks, return_inverse=True)
     if groups is None:
