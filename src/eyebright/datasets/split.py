@@ -127,17 +127,22 @@ def sets_of(ranks: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArr
 
 def _shared_out(sizes: list[int], shares: dict[int, float]) -> list[int]:
     """The side of each set: each side in turn has whole sets as near to its share as they allow, one is left for each
-    to come, and training has the rest.
+    to come, and training has the rest: also sets larger than a side has room for, while smaller ones are left.
     """
-    count, sides, place = sum(sizes), [0] * len(sizes), 0
+    count, sides, left = sum(sizes), [0] * len(sizes), list(range(len(sizes)))
     for position, (side, share) in enumerate(shares.items()):
-        wanted, have = max(round(count * share), 1), 0
-        while have < wanted and len(sizes) - place > len(shares) - position:
-            if have and have + sizes[place] - wanted > wanted - have:
-                break
-            sides[place] = side
-            have += sizes[place]
-            place += 1
+        wanted, least = max(round(count * share), 1), min(sizes[one] for one in left)
+        small = sum(sizes[one] for one in left if sizes[one] <= 2 * max(wanted, least))  # also for the sides to come
+        wanted = max(min(wanted, round(small * share / sum(list(shares.values())[position:]))), 1)
+        room, most, rest = wanted, len(left) - len(shares) + position, []
+        for one in left:
+            largest = 2 * max(room, least if room == wanted else 0)  # beyond by no more than is missing without it
+            if most and room > 0 and sizes[one] <= largest:
+                sides[one] = side
+                room, most = room - sizes[one], most - 1
+            else:
+                rest.append(one)
+        left = rest
     return sides
 
 
