@@ -151,9 +151,18 @@ def test_pictures_whose_like_is_learned_from_are_found_in_splits_that_are_given(
     (tmp_path / "split.csv").write_bytes(split)
     assert found(fixed=read_split(tmp_path / "split.csv"), groups=groups) == [8, 12, 13]
     assert found() == []
-    images += [pixels[0]] * 6  # were they not taken for one, they would hide the near copy of the first
-    sides += ["train"] * 6
-    assert found(sides=sides, groups=[""] * 22) == [12, 13]
+
+
+def test_many_exact_copies_do_not_hide_a_near_one() -> None:
+    random = np.random.default_rng(0)
+    pixels = [np.asarray(landscape(number)) for number in range(12)]
+    cropped = np.clip(pixels[0].astype(int)[5:, 4:] + random.integers(-40, 41, (85, 86, 3)), 0, 255).astype(np.uint8)
+    for copies in (1, 6, 20):
+        images = [*pixels, cropped, *[pixels[0]] * (copies - 1)]
+        sides = [*["train"] * 8, "validation", "validation", "test", "test", "test", *["train"] * (copies - 1)]
+        dataset = Dataset(ArraySource(images), ["a", "b"], np.arange(len(images)) % 2, sides=sides)
+        found = auditing.alike(dataset, dataset.pack(Preparation(width=16, height=16)))
+        assert np.flatnonzero(found).tolist() == [12], copies
 
 
 def test_copies_are_of_one_group_where_sides_are_given_but_no_reason_to_leave_a_picture_out() -> None:
