@@ -26,6 +26,8 @@ class Labelled:
     Attributes:
         learned: Tells of digests which of these pictures the network has learned from before: a split keeps them in
             training.
+        copies: For each picture the number of its set of copies, exact and near, -1 for none, `(N,)`; None before
+            `auditing.keep_together` has looked for them.
 
     Args:
         source: Where the pictures are.
@@ -59,6 +61,7 @@ class Labelled:
         self.fixed = fixed
         self.groups = None if groups is None else splits.numbered(groups)
         self.origin = origin
+        self.copies: NDArray[np.int64] | None = None
         self.learned: Callable[[Iterable[bytes]], NDArray[np.bool_]] | None = None
         self.classes = tuple(classes)
         self.labels = np.asarray(labels, np.int64)
@@ -73,10 +76,15 @@ class Labelled:
 
     @property
     def group_numbers(self) -> NDArray[np.int64] | None:
-        """A number for each picture's group, `(N,)`; a picture in none has one of its own. None without groups."""
-        if self.groups is None or not (self.groups >= 0).any():
-            return None
-        return np.where(self.groups < 0, self.groups.max() + 1 + np.arange(len(self)), self.groups)
+        """A number for each picture's group, `(N,)`; a picture in none has one of its own. None without groups.
+
+        Where sides are given, copies are of one group too: no split keeps them together, but neither tells anything of
+        the other.
+        """
+        every = (self.groups, None if self.sides is None else self.copies)
+        known = [numbers for numbers in every if numbers is not None and (numbers >= 0).any()]
+        own = [np.where(numbers < 0, numbers.max() + 1 + np.arange(len(self)), numbers) for numbers in known]
+        return splits.sets_of(own[0], own[1]) if len(own) > 1 else own[0] if own else None
 
     def require_trainable(self) -> None:
         """Raise a `DataError` where there is plainly too little to learn from, before anything is decoded."""
