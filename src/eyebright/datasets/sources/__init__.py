@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from eyebright.cache import mark_used
 from eyebright.datasets.sources.folder import FolderSource, Progress, scan_folder, walk_files
 from eyebright.datasets.sources.found import Found
 from eyebright.datasets.sources.idx import image_files, is_images, read_idx
@@ -51,6 +52,7 @@ def find(path: str | Path, progress: Progress | None = None) -> Found:
     if is_address(path):
         return read_shards(remote_shards(str(path)), str(path), progress)
     path = Path(path)
+    mark_used(path)
     with readable(path):
         if path.is_dir():
             return _in_folder(path, progress)
