@@ -44,6 +44,16 @@ def test_one_file_has_no_side_and_another_name_for_the_label_is_known_by_its_not
     assert (found.classes, found.sides) == (("iris",), None)
 
 
+def test_a_stray_table_does_not_hide_the_folders_of_classes(tmp_path, make_folder, encoded):
+    root = make_folder({"iris": 2, "rose": 1})
+    hugging_face(root / "predictions.parquet", [encoded(0)], [0])
+    assert list(find(root).source.names) == ["iris/0.png", "iris/1.png", "rose/0.png"]
+    hugging_face(tmp_path / "tables" / "train-00000-of-00001.parquet", [encoded(0)], [0])
+    for beside in ("data", "validation", ".cache"):
+        (tmp_path / "tables" / beside).mkdir()
+    assert len(find(tmp_path / "tables").source.names) == 1
+
+
 def test_threads_pack_what_the_table_holds(tmp_path, noise, encoded):
     file = hugging_face(tmp_path / "a.parquet", [encoded(number) for number in range(200)], [0, 1] * 100)
     pack = Dataset.open(file).pack(SIZE)
