@@ -165,6 +165,16 @@ def test_pictures_are_had_in_any_order_without_reading_the_table_each_time(tmp_p
     assert len(decoded) <= 6 * 600  # five jumps into a group or out of it, and once all of it
 
 
+def test_where_the_disk_is_full_pictures_are_read_on_and_that_is_told_once(tmp_path, monkeypatch, own_cache):
+    contents = large(tmp_path / "t.parquet", 300, 150)
+    source = find(tmp_path / "t.parquet").source
+    monkeypatch.setattr("eyebright.files.free_bytes", lambda path: 1_000_000_000)
+    with pytest.warns(UserWarning, match=r"no room to lay out the pictures of t\.parquet") as told:
+        for number in np.random.default_rng(0).permutation(300).tolist():
+            assert source.open(number) == contents[number]
+    assert len(told) == 1
+
+
 def test_reading_in_order_decodes_each_row_once_and_lays_nothing_out(tmp_path, monkeypatch, own_cache):
     contents = large(tmp_path / "t.parquet", 500, 200)
     source = find(tmp_path / "t.parquet").source
