@@ -48,7 +48,7 @@ def test_copies_are_found_told_and_never_torn(folder: Path) -> None:
 def test_empty_folders_hold_nothing_to_audit(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
-    with pytest.raises(DataError, match="no pictures in the folders of .*pictures"):
+    with pytest.raises(DataError, match=r"no pictures in the folders of .*pictures"):
         auditing.audit(tmp_path / "pictures")
 
 

@@ -39,7 +39,8 @@ class Labelled:
         sides: The sides, where the source gives them.
         groups: For each picture its group, as a name ("" for none) or a number (-1 for none); pictures of one group
             stay on one side.
-        origin: The folder, file or address from which they come.
+        origin: The folder, file or address from which they come, as it may be shown.
+        address: The whole address, with what signs it, where they come from one.
         fixed: A split that was decided before.
     """
 
@@ -55,6 +56,7 @@ class Labelled:
         sides: Sequence[Side] | None = None,
         groups: Sequence[str] | NDArray[np.int64] | None = None,
         origin: Path | str | None = None,
+        address: str = "",
         fixed: SplitFile | None = None,
     ) -> None:
         self.source = source
@@ -62,6 +64,7 @@ class Labelled:
         self.groups = None if groups is None else splits.numbered(groups)
         self.origin = origin
         self.copies: NDArray[np.int64] | None = None
+        self.address = address
         self.learned: Callable[[Iterable[bytes]], NDArray[np.bool_]] | None = None
         self.classes = tuple(classes)
         self.labels = np.asarray(labels, np.int64)
