@@ -98,7 +98,8 @@ def _last_gap(evidence: Evidence) -> tuple[Difference, str]:
     if not course.accuracy:
         return Difference(value=-1.0, low=-1.0, high=-1.0), ""
     now = course.validation_accuracy[-1]
-    train = counted(round(course.accuracy[-1] * course.pictures), course.pictures)
+    seen = course.seen[-1] if course.seen else course.pictures
+    train = counted(round(course.accuracy[-1] * seen), seen)
     moved = Share(right=round(now * kept.of), of=kept.of, low=max(now - kept.value + kept.low, 0.0),
                   high=min(now - kept.value + kept.high, 1.0))  # fmt: skip
     told = f"in the last epoch training accuracy {train.value:.1%}, validation accuracy {now:.1%}"
