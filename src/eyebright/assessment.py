@@ -159,6 +159,7 @@ def course_of(history: History, settings: Settings, network: Network, pictures: 
         augmentation={name: getattr(settings, name) for name in AUGMENTATIONS},
         first_loss=first_loss,
         adaptive=settings.optimizer == "adamw",
+        found=settings.judge_start,
         dropout=max(
             (place.layer.p for place in network.places.values() if isinstance(place.layer, Dropout)), default=0
         ),

@@ -1,9 +1,12 @@
 import json
+import shlex
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from eyebright import healing
+from eyebright.run_folder import Run
 from eyebright.training.events import EpochEnded, EventLog, Healed, Judged, read_events
 
 
@@ -36,6 +39,19 @@ def test_a_training_is_healed_at_once_and_the_better_model_offered(make_folder, 
     (told,) = (event for event in read_events(run / "events.jsonl") if isinstance(event, Healed))
     assert finished.out.splitlines()[-1] == f"Ask it:  eyebright predict {told.kept} PICTURES..."
     assert all(len(line) <= 80 for line in finished.out.replace(str(tmp_path), "").splitlines())
+
+
+def test_the_command_that_is_advised_repeats_the_run_with_that_change(make_folder, eyebright, low, tmp_path):
+    run = tmp_path / "a run"
+    first = eyebright("train", make_folder(count=24), "-o", run, *low)
+    (advised,) = (line for line in first.out.splitlines() if "--learning-rate" in line)
+    words = shlex.split(advised)
+    assert words[:2] == ["eyebright", "train"]
+    second = eyebright(*(str(tmp_path / "new") if word == "NEW" else word for word in words[1:]))
+    assert second.code == 0, second.err
+    before, after = (Run(path).read()[0] for path in (run, tmp_path / "new"))
+    assert after == msgspec.structs.replace(before, training=before.training.changed({"learning_rate": 2e-3}))
+    assert (run / "split.csv").read_bytes() == (tmp_path / "new" / "split.csv").read_bytes()
 
 
 def test_a_finished_run_is_healed_without_being_trained_again(make_folder, eyebright, low, tmp_path):

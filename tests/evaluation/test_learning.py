@@ -148,11 +148,25 @@ def test_a_rate_that_explains_it_takes_the_place_of_underfitting(evidence) -> No
     assert underfitting(low) is None
 
 
+def test_what_is_advised_repeats_the_run_and_not_another_one(evidence) -> None:
+    """Without a network or a run's settings `train` would find a network and learn but a head, at no rate at all."""
+    low = {"seen": (320,), "peak": 1e-6}
+    for course in ({}, {"minutes": 2.0}, {"found": True, "minutes": 2.0}):
+        found = rate_too_low(evidence((250, 1000), (250, 1000), **low, **course))
+        assert "\n  eyebright train --config RUN/config.toml -o NEW --learning-rate 0.002" in found.advice
+        found = overfitting(evidence((99, 100), (50, 100), **course))
+        assert "--config RUN/config.toml -o NEW" in found.advice
+    larger = underfitting(evidence((25, 100), (24, 100), validation_loss=(1.6, 1.6, 1.6), minutes=2.0))
+    assert "train PICTURES -o NEW --network resnet18 --minutes 2" in larger.advice
+    head = underfitting(evidence((300, 1000), (300, 1000), epochs=0))  # auto finds the head again, and trains on
+    assert "train PICTURES -o NEW --minutes 5" in head.advice
+
+
 def test_a_head_alone_and_a_budget_are_advised_more_time_not_epochs(evidence) -> None:
     """Augmentation does not reach a head on kept features; a budget's steps are not counted in epochs."""
     on = {"flip": True, "rotation": 0.1}
     head = overfitting(evidence((99, 100), (50, 100), augmentation=on, epochs=0))
-    assert head.remedy == {} and "--minutes 5" in head.advice and "--augment" not in head.advice
+    assert head.remedy == {"minutes": 5} and "--minutes 5" in head.advice and "--augment" not in head.advice
     weak = underfitting(evidence((300, 1000), (300, 1000), epochs=0))
     assert "--minutes 5" in weak.advice
     budget = overfitting(evidence((99, 100), (50, 100), augmentation=on, epochs=15, minutes=3.0))

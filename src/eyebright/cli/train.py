@@ -71,6 +71,7 @@ def train(  # what is given is read from the context, since it matters what was 
     place, result, healed = resume or Path(), None, None
     try:
         with Display(Console(stderr=as_json)) as display:
+            display.run = shlex.quote(str(place))
             if resume is not None and heal and "epochs" not in typed and course.is_complete(resume):
                 display.begun = True
             elif resume is not None:
@@ -80,6 +81,7 @@ def train(  # what is given is read from the context, since it matters what was 
             else:
                 request, settings = train_request.gather(typed, config)
                 place = Path(request.output or runs.default_output(request.pictures))
+                display.run = shlex.quote(str(place))
                 if course.is_ours(place):
                     result = None if course.is_complete(place) else resuming.resume(place, callbacks=[display])
                 else:

@@ -69,6 +69,7 @@ class Course(Record, frozen=True, kw_only=True):
         dropout: The greatest share that a layer drops.
         first_loss: On the first batch, before anything was learned; 0 where that is not known.
         adaptive: Whether the optimizer moves each weight by about the learning rate in a step, as AdamW does.
+        found: Whether the weights that it started from had been learned from the same pictures, as `auto` finds them.
     """
 
     loss: tuple[float, ...] = ()
@@ -85,6 +86,7 @@ class Course(Record, frozen=True, kw_only=True):
     dropout: float = 0.0
     first_loss: float = 0.0
     adaptive: bool = True
+    found: bool = False
 
     @property
     def travel(self) -> float:
