@@ -1,11 +1,13 @@
 import json
+import re
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
-from eyebright import healing
+from eyebright import runs
 from eyebright.run_folder import Run
 from eyebright.training.events import EpochEnded, EventLog, Healed, Judged, read_events
 
@@ -81,9 +83,9 @@ def test_where_settings_cannot_help_it_says_so(run: Path, eyebright):
     assert f"eyebright predict {run} PICTURES" in finished.out
 
 
-def test_healing_that_is_interrupted_says_how_to_go_on_with_it(run: Path, eyebright, monkeypatch):
-    EventLog(run / "events.jsonl")(Judged(kind="overfitting", text="", advice="", remedy={"rotation": 0.1}))
-    begin = healing.runs.train
+def test_healing_that_is_interrupted_says_how_to_go_on_with_it(run: Path, eyebright):
+    EventLog(run / "events.jsonl")(Judged(kind="overfitting", text="", advice="", remedy={"rotation": 0.3}))
+    begin = runs.train
 
     def interrupted(*arguments: object, **options: object) -> object:
         callbacks = options.pop("callbacks")
@@ -96,8 +98,26 @@ def test_healing_that_is_interrupted_says_how_to_go_on_with_it(run: Path, eyebri
 
         return begin(*arguments, **options, callbacks=[stop])
 
-    monkeypatch.setattr(healing.runs, "train", interrupted)
-    stopped = eyebright("train", "--resume", run, "--heal")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "train", interrupted)
+        stopped = eyebright("train", "--resume", run, "--heal")
     assert stopped.code == 130
-    assert f"eyebright train --resume {run / 'healed'}" in stopped.err + stopped.out
+    assert f"eyebright train --resume {run} --heal" in (stopped.err + stopped.out).splitlines()[-1]
     assert not any(isinstance(event, Healed) for event in read_events(run / "events.jsonl"))
+    finished = eyebright("train", "--resume", run, "--heal")
+    assert finished.code == 0, finished.err
+    assert "Healing (overfitting)" in finished.out and "of the same 6 validation pictures" in finished.out
+    assert any(isinstance(event, Healed) for event in read_events(run / "events.jsonl"))
+
+
+def test_healing_has_what_the_first_training_left_of_the_minutes(run: Path, eyebright, monkeypatch):
+    """Of which too little is refused at once, and told as no failure: the run is as good as it was."""
+    EventLog(run / "events.jsonl")(Judged(kind="underfitting", text="", advice="", remedy={"minutes": 4.0}))
+    monkeypatch.setattr(runs, "train", lambda *pictures, **options: SimpleNamespace(interrupted=False))
+    finished = eyebright("train", run.parent / "pictures", "-o", run, "--minutes", "0.3", "--heal")
+    assert finished.code == 0, finished.err
+    refused, ask = finished.out.splitlines()[-2:]
+    assert re.match(r"Not healed: healing in 1\d\.\d s is not possible: it takes 18\.0 s at least\. ", refused)
+    assert refused.endswith(f"To do it in a time of its own: eyebright train --resume {run} --heal")
+    assert ask == f"Ask it:  eyebright predict {run} PICTURES..."
+    assert not (run / "healed").exists()
