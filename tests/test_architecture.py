@@ -31,6 +31,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"classifier", "plain_model", "preflight", "previewing"},
     {"course"},
     {"runs", "rate_finding", "resuming", "inspection"},
+    {"attempt"},
     {"healing"},
     {"cli"},
     {"__main__"},

@@ -8,6 +8,7 @@ import pytest
 import eyebright as eb
 from eyebright import choosing, resuming, runs, zoo
 from eyebright.cli.app import main
+from eyebright.datasets.sources import ArraySource
 from eyebright.errors import DownloadError, SettingsError
 from eyebright.training import budget
 from eyebright.training.events import (
@@ -175,3 +176,27 @@ def test_minutes_and_epochs_exclude_each_other(pictures, tmp_path):
 @pytest.mark.parametrize(("side", "size"), [(32, 128), (100, 160), (128, 192), (150, 224), (4000, 224)])
 def test_the_backbone_sees_pictures_half_as_large_again(side, size):
     assert choosing.backbone_px(side) == size
+
+
+@pytest.mark.parametrize("given", ["sides", "groups"])
+def test_a_cross_validation_neither_learns_from_copies_of_whom_it_asks_nor_asks_who_was_left_out(given, monkeypatch):
+    """Forty pictures, each mirrored too, with labels and features of chance: whoever has seen a copy knows."""
+    stream = np.random.default_rng(3)
+    pictures = stream.integers(0, 256, (40, 8, 8, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    images = [image for picture in pictures for image in (picture, picture[:, ::-1])]
+    labels, points = np.arange(80) // 2 % 2, np.repeat(stream.normal(size=(40, 50)), 2, axis=0).astype(np.float32)
+    images, labels, points = [*images, pictures[0]], [*labels, 0], np.concatenate([points, points[:1]])
+    sides = [*np.repeat(["train", "validation", "test", "train"], 20), "test"]  # the last one's copy is for training
+    options = {"sides": {"sides": sides}, "groups": {"groups": ["one", *[""] * 60, "one", *[""] * 19]}}[given]
+
+    class Seen:
+        @staticmethod
+        def read(indices):
+            return points[indices]
+
+    monkeypatch.setattr(choosing, "features", lambda *_, **__: Seen)
+    dataset, said = eb.Dataset(ArraySource(images), ["a", "b"], labels, **options), []
+    choosing.choose(dataset, "crop", None, eb.Settings(epochs=0), said.append, begun_at=0.0, mirror=True)
+    (cross,) = (event for event in said if isinstance(event, CrossValidated))
+    assert cross.pictures == {"sides": 80, "groups": 81}[given]
+    assert 0.3 < cross.accuracy < 0.65

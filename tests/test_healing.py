@@ -1,18 +1,23 @@
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file
 
 import eyebright as eb
 from eyebright import healing
-from eyebright.errors import DataError, SettingsError
+from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.evaluation import Verdict
 from eyebright.network import Dropout
 from eyebright.resuming import resume
+from eyebright.run_folder import Run
+from eyebright.successor import read_start
 from eyebright.training.events import (
+    AnyEvent,
     EpochEnded,
     Evaluated,
     EventLog,
@@ -87,7 +92,7 @@ def test_the_figures_are_those_of_the_same_validation_pictures(poor, tmp_path):
 def test_the_log_of_the_first_run_tells_before_and_after_and_it_stays_complete(poor):
     healed = eb.heal(poor)
     begun, told = last(poor, HealingBegun), last(poor, Healed)
-    assert begun.changes == {"learning_rate": 2e-3, "epochs": 2}
+    assert begun.changes == {"learning_rate": 2e-3}
     assert (told.before, told.after, told.difference, told.kept) == (
         healed.before,
         healed.after,
@@ -153,6 +158,80 @@ def test_pictures_that_have_changed_are_refused(poor, tmp_path):
     Image.new("RGB", (20, 20), "navy").save(tmp_path / "pictures" / "blue" / "new.png")
     with pytest.raises(DataError, match="no longer those of"):
         eb.heal(poor)
+
+
+class KillError(Exception):
+    """Stands for a kill."""
+
+
+def killed_after(epoch: int) -> Callable[[AnyEvent], None]:
+    """Receives events, and kills the second training after an epoch."""
+
+    def receive(event: AnyEvent) -> None:
+        if isinstance(event, EpochEnded) and event.epoch == epoch:
+            raise KillError
+
+    return receive
+
+
+def weights_of(path: Path) -> dict[str, np.ndarray]:
+    return load_file(path / "model" / "weights.safetensors")
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_healing_that_was_killed_is_gone_on_with_and_compared(poor, tmp_path, epoch):
+    whole = eb.heal(poor, tmp_path / "whole")
+    with pytest.raises(KillError):
+        eb.heal(poor, callbacks=[killed_after(epoch)])
+    told: list[AnyEvent] = []
+    healed = eb.heal(poor, callbacks=[told.append])
+    one, two = weights_of(whole.path), weights_of(poor / "healed")
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+    assert (healed.kind, healed.after, healed.difference) == (whole.kind, whole.after, whole.difference)
+    assert healed.kept == poor / "healed" and last(poor, Healed).kept == str(healed.kept)
+    assert any(isinstance(event, HealingBegun) for event in told)  # people are told what goes on
+    begun = [event for event in read_events(poor / "events.jsonl") if isinstance(event, HealingBegun)]
+    assert [Path(event.path).name for event in begun] == ["whole", "healed"]
+    with pytest.raises(OutputError, match="already exists"):  # it has been compared
+        eb.heal(poor)
+
+
+def test_a_second_run_that_was_finished_by_itself_is_only_compared(poor, monkeypatch):
+    with pytest.raises(KillError):
+        eb.heal(poor, callbacks=[killed_after(1)])
+    resume(poor / "healed")
+    told: list[AnyEvent] = []
+    monkeypatch.chdir(poor)  # the log names the folder for any place
+    healed = eb.heal(".", callbacks=[told.append])
+    assert not any(isinstance(event, EpochEnded) for event in told)
+    assert healed.after == last(poor, Healed).after
+
+
+def test_what_another_verdict_began_or_another_folder_holds_is_not_gone_on_with(poor, tmp_path):
+    with pytest.raises(KillError):
+        eb.heal(poor, callbacks=[killed_after(1)])
+    other = eb.heal(poor, tmp_path / "other")
+    assert (other.path, other.kept) == (tmp_path / "other", tmp_path / "other")
+    with pytest.raises(KillError):
+        eb.heal(poor, callbacks=[killed_after(1)], overwrite=True)
+    judged(poor, learning_rate=1e-3)
+    with pytest.raises(OutputError, match="healed already exists"):
+        eb.heal(poor)
+
+
+def test_a_run_that_started_from_a_model_is_healed_from_the_same(make_folder, tmp_path):
+    old, run = tmp_path / "old", tmp_path / "run"
+    eb.train(make_folder(), old, network=eb.zoo.mlp(3, input_size=8), settings=eb.Settings(epochs=2, batch_size=8))
+    more = make_folder("more", count=26)  # ten of each class are new, the others have been seen
+    eb.train(more, run, start_from=old, settings=eb.Settings(**LOW | {"learning_rate": 1e-9}))
+    judged(run, rotation=0.2, dropout=0.4)
+    healed = eb.heal(run)
+    assert last(run, HealingBegun).changes == {"rotation": 0.2}
+    assert (run / "split.csv").read_bytes() == (healed.path / "split.csv").read_bytes()
+    one, two = weights_of(old), weights_of(healed.path)
+    assert all(np.allclose(one[name], two[name], atol=1e-5) for name in one)
+    config, _ = Run(healed.path).read()
+    assert (config.start_from, config.start_sha256) == (str(old), read_start(old).sha256)
 
 
 def test_pictures_in_memory_are_given_again(tmp_path):

@@ -150,15 +150,16 @@ def course_of(history: History, settings: Settings, network: Network, pictures: 
         accuracy=history.accuracy,
         validation_loss=history.validation_loss,
         validation_accuracy=history.validation_accuracy,
-        learning_rate=history.learning_rate,
+        seen=tuple(count or pictures for count in history.pictures),
         pictures=pictures,
         epochs=settings.epochs,
         minutes=settings.minutes,
-        batch_size=settings.batch_size,
+        step_size=settings.step_size,
         peak=settings.learning_rate,
         augmentation={name: getattr(settings, name) for name in AUGMENTATIONS},
         first_loss=first_loss,
         adaptive=settings.optimizer == "adamw",
+        found=settings.judge_start,
         dropout=max(
             (place.layer.p for place in network.places.values() if isinstance(place.layer, Dropout)), default=0
         ),

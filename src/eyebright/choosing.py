@@ -128,7 +128,8 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: 
     start = time.monotonic()
     backbone = Backbone(name=BACKBONE, size_px=size, fit=fit)
     pack, train, validation = _sides(dataset, backbone.preparation, emit)
-    train, usable = (content_order(pack, dataset.labels, these) for these in (train, np.flatnonzero(pack.rows >= 0)))
+    known = np.flatnonzero(dataset.split(pack) >= 0)  # not those left out since the test has their like
+    train, usable = (content_order(pack, dataset.labels, these) for these in (train, known))
     wanted = usable if len(usable) < FEW else np.sort(np.concatenate([train, validation]))
     values = _features(pack, wanted, backbone, emit)
     num_classes = len(dataset.classes)

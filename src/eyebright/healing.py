@@ -1,6 +1,8 @@
 """heal(): tries what the verdict on a run advises, and tells on its validation pictures whether that was better."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import copy
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,28 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright import assessment, auditing, course, files, preparing, resuming, runs, zoo
+from eyebright.attempt import Attempt, OutOfTimeError, attempt, remedy_of
 from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset
 from eyebright.errors import DataError, SettingsError
-from eyebright.evaluation import Difference, Share, Verdict, paired_difference, share_of
-from eyebright.network import Network
-from eyebright.network.rewrites import with_dropout
+from eyebright.evaluation import Difference, Share, paired_difference, share_of
 from eyebright.run_folder import MADE_WITH, Run, RunConfig, split_csv
-from eyebright.training.events import (
-    AnyEvent,
-    EpochEnded,
-    EventLog,
-    Healed,
-    HealingBegun,
-    Judged,
-    read_events,
-    to_all,
-)
-from eyebright.training.settings import Settings
+from eyebright.training.events import AnyEvent, Emit, EventLog, Healed, HealingBegun, Judged, read_events, to_all
+
+__all__ = ["Healing", "OutOfTimeError", "advises", "heal"]
 
 FOLDER = "healed"
-_BUDGET = 3  # times as long as the first training may the second one take
-_HOPELESS = "leak suspected"  # its validation pictures cannot tell what is better
 
 
 class Healing(NamedTuple):
@@ -65,12 +56,15 @@ def heal(
 ) -> Healing | None:
     """Train a finished run again as its verdict advises, on the same split, and compare on the validation pictures.
 
+    Where that was begun before and stopped, the second training goes on, and then the two are compared.
+
     Args:
         path: The run's folder; nothing in it is changed but its log, which tells the outcome.
         output: The folder of the second run, by default "healed" in the first one's.
         pictures: The pictures of the run, where it was trained on arrays.
-        budget_s: How many seconds the second training may take by the pace of the first: its epochs are cut to that.
-            By default three times as long as the first.
+        budget_s: How many seconds healing may take. A training with a budget of time gets what comparing leaves of it;
+            of another one the epochs are cut to that by the pace of the first. By default the minutes that are advised,
+            or as many as the first had; where epochs decide, three times as long as the first.
         overwrite: Replace a second run that is there.
         callbacks: Receive every event as it happens.
 
@@ -78,36 +72,40 @@ def heal(
         What came of it; None where the verdict advises nothing that settings could do.
 
     Raises:
-        SettingsError: When there is no finished run, or the budget does not suffice for one epoch.
+        SettingsError: When there is no finished run.
+        OutOfTimeError: When the budget suffices for no training, or, where only a longer one is advised, for none that
+            is longer; a `SettingsError`, before anything is written.
         DataError: When the pictures are no longer those that the run was trained on.
         OutputError: When the second folder exists and is not to be replaced.
     """
-    run, emit = Run(Path(path)), to_all(callbacks)
+    begun_at, run, emit = time.monotonic(), Run(Path(path)), to_all(callbacks)
     config, network = run.read()
     events = read_events(run.events)
     if not course.is_complete(path):
         raise SettingsError(f"{path} is not finished: first go on with it, eyebright train --resume {path}")
-    found = remedy_of(events)
-    if found is None:
-        return None
-    kind, remedy = found
     second, tell = Path(output) if output is not None else run.path / FOLDER, to_all([emit, EventLog(run.events)])
-    files.require_free(second, overwrite=overwrite, made_with=MADE_WITH)
-    settings, seconds = _within(budget_s, config.training, remedy, events)
-    dataset = pictures or resuming.reopen(run, config, emit)
+    begun = None if overwrite else _begun(events, second)
+    if begun is None:
+        if attempt(config, network, events, budget_s) is None:  # what cannot be is refused before any work
+            return None
+        files.require_free(second, overwrite=overwrite, made_with=MADE_WITH)
+    dataset = _pictures(run, config, pictures, emit)
     before, groups = _told_right(run, run.path, dataset)
-    published = config.weights == zoo.PUBLISHED  # its weights belong to the network as it is
-    changes = {name: value for name, value in remedy.items() if name != "dropout" or not published}
-    tell(HealingBegun(kind=kind, changes=changes | {"epochs": settings.epochs}, path=str(second), seconds=seconds))
-    changed = config.network if published else with_dropout(network, changes.get("dropout", 0.0))
-    result = _train_again(run, config, changed, second, settings, pictures, overwrite=overwrite, callbacks=[emit])
+    comparing_s = 2 * (time.monotonic() - begun_at)  # the second will be asked as the first was
+    if begun is not None:
+        kind, interrupted = begun.kind, _go_on(second, begun, emit)
+    elif trial := attempt(config, network, events, budget_s, comparing_s=comparing_s):
+        tell(trial.begun(second))
+        kind = trial.kind
+        interrupted = _train_again(run, config, trial, second, pictures, overwrite=overwrite, callbacks=[emit])
+    else:
+        return None
     after, _ = _told_right(run, second, dataset)
     risen = paired_difference(after, before, groups)
-    kept = second if risen.low > 0 and not result.interrupted else run.path
-    healing = Healing(second, kind, share_of(before, groups), share_of(after, groups), risen, kept, result.interrupted)
-    if result.interrupted:
-        return healing
-    tell(Healed(pictures=len(before), before=healing.before, after=healing.after, difference=risen, kept=str(kept)))
+    kept = second if risen.low > 0 and not interrupted else run.path
+    healing = Healing(second, kind, share_of(before, groups), share_of(after, groups), risen, kept, interrupted)
+    if not interrupted:
+        tell(Healed(pictures=len(before), before=healing.before, after=healing.after, difference=risen, kept=str(kept)))
     return healing
 
 
@@ -116,58 +114,47 @@ def advises(path: str | Path) -> bool:
     return remedy_of(read_events(Run(Path(path)).events)) is not None
 
 
-def remedy_of(events: Iterable[AnyEvent]) -> tuple[str, dict[str, Any]] | None:
-    """The most important verdict of a run that settings can mend, with these; None where the pictures must be."""
-    judged = [event for event in events if isinstance(event, Judged)]
-    if not judged or judged[-1].kind == _HOPELESS:
+def _begun(events: Sequence[AnyEvent], second: Path) -> HealingBegun | None:
+    """What the last verdict's healing began in the second folder, where nothing has been compared yet."""
+    told = [event for event in events if isinstance(event, Judged | HealingBegun | Healed)]
+    last = told[-1] if told else None
+    if not isinstance(last, HealingBegun) or not Run(second).config.is_file():
         return None
-    verdicts: list[Judged | Verdict] = [judged[-1], *judged[-1].others]
-    return next(((verdict.kind, verdict.remedy) for verdict in verdicts if verdict.remedy), None)
+    return last if Path(last.path).resolve() == second.resolve() else None
 
 
-def _within(
-    budget_s: float | None, settings: Settings, remedy: Mapping[str, Any], events: Sequence[AnyEvent]
-) -> tuple[Settings, float]:
-    """The settings with the remedy, no more epochs than the budget allows by the first run's pace; and the seconds."""
-    if settings.minutes:  # the clock ends the second training as it did the first
-        minutes = settings.minutes if budget_s is None else budget_s / 60
-        return settings.changed(_of_settings(remedy) | {"minutes": minutes}), round(60 * minutes, 1)
-    epochs = {event.epoch: event.seconds for event in events if isinstance(event, EpochEnded)}
-    pace = sum(epochs.values()) / max(len(epochs), 1)
-    budget_s = _BUDGET * pace * settings.epochs if budget_s is None else budget_s
-    if budget_s < pace:
-        raise SettingsError(f"healing in {budget_s:.3g} s is not possible: one epoch takes {pace:.3g} s")
-    changed = settings.changed(_of_settings(remedy))
-    affordable = changed.changed({"epochs": min(changed.epochs, int(budget_s / pace))}) if pace else changed
-    return affordable, round(affordable.epochs * pace, 1)
+def _go_on(second: Path, begun: HealingBegun, emit: Emit) -> bool:
+    """Finish the second training; whether it was interrupted again."""
+    emit(begun)
+    return not course.is_complete(second) and resuming.resume(second, callbacks=[emit]).interrupted
 
 
-def _of_settings(remedy: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a remedy that is not the network's."""
-    return {name: value for name, value in remedy.items() if name != "dropout"}
+def _pictures(run: Run, config: RunConfig, given: Dataset | None, emit: Emit) -> Dataset:
+    """The pictures of the run, so that they are split as they were."""
+    dataset = resuming.reopen(run, config, emit) if given is None else copy.copy(given)
+    if config.start_from:
+        dataset.learned = run.read_seen().among
+    return dataset
 
 
 def _train_again(
-    run: Run,
-    config: RunConfig,
-    network: Network | str,
-    output: Path,
-    settings: Settings,
-    pictures: Dataset | None,
-    **options: Any,
-) -> runs.Result:
-    """A second run on the pictures and the split of the first."""
-    data: dict[str, Any] = {}
+    run: Run, config: RunConfig, trial: Attempt, output: Path, pictures: Dataset | None, **options: Any
+) -> bool:
+    """A second run on the pictures and the split of the first, from the same start; whether it was interrupted."""
+    how: dict[str, Any] = {"network": trial.network, "weights": run.start if run.start.exists() else config.weights}
+    if config.start_from:
+        how = {"start_from": config.start_from, "start_sha256": config.start_sha256}
+    elif config.weights == zoo.PUBLISHED:  # by its name, to which they belong
+        how |= {"network": config.network, "size": config.size}
     if pictures is None:
-        data = {
+        how |= {
             "group_by": config.group_by, "exclude": config.excluded, "split": run.split if config.split else "",
             "split_seed": config.split_seed,
         }  # fmt: skip
     return runs.train(
-        config.pictures if pictures is None else pictures, output, network=network, weights=config.weights,
-        size=config.size if isinstance(network, str) else None, fit=config.fit, validation=config.validation,
-        test=config.test, settings=settings, **options, **data,
-    )  # fmt: skip
+        config.pictures if pictures is None else pictures, output, fit=config.fit, validation=config.validation,
+        test=config.test, settings=trial.settings, **how, **options,
+    ).interrupted  # fmt: skip
 
 
 def _told_right(first: Run, path: Path, dataset: Dataset) -> tuple[NDArray[np.bool_], NDArray[np.int64] | None]:

@@ -13,7 +13,7 @@ from eyebright import auditing, files, preflight, preparing, zoo
 from eyebright.choosing import AUTO, choose
 from eyebright.classifier import Classifier
 from eyebright.course import Result, evaluated, go, scan
-from eyebright.datasets import Dataset
+from eyebright.datasets import Dataset, without_token
 from eyebright.datasets import share as share_out
 from eyebright.errors import OutputError, SettingsError
 from eyebright.evaluation import Evaluation
@@ -161,7 +161,7 @@ def train(
         preflight.require_new_test(old, dataset, pack, sides)
     kept = auto or str(weights) not in ("", zoo.PUBLISHED)  # weights that are not to be had again: the run holds them
     config = RunConfig(
-        pictures=str(dataset.origin) if dataset.origin else dataset.source.identity,
+        pictures=dataset.address or str(dataset.origin or dataset.source.identity),
         group_by=group_by,
         split=str(Path(split).absolute()) if split else "",
         excluded=tuple(sorted(exclude)),
@@ -207,7 +207,7 @@ def evaluate(
     log = Run(find_model(Path(model)).parent).events
     if log.exists():
         with suppress(OutputError):  # a run that may only be read is still worth judging
-            EventLog(log)(evaluated(str(pictures), evaluation))
+            EventLog(log)(evaluated(without_token(str(pictures)), evaluation))
     return evaluation
 
 
@@ -216,4 +216,4 @@ def default_output(pictures: str | Path | Dataset) -> str:
     origin = pictures.origin if isinstance(pictures, Dataset) else pictures
     if origin is None:
         raise SettingsError("pictures in memory have no name: say where the run is to be kept, as output")
-    return f"{Path(origin).resolve().stem}_run"
+    return f"{Path(without_token(str(origin))).resolve().stem}_run"

@@ -618,12 +618,30 @@ def test_a_learning_rate_is_suggested_and_drawn_instead_of_trained(make_folder, 
     assert finished.code == 0, finished.err
     suggested = re.search(r"Suggested: --learning-rate (\S+)\n", finished.out)
     assert 1e-5 < float(suggested[1]) < 1
+    command = f"eyebright train {tmp_path / 'pictures'} -o RUN --network flowers_cnn --learning-rate {suggested[1]}"
+    assert f"  {command}" in finished.out.splitlines()
     with Image.open(figure) as drawn:
         assert drawn.format == "PNG"
     assert {path.name for path in tmp_path.iterdir()} == {"pictures", "rate.png"}
     told = json.loads(eyebright("train", tmp_path / "pictures", "--find-lr", "--json", *quick).out)
     assert float(f"{told['suggestion']:.2g}") == float(suggested[1])
     assert len(told["rates"]) == len(told["losses"]) == len(told["smoothed"])
+
+
+@pytest.mark.parametrize("network", ["auto", "mlp", ""])
+def test_a_learning_rate_is_told_with_the_network_that_it_is_for(network, make_folder, eyebright):
+    """`--network auto` has no rate to find: it tries networks of its own."""
+    named = ["--network", network] if network else []
+    finished = eyebright("train", make_folder(), "--find-lr", "--size", "16", "--batch-size", "8", *named)
+    assert finished.code == 0, finished.err
+    assert f"-o RUN --network {'mlp' if network == 'mlp' else 'flowers_cnn'} --learning-rate" in finished.out
+
+
+def test_a_learning_rate_is_not_found_for_a_model_to_start_from(make_folder, eyebright, tmp_path):
+    finished = eyebright("train", make_folder(), "--find-lr", "--from", tmp_path / "old")
+    assert finished.code == 1
+    assert "--find-lr and --from" in finished.err and "exclude each other" in finished.err
+    assert "Suggested" not in finished.out
 
 
 def test_the_figure_of_the_learning_rate_is_a_png(make_folder, eyebright, quick, tmp_path):

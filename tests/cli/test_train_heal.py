@@ -1,9 +1,14 @@
 import json
+import re
+import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 
-from eyebright import healing
+from eyebright import runs
+from eyebright.run_folder import Run
 from eyebright.training.events import EpochEnded, EventLog, Healed, Judged, read_events
 
 
@@ -38,6 +43,19 @@ def test_a_training_is_healed_at_once_and_the_better_model_offered(make_folder, 
     assert all(len(line) <= 80 for line in finished.out.replace(str(tmp_path), "").splitlines())
 
 
+def test_the_command_that_is_advised_repeats_the_run_with_that_change(make_folder, eyebright, low, tmp_path):
+    run = tmp_path / "a run"
+    first = eyebright("train", make_folder(count=24), "-o", run, *low)
+    (advised,) = (line for line in first.out.splitlines() if "--learning-rate" in line)
+    words = shlex.split(advised)
+    assert words[:2] == ["eyebright", "train"]
+    second = eyebright(*(str(tmp_path / "new") if word == "NEW" else word for word in words[1:]))
+    assert second.code == 0, second.err
+    before, after = (Run(path).read()[0] for path in (run, tmp_path / "new"))
+    assert after == msgspec.structs.replace(before, training=before.training.changed({"learning_rate": 2e-3}))
+    assert (run / "split.csv").read_bytes() == (tmp_path / "new" / "split.csv").read_bytes()
+
+
 def test_a_finished_run_is_healed_without_being_trained_again(make_folder, eyebright, low, tmp_path):
     run = tmp_path / "run"
     first = eyebright("train", make_folder(count=24), "-o", run, *low)
@@ -65,9 +83,9 @@ def test_where_settings_cannot_help_it_says_so(run: Path, eyebright):
     assert f"eyebright predict {run} PICTURES" in finished.out
 
 
-def test_healing_that_is_interrupted_says_how_to_go_on_with_it(run: Path, eyebright, monkeypatch):
-    EventLog(run / "events.jsonl")(Judged(kind="overfitting", text="", advice="", remedy={"rotation": 0.1}))
-    begin = healing.runs.train
+def test_healing_that_is_interrupted_says_how_to_go_on_with_it(run: Path, eyebright):
+    EventLog(run / "events.jsonl")(Judged(kind="overfitting", text="", advice="", remedy={"rotation": 0.3}))
+    begin = runs.train
 
     def interrupted(*arguments: object, **options: object) -> object:
         callbacks = options.pop("callbacks")
@@ -80,8 +98,26 @@ def test_healing_that_is_interrupted_says_how_to_go_on_with_it(run: Path, eyebri
 
         return begin(*arguments, **options, callbacks=[stop])
 
-    monkeypatch.setattr(healing.runs, "train", interrupted)
-    stopped = eyebright("train", "--resume", run, "--heal")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "train", interrupted)
+        stopped = eyebright("train", "--resume", run, "--heal")
     assert stopped.code == 130
-    assert f"eyebright train --resume {run / 'healed'}" in stopped.err + stopped.out
+    assert f"eyebright train --resume {run} --heal" in (stopped.err + stopped.out).splitlines()[-1]
     assert not any(isinstance(event, Healed) for event in read_events(run / "events.jsonl"))
+    finished = eyebright("train", "--resume", run, "--heal")
+    assert finished.code == 0, finished.err
+    assert "Healing (overfitting)" in finished.out and "of the same 6 validation pictures" in finished.out
+    assert any(isinstance(event, Healed) for event in read_events(run / "events.jsonl"))
+
+
+def test_healing_has_what_the_first_training_left_of_the_minutes(run: Path, eyebright, monkeypatch):
+    """Of which too little is refused at once, and told as no failure: the run is as good as it was."""
+    EventLog(run / "events.jsonl")(Judged(kind="underfitting", text="", advice="", remedy={"minutes": 4.0}))
+    monkeypatch.setattr(runs, "train", lambda *pictures, **options: SimpleNamespace(interrupted=False))
+    finished = eyebright("train", run.parent / "pictures", "-o", run, "--minutes", "0.3", "--heal")
+    assert finished.code == 0, finished.err
+    refused, ask = finished.out.splitlines()[-2:]
+    assert re.match(r"Not healed: healing in 1\d\.\d s is not possible: it takes 18\.0 s at least\. ", refused)
+    assert refused.endswith(f"To do it in a time of its own: eyebright train --resume {run} --heal")
+    assert ask == f"Ask it:  eyebright predict {run} PICTURES..."
+    assert not (run / "healed").exists()

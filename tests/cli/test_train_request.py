@@ -91,6 +91,19 @@ def test_what_makes_no_sense_in_a_file_is_named(lines, words, file):
         gather(HERE, file(*lines))
 
 
+@pytest.mark.parametrize(
+    ("typed", "epochs", "minutes"),
+    [({"epochs": 18}, 18, 0.0), ({"minutes": 4.0}, 15, 4.0), ({"learning_rate": 1.0}, 9, 2.0)],
+)
+def test_time_that_is_typed_takes_the_place_of_that_in_the_file(typed, epochs, minutes, file):
+    """Where there are minutes, they count, whatever the epochs."""
+    _, settings = gather(
+        typed, file("pictures = 'p'", "network = 'mlp'", "epochs = 9", "minutes = 2", "extended_at = [3]")
+    )
+    assert (settings.epochs, settings.minutes) == (epochs, minutes)
+    assert settings.extended_at == (() if {"epochs", "minutes"} & typed.keys() else (3,))
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"no\.toml cannot be read: No such file"):
         gather(HERE, tmp_path / "no.toml")

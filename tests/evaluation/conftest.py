@@ -23,8 +23,8 @@ def evidence() -> Callable[..., Evidence]:
             num_classes=5, train=counted(*train), surest=counted(250, 250), validation=counted(*validation)
         )
         course = Course(
-            loss=(1.0, 0.6, 0.4), validation_loss=(1.0, 0.8, 0.7), learning_rate=(2e-3, 1e-3, 1e-5), pictures=5000,
-            epochs=3, batch_size=32, peak=2e-3, augmentation=QUIET,
+            loss=(1.0, 0.6, 0.4), validation_loss=(1.0, 0.8, 0.7), seen=(5000, 5000, 5000), pictures=5000,
+            epochs=3, step_size=32, peak=2e-3, augmentation=QUIET,
         )  # fmt: skip
         parts = {"answers": answers, "course": course, "leak": None}
         for name, value in changes.items():

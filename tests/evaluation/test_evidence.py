@@ -5,6 +5,7 @@ import sklearn.metrics
 from eyebright.evaluation.calibration import discrimination
 from eyebright.evaluation.evidence import Course, answers_of, leak_of
 from eyebright.evaluation.shares import share_of
+from eyebright.training.schedule import learning_rate
 
 NAMES = ("ant", "bee", "cat")
 
@@ -70,9 +71,23 @@ def test_the_interval_of_discrimination_holds_the_truth_19_times_of_20() -> None
     assert held >= 180
 
 
-def test_a_weight_travels_no_farther_than_all_steps_together() -> None:
-    course = Course(learning_rate=(1e-3, 5e-4), pictures=100, epochs=2, batch_size=32, peak=1e-3, augmentation={})
-    assert course.travel == pytest.approx(4 * 1.5e-3)
+@pytest.mark.parametrize("schedule", ["cosine", "one-cycle", "constant"])
+@pytest.mark.parametrize(("epochs", "warmup_epochs"), [(1, 0), (1, 1), (2, 1), (5, 3)])
+def test_a_weight_travels_no_farther_than_all_rates_together(schedule, epochs, warmup_epochs) -> None:
+    """In a short training too, whose rate is about 0 at the end of its only epoch."""
+    steps = 4  # of 100 pictures, 32 in each
+    rates = [
+        learning_rate(step, steps=epochs * steps, warmup_steps=warmup_epochs * steps, peak=1e-3, schedule=schedule)
+        for step in range(epochs * steps)
+    ]
+    seen = (100,) * epochs
+    course = Course(seen=seen, pictures=100, epochs=epochs, step_size=32, peak=1e-3, augmentation={})
+    assert sum(rates) <= course.travel * (1 + 1e-9) <= epochs * steps * 1.001e-3
+
+
+def test_steps_that_a_budget_left_out_move_no_weight() -> None:
+    course = Course(seen=(100, 33), pictures=100, epochs=2, step_size=32, peak=1e-3, augmentation={})
+    assert course.travel == pytest.approx((4 + 2) * 1e-3)
 
 
 def test_without_pictures_alike_there_is_no_leak() -> None:

@@ -37,6 +37,13 @@ def test_overfitting_is_seen_in_the_last_epoch_though_an_earlier_one_was_kept(ev
     assert "of the kept weights training accuracy 64.0%" in found.text
 
 
+def test_a_last_epoch_that_was_cut_short_proves_as_little_as_its_few_pictures(evidence) -> None:
+    course = {"accuracy": (0.6, 0.75), "validation_accuracy": (0.6, 0.6)}
+    kept = ((640, 1000), (600, 1000))
+    assert overfitting(evidence(*kept, **course, seen=(5000, 5000))) is not None
+    assert overfitting(evidence(*kept, **course, seen=(5000, 32))) is None
+
+
 @pytest.mark.parametrize(
     ("losses", "told"),
     [((0.9, 0.7, 0.5, 0.6, 0.8), True), ((0.9, 0.7, 0.5, 0.51, 0.52), False), ((), False), ((0.5,), False)],
@@ -119,33 +126,47 @@ def test_a_first_epoch_may_blow_up_or_have_begun_so_high(evidence, first_loss, t
 
 
 @pytest.mark.parametrize(
-    ("rates", "train", "adaptive", "told"),
+    ("peak", "train", "adaptive", "told"),
     [
-        ((1e-6, 1e-6, 1e-7), (250, 1000), True, True),
-        ((1e-6, 1e-6, 1e-7), (950, 1000), True, False),  # it began with what others had learned
-        ((1e-6, 1e-6, 1e-7), (250, 1000), False, False),  # steps of another optimizer are not so bounded
-        ((4e-4, 4e-4, 4e-4), (250, 1000), True, False),
+        (1e-6, (250, 1000), True, True),
+        (1e-6, (950, 1000), True, False),  # it began with what others had learned
+        (1e-6, (250, 1000), False, False),  # steps of another optimizer are not so bounded
+        (4e-4, (250, 1000), True, False),
     ],
 )
-def test_a_rate_is_too_low_where_no_weight_could_get_anywhere(evidence, rates, train, adaptive, told) -> None:
-    found = rate_too_low(evidence(train, train, learning_rate=rates, peak=rates[0], adaptive=adaptive))
+def test_a_rate_is_too_low_where_no_weight_could_get_anywhere(evidence, peak, train, adaptive, told) -> None:
+    found = rate_too_low(evidence(train, train, peak=peak, adaptive=adaptive))
     assert (found is not None) == told
     if found:
-        assert "could move by more than 0.00033 in all" in found.text  # 157 steps an epoch
+        assert "could move by more than 0.00047 in all" in found.text  # three times 157 steps
         assert "--learning-rate 0.002" in found.advice
 
 
 def test_a_rate_that_explains_it_takes_the_place_of_underfitting(evidence) -> None:
-    low = evidence((250, 1000), (250, 1000), learning_rate=(1e-6,), peak=1e-6)
+    low = evidence((250, 1000), (250, 1000), peak=1e-6)
     assert rate_too_low(low)
     assert underfitting(low) is None
+
+
+def test_what_is_advised_repeats_the_run_and_not_another_one(evidence) -> None:
+    """Without a network or a run's settings `train` would find a network and learn but a head, at no rate at all."""
+    low = {"seen": (320,), "peak": 1e-6}
+    for course in ({}, {"minutes": 2.0}, {"found": True, "minutes": 2.0}):
+        found = rate_too_low(evidence((250, 1000), (250, 1000), **low, **course))
+        assert "\n  eyebright train --config RUN/config.toml -o NEW --learning-rate 0.002" in found.advice
+        found = overfitting(evidence((99, 100), (50, 100), **course))
+        assert "--config RUN/config.toml -o NEW" in found.advice
+    larger = underfitting(evidence((25, 100), (24, 100), validation_loss=(1.6, 1.6, 1.6), minutes=2.0))
+    assert "train PICTURES -o NEW --network resnet18 --minutes 2" in larger.advice
+    head = underfitting(evidence((300, 1000), (300, 1000), epochs=0))  # auto finds the head again, and trains on
+    assert "train PICTURES -o NEW --minutes 5" in head.advice
 
 
 def test_a_head_alone_and_a_budget_are_advised_more_time_not_epochs(evidence) -> None:
     """Augmentation does not reach a head on kept features; a budget's steps are not counted in epochs."""
     on = {"flip": True, "rotation": 0.1}
     head = overfitting(evidence((99, 100), (50, 100), augmentation=on, epochs=0))
-    assert head.remedy == {} and "--minutes 5" in head.advice and "--augment" not in head.advice
+    assert head.remedy == {"minutes": 5} and "--minutes 5" in head.advice and "--augment" not in head.advice
     weak = underfitting(evidence((300, 1000), (300, 1000), epochs=0))
     assert "--minutes 5" in weak.advice
     budget = overfitting(evidence((99, 100), (50, 100), augmentation=on, epochs=15, minutes=3.0))

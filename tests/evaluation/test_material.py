@@ -20,6 +20,22 @@ def test_a_leak_is_told_from_one_picture_in_a_hundred_on(evidence, share, alike,
         assert "--exclude audit.json" in found.advice
 
 
+@pytest.mark.parametrize(
+    ("course", "command"),
+    [
+        ({}, "--config RUN/config.toml -o NEW --exclude audit.json"),
+        ({"found": True}, "PICTURES -o NEW --epochs 3 --exclude audit.json"),  # a head that knows the copies is left
+        ({"found": True, "minutes": 2.0}, "PICTURES -o NEW --minutes 2 --exclude audit.json"),
+        ({"epochs": 0}, "PICTURES -o NEW --exclude audit.json"),
+    ],
+)
+def test_without_what_leaked_it_is_learned_again_as_before_but_from_nothing_that_knew_it(
+    evidence, share, course, command
+) -> None:
+    found = leak(evidence(leak=Leak(alike=100, of=1000, apart=share(400, 500)), **course))
+    assert f"eyebright train {command}" in found.advice.splitlines()[-1]
+
+
 def test_where_all_leak_no_accuracy_is_left_to_tell(evidence, share) -> None:
     assert "Without" not in leak(evidence(leak=Leak(alike=5, of=5, apart=share(0, 0)))).text
 

@@ -1,5 +1,6 @@
 import importlib
 import importlib.util
+import os
 import subprocess
 import sys
 import threading
@@ -154,11 +155,14 @@ def test_no_pictures_have_no_features():
     assert features(Opening([]), [], SMALL).read([]).shape == (0, 1280)
 
 
-def test_a_second_start_needs_neither_weights_nor_onnx(pictures, digests, monkeypatch):
+def test_a_second_start_needs_neither_weights_nor_onnx(pictures, own_cache, monkeypatch):
     first = SMALL.engine()(np.stack(pictures[:2]))
     monkeypatch.setattr(backbone, "published_weights", None)
     monkeypatch.setitem(sys.modules, "eyebright.network.onnx", None)
+    graph = next(own_cache.glob("weights/*.onnx"))
+    os.utime(graph, (0, 0))
     np.testing.assert_array_equal(Backbone(size_px=32, precision="float32").engine()(np.stack(pictures[:2])), first)
+    assert graph.stat().st_mtime > 0  # it is used
 
 
 def test_finding_them_computed_loads_nothing_heavy(pictures, digests):

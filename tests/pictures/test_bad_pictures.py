@@ -62,7 +62,7 @@ def test_what_would_be_waited_for_without_end_is_refused(tmp_path, kind, open_it
     path = tmp_path / "a.png"
     path.symlink_to(os.devnull) if kind == "device" else os.mkfifo(path)
     for source in (path, str(path)):
-        with pytest.raises(PictureError, match="^not a file"):
+        with pytest.raises(PictureError, match=r"^not a file"):
             open_it(source)
 
 

@@ -77,6 +77,16 @@ COURSE = [
 ]
 
 
+def test_an_advised_command_names_the_run_that_was_judged(show):
+    judged = events.Judged(kind="", text="Low.", advice="Try:\n  eyebright train --config RUN/config.toml -o NEW")
+    healing = events.HealingBegun(kind="", changes={}, path="my runs/healed", seconds=9)
+    lines = show(judged, healing, judged)
+    assert [line for line in lines if "config.toml" in line] == [
+        "  eyebright train --config RUN/config.toml -o NEW",  # a display that was not told
+        "  eyebright train --config 'my runs/healed'/config.toml -o NEW",
+    ]
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What the display takes for the time, in seconds."""

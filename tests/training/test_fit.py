@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from safetensors.numpy import load_file
 from eyebright.errors import DataError, SettingsError
 from eyebright.network import Weights, initial_weights
 from eyebright.training import checkpoint
+from eyebright.training.budget import Deadline, Plan
 from eyebright.training.events import AnyEvent, EpochEnded, Planned, PrecisionChosen, Resumed, StepDone, Stopped
 from eyebright.training.fit import fit, predict_logits
 from eyebright.training.settings import Settings
@@ -68,6 +70,14 @@ def course(events: list[AnyEvent]) -> dict[int, tuple[float, ...]]:
     """What was told of each epoch, at last."""
     ended = [event for event in events if isinstance(event, EpochEnded)]
     return {event.epoch: (event.train_loss, event.train_accuracy, event.validation_loss) for event in ended}
+
+
+def test_an_epoch_tells_how_many_pictures_it_had_though_the_budget_cut_it_short(job, monkeypatch):
+    left = iter((99, 7, 2))  # steps that fit, asked before, at first, after an epoch; one has 5, of 36 pictures
+    monkeypatch.setattr(Plan, "more_steps", lambda plan: next(left))
+    events: list[AnyEvent] = []
+    fit(*job, emit=events.append, deadline=Deadline(60, time.monotonic(), 0))
+    assert [event.pictures for event in events if isinstance(event, EpochEnded)] == [36, 16]
 
 
 class StoppedAfter:

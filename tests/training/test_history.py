@@ -11,7 +11,7 @@ def step(loss: float) -> StepDone:
 def ended(epoch: int, loss: float) -> EpochEnded:
     return EpochEnded(
         epoch=epoch, epochs=2, train_loss=loss, train_accuracy=0.5, validation_loss=1, validation_accuracy=0.5,
-        learning_rate=1e-3, best=epoch == 1, seconds=1, cpu_seconds=1, pictures_per_second=8,
+        learning_rate=1e-3, best=epoch == 1, seconds=1, cpu_seconds=1, pictures_per_second=8, pictures=16 * epoch,
     )  # fmt: skip
 
 
@@ -33,3 +33,4 @@ def test_every_event_is_passed_on_and_epochs_become_a_history_with_earlier_ones(
     assert len(one) == 2
     assert recorder.history.loss == (2.0, 1.0)
     assert recorder.history.best_epoch == 1
+    assert recorder.history.pictures == (16, 32)

@@ -1,12 +1,16 @@
 """What `eyebright train --find-lr` does: tries growing learning rates and suggests one, instead of training."""
 
+import shlex
 from pathlib import Path
 
 import typer
 
+from eyebright.choosing import AUTO
 from eyebright.cli.train_request import Request, names_left_out
 from eyebright.errors import SettingsError
 from eyebright.training.settings import Settings
+
+NETWORK = "flowers_cnn"  # where none is named: a rate belongs to one network, and "auto" finds its own
 
 
 def find(request: Request, settings: Settings, *, as_json: bool) -> None:
@@ -16,6 +20,9 @@ def find(request: Request, settings: Settings, *, as_json: bool) -> None:
         request: What a training is asked for.
         settings: How to train.
         as_json: Print all rates and losses instead.
+
+    Raises:
+        SettingsError: When a model to start from is named, or the output is no figure.
     """
     from rich.console import Console
 
@@ -26,7 +33,13 @@ def find(request: Request, settings: Settings, *, as_json: bool) -> None:
     from eyebright.report.rates import draw_rates
     from eyebright.training.events import Scanning
 
-    figure = Path(request.output) if request.output else None
+    if request.start_from:
+        raise SettingsError(
+            f"--find-lr and --from {request.start_from} exclude each other: rates are tried on a network that "
+            "begins anew; leave out --from, or name --network and --weights"
+        )
+    figure, network = Path(request.output) if request.output else None, request.network
+    network = NETWORK if network in ("", AUTO) else network
     if figure is not None and figure.suffix.lower() != ".png":
         raise SettingsError(f"with --find-lr, -o names the figure, as in -o learning_rate.png; received {figure}")
     if figure is not None:
@@ -38,18 +51,22 @@ def find(request: Request, settings: Settings, *, as_json: bool) -> None:
             exclude=names_left_out(request), progress=lambda count: display(Scanning(found=count)),
         )  # fmt: skip
         found = find_learning_rate(
-            dataset, network=request.network or "flowers_cnn", weights=request.weights, size=request.size,
+            dataset, network=network, weights=request.weights, size=request.size,
             fit=request.fit, settings=settings, callbacks=[display],
         )  # fmt: skip
     if figure is not None:
         files.write_file(figure, draw_rates(found))
     if as_json:
-        typer.echo(codec.to_json(found._asdict()))
+        typer.echo(codec.to_json({"network": network} | found._asdict()))
         return
     lowest = min(found.smoothed)
-    typer.echo(f"Suggested: --learning-rate {found.suggestion:.2g}")
+    suggested = f"--learning-rate {found.suggestion:.2g}"
+    typer.echo(f"Suggested: {suggested}")
     typer.echo(
         f"That is a tenth of the rate at which the loss was lowest ({lowest:.3f} after {len(found.rates)} steps)."
     )
+    options = ["--network", network] + (["--weights", request.weights] if request.weights else [])
+    typer.echo("It is for this network; to train it so, with what else was asked for here:")
+    typer.echo(f"  eyebright train {shlex.quote(request.pictures)} -o RUN {shlex.join(options)} {suggested}")
     if figure is not None:
         typer.echo(f"Figure: {figure}")

@@ -1,17 +1,15 @@
 """eyebright train: a folder of pictures becomes a run with a model."""
 
+import math
 import shlex
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from eyebright.cli import train_options as options
 from eyebright.errors import SettingsError
-
-if TYPE_CHECKING:
-    from eyebright.healing import Healing
-    from eyebright.runs import Result
 
 EXAMPLE = "Example: eyebright train flower_photos -o flowers_run --minutes 5"
 _WITH_RESUME = ("resume", "epochs", "heal", "json")  # all that may be said of a run that goes on
@@ -58,19 +56,21 @@ def train(  # what is given is read from the context, since it matters what was 
     from rich.console import Console
 
     from eyebright import codec, course, healing, resuming, runs
-    from eyebright.cli import learning_rate_test, train_request
+    from eyebright.cli import learning_rate_test, train_outcome, train_request
     from eyebright.report.progress import Display
 
-    typed = _typed(ctx)
+    begun_at, typed = time.monotonic(), _typed(ctx)
     allowed = {*_WITH_RESUME, *(("output", "overwrite") if heal else ())}
     if resume is not None and (surplus := sorted(typed.keys() - allowed)):
         raise SettingsError(f"--resume RUN takes everything but --epochs from the run: leave out {', '.join(surplus)}")
     if find_lr:
         learning_rate_test.find(*train_request.gather(typed, config), as_json=as_json)
         return
-    place, result, healed = resume or Path(), None, None
+    place, result, healed, refused, ends_at = resume or Path(), None, None, "", math.inf
+    second = output if resume is not None else None
     try:
         with Display(Console(stderr=as_json)) as display:
+            display.run = shlex.quote(str(place))
             if resume is not None and heal and "epochs" not in typed and course.is_complete(resume):
                 display.begun = True
             elif resume is not None:
@@ -80,6 +80,8 @@ def train(  # what is given is read from the context, since it matters what was 
             else:
                 request, settings = train_request.gather(typed, config)
                 place = Path(request.output or runs.default_output(request.pictures))
+                display.run = shlex.quote(str(place))
+                ends_at = begun_at + 60 * settings.minutes if settings.minutes else math.inf
                 if course.is_ours(place):
                     result = None if course.is_complete(place) else resuming.resume(place, callbacks=[display])
                 else:
@@ -92,16 +94,20 @@ def train(  # what is given is read from the context, since it matters what was 
                         mirror=request.mirror, log=request.log, overwrite=request.overwrite, callbacks=[display],
                     )  # fmt: skip
             if heal and not (result and result.interrupted):
-                healed = healing.heal(place, _second(place, typed), overwrite=overwrite, callbacks=[display])
+                left_s = None if math.isinf(ends_at) else max(ends_at - time.monotonic(), 0.0)
+                healed = healing.heal(place, second, budget_s=left_s, overwrite=overwrite, callbacks=[display])
+    except healing.OutOfTimeError as problem:
+        refused = str(problem)
     except KeyboardInterrupt:
-        second = _second(place, typed)
-        typer.echo(_interrupted(second if heal and second.exists() else place, begun=display.begun), err=True)
+        outcome = train_outcome.Outcome(place, heal=heal, second=second)
+        train_outcome.say_interrupted(outcome, begun=display.begun)
         raise typer.Exit(130) from None
+    outcome = train_outcome.Outcome(place, result, heal, second, healed, refused)
     if as_json:
-        typer.echo(codec.to_json(_as_data(place, result, healed)))
+        typer.echo(codec.to_json(train_outcome.as_data(outcome)))
     else:
-        _say_what_next(place, result, healed, heal=heal)
-    if (result and result.interrupted) or (healed and healed.interrupted):
+        train_outcome.say_what_next(outcome)
+    if outcome.interrupted:
         raise typer.Exit(130)
 
 
@@ -110,43 +116,3 @@ def _typed(ctx: typer.Context) -> dict[str, Any]:
     typed = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
     values = {_NAMES.get(name, name): ctx.params[name] for name in typed}
     return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
-
-
-def _second(place: Path, typed: dict[str, Any]) -> Path:
-    """Where the second run of a healing goes; -o names it where it does not name the first."""
-    from eyebright import healing
-
-    return Path(typed["output"]) if {"resume", "output"} <= typed.keys() else place / healing.FOLDER
-
-
-def _as_data(place: Path, result: "Result | None", healed: "Healing | None") -> dict[str, Any]:
-    """What came of it, for programs."""
-    data: dict[str, Any] = {"run": str(place)}
-    if result:
-        data |= {"interrupted": result.interrupted, "test": result.test}
-    if healed:
-        compared = {"before": healed.before, "after": healed.after, "difference": healed.difference}
-        data["healing"] = compared | {"kept": str(healed.kept), "interrupted": healed.interrupted}
-    return data
-
-
-def _say_what_next(place: Path, result: "Result | None", healed: "Healing | None", *, heal: bool) -> None:
-    """What to type next, for people."""
-    from eyebright import healing
-
-    stopped = place if result and result.interrupted else healed.path if healed and healed.interrupted else None
-    if stopped is not None:
-        typer.echo(f"To go on with the training: eyebright train --resume {shlex.quote(str(stopped))}")
-        return
-    kept = shlex.quote(str(healed.kept if healed else place))
-    if heal and not healed:
-        typer.echo("Nothing to heal: the verdict advises nothing that other settings could do.")
-    elif not heal and healing.advises(place):
-        typer.echo(f"Let the advice be tried:  eyebright train --resume {kept} --heal")
-    typer.echo(f"Ask it:  eyebright predict {kept} PICTURES...")
-
-
-def _interrupted(place: Path, *, begun: bool) -> str:
-    if not begun:
-        return "Interrupted before the training began; pictures that were prepared need not be prepared again."
-    return f"Interrupted. To go on: eyebright train --resume {shlex.quote(str(place))}"

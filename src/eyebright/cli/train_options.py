@@ -133,6 +133,9 @@ Log: TypeAlias = Annotated[
     ),
 ]
 Heal: TypeAlias = Annotated[
-    bool, typer.Option("--heal", help="Then try what the verdict advises, into RUN/healed, and keep the better.")
+    bool,
+    typer.Option(
+        "--heal", help="Then try what the verdict advises, in what --minutes leave, into RUN/healed; keep the better."
+    ),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -8,7 +8,7 @@ from eyebright.datasets.growing import Growing, rows_of
 from eyebright.datasets.pack import pack
 from eyebright.datasets.packed import LeftOut, Pack
 from eyebright.datasets.rows import Rows
-from eyebright.datasets.sources import FolderSource, walk_files
+from eyebright.datasets.sources import FolderSource, walk_files, without_token
 from eyebright.datasets.split import LEFT_OUT, SIDES, Side, split
 from eyebright.datasets.split_file import SplitFile, read_split, to_csv
 
@@ -38,4 +38,5 @@ __all__ = [
     "split",
     "to_csv",
     "walk_files",
+    "without_token",
 ]

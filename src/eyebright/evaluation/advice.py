@@ -12,10 +12,25 @@ _MOST_DROPOUT = 0.5  # Srivastava et al. 2014, "Dropout", section 9: close to op
 
 
 def command(text: str) -> str:
-    """A command on lines of its own; PICTURES and NEW stand for the user's places."""
+    """A command on lines of its own; PICTURES, NEW, and RUN for the run that is judged, stand for the user's places."""
     line = f"\n  eyebright {text}"
     head, option, value = line.rpartition(" --")
     return line if len(line) <= _COLUMNS or not option else f"{head} \\\n    --{value}"
+
+
+def repeat(course: Course, options: str, *, anew: bool = False) -> str:
+    """The command that trains again as before, but for these options.
+
+    Args:
+        course: How it was trained.
+        options: What is to change.
+        anew: Whether weights that were found on these pictures must not be started from.
+    """
+    only_a_head = not (course.epochs or course.minutes)
+    if not only_a_head and not (anew and course.found):
+        return command(f"train --config RUN/config.toml -o NEW {options}")
+    time = f"--minutes {course.minutes:g} " if course.minutes else f"--epochs {course.epochs} " if course.epochs else ""
+    return command(f"train PICTURES -o NEW {time}{options}")  # features are kept: a head is found again in seconds
 
 
 def longer(course: Course) -> tuple[str, dict[str, Any]]:
@@ -23,23 +38,25 @@ def longer(course: Course) -> tuple[str, dict[str, Any]]:
     if course.minutes:
         return f"--minutes {2 * course.minutes:g}", {"minutes": 2 * course.minutes}
     if not course.epochs:
-        return f"--minutes {_MINUTES}", {}
+        return f"--minutes {_MINUTES}", {"minutes": _MINUTES}
     return f"--epochs {2 * course.epochs}", {"epochs": 2 * course.epochs}
 
 
 def less_overfitting(course: Course) -> tuple[str, dict[str, Any]]:
-    """Options of `train`, and settings: augmentation where there is none, else stronger; and more dropout.
+    """A command, and settings: augmentation where there is none, else stronger; and more dropout.
 
     With both in use already, a network that has seen other pictures is what is left, and no settings. A head alone is
     not augmented: there the whole network must learn.
     """
     if not (course.epochs or course.minutes):
-        return longer(course)
+        option, remedy = longer(course)
+        return repeat(course, option), remedy
     on = {name: strength for name, strength in course.augmentation.items() if strength}
     if "cutmix" in on:
-        return f"--minutes {_MINUTES}", {}
+        return command(f"train PICTURES -o NEW --minutes {_MINUTES}"), {}
     more: dict[str, Any] = dict(_STRONG if on else _MILD)
     dropout = min(max(2 * course.dropout, 0.2), _MOST_DROPOUT)
     named = ",".join(name if strength is True else f"{name}={strength:g}" for name, strength in (on | more).items())
     option, time = longer(course) if on else ("", {})
-    return f"{option} --augment {named}".lstrip(), more | time | {"dropout": max(dropout, course.dropout)}
+    advised = repeat(course, f"{option} --augment {named}".lstrip())
+    return advised, more | time | {"dropout": max(dropout, course.dropout)}

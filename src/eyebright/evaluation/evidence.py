@@ -59,37 +59,39 @@ class Course(Record, frozen=True, kw_only=True):
         accuracy: Likewise.
         validation_loss: On validation pictures.
         validation_accuracy: Likewise.
-        learning_rate: At the end of each epoch.
+        seen: Pictures learned in each epoch, fewer in one that a budget cut short; empty where that is not known.
         pictures: Training pictures.
         epochs: That were asked for; 0 where only the head of a published network was learned.
         minutes: The budget that decided instead; 0 where there was none.
-        batch_size: Pictures in one step.
+        step_size: Pictures in one step.
         peak: The greatest learning rate.
         augmentation: Strength of each change that training pictures may undergo; 0 where it is off.
         dropout: The greatest share that a layer drops.
         first_loss: On the first batch, before anything was learned; 0 where that is not known.
         adaptive: Whether the optimizer moves each weight by about the learning rate in a step, as AdamW does.
+        found: Whether the weights that it started from had been learned from the same pictures, as `auto` finds them.
     """
 
     loss: tuple[float, ...] = ()
     accuracy: tuple[float, ...] = ()
     validation_loss: tuple[float, ...] = ()
     validation_accuracy: tuple[float, ...] = ()
-    learning_rate: tuple[float, ...] = ()
+    seen: tuple[int, ...] = ()
     pictures: int
     epochs: int
     minutes: float = 0.0
-    batch_size: int
+    step_size: int
     peak: float
     augmentation: Mapping[str, float]
     dropout: float = 0.0
     first_loss: float = 0.0
     adaptive: bool = True
+    found: bool = False
 
     @property
     def travel(self) -> float:
-        """The farthest that any weight could go in all steps together, where the optimizer is adaptive."""
-        return sum(self.learning_rate) * -(-self.pictures // self.batch_size)
+        """The farthest that a weight could go in all steps, each at the peak, where the optimizer is adaptive."""
+        return self.peak * sum(-(-count // self.step_size) for count in self.seen)
 
 
 class Leak(Record, frozen=True, kw_only=True):

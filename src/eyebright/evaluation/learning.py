@@ -5,7 +5,7 @@ Each claims nothing that its intervals do not support. Thresholds stand above, w
 
 import math
 
-from eyebright.evaluation.advice import command, less_overfitting, longer
+from eyebright.evaluation.advice import command, less_overfitting, longer, repeat
 from eyebright.evaluation.evidence import Evidence
 from eyebright.evaluation.shares import Difference, Share, counted, difference
 from eyebright.evaluation.verdict import Kind, Verdict, both, way
@@ -50,7 +50,7 @@ def _wrong_rate(evidence: Evidence, kind: Kind, why: str, further: str, *, take:
         kind=kind,
         short=told,
         text=f"{kind.capitalize()}: {told}{further}. Of the training pictures {train} are told.",
-        advice=f"To take {take} steps:" + command(f"train PICTURES -o NEW --learning-rate {rate:g}"),
+        advice=f"To take {take} steps:" + repeat(evidence.course, f"--learning-rate {rate:g}"),
         remedy={"learning_rate": rate},
     )
 
@@ -61,15 +61,15 @@ def underfitting(evidence: Evidence) -> Verdict | None:
     if train.high >= way(evidence.answers, KNOWN) or rate_too_high(evidence) or rate_too_low(evidence):
         return None
     falling = len(losses) >= 3 and losses[-1] < 0.98 * losses[-3]
-    option, remedy = longer(evidence.course)
-    more = command(f"train PICTURES -o NEW {option}")
-    falling |= not (evidence.course.epochs or evidence.course.minutes)
+    (option, remedy), course = longer(evidence.course), evidence.course
+    falling |= not (course.epochs or course.minutes)
+    time = f"--minutes {course.minutes:g}" if course.minutes else f"--epochs {course.epochs}"
     return Verdict(
         kind="underfitting",
         short=f"of the training pictures only {train.value:.1%} are told",
         text=f"Underfitting: the network does not even know its training pictures: {both(evidence.answers)}.",
-        advice=f"To let more of it learn, and for longer:{more}" if falling
-        else "To learn more, try a larger network:" + command("train PICTURES -o NEW --network resnet18"),
+        advice="To let more of it learn, and for longer:" + repeat(course, option) if falling
+        else "To learn more, try a larger network:" + command(f"train PICTURES -o NEW --network resnet18 {time}"),
         remedy=remedy if falling else {},
     )  # fmt: skip
 
@@ -82,12 +82,12 @@ def overfitting(evidence: Evidence) -> Verdict | None:
         return None
     better = f"the network knows its training pictures better than new ones, by {gap}"
     figures = f"{last}; of the kept weights {both(evidence.answers)}" if last else both(evidence.answers)
-    options, remedy = less_overfitting(evidence.course)
+    advised, remedy = less_overfitting(evidence.course)
     return Verdict(
         kind="overfitting",
         short=f"training pictures are known better than new ones by {gap}",
         text=f"Overfitting: {better}: {figures}.{_rising(evidence)}",
-        advice="To narrow the gap, collect more pictures, or:" + command(f"train PICTURES -o NEW {options}"),
+        advice="To narrow the gap, collect more pictures, or:" + advised,
         remedy=remedy,
     )
 
@@ -98,7 +98,8 @@ def _last_gap(evidence: Evidence) -> tuple[Difference, str]:
     if not course.accuracy:
         return Difference(value=-1.0, low=-1.0, high=-1.0), ""
     now = course.validation_accuracy[-1]
-    train = counted(round(course.accuracy[-1] * course.pictures), course.pictures)
+    seen = course.seen[-1] if course.seen else course.pictures
+    train = counted(round(course.accuracy[-1] * seen), seen)
     moved = Share(right=round(now * kept.of), of=kept.of, low=max(now - kept.value + kept.low, 0.0),
                   high=min(now - kept.value + kept.high, 1.0))  # fmt: skip
     told = f"in the last epoch training accuracy {train.value:.1%}, validation accuracy {now:.1%}"

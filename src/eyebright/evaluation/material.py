@@ -3,7 +3,7 @@
 Each claims nothing that its intervals do not support. Thresholds stand above, with their reasons.
 """
 
-from eyebright.evaluation.advice import command
+from eyebright.evaluation.advice import command, repeat
 from eyebright.evaluation.evidence import Evidence
 from eyebright.evaluation.learning import overfitting
 from eyebright.evaluation.shares import counted, difference
@@ -32,7 +32,7 @@ def leak(evidence: Evidence) -> Verdict | None:
         text=f"Leak suspected: {share} show the same as pictures that are learned from, and flatter.{without}",
         advice="To see them, and to leave copies out:"
         + command("audit PICTURES -o audit.json --page audit.html")
-        + command("train PICTURES -o NEW --exclude audit.json"),
+        + repeat(evidence.course, "--exclude audit.json", anew=True),
     )
 
 

@@ -1,5 +1,6 @@
 """The course of a run on the terminal: bars that move where there is a terminal, one line for each epoch anywhere."""
 
+import shlex
 import time
 from types import TracebackType
 
@@ -38,6 +39,7 @@ class Display:
         self._epoch_start, self._epoch = 0.0, 0
         self._header = self._foretold = False
         self.begun = False  # whether a run has begun, that can be gone on with
+        self.run = "RUN"  # the folder of the run that is shown, as commands name it
 
     def __enter__(self) -> "Display":
         self._progress.start()
@@ -77,6 +79,7 @@ class Display:
                 self._judged(event)
             case events.HealingBegun():
                 self._header = self._foretold = False
+                self.run = shlex.quote(event.path)
                 self._tell(event)
             case events.Healed():
                 self._tell(event)
@@ -146,7 +149,7 @@ class Display:
         words, *commands = event.advice.split("\n")
         self._say(f"{event.text} {words}".strip())
         for line in commands:
-            self._say(line, wrap=False)
+            self._say(line.replace(" RUN/", f" {self.run}/"), wrap=False)
         for other in event.others:
             self._say(f"Also {other.kind}: {other.short}.")
 

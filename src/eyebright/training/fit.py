@@ -242,6 +242,7 @@ class _Trainer:
                 seconds=time.perf_counter() - start,
                 cpu_seconds=cpu_seconds,
                 pictures_per_second=(done.seen - seen_before) / seconds,
+                pictures=done.seen,
             )
         )
 

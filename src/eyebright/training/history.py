@@ -15,6 +15,7 @@ class History(Record, frozen=True, kw_only=True):
     validation_accuracy: tuple[float, ...] = ()
     learning_rate: tuple[float, ...] = ()
     pictures_per_second: tuple[float, ...] = ()
+    pictures: tuple[int, ...] = ()
     seconds: tuple[float, ...] = ()
     best_epoch: int = 0
 
@@ -30,6 +31,7 @@ class History(Record, frozen=True, kw_only=True):
             validation_accuracy=tuple(epoch.validation_accuracy for epoch in course),
             learning_rate=tuple(epoch.learning_rate for epoch in course),
             pictures_per_second=tuple(epoch.pictures_per_second for epoch in course),
+            pictures=tuple(epoch.pictures for epoch in course),
             seconds=tuple(epoch.seconds for epoch in course),
             best_epoch=max((epoch.epoch for epoch in course if epoch.best), default=0),
         )

@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import files
+from eyebright import cache, files
 from eyebright.errors import DataError
 from eyebright.pictures import Source as Openable
 
@@ -73,6 +73,7 @@ def unpacked(file: Path, member: str, stream: IO[bytes] | gzip.GzipFile, size_by
     key = hashlib.blake2b(f"{file}\0{member}\0{stamp_of(file)}".encode("utf-8", "surrogateescape"), digest_size=16)
     place = files.cache_folder("unpacked") / f"{key.hexdigest()}.bin"
     if place.exists() and place.stat().st_size == size_bytes:
+        cache.mark_used(place)
         return place
     files.require_space(place, size_bytes, what=f"unpacking {file.name}")
     part = place.with_name(f".{place.name}.{os.getpid()}")

@@ -59,6 +59,7 @@ class EpochEnded(Event, frozen=True):
     """All training pictures were seen once more and the validation pictures judged.
 
     Losses and accuracies in training are means over the epoch, as the pictures were learned: augmented, with dropout.
+    `pictures` is how many that were, fewer where a budget cut the epoch short; 0 in logs that do not tell.
     """
 
     epoch: int
@@ -72,6 +73,7 @@ class EpochEnded(Event, frozen=True):
     seconds: float
     cpu_seconds: float
     pictures_per_second: float
+    pictures: int = 0
 
 
 class Stopped(Event, frozen=True):
