@@ -5,7 +5,6 @@ epoch it has. Each learns from its share of them, gradients are added up, and ev
 same sums: so they stay the same. What stands in a run (progress, budget, best epoch, events) is the first one's alone.
 """
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -21,7 +20,7 @@ from eyebright.datasets.digests import Digests
 from eyebright.errors import DataError, EyebrightError
 from eyebright.network import Network, Weights
 from eyebright.pictures import Preparation
-from eyebright.training import checkpoint, parallel, processes
+from eyebright.training import checkpoint, interruption, parallel, processes
 from eyebright.training.material import Feed, Material
 from eyebright.training.memory import keep_freed_memory
 from eyebright.training.precision import Chosen
@@ -77,11 +76,13 @@ class Lead:
                 "several processes share the prepared pictures, for which the disk of the cache has no room: make "
                 "room, set EYEBRIGHT_CACHE, or train in one process"
             )
-        parallel.say(
-            Job(network.to_json(), learner.module.get_weights(), checkpoint.moments(learner.optimizer),
-                learner.settings, learner.precision, pack.folder, pack.preparation, pack.rows, pack.digests.values,
-                material.labels, material.train)
+        job = Job(
+            network.to_json(), learner.module.get_weights(), checkpoint.moments(learner.optimizer), learner.settings,
+            learner.precision, pack.folder, pack.preparation, pack.rows, pack.digests.values, material.labels,
+            material.train,
         )  # fmt: skip
+        with interruption.held():
+            parallel.say(job)
 
     @contextmanager
     def step(self, epoch: int, start: int, pictures: int, step: int, rate: float) -> Iterator[None]:
@@ -89,18 +90,19 @@ class Lead:
         if self.alone:
             yield
             return
-        parallel.say_numbers(_Step(epoch, start, pictures, step, rate))
-        try:
-            yield
-        except BaseException:  # the others wait in the middle of a step, and can be told nothing any more
-            self.alone = True
-            parallel.leave()
-            raise
+        with interruption.held():
+            try:
+                parallel.say_numbers(_Step(epoch, start, pictures, step, rate))
+                yield
+            except BaseException:  # the others wait in the middle of a step, and can be told nothing any more
+                self.alone = True
+                parallel.leave()
+                raise
 
     def end(self) -> None:
         """Let the others wait for the next training."""
         if not self.alone:
-            with suppress(EyebrightError):
+            with suppress(EyebrightError), interruption.held():
                 parallel.say_numbers(_Step(0, 0, 0, 0, 0.0))
 
 
@@ -108,11 +110,12 @@ class Lead:
 def leading() -> Iterator[None]:
     """Lead the other processes as long as the block takes, and let them go."""
     with parallel.joined():
+        interruption.interrupts_once()
         try:
             yield
         finally:
             if parallel.is_connected():
-                with suppress(EyebrightError):
+                with suppress(EyebrightError), interruption.held():
                     parallel.say(None)
 
 
@@ -122,8 +125,8 @@ def follow() -> None:
     Raises:
         EyebrightError: When it is gone.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first decides what comes of it
     with parallel.joined():
+        interruption.is_ignored()
         while (job := parallel.listen()) is not None:
             _train(job)
 
