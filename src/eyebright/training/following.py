@@ -67,22 +67,26 @@ class Lead:
     """
 
     def __init__(self, network: Network, learner: Learner, material: Material) -> None:
-        self.alone = processes.place().of == 1
-        if self.alone:
-            return
-        pack = material.pack
-        if pack.streamed:
+        self.alone, self.begun = processes.place().of == 1, False
+        self.network, self.learner, self.material = network, learner, material
+        if material.pack.streamed and not self.alone:
             raise DataError(
                 "several processes share the prepared pictures, for which the disk of the cache has no room: make "
                 "room, set EYEBRIGHT_CACHE, or train in one process"
             )
+
+    def begin(self) -> None:
+        """Let the others begin to train."""
+        if self.alone:
+            return
+        network, learner, (pack, labels, train, *_) = self.network, self.learner, self.material
         job = Job(
             network.to_json(), learner.module.get_weights(), checkpoint.moments(learner.optimizer), learner.settings,
-            learner.precision, pack.folder, pack.preparation, pack.rows, pack.digests.values, material.labels,
-            material.train,
+            learner.precision, pack.folder, pack.preparation, pack.rows, pack.digests.values, labels, train,
         )  # fmt: skip
         with interruption.held():
             parallel.say(job)
+            self.begun = True
 
     @contextmanager
     def step(self, epoch: int, start: int, pictures: int, step: int, rate: float) -> Iterator[None]:
@@ -101,7 +105,7 @@ class Lead:
 
     def end(self) -> None:
         """Let the others wait for the next training."""
-        if not self.alone:
+        if self.begun and not self.alone:
             with suppress(EyebrightError), interruption.held():
                 parallel.say_numbers(_Step(0, 0, 0, 0, 0.0))
 
