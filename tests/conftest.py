@@ -1,4 +1,4 @@
-"""What every test gets: a cache of its own, and the real pictures where they are."""
+"""What tests share: a cache of their own, pictures small and real, small trainings, and a kill in the midst of one."""
 
 import os
 from collections.abc import Callable
@@ -7,6 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+import eyebright as eb
+from eyebright.training.events import AnyEvent, StepDone
+
+collect_ignore_glob = ["tortur*.py"]  # scripts: `make torture`
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +46,35 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / name
 
     return make
+
+
+@pytest.fixture
+def pictures(make_folder: Callable[..., Path]) -> Path:
+    """A folder of small pictures in three classes."""
+    return make_folder()
+
+
+@pytest.fixture
+def train_mlp() -> Callable[..., object]:
+    """Trains the smallest network on pictures of three classes, to a run's folder."""
+
+    def train(pictures: Path, run: Path, *, epochs: int = 3, **options: object) -> object:
+        settings = eb.Settings(epochs=epochs, batch_size=8, learning_rate=3e-3, seed=3)
+        return eb.train(pictures, run, network=eb.zoo.mlp(3, input_size=8), settings=settings, **options)
+
+    return train
+
+
+@pytest.fixture
+def killed() -> Callable[..., None]:
+    """Calls what trains, and kills it at the first step of an epoch."""
+
+    def call(work: Callable[..., object], *arguments: object, at_epoch: int = 2, **options: object) -> None:
+        def kill(event: AnyEvent) -> None:
+            if isinstance(event, StepDone) and event.epoch == at_epoch:
+                raise RuntimeError("killed")
+
+        with pytest.raises(RuntimeError, match="killed"):
+            work(*arguments, callbacks=[kill], **options)
+
+    return call

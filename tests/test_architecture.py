@@ -26,6 +26,7 @@ STOREYS = [  # a room imports from below; rooms of one storey do not import each
     {"training"},
     {"report", "assessment", "run_folder"},
     {"auditing", "returning", "starting", "successor", "weighted"},
+    {"deployable", "preparing"},
     {"choosing"},
     {"classifier", "plain_model", "previewing"},
     {"course"},

@@ -7,7 +7,7 @@ from PIL import Image
 from eyebright import auditing, files, runs
 from eyebright.datasets import Dataset, read_split, to_csv
 from eyebright.datasets.sources import ArraySource
-from eyebright.errors import OutputError, SettingsError
+from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.pictures import Preparation
 from eyebright.training.events import Comparing
 
@@ -45,6 +45,13 @@ def test_copies_are_found_told_and_never_torn(folder: Path) -> None:
         assert all(sides[f"a/{number:02d}.png"] == sides[f"a/{number:02d}_again.jpg"] for number in (0, 20, 40))
 
 
+def test_empty_folders_hold_nothing_to_audit(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+    with pytest.raises(DataError, match=r"no pictures in the folders of .*pictures"):
+        auditing.audit(tmp_path / "pictures")
+
+
 def test_the_leak_of_a_random_split_is_counted() -> None:
     """Ten pictures of each class, every one of them twice: whoever is asked has most likely been learned."""
     pixels = [np.asarray(landscape(number)) for number in range(20) for _ in range(2)]
@@ -55,11 +62,34 @@ def test_the_leak_of_a_random_split_is_counted() -> None:
     assert auditing.naive_leak(single, single.pack(Preparation(width=16, height=16))) == 0
 
 
-def test_groups_that_are_given_are_left_alone(folder: Path) -> None:
-    dataset = Dataset.open(folder, group_by=r"/(\d)\d")
-    given = dataset.groups.copy()
-    auditing.keep_together(dataset, dataset.pack(Preparation(width=16, height=16)))
-    np.testing.assert_array_equal(dataset.groups, given)
+def test_groups_that_are_given_stay_whole_and_are_joined_where_they_share_copies(folder: Path) -> None:
+    """The copies of pictures 00, 20 and 40 are of other groups, or of none, and yet not torn from them."""
+    torn = 0
+    for seed in range(5):
+        dataset = Dataset.open(folder, seed=seed, group_by=r"/(\d\d(?:_again)?)\.png|/(0)0_again")
+        pack = dataset.pack(Preparation(width=16, height=16))
+        given, alone = dataset.groups.copy(), dataset.split(pack)
+        for _ in range(2):  # the second time there is nothing to do
+            auditing.keep_together(dataset, pack)
+        name = {name: position for position, name in enumerate(dataset.source.names)}
+        pairs = [(name[f"a/{number}.png"], name[f"a/{number}_again.jpg"]) for number in ("00", "20", "40")]
+        assert [given[again] >= 0 for _, again in pairs] == [True, False, False]
+        sides = dataset.split(pack)
+        assert all(sides[one] == sides[again] for one, again in pairs)
+        assert not auditing.alike(dataset, pack).any()
+        torn += sum(alone[one] != alone[again] for one, again in pairs)
+        usable = pack.rows >= 0
+        for number in set(given[usable & (given >= 0)].tolist()):
+            assert len(set(sides[usable & (given == number)].tolist())) == 1
+    assert torn  # without looking
+
+
+def test_a_column_of_no_groups_is_as_good_as_none(folder: Path) -> None:
+    plain, empty = Dataset.open(folder), Dataset.open(folder)
+    empty.groups = np.full(len(empty), -1)
+    for dataset in (plain, empty):
+        auditing.keep_together(dataset, dataset.pack(Preparation(width=16, height=16)))
+    np.testing.assert_array_equal(plain.groups, empty.groups)
 
 
 def test_what_was_found_is_kept_beside_the_pack_and_found_again(folder: Path, monkeypatch) -> None:
@@ -68,7 +98,7 @@ def test_what_was_found_is_kept_beside_the_pack_and_found_again(folder: Path, mo
     pack = first.pack(Preparation(width=16, height=16))
     auditing.keep_together(first, pack, seen.append)
     assert {type(event) for event in seen} == {Comparing} and seen[-1].done == seen[-1].of == (pack.rows >= 0).sum()
-    monkeypatch.setattr(auditing, "together", lambda *_: pytest.fail("it was compared again"))
+    monkeypatch.setattr(auditing, "together", lambda *_, **__: pytest.fail("it was compared again"))
     again = Dataset.open(folder)
     auditing.keep_together(again, again.pack(Preparation(width=16, height=16)))
     np.testing.assert_array_equal(again.groups, first.groups)
@@ -116,7 +146,7 @@ def test_pictures_whose_like_is_learned_from_are_found_in_splits_that_are_given(
     images = [*pixels, *again]
 
     def found(**options: object) -> list[int]:
-        dataset = Dataset(ArraySource(images), ["a", "b"], np.arange(16) % 2, **options)
+        dataset = Dataset(ArraySource(images), ["a", "b"], np.arange(len(images)) % 2, **options)
         return np.flatnonzero(auditing.alike(dataset, dataset.pack(Preparation(width=16, height=16)))).tolist()
 
     assert found(sides=sides) == [12, 13]
@@ -128,3 +158,31 @@ def test_pictures_whose_like_is_learned_from_are_found_in_splits_that_are_given(
     (tmp_path / "split.csv").write_bytes(split)
     assert found(fixed=read_split(tmp_path / "split.csv"), groups=groups) == [8, 12, 13]
     assert found() == []
+
+
+def test_many_exact_copies_do_not_hide_a_near_one() -> None:
+    random = np.random.default_rng(0)
+    pixels = [np.asarray(landscape(number)) for number in range(12)]
+    cropped = np.clip(pixels[0].astype(int)[5:, 4:] + random.integers(-40, 41, (85, 86, 3)), 0, 255).astype(np.uint8)
+    for copies in (1, 6, 20):
+        images = [*pixels, cropped, *[pixels[0]] * (copies - 1)]
+        sides = [*["train"] * 8, "validation", "validation", "test", "test", "test", *["train"] * (copies - 1)]
+        dataset = Dataset(ArraySource(images), ["a", "b"], np.arange(len(images)) % 2, sides=sides)
+        found = auditing.alike(dataset, dataset.pack(Preparation(width=16, height=16)))
+        assert np.flatnonzero(found).tolist() == [12], copies
+
+
+def test_copies_are_of_one_group_where_sides_are_given_but_no_reason_to_leave_a_picture_out() -> None:
+    """Folds of a cross-validation and intervals must know of them."""
+    pixels = [np.asarray(landscape(number)) for number in range(12)]
+    images = [*pixels, np.ascontiguousarray(pixels[0][:, ::-1]), pixels[1]]
+    sides = [*["train"] * 8, "validation", "validation", "test", "test", "validation", "train"]
+    for groups in (None, ["", "", "g", "g", *[""] * 10]):
+        dataset = Dataset(ArraySource(images), ["a", "b"], np.arange(14) % 2, sides=sides, groups=groups)
+        pack = dataset.pack(Preparation(width=16, height=16))
+        before = dataset.split(pack)
+        auditing.keep_together(dataset, pack)
+        np.testing.assert_array_equal(dataset.split(pack), before)
+        numbers = dataset.group_numbers
+        assert numbers is not None and numbers[0] == numbers[12] and numbers[1] == numbers[13]
+        assert len(set(numbers.tolist())) == 12 - (groups is not None)

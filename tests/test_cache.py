@@ -20,9 +20,18 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def add(kind: str, name: str, size: int, *, days: float = 0.0) -> Path:
     file = files.cache_folder(kind, name) / "rows.u8"
     file.write_bytes(bytes(size))
-    then = time.time() - days * 86_400
-    os.utime(file, (then, then))
+    age(file, days)
+    age(file.parent, days)
     return file.parent
+
+
+def age(path: Path, days: float) -> None:
+    then = time.time() - days * 86_400
+    os.utime(path, (then, then))
+
+
+def used_days() -> dict[str, float]:
+    return {entry.kind: entry.used_days for entry in cache.entries()}
 
 
 def test_nothing_is_kept_at_first(root: Path) -> None:
@@ -48,6 +57,63 @@ def test_only_what_is_named_is_removed_and_what_is_being_written_stays(root: Pat
     with filelock.FileLock(busy / cache.LOCK):
         assert [entry.name for entry in cache.remove(unwanted)] == ["busy"]
     assert kept.exists() and busy.exists() and not gone.exists() and not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("entry", "lock"),
+    [
+        ("fetched/flowers", "fetched/flowers.lock"),
+        ("fetched/files", "fetched/files/flowers/flower_photos.tgz.lock"),
+        ("weights/vgg11.pth.part", "weights/vgg11.pth.lock"),
+    ],
+)
+def test_what_is_being_fetched_stays(root: Path, entry: str, lock: str) -> None:
+    place = root / entry
+    (root / lock).parent.mkdir(parents=True)
+    if place.suffix == ".part":
+        place.write_bytes(b"1")
+    else:
+        place.mkdir(exist_ok=True)
+    with filelock.FileLock(root / lock):
+        assert [kept.name for kept in cache.remove(cache.entries())] == [place.name]
+    assert place.exists()
+    assert cache.remove(cache.entries()) == [] and not place.exists()
+
+
+def test_what_somebody_is_writing_is_no_entry_until_it_is_forgotten(root: Path) -> None:
+    add("fetched", ".flowers.unfinished-7", 10, days=0.5)
+    add("fetched", ".mnist.unfinished-8", 10, days=2)
+    assert [entry.name for entry in cache.entries()] == [".mnist.unfinished-8"]
+
+
+def test_a_file_that_vanishes_meanwhile_is_not_counted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add("packs", "a", 10)
+    monkeypatch.setattr("os.walk", lambda place: [(place, [], ["gone", "rows.u8"])])
+    assert [entry.size_bytes for entry in cache.entries()] == [10]
+
+
+def test_what_is_trained_on_is_used(root: Path) -> None:
+    folder = add("fetched", "flowers", 10)
+    for place in (folder / "a" / "0.png", folder / "b" / "0.png"):
+        place.parent.mkdir()
+        place.write_bytes(b"")
+        age(place, 40)
+    for place in (folder / "rows.u8", folder):
+        age(place, 40)
+    before = (folder / "a" / "0.png").stat()
+    assert used_days() == {"fetched": pytest.approx(40, abs=0.1)}
+    Dataset.open(folder)
+    assert used_days() == {"fetched": pytest.approx(0, abs=0.1)}
+    assert (folder / "a" / "0.png").stat() == before
+
+
+def test_what_is_unpacked_is_used_by_whoever_reads_it(root: Path, tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", images=np.zeros((4, 6, 6), np.uint8), labels=np.arange(4))
+    Dataset.open(tmp_path / "a.npz")
+    age(next((root / "unpacked").iterdir()), 40)
+    assert used_days() == {"unpacked": pytest.approx(40, abs=0.1)}
+    Dataset.open(tmp_path / "a.npz")
+    assert used_days() == {"unpacked": pytest.approx(0, abs=0.1)}
 
 
 def test_a_removed_pack_is_made_again(root: Path) -> None:

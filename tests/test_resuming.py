@@ -360,3 +360,16 @@ def test_a_batch_that_was_lowered_stays_so_whatever_memory_there_is_later(make_f
     assert same(resume(tmp_path / "run").classifier, whole)
     again = eb.train(pictures, tmp_path / "again", network=network, settings=config.training).classifier
     assert same(again, whole)
+
+
+def test_two_cannot_go_on_with_a_run_at_once_nor_replace_it_meanwhile(make_folder, tmp_path):
+    pictures = make_folder()
+    killed(lambda stop: train(pictures, tmp_path / "run", [stop]), 7)
+    before = (tmp_path / "run" / "events.jsonl").read_bytes()
+    with Run(tmp_path / "run").locked():
+        with pytest.raises(SettingsError, match=r"another process is training in .*run: wait"):
+            resume(tmp_path / "run")
+        with pytest.raises(SettingsError, match="another process is training in"):
+            eb.train(pictures, tmp_path / "run", network="lenet5", epochs=1, overwrite=True)
+    assert (tmp_path / "run" / "events.jsonl").read_bytes() == before
+    assert len(resume(tmp_path / "run").classifier.history.loss) == 3

@@ -8,32 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import eyebright as eb
 from eyebright.errors import DataError
 from eyebright.model import Seen
 from eyebright.resuming import resume
-from eyebright.training.events import AnyEvent, PicturesGone, StepDone, read_events
-
-
-class Stop:
-    """A kill in the second epoch."""
-
-    def __call__(self, event: AnyEvent) -> None:
-        if isinstance(event, StepDone) and event.epoch == 2:
-            raise RuntimeError("killed")
+from eyebright.training.events import PicturesGone, StepDone, read_events
 
 
 @pytest.fixture
-def pictures(make_folder) -> Path:
-    return make_folder()
-
-
-@pytest.fixture
-def run(pictures, tmp_path) -> Path:
+def run(pictures, train_mlp, killed, tmp_path) -> Path:
     """A run that was killed in its second epoch."""
-    settings = eb.Settings(epochs=3, batch_size=8, learning_rate=3e-3, seed=3)
-    with pytest.raises(RuntimeError, match="killed"):
-        eb.train(pictures, tmp_path / "run", network=eb.zoo.mlp(3, input_size=8), settings=settings, callbacks=[Stop()])
+    killed(train_mlp, pictures, tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -96,19 +80,13 @@ def test_what_vanished_stays_out_when_it_comes_back_and_is_told_once(run, pictur
     assert told == [(name,), (sides(run)["train"][1],)]
 
 
-def test_the_course_without_them_does_not_depend_on_further_kills(run, pictures, tmp_path):
+def test_the_course_without_them_does_not_depend_on_further_kills(run, pictures, killed, tmp_path):
     """The order of those that are left is drawn from their contents, as ever."""
     shutil.copytree(run, tmp_path / "twice")
     for name in sides(run)["train"][:3]:
         (pictures / name).unlink()
     once = resume(run).classifier.get_weights()
-
-    def stop_late(event: AnyEvent) -> None:
-        if isinstance(event, StepDone) and event.epoch == 3:
-            raise RuntimeError("killed")
-
-    with pytest.raises(RuntimeError, match="killed"):
-        resume(tmp_path / "twice", callbacks=[stop_late])
+    killed(resume, tmp_path / "twice", at_epoch=3)
     twice = resume(tmp_path / "twice").classifier.get_weights()
     assert all(np.array_equal(once[name], twice[name]) for name in once)
 
@@ -151,14 +129,11 @@ def test_other_classes_are_refused_with_the_ways_to_go_on(change, words, run, pi
     assert (run / "config.toml").read_bytes() == before  # nothing is promised that is then refused
 
 
-def test_a_picture_in_another_class_of_a_table_is_refused(pictures, tmp_path):
+def test_a_picture_in_another_class_of_a_table_is_refused(pictures, train_mlp, killed, tmp_path):
     lines = [f"{path},{path.parent.name}" for path in sorted(pictures.rglob("*.png"))]
     table = tmp_path / "table.csv"
     table.write_text("path,class\n" + "\n".join(lines))
-    settings = eb.Settings(epochs=2, batch_size=8)
-    network = eb.zoo.mlp(3, input_size=8)
-    with pytest.raises(RuntimeError, match="killed"):
-        eb.train(table, tmp_path / "run", network=network, settings=settings, callbacks=[Stop()])
+    killed(train_mlp, table, tmp_path / "run")
     table.write_text("path,class\n" + "\n".join([lines[0].replace(",blue", ",red"), *lines[1:]]))
     with pytest.raises(DataError, match=r"1 picture\(s\) .*000\.png.* changed class since"):
         resume(tmp_path / "run")
@@ -171,12 +146,9 @@ def test_a_side_that_is_left_without_pictures_ends_the_run(run, pictures):
         resume(run)
 
 
-def test_pictures_that_were_left_out_on_purpose_may_vanish(pictures, tmp_path):
-    settings = eb.Settings(epochs=3, batch_size=8)
-    network = eb.zoo.mlp(3, input_size=8)
+def test_pictures_that_were_left_out_on_purpose_may_vanish(pictures, train_mlp, killed, tmp_path):
     names = ["red/000.png", "red/001.png"]
-    with pytest.raises(RuntimeError, match="killed"):
-        eb.train(pictures, tmp_path / "run", network=network, settings=settings, exclude=names, callbacks=[Stop()])
+    killed(train_mlp, pictures, tmp_path / "run", exclude=names)
     (pictures / names[0]).unlink()
     resume(tmp_path / "run")
     assert not any(isinstance(event, PicturesGone) for event in read_events(tmp_path / "run" / "events.jsonl"))

@@ -12,21 +12,15 @@ from eyebright.errors import DataError, ModelError, NetworkError, SettingsError
 from eyebright.network import BatchNorm, Conv2d, Flatten, Input, Linear, Network, initial_weights
 from eyebright.resuming import resume
 from eyebright.successor import read_start, taken_over
-from eyebright.training.events import AnyEvent, PrecisionChosen, StepDone
+from eyebright.training.events import AnyEvent, PrecisionChosen
 
 STILL = {"epochs": 1, "batch_size": 8, "learning_rate": 1e-9, "warmup_epochs": 0}  # what is given stays as it is
 
 
 @pytest.fixture
-def pictures(make_folder) -> Path:
-    return make_folder()
-
-
-@pytest.fixture
-def model(pictures, tmp_path) -> Path:
+def model(pictures, train_mlp, tmp_path) -> Path:
     """The run of a finished model that tells blue, green and red."""
-    settings = eb.Settings(epochs=2, batch_size=8, learning_rate=3e-3, seed=3)
-    eb.train(pictures, tmp_path / "old", network=eb.zoo.mlp(3, input_size=8), fit="stretch", settings=settings)
+    train_mlp(pictures, tmp_path / "old", epochs=2, fit="stretch")
     return tmp_path / "old"
 
 
@@ -117,18 +111,12 @@ def test_a_given_test_side_counts_only_what_the_model_has_not_seen(model, pictur
                 eb.train(pictures, tmp_path / "other", start_from=model, split=tmp_path / "split.csv")
 
 
-def test_a_run_from_a_model_that_is_killed_goes_on_to_the_same_weights(make_folder, model, tmp_path):
+def test_a_run_from_a_model_that_is_killed_goes_on_to_the_same_weights(make_folder, model, killed, tmp_path):
     pictures = make_folder("more", classes=("blue", "green", "violet"), count=30)
     settings = eb.Settings(epochs=3, batch_size=8, learning_rate=3e-3)
     whole = eb.train(pictures, tmp_path / "whole", start_from=model, settings=settings)
     for name, epoch in (("early", 1), ("late", 2)):
-
-        def stop(event: AnyEvent, epoch: int = epoch) -> None:
-            if isinstance(event, StepDone) and event.epoch == epoch:
-                raise RuntimeError("killed")
-
-        with pytest.raises(RuntimeError, match="killed"):
-            eb.train(pictures, tmp_path / name, start_from=model, settings=settings, callbacks=[stop])
+        killed(eb.train, pictures, tmp_path / name, start_from=model, settings=settings, at_epoch=epoch)
         result = resume(tmp_path / name)
         assert all(
             np.array_equal(v, result.classifier.get_weights()[k]) for k, v in weights_of(tmp_path / "whole").items()

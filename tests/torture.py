@@ -6,21 +6,17 @@ The recipe has all that a checkpoint may hold. Every step writes one, so that ma
 each round begins with an empty cache, so that some fall into the packing.
 """
 
-import argparse
-import os
 import random
 import shutil
 import subprocess
 import sys
-import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import typer
-from PIL import Image
 
 from eyebright import files
+from torturing import last_step, start, torture  # beside this script
 
 CHILD = """
 import sys
@@ -42,52 +38,34 @@ else:
 SHORTEST_S, LONGEST_S = 0.5, 6.0
 
 
-def main() -> None:
-    """Train once in peace, then again and again with kills, and compare."""
-    parser = argparse.ArgumentParser(description="Kill a training at random moments.")
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    args = parser.parse_args()
-    chance = random.Random(args.seed)
-    typer.echo(f"seed {args.seed}")
-    with tempfile.TemporaryDirectory() as place:
-        pictures = make_pictures(Path(place, "pictures"))
-        expected = _train(pictures, Path(place, "whole"), Path(place, "cache_whole"))
-        kills = rounds = 0
-        while kills < args.kills:
-            rounds += 1
-            run, cache = Path(place, "run"), Path(place, f"cache_{rounds}")
-            while kills < args.kills and _killed(pictures, run, cache, chance.uniform(SHORTEST_S, LONGEST_S)):
-                kills += 1
-                typer.echo(f"kill {kills}: {_state(run)}")
-            found = _train(pictures, run, cache)
-            if found != expected:
-                sys.exit(f"round {rounds}: the weights are {found}, expected {expected}")
-            shutil.rmtree(run)
-    typer.echo(f"{kills} kills in {rounds} rounds: the weights are the same to the last bit, {expected[:16]}")
+def in_peace(pictures: Path, run: Path, kills: int) -> str:
+    """What stands for the weights of a training to its end."""
+    del kills
+    return _train(pictures, run, run.parent / "cache_whole")
 
 
-def make_pictures(folder: Path) -> Path:
-    """240 pictures in three classes."""
-    stream = np.random.default_rng(0)
-    for number in range(240):
-        place = folder / "abc"[number % 3]
-        place.mkdir(parents=True, exist_ok=True)
-        pixels = stream.integers(0, 160, (300, 300, 3), np.uint8) + np.uint8(40 * (number % 3))
-        Image.fromarray(pixels).save(place / f"{number}.png")
-    return folder
+def killing(pictures: Path, run: Path, kills: int, chance: random.Random) -> Iterator[str]:
+    """The same for trainings with so many kills in all, each of which begins with an empty cache."""
+    done = rounds = 0
+    while done < kills:
+        rounds += 1
+        cache = run.parent / f"cache_{rounds}"
+        while done < kills and _killed(pictures, run, cache, chance.uniform(SHORTEST_S, LONGEST_S)):
+            done += 1
+            typer.echo(f"kill {done}: {_state(run)}")
+        yield _train(pictures, run, cache)
+        shutil.rmtree(run)
+    typer.echo(f"{done} kills in {rounds} rounds")
 
 
 def _start(pictures: Path, run: Path, cache: Path) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"EYEBRIGHT_CACHE": str(cache)}
-    return subprocess.Popen([sys.executable, "-c", CHILD, str(pictures), str(run)], env=environment)
+    return start("-c", CHILD, pictures, run, cache=cache)
 
 
 def _train(pictures: Path, run: Path, cache: Path) -> str:
-    process = _start(pictures, run, cache)
-    if process.wait():
+    if _start(pictures, run, cache).wait():
         sys.exit(f"the training failed {_state(run)}")
-    return _digest(run)
+    return files.sha256(run / "model" / "weights.safetensors")
 
 
 def _killed(pictures: Path, run: Path, cache: Path, after_s: float) -> bool:
@@ -103,19 +81,13 @@ def _killed(pictures: Path, run: Path, cache: Path, after_s: float) -> bool:
         return True
 
 
-def _digest(run: Path) -> str:
-    return files.sha256(run / "model" / "weights.safetensors")
-
-
 def _state(run: Path) -> str:
     """Where a kill came."""
     if not (run / "config.toml").exists():
         return "while the pictures were found and packed"
-    kept = sorted((run / "checkpoint").glob("*")) if (run / "checkpoint").exists() else []
-    unfinished = any(path.name.startswith(".") for path in (run / "checkpoint").glob(".*"))
-    steps = [path.name.lstrip("0") for path in kept if path.name[0].isdigit()]
-    return f"after step {steps[-1] if steps else 0}{', while a checkpoint was written' if unfinished else ''}"
+    unfinished = any((run / "checkpoint").glob(".*"))
+    return f"after step {last_step(run)}{', while a checkpoint was written' if unfinished else ''}"
 
 
 if __name__ == "__main__":
-    main()
+    torture("Kill a training at random moments.", in_peace, killing, kills=20)

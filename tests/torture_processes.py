@@ -5,60 +5,47 @@
 torchrun starts the group again each time, and the group goes on from the last checkpoint by itself.
 """
 
-import argparse
 import os
 import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
 
 from eyebright import files
+from torturing import last_step, start, torture  # beside this script
 
 SHORTEST_S, LONGEST_S = 4.0, 16.0  # the start alone takes some seconds
 RECIPE = ("--network", "flowers_cnn", "--size", "32", "--epochs", "20", "--patience", "0", "--batch-size", "8",
           "--set", "checkpoint_s=0", "--set", "ema=0.99")  # fmt: skip
 
 
-def main() -> None:
-    """Train once in peace, then with kills, and compare."""
-    parser = argparse.ArgumentParser(description="Kill one of several processes that train together.")
-    parser.add_argument("--kills", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    args = parser.parse_args()
-    chance = random.Random(args.seed)
-    typer.echo(f"seed {args.seed}")
-    with tempfile.TemporaryDirectory() as place:
-        from torture import make_pictures  # beside this script
+def in_peace(pictures: Path, run: Path, kills: int) -> str:
+    """What stands for the weights, of the best and of the last epoch, of a group that trains to its end."""
+    return _finished(_start(pictures, run, kills), run)
 
-        pictures = make_pictures(Path(place, "pictures"))
-        expected = _finished(_start(pictures, Path(place, "whole"), args.kills), Path(place, "whole"))
-        run = Path(place, "run")
-        launcher = _start(pictures, run, args.kills)
-        for kill in range(args.kills):
-            time.sleep(chance.uniform(SHORTEST_S, LONGEST_S))
-            if launcher.poll() is not None:
-                typer.echo(f"it was over after {kill} kills")
-                break
-            rank = chance.randrange(2)
-            os.kill(_process(launcher.pid, rank), signal.SIGKILL)
-            steps = sorted(path.name for path in (run / "checkpoint").glob("[0-9]*"))
-            typer.echo(f"kill {kill + 1}: rank {rank}, after step {steps[-1] if steps else 0}")
-        found = _finished(launcher, run)
-        if found != expected:
-            sys.exit(f"the weights are {found}, expected {expected}")
-    typer.echo(f"the weights are the same to the last bit, of the best and of the last epoch: {expected}")
+
+def killing(pictures: Path, run: Path, kills: int, chance: random.Random) -> Iterator[str]:
+    """The same for a group that loses a process so many times."""
+    launcher = _start(pictures, run, kills)
+    for kill in range(kills):
+        time.sleep(chance.uniform(SHORTEST_S, LONGEST_S))
+        if launcher.poll() is not None:
+            typer.echo(f"it was over after {kill} kills")
+            break
+        rank = chance.randrange(2)
+        os.kill(_process(launcher.pid, rank), signal.SIGKILL)
+        typer.echo(f"kill {kill + 1}: rank {rank}, after step {last_step(run)}")
+    yield _finished(launcher, run)
 
 
 def _start(pictures: Path, run: Path, kills: int) -> subprocess.Popen[bytes]:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", str(kills)]
-    command = ["-m", "eyebright", "train", str(pictures), "-o", str(run), *RECIPE]
-    environment = os.environ | {"EYEBRIGHT_CACHE": str(run.parent / "cache")}
-    return subprocess.Popen([*launcher, *command], env=environment)
+    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", 2, "--max-restarts", kills]
+    return start(*launcher, "-m", "eyebright", "train", pictures, "-o", run, *RECIPE, cache=run.parent / "cache")
 
 
 def _finished(launcher: subprocess.Popen[bytes], run: Path) -> str:
@@ -77,4 +64,4 @@ def _process(launcher: int, rank: int) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    torture("Kill one of several processes that train together.", in_peace, killing, kills=3)

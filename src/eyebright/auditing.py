@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright import files
-from eyebright.audit import METHOD, Audit, look_over, save, together
-from eyebright.audit.duplicates import clusters, near_copies
+from eyebright.audit import METHOD, Audit, Together, look_over, save, together
 from eyebright.datasets import Dataset, Pack, split
 from eyebright.datasets.digests import KIND, Digests
 from eyebright.errors import DataError, DownloadError, MissingExtraError, OutputError
@@ -55,6 +54,8 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
     """
     emit = to_all(callbacks)
     dataset = Dataset.open(pictures, progress=lambda found: emit(Scanning(found=found)))
+    if not len(dataset):
+        raise DataError(f"there are no pictures in the folders of {pictures}: nothing can be said about them")
     pack = dataset.pack(Preparation(width=SIDE, height=SIDE), lambda done, of: emit(Preparing(done=done, of=of)))
     keep_together(dataset, pack, emit)
     seen, notes = _features(dataset, pack, emit)
@@ -84,53 +85,60 @@ def _features(dataset: Dataset, pack: Pack, emit: Emit) -> tuple[Features | None
 
 
 def keep_together(dataset: Dataset, pack: Pack, emit: Emit | None = None) -> None:
-    """Find pictures that show the same, and keep them on one side of the split, unless groups or sides are given.
+    """Find pictures that show the same, and keep them on one side of the split, unless sides are given.
 
-    With given sides a picture whose copy is on a later one is left out anyway; to leave out all that resembles it might
-    leave nothing. What was found is kept beside the pack.
+    Groups that are given are joined where they share copies; only where none are, bursts are looked for too. With given
+    sides a picture whose copy is on a later one is left out anyway; to leave out all that resembles it might leave
+    nothing, so near copies are only told. What was found is kept beside the pack.
 
     Args:
-        dataset: The pictures; it receives the groups.
+        dataset: The pictures; it receives the groups and copies, the first time.
         pack: The same, prepared.
         emit: Receives the progress.
     """
-    if dataset.groups is not None or dataset.sides is not None:
+    if dataset.copies is not None:
         return
     usable = np.flatnonzero(pack.rows >= 0)
+    kept, copies = np.full((2, len(dataset)), -1)
+    kept[usable], copies[usable] = _together(dataset, pack, usable, emit)
+    dataset.copies = copies
+    if dataset.sides is None:
+        dataset.groups = kept
+
+
+def _together(dataset: Dataset, pack: Pack, usable: NDArray[np.int64], emit: Emit | None) -> Together:
+    """The sets of the pictures that can be opened, computed or found beside the pack."""
     labels, digests, count = dataset.labels[usable], pack.digests.at(usable), len(usable)
+    groups = None if dataset.groups is None else dataset.groups[usable]
+    if dataset.sides is None and groups is not None and not (groups >= 0).any():
+        groups = None  # a column of nothing tells nothing
+    elif dataset.sides is not None and groups is None:
+        groups = np.full(count, -1)  # of bursts nothing would be made
     state = hashlib.blake2b(f"{METHOD}\0".encode(), digest_size=12)
-    state.update(labels.tobytes())
-    state.update(digests.values.tobytes())
+    for known in (labels, digests.values) if groups is None else (labels, digests.values, groups):
+        state.update(known.tobytes())
     kept = pack.folder / f"together-{state.hexdigest()}.i8"
-    try:
+    with suppress(FileNotFoundError):
         found = np.fromfile(kept, np.int64)
-    except FileNotFoundError:
-        found = np.empty(0, np.int64)
-    if len(found) != count:
-        progress = None if emit is None else lambda share: emit(Comparing(done=round(share * count), of=count))
-        found = together(labels, pack.thumbnails(usable), digests, progress)
-        with suppress(OutputError):  # it can be found again
-            files.write_file(kept, found.tobytes())
-    groups = np.full(len(dataset), -1)
-    groups[usable] = found
-    dataset.groups = groups
+        if len(found) == 2 * count:
+            return Together(found[:count], found[count:])
+    progress = None if emit is None else lambda share: emit(Comparing(done=round(share * count), of=count))
+    fresh = together(labels, pack.thumbnails(usable), digests, groups, progress=progress)
+    with suppress(OutputError):  # it can be found again
+        files.write_file(kept, np.concatenate(fresh).tobytes())
+    return fresh
 
 
 def alike(dataset: Dataset, pack: Pack) -> NDArray[np.bool_]:
     """Whether a picture is not learned from, but its copy, near copy, or another picture of its group is, `(N,)`.
 
-    Only a split that is given can have such: one that eyebright makes keeps them on one side.
+    Given sides and splits have such; one that eyebright makes only where so much belongs together that it must be torn.
     """
-    found = np.zeros(len(dataset), np.bool_)
-    if dataset.sides is None and dataset.fixed is None:
-        return found
-    sides, usable = dataset.split(pack), np.flatnonzero(pack.rows >= 0)
-    pairs = near_copies(pack.thumbnails(usable)).pairs
-    sets = [clusters(len(dataset), usable[pairs])]
-    if dataset.group_numbers is not None:
-        sets.append(dataset.group_numbers)
-    for numbers in sets:
-        found |= np.isin(numbers, numbers[sides == 0])
+    keep_together(dataset, pack)
+    sides, found = dataset.split(pack), np.zeros(len(dataset), np.bool_)
+    for numbers in (dataset.copies, dataset.group_numbers):
+        if numbers is not None:
+            found |= (numbers >= 0) & np.isin(numbers, numbers[sides == 0])
     return found & (sides > 0)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from eyebright import auditing, zoo
+from eyebright import auditing, preparing, zoo
 from eyebright.datasets import Dataset, Pack, content_order
 from eyebright.datasets.digests import Digests
 from eyebright.errors import DownloadError, MissingExtraError, SettingsError
@@ -31,7 +31,6 @@ from eyebright.training.events import (
     Emit,
     EpochEnded,
     Looking,
-    Preparing,
     StartJudged,
     StepDone,
     Tried,
@@ -47,6 +46,7 @@ BACKBONE_SIZES = range(128, 225, 32)  # pixels a side at which the backbone may 
 FEW = 500  # pictures below which the accuracy is told by cross-validation
 _TRIAL_SHARE = 0.2  # of the time that is left, for each of two that are tried
 _FROZEN = ("_conv_stem", *(f"_blocks.{number}" for number in range(5)))  # of the backbone: edges and textures
+_ANYWAY = {"epochs", "seed", "threads", "device", "precision", "checkpoint_s", "batch_size", "flip"}
 _TUNING = {
     "learning_rate": 1e-3, "stage_decay": 0.8, "weight_decay": 0.05, "frozen": _FROZEN, "judge_start": True,
     "norm_statistics": "kept",
@@ -75,16 +75,21 @@ def choose(
         emit: Receives the progress and what was tried.
         begun_at: When the budget began, on `time.monotonic`.
         mirror: Whether pictures are mirrored where the settings say so; else only where that is found to do no harm.
+
+    Raises:
+        SettingsError: When only a head is to be learned, and settings say how to train a network.
     """
+    if not (settings.minutes or settings.epochs):
+        _require_no_training(settings)
     side = dataset.typical_side()
     try:
         tuned = _with_head(dataset, fit, size or backbone_px(side), settings, emit, mirror=mirror)
     except (DownloadError, MissingExtraError) as problem:
         emit(Unavailable(reason=str(problem)))
-        return _from_scratch(dataset, side, settings)
+        return _from_scratch(dataset, size or side, settings)
     if not settings.minutes or side > SMALL_PX:
         return tuned
-    scratch = _from_scratch(dataset, side, settings.changed({"flip": tuned.settings.flip}))
+    scratch = _from_scratch(dataset, size or side, settings.changed({"flip": tuned.settings.flip}))
     ends = begun_at + 60 * settings.minutes
     share_s = _TRIAL_SHARE * (ends - time.monotonic())
     best, reached = tuned, 0.0
@@ -95,6 +100,18 @@ def choose(
             return best
         best, reached = max((best, reached), (trained, accuracy), key=lambda one: one[1])
     return best
+
+
+def _require_no_training(settings: Settings) -> None:
+    """Refuse settings that would have no effect on a head, which has one best solution."""
+    usual = Settings()
+    for name in usual.__struct_fields__:
+        value = getattr(settings, name)
+        if name not in _ANYWAY and value != getattr(usual, name):
+            raise SettingsError(
+                f"{name} = {value} has no effect where only the head of a published network is learned: give minutes "
+                "or epochs, in which more of it is trained, or name a network"
+            )
 
 
 def backbone_px(side: int) -> int:
@@ -111,7 +128,8 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: 
     start = time.monotonic()
     backbone = Backbone(name=BACKBONE, size_px=size, fit=fit)
     pack, train, validation = _sides(dataset, backbone.preparation, emit)
-    train, usable = (content_order(pack, dataset.labels, these) for these in (train, np.flatnonzero(pack.rows >= 0)))
+    known = np.flatnonzero(dataset.split(pack) >= 0)  # not those left out since the test has their like
+    train, usable = (content_order(pack, dataset.labels, these) for these in (train, known))
     wanted = usable if len(usable) < FEW else np.sort(np.concatenate([train, validation]))
     values = _features(pack, wanted, backbone, emit)
     num_classes = len(dataset.classes)
@@ -133,9 +151,7 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: 
     weights = {name: weights[name] for name in network.tensors}
     usual = Settings()
     tuning = {name: value for name, value in _TUNING.items() if getattr(settings, name) == getattr(usual, name)}
-    if not (settings.minutes or settings.epochs):
-        return Choice(BACKBONE, network, weights, settings)
-    if not mirror:
+    if (settings.minutes or settings.epochs) and not mirror:
         settings = mirrored_by_evidence(dataset, pack, dataset.split(pack), settings, emit)
     return Choice(BACKBONE, network, weights, settings.changed(tuning))
 
@@ -177,7 +193,7 @@ def _cross_validated(
 
 
 def _from_scratch(dataset: Dataset, side: int, settings: Settings) -> Choice:
-    """A compact network at the size of the pictures."""
+    """A compact network for pictures of this side."""
     size = min(max(side, 16), 2 * SMALL_PX)
     if not (settings.minutes or settings.epochs):
         settings = settings.changed({"epochs": Settings().epochs})
@@ -191,10 +207,13 @@ def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: floa
     shape = choice.network.input_shape
     pack, train, validation = _sides(dataset, Preparation(width=shape[2], height=shape[1], fit=fit), emit)
     scores: list[tuple[float, float]] = []
+    epochs = 0
 
     def listen(event: AnyEvent) -> None:
+        nonlocal epochs
         if isinstance(event, EpochEnded | StartJudged):
             scores.append((event.validation_accuracy, -event.validation_loss))
+            epochs += isinstance(event, EpochEnded)
         elif isinstance(event, StepDone):
             emit(event)
 
@@ -202,12 +221,14 @@ def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: floa
     material = fitting.Material(pack, dataset.labels, train, validation, dataset.source.names)
     deadline = Deadline(share_s / 60, time.monotonic(), 0, saving_s=0.0)
     outcome = fitting.fit(choice.network, choice.weights, material, choice.settings, emit=listen, deadline=deadline)
+    if outcome.reason == "interrupted":
+        raise KeyboardInterrupt
     if not scores:
         raise SettingsError("there is no time to try it")
     accuracy, negative_loss = max(scores)
     emit(
         Tried(
-            what=f"{choice.name}, trained for {len(scores)} epochs",
+            what=f"{choice.name}, trained for {epochs} epoch{'' if epochs == 1 else 's'}",
             validation_loss=-negative_loss,
             validation_accuracy=accuracy,
             seconds=time.monotonic() - start,
@@ -218,7 +239,7 @@ def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: floa
 
 def _sides(dataset: Dataset, preparation: Preparation, emit: Emit) -> tuple[Pack, NDArray[np.int64], NDArray[np.int64]]:
     """The prepared pictures, and which of them are to train and to validate with, in the order of their content."""
-    pack = dataset.pack(preparation, lambda done, of: emit(Preparing(done=done, of=of)))
+    pack = preparing.packed(dataset, preparation, emit)
     auditing.keep_together(dataset, pack)
     sides = dataset.split(pack)
     train, validation = (content_order(pack, dataset.labels, np.flatnonzero(sides == side)) for side in (0, 1))

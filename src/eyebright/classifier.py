@@ -10,50 +10,30 @@
 Only `fit` needs torch. What `evaluate` and `predict` ask is the ONNX graph that `save` writes, not the torch module.
 """
 
-import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import assessment, auditing, codec, machine
-from eyebright.datasets import SIDES, Dataset, Pack, Part
-from eyebright.errors import DataError, ModelError
+from eyebright import assessment, auditing, preparing
+from eyebright.datasets import SIDES, Dataset, Part
+from eyebright.deployable import Deployable
+from eyebright.errors import DataError
 from eyebright.evaluation import Evaluation, evaluate, log_softmax, softmax
-from eyebright.inference import BATCH_SIZE, Engine, Prediction, Predictor
-from eyebright.model import Calibration, Golden, ModelCard, Provenance, Seen, golden_pictures, read_model, write_model
-from eyebright.model.readme import readme
-from eyebright.network import Network, initial_weights
-from eyebright.pictures import Fit, Preparation, Source
-from eyebright.starting import require_classifier
+from eyebright.inference import BATCH_SIZE
+from eyebright.preparing import Prepared
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
-from eyebright.training.events import AnyEvent, Calibrated, Emit, Judged, PrecisionChosen, Preparing, Streaming
+from eyebright.training.events import AnyEvent, Calibrated, Emit, Judged, PrecisionChosen
 from eyebright.training.history import History, Recorder
 from eyebright.training.settings import Settings
-from eyebright.weighted import Weighted
 
 
-class Prepared(NamedTuple):
-    """Pictures, ready to be learned from.
-
-    Args:
-        pack: The prepared pictures.
-        labels: For each picture the position of its class among the classifier's, `(N,)`.
-        sides: For each picture its side as a position in `SIDES`, `(N,)`; -1 where it is left out.
-    """
-
-    pack: Pack
-    labels: NDArray[np.int64]
-    sides: NDArray[np.int64]
-
-
-class Classifier(Weighted):
+class Classifier(Deployable):
     """Tells pictures apart.
 
     Args:
@@ -67,23 +47,6 @@ class Classifier(Weighted):
         NetworkError: When the network does not take pictures or does not give one value for each class, or the weights
             are not those of the network.
     """
-
-    def __init__(
-        self,
-        network: Network,
-        classes: Sequence[str],
-        *,
-        weights: Mapping[str, NDArray[np.float32]] | None = None,
-        fit: Fit = "crop",
-        seed: int = 0,
-    ) -> None:
-        require_classifier(network, classes)
-        self.network = network
-        self.classes = tuple(classes)
-        self.preparation = Preparation(width=network.input_shape[2], height=network.input_shape[1], fit=fit)
-        self.seen = Seen()
-        self.settings = Settings(seed=seed)
-        self.set_weights(initial_weights(network, seed) if weights is None else weights)
 
     def fit(
         self,
@@ -125,6 +88,7 @@ class Classifier(Weighted):
         pack, labels, sides = self.prepare(pictures, emit)
         train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
         material = training.Material(pack, labels, train, validation, pictures.source.names)
+        alike = auditing.alike(pictures, pack)  # before the training, so that a budget of time has it behind it
         outcome = training.fit(
             self.network,
             self._weights,
@@ -138,7 +102,7 @@ class Classifier(Weighted):
         self.set_weights(outcome.weights)
         self.history = emit.history
         self.seen = self.seen.and_of(pack.digests.at(np.concatenate([train, validation])))
-        self._assess(training, pictures, material, emit)
+        self._assess(training, pictures, material, alike, emit)
         return self.history
 
     def prepare(self, pictures: Dataset, emit: Emit | None = None) -> Prepared:
@@ -147,14 +111,11 @@ class Classifier(Weighted):
         Raises:
             DataError: When the pictures cannot be learned from.
         """
-        pictures.require_trainable()
-        pack = pictures.pack(self.preparation, _preparing(emit))
-        auditing.keep_together(pictures, pack, emit)
-        if emit is not None and pack.streamed:
-            emit(Streaming(pictures=len(pack.rows), size_bytes=len(pack.rows) * self.preparation.size_bytes))
-        return Prepared(pack, self._labels(pictures), pictures.split(pack))
+        return preparing.prepare(pictures, self.preparation, self.classes, emit)
 
-    def _assess(self, training: Any, pictures: Dataset, material: Any, emit: Recorder) -> None:
+    def _assess(
+        self, training: Any, pictures: Dataset, material: Any, alike: NDArray[np.bool_], emit: Recorder
+    ) -> None:
         """Fit the temperature, prove the graph, judge the training. The graph is asked, since that is what is kept."""
         pack, labels, train, every, _ = material
         validation = assessment.bounded(every, len(self.classes))
@@ -176,7 +137,7 @@ class Classifier(Weighted):
             labels=labels,
             classes=self.classes,
             groups=groups,
-            alike=auditing.alike(pictures, pack),
+            alike=alike,
             later=np.flatnonzero(pictures.split(pack) > 0),
             course=assessment.course_of(self.history, self.settings, self.network, len(train), emit.first_loss),
         )
@@ -193,17 +154,15 @@ class Classifier(Weighted):
         Raises:
             DataError: When there is a class that the classifier does not know, or no picture that is new to it.
         """
-        part = pictures if isinstance(pictures, Part) else None
-        dataset = part.dataset if part else pictures
-        assert isinstance(dataset, Dataset)
-        labels = self._labels(dataset)
-        pack = dataset.pack(self.preparation, _preparing(emit))
+        dataset, side = pictures if isinstance(pictures, Part) else (pictures, None)
+        labels = preparing.labels_among(dataset, self.classes)
+        pack = preparing.packed(dataset, self.preparation, emit)
         usable = pack.rows >= 0
-        if part:
+        if side:
             auditing.keep_together(dataset, pack, emit)
-            usable &= dataset.split(pack) == SIDES.index(part.side)
+            usable &= dataset.split(pack) == SIDES.index(side)
         indices = np.flatnonzero(usable)
-        asked_for = part is not None and part.side != "test"  # whoever names the training side wants it judged
+        asked_for = side not in (None, "test")  # whoever names the training side wants it judged
         new = indices if asked_for else indices[~self.seen.among(pack.digests.at(indices))]
         if not len(new):
             raise DataError(
@@ -220,115 +179,9 @@ class Classifier(Weighted):
         )
         return msgspec.structs.replace(evaluation, seen=len(indices) - len(new), left_out=len(pack.left_out))
 
-    @overload
-    def predict(self, pictures: Source) -> Prediction: ...
-    @overload
-    def predict(self, pictures: list[Source]) -> list[Prediction]: ...
-    def predict(self, pictures: Source | list[Source]) -> Prediction | list[Prediction]:
-        """What a picture shows, and how sure that is.
-
-        Args:
-            pictures: A path, the bytes of a file, an open file, pixels `(H, W, 3)` uint8; or a list of such.
-
-        Raises:
-            PictureError: When a picture cannot be opened.
-        """
-        if isinstance(pictures, list):
-            return [self.predictor.predict(picture) for picture in pictures]
-        return self.predictor.predict(pictures)
-
-    @cached_property
-    def predictor(self) -> Predictor:
-        """What answers: the classifier's ONNX graph, compiled."""
-        return Predictor(Engine.of_bytes(self.to_onnx()), self.classes, self.preparation)
-
-    def to_onnx(self) -> bytes:
-        """The ONNX graph: uint8 `(N, height, width, 3)` in, calibrated probabilities out."""
-        from eyebright.network.onnx import to_onnx
-
-        model = to_onnx(self.network, self._weights, temperature=self.calibration.temperature)
-        return bytes(model.SerializeToString(deterministic=True))
-
-    def set_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over every tensor; what was found out about the weights before (temperature, figures) is forgotten.
-
-        Raises:
-            NetworkError: When one is missing, unexpected, of another shape or not of numbers; nothing is changed then.
-        """
-        super().set_weights(weights)
-        self.calibration = Calibration(temperature=1.0, error_before=0.0, error_after=0.0)
-        self.metrics = {}
-        self.verdicts = ()
-        self.history = History()
-
-    def save(self, path: str | Path, *, overwrite: bool = False) -> ModelCard:
-        """Write the model folder; see docs/model-format.md.
-
-        Raises:
-            OutputError: When the folder exists (and `overwrite` is not set), or cannot be written.
-        """
-        sources, prepared = golden_pictures(self.preparation)
-        card = ModelCard(
-            classes=self.classes,
-            network=self.network.to_dict(),
-            preparation=self.preparation,
-            calibration=self.calibration,
-            metrics=msgspec.to_builtins(self.metrics),
-            seen=self.seen,
-            provenance=Provenance(
-                seed=self.settings.seed, versions=machine.versions(), settings=msgspec.to_builtins(self.settings)
-            ),
-        )
-        golden = Golden(sources, prepared, self.predictor.probabilities(prepared))
-        text = readme(card, [verdict.text for verdict in self.verdicts])
-        return write_model(
-            Path(path), card, self._weights, self.to_onnx(), golden, self.history, text, overwrite=overwrite
-        )
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Classifier":
-        """Read a model folder, or the model of a run.
-
-        Raises:
-            ModelError: When it is missing, incomplete, altered, of a newer format, or not what a model may be.
-        """
-        stored = read_model(Path(path))
-        card = stored.card
-        classifier = cls.__new__(cls)
-        classifier.network, classifier.classes, classifier.preparation = stored.network, card.classes, card.preparation
-        classifier.calibration, classifier.seen = card.calibration, card.seen
-        classifier.metrics = codec.from_builtins(
-            card.metrics, dict[str, Evaluation], what=f"metrics of {stored.path}", error=ModelError
-        )
-        classifier.settings = codec.from_builtins(
-            card.provenance.settings, Settings, what=f"settings of {stored.path}", error=ModelError
-        )
-        classifier.history, classifier.verdicts = stored.history(History), ()
-        classifier._weights = stored.weights()
-        classifier.__dict__["predictor"] = Predictor.of_model(stored)
-        return classifier
-
-    def _labels(self, pictures: Dataset) -> NDArray[np.int64]:
-        """Labels of the pictures as positions among the classifier's classes: by name, whatever their order."""
-        unknown = [name for name in pictures.classes if name not in self.classes]
-        if unknown:
-            raise DataError(
-                f"the pictures have classes that the model does not know: {', '.join(unknown)}; "
-                f"the model knows {', '.join(self.classes)}; the pictures have {', '.join(pictures.classes)}"
-            )
-        return np.array([self.classes.index(name) for name in pictures.classes], np.int64)[pictures.labels]
-
-    def _renew(self) -> None:
-        """Forget the compiled graph, after a change of weights or temperature."""
-        self.__dict__.pop("predictor", None)
-
 
 def _deadline(settings: Settings, begun_at: float | None, sides: NDArray[np.int64]) -> Deadline | None:
     if not settings.minutes:
         return None
     judged = 2 * np.count_nonzero(sides == 1) + np.count_nonzero(sides == 2) + assessment.KNOWN_SAMPLE
     return Deadline(settings.minutes, time.monotonic() if begun_at is None else begun_at, int(judged))
-
-
-def _preparing(emit: Emit | None) -> Callable[[int, int], None] | None:
-    return None if emit is None else lambda done, of: emit(Preparing(done=done, of=of))

@@ -9,7 +9,7 @@ import numpy as np
 
 from eyebright import auditing, files, machine
 from eyebright.classifier import Classifier
-from eyebright.datasets import SIDES, Dataset, Pack
+from eyebright.datasets import SIDES, Dataset, Pack, without_token
 from eyebright.errors import OutputError
 from eyebright.evaluation import Evaluation
 from eyebright.network import BatchNorm
@@ -64,10 +64,11 @@ def go(
 
     Raises:
         OutputError: When the disk is full, say; what was learned before is kept.
+        SettingsError: When another process is at it.
     """
     settle = _Settling(run, config)
     try:
-        with sinks.opened(config.log, run.path, earlier or ()) as receivers:
+        with run.locked(), sinks.opened(config.log, run.path, earlier or ()) as receivers:
             emit = to_all([emit, EventLog(run.events), *receivers, settle])
             if processes.place().of > 1:
                 emit(_shared_out(config, classifier))
@@ -118,7 +119,7 @@ def _started(config: RunConfig, title: str, classifier: Classifier, dataset: Dat
     sides = dataset.split(pack)
     train, validation, test = (int(np.count_nonzero(sides == number)) for number in range(len(SIDES)))
     return RunStarted(
-        pictures=config.pictures,
+        pictures=without_token(config.pictures),
         network=title,
         size=config.size,
         seed=config.training.seed,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import assessment, auditing, course, files, resuming, runs, zoo
+from eyebright import assessment, auditing, course, files, preparing, resuming, runs, zoo
 from eyebright.attempt import Attempt, OutOfTimeError, attempt, remedy_of
 from eyebright.classifier import Classifier
 from eyebright.datasets import SIDES, Dataset
@@ -146,7 +146,7 @@ def _train_again(
     Raises:
         OutOfTimeError: When its minutes turn out to be too few to learn anything; then nothing is left of it.
     """
-    how: dict[str, Any] = {"network": trial.network, "weights": config.weights}
+    how: dict[str, Any] = {"network": trial.network, "weights": run.start if run.start.exists() else config.weights}
     if config.start_from:
         how = {"start_from": config.start_from, "start_sha256": config.start_sha256}
     elif config.weights == zoo.PUBLISHED:  # by its name, to which they belong
@@ -184,6 +184,6 @@ def _told_right(first: Run, path: Path, dataset: Dataset) -> tuple[NDArray[np.bo
         raise DataError(f"the pictures are no longer those of {first.path} (its split.csv lists them): put them back")
     validation = np.flatnonzero(dataset.split(pack) == SIDES.index("validation"))
     said = assessment.log_probabilities(classifier.predictor, pack, validation).argmax(axis=1)
-    labels = np.array([classifier.classes.index(name) for name in dataset.classes])[dataset.labels[validation]]
+    labels = preparing.labels_among(dataset, classifier.classes)[validation]
     groups = dataset.group_numbers
     return said == labels, None if groups is None else groups[validation]

@@ -6,14 +6,14 @@ from typing import Literal
 
 import numpy as np
 
-from eyebright import auditing, zoo
+from eyebright import auditing, preparing, zoo
 from eyebright.classifier import Classifier
 from eyebright.datasets import Dataset
 from eyebright.network import Network
 from eyebright.pictures import Fit
 from eyebright.starting import choose_fit, is_file, network_for, weights_for
 from eyebright.training import trainer
-from eyebright.training.events import AnyEvent, Preparing, to_all
+from eyebright.training.events import AnyEvent, to_all
 from eyebright.training.rates import RangeTest
 from eyebright.training.settings import Settings
 
@@ -57,7 +57,7 @@ def find_learning_rate(
     fitted = choose_fit(pictures, built, fit).fit
     classifier = Classifier(built, pictures.classes, weights=start, fit=fitted, seed=settings.seed)
     training = trainer()
-    pack = pictures.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
+    pack = preparing.packed(pictures, classifier.preparation, emit)
     auditing.keep_together(pictures, pack)
     train = np.flatnonzero(pictures.split(pack) == 0)
     material = training.Material(pack, pictures.labels, train, train[:0], pictures.source.names)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from eyebright import auditing, returning
+from eyebright import auditing, preparing, returning
 from eyebright.classifier import Classifier
 from eyebright.course import Result, go, is_complete, scan
 from eyebright.datasets import SIDES, Dataset, Pack
@@ -25,7 +25,6 @@ from eyebright.training.events import (
     Extended,
     PicturesGone,
     PrecisionChosen,
-    Preparing,
     Stopped,
     read_events,
     to_all,
@@ -156,7 +155,7 @@ def _from_the_start(run: Run, config: RunConfig, network: Network, emit: Emit) -
 
 
 def _packed(dataset: Dataset, classifier: Classifier, emit: Emit) -> Pack:
-    pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
+    pack = preparing.packed(dataset, classifier.preparation, emit)
     auditing.keep_together(dataset, pack)
     return pack
 

@@ -9,17 +9,19 @@ RUN/
   events.jsonl    what happened, line by line
   checkpoint/     the state after so many steps, the last two of them
   curves.png      accuracy and loss by epoch
-  model/          the result
+  model/          the result                             .lock           held while somebody trains here
 """
 
 import csv
 import io
 import shutil
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import filelock
 import msgspec
 import tomli_w
 from safetensors.numpy import save
@@ -35,6 +37,7 @@ from eyebright.training.settings import Settings
 
 CONFIG, NETWORK = "config.toml", "network.json"
 MADE_WITH = (CONFIG, NETWORK)
+_LOCK = ".lock"
 _NOTHING = Seen()
 SETTINGS = set(Settings.__struct_fields__)
 """Names of the settings of the training."""
@@ -85,6 +88,26 @@ class Run:
         """Whether there is a state to go on from."""
         return any(self.checkpoint.glob("[0-9]*"))
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else trains in this folder meanwhile.
+
+        Raises:
+            SettingsError: When somebody does already.
+        """
+        lock = filelock.FileLock(self.path / _LOCK, timeout=0)
+        with files.explained(self.path):
+            try:
+                lock.acquire()
+            except filelock.Timeout as problem:
+                raise SettingsError(
+                    f"another process is training in {self.path}: wait until it has finished, or stop it first"
+                ) from problem
+        try:
+            yield
+        finally:
+            lock.release()
+
     def begin(
         self,
         config: RunConfig,
@@ -102,7 +125,8 @@ class Run:
         if self.path.exists() and files.aside_of(self.path).exists() and not self.model.exists():
             shutil.rmtree(self.path)
         elif self.path.exists():
-            files.set_aside(self.path)
+            with self.locked():
+                files.set_aside(self.path)
         try:
             with files.explained(self.path):
                 self.path.mkdir(parents=True)

@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import auditing, files, zoo
+from eyebright import auditing, files, preparing, zoo
 from eyebright.choosing import AUTO, choose
 from eyebright.classifier import Classifier
 from eyebright.course import Result, evaluated, go, scan
-from eyebright.datasets import SIDES, Dataset, Pack
+from eyebright.datasets import SIDES, Dataset, Pack, without_token
 from eyebright.datasets import share as share_out
 from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.evaluation import Evaluation
@@ -23,11 +23,11 @@ from eyebright.network import Network
 from eyebright.pictures import Fit
 from eyebright.report import sinks
 from eyebright.run_folder import MADE_WITH, NETWORK, Run, RunConfig
-from eyebright.starting import choose_fit, is_file, mirrored_by_evidence, network_for, recorded, weights_for
+from eyebright.starting import choose_fit, is_file, mirrored_by_evidence, network_for, weights_for
 from eyebright.successor import Start, read_start, require_agreement, taken_over
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
-from eyebright.training.events import AnyEvent, EventLog, Preparing, Scanning, to_all
+from eyebright.training.events import AnyEvent, EventLog, MirroringJudged, Scanning, to_all
 from eyebright.training.settings import Settings
 from eyebright.training.stages import frozen_layers
 
@@ -155,20 +155,21 @@ def train(
         run.path, _BYTES_PER_PARAMETER * built.parameter_count, what="the run with its checkpoint and model"
     )
     trainer()  # a missing torch is found before anything is written
-    pack = dataset.pack(classifier.preparation, lambda done, of: emit(Preparing(done=done, of=of)))
+    pack = preparing.packed(dataset, classifier.preparation, emit)
     auditing.keep_together(dataset, pack, emit)
     sides = dataset.split(pack)  # and so is a class with too few different pictures
-    if not (auto or mirror):
+    if not (mirror or any(isinstance(event, MirroringJudged) for event in tried)):
         settings = mirrored_by_evidence(dataset, pack, sides, settings, to_all([emit, tried.append]))
     if old is not None:
         _require_new_test(old, dataset, pack, sides)
+    kept = auto or str(weights) not in ("", zoo.PUBLISHED)  # weights that are not to be had again: the run holds them
     config = RunConfig(
-        pictures=str(dataset.origin) if dataset.origin else dataset.source.identity,
+        pictures=dataset.address or str(dataset.origin or dataset.source.identity),
         group_by=group_by,
         split=str(Path(split).absolute()) if split else "",
         excluded=tuple(sorted(exclude)),
         network=name if name in zoo.NETWORKS else NETWORK,
-        weights=str(run.start.absolute()) if auto else recorded(weights),
+        weights=run.start.name if kept else str(weights),
         start_from="" if old is None else str(old.path),
         start_sha256="" if old is None else old.sha256,
         size=built.input_shape[-1],
@@ -179,7 +180,7 @@ def train(
         log=tuple(log),
         training=settings,
     )
-    run.begin(config, built, overwrite=overwrite, seen=seen, start=start if auto else None)
+    run.begin(config, built, overwrite=overwrite, seen=seen, start=start if kept else None)
     return go(run, config, classifier, dataset, pack, emit, begun_at=begun_at, title=name, fitted=fitted, tried=tried)
 
 
@@ -209,7 +210,7 @@ def evaluate(
     log = Run(find_model(Path(model)).parent).events
     if log.exists():
         with suppress(OutputError):  # a run that may only be read is still worth judging
-            EventLog(log)(evaluated(str(pictures), evaluation))
+            EventLog(log)(evaluated(without_token(str(pictures)), evaluation))
     return evaluation
 
 
@@ -246,7 +247,7 @@ def default_output(pictures: str | Path | Dataset) -> str:
     origin = pictures.origin if isinstance(pictures, Dataset) else pictures
     if origin is None:
         raise SettingsError("pictures in memory have no name: say where the run is to be kept, as output")
-    return f"{Path(origin).resolve().stem}_run"
+    return f"{Path(without_token(str(origin))).resolve().stem}_run"
 
 
 def _require_one_split(split: str | Path, validation: float, test: float) -> None:

@@ -101,8 +101,3 @@ def weights_for(network: Network, source: str, name: str, seed: int, emit: Emit)
         emit(Downloading(done=done, of=of))
 
     return zoo.start_weights(network, source, name=name, seed=seed, report=report)
-
-
-def recorded(weights: str | Path) -> str:
-    """Where weights come from, as it can be found from any folder."""
-    return str(weights) if weights in ("", zoo.PUBLISHED) else str(Path(weights).absolute())

@@ -68,6 +68,8 @@ def test_the_labels_of_one_class_or_one_group_cannot_be_judged():
     features = softmax(np.eye(4, dtype=np.float32), axis=1)
     with pytest.raises(DataError, match="two classes"):
         out_of_fold(features, np.zeros(4, np.int64))
+    with pytest.raises(DataError, match="nothing to compare"):
+        out_of_fold(features[:0], np.zeros(0, np.int64))
     with pytest.raises(DataError, match="two groups"):
         out_of_fold(features, np.array([0, 1, 0, 1]), np.zeros(4, np.int64))
 

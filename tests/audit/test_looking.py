@@ -4,6 +4,7 @@ from PIL import Image, ImageFilter
 
 from eyebright.audit import look_over
 from eyebright.datasets import Dataset
+from eyebright.datasets.sources import ArraySource
 from eyebright.pictures import Preparation
 
 
@@ -57,3 +58,29 @@ def test_copies_across_given_sides_are_found(tmp_path, photo):
     (leak,) = look_over(dataset, dataset.pack(Preparation(width=16, height=16))).of("leaking between given splits")
     assert leak.pictures == ("test/a/mirrored.png", "train/a/2.png")
     assert leak.sentence == "copies are in train, test"
+
+
+class Seen:
+    """Features as `look_over` reads them: a point for each picture."""
+
+    def __init__(self, points: np.ndarray) -> None:
+        self.points, self.rows = points, np.arange(len(points))
+
+    def read(self, indices) -> np.ndarray:
+        return self.points[indices]
+
+
+@pytest.mark.parametrize("given", ["sides", "groups"])
+def test_copies_do_not_vouch_for_each_others_labels(given):
+    """Six copies of a picture of the first class, exact and mirrored ones, are labelled as the second."""
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (601, 8, 8, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    images = [*pictures[:600], *[pictures[600]] * 3, *[pictures[600, :, ::-1]] * 3]
+    labels = np.repeat([0, 1, 2, 1], [200, 200, 200, 6])
+    points = (8 * np.eye(8)[labels] + random.normal(0, 0.4, (606, 8))).astype(np.float32)
+    points[600:] = 8 * np.eye(8)[0] + 5 * np.eye(8)[7]  # by the last one they would know each other
+    options = {"sides": {"sides": ["train"] * 606}, "groups": {"groups": ["one", "one", *[""] * 604]}}[given]
+    dataset = Dataset(ArraySource(images), ["a", "b", "c"], labels, **options)
+    audit = look_over(dataset, dataset.pack(Preparation(width=16, height=16)), features=Seen(points))
+    doubted = {name for finding in audit.of("probably mislabelled") for name in finding.pictures}
+    assert doubted == {dataset.source.names[index] for index in range(600, 606)}

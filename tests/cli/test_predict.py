@@ -134,7 +134,7 @@ def test_a_figure_shows_winners_blue_or_red_where_the_folder_tells_the_class(run
 
 def test_a_figure_never_lands_on_a_photograph(run, picture, eyebright, tmp_path):
     before = picture.read_bytes()
-    for figure, words in ((picture, "is one of the pictures"), (picture.with_suffix(".jpg"), "draws a PNG")):
+    for figure, words in ((picture, "already exists"), (picture.with_suffix(".jpg"), "draws a PNG")):
         finished = eyebright("predict", run, picture, "--figure", figure)
         assert finished.code == 1
         assert words in finished.err

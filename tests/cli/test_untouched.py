@@ -106,6 +106,19 @@ def test_training_only_reads_the_pictures(untouched, inputs, tmp_path):
     untouched("audit", pictures, "-o", pictures / "audit.json", code=1)
 
 
+def test_the_figure_of_a_learning_rate_lands_on_no_picture(untouched, inputs, tmp_path):
+    pictures, other = inputs / "folder", inputs / "listed" / "red" / "00.png"
+    for figure, words in (
+        (pictures / "red" / "00.png", "already exists"),
+        (pictures / "red" / "rate.png", "among the pictures"),
+        (other, "already exists"),
+        (tmp_path / "missing" / "rate.png", "there is no folder"),
+    ):
+        assert words in untouched("train", pictures, "--find-lr", "-o", figure, *TINY, code=1).err
+    taken = ["--find-lr", "-o", pictures / "red" / "00.png", "--overwrite"]
+    assert "among the pictures" in untouched("train", pictures, *taken, *TINY, code=1).err
+
+
 @pytest.mark.parametrize("source", ["table.csv", "arrays.npz", "idx", "shard.tar", "listed"])
 def test_other_sources_are_only_read(untouched, inputs, tmp_path, source):
     untouched("train", inputs / source, "-o", tmp_path / "run", *TINY)
@@ -118,7 +131,18 @@ def test_models_and_networks_are_only_read(untouched, inputs, tmp_path, eyebrigh
     model, picture, drawn = inputs / "model", inputs / "folder" / "red" / "00.png", tmp_path / "drawn.png"
     untouched("predict", model, inputs / "folder", code=1)  # one file is broken
     untouched("predict", inputs / "run", picture, "--figure", drawn)
-    untouched("predict", model, picture, "--figure", picture, code=1)
+    untouched("predict", inputs / "run", picture, "--figure", drawn, "--overwrite")
+    other = inputs / "listed" / "red" / "00.png"
+    for looked_at, taken, words in (
+        (picture, picture, "already exists"),
+        (inputs / "folder", picture, "already exists"),
+        (picture, other, "already exists"),
+        (inputs / "folder", inputs / "folder" / "sheet.png", "among the pictures"),
+        (picture, tmp_path / "missing" / "drawn.png", "there is no folder"),
+    ):
+        assert words in untouched("predict", model, looked_at, "--figure", taken, code=1).err
+    for looked_at in (picture, inputs / "folder"):
+        untouched("predict", model, looked_at, "--figure", picture, "--overwrite", code=1)
     untouched("evaluate", model, inputs / "arrays.npz")
     untouched("inspect", model)
     untouched("inspect", inputs / "network.json", "--diagram", tmp_path / "drawn.svg")

@@ -203,6 +203,40 @@ def test_large_groups_leave_each_side_near_its_share():
     assert counts.tolist() == [180, 50, 70]  # 54 and 66 are asked for: whole tracks of ten come nearest
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_group_larger_than_a_side_has_room_for_is_learned_from(seed):
+    """Of groups of 900 and five times 20, whatever their order; what is left is for the two sides alike."""
+    groups = np.repeat(np.arange(6), [900, 20, 20, 20, 20, 20])
+    sides = split(np.zeros(1000, int), [content(index) for index in range(1000)], ["a"], seed=seed, groups=groups)
+    assert np.bincount(sides).tolist() == [900, 40, 60]
+    assert set(sides[:900].tolist()) == {TRAIN}
+
+
+@sampled
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=3, max_size=15),
+    huge=st.lists(st.integers(500, 900), max_size=2),
+    seed=st.integers(0, 9),
+)
+def test_groups_of_any_size_leave_each_side_some_and_no_huge_one_is_asked_while_small_ones_are_left(sizes, huge, seed):
+    counts = [*sizes, *huge]
+    groups = np.repeat(np.arange(len(counts)), counts)
+    digests = [content(index) for index in range(len(groups))]
+    sides = split(np.zeros(len(groups), int), digests, ["a"], seed=seed, groups=groups)
+    assert set(sides.tolist()) == {TRAIN, VALIDATION, TEST}
+    for side in (VALIDATION, TEST):
+        assert (sides == side).sum() <= max(0.3 * len(groups), 60)
+
+
+def test_which_of_like_groups_is_asked_depends_on_the_seed():
+    """Three tracks of nearly one size, as of one kind of traffic sign."""
+    groups = np.repeat(np.arange(3), [14, 15, 16])
+    digests = [content(index) for index in range(45)]
+    asked = {int(groups[split(np.zeros(45, int), digests, ["a"], seed=seed, groups=groups) == TEST][0])
+             for seed in range(20)}  # fmt: skip
+    assert asked == {0, 1, 2}
+
+
 def test_given_sides_give_way_to_groups_too():
     given = np.array([0, 0, 2])
     digests = [content(index) for index in range(3)]

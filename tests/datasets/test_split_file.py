@@ -45,6 +45,10 @@ def test_a_table_of_names_alone_will_do(tmp_path: Path) -> None:
         (ROWS + "a,test\n", "line 6: a is named twice"),
         ("name,side\na,train\n", "expected the columns name and split, got name, side"),
         ("", "got none"),
+        (ROWS + "e", "line 6: 1 values where the first line names 2 columns"),
+        (ROWS + "e,test,train\n", "line 6: 3 values"),
+        (ROWS + '"e,test\n', r"split\.csv, line 6: unexpected end of data"),
+        (ROWS + "e" * 200_000 + ",test\n", r"split\.csv, line 6: field larger than"),
         ("name,split\na,train\nb,test\n", "no pictures for validation"),
     ],
 )
@@ -52,6 +56,11 @@ def test_what_is_no_sound_split_is_told_with_its_line(content: str, words: str, 
     (tmp_path / "split.csv").write_text(content)
     with pytest.raises(DataError, match=words):
         read_split(tmp_path / "split.csv")
+
+
+def test_sides_are_called_as_in_tables(tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_text("name,split\na,Train\nb,VALID\nc, test\nd,training\n")
+    assert read_split(tmp_path / "split.csv").sides(list("abcd"), [b""] * 4).tolist() == [0, 1, 2, 0]
 
 
 def test_a_missing_file_and_pictures_that_it_does_not_know_are_named(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,12 +69,15 @@ def test_the_engine_of_bytes_answers_like_that_of_the_folder(stored: StoredModel
 
 
 def test_the_second_start_compiles_nothing_and_answers_the_same(
-    stored: StoredModel, pixels: NDArray, monkeypatch: pytest.MonkeyPatch
+    stored: StoredModel, pixels: NDArray, monkeypatch: pytest.MonkeyPatch, own_cache: Path
 ) -> None:
     first = Engine.of_model(stored)(pixels)
+    (blob,) = own_cache.glob("compiled/*")
+    os.utime(blob, (0, 0))
     monkeypatch.setattr(openvino.Core, "compile_model", no_compiling)
     monkeypatch.setattr(openvino.Core, "read_model", no_compiling)
     assert np.array_equal(Engine.of_model(stored)(pixels), first)
+    assert blob.stat().st_mtime > 0  # it is used
 
 
 def test_another_graph_is_not_answered_from_the_cache_of_this_one(

@@ -1,6 +1,9 @@
+import importlib
 import importlib.util
+import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -78,6 +81,48 @@ def test_they_are_computed_once_for_each_content_whatever_the_set(pictures, dige
     np.testing.assert_array_equal(after[0], before[5])
 
 
+def test_nobody_waits_until_another_has_computed_all(pictures, digests, own_cache):
+    SMALL.engine()  # its weights are read here
+    others = []
+
+    def midway(done, of):
+        if done < of and not others:
+            others.append(threading.Thread(target=features, args=(Opening(pictures), digests[-3:], SMALL), daemon=True))
+            others[0].start()
+            others[0].join(30)
+            others.append(others[0].is_alive())
+
+    found = features(Opening(pictures), digests, SMALL, progress=midway)
+    assert others[1] is False
+    assert np.isfinite(found.read(range(40))).all()
+    assert sorted(found.rows) == list(range(40))  # what the other added was not added again
+
+
+def test_what_is_removed_while_a_run_reads_it_stays_what_it_was(pictures, digests):
+    found = features(Opening(pictures), digests[:20], SMALL)
+    before = found.read(range(20))
+    assert not cache.remove(entry for entry in cache.entries() if entry.kind == "features")
+    np.testing.assert_array_equal(found.read(range(20)), before)
+    features(Opening(pictures[20:]), digests[20:], SMALL)  # the folder is begun anew
+    np.testing.assert_array_equal(found.read(range(20)), before)
+
+
+def test_what_is_removed_while_it_is_computed_is_computed_again(pictures, digests, monkeypatch):
+    whole = features(Opening(pictures), digests, Backbone(size_px=32, precision="float32")).read(range(40))
+    module = importlib.import_module("eyebright.inference.features")
+    monkeypatch.setattr(module, "_ADDED_AT_ONCE", 32)
+    cache.remove(entry for entry in cache.entries() if entry.kind == "features")
+    opening, busy = Opening(pictures), []
+
+    def midway(done, of):
+        if done == 32 and not busy:  # the first of two batches has been added
+            busy.append(cache.remove(entry for entry in cache.entries() if entry.kind == "features"))
+
+    found = features(opening, digests, SMALL, progress=midway)
+    assert busy == [[]] and len(opening.asked) == 40 + 32
+    np.testing.assert_allclose(found.read(range(40)), whole, atol=1e-5)
+
+
 def test_another_size_fit_or_precision_is_another_cache(pictures, digests, own_cache):
     others = [Backbone(size_px=40), Backbone(size_px=32, fit="stretch"), Backbone(size_px=32, precision="bfloat16")]
     for made_by in (SMALL, *others):
@@ -110,11 +155,14 @@ def test_no_pictures_have_no_features():
     assert features(Opening([]), [], SMALL).read([]).shape == (0, 1280)
 
 
-def test_a_second_start_needs_neither_weights_nor_onnx(pictures, digests, monkeypatch):
+def test_a_second_start_needs_neither_weights_nor_onnx(pictures, own_cache, monkeypatch):
     first = SMALL.engine()(np.stack(pictures[:2]))
     monkeypatch.setattr(backbone, "published_weights", None)
     monkeypatch.setitem(sys.modules, "eyebright.network.onnx", None)
+    graph = next(own_cache.glob("weights/*.onnx"))
+    os.utime(graph, (0, 0))
     np.testing.assert_array_equal(Backbone(size_px=32, precision="float32").engine()(np.stack(pictures[:2])), first)
+    assert graph.stat().st_mtime > 0  # it is used
 
 
 def test_finding_them_computed_loads_nothing_heavy(pictures, digests):

@@ -1,4 +1,5 @@
 import io
+import os
 import subprocess
 import sys
 
@@ -54,13 +55,24 @@ def test_a_path_that_is_no_file_says_why(path, message):
         open_picture(path, TINY)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither in its folders")
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+@pytest.mark.parametrize("open_it", [lambda path: open_picture(path, TINY), size_of])
+def test_what_would_be_waited_for_without_end_is_refused(tmp_path, kind, open_it):
+    path = tmp_path / "a.png"
+    path.symlink_to(os.devnull) if kind == "device" else os.mkfifo(path)
+    for source in (path, str(path)):
+        with pytest.raises(PictureError, match=r"^not a file"):
+            open_it(source)
+
+
 def test_an_unreadable_file_says_why(monkeypatch):
     def refused(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("PIL.Image.open", refused)
     with pytest.raises(PictureError, match=r"^Permission denied$"):
-        open_picture("secret.png", TINY)
+        open_picture(__file__, TINY)
 
 
 @pytest.mark.parametrize("open_it", [lambda bomb: open_picture(bomb, TINY), size_of])

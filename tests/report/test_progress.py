@@ -238,3 +238,9 @@ def test_healing_says_beforehand_what_it_tries_and_how_long_that_takes(show: Cal
     changes = {"rotation": 0.1, "dropout": 0.2, "epochs": 15}
     text = " ".join(show(events.HealingBegun(kind="overfitting", changes=changes, path="run/healed", seconds=207.0)))
     assert "Healing (overfitting): training again with rotation 0.1, dropout 0.2, epochs 15; about 3:27" in text
+
+
+def test_the_time_that_it_will_take_is_said_once_also_after_trials(show: Callable) -> None:
+    plan = events.Planned(steps=1425, epochs=15.0, seconds=187.4)
+    lines = show(step(1, 32), step(1, 64), COURSE[4], plan, step(1, 32), step(1, 1000), plan)
+    assert [line for line in lines if "steps" in line] == ["1,425 steps, 15.0 epochs, are to take about 3:07."]

@@ -10,7 +10,7 @@ from eyebright.errors import DataError, SettingsError
 from eyebright.network import Weights, initial_weights
 from eyebright.training import checkpoint
 from eyebright.training.budget import Deadline, Plan
-from eyebright.training.events import AnyEvent, EpochEnded, PrecisionChosen, Resumed, StepDone, Stopped
+from eyebright.training.events import AnyEvent, EpochEnded, Planned, PrecisionChosen, Resumed, StepDone, Stopped
 from eyebright.training.fit import fit, predict_logits
 from eyebright.training.settings import Settings
 from eyebright.training.step import Learner
@@ -304,3 +304,12 @@ def test_a_checkpoint_without_a_mean_begins_one_at_its_weights(job, tmp_path: Pa
     learner = Learner(job.network, job.weights, job.settings.changed({"ema": 0.9}), job.material.labels)
     learner.restore(checkpoint.load(tmp_path / "checkpoint", learner.module.network, learner.moved))
     assert same(learner.judged.get_weights(), load_file(place / "weights.safetensors"))
+
+
+def test_how_long_the_epochs_will_take_is_said_before_the_first(job):
+    events: list[AnyEvent] = []
+    fit(*job, emit=events.append)
+    first = next(index for index, event in enumerate(events) if isinstance(event, StepDone))
+    steps = sum(isinstance(event, StepDone) for event in events)
+    (plan,) = [event for event in events[:first] if isinstance(event, Planned)]
+    assert (plan.steps, plan.epochs) == (steps, job.settings.epochs) and plan.seconds > 0

@@ -2,6 +2,6 @@
 
 from eyebright.audit.findings import KINDS, Audit, Finding, Kind, load, save
 from eyebright.audit.looking import look_over
-from eyebright.audit.together import METHOD, together
+from eyebright.audit.together import METHOD, Together, together
 
-__all__ = ["KINDS", "METHOD", "Audit", "Finding", "Kind", "load", "look_over", "save", "together"]
+__all__ = ["KINDS", "METHOD", "Audit", "Finding", "Kind", "Together", "load", "look_over", "save", "together"]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from eyebright.audit.likeness import SURELY_DETAIL, SURELY_WHOLE, compare, flat, halved, positions_of, standard
 from eyebright.audit.neighbours import blocks, nearest, principal
 from eyebright.audit.progress import Progress, part
-from eyebright.audit.thumbnails import Thumbnails
+from eyebright.audit.thumbnails import Chosen, Thumbnails
 from eyebright.datasets.digests import Digests
 
 CANDIDATES = 8  # neighbours looked at for each picture; larger families of copies chain
@@ -38,6 +38,42 @@ class Pairs(NamedTuple):
 
     pairs: NDArray[np.int64]
     likeness: NDArray[np.float32]
+
+
+class Copies(NamedTuple):
+    """Copies, exact and near ones.
+
+    Args:
+        first: The first picture of each one's content, `(N,)`.
+        near: Near copies among these.
+    """
+
+    first: NDArray[np.int64]
+    near: Pairs
+
+    @property
+    def exact(self) -> NDArray[np.int64]:
+        """Pairs of the first picture of a content and each further one, `(P, 2)`."""
+        further = np.flatnonzero(self.first != np.arange(len(self.first)))
+        return np.stack([self.first[further], further], axis=1)
+
+    @property
+    def pairs(self) -> NDArray[np.int64]:
+        """Pairs that connect all copies of each picture, `(P, 2)`."""
+        return np.concatenate([self.exact, self.near.pairs])
+
+
+def copies(thumbnails: Thumbnails, digests: Sequence[bytes], progress: Progress | None = None) -> Copies:
+    """All copies among pictures; whatever the order of these, the same.
+
+    Args:
+        thumbnails: Small pictures, `(N, 32, 32, 3)`, uint8.
+        digests: Content of each picture, N times 16 bytes.
+        progress: Called with the share that is done.
+    """
+    _, single, content = np.unique(Digests.of(digests).ranks(), return_index=True, return_inverse=True)
+    near = near_copies(Chosen(thumbnails, single), progress)
+    return Copies(single[content], Pairs(single[near.pairs], near.likeness))
 
 
 def exact_copies(digests: Sequence[bytes]) -> list[NDArray[np.int64]]:
@@ -73,6 +109,13 @@ def clusters(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
 
     edges = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     return connected_components(edges, directed=False)[1].astype(np.int64)
+
+
+def chains(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pairs `(P, 2)` that connect the pictures of each group; `groups` has its number, -1 for none, `(N,)`."""
+    grouped = np.flatnonzero(groups >= 0)
+    _, first, group = np.unique(groups[grouped], return_index=True, return_inverse=True)
+    return np.stack([grouped[first][group], grouped], axis=1)
 
 
 def _candidates(thumbnails: Thumbnails, progress: Progress | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

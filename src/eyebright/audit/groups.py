@@ -194,16 +194,17 @@ def _chained(links: NDArray[np.int32], contents: Sequence[int], tracks: bool) ->
     for least in (0, LEFT_OVER * min(largest, LARGEST_ALWAYS)) if tracks else (0,):
         for block in blocks(len(links), _BLOCK):
             for pair in links[block].tolist():
-                one, other = sorted((_top(above, pair[0]), _top(above, pair[1])))
+                one, other = sorted((top(above, pair[0]), top(above, pair[1])))
                 fits = size[one] + size[other] <= largest or min(size[one], size[other]) < least
                 if left > 3 and one != other and fits:
                     above[other] = one
                     size[one] += size[other]
                     left -= 1
-    return np.array([_top(above, index) for index in range(len(above))], np.int64)
+    return np.array([top(above, index) for index in range(len(above))], np.int64)
 
 
-def _top(above: list[int], index: int) -> int:
+def top(above: list[int], index: int) -> int:
+    """The first of the set of one, where `above` has for each another of its set, or itself; paths are shortened."""
     while above[index] != index:
         above[index] = above[above[index]]
         index = above[index]

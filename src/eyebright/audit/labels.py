@@ -65,8 +65,9 @@ def out_of_fold(
     from sklearn.preprocessing import StandardScaler
 
     members = np.arange(len(labels)) if groups is None else groups
-    folds = min(folds, len(np.unique(members)), int(np.bincount(labels).max()))
-    if len(np.unique(labels)) < 2 or folds < 2:
+    sizes = np.bincount(labels, minlength=1)
+    folds = min(folds, len(np.unique(members)), int(sizes.max()))
+    if np.count_nonzero(sizes) < 2 or folds < 2:
         raise DataError("labels are judged from two classes and two groups of pictures on: there is nothing to compare")
     probabilities = np.zeros((len(labels), int(labels.max()) + 1))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from eyebright.audit import measures as measuring
 from eyebright.audit.doubts import doubts
-from eyebright.audit.duplicates import Pairs, clusters, exact_copies, near_copies
+from eyebright.audit.duplicates import Copies, Pairs, chains, clusters, copies, exact_copies
 from eyebright.audit.findings import Audit, Finding, Kind
 from eyebright.audit.neighbours import blocks
 from eyebright.datasets import SIDES, Dataset, Pack
@@ -31,12 +31,13 @@ def look_over(
         features: By which labels are judged; without them that is left out.
     """
     usable = np.flatnonzero(pack.rows >= 0)
-    findings = [*_unreadable(dataset, pack), *_copies(dataset, pack, usable)]
+    same = copies(pack.thumbnails(usable), pack.digests.at(usable))
+    findings = [*_unreadable(dataset, pack), *_copies(dataset, pack, usable, same)]
     parts = [measuring.measure(pack.prints(usable[block])) for block in blocks(len(usable), _BLOCK)]
     if parts:
         measures = measuring.Measures(*map(np.concatenate, zip(*parts, strict=True)))
         findings += _single(dataset, usable, measures, preparation or pack.preparation)
-    doubted, notes = _doubts(dataset, features)
+    doubted, notes = _doubts(dataset, usable[same.pairs], features)
     counts = np.bincount(dataset.labels, minlength=len(dataset.classes)).tolist()
     return Audit(
         origin=printable(str(dataset.origin or "")),
@@ -57,14 +58,15 @@ def _finding(dataset: Dataset, kind: Kind, positions: Sequence[int], figure: flo
     )
 
 
-def _doubts(dataset: Dataset, features: Features | None) -> tuple[list[Finding], list[str]]:
-    """What features make one doubt, and what could not be judged by them."""
+def _doubts(dataset: Dataset, same: NDArray[np.int64], features: Features | None) -> tuple[list[Finding], list[str]]:
+    """What features make one doubt, and what could not be judged; copies `(P, 2)` do not vouch for each other."""
     if features is None:
         return [], []
     judged = np.flatnonzero(features.rows >= 0)
-    groups = None if dataset.group_numbers is None else dataset.group_numbers[judged]
+    grouped = [] if dataset.groups is None else [chains(dataset.groups)]
+    sets = clusters(len(dataset), np.concatenate([same, *grouped]))
     try:
-        found = doubts(features.read(judged), dataset.labels[judged], groups)
+        found = doubts(features.read(judged), dataset.labels[judged], sets[judged])
     except (DataError, MissingExtraError) as problem:
         return [], [f"Labels were not judged: {problem}."]
     return [
@@ -83,19 +85,15 @@ def _unreadable(dataset: Dataset, pack: Pack) -> Iterator[Finding]:
         yield _finding(dataset, "unreadable", [index], 0, f"cannot be opened: {reason}")
 
 
-def _copies(dataset: Dataset, pack: Pack, usable: NDArray[np.int64]) -> Iterator[Finding]:
+def _copies(dataset: Dataset, pack: Pack, usable: NDArray[np.int64], found: Copies) -> Iterator[Finding]:
     """Exact and near copies, and the sets of both that have several labels, or are on several given sides."""
-    exact = exact_copies(pack.digests)
-    again = np.isin(usable, [index for copies in exact for index in copies[1:].tolist()])
-    single = usable[~again]
-    near = near_copies(pack.thumbnails(single))
-    for same in exact:
+    near = found.near
+    for same in exact_copies(pack.digests):
         yield _finding(dataset, "exact copies", same.tolist(), len(same), f"{len(same)} of one content")
-    for positions, least in _sets(len(dataset), single[near.pairs], near):
+    for positions, least in _sets(len(dataset), usable[near.pairs], near):
         sentence = f"{len(positions)} that show the same, {least:.1%} alike"
         yield _finding(dataset, "near copies", positions, least, sentence)
-    chains = [np.stack([copies[:-1], copies[1:]], axis=1) for copies in exact]
-    pairs = np.concatenate([single[near.pairs], *chains])
+    pairs = usable[found.pairs]
     for positions, _ in _sets(len(dataset), pairs, Pairs(pairs, np.ones(len(pairs), np.float32))):
         labels = {dataset.classes[dataset.labels[index]] for index in positions}
         if len(labels) > 1:

@@ -51,6 +51,7 @@ def audit(
     from rich.console import Console
 
     from eyebright import auditing, codec, files, previewing
+    from eyebright.datasets import without_token
     from eyebright.report.audit_table import audit_text
     from eyebright.report.progress import Display
 
@@ -75,7 +76,7 @@ def audit(
         typer.echo(f"Written: {place}")
     for note in notes:
         typer.echo(textwrap.fill(note, _COLUMNS))
-    here = shlex.quote(pictures)
+    here = shlex.quote(without_token(pictures))
     if output is None and found.audit.findings:
         typer.echo(f"To look at them: eyebright audit {here} -o audit.json --page audit.html")
     elif found.audit.findings:

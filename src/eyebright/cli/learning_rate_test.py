@@ -26,7 +26,7 @@ def find(request: Request, settings: Settings, *, as_json: bool) -> None:
     """
     from rich.console import Console
 
-    from eyebright import codec, files
+    from eyebright import auditing, codec, files
     from eyebright.datasets import Dataset
     from eyebright.rate_finding import find_learning_rate
     from eyebright.report.progress import Display
@@ -42,6 +42,8 @@ def find(request: Request, settings: Settings, *, as_json: bool) -> None:
     network = NETWORK if network in ("", AUTO) else network
     if figure is not None and figure.suffix.lower() != ".png":
         raise SettingsError(f"with --find-lr, -o names the figure, as in -o learning_rate.png; received {figure}")
+    if figure is not None:
+        auditing.require_free([figure], request.pictures, overwrite=request.overwrite)
     with Display(Console(stderr=as_json)) as display:
         dataset = Dataset.open(
             request.pictures, seed=settings.seed if request.split_seed is None else request.split_seed,

@@ -30,6 +30,7 @@ def predict(
     figure: Annotated[
         Path | None, typer.Option(help="Draw the pictures beside the bars of their classes (PNG).", show_default=False)
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a figure that is there.")] = False,
 ) -> None:
     """Say what pictures show. Exit code 1 where one of them cannot be read; the others are answered."""
     from eyebright.inference import Prediction, Predictor, Unreadable
@@ -37,6 +38,8 @@ def predict(
 
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other: leave one away")
+    if figure:
+        _require_figure(figure, pictures, overwrite=overwrite)
     predictor = Predictor.of_model(read_model(model))
     predictor = predictor.with_tta() if tta else predictor
     sources = list(_sources(pictures))
@@ -45,8 +48,6 @@ def predict(
     single = len(sources) == 1 and not (as_json or as_csv)
     answers: list[tuple[Prediction, Openable]] = []  # what the figure needs
     failed = 0
-    if figure:
-        _require_figure(figure, pictures)
     if as_csv:
         _print_csv("name", "label", "confidence", "error")
     for (_, source), answer in zip(sources, predictor.stream(sources), strict=True):
@@ -60,12 +61,14 @@ def predict(
         raise typer.Exit(1)
 
 
-def _require_figure(figure: Path, pictures: list[str]) -> None:
+def _require_figure(figure: Path, pictures: list[str], *, overwrite: bool) -> None:
     """The figure must not land on somebody's photograph."""
+    from eyebright.auditing import require_free
+
     if figure.suffix.lower() != ".png":
         raise SettingsError(f"--figure draws a PNG, got {figure}: name it {figure.with_suffix('.png').name}")
-    if any(Path(picture).absolute() == figure.absolute() for picture in pictures):
-        raise SettingsError(f"--figure {figure} is one of the pictures to look at: give it another name")
+    for picture in pictures:
+        require_free([figure], picture, overwrite=overwrite)
 
 
 def _sources(pictures: list[str]) -> "Iterator[tuple[str, Openable]]":

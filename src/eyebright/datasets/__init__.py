@@ -7,7 +7,8 @@ from eyebright.datasets.digests import Digests
 from eyebright.datasets.growing import Growing, rows_of
 from eyebright.datasets.pack import pack
 from eyebright.datasets.packed import LeftOut, Pack
-from eyebright.datasets.sources import FolderSource, walk_files
+from eyebright.datasets.rows import Rows
+from eyebright.datasets.sources import FolderSource, walk_files, without_token
 from eyebright.datasets.split import LEFT_OUT, SIDES, Side, split
 from eyebright.datasets.split_file import SplitFile, read_split, to_csv
 
@@ -22,6 +23,7 @@ __all__ = [
     "LeftOut",
     "Pack",
     "Part",
+    "Rows",
     "Side",
     "SplitFile",
     "ahead",
@@ -36,4 +38,5 @@ __all__ = [
     "split",
     "to_csv",
     "walk_files",
+    "without_token",
 ]

@@ -17,6 +17,7 @@ from eyebright.datasets.labelled import Labelled
 from eyebright.datasets.sources import ArraySource, find, without
 from eyebright.datasets.sources import Progress as ScanProgress
 from eyebright.datasets.sources.labels import positions
+from eyebright.datasets.sources.ranged import is_address
 from eyebright.datasets.split import Side
 from eyebright.datasets.split_file import read_split
 from eyebright.errors import DataError
@@ -88,6 +89,7 @@ class Dataset(Labelled):
         return cls(
             found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, sides=found.sides,
             groups=groups, origin=found.origin, fixed=read_split(Path(split)) if split else None,
+            address=str(path) if is_address(path) else "",
         )  # fmt: skip
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from filelock import FileLock
 
 from eyebright import codec, downloads, files
+from eyebright.cache import mark_used
 from eyebright.datasets import cifar
 from eyebright.datasets.digits import write_digits
 from eyebright.datasets.published import SETS, File, PublishedSet
@@ -56,6 +57,7 @@ def fetch_set(
             fetched = [by_digest.get(file.sha256) or _fetched(name, file, report) for file in own.files]
             with files.new_folder(place) as unfinished:
                 _fill(name, own, fetched, unfinished, report)
+    mark_used(place)
     return place / f"{name}.npz" if own.form in cifar.FORMS else place
 
 

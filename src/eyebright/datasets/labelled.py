@@ -26,6 +26,8 @@ class Labelled:
     Attributes:
         learned: Tells of digests which of these pictures the network has learned from before: a split keeps them in
             training.
+        copies: For each picture the number of its set of copies, exact and near, -1 for none, `(N,)`; None before
+            `auditing.keep_together` has looked for them.
 
     Args:
         source: Where the pictures are.
@@ -37,7 +39,8 @@ class Labelled:
         sides: The sides, where the source gives them.
         groups: For each picture its group, as a name ("" for none) or a number (-1 for none); pictures of one group
             stay on one side.
-        origin: The folder, file or address from which they come.
+        origin: The folder, file or address from which they come, as it may be shown.
+        address: The whole address, with what signs it, where they come from one.
         fixed: A split that was decided before.
     """
 
@@ -53,12 +56,15 @@ class Labelled:
         sides: Sequence[Side] | None = None,
         groups: Sequence[str] | NDArray[np.int64] | None = None,
         origin: Path | str | None = None,
+        address: str = "",
         fixed: SplitFile | None = None,
     ) -> None:
         self.source = source
         self.fixed = fixed
         self.groups = None if groups is None else splits.numbered(groups)
         self.origin = origin
+        self.copies: NDArray[np.int64] | None = None
+        self.address = address
         self.learned: Callable[[Iterable[bytes]], NDArray[np.bool_]] | None = None
         self.classes = tuple(classes)
         self.labels = np.asarray(labels, np.int64)
@@ -73,10 +79,15 @@ class Labelled:
 
     @property
     def group_numbers(self) -> NDArray[np.int64] | None:
-        """A number for each picture's group, `(N,)`; a picture in none has one of its own. None without groups."""
-        if self.groups is None or not (self.groups >= 0).any():
-            return None
-        return np.where(self.groups < 0, self.groups.max() + 1 + np.arange(len(self)), self.groups)
+        """A number for each picture's group, `(N,)`; a picture in none has one of its own. None without groups.
+
+        Where sides are given, copies are of one group too: no split keeps them together, but neither tells anything of
+        the other.
+        """
+        every = (self.groups, None if self.sides is None else self.copies)
+        known = [numbers for numbers in every if numbers is not None and (numbers >= 0).any()]
+        own = [np.where(numbers < 0, numbers.max() + 1 + np.arange(len(self)), numbers) for numbers in known]
+        return splits.sets_of(own[0], own[1]) if len(own) > 1 else own[0] if own else None
 
     def require_trainable(self) -> None:
         """Raise a `DataError` where there is plainly too little to learn from, before anything is decoded."""

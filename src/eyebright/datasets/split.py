@@ -60,7 +60,7 @@ def split(
     shares = {side: share for side, share in ((2, test), (1, validation)) if given is None or side not in given}
     every, free = Digests.of(digests), np.flatnonzero(sides == 0)
     ranks = every.at(free).ranks()
-    sets = _sets(ranks, None if groups is None else numbered(groups)[free])
+    sets = sets_of(ranks, None if groups is None else numbered(groups)[free])
     order = np.lexsort((ranks, sets))
     firsts = order[np.flatnonzero(np.diff(sets[order], prepend=-1))]  # of each set the picture of the least digest
     owners = np.full(len(firsts), len(classes), np.int64)
@@ -96,7 +96,7 @@ def without_leaks(
 ) -> NDArray[np.int64]:
     """Leave out pictures whose like is also on a later side: the test keeps its own, training gives way."""
     sides = np.asarray(sides, np.int64)
-    sets = _sets(Digests.of(digests).ranks(), None if groups is None else numbered(groups))
+    sets = sets_of(Digests.of(digests).ranks(), None if groups is None else numbered(groups))
     latest = np.zeros(len(sides), np.int64)
     np.maximum.at(latest, sets, sides)
     return np.where(latest[sets] == sides, sides, LEFT_OUT)
@@ -110,7 +110,7 @@ def numbered(groups: NDArray[np.int64] | Sequence[str]) -> NDArray[np.int64]:
     return np.fromiter((known.setdefault(name, len(known) - 1) for name in groups), np.int64, len(groups))
 
 
-def _sets(ranks: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
+def sets_of(ranks: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
     """The number of the set of each picture, `(N,)`: those of one content or one group are in one set."""
     contents, members = np.unique(ranks, return_inverse=True)
     if groups is None:
@@ -127,17 +127,22 @@ def _sets(ranks: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArray
 
 def _shared_out(sizes: list[int], shares: dict[int, float]) -> list[int]:
     """The side of each set: each side in turn has whole sets as near to its share as they allow, one is left for each
-    to come, and training has the rest.
+    to come, and training has the rest: also sets larger than a side has room for, while smaller ones are left.
     """
-    count, sides, place = sum(sizes), [0] * len(sizes), 0
+    count, sides, left = sum(sizes), [0] * len(sizes), list(range(len(sizes)))
     for position, (side, share) in enumerate(shares.items()):
-        wanted, have = max(round(count * share), 1), 0
-        while have < wanted and len(sizes) - place > len(shares) - position:
-            if have and have + sizes[place] - wanted > wanted - have:
-                break
-            sides[place] = side
-            have += sizes[place]
-            place += 1
+        wanted, least = max(round(count * share), 1), min(sizes[one] for one in left)
+        small = sum(sizes[one] for one in left if sizes[one] <= 2 * max(wanted, least))  # also for the sides to come
+        wanted = max(min(wanted, round(small * share / sum(list(shares.values())[position:]))), 1)
+        room, most, rest = wanted, len(left) - len(shares) + position, []
+        for one in left:
+            largest = 2 * max(room, least if room == wanted else 0)  # beyond by no more than is missing without it
+            if most and room > 0 and sizes[one] <= largest:
+                sides[one] = side
+                room, most = room - sizes[one], most - 1
+            else:
+                rest.append(one)
+        left = rest
     return sides
 
 

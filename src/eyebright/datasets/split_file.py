@@ -5,7 +5,6 @@ daisy/0.jpg,daisy,train,7d0c...
 """
 
 import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.datasets.sources.found import SIDE_NAMES
+from eyebright.datasets.sources.table_lines import lines_of
 from eyebright.datasets.split import LEFT_OUT, SIDES
 from eyebright.errors import DataError
-from eyebright.files import readable
 
 _SHOWN = 5
-_SIDE_NUMBERS = {"": LEFT_OUT} | {name: number for number, name in enumerate(SIDES)} | {"val": 1, "valid": 1}
+_SIDE_NUMBERS = {"": LEFT_OUT} | {name: SIDES.index(side) for name, side in SIDE_NAMES.items()}
 
 
 class _Bytes(bytearray):
@@ -78,16 +78,16 @@ def read_split(path: Path) -> SplitFile:
     Raises:
         DataError: When it cannot be read, lacks a column, or a row is not sound; the row's number is given.
     """
-    with readable(f"the split {path}"):
-        text = path.read_text("utf-8-sig", errors="surrogateescape")
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    columns = rows.fieldnames or ()
-    if not {"name", "split"} <= set(columns):
-        raise DataError(f"{path} is no split: expected the columns name and split, got {', '.join(columns) or 'none'}")
     found = SplitFile(path, {}, {})
-    for row in rows:
-        where, name, digest = f"{path}, line {rows.line_num}", row["name"], row.get("digest") or ""
-        side = _SIDE_NUMBERS.get(row["split"] or "")
+    for number, columns, cells in lines_of(path):
+        if not {"name", "split"} <= set(columns):
+            told = ", ".join(columns) or "none"
+            raise DataError(f"{path} is no split: expected the columns name and split, got {told}")
+        if cells is None:
+            continue
+        row = {column: "" if cell is None else str(cell) for column, cell in zip(columns, cells, strict=True)}
+        where, name, digest = f"{path}, line {number}", row["name"], row.get("digest", "")
+        side = _SIDE_NUMBERS.get(row["split"].strip().lower())
         if side is None:
             raise DataError(f"{where}: {row['split']!r} is no side: expected {', '.join(SIDES)}, or nothing")
         if name in found.by_name:

@@ -8,7 +8,7 @@ import hashlib
 from functools import cached_property
 from typing import Literal, TypeAlias
 
-from eyebright import files
+from eyebright import cache, files
 from eyebright.codec import Record
 from eyebright.errors import NetworkError
 from eyebright.inference.engine import Engine, Precision, fastest_precision
@@ -76,6 +76,7 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
         graph = files.cache_folder("weights") / f"{self.name}-{self.preparation.width}-{self.digest}.onnx"
         if not graph.exists():
             files.write_file(graph, self._graph())
+        cache.mark_used(graph)
         return Engine.of_bytes(graph.read_bytes(), precision=self.chosen)
 
     def _graph(self) -> bytes:

@@ -15,7 +15,7 @@ import openvino
 import PIL
 from numpy.typing import NDArray
 
-from eyebright import files, machine
+from eyebright import cache, files, machine
 from eyebright.errors import ModelError, OutputError
 from eyebright.model import StoredModel, check_onnx
 
@@ -123,6 +123,7 @@ def _import(core: openvino.Core, blob: Path) -> openvino.CompiledModel | None:
     digest, content = blob.read_bytes()[:_DIGEST], blob.read_bytes()[_DIGEST:]
     try:
         if hashlib.sha256(content).digest() == digest:
+            cache.mark_used(blob)
             return core.import_model(content, "CPU")
     except RuntimeError:  # written by another build
         pass

@@ -4,11 +4,13 @@
     index.bin    one record of 8 bytes for each row: the first of the picture's digest
 
 They grow as `datasets/growing.py` says. There is one folder for each network, precision and preparation, and all sets
-of pictures share it: a picture is known by its content.
+of pictures share it: a picture is known by its content. So nobody locks it while computing, only while rows are added.
+What is removed meanwhile is computed again.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright import cache, codec, files
-from eyebright.datasets import Growing, in_threads, rows_of
+from eyebright.datasets import Growing, Rows, in_threads, rows_of
 from eyebright.errors import PictureError
 from eyebright.inference.backbone import Backbone
 from eyebright.pictures import Preparation, Source, open_picture
@@ -27,6 +29,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 _RECORD = np.dtype([("key", "<u8")])
 _BATCH = 32
+_ADDED_AT_ONCE = 512
 
 
 class Features:
@@ -39,21 +42,22 @@ class Features:
         left_out: Why pictures could not be opened, by position.
     """
 
-    def __init__(self, path: Path, backbone: Backbone, rows: NDArray[np.int64], left_out: dict[int, str]) -> None:
+    def __init__(
+        self, kept: Rows | None, backbone: Backbone, rows: NDArray[np.int64], left_out: dict[int, str]
+    ) -> None:
         self.backbone = backbone
         self.rows = rows
         self.count = backbone.network.output_shape[0]
         self.left_out = left_out
-        self._path = path
+        self._kept = kept
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
         """The features of the pictures at these positions: `(n, count)`, float32; NaN for those without."""
         found = np.full((len(indices), self.count), np.nan, np.float32)
         rows = self.rows[np.asarray(indices, np.int64)]
-        if (rows >= 0).any():
-            values = np.memmap(self._path, _kind(self.backbone), "r")
-            stored = values[: len(values) // self.count * self.count].reshape(-1, self.count)
-            found[rows >= 0] = stored[rows[rows >= 0]]
+        there = rows >= 0
+        if self._kept is not None:
+            found[there] = self._kept.fill(np.empty((there.sum(), self.count), _kind(self.backbone)), rows[there])
         return found
 
 
@@ -85,41 +89,69 @@ def features(
     row_bytes = backbone.network.output_shape[0] * kind.itemsize
     store = Growing(folder, _RECORD, {_name(kind): row_bytes})
     left_out: dict[int, str] = {}
-    with files.explained(folder), filelock.FileLock(folder / cache.LOCK):
-        cache.describe(folder, f"{backbone.name}, {backbone.preparation.width} pixels, {backbone.chosen}")
-        lacking = np.flatnonzero(usable & (rows_of(keys, store.index()["key"]) < 0))
+    while True:
+        with _locked(folder):
+            cache.describe(folder, f"{backbone.name}, {backbone.preparation.width} pixels, {backbone.chosen}")
+            rows = np.where(usable, rows_of(keys, store.index()["key"]), -1)
+            lacking = np.flatnonzero(usable & (rows < 0))
+            lacking = lacking[~np.isin(lacking, list(left_out))]
+            if not len(lacking):
+                if progress:
+                    progress(len(digests), len(digests))
+                kept = Rows(folder / _name(kind)) if (rows >= 0).any() else None  # the file of which rows are numbers
+                return Features(kept, backbone, rows, left_out)
         missing = lacking[np.sort(np.unique(keys[lacking], return_index=True)[1])]  # copies are computed once
         files.require_space(folder, len(missing) * row_bytes, what=f"features of {len(missing):,} pictures")
-        if progress:
-            progress(len(digests) - len(missing), len(digests))
-        if len(missing):
-            left_out = _append(store, opened, keys, missing, backbone, progress)
-        known = store.index()["key"]
-    rows = np.where(usable, rows_of(keys, known), -1)
-    return Features(folder / _name(kind), backbone, rows, left_out)
+        _compute(store, opened, keys, missing, backbone, left_out, progress)
 
 
-def _append(
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Nobody else adds to the folder, which is made where it is not there."""
+    with files.explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder / cache.LOCK):
+            yield
+
+
+def _compute(
     store: Growing,
     opened: Callable[[int], Source],
     keys: NDArray[np.uint64],
     missing: NDArray[np.int64],
     backbone: Backbone,
+    left_out: dict[int, str],
     progress: Progress | None,
-) -> dict[int, str]:
+) -> None:
     """Compute what is missing, in batches; a few threads open pictures ahead of the network."""
-    left_out: dict[int, str] = {}
     engine, kind = backbone.engine(), _kind(backbone)
-    done = len(keys) - len(missing)
-    with store.adding() as adding:
+    done, failed = len(keys) - len(missing), len(left_out)
+    if progress:
+        progress(done, len(keys))
+    computed: list[tuple[int, bytes]] = []
+    try:
         for positions, pictures in _batches(opened, missing, backbone.preparation, left_out):
             values = engine(pictures).clip(np.finfo(kind).min, np.finfo(kind).max).astype(kind)
-            for position, row in zip(positions, values, strict=True):
-                adding.add((int(keys[position]),), row.tobytes())
+            computed += [(int(keys[at]), row.tobytes()) for at, row in zip(positions, values, strict=True)]
+            if len(computed) >= _ADDED_AT_ONCE:
+                _add(store, computed)
+                computed = []
             done += len(positions)
             if progress:
-                progress(done + len(left_out), len(keys))
-    return left_out
+                progress(done + len(left_out) - failed, len(keys))
+    finally:
+        if computed:  # also after a Ctrl-C
+            _add(store, computed)
+
+
+def _add(store: Growing, computed: list[tuple[int, bytes]]) -> None:
+    """Add rows, but for those that somebody else has added meanwhile."""
+    with _locked(store.folder):
+        there = set(store.index()["key"].tolist())
+        with store.adding() as adding:
+            for key, row in computed:
+                if key not in there:
+                    adding.add((key,), row)
 
 
 def _batches(

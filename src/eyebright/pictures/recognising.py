@@ -1,6 +1,8 @@
 """What kind of picture a file is, and what is wrong with one that cannot be opened."""
 
 import io
+import os
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +51,10 @@ def recognised(source: File) -> Iterator[Image.Image]:
 
 def _undecoded(source: File) -> Image.Image:
     """The picture, not yet decoded; what decodes HEIC is only loaded when there is one."""
+    if isinstance(source, str | Path):
+        kind = os.stat(source).st_mode  # noqa: PTH116 - a Path for each of a million files costs seconds
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # of a folder, the system has the better words
+            raise PictureError("not a file but a pipe, socket or device")  # which might be waited for without end
     try:
         return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
     except UnidentifiedImageError:

@@ -37,7 +37,7 @@ class Display:
         self._kind: type[AnyEvent] | None = None
         self._shown_at = 0.0
         self._epoch_start, self._epoch = 0.0, 0
-        self._header = False
+        self._header = self._foretold = False
         self.begun = False  # whether a run has begun, that can be gone on with
         self.run = "RUN"  # the folder of the run that is shown, as commands name it
 
@@ -78,7 +78,8 @@ class Display:
             case events.Judged():
                 self._judged(event)
             case events.HealingBegun():
-                self._header, self.run = False, shlex.quote(event.path)
+                self._header = self._foretold = False
+                self.run = shlex.quote(event.path)
                 self._tell(event)
             case events.Healed():
                 self._tell(event)
@@ -122,11 +123,9 @@ class Display:
 
     def _planned(self, event: events.Planned) -> None:
         """Said once; later plans only change how many epochs the lines tell."""
-        if not event.steps:
-            self._say("There is no time left to tune the network further.")
-        elif not self._epoch:
-            steps = f"{event.steps:,} steps, {event.epochs:.1f} epochs,"
-            self._say(f"{steps} are to take about {duration(event.seconds)}.")
+        if not self._foretold:
+            self._tell(event)
+            self._foretold, self._epoch = True, 0  # the steps before were those of a trial
 
     def _start_line(self, event: events.StartJudged) -> None:
         self._heading()

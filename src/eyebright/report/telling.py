@@ -71,6 +71,10 @@ def _learned(event: AnyEvent) -> Iterator[str]:
                 f"{event.pictures:,} right (95 % interval {event.low:.1%} to {event.high:.1%}), each by a head "
                 "that had not seen it."
             )
+        case events.Planned(steps=0):
+            yield "There is no time left to tune the network further."
+        case events.Planned():
+            yield f"{event.steps:,} steps, {event.epochs:.1f} epochs, are to take about {duration(event.seconds)}."
         case events.Calibrated():
             yield (
                 f"Confidence: temperature {event.temperature:.2f}; on validation the calibration error went from "

@@ -12,7 +12,7 @@ _OVERRUN = 1.05  # of the budget: a projection beyond it is worth stopping for
 _JUDGED_SHARE = 0.8  # of the time for all features: to judge the head, in float32, on half of the pictures
 _SURE_SHARE = 0.15  # of the budget: after that the pace of a stage is believed, whose beginning is slow
 _JUDGING = 0.6  # time of a picture that is judged in float32, over that of one that is learned
-_VALIDATING = 0.4  # the same in the precision of the training
+VALIDATING = 0.4  # the same in the precision of the training
 _CAREFUL = 0.95  # share of the time that is planned with
 _RECENT = 3  # epochs from which the pace is told: a machine that is busy for a moment is soon itself again
 _WORTHWHILE = 0.15  # of the budget
@@ -102,7 +102,7 @@ class Plan:
     def __init__(self, deadline: Deadline, step_s: float, *, picture_s: float, steps: int, validation: int) -> None:
         self.deadline, self.steps = deadline, steps
         self._after_s = deadline.saving_s + deadline.judged * picture_s * _JUDGING
-        self._validation_s = validation * picture_s * _VALIDATING
+        self._validation_s = validation * picture_s * VALIDATING
         self._step_s = step_s
         self._epochs: deque[tuple[int, float]] = deque(maxlen=_RECENT)  # steps made and seconds, of the last ones
         fewest = min(_FEWEST, steps)

@@ -16,7 +16,7 @@ from eyebright.errors import SettingsError
 from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
 from eyebright.training import device, processes, room
-from eyebright.training.budget import Deadline, Plan
+from eyebright.training.budget import VALIDATING, Deadline, Plan
 from eyebright.training.checkpoint import Progress
 from eyebright.training.events import (
     Emit,
@@ -138,6 +138,8 @@ class _Trainer:
         if deadline is not None and not self._make_plan(deadline):
             self.emit(Stopped(reason="budget", epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
             return Outcome(self.best or self.learner.module.get_weights(), "budget")
+        if deadline is None:
+            self._foretell()
         if self.settings.judge_start and not self.best:
             self._judge_start()
         self.keeper.begin()
@@ -167,10 +169,9 @@ class _Trainer:
 
     def _make_plan(self, deadline: Deadline) -> bool:
         """Measure a step, and decide how many fit; False where there is no time, and something to keep already."""
-        batch_s = self.stepping.in_memory(lambda: self.learner.seconds(*next(self.feed.batches(1))))
-        step_s = self.stepping.settings.accumulation * batch_s
+        step_s, picture_s = self._times()
         try:
-            self.pace.plan = Plan(deadline, step_s, picture_s=batch_s / self.feed.batch_size, steps=self.feed.steps,
+            self.pace.plan = Plan(deadline, step_s, picture_s=picture_s, steps=self.feed.steps,
                                   validation=len(self.material.validation))  # fmt: skip
         except SettingsError:
             if not (self.settings.judge_start or self.best):
@@ -179,6 +180,18 @@ class _Trainer:
             return False
         self._plan_again()
         return True
+
+    def _foretell(self) -> None:
+        """Say how long the epochs that are left will take."""
+        step_s, picture_s = self._times()
+        epoch_s = self.feed.steps * step_s + len(self.material.validation) * VALIDATING * picture_s
+        epochs = self.settings.epochs - self.progress.epoch
+        self.emit(Planned(steps=epochs * self.feed.steps, epochs=epochs, seconds=epochs * epoch_s))
+
+    def _times(self) -> tuple[float, float]:
+        """Seconds of a step, and those in which this process learns a picture, measured on a few steps."""
+        batch_s = self.stepping.in_memory(lambda: self.learner.seconds(*next(self.feed.batches(1))))
+        return self.stepping.settings.accumulation * batch_s, batch_s / self.feed.batch_size
 
     def _choose_precision(self) -> PrecisionChosen:
         return self.learner.choose_precision(*next(self.feed.plain(self.feed.train[: self.feed.batch_size])))

@@ -9,7 +9,7 @@ import importlib.util
 from pathlib import Path
 from typing import NamedTuple
 
-from eyebright import codec, downloads, files
+from eyebright import cache, codec, downloads, files
 from eyebright.errors import DownloadError, NetworkError, SettingsError
 from eyebright.network import Network, Weights, compare, initial_weights, read_weights, save_weights
 from eyebright.zoo.catalog import NETWORKS, named
@@ -92,6 +92,7 @@ def published_weights(name: str, *, report: downloads.Report | None = None) -> W
         kept = without_extras(name, weights)
         compare(NETWORKS[name].as_published(), kept).assert_consumed()
         save_weights(converted, kept)
+    cache.mark_used(converted)
     return read_weights(converted)
 
 

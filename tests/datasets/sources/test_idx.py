@@ -1,4 +1,5 @@
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,20 @@ def test_pictures_and_labels_come_as_they_were_written(tmp_path, packed, whole_f
     assert found.sides is None
     for index, picture in enumerate(PICTURES):
         assert np.array_equal(found.source.open(index), picture)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_that_is_replaced_in_place_is_not_taken_from_the_pack(tmp_path, packed):
+    pair(tmp_path / "mnist", "train-", packed=packed)
+    last = pair(tmp_path / "mnist", "t10k-", packed=packed)
+    preparation = Preparation(width=6, height=5)
+    Dataset.open(tmp_path / "mnist").pack(preparation)
+    after = last.stat().st_mtime_ns + 1_000_000_000
+    pair(tmp_path / "mnist", "t10k-", packed=packed, pictures=PICTURES[::-1])
+    os.utime(last, ns=(after, after))
+    found = Dataset.open(tmp_path / "mnist").pack(preparation).read(range(14))
+    assert np.array_equal(found[:7, :, :, 0], PICTURES[::-1])  # t10k comes before train
+    assert np.array_equal(found[7:, :, :, 0], PICTURES)
 
 
 def test_a_list_beside_the_files_names_the_classes(tmp_path):

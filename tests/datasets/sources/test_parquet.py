@@ -44,6 +44,16 @@ def test_one_file_has_no_side_and_another_name_for_the_label_is_known_by_its_not
     assert (found.classes, found.sides) == (("iris",), None)
 
 
+def test_a_stray_table_does_not_hide_the_folders_of_classes(tmp_path, make_folder, encoded):
+    root = make_folder({"iris": 2, "rose": 1})
+    hugging_face(root / "predictions.parquet", [encoded(0)], [0])
+    assert list(find(root).source.names) == ["iris/0.png", "iris/1.png", "rose/0.png"]
+    hugging_face(tmp_path / "tables" / "train-00000-of-00001.parquet", [encoded(0)], [0])
+    for beside in ("data", "validation", ".cache"):
+        (tmp_path / "tables" / beside).mkdir()
+    assert len(find(tmp_path / "tables").source.names) == 1
+
+
 def test_threads_pack_what_the_table_holds(tmp_path, noise, encoded):
     file = hugging_face(tmp_path / "a.parquet", [encoded(number) for number in range(200)], [0, 1] * 100)
     pack = Dataset.open(file).pack(SIZE)
@@ -153,6 +163,16 @@ def test_pictures_are_had_in_any_order_without_reading_the_table_each_time(tmp_p
     for number in np.random.default_rng(0).permutation(600).tolist() * 2:
         assert source.open(number) == contents[number]
     assert len(decoded) <= 6 * 600  # five jumps into a group or out of it, and once all of it
+
+
+def test_where_the_disk_is_full_pictures_are_read_on_and_that_is_told_once(tmp_path, monkeypatch, own_cache):
+    contents = large(tmp_path / "t.parquet", 300, 150)
+    source = find(tmp_path / "t.parquet").source
+    monkeypatch.setattr("eyebright.files.free_bytes", lambda path: 1_000_000_000)
+    with pytest.warns(UserWarning, match=r"no room to lay out the pictures of t\.parquet") as told:
+        for number in np.random.default_rng(0).permutation(300).tolist():
+            assert source.open(number) == contents[number]
+    assert len(told) == 1
 
 
 def test_reading_in_order_decodes_each_row_once_and_lays_nothing_out(tmp_path, monkeypatch, own_cache):

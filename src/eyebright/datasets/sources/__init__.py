@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from eyebright.cache import mark_used
 from eyebright.datasets.sources.folder import FolderSource, Progress, scan_folder, walk_files
 from eyebright.datasets.sources.found import Found
 from eyebright.datasets.sources.idx import image_files, is_images, read_idx
@@ -10,7 +11,7 @@ from eyebright.datasets.sources.manifest import read_manifest
 from eyebright.datasets.sources.npz import read_npz
 from eyebright.datasets.sources.parquet import SUFFIX as PARQUET
 from eyebright.datasets.sources.parquet import parquet_files, read_parquet
-from eyebright.datasets.sources.ranged import LocalFile, is_address
+from eyebright.datasets.sources.ranged import LocalFile, is_address, without_token
 from eyebright.datasets.sources.shard_paths import is_pattern, is_shard, local_shards, remote_shards, shards_in
 from eyebright.datasets.sources.shards import read_shards
 from eyebright.datasets.sources.source import ArraySource, Source
@@ -31,6 +32,7 @@ __all__ = [
     "find",
     "walk_files",
     "without",
+    "without_token",
 ]
 
 
@@ -49,8 +51,9 @@ def find(path: str | Path, progress: Progress | None = None) -> Found:
         MissingExtraError: When what reads such a file or address is not installed.
     """
     if is_address(path):
-        return read_shards(remote_shards(str(path)), str(path), progress)
+        return read_shards(remote_shards(str(path)), without_token(str(path)), progress)
     path = Path(path)
+    mark_used(path)
     with readable(path):
         if path.is_dir():
             return _in_folder(path, progress)

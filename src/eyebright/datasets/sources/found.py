@@ -19,7 +19,7 @@ class Found(NamedTuple):
         sides: For each picture its side, where that is given.
         groups: For each picture its group ("" for none), where there are any: pictures of one group are never on two
             sides.
-        origin: The folder, file or address from which they come.
+        origin: The folder, file or address from which they come; of an address not what signs it.
     """
 
     source: Source

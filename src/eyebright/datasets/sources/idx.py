@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.datasets.sources.found import SIDE_NAMES, Found
-from eyebright.datasets.sources.stored import StoredSource, unpacked
+from eyebright.datasets.sources.stored import StoredSource, stamp_of, unpacked
 from eyebright.datasets.split import Side
 from eyebright.errors import DataError
+from eyebright.files import readable
 
 CLASSES = "classes.txt"
 _IMAGES, _LABELS = "images-idx3", "labels-idx1"
@@ -51,8 +52,10 @@ def read_idx(images: list[Path]) -> Found:
         DataError: When a file is missing, of another kind, cut off, or a pair is of different lengths, or
             `classes.txt` names a label not at all or two alike.
     """
-    arrays, labels, titles = [], [], []
+    arrays, labels, titles, stamps = [], [], [], []
     for file in images:
+        with readable(file):
+            stamps.append(stamp_of(file))
         pictures, classes = _read(file, 3), _read(_labels_of(file), 1)
         if len(pictures) != len(classes):
             raise DataError(f"{file} holds {len(pictures):,} pictures, {_labels_of(file).name} {len(classes):,} labels")
@@ -66,7 +69,9 @@ def read_idx(images: list[Path]) -> Found:
         names, positions = named.tolist(), order[positions]
     origin = images[0].parent if len(images) > 1 else images[0]
     sides = _sides(titles, arrays)
-    return Found(StoredSource(origin, arrays, titles), tuple(names), positions.tolist(), sides=sides, origin=origin)
+    return Found(
+        StoredSource(origin, stamps, arrays, titles), tuple(names), positions.tolist(), sides=sides, origin=origin
+    )
 
 
 def _named(listing: Path, labels: list[int]) -> list[str]:

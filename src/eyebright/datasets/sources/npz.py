@@ -12,7 +12,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from eyebright.datasets.sources.found import SIDE_NAMES, Found
-from eyebright.datasets.sources.stored import StoredSource, unpacked
+from eyebright.datasets.sources.stored import StoredSource, stamp_of, unpacked
 from eyebright.datasets.split import Side
 from eyebright.errors import DataError
 
@@ -33,6 +33,7 @@ def read_npz(file: Path) -> Found:
         DataError: When it is no such file, is damaged, holds pickled objects or no pair of arrays that fit together.
     """
     try:
+        stamp = stamp_of(file)
         with zipfile.ZipFile(file) as archive:
             pairs = _pairs(file, {Path(name).stem for name in archive.namelist() if name.endswith(".npy")})
             images = [_images(file, archive, pair.images) for pair in pairs]
@@ -50,8 +51,8 @@ def read_npz(file: Path) -> Found:
     names, positions = np.unique(texts, return_inverse=True)
     titles = [f"{pair.images} " for pair in pairs]
     return Found(
-        StoredSource(file, images, titles), tuple(names.tolist()), positions.tolist(), sides=_sides(pairs, images),
-        origin=file,
+        StoredSource(file, [stamp] * len(images), images, titles), tuple(names.tolist()), positions.tolist(),
+        sides=_sides(pairs, images), origin=file,
     )  # fmt: skip
 
 

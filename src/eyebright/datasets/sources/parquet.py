@@ -21,6 +21,7 @@ from eyebright.errors import DataError, PictureError
 from eyebright.pictures import Source as Openable
 
 SUFFIX = ".parquet"
+_DATA = "data"
 _SHARD = re.compile(r"(?P<of>(?P<side>[A-Za-z]+)-.*?)(?P<number>\d{5})-of-(?P<count>\d{5})", re.DOTALL)
 
 
@@ -102,8 +103,12 @@ def read_parquet(paths: Sequence[Path], origin: Path, progress: Progress | None 
 
 
 def parquet_files(folder: Path) -> list[Path]:
-    """The Parquet files of a folder or, if it has none, of `data` in it, where Hugging Face puts them."""
-    for place in (folder, folder / "data"):
+    """The Parquet files of a folder, unless it also holds other folders than for the sides; or else of `data` in it,
+    where Hugging Face puts them.
+    """
+    folders = {entry.name.lower() for entry in folder.glob("[!.]*") if entry.is_dir()}
+    own = [folder] if folders <= {_DATA, *SIDE_NAMES} else []
+    for place in (*own, folder / _DATA):
         found = sorted(file for file in place.glob("[!.]*") if file.suffix.lower() == SUFFIX and file.is_file())
         if found:
             return found

@@ -2,11 +2,12 @@
 
 Parquet is read forwards: a row is had by decoding its row group up to it. Who asks for the rows in order pays nothing
 for that. Where somebody keeps entering a group in the middle, or leaving it before its end, its pictures are laid out
-once in a file of the cache, without a name, and taken from there.
+once in a file of the cache, without a name, and taken from there; without room for that, they are read on, slowly.
 """
 
 import tempfile
 import threading
+import warnings
 import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from eyebright.errors import DataError
 
 ROWS = 64  # pictures held at a time
 _RECENT = 4  # threads that prepare pictures are not quite in step
+_SPARED_BYTES = 1_000_000_000  # for checkpoints and what else is written while pictures are read
 _JUMPS = 5  # into the middle of a row group or out of it, until it is laid out
 DAMAGES = (OSError, ValueError, MemoryError)  # what pyarrow raises on damaged files is of these kinds
 
@@ -62,6 +64,7 @@ class Contents:
         self._jumps: Counter[tuple[int, int]] = Counter()
         self._laid_out: dict[tuple[int, int], _LaidOut] = {}
         self._stream: IO[bytes] | None = None
+        self._told = False
 
     def get(self, which: int, row: int) -> bytes | None:
         """The cell in a row of a file; None where it holds nothing.
@@ -116,7 +119,7 @@ class Contents:
             if left[0] == which and self._place[2] < self._open[2][left[1] + 1]:
                 self._jumps[left] += 1
             self._jumps[which, group] += first > start
-            if self._jumps[which, group] >= _JUMPS:
+            if self._jumps[which, group] >= _JUMPS and self._has_room(which, group):
                 self._laid_out[which, group] = self._lay_out(which, group)
                 return False
             self._reading = cells_of(self._open[1], [self._columns[which]], [group])
@@ -125,10 +128,21 @@ class Contents:
         next(islice(self._reading, skipped, skipped), None)
         return True
 
+    def _has_room(self, which: int, group: int) -> bool:
+        """Whether a group may be laid out; where not, that is told once."""
+        size: int = self._open[1].metadata.row_group(group).total_byte_size
+        lacking = size + _SPARED_BYTES - files.free_bytes(files.cache_folder("unpacked"))
+        if lacking > 0 and not self._told:
+            self._told = True
+            warnings.warn(
+                f"the cache has no room to lay out the pictures of {self._files[which].name}: they are read from its "
+                f"middle again and again, which is slow; {lacking / 1e6:,.0f} MB more would help",
+                stacklevel=2,
+            )
+        return lacking <= 0
+
     def _lay_out(self, which: int, group: int) -> "_LaidOut":
-        size = self._open[1].metadata.row_group(group).total_byte_size
         place = files.cache_folder("unpacked")
-        files.require_space(place, size, what=f"unpacking {self._files[which].name}")
         there = []
         with files.explained(place):
             if self._stream is None:

@@ -16,6 +16,8 @@ from eyebright.errors import DataError, DownloadError, EyebrightError, MissingEx
 from eyebright.files import readable
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
+_PASSWORD = re.compile(r"(://)[^\s/?#@:]*:[^\s/?#@]*@")
+_TOKEN = re.compile(r"(://[^\s?'\"]*)\?[^\s'\"]*")
 _BACKENDS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp", "https": "aiohttp",
              "az": "adlfs", "abfs": "adlfs", "hf": "huggingface_hub"}  # fmt: skip
 _WHOLE = "{} cannot be read in parts, its server gives whole files only: download it"
@@ -71,7 +73,7 @@ class RemoteFile(NamedTuple):
     """A file at an address.
 
     Args:
-        name: The address.
+        name: The address, without what signs it.
         system: The file system of fsspec that reaches it.
         path: What that calls it.
     """
@@ -152,7 +154,12 @@ def is_address(text: str | Path) -> bool:
 
 def without_token(name: str) -> str:
     """An address without what signs it, which changes and is nobody's business; paths as they are."""
-    return name.partition("?")[0] if is_address(name) else name
+    return _PASSWORD.sub(r"\1", name.partition("?")[0]) if is_address(name) else name
+
+
+def _told(problem: object) -> str:
+    """What others say of a problem, without what signs the addresses in it."""
+    return _TOKEN.sub(r"\1", _PASSWORD.sub(r"\1", str(problem)))
 
 
 def remote(address: str) -> RemoteFile:
@@ -162,25 +169,26 @@ def remote(address: str) -> RemoteFile:
         MissingExtraError: When fsspec, or what it needs for such addresses, is not installed.
         DataError: When nothing reaches such addresses.
     """
-    scheme = address.partition("://")[0].split("::")[-1].lower()
+    scheme, name = address.partition("://")[0].split("::")[-1].lower(), without_token(address)
     try:
         from fsspec.core import url_to_fs
     except ImportError as problem:
-        raise MissingExtraError(f"{address} is read through fsspec: pip install 'eyebright[shards]'") from problem
+        raise MissingExtraError(f"{name} is read through fsspec: pip install 'eyebright[shards]'") from problem
     try:
         system, path = url_to_fs(address)
     except ImportError as problem:
         backend = _BACKENDS.get(scheme)
-        remedy = f"pip install {backend}" if backend else str(problem)
-        raise MissingExtraError(f"{address} needs what reaches {scheme}:// addresses: {remedy}") from problem
+        remedy = f"pip install {backend}" if backend else _told(problem)
+        raise MissingExtraError(f"{name} needs what reaches {scheme}:// addresses: {remedy}") from problem
     except Exception as problem:  # each backend raises errors of its own, here also about credentials
-        raise DataError(f"{address} cannot be reached: {problem}") from problem
-    return RemoteFile(address, system, path)
+        raise DataError(f"{name} cannot be reached: {_told(problem)}") from problem
+    return RemoteFile(name, system, path)
 
 
 @contextmanager
 def reached(address: str) -> Iterator[None]:
     """Turn what goes wrong on the way to an address into errors of ours."""
+    name = without_token(address)
     try:
         yield
     except EyebrightError:
@@ -189,9 +197,9 @@ def reached(address: str) -> Iterator[None]:
         cause = problem.__cause__  # fsspec says so also of servers that do not answer
         refused = getattr(cause, "status", 404) != 404
         if refused or (isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)):
-            raise DownloadError(f"{address} cannot be read: {cause}") from problem
-        raise DataError(f"{address} does not exist") from problem
+            raise DownloadError(f"{name} cannot be read: {_told(cause)}") from problem
+        raise DataError(f"{name} does not exist") from problem
     except PermissionError as problem:
-        raise DataError(f"{address} may not be read: {problem}") from problem
+        raise DataError(f"{name} may not be read: {_told(problem)}") from problem
     except Exception as problem:  # each backend raises errors of its own
-        raise DownloadError(f"{address} cannot be read: {problem or type(problem).__name__}") from problem
+        raise DownloadError(f"{name} cannot be read: {_told(problem) or type(problem).__name__}") from problem

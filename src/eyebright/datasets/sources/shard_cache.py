@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from eyebright import cache, files
-from eyebright.datasets.sources.ranged import Ranged, RemoteFile, without_token
+from eyebright.datasets.sources.ranged import Ranged, RemoteFile
 from eyebright.datasets.sources.shard_index import Sample, scan_shard
 
 _FORMAT = 1
@@ -26,10 +26,9 @@ def samples_of(shard: Ranged, stamp: str, origin: Path | str) -> Iterator[Sample
     if not isinstance(shard, RemoteFile) or " " not in stamp:
         yield from scan_shard(shard)
         return
-    address = without_token(str(origin))
-    folder = files.cache_folder("shards", _key(address))
-    cache.describe(folder, address)
-    place = folder / f"{_key(without_token(shard.name), stamp)}.json"
+    folder = files.cache_folder("shards", _key(origin))
+    cache.describe(folder, str(origin))
+    place = folder / f"{_key(shard.name, stamp)}.json"
     try:
         yield from msgspec.json.decode(place.read_bytes(), type=list[Sample])
     except (OSError, msgspec.DecodeError):

@@ -45,7 +45,8 @@ def expanded(pattern: str) -> list[str]:
         numbers = range(0) if listed is not None else range(int(first), int(last) + 1)
         count *= len(numbers) if listed is None else listed.count(",") + 1
         if not 0 < count <= _MOST:
-            raise DataError(f"{pattern} stands for {count:,} files: expected 1 to {_MOST:,}, as name-{{000..146}}.tar")
+            shown = without_token(pattern)
+            raise DataError(f"{shown} stands for {count:,} files: expected 1 to {_MOST:,}, as name-{{000..146}}.tar")
         choices = [f"{number:0{width}d}" for number in numbers] if listed is None else listed.split(",")
         parts += [[pattern[end : match.start()]], choices]
         end = match.end()
@@ -82,8 +83,9 @@ def remote_shards(address: str) -> list[Ranged]:
     names = expanded(address)
     if is_shard(names[0]):
         return [remote(name) for name in names]
+    shown = without_token(address)
     if len(names) > 1:
-        raise DataError(f"{address} names no tar shards: expected a pattern such as {address.rpartition('/')[0]}/"
+        raise DataError(f"{shown} names no tar shards: expected a pattern such as {shown.rpartition('/')[0]}/"
                         "name-{000..146}.tar")  # fmt: skip
     place = remote(address)
     with reached(address):
@@ -91,7 +93,7 @@ def remote_shards(address: str) -> list[Ranged]:
     found = sorted(path for path in listed if path.lower().endswith(SUFFIX))
     if not found:
         raise DataError(
-            f"{address} holds no tar shards (.tar), and of addresses only these are read: for anything else, "
+            f"{shown} holds no tar shards (.tar), and of addresses only these are read: for anything else, "
             "download it and give its folder or file"
         )
-    return [RemoteFile(place.system.unstrip_protocol(path), place.system, path) for path in found]
+    return [RemoteFile(without_token(place.system.unstrip_protocol(path)), place.system, path) for path in found]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from eyebright.datasets.sources.folder import Progress
 from eyebright.datasets.sources.found import Found, sides_by_name
 from eyebright.datasets.sources.labels import require_distinct
-from eyebright.datasets.sources.ranged import Ranged, without_token
+from eyebright.datasets.sources.ranged import Ranged
 from eyebright.datasets.sources.shard_cache import samples_of
 from eyebright.errors import DataError, PictureError
 from eyebright.pictures import Source as Openable
@@ -64,7 +64,7 @@ def read_shards(shards: Sequence[Ranged], origin: Path | str, progress: Progress
 
     Args:
         shards: The shards.
-        origin: The path or address that was given.
+        origin: The path or address that was given, without what signs it.
         progress: Called now and then with the number of pictures so far.
 
     Raises:
@@ -88,7 +88,7 @@ def read_shards(shards: Sequence[Ranged], origin: Path | str, progress: Progress
     if progress:
         progress(len(names))
     where = np.frombuffer(places, np.int64).reshape(-1, 3)
-    source = ShardSource(shards, stamps, where, names, f"shards {without_token(str(origin))}")
+    source = ShardSource(shards, stamps, where, names, f"shards {origin}")
     return _found(origin, source, titles, where[:, 0].tolist(), told)
 
 
@@ -110,7 +110,7 @@ def _found(
 
 def _titles(names: Sequence[str]) -> list[str]:
     """Names of shards without what they have in common: the folders above, and the ending."""
-    parts = [without_token(name).replace("\\", "/").split("/") for name in names]
+    parts = [name.replace("\\", "/").split("/") for name in names]
     common = 0
     while len({tuple(part[: common + 1]) for part in parts}) == 1 and all(len(part) > common + 1 for part in parts):
         common += 1

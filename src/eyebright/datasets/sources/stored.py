@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright import files
+from eyebright import cache, files
 from eyebright.errors import DataError
 from eyebright.pictures import Source as Openable
 
@@ -25,24 +25,30 @@ class StoredSource:
     """Pictures of arrays on the disk, one after the other.
 
     Args:
-        file: The file that they come from, whose change is theirs.
+        origin: The file or folder that they come from.
+        stamps: For each array the stamp of its file, whose change is theirs.
         images: The arrays, each `(N, H, W)`, `(N, H, W, 1)`, `(N, H, W, 3)` or `(N, H, W, 4)`, uint8.
         titles: For each array what stands before the numbers of its pictures.
     """
 
-    def __init__(self, file: Path, images: Sequence[NDArray[np.uint8]], titles: Sequence[str]) -> None:
+    def __init__(
+        self, origin: Path, stamps: Sequence[str], images: Sequence[NDArray[np.uint8]], titles: Sequence[str]
+    ) -> None:
         self._images = images
         self._starts = np.cumsum([0, *(len(array) for array in images)])
         self.names = [f"{title}{n:07d}" for array, title in zip(images, titles, strict=True) for n in range(len(array))]
-        self.identity = f"file {file}"
-        self._stamp = stamp_of(file)
+        self.identity = f"file {origin}"
+        self._stamps = stamps
 
     def stamp(self, index: int) -> str:
-        return self._stamp
+        return self._stamps[self._array_of(index)]
 
     def open(self, index: int) -> Openable:
-        which = int(np.searchsorted(self._starts, index, side="right")) - 1
+        which = self._array_of(index)
         return np.asarray(self._images[which][index - int(self._starts[which])])
+
+    def _array_of(self, index: int) -> int:
+        return int(np.searchsorted(self._starts, index, side="right")) - 1
 
 
 def stamp_of(file: Path) -> str:
@@ -67,6 +73,7 @@ def unpacked(file: Path, member: str, stream: IO[bytes] | gzip.GzipFile, size_by
     key = hashlib.blake2b(f"{file}\0{member}\0{stamp_of(file)}".encode("utf-8", "surrogateescape"), digest_size=16)
     place = files.cache_folder("unpacked") / f"{key.hexdigest()}.bin"
     if place.exists() and place.stat().st_size == size_bytes:
+        cache.mark_used(place)
         return place
     files.require_space(place, size_bytes, what=f"unpacking {file.name}")
     part = place.with_name(f".{place.name}.{os.getpid()}")

@@ -41,7 +41,7 @@ class CrossValidated(Event, frozen=True):
 
 
 class Planned(Event, frozen=True):
-    """So many steps, and epochs, fit into the seconds that are left of the budget."""
+    """So many steps, and epochs, are to be made, in so many seconds: those left of a budget, or as a few steps tell."""
 
     steps: int
     epochs: float
