@@ -12,8 +12,8 @@ from eyebright.errors import SettingsError
 from eyebright.evaluation import Verdict
 from eyebright.network import Network
 from eyebright.network.rewrites import with_dropout
+from eyebright.preflight import LEAST_MINUTES
 from eyebright.run_folder import RunConfig
-from eyebright.runs import LEAST_MINUTES
 from eyebright.training.events import AnyEvent, EpochEnded, HealingBegun, Judged
 from eyebright.training.settings import Settings
 
