@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 import eyebright as eb
-from eyebright.audit.duplicates import clusters, exact_copies, near_copies
+from eyebright.audit.duplicates import clusters, copies
 from eyebright.pictures import Preparation
 
 KINDS = ("re-encoded", "rescaled", "mirrored", "turned", "mirrored, turned, rescaled", "cropped")
@@ -96,12 +96,9 @@ def find(dataset: eb.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """The number of each picture's set of copies, and the pairs found."""
     pack = dataset.pack(Preparation(width=32, height=32))
     start = time.perf_counter()
-    exact = exact_copies(pack.digests)
-    others = {int(index) for copies in exact for index in copies[1:]}
-    single = np.array([index for index in np.flatnonzero(pack.rows >= 0).tolist() if index not in others])
-    near = single[near_copies(pack.thumbnails(single)).pairs]
+    usable = np.flatnonzero(pack.rows >= 0)
+    pairs = usable[copies(pack.thumbnails(usable), pack.digests.at(usable)).pairs]
     print(f"{len(dataset):,} pictures compared in {time.perf_counter() - start:.1f} s")
-    pairs = np.concatenate([near, *(np.stack([copies[:-1], copies[1:]], axis=1) for copies in exact)])
     return clusters(len(dataset), pairs), pairs
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import eyebright as eb
-from eyebright.audit.duplicates import clusters, exact_copies, near_copies
+from eyebright.audit.duplicates import clusters, copies
 from eyebright.audit.labels import out_of_fold, quality, wrong_labels
 from eyebright.inference import features
 from eyebright.pictures import Preparation
@@ -37,7 +37,7 @@ def main() -> None:
     usable = np.flatnonzero(found.rows >= 0)
     values, labels = found.read(usable), dataset.labels[usable]
     print(f"{len(usable):,} pictures, features in {time.perf_counter() - start:.1f} s ({found.backbone.chosen})")
-    groups = copies(pack.digests, pack.prints(usable)["thumbnail"])
+    groups = sets_of_copies(pack.digests, pack.prints(usable)["thumbnail"])
     rankings: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "eyebright": lambda given: quality(given, out_of_fold(values, given, groups)),
         "CleanLearning": lambda given: clean_learning(values, given, scaled=False),
@@ -70,11 +70,10 @@ def plant(labels: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, 
     return given, swapped
 
 
-def copies(digests: list[bytes], thumbnails: np.ndarray) -> np.ndarray:
+def sets_of_copies(digests: list[bytes], thumbnails: np.ndarray) -> np.ndarray:
     """The number of the set of copies that each picture is in."""
     content = [digest for digest in digests if digest]
-    chains = [np.stack([same[:-1], same[1:]], axis=1) for same in exact_copies(content)]
-    return clusters(len(content), np.concatenate([near_copies(thumbnails).pairs, *chains]))
+    return clusters(len(content), copies(thumbnails, content).pairs)
 
 
 def clean_learning(values: np.ndarray, given: np.ndarray, *, scaled: bool) -> np.ndarray:

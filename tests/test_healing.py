@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 
 import eyebright as eb
 from eyebright import healing
+from eyebright.attempt import OutOfTimeError
 from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.evaluation import Verdict
 from eyebright.network import Dropout
@@ -232,6 +233,28 @@ def test_a_run_that_started_from_a_model_is_healed_from_the_same(make_folder, tm
     assert all(np.allclose(one[name], two[name], atol=1e-5) for name in one)
     config, _ = Run(healed.path).read()
     assert (config.start_from, config.start_sha256) == (str(old), read_start(old).sha256)
+
+
+def test_minutes_that_turn_out_to_be_too_few_leave_no_second_run(poor, monkeypatch):
+    def too_few(run: Run, *_: Any, **__: Any) -> None:
+        assert run.config.exists()
+        raise SettingsError("0.5 minutes are too few: give 3")
+
+    judged(poor, minutes=0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr("eyebright.runs.go", too_few)
+        with pytest.raises(OutOfTimeError, match="are too few: give 3"):
+            eb.heal(poor)
+        assert not (poor / "healed").exists()
+    judged(poor, rotation=0.3)
+    assert eb.heal(poor) is not None  # nothing is in the way
+    judged(poor, minutes=0.5)
+    before = weights_of(poor / "healed")
+    monkeypatch.setattr("eyebright.runs.go", too_few)
+    with pytest.raises(OutOfTimeError):
+        eb.heal(poor, overwrite=True)
+    after = weights_of(poor / "healed")  # what was to be replaced stands as it was
+    assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
 def test_pictures_in_memory_are_given_again(tmp_path):

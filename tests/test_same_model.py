@@ -1,8 +1,9 @@
 """The same pictures give the same model in whatever order they are listed, also where the network is chosen."""
 
 import numpy as np
+from PIL import Image
 
-from eyebright import Dataset, Settings
+from eyebright import Classifier, Dataset, Settings, zoo
 from eyebright.choosing import choose
 
 
@@ -19,3 +20,31 @@ def test_the_chosen_head_does_not_depend_on_how_pictures_are_listed():
         chosen.append(choice.weights)
     for other in chosen[1:]:
         assert all(np.array_equal(chosen[0][name], other[name]) for name in other)
+
+
+def test_twelve_numbered_classes_give_one_model_whichever_way_they_come(tmp_path):
+    pixels = np.random.default_rng(3).integers(0, 256, (60, 8, 8), np.uint8)
+    labels = np.arange(60, dtype=np.uint8) % 12
+    for number, (picture, label) in enumerate(zip(pixels, labels.tolist(), strict=True)):
+        (tmp_path / "folder" / str(label)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / "folder" / str(label) / f"{number}.png")
+    (tmp_path / "idx").mkdir()
+    for name, values in (("images-idx3", pixels), ("labels-idx1", labels)):
+        head = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
+        (tmp_path / "idx" / f"{name}-ubyte").write_bytes(head + values.tobytes())
+    np.savez(tmp_path / "arrays.npz", images=pixels, labels=labels)
+    lines = [f"folder/{label}/{number}.png,{label}" for number, label in enumerate(labels.tolist())]
+    (tmp_path / "table.csv").write_text("\n".join(["path,class", *lines]))
+    ways = [Dataset.open(tmp_path / name) for name in ("folder", "idx", "arrays.npz", "table.csv")]
+    ways += [
+        Dataset.from_arrays(pixels, labels),
+        Dataset.from_arrays(pixels, [str(label) for label in labels.tolist()]),
+    ]
+    models = []
+    for dataset in ways:
+        model = Classifier(zoo.mlp(12, input_size=8), classes=dataset.classes)
+        model.fit(dataset, epochs=1, batch_size=16, precision="float32")
+        models.append((dataset.classes, model.get_weights()))
+    for classes, weights in models:
+        assert classes == ("0", "1", "10", "11", "2", "3", "4", "5", "6", "7", "8", "9")
+        assert all(np.array_equal(models[0][1][name], weights[name]) for name in models[0][1])

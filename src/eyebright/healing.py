@@ -1,6 +1,7 @@
 """heal(): tries what the verdict on a run advises, and tells on its validation pictures whether that was better."""
 
 import copy
+import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -74,7 +75,7 @@ def heal(
     Raises:
         SettingsError: When there is no finished run.
         OutOfTimeError: When the budget suffices for no training, or, where only a longer one is advised, for none that
-            is longer; a `SettingsError`, before anything is written.
+            is longer; a `SettingsError`. No second run is left then.
         DataError: When the pictures are no longer those that the run was trained on.
         OutputError: When the second folder exists and is not to be replaced.
     """
@@ -140,7 +141,11 @@ def _pictures(run: Run, config: RunConfig, given: Dataset | None, emit: Emit) ->
 def _train_again(
     run: Run, config: RunConfig, trial: Attempt, output: Path, pictures: Dataset | None, **options: Any
 ) -> bool:
-    """A second run on the pictures and the split of the first, from the same start; whether it was interrupted."""
+    """A second run on the pictures and the split of the first, from the same start; whether it was interrupted.
+
+    Raises:
+        OutOfTimeError: When its minutes turn out to be too few to learn anything; then nothing is left of it.
+    """
     how: dict[str, Any] = {"network": trial.network, "weights": run.start if run.start.exists() else config.weights}
     if config.start_from:
         how = {"start_from": config.start_from, "start_sha256": config.start_sha256}
@@ -151,10 +156,19 @@ def _train_again(
             "group_by": config.group_by, "exclude": config.excluded, "split": run.split if config.split else "",
             "split_seed": config.split_seed,
         }  # fmt: skip
-    return runs.train(
-        config.pictures if pictures is None else pictures, output, fit=config.fit, validation=config.validation,
-        test=config.test, settings=trial.settings, **how, **options,
-    ).interrupted  # fmt: skip
+    try:
+        return runs.train(
+            config.pictures if pictures is None else pictures, output, fit=config.fit, validation=config.validation,
+            test=config.test, settings=trial.settings, **how, **options,
+        ).interrupted  # fmt: skip
+    except SettingsError as problem:
+        second = Run(output)
+        if not trial.settings.minutes or second.has_checkpoint or second.model.exists():
+            raise
+        shutil.rmtree(output, ignore_errors=True)  # nothing was learned that could be gone on with
+        if files.aside_of(output).exists():
+            files.aside_of(output).rename(output)
+        raise OutOfTimeError(str(problem)) from problem
 
 
 def _told_right(first: Run, path: Path, dataset: Dataset) -> tuple[NDArray[np.bool_], NDArray[np.int64] | None]:

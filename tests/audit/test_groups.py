@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from eyebright.audit.groups import found_groups
+from eyebright.audit.groups import _chained, found_groups
 from eyebright.datasets import SIDES, Dataset, split
 from eyebright.pictures import Preparation
 
@@ -57,18 +57,6 @@ def test_pictures_that_have_nothing_in_common_are_left_alone():
     assert set(found_groups(np.arange(200) % 2, thumbnails, [content(number) for number in range(200)])) == {-1}
 
 
-def test_features_find_what_thumbnails_do_not_show():
-    track = np.repeat(np.arange(12), 10)
-    thumbnails = RANDOM.integers(0, 256, (120, 32, 32, 3), np.uint8)
-    features = (RANDOM.normal(size=(12, 20))[track] + RANDOM.normal(0, 0.02, (120, 20))).astype(np.float32)
-    digests = [content(number) for number in range(120)]
-    assert set(found_groups(track % 2, thumbnails, digests)) == {-1}
-    groups = found_groups(track % 2, thumbnails, digests, features=features).tolist()
-    together = sum(max(Counter(np.array(groups)[track == one].tolist()).values()) for one in range(12))
-    assert -1 not in groups and together == 120
-    assert max(Counter(groups).values()) <= 20
-
-
 def test_the_order_of_the_pictures_does_not_matter(tracks):
     labels, thumbnails, digests, _ = tracks
     groups = found_groups(labels, thumbnails, digests)
@@ -87,6 +75,14 @@ def test_no_group_is_above_its_share_unless_of_exact_copies():
     assert sizes.pop(groups[0]) == 91 and len(set(groups[:91])) == 1
     assert 30 < max(sizes.values()) <= 40  # a tenth of the class
     split(np.zeros(400, np.int64), digests, ["a"], groups=np.array(groups))  # each side has its part
+
+
+def test_what_is_left_over_does_not_all_go_to_one_track():
+    """A track of twenty of a class of sixty, and eight pieces of five which are nearest to it: it may have two."""
+    pieces = [(start + one, start + one + 1) for start in range(20, 60, 5) for one in range(4)]
+    links = [*((one, one + 1) for one in range(19)), *pieces, *((0, start) for start in range(20, 60, 5))]
+    first = _chained(np.array(links, np.int32), range(60), tracks=True)
+    assert sorted(Counter(first.tolist()).values()) == [5] * 6 + [30]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

@@ -12,6 +12,18 @@ def doubled(folder):
     return folder
 
 
+@pytest.fixture
+def clean(tmp_path):
+    """Two classes of twelve pictures of which nothing is to be said."""
+    stream = np.random.default_rng(0)
+    for number in range(24):
+        place = tmp_path / "clean" / "ab"[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        small = Image.fromarray(stream.integers(30, 220, (6, 6, 3), np.uint8))
+        small.resize((60, 60), Image.Resampling.BICUBIC).save(place / f"{number}.png")
+    return tmp_path / "clean"
+
+
 def test_findings_are_told_in_80_columns_with_the_next_command(make_folder, eyebright, tmp_path):
     finished = eyebright("audit", doubled(make_folder()))
     assert finished.code == 0, finished.err
@@ -33,14 +45,17 @@ def test_findings_are_written_and_what_one_agrees_to_is_left_out(make_folder, ey
     assert finished.code == 1 and "did you mean 'very dark'?" in finished.err
 
 
-def test_clean_pictures_have_nothing_to_tell(eyebright, tmp_path):
-    stream = np.random.default_rng(0)
-    for number in range(24):
-        place = tmp_path / "clean" / "ab"[number % 2]
-        place.mkdir(parents=True, exist_ok=True)
-        small = Image.fromarray(stream.integers(30, 220, (6, 6, 3), np.uint8))
-        small.resize((60, 60), Image.Resampling.BICUBIC).save(place / f"{number}.png")
-    finished = eyebright("audit", tmp_path / "clean")
+def test_leaving_copies_out_is_advised_where_there_are_any(clean, eyebright, tmp_path):
+    audit = ["audit", clean, "-o", tmp_path / "audit.json", "--overwrite"]
+    Image.new("RGB", (60, 60), (1, 1, 1)).save(clean / "a" / "dark.png")
+    finished = eyebright(*audit)
+    assert "very dark" in finished.out and "To leave copies out" not in finished.out
+    (clean / "a" / "again.png").write_bytes((clean / "a" / "0.png").read_bytes())
+    assert "To leave copies out: eyebright train" in eyebright(*audit).out
+
+
+def test_clean_pictures_have_nothing_to_tell(clean, eyebright):
+    finished = eyebright("audit", clean)
     assert "any split by classes is sound" in finished.out and "Nothing stands out." in finished.out
 
 

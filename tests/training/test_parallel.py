@@ -62,9 +62,37 @@ else:
 """
 
 
-def curve_of(pictures: Path, result: Path, ranks: Sequence[dict[str, str]]) -> list[float]:
+CTRL_C = """
+import os, signal
+from eyebright.training import parallel
+add_up, added = parallel.add_up, []
+
+def interrupted(*parts):  # twice in the middle of a step, as by a terminal and a launcher
+    added.append(1)
+    if len(added) == 5:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    sums = add_up(*parts)
+    if len(added) == 5:
+        os.kill(os.getpid(), signal.SIGINT)
+    return sums
+
+parallel.add_up = interrupted
+"""
+
+
+def together_on_this_machine() -> list[dict[str, str]]:
+    """What a launcher tells each of two processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return [group | {"RANK": rank} for rank in "01"]
+
+
+def curve_of(pictures: Path, result: Path, ranks: Sequence[dict[str, str]], script: str = SCRIPT) -> list[float]:
     """Run one process for each of these environments; the losses, step by step."""
-    command = [sys.executable, "-c", SCRIPT, str(pictures), str(result)]
+    command = [sys.executable, "-c", script, str(pictures), str(result)]
     started = [subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"} | rank) for rank in ranks]
     assert [process.wait(60) for process in started] == [0] * len(ranks)
     return json.loads(result.read_text())
@@ -74,14 +102,27 @@ def test_two_processes_learn_what_one_learns(make_folder: Callable[..., Path], t
     """33 pictures to train make steps of 16, 16 and 1: in the last, one process has nothing."""
     pictures = make_folder(count=17)
     alone = curve_of(pictures, tmp_path / "alone.json", [{}])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    together = curve_of(pictures, tmp_path / "together.json", [group | {"RANK": rank} for rank in "01"])
+    together = curve_of(pictures, tmp_path / "together.json", together_on_this_machine())
     assert len(alone) == 2 * 3 * (3 + 1)
     assert together == pytest.approx(alone, abs=1e-3)
     assert min(alone) < 0.9 * alone[0]
+
+
+def test_ctrl_c_ends_the_training_after_the_step_that_all_make(make_folder: Callable[..., Path], tmp_path: Path):
+    """It reaches both in the fifth step, again and again; the script's second training then is made as ever."""
+    curve = curve_of(make_folder(count=17), tmp_path / "curve.json", together_on_this_machine(), CTRL_C + SCRIPT)
+    assert len(curve) == (3 + 1) + 1 + 3 * (3 + 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system does not list a process's threads")
+def test_no_thread_outlives_the_group(make_folder: Callable[..., Path], tmp_path: Path):
+    """A thread of gloo's that drops a tensor while the interpreter ends takes the process with it."""
+    look = """
+from pathlib import Path
+names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
+assert not [name for name in names if "gloo" in name], names
+"""
+    curve_of(make_folder(count=17), tmp_path / "curve.json", together_on_this_machine(), SCRIPT + look)
 
 
 def test_each_process_reads_its_share_of_every_batch(job):

@@ -55,10 +55,9 @@ def doubts(
         if own < UNLIKELY and other > LIKELY:
             sentence = f"looks like {{}} ({other:.0%}), hardly like its label ({own:.1%})"
             found.append(Doubt("probably mislabelled", suspect.picture, own, sentence, int(present[suspect.suggested])))
-    for one in outliers(features, labels):
-        if one.overall:
-            sentence = f"{one.deviations:.1f} robust deviations from its nearest"
-            found.append(Doubt("unlike the rest", one.picture, one.deviations, sentence))
+    for one in outliers(features):
+        sentence = f"{one.deviations:.1f} robust deviations from its nearest"
+        found.append(Doubt("unlike the rest", one.picture, one.deviations, sentence))
     return found
 
 

@@ -31,7 +31,8 @@ TRACKS = 0.45
 BURST = 0.3  # length of a link, over the middle distance in the class, that unrelated pictures hardly have
 LEFT_OVER = 0.5  # of a track: what is smaller in a set of tracks is joined to the nearest
 LARGEST_SHARE = 0.1  # of a class that one found group may take...
-LARGEST_ALWAYS = 30  # ...but tens of frames are a track even in a small class, as long as three groups are left for it
+LARGEST_ALWAYS = 30  # ...but in a small class up to so many, and a third of it: tens of frames are a track
+LARGEST_WITH_REST = 1.5  # times that, with what is left over; three groups of a class are left in any case
 _DIMENSIONS = 32
 _SAMPLE = 256  # pictures of a class by which its distances are told
 _ROUNDS = 4
@@ -44,7 +45,6 @@ def found_groups(
     thumbnails: Thumbnails,
     digests: Sequence[bytes],
     *,
-    features: NDArray[np.float32] | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.int64]:
     """The found group of each picture, as `datasets.split` takes them: a number, -1 for a picture alone, `(N,)`.
@@ -55,19 +55,13 @@ def found_groups(
         labels: Class of each picture, `(N,)`.
         thumbnails: Small pictures, `(N, 32, 32, 3)`, uint8.
         digests: Content of each picture, N times 16 bytes: exact copies are one group, however many.
-        features: More by which pictures are near to each other, `(N, D)`.
         progress: Called with the share that is done.
     """
     if not len(labels):
         return np.empty(0, np.int64)
     ranks = Digests.of(digests).ranks()
     order = np.lexsort((labels, ranks))
-    near = nearness(
-        labels[order],
-        Chosen(thumbnails, order),
-        None if features is None else features[order],
-        progress=part(progress, 0, 0.7),
-    )
+    near = nearness(labels[order], Chosen(thumbnails, order), part(progress, 0, 0.7))
     classes = members_of(labels[order])
     apart = np.concatenate([_apart(near[here]) for here in classes])
     tracks = bool((np.median(apart, axis=0) <= (TRACKS, BURST)).any())
@@ -82,13 +76,9 @@ def found_groups(
 
 
 def nearness(
-    labels: NDArray[np.int64],
-    thumbnails: Thumbnails,
-    features: NDArray[np.float32] | None = None,
-    *,
-    progress: Progress | None = None,
+    labels: NDArray[np.int64], thumbnails: Thumbnails, progress: Progress | None = None
 ) -> NDArray[np.float32]:
-    """Pictures as points, `(N, up to 96)`, whose distances say whether two of a class are of one group.
+    """Pictures as points, `(N, up to 64)`, whose distances say whether two of a class are of one group.
 
     Light is taken as its logarithm, since shade and exposure multiply it; at 16 x 16 and at 8 x 8, where it is learned
     apart what counts, since a far frame of a track is blurred.
@@ -102,15 +92,10 @@ def nearness(
     def coarse_light(where: NDArray[np.int64]) -> NDArray[np.float32]:
         return flat(np.log(halved(halved(thumbnails[where].astype(np.float32))) + 8))
 
-    def given(where: NDArray[np.int64]) -> NDArray[np.float32]:
-        assert features is not None
-        return features[where]
-
-    parts = [light, coarse_light] if features is None else [light, coarse_light, given]
     found = []
-    for number, made in enumerate(parts):
+    for number, made in enumerate((light, coarse_light)):
         points = principal(made, len(labels), _DIMENSIONS)
-        found.append(_relevant(labels, points, part(progress, number / len(parts), (number + 1) / len(parts))))
+        found.append(_relevant(labels, points, part(progress, number / 2, (number + 1) / 2)))
     return np.concatenate(found, axis=1)
 
 
@@ -191,11 +176,12 @@ def _chained(links: NDArray[np.int32], contents: Sequence[int], tracks: bool) ->
     size = np.bincount(above, minlength=len(above)).tolist()
     left = len(first)
     largest = max(round(LARGEST_SHARE * len(above)), min(LARGEST_ALWAYS, -(-len(above) // 3)))
-    for least in (0, LEFT_OVER * min(largest, LARGEST_ALWAYS)) if tracks else (0,):
+    rest = LEFT_OVER * min(largest, LARGEST_ALWAYS)
+    for least, most in ((0, largest), (rest, LARGEST_WITH_REST * largest)) if tracks else ((0, largest),):
         for block in blocks(len(links), _BLOCK):
             for pair in links[block].tolist():
                 one, other = sorted((top(above, pair[0]), top(above, pair[1])))
-                fits = size[one] + size[other] <= largest or min(size[one], size[other]) < least
+                fits = size[one] + size[other] <= (most if min(size[one], size[other]) < least else largest)
                 if left > 3 and one != other and fits:
                     above[other] = one
                     size[one] += size[other]

@@ -28,32 +28,18 @@ class Outlier(NamedTuple):
 
     Args:
         picture: Position of the picture.
-        overall: Whether it is unlike all pictures, not only unlike those of its class.
         deviations: How many robust deviations it is farther from its neighbours than pictures usually are.
     """
 
     picture: int
-    overall: bool
     deviations: float
 
 
-def outliers(features: NDArray[np.float32], labels: NDArray[np.int64]) -> list[Outlier]:
-    """Pictures unlike all others, then those unlike their class, each the farthest first.
-
-    Args:
-        features: `(N, D)`.
-        labels: `(N,)`.
-    """
-    points = standardised(features)
-    everywhere = deviations(points)
-    within = np.zeros(len(points))
-    for label in np.unique(labels):
-        here = np.flatnonzero(labels == label)
-        within[here] = deviations(points[here])
-    found = [Outlier(int(i), True, float(everywhere[i])) for i in np.flatnonzero(everywhere > DEVIATIONS)]
-    only = np.flatnonzero((within > DEVIATIONS) & ~(everywhere > DEVIATIONS))
-    found += [Outlier(int(i), False, float(within[i])) for i in only]
-    return sorted(found, key=lambda one: (not one.overall, -one.deviations, one.picture))
+def outliers(features: NDArray[np.float32]) -> list[Outlier]:
+    """Pictures `(N, D)` that are unlike all others, the farthest first."""
+    far = deviations(standardised(features))
+    found = np.flatnonzero(far > DEVIATIONS)
+    return [Outlier(int(index), float(far[index])) for index in found[np.argsort(-far[found], kind="stable")]]
 
 
 def standardised(features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ import typer
 from eyebright import __version__
 from eyebright.cli import audit, cache, demo, evaluate, explain, fetch, inspect, networks, predict, train
 from eyebright.errors import EyebrightError
-from eyebright.training import processes, trainer
+from eyebright.training import interruption, processes, trainer
 
 app = typer.Typer(
     name="eyebright",
@@ -52,7 +52,9 @@ def _run() -> None:
     """Do what is asked for; of several processes that a launcher has started the first does, and the others follow."""
     if processes.started().of == 1:
         app()
-    elif processes.is_first():
+        return
+    interruption.ends_at_once()
+    if processes.is_first():
         with trainer().leading():
             app()
     else:

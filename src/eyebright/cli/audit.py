@@ -51,6 +51,7 @@ def audit(
     from rich.console import Console
 
     from eyebright import auditing, codec, files, previewing
+    from eyebright.cli.train_request import Request
     from eyebright.datasets import without_token
     from eyebright.report.audit_table import audit_text
     from eyebright.report.progress import Display
@@ -79,7 +80,7 @@ def audit(
     here = shlex.quote(without_token(pictures))
     if output is None and found.audit.findings:
         typer.echo(f"To look at them: eyebright audit {here} -o audit.json --page audit.html")
-    elif found.audit.findings:
+    elif found.audit.superfluous(Request().exclude_kinds.split(",")):
         typer.echo(f"To leave copies out: eyebright train {here} -o RUN --exclude {shlex.quote(str(output))}")
 
 

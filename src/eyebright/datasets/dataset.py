@@ -108,7 +108,8 @@ class Dataset(Labelled):
         Args:
             images: uint8, `(N, H, W)`, `(N, H, W, 1)` or `(N, H, W, 3)`, or a sequence of single pictures.
             labels: For each picture the name of its class, or its position in `classes`.
-            classes: Names of the classes; may be left out where the labels are names.
+            classes: Names of the classes, in any order; where they are left out, the labels are the names, and are
+                sorted as texts, as names of folders are: 0, 1, 10, 2.
             seed: Decides the split.
             validation: Share of the pictures for validation.
             test: Share for the test.

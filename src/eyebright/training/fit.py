@@ -146,6 +146,7 @@ class _Trainer:
         reason: Reason = "finished" if deadline is None else "budget"
         self.lead = Lead(self.network, self.learner, self.material)
         try:
+            self.lead.begin()
             while True:
                 stale = self.settings.patience and self.progress.stale_epochs >= self.settings.patience
                 if self.pace.more(self.progress) and not stale:

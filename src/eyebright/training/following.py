@@ -5,7 +5,6 @@ epoch it has. Each learns from its share of them, gradients are added up, and ev
 same sums: so they stay the same. What stands in a run (progress, budget, best epoch, events) is the first one's alone.
 """
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -21,7 +20,7 @@ from eyebright.datasets.digests import Digests
 from eyebright.errors import DataError, EyebrightError
 from eyebright.network import Network, Weights
 from eyebright.pictures import Preparation
-from eyebright.training import checkpoint, parallel, processes
+from eyebright.training import checkpoint, interruption, parallel, processes
 from eyebright.training.material import Feed, Material
 from eyebright.training.memory import keep_freed_memory
 from eyebright.training.precision import Chosen
@@ -68,20 +67,26 @@ class Lead:
     """
 
     def __init__(self, network: Network, learner: Learner, material: Material) -> None:
-        self.alone = processes.place().of == 1
-        if self.alone:
-            return
-        pack = material.pack
-        if pack.streamed:
+        self.alone, self.begun = processes.place().of == 1, False
+        self.network, self.learner, self.material = network, learner, material
+        if material.pack.streamed and not self.alone:
             raise DataError(
                 "several processes share the prepared pictures, for which the disk of the cache has no room: make "
                 "room, set EYEBRIGHT_CACHE, or train in one process"
             )
-        parallel.say(
-            Job(network.to_json(), learner.module.get_weights(), checkpoint.moments(learner.optimizer),
-                learner.settings, learner.precision, pack.folder, pack.preparation, pack.rows, pack.digests.values,
-                material.labels, material.train)
+
+    def begin(self) -> None:
+        """Let the others begin to train."""
+        if self.alone:
+            return
+        network, learner, (pack, labels, train, *_) = self.network, self.learner, self.material
+        job = Job(
+            network.to_json(), learner.module.get_weights(), checkpoint.moments(learner.optimizer), learner.settings,
+            learner.precision, pack.folder, pack.preparation, pack.rows, pack.digests.values, labels, train,
         )  # fmt: skip
+        with interruption.held():
+            parallel.say(job)
+            self.begun = True
 
     @contextmanager
     def step(self, epoch: int, start: int, pictures: int, step: int, rate: float) -> Iterator[None]:
@@ -89,18 +94,19 @@ class Lead:
         if self.alone:
             yield
             return
-        parallel.say_numbers(_Step(epoch, start, pictures, step, rate))
-        try:
-            yield
-        except BaseException:  # the others wait in the middle of a step, and can be told nothing any more
-            self.alone = True
-            parallel.leave()
-            raise
+        with interruption.held():
+            try:
+                parallel.say_numbers(_Step(epoch, start, pictures, step, rate))
+                yield
+            except BaseException:  # the others wait in the middle of a step, and can be told nothing any more
+                self.alone = True
+                parallel.leave()
+                raise
 
     def end(self) -> None:
         """Let the others wait for the next training."""
-        if not self.alone:
-            with suppress(EyebrightError):
+        if self.begun and not self.alone:
+            with suppress(EyebrightError), interruption.held():
                 parallel.say_numbers(_Step(0, 0, 0, 0, 0.0))
 
 
@@ -108,11 +114,12 @@ class Lead:
 def leading() -> Iterator[None]:
     """Lead the other processes as long as the block takes, and let them go."""
     with parallel.joined():
+        interruption.interrupts_once()
         try:
             yield
         finally:
             if parallel.is_connected():
-                with suppress(EyebrightError):
+                with suppress(EyebrightError), interruption.held():
                     parallel.say(None)
 
 
@@ -122,8 +129,8 @@ def follow() -> None:
     Raises:
         EyebrightError: When it is gone.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first decides what comes of it
     with parallel.joined():
+        interruption.is_ignored()
         while (job := parallel.listen()) is not None:
             _train(job)
 

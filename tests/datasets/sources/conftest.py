@@ -59,9 +59,11 @@ def samples(encoded, make_tar) -> Callable[..., bytes]:
 
 
 class _Server(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; gives parts of files where `ranges` says so; answers `failures` requests with 503 first."""
+    """Serves a folder; gives parts of files where `ranges` says so, tells when they change where `tags` does; answers
+    `failures` requests with 503 first.
+    """
 
-    ranges = True
+    ranges = tags = True
     failures = 0
 
     def do_HEAD(self) -> None:
@@ -88,7 +90,8 @@ class _Server(http.server.SimpleHTTPRequestHandler):
         self.send_response(206 if asked and self.ranges else 200)
         if asked and self.ranges:
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
-        self.send_header("ETag", f'"{path.stat().st_mtime_ns}"')
+        if self.tags:
+            self.send_header("ETag", f'"{path.stat().st_mtime_ns}"')
         self.send_header("Content-Length", str(last + 1 - first))
         self.end_headers()
         if not head:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eyebright import Dataset, Preparation, cache
-from eyebright.datasets.sources import find, ranged
+from eyebright.datasets.sources import find, ranged, shards
 from eyebright.errors import DataError, DownloadError, MissingExtraError
 from eyebright.pictures import open_picture
 
@@ -102,6 +102,23 @@ def test_a_changed_shard_has_another_stamp(serve, served, tmp_path, samples):
     assert find(f"{address}/train-0.tar").source.stamp(0) == first.stamp(0)
     (tmp_path / "served" / "train-0.tar").write_bytes(samples(range(50, 60)))
     assert find(f"{address}/train-0.tar").source.stamp(0) != first.stamp(0)
+
+
+def test_pictures_of_a_server_that_tells_only_sizes_do_not_come_from_the_pack_of_an_earlier_run(
+    serve, tmp_path, make_tar, encoded, noise, monkeypatch
+):
+    address, _ = serve(tags=False)
+    for number, run in enumerate(["first", "second"]):
+        monkeypatch.setattr(shards, "_RUN", run)
+        content = make_tar({"0.png": encoded(number), "0.cls": b"red"})
+        (tmp_path / "served" / "a.tar").write_bytes(content)
+        with pytest.warns(UserWarning, match=r"/a\.tar does not tell when a file changes"):
+            dataset = Dataset.open(f"{address}/a.tar")
+        np.testing.assert_array_equal(dataset.pack(SIZE).read([0])[0], noise(number))
+        before = len(cache.entries())
+        with pytest.warns(UserWarning, match="does not tell"):
+            Dataset.open(f"{address}/a.tar").pack(SIZE)  # again in the same run
+        assert len(cache.entries()) == before
 
 
 def test_a_shard_is_looked_through_once_as_long_as_it_stays_the_same(serve, served, tmp_path, samples, own_cache):

@@ -14,7 +14,7 @@ class Found(NamedTuple):
 
     Args:
         source: The pictures.
-        classes: Names of the classes, sorted.
+        classes: Names of the classes, sorted as texts whatever they are, so that every source gives the same.
         labels: For each picture the position of its class.
         sides: For each picture its side, where that is given.
         groups: For each picture its group ("" for none), where there are any: pictures of one group are never on two

@@ -63,15 +63,13 @@ def read_idx(images: list[Path]) -> Found:
         labels.append(classes)
         titles.append(f"{file.name.split(_IMAGES)[0].strip('-_.') or 'picture'} ")
     values, positions = np.unique(np.concatenate(labels), return_inverse=True)
-    names = list(map(str, values.tolist()))
-    if (listing := images[0].with_name(CLASSES)).is_file():
-        named, order = np.unique(_named(listing, values.tolist()), return_inverse=True)
-        names, positions = named.tolist(), order[positions]
+    listing = images[0].with_name(CLASSES)
+    told = _named(listing, values.tolist()) if listing.is_file() else [str(value) for value in values.tolist()]
+    names, order = np.unique(told, return_inverse=True)  # sorted as texts, as the names of folders are
     origin = images[0].parent if len(images) > 1 else images[0]
     sides = _sides(titles, arrays)
-    return Found(
-        StoredSource(origin, stamps, arrays, titles), tuple(names), positions.tolist(), sides=sides, origin=origin
-    )
+    source = StoredSource(origin, stamps, arrays, titles)
+    return Found(source, tuple(names.tolist()), order[positions].tolist(), sides=sides, origin=origin)
 
 
 def _named(listing: Path, labels: list[int]) -> list[str]:

@@ -70,7 +70,7 @@ def positions(
 
     Args:
         labels: Names of classes, or positions in `classes`.
-        classes: Names of the classes; those of the labels, sorted, where there are none.
+        classes: Names of the classes; those of the labels, sorted as texts, where there are none.
 
     Raises:
         DataError: When a label is no class.
@@ -79,7 +79,7 @@ def positions(
     if classes is None:
         require_one_kind(labels)
         names_of = {label: label_of(str(label) if isinstance(label, bool) else label) for label in set(given)}
-        classes = [names_of[label] for label in sorted(names_of)]
+        classes = sorted({*names_of.values()})  # as texts, as the names of folders are: 1, 10, 2
         given = [names_of[label] for label in given]
     names = [str(name) for name in classes]
     return names, [_position(label, names) for label in given]

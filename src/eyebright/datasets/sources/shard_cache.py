@@ -16,14 +16,14 @@ _FORMAT = 1
 def samples_of(shard: Ranged, stamp: str, origin: Path | str) -> Iterator[Sample]:
     """As `scan_shard`; of a shard at an address from the cache, as long as its stamp is the same.
 
-    A server that tells no more than a file's size does not tell when the file has changed: nothing is kept then.
+    Nothing is kept where the stamp is weak.
 
     Args:
         shard: The shard.
         stamp: Its stamp.
         origin: The path or address that was given, for `eyebright cache`.
     """
-    if not isinstance(shard, RemoteFile) or " " not in stamp:
+    if not isinstance(shard, RemoteFile) or is_weak(shard, stamp):
         yield from scan_shard(shard)
         return
     folder = files.cache_folder("shards", _key(origin))
@@ -33,6 +33,11 @@ def samples_of(shard: Ranged, stamp: str, origin: Path | str) -> Iterator[Sample
         yield from msgspec.json.decode(place.read_bytes(), type=list[Sample])
     except (OSError, msgspec.DecodeError):
         yield from _kept(scan_shard(shard), place)
+
+
+def is_weak(shard: Ranged, stamp: str) -> bool:
+    """Whether a stamp does not change with its shard: a server may tell no more than a file's size."""
+    return isinstance(shard, RemoteFile) and " " not in stamp
 
 
 def _kept(samples: Iterable[Sample], place: Path) -> Iterator[Sample]:

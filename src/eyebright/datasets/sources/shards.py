@@ -1,5 +1,7 @@
 """WebDataset's tar shards, on the disk or at an address; pictures are read out of the middle of them, one by one."""
 
+import secrets
+import warnings
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +13,12 @@ from eyebright.datasets.sources.folder import Progress
 from eyebright.datasets.sources.found import Found, sides_by_name
 from eyebright.datasets.sources.labels import require_distinct
 from eyebright.datasets.sources.ranged import Ranged
-from eyebright.datasets.sources.shard_cache import samples_of
+from eyebright.datasets.sources.shard_cache import is_weak, samples_of
 from eyebright.errors import DataError, PictureError
 from eyebright.pictures import Source as Openable
 
 _LARGEST = 1 << 29  # bytes of a picture's file
+_RUN = secrets.token_hex(8)
 
 
 class ShardSource:
@@ -88,8 +91,21 @@ def read_shards(shards: Sequence[Ranged], origin: Path | str, progress: Progress
     if progress:
         progress(len(names))
     where = np.frombuffer(places, np.int64).reshape(-1, 3)
-    source = ShardSource(shards, stamps, where, names, f"shards {origin}")
+    source = ShardSource(shards, stamps, where, names, f"shards {origin}{_of_this_run(shards, stamps)}")
     return _found(origin, source, titles, where[:, 0].tolist(), told)
+
+
+def _of_this_run(shards: Sequence[Ranged], stamps: Sequence[str]) -> str:
+    """What keeps the packs of an earlier run away where nobody tells whether a shard is still the same; else ""."""
+    weak = [shard.name for shard, stamp in zip(shards, stamps, strict=True) if is_weak(shard, stamp)]
+    if not weak:
+        return ""
+    warnings.warn(
+        f"the server of {weak[0]} does not tell when a file changes: the pictures are prepared anew in each run; "
+        "download them to prepare them once",
+        stacklevel=3,
+    )
+    return f", run {_RUN}"
 
 
 def _found(
