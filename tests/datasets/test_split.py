@@ -213,9 +213,10 @@ def test_a_group_larger_than_a_side_has_room_for_is_learned_from(seed):
 
 
 @sampled
+@example(sizes=[1, 2], huge=[900, 900], seed=0)
 @given(
-    sizes=st.lists(st.integers(1, 60), min_size=3, max_size=15),
-    huge=st.lists(st.integers(500, 900), max_size=2),
+    sizes=st.lists(st.integers(1, 60), min_size=2, max_size=15),
+    huge=st.lists(st.integers(500, 900), min_size=1, max_size=2),
     seed=st.integers(0, 9),
 )
 def test_groups_of_any_size_leave_each_side_some_and_no_huge_one_is_asked_while_small_ones_are_left(sizes, huge, seed):
@@ -225,7 +226,7 @@ def test_groups_of_any_size_leave_each_side_some_and_no_huge_one_is_asked_while_
     sides = split(np.zeros(len(groups), int), digests, ["a"], seed=seed, groups=groups)
     assert set(sides.tolist()) == {TRAIN, VALIDATION, TEST}
     for side in (VALIDATION, TEST):
-        assert (sides == side).sum() <= max(0.3 * len(groups), 60)
+        assert (sides == side).sum() <= max(0.3 * len(groups) + 1, 60)
 
 
 def test_which_of_like_groups_is_asked_depends_on_the_seed():

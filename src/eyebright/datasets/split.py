@@ -133,7 +133,7 @@ def _shared_out(sizes: list[int], shares: dict[int, float]) -> list[int]:
     for position, (side, share) in enumerate(shares.items()):
         wanted, least = max(round(count * share), 1), min(sizes[one] for one in left)
         small = sum(sizes[one] for one in left if sizes[one] <= 2 * max(wanted, least))  # also for the sides to come
-        wanted = max(min(wanted, round(small * share / sum(list(shares.values())[position:]))), 1)
+        wanted = max(min(wanted, int(small * (share / sum(list(shares.values())[position:])))), 1)
         room, most, rest = wanted, len(left) - len(shares) + position, []
         for one in left:
             largest = 2 * max(room, least if room == wanted else 0)  # beyond by no more than is missing without it
