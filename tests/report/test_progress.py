@@ -227,4 +227,4 @@ def test_healing_tells_before_and_after_and_what_the_interval_allows(show: Calla
 def test_healing_says_beforehand_what_it_tries_and_how_long_that_takes(show: Callable) -> None:
     changes = {"rotation": 0.1, "dropout": 0.2, "epochs": 15}
     text = " ".join(show(events.HealingBegun(kind="overfitting", changes=changes, path="run/healed", seconds=207.0)))
-    assert "Healing (overfitting): training again with rotation 0.1, dropout 0.2, epochs 15; about 3:27" in text
+    assert "Healing (overfitting): training again with rotation 0.1, dropout 0.2, epochs 15; about 3:27." in text
