@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from eyebright import Dataset, Preparation, previewing
 from eyebright.errors import MissingExtraError
@@ -68,6 +69,21 @@ def test_size_and_fit_are_those_that_train_chooses_and_what_is_lost_is_said(rows
     preview(wide, wide.pack(SMALL), fit="crop")
     assert rows[1][0][0].lost == pytest.approx(2 / 3, abs=0.05)
     assert rows[1][0][0].box == pytest.approx((1 / 3, 0, 2 / 3, 1))
+
+
+@pytest.mark.parametrize(("given", "flips"), [(None, False), (Settings(), True)])
+def test_digits_are_mirrored_only_where_that_is_asked_for(rows, monkeypatch, given, flips):
+    found, flip = load_digits(), []
+    digits = Dataset.from_arrays((found.images[:400] * 15).astype(np.uint8), found.target[:400])
+
+    class Trainer:
+        def shown(self, seen, keys, settings, epoch):
+            flip.append(settings.flip)
+            return seen
+
+    monkeypatch.setattr(previewing, "trainer", Trainer)
+    preview(digits, digits.pack(SMALL), size=16, settings=given)
+    assert set(flip) == {flips}
 
 
 def test_without_torch_the_rest_is_drawn_and_it_is_said(rows, monkeypatch):

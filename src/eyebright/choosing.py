@@ -240,7 +240,7 @@ def _trial(dataset: Dataset, fit: Fit, choice: Choice, emit: Emit, share_s: floa
 def _sides(dataset: Dataset, preparation: Preparation, emit: Emit) -> tuple[Pack, NDArray[np.int64], NDArray[np.int64]]:
     """The prepared pictures, and which of them are to train and to validate with, in the order of their content."""
     pack = preparing.packed(dataset, preparation, emit)
-    auditing.keep_together(dataset, pack)
+    auditing.keep_together(dataset, pack, emit)
     sides = dataset.split(pack)
     train, validation = (content_order(pack, dataset.labels, np.flatnonzero(sides == side)) for side in (0, 1))
     return pack, train, validation

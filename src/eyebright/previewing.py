@@ -9,11 +9,11 @@ from PIL import Image
 from eyebright.choosing import backbone_px
 from eyebright.datasets import Dataset, Pack, content_order
 from eyebright.datasets.cropping import lost_of
-from eyebright.errors import MissingExtraError
+from eyebright.errors import DataError, MissingExtraError
 from eyebright.files import printable
 from eyebright.pictures import DIGEST_SIDE, Fit, Preparation, crop_box, decode, fit_picture
 from eyebright.report.preview import Row, draw_preview, fit_text
-from eyebright.starting import choose_fit
+from eyebright.starting import choose_fit, mirrored_by_evidence
 from eyebright.training import trainer
 from eyebright.training.settings import Settings
 
@@ -44,12 +44,12 @@ def preview(
         pack: Any pack of them, by which they are told apart.
         size: Pixels a side; as `train` chooses unless given.
         fit: How they are brought to size; as `train` chooses unless given.
-        settings: How training changes them; by default as `train` does.
+        settings: How training changes them; by default as `train` does, which mirrors only what may be mirrored.
 
     Raises:
         PictureError: When a picture can no longer be opened.
     """
-    settings = settings or Settings()
+    settings = _usual(dataset, pack) if settings is None else settings
     side = backbone_px(dataset.typical_side()) if size is None else size
     chosen = choose_fit(dataset, None, fit)
     preparation = Preparation(width=side, height=side, fit=chosen.fit)
@@ -73,6 +73,15 @@ def examples(dataset: Dataset, pack: Pack) -> NDArray[np.int64]:
     _, first = np.unique(dataset.labels[order], return_index=True)
     spread = np.linspace(0, len(first) - 1, min(MOST, len(first)))
     return order[first[np.round(spread).astype(np.int64)]]
+
+
+def _usual(dataset: Dataset, pack: Pack) -> Settings:
+    """How `train` changes pictures by itself."""
+    try:
+        sides = dataset.split(pack)
+    except DataError:  # too few to train on, which is not asked here
+        return Settings()
+    return mirrored_by_evidence(dataset, pack, sides, Settings(), lambda event: None)
 
 
 def _draws(

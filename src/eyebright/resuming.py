@@ -156,7 +156,7 @@ def _from_the_start(run: Run, config: RunConfig, network: Network, emit: Emit) -
 
 def _packed(dataset: Dataset, classifier: Classifier, emit: Emit) -> Pack:
     pack = preparing.packed(dataset, classifier.preparation, emit)
-    auditing.keep_together(dataset, pack)
+    auditing.keep_together(dataset, pack, emit)
     return pack
 
 

@@ -98,6 +98,31 @@ def test_a_single_bad_picture_is_an_error(run, eyebright, tmp_path):
     assert "bad.jpg: empty file" in finished.err
 
 
+def test_of_fetched_pictures_only_those_that_are_drawn_are_kept(run, picture, eyebright, tmp_path, monkeypatch):
+    alive, most, fetched = set(), [], []
+
+    class Content(bytes):
+        """Notes when it is gone."""
+
+        def __del__(self):
+            alive.discard(id(self))
+
+    def fetch(address):
+        fetched.append(address)
+        content = Content(picture.read_bytes())
+        alive.add(id(content))
+        most.append(len(alive))
+        return content
+
+    monkeypatch.setattr("eyebright.downloads.fetch", fetch)
+    monkeypatch.setattr("eyebright.report.sheet.MOST", 4)
+    addresses = [f"https://example.org/{number}.png" for number in range(150)]
+    finished = eyebright("predict", run, *addresses, "--figure", tmp_path / "drawn.png")
+    assert finished.code == 0 and "the first 4 of 150" in finished.err
+    assert sorted(fetched) == sorted(addresses)  # each once
+    assert max(most) <= 4 + 64 + 32 + 8  # drawn, opened ahead, in a batch, and being opened
+
+
 def test_an_address_is_fetched(run, picture, eyebright, server):
     local, remote = (
         eyebright("predict", run, picture, "--json"),

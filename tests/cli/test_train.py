@@ -33,7 +33,7 @@ def test_a_run_holds_what_the_design_says(run: Path):
         "curves.png",
         "model",
     }
-    assert {path.name for path in run.iterdir()} == names
+    assert {path.name for path in run.iterdir()} == {*names, ".lock"}
     with Image.open(run / "curves.png") as curves:
         assert curves.format == "PNG"
 

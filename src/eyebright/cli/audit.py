@@ -84,8 +84,8 @@ def audit(
         typer.echo(f"To leave copies out: eyebright train {here} -o RUN --exclude {shlex.quote(str(output))}")
 
 
-def _require_preview(preview: Path | None, size: int | None, fit: str | None, augment: str | None) -> "Settings":
-    """How training changes pictures; whatever is wrong with the options is found before the work begins."""
+def _require_preview(preview: Path | None, size: int | None, fit: str | None, augment: str | None) -> "Settings | None":
+    """How training changes pictures, if it is said; what is wrong with the options is found before the work begins."""
     from eyebright.cli import settings_text
     from eyebright.pictures import Preparation
     from eyebright.training.settings import Settings
@@ -98,4 +98,4 @@ def _require_preview(preview: Path | None, size: int | None, fit: str | None, au
         raise SettingsError(f"--preview draws a PNG, got {preview}: name it {preview.with_suffix('.png').name}")
     if size is not None:
         Preparation(width=size, height=size)
-    return Settings() if augment is None else Settings().changed(settings_text.augmentation(augment))
+    return None if augment is None else Settings().changed(settings_text.augmentation(augment))

@@ -1,7 +1,6 @@
 """eyebright predict: what pictures show, and how sure that is."""
 
 import csv
-import functools
 import io
 import sys
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ def predict(
     """Say what pictures show. Exit code 1 where one of them cannot be read; the others are answered."""
     from eyebright.inference import Prediction, Predictor, Unreadable
     from eyebright.model import read_model
+    from eyebright.report.sheet import MOST
 
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other: leave one away")
@@ -46,17 +46,20 @@ def predict(
     if not sources:
         raise SettingsError(f"no pictures found in {', '.join(pictures)}")
     single = len(sources) == 1 and not (as_json or as_csv)
-    answers: list[tuple[Prediction, Openable]] = []  # what the figure needs
-    failed = 0
+    drawn: list[tuple[Prediction, Openable]] = []  # what the figure needs
+    answered = failed = 0
     if as_csv:
         _print_csv("name", "label", "confidence", "error")
     for (_, source), answer in zip(sources, predictor.stream(sources), strict=True):
         failed += isinstance(answer, Unreadable)
         _print(answer, top if single else 0, as_json=as_json, as_csv=as_csv)
-        if figure and isinstance(answer, Prediction):
-            answers.append((answer, source))
-    if figure and answers:
-        _draw(figure, predictor, answers)
+        answered += isinstance(answer, Prediction)
+        if figure and isinstance(answer, Prediction) and answered <= MOST:
+            drawn.append((answer, source))
+        elif isinstance(source, _Fetched):
+            source.forget()
+    if figure and drawn:
+        _draw(figure, predictor, drawn, answered)
     if failed:
         raise typer.Exit(1)
 
@@ -71,16 +74,34 @@ def _require_figure(figure: Path, pictures: list[str], *, overwrite: bool) -> No
         require_free([figure], picture, overwrite=overwrite)
 
 
+class _Fetched:
+    """A picture at an address, fetched when its turn comes, and kept until nobody needs it any more."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._content: bytes | None = None
+
+    def __call__(self) -> bytes:
+        from eyebright.downloads import fetch
+
+        if self._content is None:
+            self._content = fetch(self._address)
+        return self._content
+
+    def forget(self) -> None:
+        self._content = None
+
+
 def _sources(pictures: list[str]) -> "Iterator[tuple[str, Openable]]":
     """Name and picture for everything that was asked for; addresses are fetched when their turn comes."""
     from eyebright.datasets import walk_files
-    from eyebright.downloads import fetch, is_address
+    from eyebright.downloads import is_address
 
     for picture in pictures:
         if picture == "-":
             yield "-", sys.stdin.buffer.read()
         elif is_address(picture):
-            yield picture, functools.cache(functools.partial(fetch, picture))
+            yield picture, _Fetched(picture)
         elif Path(picture).is_dir():
             for file in walk_files(Path(picture)):
                 yield file, Path(file)
@@ -123,18 +144,16 @@ def _print_csv(*cells: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def _draw(figure: Path, predictor: "Predictor", answers: "list[tuple[Prediction, Openable]]") -> None:
+def _draw(figure: Path, predictor: "Predictor", drawn: "list[tuple[Prediction, Openable]]", of: int) -> None:
     """Draw the first pictures as the model saw them; the folder that a picture lies in may tell its true class."""
     from eyebright import files
     from eyebright.pictures import open_picture
-    from eyebright.report.sheet import MOST, Shown, draw_sheet
+    from eyebright.report.sheet import Shown, draw_sheet
 
     shown = []
-    for answer, source in answers[:MOST]:
+    for answer, source in drawn:
         folder = Path(answer.name).absolute().parent.name
         pixels = open_picture(source() if callable(source) else source, predictor.preparation)
         shown.append(Shown(pixels, answer, folder if folder in predictor.classes else None))
     files.write_file(figure, draw_sheet(shown))
-    typer.echo(
-        f"Drawn: {figure}" + (f" (the first {MOST} of {len(answers):,})" if len(answers) > MOST else ""), err=True
-    )
+    typer.echo(f"Drawn: {figure}" + (f" (the first {len(drawn)} of {of:,})" if of > len(drawn) else ""), err=True)

@@ -90,7 +90,7 @@ def _learned(event: AnyEvent) -> Iterator[str]:
         case events.HealingBegun():
             changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
             about = duration(max(event.seconds, 1))
-            yield f"Healing ({event.kind}): training again with {changes}; about {about} minutes."
+            yield f"Healing ({event.kind}): training again with {changes}; about {about}."
         case events.Healed():
             yield _healed(event)
 
