@@ -63,6 +63,7 @@ def out_of_fold(
     from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     members = np.arange(len(labels)) if groups is None else groups
     sizes = np.bincount(labels, minlength=1)
@@ -71,7 +72,7 @@ def out_of_fold(
         raise DataError("labels are judged from two classes and two groups of pictures on: there is nothing to compare")
     probabilities = np.zeros((len(labels), int(labels.max()) + 1))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
+    with threadpool_limits(1), warnings.catch_warnings():  # of so thin products threads wait more than they share
         warnings.simplefilter("ignore", UserWarning)  # of classes with fewer pictures than folds, which is no harm
         for train, rest in splitter.split(labels, labels, members):
             classes = np.unique(labels[train])

@@ -147,8 +147,10 @@ class _Regression:
 
     def solve(self, strength: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Weights and biases as in `solve`."""
+        from threadpoolctl import threadpool_limits
+
         model = self._model.set_params(C=1 / (strength * len(self._labels)))
-        with warnings.catch_warnings():
+        with threadpool_limits(1), warnings.catch_warnings():  # of so thin products threads wait more than they share
             warnings.simplefilter("ignore")  # an optimum that is only nearly reached serves as well
             model.fit(self._points, self._labels)
         known, bias_known = model.coef_, model.intercept_
