@@ -53,6 +53,7 @@ def test_by_default_a_published_network_is_given_a_head_and_the_run_says_so(pict
     for name, value in result.classifier.get_weights().items():
         assert name.startswith("_fc.") or (value == published[name]).all()
     assert result.test.accuracy == 1.0
+    assert not (tmp_path / "run" / "curves.png").exists()  # there were no epochs
     again = eb.train(pictures, tmp_path / "again")
     for name, value in again.classifier.get_weights().items():
         assert (value == result.classifier.get_weights()[name]).all(), name

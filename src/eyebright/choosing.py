@@ -8,6 +8,7 @@ side is never looked at.
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -127,7 +128,10 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, settings: Settings, emit: 
     """The published network with a head learned on its features; with a budget, to be tuned further."""
     start = time.monotonic()
     backbone = Backbone(name=BACKBONE, size_px=size, fit=fit)
-    pack, train, validation = _sides(dataset, backbone.preparation, emit)
+    with ThreadPoolExecutor(1) as aside:
+        graph = aside.submit(backbone.graph)  # the first time a process of its own has to read published weights
+        pack, train, validation = _sides(dataset, backbone.preparation, emit)
+    graph.result()
     known = np.flatnonzero(dataset.split(pack) >= 0)  # not those left out since the test has their like
     train, usable = (content_order(pack, dataset.labels, these) for these in (train, known))
     wanted = usable if len(usable) < FEW else np.sort(np.concatenate([train, validation]))

@@ -86,7 +86,8 @@ def go(
                            earlier=earlier, begun_at=begun_at)  # fmt: skip
             test = classifier.metrics["test"] = classifier.evaluate(dataset.test)
             emit(evaluated("test", test))
-            files.write_file(run.curves, draw_curves(classifier.history))
+            if classifier.history.loss:  # of a head alone there is nothing to draw
+                files.write_file(run.curves, draw_curves(classifier.history))
             card = classifier.save(run.model, overwrite=True)
             emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
     except OutputError as problem:

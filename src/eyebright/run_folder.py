@@ -8,7 +8,7 @@ RUN/
   split.csv       which picture is on which side             left_out.csv   pictures that could not be opened, and why
   events.jsonl    what happened, line by line
   checkpoint/     the state after so many steps, the last two of them
-  curves.png      accuracy and loss by epoch
+  curves.png      accuracy and loss by epoch, where there were any
   model/          the result                             .lock           held while somebody trains here
 """
 

@@ -6,6 +6,7 @@ torch nor onnx.
 
 import hashlib
 from functools import cached_property
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from eyebright import cache, files
@@ -66,6 +67,13 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
         text = f"{_FORMAT}\0{published_digest(self.name)}\0{self.network.to_json()}"
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
+    def graph(self) -> Path:
+        """The network as an ONNX file in the cache, written the first time; errors as of `engine`."""
+        graph = files.cache_folder("weights") / f"{self.name}-{self.preparation.width}-{self.digest}.onnx"
+        if not graph.exists():
+            files.write_file(graph, self._graph())
+        return graph
+
     def engine(self) -> Engine:
         """The compiled network: `(N, height, width, 3)` uint8 to `(N, features)` float32.
 
@@ -73,9 +81,7 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
             DownloadError: When the weights cannot be had; the message says what to install.
             MissingExtraError: When torch is not installed, which must read them the first time.
         """
-        graph = files.cache_folder("weights") / f"{self.name}-{self.preparation.width}-{self.digest}.onnx"
-        if not graph.exists():
-            files.write_file(graph, self._graph())
+        graph = self.graph()
         cache.mark_used(graph)
         return Engine.of_bytes(graph.read_bytes(), precision=self.chosen)
 
