@@ -67,7 +67,7 @@ def _mirrored_at_edges(places: Tensor, reach: float) -> Tensor:
         reach: How far from 0 they are at most.
     """
     while reach > 1:
-        places = torch.lerp(places, places.clamp(-1, 1), 2.0)
+        places = places.clamp(-1, 1).mul_(2).sub_(places)
         reach -= 2
     return places
 
