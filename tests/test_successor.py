@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import eyebright as eb
-from eyebright.errors import DataError, ModelError, NetworkError, SettingsError
+from eyebright.errors import DataError, ModelError, NetworkError, OutputError, SettingsError
 from eyebright.network import BatchNorm, Conv2d, Flatten, Input, Linear, Network, initial_weights
 from eyebright.resuming import resume
 from eyebright.successor import read_start, taken_over
@@ -172,3 +172,10 @@ def test_what_is_no_model_is_explained(pictures, tmp_path):
     with pytest.raises(ModelError, match="does not exist"):
         eb.train(pictures, tmp_path / "run", start_from=tmp_path / "nothing")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_start_is_not_replaced_by_what_starts_from_it(pictures, tmp_path):
+    eb.train(pictures, tmp_path / "run", network=eb.zoo.mlp(3, input_size=8), settings=eb.Settings(epochs=1))
+    with pytest.raises(OutputError, match=r"the model to start from, .*run, lies in .*run: choose another output"):
+        eb.train(pictures, tmp_path / "run", start_from=tmp_path / "run", epochs=1, overwrite=True)
+    assert eb.Classifier.load(tmp_path / "run")

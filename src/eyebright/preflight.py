@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from eyebright import files
 from eyebright.choosing import AUTO
-from eyebright.datasets import SIDES, Dataset, Pack
+from eyebright.datasets import SIDES, Dataset, Pack, share
 from eyebright.errors import DataError, OutputError, SettingsError
 from eyebright.network import Network
 from eyebright.successor import Start
+from eyebright.training import processes
 from eyebright.training.settings import Settings
 
 DEFAULT_SHARE = 0.15
@@ -46,13 +47,24 @@ def require_something_to_learn(
         raise SettingsError("epochs = 0 would leave the weights as they were drawn: give epochs or minutes")
 
 
+def require_shares(settings: Settings) -> None:
+    """Each of several processes must have as many pictures of a batch."""
+    share(np.empty(0, np.int64), settings.batch_size, 0, processes.place().of)
+
+
+def require_start_apart(old: Start, output: Path) -> None:
+    """What is started from is not replaced: a run that is killed early has its start there and nowhere else."""
+    if old.path.resolve().is_relative_to(output.resolve()):
+        raise OutputError(f"the model to start from, {old.path}, lies in {output}: choose another output")
+
+
 def require_one_split(split: str | Path, validation: float, test: float) -> None:
     """A split that is read from a file leaves nothing to shares."""
     shares = (("validation", validation), ("test", test))
-    for name, share in shares if str(split) else ():
-        if share != DEFAULT_SHARE:
+    for name, wanted in shares if str(split) else ():
+        if wanted != DEFAULT_SHARE:
             raise SettingsError(
-                f"split = {split} and {name} = {share:g} contradict each other: the file says which picture is on "
+                f"split = {split} and {name} = {wanted:g} contradict each other: the file says which picture is on "
                 "which side; leave one of them"
             )
 

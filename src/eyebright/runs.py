@@ -7,14 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from eyebright import auditing, files, preflight, preparing, zoo
 from eyebright.choosing import AUTO, choose
 from eyebright.classifier import Classifier
 from eyebright.course import Result, evaluated, go, scan
 from eyebright.datasets import Dataset, without_token
-from eyebright.datasets import share as share_out
 from eyebright.errors import OutputError, SettingsError
 from eyebright.evaluation import Evaluation
 from eyebright.model import Seen, find_model
@@ -24,7 +21,7 @@ from eyebright.report import sinks
 from eyebright.run_folder import MADE_WITH, NETWORK, Run, RunConfig
 from eyebright.starting import choose_fit, is_file, mirrored_by_evidence, network_for, weights_for
 from eyebright.successor import read_start, require_agreement, taken_over
-from eyebright.training import processes, trainer
+from eyebright.training import trainer
 from eyebright.training.budget import watched
 from eyebright.training.events import AnyEvent, EventLog, MirroringJudged, Scanning, to_all
 from eyebright.training.settings import Settings
@@ -106,6 +103,7 @@ def train(
     begun_at, emit = time.monotonic(), to_all(callbacks)
     auto = not start_from and network in ("", AUTO)
     settings = preflight.settled(settings or Settings(epochs=0 if auto else Settings().epochs), minutes, epochs)
+    preflight.require_shares(settings)
     preflight.require_something_to_learn(settings, network, weights, auto=auto, begun=bool(start_from or weights))
     emit = watched(emit, settings.minutes, begun_at)
     run = Run(Path(default_output(pictures) if output is None else output))
@@ -114,6 +112,8 @@ def train(
     preflight.require_one_split(split, validation, test)
     tried: list[AnyEvent] = []
     old = read_start(start_from, start_sha256) if start_from else None
+    if old is not None:
+        preflight.require_start_apart(old, run.path)
     if isinstance(pictures, Dataset):
         if group_by or split or exclude:
             raise SettingsError("a data set has its groups, split and pictures: give them to Dataset.open")
@@ -142,9 +142,6 @@ def train(
         start = weights_for(built, str(weights), name, settings.seed, emit)
         fitted = choose_fit(dataset, built, fit)
     frozen_layers(built, settings.frozen)  # a slip of the pen is found before the work
-    share_out(
-        np.empty(0, np.int64), settings.batch_size, 0, processes.place().of
-    )  # as is a batch that processes cannot share
     fit = fitted.fit
     classifier = Classifier(built, dataset.classes, weights=start, fit=fit, seed=settings.seed)
     classifier.seen = seen = Seen() if old is None else old.card.seen
