@@ -41,7 +41,7 @@ def demo(
     _run("evaluate", str(run), str(pictures))
     unseen = _test_pictures(run / "split.csv", pictures)
     _run("predict", str(run), unseen[0])
-    _run("predict", str(run), *unseen, "--figure", str(figure))
+    _run("predict", str(run), *unseen, "--figure", str(figure), "--overwrite")
     typer.echo(f"\nLook at {run / 'curves.png'} and {figure}. Now your own pictures:")
     typer.echo("$ eyebright train YOUR_FOLDER -o YOUR_RUN")
 
