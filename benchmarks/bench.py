@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eyebright import machine
+from eyebright.system import machine
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

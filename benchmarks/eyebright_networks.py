@@ -15,15 +15,14 @@ import time
 from pathlib import Path
 
 import torch
+from hand_written import step_rate
 
-from eyebright import zoo
-from eyebright.modules import TorchNetwork
-from eyebright.network import initial_weights
+from eyebright.network import initial_weights, zoo
 from eyebright.network.rewrites import faster
-from eyebright.training.memory import keep_freed_memory
+from eyebright.network.torch import TorchNetwork
+from eyebright.system.machine import keep_freed_memory
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
-from hand_written import step_rate
 
 
 def main() -> None:

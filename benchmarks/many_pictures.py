@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eyebright import auditing
-from eyebright.datasets import Dataset
-from eyebright.pictures import Preparation
+from eyebright.data.dataset import Dataset
+from eyebright.data.pictures import Preparation
+from eyebright.runs import audit
 
 CLASSES, SIDE = 1_000, 24
 TRAIN = """
@@ -94,7 +94,7 @@ def rates(pictures: Path, place: str) -> dict[str, float]:
     scanned = time.perf_counter()
     pack = dataset.pack(Preparation(width=SIDE, height=SIDE))
     hashed = time.perf_counter()
-    auditing.keep_together(dataset, pack)
+    audit.keep_together(dataset, pack)
     compared = time.perf_counter()
     dataset.split(pack)
     split = time.perf_counter()

@@ -25,8 +25,8 @@ import numpy as np
 from PIL import Image
 
 import eyebright as eb
-from eyebright.audit.duplicates import clusters, copies
-from eyebright.pictures import Preparation
+from eyebright.data.audit.duplicates import clusters, copies
+from eyebright.data.pictures import Preparation
 
 KINDS = ("re-encoded", "rescaled", "mirrored", "turned", "mirrored, turned, rescaled", "cropped")
 

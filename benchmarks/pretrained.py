@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eyebright.inference import Backbone
+from eyebright.model.backbone import Backbone
 
 HERE = Path(__file__).parent
 OWN, PEER = sys.executable, str(HERE.parent / ".venv-peers" / "bin" / "python")

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 import eyebright as eb
-from eyebright.audit.duplicates import clusters, copies
-from eyebright.audit.labels import out_of_fold, quality, wrong_labels
-from eyebright.inference import features
-from eyebright.pictures import Preparation
+from eyebright.data.audit.duplicates import clusters, copies
+from eyebright.data.audit.labels import out_of_fold, quality, wrong_labels
+from eyebright.data.pictures import Preparation
+from eyebright.model.features import features
 
 SWAPPED, TOP = 0.03, 0.05
 

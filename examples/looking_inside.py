@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import eyebright as eb
-from eyebright import inspection
+from eyebright.model import inspect
 
-subject = inspection.find("flowers_cnn", size=64)  # or a model's folder, a run, a network's JSON
+subject = inspect.find("flowers_cnn", size=64)  # or a model's folder, a run, a network's JSON
 print(eb.Model(subject.network, subject.weights()).summary())
 
 picture = Path("disc.png")
@@ -23,11 +23,11 @@ drawing = Image.new("RGB", (64, 64), "darkgreen")
 ImageDraw.Draw(drawing).ellipse((16, 16, 48, 48), fill="gold")
 drawing.save(picture)
 
-kernels = inspection.kernels(subject, "conv_1")
+kernels = inspect.kernels(subject, "conv_1")
 print(f"\nconv_1 has {len(kernels)} kernels of shape {kernels.shape[1:]}; the first one looks at red with")
 print(np.round(kernels[0, 0], 2))
 
-pixels, maps = inspection.activations(subject, picture, "relu_1")
+pixels, maps = inspect.activations(subject, picture, "relu_1")
 print(f"\nof a picture {pixels.shape}, relu_1 makes {len(maps)} maps of {maps.shape[1:]}; their means are")
 print(np.round(maps.mean(axis=(1, 2)), 1))
 

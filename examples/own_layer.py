@@ -12,7 +12,6 @@ import numpy as np
 from torch import nn
 
 import eyebright as eb
-from eyebright.modules import to_torch
 from eyebright.network import (
     Conv2d,
     GlobalAvgPool2d,
@@ -27,6 +26,7 @@ from eyebright.network import (
     layer_to_dict,
 )
 from eyebright.network.onnx import Graph, emit
+from eyebright.network.torch import to_torch
 
 
 class PReLU(Layer, frozen=True):

@@ -11,8 +11,8 @@ import torch
 from torch.nn import functional
 
 import eyebright as eb
-from eyebright.datasets import batches, shuffled
-from eyebright.modules import TorchNetwork, as_input
+from eyebright.data.batches import batches, shuffled
+from eyebright.network.torch import TorchNetwork, as_input
 
 random = np.random.default_rng(0)
 labels = np.arange(200) % 2

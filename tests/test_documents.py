@@ -29,9 +29,9 @@ def test_a_layer_of_ones_own_runs_everywhere():
     import onnx.reference
     import torch
 
-    from eyebright.modules import TorchNetwork
     from eyebright.network import Input, initial_weights
     from eyebright.network.onnx import to_onnx
+    from eyebright.network.torch import TorchNetwork
 
     names: dict[str, object] = {}
     try:
@@ -50,9 +50,9 @@ def test_a_layer_of_ones_own_runs_everywhere():
 def test_a_layer_of_ones_own_can_learn(tmp_path):
     import torch
 
-    from eyebright.modules import TorchNetwork
+    from eyebright.model.plain import Model
     from eyebright.network import Input
-    from eyebright.plain_model import Model
+    from eyebright.network.torch import TorchNetwork
 
     names: dict[str, object] = {}
     try:

@@ -3,8 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from eyebright import Classifier, Dataset, Settings, zoo
-from eyebright.choosing import choose
+from eyebright import Classifier, Dataset, Settings
+from eyebright.network import zoo
+from eyebright.runs.auto import choose
 
 
 def test_the_chosen_head_does_not_depend_on_how_pictures_are_listed():

@@ -3,8 +3,7 @@
     make torture
 
 The recipe has all that a checkpoint may hold. Every step writes one, so that many kills fall into the writing of one;
-each round begins with an empty cache, so that some fall into the packing.
-"""
+each round begins with an empty cache, so that some fall into the packing."""
 
 import random
 import shutil
@@ -15,8 +14,8 @@ from pathlib import Path
 
 import typer
 
-from eyebright import files
-from torturing import last_step, start, torture  # beside this script
+from eyebright.system import files
+from torturing import last_step, start, torture
 
 CHILD = """
 import sys

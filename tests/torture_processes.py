@@ -2,8 +2,7 @@
 
     make torture-processes
 
-torchrun starts the group again each time, and the group goes on from the last checkpoint by itself.
-"""
+torchrun starts the group again each time, and the group goes on from the last checkpoint by itself."""
 
 import os
 import random
@@ -16,8 +15,8 @@ from pathlib import Path
 
 import typer
 
-from eyebright import files
-from torturing import last_step, start, torture  # beside this script
+from eyebright.system import files
+from torturing import last_step, start, torture
 
 SHORTEST_S, LONGEST_S = 4.0, 16.0  # the start alone takes some seconds
 RECIPE = ("--network", "flowers_cnn", "--size", "32", "--epochs", "20", "--patience", "0", "--batch-size", "8",

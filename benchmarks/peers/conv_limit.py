@@ -18,10 +18,9 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from eyebright import zoo
-from eyebright.modules import to_torch
-from eyebright.network import Conv2d, Linear, Place
-from eyebright.training.memory import keep_freed_memory
+from eyebright.network import Conv2d, Linear, Place, zoo
+from eyebright.network.torch import to_torch
+from eyebright.system.machine import keep_freed_memory
 
 
 def products(place: Place, batch_size: int, dtype: torch.dtype) -> Iterator[Callable[[], object]]:

@@ -15,7 +15,7 @@ import time
 import torch
 from torch import Tensor, nn
 
-from eyebright.training.memory import keep_freed_memory
+from eyebright.system.machine import keep_freed_memory
 
 
 class Bottleneck(nn.Module):

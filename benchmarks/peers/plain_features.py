@@ -19,8 +19,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from eyebright import zoo
-from eyebright.modules import TorchNetwork, as_input
+from eyebright.network import zoo
+from eyebright.network.torch import TorchNetwork, as_input
 
 SIZE, BATCH = 224, 32
 

@@ -17,69 +17,52 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eyebright import errors, network, zoo
-    from eyebright.classifier import Classifier
-    from eyebright.datasets import Dataset
-    from eyebright.errors import EyebrightError
-    from eyebright.evaluation import Evaluation
-    from eyebright.healing import heal
-    from eyebright.inference import Prediction
-    from eyebright.network import Network
-    from eyebright.pictures import Preparation, open_picture
-    from eyebright.plain_model import Model
-    from eyebright.rate_finding import find_learning_rate
-    from eyebright.runs import train
-    from eyebright.training.history import History
-    from eyebright.training.settings import Settings
+    from eyebright import network as network
+    from eyebright.data.dataset import Dataset as Dataset
+    from eyebright.data.pictures import Preparation as Preparation
+    from eyebright.data.pictures import open_picture as open_picture
+    from eyebright.model.classifier import Classifier as Classifier
+    from eyebright.model.plain import Model as Model
+    from eyebright.model.predictor import Prediction as Prediction
+    from eyebright.network import Network as Network
+    from eyebright.network import zoo as zoo
+    from eyebright.runs.heal import heal as heal
+    from eyebright.runs.learning_rate import find_learning_rate as find_learning_rate
+    from eyebright.runs.train import train as train
+    from eyebright.system import errors as errors
+    from eyebright.system.errors import EyebrightError as EyebrightError
+    from eyebright.training.history import History as History
+    from eyebright.training.settings import Settings as Settings
+    from eyebright.trust.metrics import Evaluation as Evaluation
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Classifier": "eyebright.classifier",
-    "Dataset": "eyebright.datasets",
-    "Evaluation": "eyebright.evaluation",
-    "EyebrightError": "eyebright.errors",
+_HOMES = {  # where each public name is defined; one without a home is a module itself
+    "Classifier": "eyebright.model.classifier",
+    "Dataset": "eyebright.data.dataset",
+    "Evaluation": "eyebright.trust.metrics",
+    "EyebrightError": "eyebright.system.errors",
     "History": "eyebright.training.history",
-    "Model": "eyebright.plain_model",
-    "Network": "eyebright.network",
-    "Prediction": "eyebright.inference",
-    "Preparation": "eyebright.pictures",
+    "Model": "eyebright.model.plain",
+    "Network": "eyebright.network.graph",
+    "Prediction": "eyebright.model.predictor",
+    "Preparation": "eyebright.data.pictures",
     "Settings": "eyebright.training.settings",
-    "errors": "",
-    "find_learning_rate": "eyebright.rate_finding",
-    "heal": "eyebright.healing",
-    "load": "",
-    "network": "",
-    "open_picture": "eyebright.pictures",
-    "train": "eyebright.runs",
-    "zoo": "",
+    "errors": "eyebright.system",
+    "find_learning_rate": "eyebright.runs.learning_rate",
+    "heal": "eyebright.runs.heal",
+    "network": "eyebright",
+    "open_picture": "eyebright.data.pictures",
+    "train": "eyebright.runs.train",
+    "zoo": "eyebright.network",
 }
 
-__all__ = [
-    "Classifier",
-    "Dataset",
-    "Evaluation",
-    "EyebrightError",
-    "History",
-    "Model",
-    "Network",
-    "Prediction",
-    "Preparation",
-    "Settings",
-    "errors",
-    "find_learning_rate",
-    "heal",
-    "load",
-    "network",
-    "open_picture",
-    "train",
-    "zoo",
-]
+__all__ = ["load", *_HOMES]  # noqa: PLE0604 - they are strings
 
 
 def load(path: str | os.PathLike[str]) -> "Classifier":
     """Read a model folder, or the model of a run, as `Classifier.load`; what `Model.save` wrote, `Model.load` reads."""
-    from eyebright.classifier import Classifier
+    from eyebright.model.classifier import Classifier
 
     return Classifier.load(path)
 
@@ -88,7 +71,9 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'eyebright' has no attribute {name!r}")
     home = _HOMES[name]
-    return getattr(importlib.import_module(home), name) if home else importlib.import_module(f"eyebright.{name}")
+    if name in ("errors", "network", "zoo"):
+        return importlib.import_module(f"{home}.{name}")
+    return getattr(importlib.import_module(home), name)
 
 
 def __dir__() -> list[str]:

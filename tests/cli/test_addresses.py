@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from eyebright import Dataset
-from eyebright.run_folder import Run
+from eyebright.runs.folder import Run
 
 TINY = ["--epochs", "1", "--size", "8", "--batch-size", "16", "--network", "mlp", "--precision", "float32"]
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from eyebright import files
+from eyebright.system import files
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from eyebright.datasets.published import SETS, File
+from eyebright.data.published.sets import SETS, File
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 import json
 
-from eyebright import zoo
+from eyebright.network import zoo
 
 
 def test_all_networks_are_listed_with_their_papers_in_80_columns(eyebright) -> None:

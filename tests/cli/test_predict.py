@@ -114,8 +114,8 @@ def test_of_fetched_pictures_only_those_that_are_drawn_are_kept(run, picture, ey
         most.append(len(alive))
         return content
 
-    monkeypatch.setattr("eyebright.downloads.fetch", fetch)
-    monkeypatch.setattr("eyebright.report.sheet.MOST", 4)
+    monkeypatch.setattr("eyebright.system.downloads.fetch", fetch)
+    monkeypatch.setattr("eyebright.report.sheets.MOST", 4)
     addresses = [f"https://example.org/{number}.png" for number in range(150)]
     finished = eyebright("predict", run, *addresses, "--figure", tmp_path / "drawn.png")
     assert finished.code == 0 and "the first 4 of 150" in finished.err

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from eyebright import files, zoo
-from eyebright.network import initial_weights
+from eyebright.network import initial_weights, zoo
+from eyebright.system import files
 from eyebright.training.events import Evaluated, ModelSaved, RunStarted, read_events
 
 
@@ -139,7 +139,7 @@ def test_an_interrupt_while_pictures_are_prepared_promises_no_run(make_folder, e
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importlib.import_module("eyebright.datasets.pack"), "_append", interrupted)
+    monkeypatch.setattr(importlib.import_module("eyebright.data.pack"), "_append", interrupted)
     stopped = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick)
     assert stopped.code == 130
     assert "before the training began" in stopped.err

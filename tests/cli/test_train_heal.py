@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from eyebright import runs
-from eyebright.run_folder import Run
+from eyebright.runs import train
+from eyebright.runs.folder import Run
 from eyebright.training.events import EpochEnded, EventLog, Healed, Judged, read_events
 
 
@@ -85,7 +85,7 @@ def test_where_settings_cannot_help_it_says_so(run: Path, eyebright):
 
 def test_healing_that_is_interrupted_says_how_to_go_on_with_it(run: Path, eyebright):
     EventLog(run / "events.jsonl")(Judged(kind="overfitting", text="", advice="", remedy={"rotation": 0.3}))
-    begin = runs.train
+    begin = train.train
 
     def interrupted(*arguments: object, **options: object) -> object:
         callbacks = options.pop("callbacks")
@@ -99,7 +99,7 @@ def test_healing_that_is_interrupted_says_how_to_go_on_with_it(run: Path, eyebri
         return begin(*arguments, **options, callbacks=[stop])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "train", interrupted)
+        patch.setattr(train, "train", interrupted)
         stopped = eyebright("train", "--resume", run, "--heal")
     assert stopped.code == 130
     assert f"eyebright train --resume {run} --heal" in (stopped.err + stopped.out).splitlines()[-1]
@@ -113,7 +113,7 @@ def test_healing_that_is_interrupted_says_how_to_go_on_with_it(run: Path, eyebri
 def test_healing_has_what_the_first_training_left_of_the_minutes(run: Path, eyebright, monkeypatch):
     """Of which too little is refused at once, and told as no failure: the run is as good as it was."""
     EventLog(run / "events.jsonl")(Judged(kind="underfitting", text="", advice="", remedy={"minutes": 4.0}))
-    monkeypatch.setattr(runs, "train", lambda *pictures, **options: SimpleNamespace(interrupted=False))
+    monkeypatch.setattr(train, "train", lambda *pictures, **options: SimpleNamespace(interrupted=False))
     finished = eyebright("train", run.parent / "pictures", "-o", run, "--minutes", "0.3", "--heal")
     assert finished.code == 0, finished.err
     refused, ask = finished.out.splitlines()[-2:]

@@ -7,12 +7,33 @@ import tomli_w
 import typer
 from safetensors.numpy import load_file
 
-from eyebright.cli import settings_text, train_options
+from eyebright.cli import train_options, train_request
 from eyebright.cli.app import app
-from eyebright.cli.train_request import Request, gather, names_left_out
-from eyebright.errors import SettingsError
-from eyebright.run_folder import SETTINGS, Run, RunConfig
+from eyebright.cli.train_request import Request, changed, gather, names_left_out
+from eyebright.runs.folder import SETTINGS, Run, RunConfig
+from eyebright.system.errors import SettingsError
 from eyebright.training.settings import Settings
+
+
+def test_texts_become_values_of_the_settings_types():
+    given = ["epochs=3", "learning-rate = 1e-3", "flip=false", "schedule=one-cycle", "frozen=conv1, layer1", "zoom=0"]
+    found = changed(Settings(), given)
+    assert found == Settings(
+        epochs=3, learning_rate=1e-3, flip=False, schedule="one-cycle", frozen=("conv1", "layer1"), zoom=0.0
+    )
+    assert changed(found, ["frozen="]).frozen == ()
+
+
+def test_the_last_one_counts_and_others_stay():
+    found = changed(Settings(seed=7), ["ema=0.9", "ema=0.99"])
+    assert (found.ema, found.seed) == (0.99, 7)
+
+
+def test_contradictions_are_judged_when_all_is_set():
+    with pytest.raises(SettingsError, match=r"weight_decay=0\.3 and optimizer='sgd' contradict"):
+        changed(Settings(), ["optimizer=sgd"])
+    assert changed(Settings(), ["optimizer=sgd", "weight_decay=0"]).optimizer == "sgd"
+
 
 HERE = {"pictures": "flowers", "output": "run"}
 
@@ -127,7 +148,7 @@ def test_options_and_file_know_the_same_names_and_defaults():
         assert (None if default in ("", False) else default) == (fields[name] or None), name
     for name in names.keys() & SETTINGS - {"epochs", "minutes"}:  # what these are depends on the network
         assert names[name].default == getattr(Settings(), name), name
-    augment = settings_text.augmentation(names["augment"].default)
+    augment = train_request.augmentation(names["augment"].default)
     assert Settings().changed(augment) == Settings()
     assert train_options.__doc__
 
@@ -162,9 +183,9 @@ def test_the_config_of_a_run_repeats_it_bit_for_bit(make_folder, eyebright, quic
     for line in ('precision = "float32"', "threads = ", "size = 16", 'fit = "crop"', "hue = 0.1", "split_seed = 3"):
         assert line in text
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    monkeypatch.setattr("eyebright.training.precision._SMALL", 0)
-    monkeypatch.setattr("eyebright.training.precision._WORTHWHILE", 0)
-    monkeypatch.setattr("eyebright.machine.cores", lambda: 1)
+    monkeypatch.setattr("eyebright.training.torch.hardware._SMALL", 0)
+    monkeypatch.setattr("eyebright.training.torch.hardware._WORTHWHILE", 0)
+    monkeypatch.setattr("eyebright.system.machine.cores", lambda: 1)
     monkeypatch.chdir(tmp_path / "run")
     repeated = eyebright("train", "--config", "config.toml", "-o", tmp_path / "again")
     assert repeated.code == 0, repeated.err
@@ -177,7 +198,7 @@ def test_the_config_of_a_run_repeats_it_bit_for_bit(make_folder, eyebright, quic
 
 
 def test_a_run_with_its_own_network_and_model_to_start_from_is_repeated(make_folder, eyebright, tmp_path):
-    from eyebright import zoo
+    from eyebright.network import zoo
 
     (tmp_path / "net.json").write_text(zoo.mlp(3, input_size=8).to_json())
     few = ["--epochs", "2", "--batch-size", "8", "--seed", "3"]

@@ -61,7 +61,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _network() -> str:
-    from eyebright import zoo
+    from eyebright.network import zoo
 
     return zoo.mlp(2, input_size=8).to_json()
 

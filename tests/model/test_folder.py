@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from eyebright.classifier import Classifier
-from eyebright.errors import ModelError, OutputError
-from eyebright.model import Golden, read_model
-from eyebright.zoo import flowers_cnn
+from eyebright.model.classifier import Classifier
+from eyebright.model.folder import read_model
+from eyebright.model.golden import Golden
+from eyebright.network.zoo.small import flowers_cnn
+from eyebright.system.errors import ModelError, OutputError
 
 BIG = ("weights.safetensors", "network.onnx", "golden.safetensors")
 DEEP = "[" * 100_000 + "]" * 100_000

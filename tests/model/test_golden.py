@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from eyebright.errors import ModelError
-from eyebright.model import Golden, golden_pictures
-from eyebright.pictures import Preparation, open_picture
+from eyebright.data.pictures import Preparation, open_picture
+from eyebright.model.golden import Golden, golden_pictures
+from eyebright.system.errors import ModelError
 
 SIZE = Preparation(width=24, height=16)
 

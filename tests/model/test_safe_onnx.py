@@ -6,8 +6,8 @@ import onnx
 import pytest
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from eyebright.errors import ModelError
-from eyebright.model import check_onnx
+from eyebright.model.folder import check_onnx
+from eyebright.system.errors import ModelError
 
 FOREIGN = helper.make_node("Steal", ["x"], ["z"], domain="com.evil")
 

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyebright.errors import NetworkError
 from eyebright.network import (
     Add,
     BatchNorm,
@@ -19,6 +18,7 @@ from eyebright.network import (
     Normalize,
     ReLU,
 )
+from eyebright.system.errors import NetworkError
 
 PICTURES = {"type": "Input", "name": "in", "shape": [3, 8, 8], "inputs": []}
 SUM = {"type": "Add", "name": "sum", "inputs": ["in", "r"]}

@@ -3,7 +3,6 @@ import json
 import msgspec
 import pytest
 
-from eyebright.errors import NetworkError
 from eyebright.network import (
     AdaptiveAvgPool2d,
     Add,
@@ -23,6 +22,7 @@ from eyebright.network import (
     Softmax,
 )
 from eyebright.network.layer import layer_from_dict, layer_to_dict
+from eyebright.system.errors import NetworkError
 
 
 def test_parameter_size_is_the_product_of_its_lengths():

@@ -3,8 +3,6 @@ import onnx
 import pytest
 from scipy.special import softmax
 
-from eyebright import zoo
-from eyebright.errors import NetworkError
 from eyebright.network import (
     GELU,
     Add,
@@ -27,8 +25,10 @@ from eyebright.network import (
     SiLU,
     Tanh,
     initial_weights,
+    zoo,
 )
 from eyebright.network.onnx import to_onnx
+from eyebright.system.errors import NetworkError
 
 
 def test_a_vector_network_is_the_products_written_out(run):

@@ -5,8 +5,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyebright import zoo
-from eyebright.modules import TorchNetwork, as_input
 from eyebright.network import (
     ELU,
     GELU,
@@ -40,8 +38,10 @@ from eyebright.network import (
     Softplus,
     Tanh,
     initial_weights,
+    zoo,
 )
 from eyebright.network.rewrites import faster, pool_before_activation, with_dropout
+from eyebright.network.torch import TorchNetwork, as_input
 
 RISING = [ReLU(), ReLU6(), LeakyReLU(0.2), ELU(1.5), Hardsigmoid(), Sigmoid(), Tanh(), Softplus()]
 OTHERS = [GELU(), SiLU(), Hardswish(), Softmax()]

@@ -1,8 +1,221 @@
-import pytest
+import math
 
-from eyebright import zoo
-from eyebright.network import Add, BatchNorm, Conv2d, Flatten, Input, Linear, MaxPool2d, Network, ReLU
-from eyebright.network.summary import Row, settings_of, summarize
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, reject, settings
+from hypothesis import strategies as st
+
+from eyebright.network import (
+    AdaptiveAvgPool2d,
+    Add,
+    AvgPool2d,
+    BatchNorm,
+    Concat,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Input,
+    Layer,
+    LayerNorm,
+    Linear,
+    LocalContrastNorm,
+    LocalResponseNorm,
+    MaxPool2d,
+    Multiply,
+    Network,
+    Node,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    zoo,
+)
+from eyebright.network.summary import Row, receptive_fields, settings_of, summarize
+from eyebright.network.torch import TorchNetwork
+from eyebright.system.errors import NetworkError
+
+
+def bottleneck(x: Node, stride: int) -> Node:
+    """He et al. 2015, figure 5: 1x1, 3x3, 1x1, with the stride at the first."""
+    y = Conv2d(2, 1)(Conv2d(2, 3, padding=1)(Conv2d(2, 1, stride)(x)))
+    return Add()(y, Conv2d(2, 1, stride)(x))
+
+
+def resnet(depths: tuple[int, ...]) -> Network:
+    """The convolutions of a residual network as published: only widths, which no field depends on, are smaller."""
+    pictures = Input((3, 224, 224))()
+    x = MaxPool2d(3, 2, 1)(Conv2d(2, 7, 2, 3)(pictures))
+    for stage, depth in enumerate(depths):
+        for block in range(depth):
+            x = bottleneck(x, 2 if stage and not block else 1)
+    return Network(pictures, x)
+
+
+@pytest.mark.parametrize(
+    ("depths", "field"), [((3, 4, 6, 3), 483), ((3, 4, 23, 3), 1027), ((3, 8, 36, 3), 1507)], ids=[50, 101, 152]
+)
+def test_residual_networks_see_what_was_published(depths, field):
+    """Araujo et al. 2019, table 1: ResNet-50, 101 and 152."""
+    network = resnet(depths)
+    assert receptive_fields(network)[network.output] == (field, field)
+
+
+@pytest.mark.parametrize(("name", "layer", "field"), [("alexnet", "pool5", 195), ("vgg16", "features.30", 212)])
+def test_networks_of_the_zoo_see_what_was_published(name, layer, field):
+    """Araujo et al. 2019, table 1: AlexNet and VGG-16, after their last pool."""
+    assert receptive_fields(getattr(zoo, name)())[layer] == (field, field)
+
+
+def by_recursion(windows: list[tuple[int, int]]) -> int:
+    """Araujo et al. 2019, equation 1, from the last layer to the first: r <- s r + (k - s)."""
+    field = 1
+    for kernel, stride in reversed(windows):
+        field = stride * field + (kernel - stride)
+    return field
+
+
+CONV, POOL = (3, 1), (2, 2)
+VGG16 = [*[CONV] * 2, POOL, *[CONV] * 2, POOL, *[*[CONV] * 3, POOL] * 3]
+RESNET50 = [  # with the stride at the 3x3, as torchvision has it
+    *[(7, 2), (3, 2)],
+    *[CONV] * 3,
+    *[(3, 2), *[CONV] * 3],
+    *[(3, 2), *[CONV] * 5],
+    *[(3, 2), *[CONV] * 2],
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "windows"),
+    [
+        ("vgg16", "features.28", VGG16[:-1]),
+        ("vgg16", "features.0", VGG16[:1]),
+        ("vgg16", "features.4", VGG16[:3]),
+        ("resnet50", "layer4.2.relu", RESNET50),
+        ("resnet50", "layer1.2.relu", RESNET50[:5]),
+        ("alexnet", "conv1", [(11, 4)]),
+        ("alexnet", "conv2", [(11, 4), (3, 2), (5, 1)]),
+    ],
+)
+def test_fields_follow_the_recursion_of_the_paper(name, layer, windows):
+    assert receptive_fields(getattr(zoo, name)())[layer] == (by_recursion(windows),) * 2
+
+
+def seen_by_the_middle(network: Network, samples: int = 1) -> np.ndarray:
+    """Which pixels of the input the gradient of the middle value of the result reaches; (C, H, W), of any sample."""
+    random = np.random.default_rng(0)
+    weights = {name: random.uniform(0.1, 0.4, tensor.shape).astype(np.float32)  # above 0, so that nothing cancels out
+               for name, tensor in network.tensors.items()}  # fmt: skip
+    module = TorchNetwork(network, weights).eval()
+    pictures = torch.tensor(random.random((samples, *network.input_shape), np.float32)).requires_grad_()
+    result = module(pictures)
+    middle = tuple(length // 2 for length in result.shape[2:])
+    result[(slice(None), 0, *middle)].sum().backward()
+    return (pictures.grad != 0).any(dim=0).numpy()
+
+
+def extent(seen: np.ndarray) -> tuple[int, int]:
+    """Height and width of the smallest box around them."""
+    rows, columns = (np.flatnonzero(seen.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+    return int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
+
+
+PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))
+STRIDES = st.tuples(st.integers(1, 2), st.integers(1, 2))
+
+
+@st.composite
+def windows_in_a_row(draw: st.DrawFn) -> list[Layer]:
+    layers: list[Layer] = []
+    for _ in range(draw(st.integers(1, 4))):
+        kernel, stride, padding = draw(PAIR), draw(STRIDES), draw(st.sampled_from([0, "same"]))
+        if draw(st.booleans()):
+            layers.append(Conv2d(2, kernel, stride, padding, draw(PAIR)))
+        else:
+            layers.append(AvgPool2d(kernel, stride, padding))
+        layers += draw(st.sampled_from([[], [ReLU()], [BatchNorm()], [LocalResponseNorm(3)]]))
+    return layers
+
+
+@settings(max_examples=50, deadline=None)
+@given(layers=windows_in_a_row())
+def test_the_gradient_of_a_value_reaches_just_its_field(layers):
+    try:
+        network = Network.sequential(Input((2, 70, 60)), *layers)
+    except NetworkError:  # nothing is left of the picture
+        reject()
+    field = receptive_fields(network)[network.output]
+    assume(field[0] <= 30 and field[1] <= 25 and min(network.output_shape) > 1)
+    assert extent(seen_by_the_middle(network)) == field
+
+
+def test_within_the_field_every_pixel_counts():
+    network = Network.sequential(
+        Input((1, 40, 40)), Conv2d(2, 3), AvgPool2d(2), Conv2d(2, 3, padding=1), AvgPool2d(3, 2)
+    )
+    assert receptive_fields(network)[network.output] == (12, 12)
+    assert seen_by_the_middle(network).sum() == 12 * 12
+
+
+def test_a_maximum_sees_all_that_may_be_the_greatest():
+    network = Network.sequential(Input((1, 24, 24)), Conv2d(1, 2), MaxPool2d(3, 2), MaxPool2d(2))
+    assert receptive_fields(network)[network.output] == (6, 6)
+    assert extent(seen_by_the_middle(network, samples=500)) == (6, 6)
+
+
+def test_an_adaptive_pool_sees_one_of_its_parts():
+    network = Network.sequential(Input((1, 24, 20)), Conv2d(1, 3, padding=1), AdaptiveAvgPool2d((4, 5)))
+    assert receptive_fields(network)[network.output] == extent(seen_by_the_middle(network)) == (8, 6)
+
+
+@pytest.mark.parametrize("merge", [Add(), Concat()])
+def test_where_paths_join_the_larger_field_counts(merge):
+    pictures = Input((2, 30, 30))()
+    wide = Conv2d(2, 5, padding=2)(Conv2d(2, 3, padding=1)(pictures))
+    high = Conv2d(2, (9, 1), padding=(4, 0))(pictures)
+    network = Network(pictures, Conv2d(2, 1)(merge(wide, high, pictures)))
+    assert receptive_fields(network)[network.output] == extent(seen_by_the_middle(network)) == (9, 7)
+
+
+def test_through_a_skip_the_field_is_that_of_the_longest_way():
+    pictures = Input((2, 40, 40))()
+    x = pictures
+    for stride in (1, 2, 1):
+        y = Conv2d(2, 3, padding=1)(ReLU()(Conv2d(2, 3, stride, 1)(x)))
+        x = Add()(y, Conv2d(2, 1, stride)(x))
+    network = Network(pictures, x)
+    assert receptive_fields(network)[network.output] == extent(seen_by_the_middle(network))
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        LayerNorm(),
+        LocalContrastNorm(3),
+        GlobalAvgPool2d(),
+        AdaptiveAvgPool2d(1),
+        lambda x: Linear(3)(Flatten()(x)),
+        lambda x: Softmax()(Flatten()(x)),
+        lambda x: Multiply()(x, Sigmoid()(AdaptiveAvgPool2d(1)(x))),
+        lambda x: Conv2d(2, 1)(LayerNorm()(x)),
+    ],
+)
+def test_what_sees_all_of_the_picture_says_so(ending):
+    pictures = Input((2, 9, 8))()
+    network = Network(pictures, ending(Conv2d(2, 3, padding=1)(pictures)))
+    assert receptive_fields(network)[network.output] is None
+    assert seen_by_the_middle(network).all()
+
+
+def test_flattening_joins_nothing():
+    network = Network.sequential(Input((2, 9, 8)), Conv2d(2, 3), Flatten())
+    assert receptive_fields(network)[network.output] == (3, 3)
+    assert math.prod(extent(seen_by_the_middle(network))) == 9
+
+
+def test_on_vectors_there_are_no_pixels():
+    network = Network.sequential(Input((5,)), ReLU(), Linear(3))
+    assert set(receptive_fields(network).values()) == {None}
 
 
 @pytest.fixture

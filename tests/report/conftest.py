@@ -10,7 +10,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from PIL import Image
 
-from eyebright.inference import Prediction
+from eyebright.model.predictor import Prediction
 
 
 @pytest.fixture

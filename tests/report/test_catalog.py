@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from eyebright import zoo
+from eyebright.network import zoo
 from eyebright.report.catalog import CatalogRow, catalog_rows, catalog_text
 
 ROWS = catalog_rows()

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyebright import zoo
-from eyebright.errors import SettingsError
-from eyebright.network import Add, Conv2d, Input, Layer, Linear, Network, Normalize, ReLU
+from eyebright.network import Add, Conv2d, Input, Layer, Linear, Network, Normalize, ReLU, zoo
 from eyebright.report.diagram import draw_diagram
+from eyebright.system.errors import SettingsError
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [

@@ -1,10 +1,80 @@
 from collections.abc import Callable
 
 import matplotlib as mpl
+import matplotlib.colors
 import numpy as np
 import pytest
 
-from eyebright.report.figures import new_figure, to_png
+from eyebright.report import figures
+from eyebright.report.figures import BLUE, ORANGE, filters, matrix, new_figure, to_png
+from eyebright.system.errors import SettingsError
+from eyebright.training.history import History
+from eyebright.training.range_test import RangeTest
+
+HISTORY = History(
+    loss=(1.5, 1.0, 0.5),
+    accuracy=(0.4, 0.6, 0.9),
+    validation_loss=(1.4, 1.1, 1.2),
+    validation_accuracy=(0.5, 0.7, 0.6),
+    best_epoch=2,
+)
+
+
+def test_the_curves_show_the_history_with_training_and_validation_told_apart(as_figure: Callable) -> None:
+    accuracy, loss = as_figure(figures, "draw_curves", HISTORY).axes
+    for axes, train, validation in (
+        (accuracy, HISTORY.accuracy, HISTORY.validation_accuracy),
+        (loss, HISTORY.loss, HISTORY.validation_loss),
+    ):
+        lines = {line.get_color(): line for line in axes.lines}
+        assert lines[ORANGE].get_xydata().tolist() == [[1, train[0]], [2, train[1]], [3, train[2]]]
+        assert lines[BLUE].get_xydata().tolist() == [[1, validation[0]], [2, validation[1]], [3, validation[2]]]
+    assert [axes.get_title() for axes in (accuracy, loss)] == ["Accuracy", "Loss"]
+
+
+def test_the_legend_says_which_is_which_and_which_epoch_was_kept(as_figure: Callable) -> None:
+    (legend,) = as_figure(figures, "draw_curves", HISTORY).legends
+    named = dict(zip([text.get_text() for text in legend.get_texts()], legend.get_lines(), strict=True))
+    assert named["validation"].get_color() == BLUE
+    assert [line.get_color() for name, line in named.items() if name.startswith("training")] == [ORANGE]
+    assert "kept: epoch 2" in named
+
+
+def test_the_kept_epoch_is_marked_in_both_plots(as_figure: Callable) -> None:
+    for axes in as_figure(figures, "draw_curves", HISTORY).axes:
+        assert [2, 2] in [list(line.get_xdata()) for line in axes.lines]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 15, 100])
+def test_epochs_are_whole_numbers_and_no_value_is_cut_off(as_figure: Callable, epochs: int) -> None:
+    falling = tuple(np.linspace(1.0, 0.2, epochs))
+    history = History(loss=falling, accuracy=falling, validation_loss=falling, validation_accuracy=falling)
+    for axes in as_figure(figures, "draw_curves", history).axes:
+        first, last = axes.get_xlim()
+        assert all(tick == round(tick) for tick in axes.get_xticks() if first <= tick <= last)
+        assert first <= 1 <= epochs <= last
+        assert axes.get_ylim()[0] == 0
+        assert axes.get_ylim()[1] >= 1
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        HISTORY,
+        History(),
+        History(loss=(9.0,), accuracy=(0.1,), validation_loss=(9.0,), validation_accuracy=(0.1,), best_epoch=1),
+        History(loss=(np.nan, 1), accuracy=(0.1, 0.1), validation_loss=(np.inf, 2), validation_accuracy=(0.1, 0.2)),
+    ],
+    ids=["whole", "empty", "one epoch", "diverged"],
+)
+def test_the_curves_are_a_png_in_both_colours_where_there_is_something_to_draw(
+    decode: Callable[[bytes], np.ndarray], history: History
+) -> None:
+    pixels = decode(figures.draw_curves(history))
+    assert pixels.shape == (480, 1200, 3)
+    for color in (ORANGE, BLUE):
+        rgb = np.round(255 * np.array(matplotlib.colors.to_rgb(color)))
+        assert (pixels == rgb).all(axis=2).any()
 
 
 def test_a_figure_becomes_a_png_of_its_size(decode: Callable[[bytes], np.ndarray]) -> None:
@@ -27,3 +97,68 @@ def test_drawing_leaves_the_users_matplotlib_as_it_was() -> None:
     with mpl.rc_context({"font.family": ["serif"]}):
         to_png(new_figure(2, 1))
         assert mpl.rcParams["font.family"] == ["serif"]
+
+
+@pytest.mark.parametrize("text", ["a b c; d e f", "a, b, c; d, e, f", " a b c ;d e f; ", "a,b,c;d,e,f"])
+def test_rows_are_parted_by_semicolons_and_values_by_spaces_or_commas(text: str) -> None:
+    assert matrix(text, what="it").tolist() == [[["a", "b", "c"], ["d", "e", "f"]]]
+
+
+def test_channels_and_filters_have_signs_of_their_own() -> None:
+    assert matrix("1 2 | 3 4", what="it").tolist() == [[["1", "2"]], [["3", "4"]]]
+    assert filters("1|2 / 3|4").tolist() == [[[["1"]], [["2"]]], [[["3"]], [["4"]]]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "it is empty in row 1"),
+        (" ; ", "it is empty in row 1"),
+        ("1 2;; 3 4", "it is empty in row 2"),
+        ("1 2 | ", "it is empty in row 1 of channel 2"),
+        ("1 2; 3", "it has 1 values in row 2, but 2 in its first row"),
+        ("1 2; 3 4 | 1 2; 3 4 5", "it has 3 values in row 2 of channel 2"),
+        ("1 2 | 3; 4", "it has channels of different sizes: 1 x 2, 2 x 1"),
+    ],
+)
+def test_a_matrix_with_holes_is_refused_and_the_place_is_named(text: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        matrix(text, what="it")
+
+
+def test_filters_of_different_sizes_are_refused() -> None:
+    with pytest.raises(SettingsError, match="filters of different sizes: 1 x 1 x 1, 1 x 2 x 1"):
+        filters("1 / 1 2")
+
+
+TRIED = tuple(np.geomspace(1e-6, 1e-1, 6).tolist())
+TEST = RangeTest(TRIED, (2.0, 2.1, 1.5, 1.0, 1.2, 40.0), (2.0, 2.05, 1.8, 1.5, 1.4, 9.0), 1e-3)
+
+
+def test_the_figure_shows_the_smoothed_loss_against_the_rate_and_the_suggestion(as_figure: Callable) -> None:
+    (axes,) = as_figure(figures, "draw_rates", TEST).axes
+    lines = {line.get_color(): line for line in axes.lines}
+    assert lines[BLUE].get_xydata().tolist() == [list(pair) for pair in zip(TRIED, TEST.smoothed, strict=True)]
+    assert set(lines[ORANGE].get_xdata()) == {1e-3}
+    assert axes.get_xscale() == "log"
+    low, high = axes.get_ylim()
+    assert low < 1.4 and 2.05 < high < 9  # what bursts is cut off
+
+
+def test_rates_below_the_axis_are_plain_numbers(as_figure: Callable) -> None:
+    """Figures know no formulas, which matplotlib would write there."""
+    figure = as_figure(figures, "draw_rates", TEST)
+    figure.draw_without_rendering()
+    words = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert {"1e-06", "0.0001", "0.1"} <= set(words)
+    assert not any("$" in word for word in words)
+
+
+def test_the_suggestion_is_told(as_figure: Callable) -> None:
+    (legend,) = as_figure(figures, "draw_rates", TEST).legends
+    assert "suggested: 0.001" in [text.get_text() for text in legend.get_texts()]
+
+
+@pytest.mark.parametrize("test", [TEST, TEST._replace(losses=(np.inf,) * 6)])
+def test_it_is_a_png(decode: Callable[[bytes], np.ndarray], test: RangeTest) -> None:
+    assert decode(figures.draw_rates(test)).shape == (480, 840, 3)

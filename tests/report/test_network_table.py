@@ -3,7 +3,6 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from eyebright import zoo
 from eyebright.network import (
     AdaptiveAvgPool2d,
     Conv2d,
@@ -14,6 +13,7 @@ from eyebright.network import (
     LocalContrastNorm,
     MaxPool2d,
     Network,
+    zoo,
 )
 from eyebright.report.network_table import network_text, short
 

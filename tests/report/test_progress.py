@@ -7,11 +7,11 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from eyebright.evaluation import Difference, Verdict
-from eyebright.evaluation.shares import counted
 from eyebright.report import progress
 from eyebright.report.progress import Display
 from eyebright.training import events
+from eyebright.trust.intervals import Difference, counted
+from eyebright.trust.verdict import Verdict
 
 
 def step(epoch: int, pictures: int, of: int = 1000, epochs: int = 15) -> events.StepDone:

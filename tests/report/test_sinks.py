@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from eyebright.errors import MissingExtraError, OutputError, SettingsError
 from eyebright.report.sinks import opened, require
+from eyebright.system.errors import MissingExtraError, OutputError, SettingsError
 from eyebright.training.events import EpochEnded, Evaluated
 
 

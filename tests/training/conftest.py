@@ -7,12 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from eyebright import zoo
-from eyebright.datasets import Dataset
-from eyebright.network import Network, Weights, initial_weights
-from eyebright.pictures import Preparation
-from eyebright.training.fit import Material
+from eyebright.data.dataset import Dataset
+from eyebright.data.pictures import Preparation
+from eyebright.network import Network, Weights, initial_weights, zoo
 from eyebright.training.settings import Settings
+from eyebright.training.torch.feed import Material
 
 
 class Job(NamedTuple):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from eyebright.errors import SettingsError
+from eyebright.system.errors import SettingsError
 from eyebright.training import budget
 from eyebright.training.budget import Deadline, Plan, watched
 from eyebright.training.events import Looking, Preparing

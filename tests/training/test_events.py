@@ -4,8 +4,7 @@ from typing import get_args
 
 import pytest
 
-from eyebright.errors import OutputError
-from eyebright.evaluation import Verdict
+from eyebright.system.errors import OutputError
 from eyebright.training import events
 from eyebright.training.events import (
     AnyEvent,
@@ -19,6 +18,7 @@ from eyebright.training.events import (
     read_events,
 )
 from eyebright.training.history import History
+from eyebright.trust.verdict import Verdict
 
 STOPPED = Stopped(reason="finished", epoch=3, best_epoch=2)
 

@@ -4,8 +4,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from eyebright.evaluation import softmax
 from eyebright.training.head import STRENGTHS, cross_validated, fit_head, score
+from eyebright.trust.metrics import softmax
 
 
 def clouds(classes: int, count: int = 240, spread: float = 1.5, seed: int = 0):

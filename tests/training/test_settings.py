@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from eyebright.errors import SettingsError
+from eyebright.system.errors import SettingsError
 from eyebright.training.settings import RANGES, Settings
 
 

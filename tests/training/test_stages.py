@@ -1,8 +1,7 @@
 import pytest
 
-from eyebright import zoo
-from eyebright.errors import SettingsError
-from eyebright.network import BatchNorm, Conv2d, Flatten, Input, LayerNorm, Linear, Network, ReLU
+from eyebright.network import BatchNorm, Conv2d, Flatten, Input, LayerNorm, Linear, Network, ReLU, zoo
+from eyebright.system.errors import SettingsError
 from eyebright.training.stages import decaying, frozen_layers, rate_factors, stages
 
 PLAIN = Network.sequential(

@@ -1,1 +1,1 @@
-"""One file for each command: parses, calls, prints."""
+"""The command line: one module for each command."""

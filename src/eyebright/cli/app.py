@@ -9,9 +9,9 @@ from typing import Any
 import typer
 
 from eyebright import __version__
-from eyebright.cli import audit, cache, demo, evaluate, explain, fetch, inspect, networks, predict, train
-from eyebright.errors import EyebrightError
-from eyebright.training import interruption, processes, trainer
+from eyebright.cli import arithmetic, audit, cache, demo, evaluate, fetch, inspect, networks, predict, train
+from eyebright.system.errors import EyebrightError
+from eyebright.training import processes, trainer
 
 app = typer.Typer(
     name="eyebright",
@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 for module in (train, evaluate, predict, audit, networks, inspect, fetch, cache, demo):
     app.command(epilog=module.EXAMPLE)(getattr(module, module.__name__.rsplit(".", 1)[-1]))
-app.add_typer(explain.app, name="explain")
+app.add_typer(arithmetic.app, name="explain")
 
 
 def _version(asked: bool) -> None:
@@ -53,7 +53,7 @@ def _run() -> None:
     if processes.started().of == 1:
         app()
         return
-    interruption.ends_at_once()
+    processes.ends_at_once()
     if processes.is_first():
         with trainer().leading():
             app()

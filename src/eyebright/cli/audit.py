@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from eyebright.errors import SettingsError
+from eyebright.system.errors import SettingsError
 
 if TYPE_CHECKING:
     from eyebright.training.settings import Settings
@@ -50,11 +50,13 @@ def audit(
     """
     from rich.console import Console
 
-    from eyebright import auditing, codec, files, previewing
     from eyebright.cli.train_request import Request
-    from eyebright.datasets import without_token
-    from eyebright.report.audit_table import audit_text
+    from eyebright.data.sources.ranged import without_token
     from eyebright.report.progress import Display
+    from eyebright.report.tables import audit_text
+    from eyebright.runs import audit as auditing
+    from eyebright.runs import preview as previewing
+    from eyebright.system import files, records
 
     settings = _require_preview(preview, size, fit, augment)
     places = [place for place in (output, page, preview) if place is not None]
@@ -70,7 +72,7 @@ def audit(
     if output is not None:
         auditing.write(found, output)
     if as_json:
-        typer.echo(codec.to_json(found.audit))
+        typer.echo(records.to_json(found.audit))
         return
     typer.echo(audit_text(found.audit, found.leak))
     for place in places:
@@ -86,8 +88,8 @@ def audit(
 
 def _require_preview(preview: Path | None, size: int | None, fit: str | None, augment: str | None) -> "Settings | None":
     """How training changes pictures, if it is said; what is wrong with the options is found before the work begins."""
-    from eyebright.cli import settings_text
-    from eyebright.pictures import Preparation
+    from eyebright.cli import train_request
+    from eyebright.data.pictures import Preparation
     from eyebright.training.settings import Settings
 
     of_preview = {"--size": size, "--fit": fit, "--augment": augment}
@@ -98,4 +100,4 @@ def _require_preview(preview: Path | None, size: int | None, fit: str | None, au
         raise SettingsError(f"--preview draws a PNG, got {preview}: name it {preview.with_suffix('.png').name}")
     if size is not None:
         Preparation(width=size, height=size)
-    return None if augment is None else Settings().changed(settings_text.augmentation(augment))
+    return None if augment is None else Settings().changed(train_request.augmentation(augment))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from eyebright.errors import SettingsError
+from eyebright.system.errors import SettingsError
 
 EXAMPLE = "Example: eyebright cache; eyebright cache --remove packs --unused-days 30"
 
@@ -23,27 +23,29 @@ def cache(
 
     All of it can be made again.
     """
-    from eyebright import codec, files
-    from eyebright.cache import KINDS, entries
-    from eyebright.cache import remove as remove_entries
-    from eyebright.report.cache_table import cache_text
+    from eyebright.report.tables import cache_text
+    from eyebright.system import files, records
+    from eyebright.system.cache import CONTENTS, entries
+    from eyebright.system.cache import remove as remove_entries
 
     found = entries()
     if remove is None:
         if unused_days:
             raise SettingsError("--unused-days belongs to --remove, as in --remove packs --unused-days 30")
-        typer.echo(codec.to_json(found) if as_json else cache_text(found, str(files.cache_folder())))
+        typer.echo(records.to_json(found) if as_json else cache_text(found, str(files.cache_folder())))
         return
-    known = {"all", *KINDS, *(entry.name for entry in found)}
+    known = {"all", *CONTENTS, *(entry.name for entry in found)}
     if remove not in known:
-        raise SettingsError(f"there is nothing called {remove!r} to remove: {codec.nearest(remove, ['all', *KINDS])}")
+        raise SettingsError(
+            f"there is nothing called {remove!r} to remove: {records.nearest(remove, ['all', *CONTENTS])}"
+        )
     unwanted = [
         entry for entry in found if remove in ("all", entry.kind, entry.name) and entry.used_days >= unused_days
     ]
     busy = remove_entries(unwanted)
     gone = [entry for entry in unwanted if entry not in busy]
     if as_json:
-        typer.echo(codec.to_json({"removed": gone, "in_use": busy}))
+        typer.echo(records.to_json({"removed": gone, "in_use": busy}))
         return
     typer.echo(f"Removed {len(gone):,} of {len(found):,}: {sum(entry.size_bytes for entry in gone) / 1e6:,.1f} MB.")
     for entry in busy:

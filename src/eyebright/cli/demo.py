@@ -21,7 +21,7 @@ def demo(
     The pictures are the 1,797 digits that come with scikit-learn (8x8 pixels, from the UCI machine learning
     repository).
     """
-    from eyebright.datasets.digits import write_digits
+    from eyebright.data.published.formats import write_digits
 
     pictures, run, figure = output / "digits", output / "digits_run", output / "predictions.png"
     typer.echo(f"Writing 1,797 handwritten digits to {pictures}")

@@ -22,10 +22,11 @@ def evaluate(
     """
     from rich.console import Console
 
-    from eyebright import codec, runs
     from eyebright.report.progress import Display
     from eyebright.report.tables import evaluation_text
+    from eyebright.runs import train
+    from eyebright.system import records
 
     with Display(Console(stderr=True)) as display:
-        evaluation = runs.evaluate(model, pictures, tta=tta, callbacks=[display])
-    typer.echo(codec.to_json(evaluation) if as_json else evaluation_text(evaluation))
+        evaluation = train.evaluate(model, pictures, tta=tta, callbacks=[display])
+    typer.echo(records.to_json(evaluation) if as_json else evaluation_text(evaluation))

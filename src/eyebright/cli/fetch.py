@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from eyebright.errors import SettingsError
+from eyebright.system.errors import SettingsError
 
 _COLUMNS = 80
 EXAMPLE = "Example: eyebright fetch --list; then: eyebright fetch flowers -o flower_photos"
@@ -27,13 +27,13 @@ def fetch(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Fetch a published set of pictures, check it, and unpack it."""
-    from eyebright import codec
-    from eyebright.datasets.fetching import fetch_set
-    from eyebright.datasets.published import SETS
+    from eyebright.data.published.fetch import fetch_set
+    from eyebright.data.published.sets import SETS
+    from eyebright.system import records
 
     if listed:
         rows = [{"name": key, "title": s.title, "bytes": s.size, "licence": s.licence} for key, s in SETS.items()]
-        typer.echo(codec.to_json(rows) if as_json else _table())
+        typer.echo(records.to_json(rows) if as_json else _table())
         return
     if not name:
         raise SettingsError("give the name of a set: eyebright fetch flowers; eyebright fetch --list lists them")
@@ -47,13 +47,13 @@ def fetch(
     command = f"eyebright train {shlex.quote(str(place))} -o {name}_run"
     if as_json:
         result = {"name": name, "place": str(place), "bytes": own.size, "licence": own.licence, "command": command}
-        typer.echo(codec.to_json(result))
+        typer.echo(records.to_json(result))
     else:
         typer.echo(f"{own.title}: {place}\nLicence: {own.licence}\nSize:    {_size(own.size)}\nTrain:   {command}")
 
 
 def _table() -> str:
-    from eyebright.datasets.published import SETS
+    from eyebright.data.published.sets import SETS
 
     lines, indent = [f"{'name':14} {'to fetch':>9}  what and on what terms"], " " * 26
     for name, own in SETS.items():

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eyebright.errors import OutputError, SettingsError
+from eyebright.system.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
-    from eyebright.inspection import Subject
+    from eyebright.model.inspect import Subject
 
 EXAMPLE = (
     "Example: eyebright inspect flowers_run; "
@@ -58,7 +58,7 @@ def inspect(
     Without options it prints a line for each layer: kernel, stride, padding, shape, parameters, multiply-adds, and
     how many pixels one value sees.
     """
-    from eyebright import inspection
+    from eyebright.model import inspect
 
     asked = {"--json": as_json, "--diagram": diagram, "--kernels": kernels, "--activations": activations,
              "--netron": netron}  # fmt: skip
@@ -69,9 +69,9 @@ def inspect(
     place = diagram or output
     if place is not None:
         _require_free(place, ".svg" if diagram else ".png", overwrite=overwrite)
-    subject = inspection.find(target, size=size, classes=classes, weights=weights)
+    subject = inspect.find(target, size=size, classes=classes, weights=weights)
     if netron:
-        inspection.open_netron(subject, say=lambda text: typer.echo(text, err=True))
+        inspect.open_netron(subject, say=lambda text: typer.echo(text, err=True))
     elif place is None:
         _print(subject, as_json=as_json)
     else:
@@ -123,20 +123,21 @@ def _draw(
     activations: Path | None,
     layer: str | None,
 ) -> None:
-    from eyebright import files, inspection
+    from eyebright.model import inspect
+    from eyebright.system import files
 
     untrained = "" if subject.trained else " (not trained)"
     if kernels is not None:
         from eyebright.report.maps import draw_kernels
 
-        content = draw_kernels(inspection.kernels(subject, kernels), title=kernels + untrained)
+        content = draw_kernels(inspect.kernels(subject, kernels), title=kernels + untrained)
     elif activations is not None and layer is not None:
         from eyebright.report.maps import draw_maps
 
         if place.exists() and place.samefile(activations):
             raise OutputError(f"{place} is the picture to look at: give the figure another name")
         names = subject.classes if layer == subject.network.output else ()
-        content = draw_maps(*inspection.activations(subject, activations, layer), title=layer + untrained, names=names)
+        content = draw_maps(*inspect.activations(subject, activations, layer), title=layer + untrained, names=names)
     else:
         from eyebright.report.diagram import draw_diagram
 
@@ -148,12 +149,12 @@ def _draw(
 def _print(subject: "Subject", *, as_json: bool) -> None:
     from rich.console import Console
 
-    from eyebright import codec
     from eyebright.network.summary import summarize
     from eyebright.report.network_table import COLUMNS, network_table, totals
+    from eyebright.system import records
 
     if as_json:
-        typer.echo(codec.to_json(summarize(subject.network)))
+        typer.echo(records.to_json(summarize(subject.network)))
         return
     width = max(Console().width, COLUMNS)
     Console(width=width).print(network_table(subject.network, width=width))

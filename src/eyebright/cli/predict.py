@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eyebright.errors import SettingsError
+from eyebright.system.errors import SettingsError
 
 if TYPE_CHECKING:
-    from eyebright.inference import Answer, Prediction, Predictor
-    from eyebright.inference.predictor import Openable
+    from eyebright.model.predictor import Answer, Openable, Prediction, Predictor
 
 EXAMPLE = "Example: eyebright predict flowers_run red_sunflower.jpg"
 _NAME_WIDTH, _LABEL_WIDTH = 44, 22
@@ -32,9 +31,9 @@ def predict(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a figure that is there.")] = False,
 ) -> None:
     """Say what pictures show. Exit code 1 where one of them cannot be read; the others are answered."""
-    from eyebright.inference import Prediction, Predictor, Unreadable
-    from eyebright.model import read_model
-    from eyebright.report.sheet import MOST
+    from eyebright.model.folder import read_model
+    from eyebright.model.predictor import Prediction, Predictor, Unreadable
+    from eyebright.report.sheets import MOST
 
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other: leave one away")
@@ -66,7 +65,7 @@ def predict(
 
 def _require_figure(figure: Path, pictures: list[str], *, overwrite: bool) -> None:
     """The figure must not land on somebody's photograph."""
-    from eyebright.auditing import require_free
+    from eyebright.runs.audit import require_free
 
     if figure.suffix.lower() != ".png":
         raise SettingsError(f"--figure draws a PNG, got {figure}: name it {figure.with_suffix('.png').name}")
@@ -82,7 +81,7 @@ class _Fetched:
         self._content: bytes | None = None
 
     def __call__(self) -> bytes:
-        from eyebright.downloads import fetch
+        from eyebright.system.downloads import fetch
 
         if self._content is None:
             self._content = fetch(self._address)
@@ -94,8 +93,8 @@ class _Fetched:
 
 def _sources(pictures: list[str]) -> "Iterator[tuple[str, Openable]]":
     """Name and picture for everything that was asked for; addresses are fetched when their turn comes."""
-    from eyebright.datasets import walk_files
-    from eyebright.downloads import is_address
+    from eyebright.data.sources.folder import walk_files
+    from eyebright.system.downloads import is_address
 
     for picture in pictures:
         if picture == "-":
@@ -111,16 +110,16 @@ def _sources(pictures: list[str]) -> "Iterator[tuple[str, Openable]]":
 
 def _print(answer: "Answer", top: int, *, as_json: bool, as_csv: bool) -> None:
     """One answer as a JSON line, a CSV line, a line of a table, or (where `top` is given) a sentence with bars."""
-    from eyebright import codec, files
-    from eyebright.inference import Unreadable
+    from eyebright.model.predictor import Unreadable
     from eyebright.report.tables import fit, pad, prediction_text
+    from eyebright.system import files, records
 
     name = files.printable(answer.name)
     if as_json:
         import msgspec
 
         whole = answer.name.encode("utf-8", "backslashreplace").decode()
-        typer.echo(codec.to_json(msgspec.structs.replace(answer, name=whole), indent=None))
+        typer.echo(records.to_json(msgspec.structs.replace(answer, name=whole), indent=None))
     elif isinstance(answer, Unreadable):
         if as_csv:
             _print_csv(answer.name, "", "", answer.error)
@@ -146,9 +145,9 @@ def _print_csv(*cells: str) -> None:
 
 def _draw(figure: Path, predictor: "Predictor", drawn: "list[tuple[Prediction, Openable]]", of: int) -> None:
     """Draw the first pictures as the model saw them; the folder that a picture lies in may tell its true class."""
-    from eyebright import files
-    from eyebright.pictures import open_picture
-    from eyebright.report.sheet import Shown, draw_sheet
+    from eyebright.data.pictures import open_picture
+    from eyebright.report.sheets import Shown, draw_sheet
+    from eyebright.system import files
 
     shown = []
     for answer, source in drawn:

@@ -1,17 +1,20 @@
-"""What `eyebright train` is asked for: options that were typed, before those in a file, before the defaults."""
+"""What `eyebright train` is asked for: options that were typed, before those in a file, before the defaults.
 
-from collections.abc import Mapping
+Settings as they are typed: `--set ema=0.999 --set frozen=conv1,layer1`, `--augment flip,zoom=0.2`.
+"""
+
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from eyebright import codec, zoo
-from eyebright.choosing import AUTO
-from eyebright.cli import settings_text
-from eyebright.codec import Record
-from eyebright.errors import SettingsError
-from eyebright.run_folder import SETTINGS, read_toml
+from eyebright.network import zoo
+from eyebright.runs.auto import AUTO
+from eyebright.runs.folder import SETTINGS, read_toml
+from eyebright.system import records
+from eyebright.system.errors import SettingsError
+from eyebright.system.records import Record
 from eyebright.training.settings import AUGMENTATIONS, Settings
 
 _REPLACED = {  # options that, typed, take the place of others in the file
@@ -70,9 +73,9 @@ def gather(typed: Mapping[str, Any], config: Path | None) -> tuple[Request, Sett
     settings = {name: asked.pop(name) for name in SETTINGS & asked.keys()}
     what = "the options" if config is None else f"{config} with the options"
     asked["mirror"] = "flip" in settings or "augment" in asked  # who names it wants it
-    request = codec.from_builtins(asked, Request, what=what, error=SettingsError)
+    request = records.from_builtins(asked, Request, what=what, error=SettingsError)
     if request.augment is not None:
-        settings |= settings_text.augmentation(request.augment)
+        settings |= augmentation(request.augment)
     if not request.pictures:
         raise SettingsError(
             "no pictures given: eyebright train PICTURES -o RUN, or in the file of --config; or --resume RUN"
@@ -81,19 +84,19 @@ def gather(typed: Mapping[str, Any], config: Path | None) -> tuple[Request, Sett
         raise SettingsError("--minutes and --epochs contradict each other: give one of them")
     if request.network in ("", AUTO) and not request.start_from:  # which learns only a head unless it is asked for more
         settings.setdefault("epochs", 0)
-    return request, settings_text.changed(Settings().changed(settings), typed.get("set", ()))
+    return request, changed(Settings().changed(settings), typed.get("set", ()))
 
 
 def names_left_out(request: Request) -> set[str]:
     """Names of the pictures to leave out."""
     if not request.exclude:
         return set(request.excluded)
-    from eyebright.audit import KINDS, load
+    from eyebright.data.audit.findings import KINDS, load
 
     agreed = [kind.strip() for kind in request.exclude_kinds.split(",") if kind.strip()]
     for kind in agreed:
         if kind not in KINDS:
-            known = codec.nearest(kind, list(KINDS))
+            known = records.nearest(kind, list(KINDS))
             raise SettingsError(f"--exclude-kinds: {kind!r} is nothing that is found: {known}")
     return load(Path(request.exclude)).superfluous(agreed)
 
@@ -104,7 +107,7 @@ def _read(config: Path) -> dict[str, Any]:
     for written, value in read_toml(config).items():
         name = written.replace("-", "_")
         if name not in _KNOWN:
-            raise SettingsError(f"{config}: there is no setting {written!r}: {codec.nearest(name, _KNOWN)}")
+            raise SettingsError(f"{config}: there is no setting {written!r}: {records.nearest(name, _KNOWN)}")
         if name in found:
             raise SettingsError(f"{config}: {written!r} stands there twice, with - and with _: leave one")
         found[name] = value
@@ -130,3 +133,52 @@ def _is_path(config: Path, network: object) -> bool:
 def _from_anywhere(config: Path, path: object) -> object:
     """A path in the file, which is relative to the file's folder; what is no text is refused later."""
     return str(config.absolute().parent / path) if isinstance(path, str) and "://" not in path else path
+
+
+def changed(settings: Settings, given: Iterable[str]) -> Settings:
+    """The settings with those changed that the texts name.
+
+    Args:
+        settings: The settings.
+        given: Each as NAME=VALUE; several values are separated by commas.
+
+    Raises:
+        SettingsError: When one is not of this form, unknown (the nearest is named), of the wrong type or out of range,
+            or contradicts another.
+    """
+    kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    changes = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            raise SettingsError(f"--set {text}: expected NAME=VALUE, as in --set ema=0.999")
+        if name not in kinds:
+            raise SettingsError(f"--set {text}: there is no setting {name!r}: {records.nearest(name, list(kinds))}")
+        several = isinstance(getattr(settings, name), tuple)
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        try:
+            changes[name] = msgspec.convert(parts if several else value.strip(), kinds[name], strict=False)
+        except msgspec.ValidationError as problem:
+            raise SettingsError(f"--set {text}: {problem}") from problem
+    return settings.changed(changes)
+
+
+def augmentation(text: str) -> dict[str, bool | float]:
+    """The settings that "flip,rotation=0.1,zoom" stands for; what is not named is off.
+
+    Raises:
+        SettingsError: When a change is unknown, or its strength no number.
+    """
+    found: dict[str, bool | float] = {name: type(named)(0) for name, (_, named) in AUGMENTATIONS.items()}
+    for part in text.split(","):
+        name, _, value = part.strip().partition("=")
+        if name in ("", "none"):
+            continue
+        if name not in found or (name == "flip" and value):
+            raise SettingsError(f"--augment: {part.strip()!r} is unknown; known are {', '.join(found)}, none")
+        try:
+            found[name] = type(found[name])(value) if value else AUGMENTATIONS[name][1]
+        except ValueError as problem:
+            raise SettingsError(f"--augment: {value!r} in {part.strip()!r} is no number") from problem
+    return found

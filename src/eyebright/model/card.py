@@ -1,15 +1,18 @@
-"""model.json: what a model is, as a struct."""
+"""model.json: what a model is, as a struct.
+
+README.md of a model folder: a model card for people, free to edit.
+"""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.codec import Record
-from eyebright.errors import ModelError
-from eyebright.pictures import Preparation
+from eyebright.data.pictures import Preparation
+from eyebright.system.errors import ModelError
+from eyebright.system.records import Record
 
 FORMAT = 1
 _MOST_CLASSES = 1_000_000
@@ -90,3 +93,53 @@ class ModelCard(Record, frozen=True, kw_only=True):
             raise ModelError("two classes have one name")
         if not 0 < self.calibration.temperature < 1_000:
             raise ModelError(f"the temperature must be above 0, got {self.calibration.temperature}")
+
+
+def readme(card: ModelCard, said: Sequence[str] = ()) -> str:
+    """The text: what the model tells apart, how good it is, what was said of its training, how to ask it."""
+    width, height, calibration = card.preparation.width, card.preparation.height, card.calibration
+    trust = (
+        f"Confidences are calibrated with temperature {calibration.temperature:.3f}: on validation the expected "
+        f"calibration error went from {calibration.error_before:.3f} to {calibration.error_after:.3f}."
+    )
+    return "\n".join(
+        [
+            "# An image classifier made with eyebright",
+            "",
+            f"It tells {len(card.classes)} classes apart: {', '.join(card.classes)}.",
+            "",
+            "## How good it is",
+            "",
+            *[
+                line
+                for side in ("validation", "test")
+                if side in card.metrics
+                for line in _metrics(side, card.metrics[side])
+            ],
+            trust if "validation" in card.metrics else "The network has not been trained.",
+            "",
+            *[line for text in said for line in (text, "")],
+            "## How to ask it",
+            "",
+            "    eyebright predict THIS_FOLDER photo.jpg",
+            "",
+            f"`network.onnx` takes RGB pictures of {width}x{height}, uint8, as (N, {height}, {width}, 3), values 0 "
+            "to 255, upright, and gives the probabilities of the classes in the order above "
+            f'(fit: "{card.preparation.fit}").',
+            "",
+            "## What it is for, and what not",
+            "",
+            "Write here where the pictures came from, who may use the model and for what.",
+            "",
+        ]
+    )
+
+
+def _metrics(side: str, metrics: dict[str, Any]) -> list[str]:
+    low, high = metrics["interval"]
+    meaning = "chose the best epoch, so this flatters a little" if side == "validation" else "entered no choice"
+    return [
+        f"- {side}: accuracy {metrics['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%}) on "
+        f"{metrics['pictures']} pictures; they {meaning}.",
+        "",
+    ]

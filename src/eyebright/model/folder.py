@@ -1,4 +1,9 @@
-"""Reading and writing a model folder; its format is written down in docs/model-format.md.
+"""The card of a folder: JSON with its format and the SHA-256 of the other files, all of it proven on every load.
+
+Whether an ONNX file may be handed to a runtime: standard operators only, and nothing that points outside the
+file.
+
+Reading and writing a model folder; its format is written down in docs/model-format.md.
 
 Loading runs no code from the folder and reads nothing beside it: JSON is checked against structs, weights are
 safetensors, and the ONNX graph is refused where it points outside its file.
@@ -6,19 +11,106 @@ safetensors, and the ONNX graph is refused where it points outside its file.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from eyebright import codec, files
-from eyebright.errors import ModelError, NetworkError
 from eyebright.model.card import FORMAT, ModelCard
 from eyebright.model.golden import Golden
-from eyebright.model.sealed import read_card
 from eyebright.network import Network, Weights, read_tensors
+from eyebright.system import files, records
+from eyebright.system.errors import ModelError, NetworkError
+
+_MOST_CARD_BYTES = 500_000_000
+
+
+class Card(Protocol):
+    """What every card holds."""
+
+    @property
+    def sha256(self) -> dict[str, str]:
+        """Digests of the other files by their names."""
+
+
+C = TypeVar("C", bound=Card)
+
+
+class _Version(msgspec.Struct):
+    format: int
+
+
+def read_card(path: Path, kind: type[C], *, newest: int, names: tuple[str, ...]) -> C:
+    """Read a card and check the files beside it.
+
+    Args:
+        path: The card.
+        kind: The struct that it must fit.
+        newest: The highest format that can be read.
+        names: The files that its digests must be of.
+
+    Raises:
+        ModelError: When it is of a newer format or not sound, or a file is missing or altered.
+    """
+    place = path.parent
+    if path.stat().st_size > _MOST_CARD_BYTES:
+        raise ModelError(f"{path} is larger than {_MOST_CARD_BYTES / 1e6:.0f} MB: refused")
+    text = path.read_bytes()
+    version = records.from_json(text, _Version, what=str(path), error=ModelError).format
+    if version > newest:
+        raise ModelError(f"{place} is of format {version}, this eyebright reads up to {newest}: update eyebright")
+    if version < 1:
+        raise ModelError(f"{place} says that it is of format {version}, which never was")
+    card = records.from_json(text, kind, what=str(path), error=ModelError)
+    for name in names:
+        if not (place / name).is_file():
+            raise ModelError(f"{place} is incomplete: {name} is missing; copy the whole folder again")
+        if files.sha256(place / name) != card.sha256.get(name):
+            raise ModelError(
+                f"{place / name} was altered: its SHA-256 is not the one in {path.name}; copy the whole folder again"
+            )
+    return card
+
+
+_MOST_BYTES = 2_000_000_000
+
+
+def check_onnx(path: Path) -> None:
+    """Refuse an ONNX file that could read other files or run foreign code.
+
+    Raises:
+        ModelError: When the file is no ONNX, keeps tensors outside itself, or uses operators that are not ONNX's own.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    if path.stat().st_size > _MOST_BYTES:
+        raise ModelError(f"{path} is larger than {_MOST_BYTES / 1e9:.0f} GB, more than ONNX allows in one file")
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(path.read_bytes())
+    except DecodeError as problem:
+        raise ModelError(f"{path} is not an ONNX file: {problem}") from problem
+    foreign = {imported.domain for imported in model.opset_import} - {"", "ai.onnx"}
+    if foreign:
+        raise ModelError(f"{path} uses operators that are not ONNX's own, from {', '.join(sorted(foreign))}: refused")
+    if model.functions:
+        raise ModelError(f"{path} defines functions of its own: refused")
+    waiting = [model]  # every tensor and every node, in subgraphs too
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, onnx.TensorProto) and (
+            current.data_location == onnx.TensorProto.EXTERNAL or current.external_data
+        ):
+            raise ModelError(f"{path} keeps tensor {current.name!r} outside the file: refused")
+        if isinstance(current, onnx.NodeProto) and current.domain not in ("", "ai.onnx"):
+            raise ModelError(f"{path} uses the foreign operator {current.domain}.{current.op_type}: refused")
+        for field, value in current.ListFields():
+            if field.message_type is not None:
+                waiting.extend(value if field.is_repeated else [value])
+
 
 CARD, WEIGHTS, ONNX, GOLDEN, HISTORY, README = (
     "model.json", "weights.safetensors", "network.onnx", "golden.safetensors", "history.json", "README.md",
@@ -61,7 +153,7 @@ class StoredModel(NamedTuple):
     def history(self, kind: type[T]) -> T:
         """The course of the training, as a struct of the given kind; an empty one where the file is gone."""
         path = self.path / HISTORY
-        return codec.from_json(path.read_bytes() if path.is_file() else b"{}", kind, what=str(path), error=ModelError)
+        return records.from_json(path.read_bytes() if path.is_file() else b"{}", kind, what=str(path), error=ModelError)
 
 
 def write_model(
@@ -87,11 +179,11 @@ def write_model(
         (place / WEIGHTS).write_bytes(save({name: np.ascontiguousarray(values) for name, values in weights.items()}))
         (place / ONNX).write_bytes(onnx)
         golden.save(place / GOLDEN)
-        (place / HISTORY).write_text(codec.to_json(history), encoding="utf-8")
+        (place / HISTORY).write_text(records.to_json(history), encoding="utf-8")
         (place / README).write_text(readme, encoding="utf-8")
         digests = {name: files.sha256(place / name) for name in (WEIGHTS, ONNX, GOLDEN)}
         card = msgspec.structs.replace(card, sha256=digests)
-        (place / CARD).write_text(codec.to_json(card), encoding="utf-8")
+        (place / CARD).write_text(records.to_json(card), encoding="utf-8")
     return card
 
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save
 
-from eyebright.errors import ModelError
+from eyebright.data.pictures import Preparation, open_picture
 from eyebright.network import read_tensors
-from eyebright.pictures import Preparation, open_picture
+from eyebright.system.errors import ModelError
 
 
 class Golden(NamedTuple):

@@ -1,7 +1,6 @@
 """Networks as data: layers, graphs, their arithmetic, their initial weights, and their ONNX graph. No torch."""
 
 from eyebright.network.graph import Network, Place
-from eyebright.network.initial import initial_weights
 from eyebright.network.layer import Layer, Node, Parameter, Reach, Shape, layer_from_dict, layer_to_dict
 from eyebright.network.layers import (
     ELU,
@@ -36,10 +35,17 @@ from eyebright.network.layers import (
     Softplus,
     Tanh,
 )
-from eyebright.network.receptive_field import receptive_fields
-from eyebright.network.summary import Summary, summarize
-from eyebright.network.weight_files import read_tensors, read_weights, save_weights
-from eyebright.network.weights import LoadReport, Weights, check_weights, compare
+from eyebright.network.summary import Summary, receptive_fields, summarize
+from eyebright.network.weights import (
+    LoadReport,
+    Weights,
+    check_weights,
+    compare,
+    initial_weights,
+    read_tensors,
+    read_weights,
+    save_weights,
+)
 
 __all__ = [
     "ELU",

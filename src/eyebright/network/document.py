@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from eyebright import codec
-from eyebright.errors import NetworkError
 from eyebright.network.layer import layer_from_dict, layer_to_dict, require_arity
 from eyebright.network.wiring import Parts, names_of, sorted_layers
+from eyebright.system import records
+from eyebright.system.errors import NetworkError
 
 FORMAT = 1
 _MOST_LAYERS = 100_000
@@ -37,10 +37,10 @@ def to_document(parts: Parts) -> dict[str, Any]:
 
 def from_document(data: dict[str, Any]) -> Parts:
     """The parts of the network that the data describes; errors as in `Network.from_dict`."""
-    version = codec.from_builtins(data, _Version, what="the network", error=NetworkError).format
+    version = records.from_builtins(data, _Version, what="the network", error=NetworkError).format
     if not 1 <= version <= FORMAT:
         raise NetworkError(f"the network is of format {version}, this eyebright reads up to {FORMAT}: update eyebright")
-    document = codec.from_builtins(data, _Document, what="the network", error=NetworkError)
+    document = records.from_builtins(data, _Document, what="the network", error=NetworkError)
     if len(document.layers) > _MOST_LAYERS:
         raise NetworkError(f"the network has {len(document.layers)} layers, more than {_MOST_LAYERS}")
     layers, wiring = [], {}
@@ -50,13 +50,13 @@ def from_document(data: dict[str, Any]) -> Parts:
         if not layer.name:
             raise NetworkError(f"{what} has no name: every layer in a network's JSON needs one")
         layers.append(layer)
-        wiring[layer.name] = codec.from_builtins(
+        wiring[layer.name] = records.from_builtins(
             entry.get("inputs", []), tuple[str, ...], what=f"inputs of {what}", error=NetworkError
         )
         require_arity(layer, len(wiring[layer.name]))
     names_of(layers)
     if document.output not in wiring:
         raise NetworkError(
-            f"the output {document.output!r} is no layer: {codec.nearest(document.output, list(wiring))}"
+            f"the output {document.output!r} is no layer: {records.nearest(document.output, list(wiring))}"
         )
     return Parts(sorted_layers(layers, wiring, document.output), wiring, document.output)

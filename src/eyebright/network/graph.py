@@ -11,12 +11,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from eyebright import codec
-from eyebright.errors import NetworkError
 from eyebright.network.document import from_document, to_document
 from eyebright.network.layer import Layer, Node, Parameter, Shape, checked_shape
 from eyebright.network.layers import Input
 from eyebright.network.wiring import Parts, ancestors, depends, parts_in_a_row, parts_of
+from eyebright.system import records
+from eyebright.system.errors import NetworkError
 
 
 class Place(NamedTuple):
@@ -131,7 +131,7 @@ class Network:
     def layer(self, name: str) -> Layer:
         """The layer of that name; a `NetworkError` naming the nearest one where there is none."""
         if name not in self.places:
-            raise NetworkError(f"there is no layer {name!r}: {codec.nearest(name, list(self.places))}")
+            raise NetworkError(f"there is no layer {name!r}: {records.nearest(name, list(self.places))}")
         return self.places[name].layer
 
     @property
@@ -153,7 +153,7 @@ class Network:
 
     def to_json(self) -> str:
         """The network as JSON text."""
-        return codec.to_json(self.to_dict())
+        return records.to_json(self.to_dict())
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Network":
@@ -168,7 +168,7 @@ class Network:
     @classmethod
     def from_json(cls, text: str | bytes) -> "Network":
         """The network that the JSON text describes; errors as in `from_dict`."""
-        return cls.from_dict(codec.from_json(text, dict[str, Any], what="the network", error=NetworkError))
+        return cls.from_dict(records.from_json(text, dict[str, Any], what="the network", error=NetworkError))
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> "Network":

@@ -1,1 +1,1 @@
-"""What people look at: terminal progress, tables, figures. Reads events and results, decides nothing."""
+"""What people look at in a terminal or a picture."""

@@ -4,11 +4,11 @@ import math
 import textwrap
 from typing import TYPE_CHECKING
 
-from eyebright.codec import Record
 from eyebright.report.network_table import short
+from eyebright.system.records import Record
 
 if TYPE_CHECKING:
-    from eyebright.zoo import Named
+    from eyebright.network.zoo import Named
 
 _COLUMNS = 80
 _SIZES = (32, 64, 128, 224, 448)  # pixels a side, to show what grows with the picture
@@ -32,7 +32,7 @@ class CatalogRow(Record, frozen=True, kw_only=True):
 
 def catalog_rows() -> list[CatalogRow]:
     """All named networks, family by family in the order in which they came."""
-    from eyebright.zoo import NETWORKS, WEIGHTS
+    from eyebright.network.zoo import NETWORKS, WEIGHTS
 
     return [_row(name, named, published=name in WEIGHTS) for name, named in NETWORKS.items()]
 
@@ -74,7 +74,7 @@ def _papers(rows: list[CatalogRow]) -> list[str]:
 def _growth() -> list[str]:
     """Parameters for larger and larger pictures: those of dense layers explode, kernels stay as they are."""
     from eyebright.network import Conv2d
-    from eyebright.zoo import build
+    from eyebright.network.zoo import build
 
     lines = ["parameters for ten classes, by the size of the pictures (in colour)"]
     lines.append(f"  {'':18}" + "".join(f"{f'{size}x{size}':>10}" for size in _SIZES))

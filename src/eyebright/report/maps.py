@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.report.figures import BLUE, new_figure, to_png
+from eyebright.report.sheets import Tiles, columns_of, side_by_side
 from eyebright.report.tables import counted, fit
-from eyebright.report.tiles import Tiles, columns_of, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

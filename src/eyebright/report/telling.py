@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from eyebright.report.preview import fit_text
+from eyebright.report.sheets import fit_text
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
 

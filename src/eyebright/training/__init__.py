@@ -5,8 +5,8 @@ Settings, events and history are plain data and import no torch; `trainer()` is 
 
 from typing import Any
 
-from eyebright import machine
-from eyebright.errors import MissingExtraError
+from eyebright.system import machine
+from eyebright.system.errors import MissingExtraError
 
 machine.yield_when_waiting()
 
@@ -18,7 +18,7 @@ def trainer() -> Any:
         MissingExtraError: When torch is not installed.
     """
     try:
-        from eyebright.training import fit
+        from eyebright.training.torch import fit
     except ModuleNotFoundError as problem:
         if problem.name != "torch":
             raise

@@ -4,7 +4,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from eyebright.errors import SettingsError
+from eyebright.system.errors import SettingsError
 from eyebright.training.events import AnyEvent, Emit, Looking, Preparing
 
 _SAVING_S = 4.0

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.evaluation import log_softmax
+from eyebright.trust.metrics import log_softmax
 
 STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # of the penalty: half the squared weights, beside the mean loss
 FOLDS = 3

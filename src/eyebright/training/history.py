@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from eyebright.codec import Record
+from eyebright.system.records import Record
 from eyebright.training.events import AnyEvent, Emit, EpochEnded, StepDone, to_all
 
 

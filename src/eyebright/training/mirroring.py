@@ -8,9 +8,9 @@ way round: mirrored they might show something else, and would be learned under a
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.evaluation import paired_difference
 from eyebright.training.events import MirroringJudged
 from eyebright.training.head import solve
+from eyebright.trust.intervals import paired_difference
 
 LEARNED, ASKED = 2_000, 1_000  # pictures at most
 _STRENGTH = 0.1

@@ -1,74 +1,52 @@
-"""The learning-rate range test: how great a rate may be, found by raising it from step to step.
+"""What a learning-rate range test gave, and the rate that it suggests: plain numbers."""
 
-The loss first stays, then falls, then rises again and bursts. The best rate lies where it falls steeply, well before
-its lowest point. Only training pictures are looked at, and the weights that were given stay as they are.
+from collections.abc import Sequence
+from typing import NamedTuple
 
-Sources: Smith 2015, "Cyclical Learning Rates for Training Neural Networks", section 3.3; the smoothing and the stop at
-four times the lowest loss are those of fastai's `lr_find`.
-"""
+import numpy as np
 
-import math
-from collections.abc import Iterator
-from itertools import islice
+from eyebright.system.errors import SettingsError
 
-from torch import Tensor
-
-from eyebright import machine
-from eyebright.network import Network, Weights
-from eyebright.training import processes
-from eyebright.training.events import Emit, RateTried
-from eyebright.training.material import Feed, Material
-from eyebright.training.memory import keep_freed_memory
-from eyebright.training.rates import RangeTest, rate_at, smoothed, suggestion
-from eyebright.training.settings import Settings
-from eyebright.training.step import Learner, torch_set_up
-
-_BURST = 4  # times the lowest loss
+LOWEST, GREATEST = 1e-6, 10.0
+_SMOOTHING = 0.95
+_FIRST_STEPS = 10  # in which the smoothed loss says little yet
 
 
-def range_test(
-    network: Network, weights: Weights, material: Material, settings: Settings, *, emit: Emit, steps: int = 200
-) -> RangeTest:
-    """Try growing rates, each for one step.
+class RangeTest(NamedTuple):
+    """The rates that were tried, the loss before each step, the same smoothed, and the rate to train with."""
 
-    Args:
-        network: The network; its result are logits.
-        weights: Where to start; they are not changed.
-        material: The pictures; only those to train are used.
-        settings: How to train. Rate, schedule and number of epochs do not count.
-        emit: Receives the progress.
-        steps: How many rates to try.
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    smoothed: tuple[float, ...]
+    suggestion: float
+
+
+def rate_at(step: int, steps: int) -> float:
+    """The rate of a step: from the lowest to the greatest, by the same factor each time."""
+    return float(LOWEST * (GREATEST / LOWEST) ** (step / max(steps - 1, 1)))
+
+
+def smoothed(losses: Sequence[float]) -> list[float]:
+    """An exponential mean over the steps so far, in which the first ones do not weigh more than others."""
+    mean, result = 0.0, []
+    for number, loss in enumerate(losses, start=1):
+        mean = _SMOOTHING * mean + (1 - _SMOOTHING) * loss
+        result.append(mean / (1 - _SMOOTHING**number))
+    return result
+
+
+def suggestion(rates: Sequence[float], losses: Sequence[float]) -> float:
+    """The rate to train with: a tenth of the one at which the smoothed loss is lowest.
+
+    There it still falls steadily; at the lowest point the steps are already too long. So does fastai's `lr_find`, too.
 
     Raises:
-        SettingsError: When the loss falls at no rate.
+        SettingsError: When the loss does not fall.
     """
-    keep_freed_memory()
-    rates: list[float] = []
-    losses: list[float] = []
-    with processes.taking(), torch_set_up(machine.cores()):
-        feed = Feed(material, settings, network.output_shape[0])
-        learner = Learner(network, weights, settings, material.labels[material.train])
-        learner.choose_precision(*next(feed.plain(feed.train[: settings.batch_size])))
-        learner.module.train()
-        for step, (parts, count) in enumerate(islice(_steps(feed, settings), steps)):
-            rate = rate_at(step, steps)
-            loss, _ = learner.learn(parts, count, step=step, rate=rate)
-            if not math.isfinite(loss):
-                break
-            rates.append(rate)
-            losses.append(loss)
-            smooth = smoothed(losses)
-            emit(RateTried(step=step + 1, of=steps, rate=rate, loss=smooth[-1]))
-            if smooth[-1] > _BURST * min(smooth):
-                break
-    return RangeTest(tuple(rates), tuple(losses), tuple(smoothed(losses)), suggestion(rates, smoothed(losses)))
-
-
-def _steps(feed: Feed, settings: Settings) -> Iterator[tuple[Iterator[tuple[Tensor, Tensor]], int]]:
-    """Steps without end, epoch after epoch: batches, and how many pictures they have together."""
-    epoch = 0
-    while True:
-        epoch += 1
-        coming = feed.batches(epoch)
-        for start in range(0, feed.length, settings.step_size):
-            yield islice(coming, settings.accumulation), min(settings.step_size, feed.length - start)
+    lowest = int(np.argmin(losses)) if losses else 0
+    if lowest < _FIRST_STEPS:
+        raise SettingsError(
+            f"the loss falls at no learning rate from {LOWEST:g} to {rates[-1] if rates else LOWEST:.2g}: "
+            "look whether the classes can be told apart at all, or start from other weights"
+        )
+    return float(rates[lowest]) / 10

@@ -5,9 +5,9 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from eyebright import codec
-from eyebright.codec import Record
-from eyebright.errors import SettingsError
+from eyebright.system import records
+from eyebright.system.errors import SettingsError
+from eyebright.system.records import Record
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 DeviceName: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
@@ -165,4 +165,4 @@ class Settings(Record, frozen=True, kw_only=True):
                 another.
         """
         data = msgspec.to_builtins(self) | dict(changes)
-        return codec.from_builtins(data, Settings, what="the settings", error=SettingsError)
+        return records.from_builtins(data, Settings, what="the settings", error=SettingsError)

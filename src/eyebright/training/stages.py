@@ -8,9 +8,9 @@ layer4 and fc; of a network without dotted names, each convolution and dense lay
 
 from collections.abc import Iterable
 
-from eyebright import codec
-from eyebright.errors import SettingsError
 from eyebright.network import BatchNorm, LayerNorm, Network, Place
+from eyebright.system import records
+from eyebright.system.errors import SettingsError
 
 
 def stages(network: Network) -> dict[str, tuple[str, ...]]:
@@ -53,7 +53,7 @@ def frozen_layers(network: Network, names: Iterable[str]) -> frozenset[str]:
             )
         if not meant:
             known = sorted({*by_stage, *layers, *(part for name in layers for part in _beginnings(name))})
-            raise SettingsError(f"frozen: there is no layer or stage {given!r}: {codec.nearest(given, known)}")
+            raise SettingsError(f"frozen: there is no layer or stage {given!r}: {records.nearest(given, known)}")
         found.update(meant)
     if found and not any(place.parameters for name, place in network.places.items() if name not in found):
         raise SettingsError(f"frozen: {', '.join(names)} leaves nothing to learn; leave out the last layer at least")

@@ -5,8 +5,6 @@ import pytest
 import torch
 from torch import nn
 
-from eyebright.errors import NetworkError
-from eyebright.modules import to_torch
 from eyebright.network import (
     ELU,
     GELU,
@@ -23,6 +21,8 @@ from eyebright.network import (
     Softplus,
     Tanh,
 )
+from eyebright.network.torch import to_torch
+from eyebright.system.errors import NetworkError
 
 RISING = [
     *(ReLU(), ReLU6(), LeakyReLU(), LeakyReLU(0.0), LeakyReLU(1.0), ELU(), ELU(0.0), ELU(3.0)),

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from eyebright.errors import NetworkError
 from eyebright.network import Conv2d, Dropout, Flatten, Input, Linear, MaxPool2d, Network, ReLU
+from eyebright.system.errors import NetworkError
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from eyebright.errors import NetworkError
 from eyebright.network import Dropout, Flatten, Input, Linear
+from eyebright.system.errors import NetworkError
 
 
 def test_flatten_counts_all_values():

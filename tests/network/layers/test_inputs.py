@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from eyebright.errors import NetworkError
 from eyebright.network import Input, Normalize
+from eyebright.system.errors import NetworkError
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 7), (1, 1, 1), (32,)])

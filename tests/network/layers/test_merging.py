@@ -1,7 +1,7 @@
 import pytest
 
-from eyebright.errors import NetworkError
 from eyebright.network import Add, AvgPool2d, Concat, Conv2d, Flatten, Input, Linear, Multiply, Network
+from eyebright.system.errors import NetworkError
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from torch import nn
 
-from eyebright.errors import NetworkError
 from eyebright.network import (
     BatchNorm,
     Input,
@@ -14,6 +13,7 @@ from eyebright.network import (
     Network,
     initial_weights,
 )
+from eyebright.system.errors import NetworkError
 
 ALL = [BatchNorm(), LayerNorm(), LocalResponseNorm(), LocalContrastNorm()]
 

@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from eyebright.errors import NetworkError
 from eyebright.network import (
     AdaptiveAvgPool2d,
     AdaptiveMaxPool2d,
@@ -14,6 +13,7 @@ from eyebright.network import (
     Input,
     MaxPool2d,
 )
+from eyebright.system.errors import NetworkError
 
 PAIR = st.tuples(st.integers(1, 20), st.integers(1, 20))
 POOLS = [MaxPool2d(2), AvgPool2d(2), AdaptiveAvgPool2d(2), AdaptiveMaxPool2d(2), GlobalAvgPool2d(), GlobalMaxPool2d()]

@@ -6,8 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from eyebright.errors import NetworkError
 from eyebright.network import AvgPool2d, Conv2d, Input, MaxPool2d
+from eyebright.system.errors import NetworkError
 
 SMALL = st.integers(1, 5)
 PAIR = st.tuples(SMALL, SMALL)

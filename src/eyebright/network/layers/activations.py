@@ -2,8 +2,8 @@
 
 import math
 
-from eyebright.errors import NetworkError
 from eyebright.network.layer import Layer, Reach, Shape
+from eyebright.system.errors import NetworkError
 
 
 class ReLU(Layer, frozen=True):

@@ -2,7 +2,6 @@
 
 import math
 
-from eyebright.errors import NetworkError
 from eyebright.network.layer import Layer, Parameter, Reach, Rule, Shape, weight_and_bias
 from eyebright.network.layers.windows import (
     Padding,
@@ -16,6 +15,7 @@ from eyebright.network.layers.windows import (
     require_positive,
     slide,
 )
+from eyebright.system.errors import NetworkError
 
 
 class Conv2d(Layer, frozen=True):

@@ -2,9 +2,9 @@
 
 import math
 
-from eyebright.errors import NetworkError
 from eyebright.network.layer import Layer, Parameter, Reach, Rule, Shape, weight_and_bias
 from eyebright.network.layers.windows import require_positive
+from eyebright.system.errors import NetworkError
 
 
 class Flatten(Layer, frozen=True):

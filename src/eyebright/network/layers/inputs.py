@@ -2,9 +2,9 @@
 
 import math
 
-from eyebright.errors import NetworkError
 from eyebright.network.layer import Layer, Shape
 from eyebright.network.layers.windows import as_tuple
+from eyebright.system.errors import NetworkError
 
 
 class Input(Layer, frozen=True):

@@ -1,7 +1,7 @@
 """Where branches join."""
 
-from eyebright.errors import NetworkError
 from eyebright.network.layer import Layer, Shape
+from eyebright.system.errors import NetworkError
 
 _MOST = 1_000
 

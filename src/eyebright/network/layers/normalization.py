@@ -5,9 +5,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.errors import NetworkError
 from eyebright.network.layer import Layer, Parameter, Reach, Shape
 from eyebright.network.layers.windows import picture_shape
+from eyebright.system.errors import NetworkError
 
 
 class BatchNorm(Layer, frozen=True):

@@ -6,8 +6,8 @@ TensorFlow: the result is W / S, rounded up, and an odd row or column of padding
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from eyebright.errors import NetworkError
 from eyebright.network.layer import Layer, Shape
+from eyebright.system.errors import NetworkError
 
 Pair: TypeAlias = tuple[int, int]
 Size: TypeAlias = int | tuple[int, int]

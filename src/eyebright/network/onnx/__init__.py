@@ -1,6 +1,6 @@
 """Networks as ONNX graphs. One module for each family of layers says which nodes compute them."""
 
-from eyebright.network.onnx import activations, convolution, dense, inputs, merging, normalization, pooling  # noqa: F401
+from eyebright.network.onnx import activations, convolution, dense, inputs, merging, normalization, pooling
 from eyebright.network.onnx.graph import INPUT, Graph, emit
 from eyebright.network.onnx.model import OPSET, PROBABILITIES, to_onnx
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from eyebright.errors import NetworkError
 from eyebright.network.graph import Place
 from eyebright.network.layer import Layer
+from eyebright.system.errors import NetworkError
 
 INPUT = "pictures"
 

@@ -7,9 +7,9 @@ place.
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple, TypeAlias
 
-from eyebright.errors import SettingsError
 from eyebright.network import Network
 from eyebright.report.diagram.kinds import kind_of
+from eyebright.system.errors import SettingsError
 
 _FOLLOWERS = {"normalisation", "activation", "dropout"}  # they go into the box of what they follow
 

@@ -1,0 +1,1 @@
+"""Is anything wrong with the pictures? Duplicates, groups, wrong labels, outliers."""

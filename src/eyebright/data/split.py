@@ -1,0 +1,150 @@
+"""Three sides: train, validation, test. Validation picks, test tells.
+
+The split is a pure function of the labels, the digests and groups of the pictures and a seed. Pictures of one content
+or one group (one track, one patient, one burst) stay on one side, and the same pictures are split in the same way
+wherever they lie and in whatever order they come.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.data.digests import Digests
+from eyebright.system.errors import DataError, SettingsError
+
+Side: TypeAlias = Literal["train", "validation", "test"]
+SIDES: tuple[Side, ...] = ("train", "validation", "test")
+LEFT_OUT = -1
+
+
+def split(
+    labels: NDArray[np.int64],
+    digests: Sequence[bytes],
+    classes: Sequence[str],
+    *,
+    seed: int = 0,
+    validation: float = 0.15,
+    test: float = 0.15,
+    given: NDArray[np.int64] | None = None,
+    groups: NDArray[np.int64] | Sequence[str] | None = None,
+    learned: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int64]:
+    """Assign every picture to a side, class by class, so that each side holds its share of every class.
+
+    Args:
+        labels: Class of each picture, `(N,)`.
+        digests: Content of each picture, N times 16 bytes.
+        classes: Names of the classes.
+        seed: Another seed gives another split.
+        validation: Share of the pictures for validation, above 0.
+        test: Share for the test, above 0.
+        given: Sides that are fixed already, `(N,)` of indices into `SIDES`; what is missing among them, validation or
+            test, is taken from training. A picture whose content is also on a later side is left out of the earlier
+            one.
+        groups: Group of each picture, as names ("" for none) or numbers (-1 for none).
+        learned: Pictures that the network has learned from before, `(N,)`: they and their like are for training, and
+            only the others are shared out. Given sides stay as they are.
+
+    Returns:
+        `(N,)` of indices into `SIDES`; -1 for a picture that is left out since its like is on a given later side.
+
+    Raises:
+        SettingsError: When the shares do not leave anything for training.
+        DataError: When a class has too few different pictures to be on all three sides.
+    """
+    require_shares(validation, test)
+    sides = np.zeros(len(labels), np.int64) if given is None else without_leaks(given, digests, groups)
+    shares = {side: share for side, share in ((2, test), (1, validation)) if given is None or side not in given}
+    every, free = Digests.of(digests), np.flatnonzero(sides == 0)
+    ranks = every.at(free).ranks()
+    sets = sets_of(ranks, None if groups is None else numbered(groups)[free])
+    order = np.lexsort((ranks, sets))
+    firsts = order[np.flatnonzero(np.diff(sets[order], prepend=-1))]  # of each set the picture of the least digest
+    owners = np.full(len(firsts), len(classes), np.int64)
+    np.minimum.at(owners, sets, labels[free])  # one that spans classes belongs to the first
+    if learned is not None:  # those stay in training
+        owners[np.unique(sets[learned[free]])] = len(classes)
+    sizes, where = np.bincount(sets, minlength=len(firsts)), np.zeros(len(firsts), np.int64)
+    for label, name in enumerate(classes):
+        own = np.flatnonzero(owners == label)
+        if len(own) < len(shares) + 1:
+            what = "different picture(s)" if groups is None else "group(s) of pictures"
+            known = "" if learned is None else " that the model it starts from has not seen,"
+            other = "" if learned is None else ", or give --split of the model's own run"
+            raise DataError(
+                f"class {name!r} has {len(own)} {what}{known} to share out: "
+                f"it needs at least {len(shares) + 1}, one for each side; add pictures or take the class out{other}"
+            )
+        keys = [_key(seed, every.values[index].tobytes()) for index in free[firsts[own]].tolist()]
+        own = own[sorted(range(len(own)), key=keys.__getitem__)]
+        where[own] = _shared_out(sizes[own].tolist(), shares)
+    sides[free] = where[sets]
+    return sides
+
+
+def require_shares(validation: float, test: float) -> None:
+    """Raise a `SettingsError` where the shares do not leave anything for training, or give a side nothing."""
+    if not (0 < validation < 1 and 0 < test < 1 and validation + test < 1):
+        raise SettingsError(f"validation and test must be above 0 and below 1 together, got {validation} and {test}")
+
+
+def without_leaks(
+    sides: NDArray[np.int64], digests: Sequence[bytes], groups: NDArray[np.int64] | Sequence[str] | None = None
+) -> NDArray[np.int64]:
+    """Leave out pictures whose like is also on a later side: the test keeps its own, training gives way."""
+    sides = np.asarray(sides, np.int64)
+    sets = sets_of(Digests.of(digests).ranks(), None if groups is None else numbered(groups))
+    latest = np.zeros(len(sides), np.int64)
+    np.maximum.at(latest, sets, sides)
+    return np.where(latest[sets] == sides, sides, LEFT_OUT)
+
+
+def numbered(groups: NDArray[np.int64] | Sequence[str]) -> NDArray[np.int64]:
+    """Groups as numbers, `(N,)`, -1 for none: they take less than names."""
+    if isinstance(groups, np.ndarray):
+        return np.asarray(groups, np.int64)
+    known = {"": -1}
+    return np.fromiter((known.setdefault(name, len(known) - 1) for name in groups), np.int64, len(groups))
+
+
+def sets_of(ranks: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """The number of the set of each picture, `(N,)`: those of one content or one group are in one set."""
+    contents, members = np.unique(ranks, return_inverse=True)
+    if groups is None:
+        return members
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    grouped = np.flatnonzero(groups >= 0)
+    known, places = np.unique(groups[grouped], return_inverse=True)
+    nodes = len(contents) + len(known)
+    edges = coo_array((np.ones(len(grouped), np.int8), (members[grouped], len(contents) + places)), shape=(nodes,) * 2)
+    return connected_components(edges, directed=False)[1].astype(np.int64)[members]
+
+
+def _shared_out(sizes: list[int], shares: dict[int, float]) -> list[int]:
+    """The side of each set: each side in turn has whole sets as near to its share as they allow, one is left for each
+    to come, and training has the rest: also sets larger than a side has room for, while smaller ones are left.
+    """
+    count, sides, left = sum(sizes), [0] * len(sizes), list(range(len(sizes)))
+    for position, (side, share) in enumerate(shares.items()):
+        wanted, least = max(round(count * share), 1), min(sizes[one] for one in left)
+        small = sum(sizes[one] for one in left if sizes[one] <= 2 * max(wanted, least))  # also for the sides to come
+        wanted = max(min(wanted, int(small * (share / sum(list(shares.values())[position:])))), 1)
+        room, most, rest = wanted, len(left) - len(shares) + position, []
+        for one in left:
+            largest = 2 * max(room, least if room == wanted else 0)  # beyond by no more than is missing without it
+            if most and room > 0 and sizes[one] <= largest:
+                sides[one] = side
+                room, most = room - sizes[one], most - 1
+            else:
+                rest.append(one)
+        left = rest
+    return sides
+
+
+def _key(seed: int, digest: bytes) -> bytes:
+    return hashlib.blake2b(digest, key=f"split {seed}".encode(), digest_size=16).digest()

@@ -1,0 +1,101 @@
+"""A split as CSV: written with every run, and read to use it again.
+
+name,class,split,digest
+daisy/0.jpg,daisy,train,7d0c...
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.data.sources.source import SIDE_NAMES
+from eyebright.data.sources.table import lines_of
+from eyebright.data.split import LEFT_OUT, SIDES
+from eyebright.system.errors import DataError
+
+_SHOWN = 5
+_SIDE_NUMBERS = {"": LEFT_OUT} | {name: SIDES.index(side) for name, side in SIDE_NAMES.items()}
+
+
+class _Bytes(bytearray):
+    """What `csv` can write to, in a fifth of the memory of a text."""
+
+    def write(self, text: str) -> None:
+        self.extend(text.encode("utf-8", "surrogateescape"))
+
+
+def to_csv(names: Sequence[str], labels: NDArray[np.int64], digests: Sequence[bytes], classes: Sequence[str],
+           sides: NDArray[np.int64]) -> bytes:  # fmt: skip
+    """The split as CSV with the columns name, class, split and digest; pictures left out have an empty split."""
+    content = _Bytes()
+    writer = csv.writer(content, lineterminator="\n")
+    writer.writerow(["name", "class", "split", "digest"])
+    for name, label, side, digest in zip(names, labels, sides, digests, strict=True):
+        writer.writerow([name, classes[label], "" if side == LEFT_OUT else SIDES[side], digest.hex()])
+    return bytes(content)
+
+
+class SplitFile(NamedTuple):
+    """Sides that were decided before, as positions in `SIDES`; -1 for a picture that was left out.
+
+    Args:
+        path: The file.
+        by_name: Side and digest of each picture, by name; the digest is "" where the file tells none.
+        by_digest: The latest side of each content, for pictures that are called otherwise by now.
+    """
+
+    path: Path
+    by_name: dict[str, tuple[int, str]]
+    by_digest: dict[str, int]
+
+    def sides(self, names: Sequence[str], digests: Sequence[bytes]) -> NDArray[np.int64]:
+        """The side of each picture, `(N,)`.
+
+        Raises:
+            DataError: When the file says nothing of some pictures, which are named.
+        """
+        found = [self._side(name, digest.hex()) for name, digest in zip(names, digests, strict=True)]
+        unknown = [name for name, side in zip(names, found, strict=True) if side is None]
+        if unknown:
+            raise DataError(
+                f"{self.path} says nothing of {len(unknown):,} of the {len(names):,} pictures, "
+                f"such as {', '.join(unknown[:_SHOWN])}: it is for other pictures, or they have changed"
+            )
+        return np.array(found, np.int64)
+
+    def _side(self, name: str, digest: str) -> int | None:
+        side, expected = self.by_name.get(name, (None, digest))
+        return side if side is not None and expected in ("", digest) else self.by_digest.get(digest)
+
+
+def read_split(path: Path) -> SplitFile:
+    """Read a split: `split.csv` of a run, or any CSV with the columns name and split.
+
+    Raises:
+        DataError: When it cannot be read, lacks a column, or a row is not sound; the row's number is given.
+    """
+    found = SplitFile(path, {}, {})
+    for number, columns, cells in lines_of(path):
+        if not {"name", "split"} <= set(columns):
+            told = ", ".join(columns) or "none"
+            raise DataError(f"{path} is no split: expected the columns name and split, got {told}")
+        if cells is None:
+            continue
+        row = {column: "" if cell is None else str(cell) for column, cell in zip(columns, cells, strict=True)}
+        where, name, digest = f"{path}, line {number}", row["name"], row.get("digest", "")
+        side = _SIDE_NUMBERS.get(row["split"].strip().lower())
+        if side is None:
+            raise DataError(f"{where}: {row['split']!r} is no side: expected {', '.join(SIDES)}, or nothing")
+        if name in found.by_name:
+            raise DataError(f"{where}: {name} is named twice")
+        found.by_name[name] = (side, digest)
+        if digest:
+            found.by_digest[digest] = max(side, found.by_digest.get(digest, LEFT_OUT))
+    empty = [name for number, name in enumerate(SIDES) if number not in {side for side, _ in found.by_name.values()}]
+    if empty:
+        raise DataError(f"{path} has no pictures for {' and '.join(empty)}: every side needs some")
+    return found

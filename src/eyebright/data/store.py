@@ -1,0 +1,168 @@
+"""Equal rows in flat files beside an index of fixed records: packs and features are kept so.
+
+The files only ever grow, the index last, so that a store cut off at any moment is a shorter store: whoever opens it
+next finds what is there and goes on. Whoever adds to it holds a lock.
+
+Prepared pictures by number: rows of a file or, where the disk has no room for one, opened anew each time.
+"""
+
+import os
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.data.pictures import Preparation, open_picture
+from eyebright.data.sources.source import Source
+from eyebright.data.threads import in_threads
+from eyebright.system.errors import DataError, PictureError
+from eyebright.system.files import printable
+
+INDEX = "index.bin"
+_FLUSH_EVERY = 512
+
+
+class Growing:
+    """Rows that are there, and more to come.
+
+    Args:
+        folder: Where the files are.
+        record: What the index holds for each row; its field "key" tells one row from another.
+        row_bytes: The files by name, and what a row takes in each.
+    """
+
+    def __init__(self, folder: Path, record: np.dtype[np.void], row_bytes: Mapping[str, int]) -> None:
+        self.folder = folder
+        self.record = record
+        self.row_bytes = row_bytes
+
+    def index(self) -> NDArray[np.void]:
+        """The records whose rows are complete, one for each row."""
+        paths = [self.folder / name for name in (INDEX, *self.row_bytes)]
+        if not all(path.exists() for path in paths):
+            return np.empty(0, self.record)
+        sizes = (self.record.itemsize, *self.row_bytes.values())
+        complete = min(path.stat().st_size // size for path, size in zip(paths, sizes, strict=True))
+        return np.frombuffer(paths[0].read_bytes()[: complete * self.record.itemsize], self.record)
+
+    @contextmanager
+    def adding(self) -> Iterator["Adding"]:
+        """Append rows; those that were added stay, also where the block ends with an error or a Ctrl-C."""
+        there = len(self.index())
+        with ExitStack() as stack:
+            index, *contents = (
+                stack.enter_context((self.folder / name).open("ab")) for name in (INDEX, *self.row_bytes)
+            )
+            for file, size in zip((index, *contents), (self.record.itemsize, *self.row_bytes.values()), strict=True):
+                file.truncate(there * size)
+            adding = Adding(index, contents, self.record)
+            try:
+                yield adding
+            finally:
+                adding.flush()
+
+
+class Adding:
+    """Rows on their way to the disk; see `Growing.adding`."""
+
+    def __init__(self, index: BinaryIO, contents: Sequence[BinaryIO], record: np.dtype[np.void]) -> None:
+        self._index, self._contents, self._record = index, contents, record
+        self._records: list[tuple[Any, ...]] = []
+
+    def add(self, record: tuple[Any, ...], *parts: bytes | memoryview) -> None:
+        """Add a row: its record, and its part in each of the files."""
+        for file, part in zip(self._contents, parts, strict=True):
+            file.write(part)
+        self._records.append(record)
+        if len(self._records) >= _FLUSH_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Rows reach the disk before the records that speak of them."""
+        for file in self._contents:
+            file.flush()
+            os.fsync(file.fileno())
+        content = np.array(self._records, self._record).tobytes()
+        self._records.clear()  # before the writing: an interrupt must not lead to writing them twice
+        self._index.write(content)
+        self._index.flush()
+
+
+def rows_of(wanted: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Position of each wanted key among the known ones, -1 where it is not among them."""
+    if not len(known):
+        return np.full(len(wanted), -1, np.int64)
+    order = np.argsort(known, kind="stable")
+    places = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)]
+    return np.where(known[places] == wanted, places, -1).astype(np.int64)
+
+
+Kind = TypeVar("Kind", bound=np.generic)
+Reader: TypeAlias = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
+"""Gives the prepared pictures at positions of the source: `(n, height, width, 3)`."""
+
+
+class Rows:
+    """Equal rows of a file, for any number of threads.
+
+    Args:
+        path: The file; it stays open as long as this is in use, also when it is removed meanwhile.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        weakref.finalize(self, os.close, self._handle)
+
+    def fill(self, target: NDArray[Kind], numbers: NDArray[np.int64]) -> NDArray[Kind]:
+        """Fill `target`, `(n, ...)`, with the rows of these numbers; a row is as long as one of its items."""
+        flat = target.view(np.uint8).reshape(len(target), -1) if len(target) else ()
+        for row, number in zip(flat, numbers.tolist(), strict=True):
+            _read_at(self._handle, row.data, number * len(row))
+        return target
+
+
+def streamed(source: Source, preparation: Preparation, unchanged: Callable[[int], bool]) -> Reader:
+    """A reader that opens pictures through their source each time, in a few threads.
+
+    Args:
+        source: The pictures.
+        preparation: What is done to them.
+        unchanged: Whether the picture at a position is still the one that the digest was taken of.
+    """
+
+    def opened(position: int) -> NDArray[np.uint8]:
+        try:
+            if unchanged(position):
+                return open_picture(source.open(position), preparation)
+            problem = "it has changed"
+        except PictureError as reason:
+            problem = str(reason)
+        raise DataError(
+            f"{printable(source.names[position])} can no longer be read as it was ({problem}): pictures that are "
+            "streamed must stay as they are until the training ends; put it back, or start anew"
+        )
+
+    def read(positions: NDArray[np.int64]) -> NDArray[np.uint8]:
+        batch = np.empty((len(positions), *preparation.shape), np.uint8)
+        for place, (_, pixels) in zip(batch, in_threads(opened, positions.tolist()), strict=True):
+            place[...] = pixels
+        return batch
+
+    return read
+
+
+def _read_at(handle: int, target: memoryview, offset: int) -> None:
+    """Fill `target` from a file, without moving a position that threads would share."""
+    if hasattr(os, "preadv"):
+        count = os.preadv(handle, [target], offset)
+    else:  # Windows: one reader at a time
+        os.lseek(handle, offset, os.SEEK_SET)
+        chunk = os.read(handle, len(target))
+        target[: len(chunk)] = chunk
+        count = len(chunk)
+    if count != len(target):
+        raise OSError(f"the pack ends early: {count} of {len(target)} bytes at {offset}")

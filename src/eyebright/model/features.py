@@ -1,0 +1,193 @@
+"""Features of pictures: what a published network makes of them, computed once and kept.
+
+    rows.f16     row after row of features, float16 (rows.f32, float32, where they were computed in it)
+    index.bin    one record of 8 bytes for each row: the first of the picture's digest
+
+They grow as `datasets/growing.py` says. There is one folder for each network, precision and preparation, and all sets
+of pictures share it: a picture is known by its content. So nobody locks it while computing, only while rows are added.
+What is removed meanwhile is computed again.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import filelock
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.data.pictures import Preparation, Source, open_picture
+from eyebright.data.store import Growing, Rows, rows_of
+from eyebright.data.threads import in_threads
+from eyebright.model.backbone import Backbone
+from eyebright.system import cache, files, records
+from eyebright.system.errors import PictureError
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with the number of pictures done and the number of all."""
+
+_RECORD = np.dtype([("key", "<u8")])
+_BATCH = 32
+_ADDED_AT_ONCE = 512
+
+
+class Features:
+    """Features on disk.
+
+    Attributes:
+        backbone: What made them.
+        rows: Row of each picture, `(N,)`; -1 where there is none.
+        count: Features of a picture.
+        left_out: Why pictures could not be opened, by position.
+    """
+
+    def __init__(
+        self, kept: Rows | None, backbone: Backbone, rows: NDArray[np.int64], left_out: dict[int, str]
+    ) -> None:
+        self.backbone = backbone
+        self.rows = rows
+        self.count = backbone.network.output_shape[0]
+        self.left_out = left_out
+        self._kept = kept
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+        """The features of the pictures at these positions: `(n, count)`, float32; NaN for those without."""
+        found = np.full((len(indices), self.count), np.nan, np.float32)
+        rows = self.rows[np.asarray(indices, np.int64)]
+        there = rows >= 0
+        if self._kept is not None:
+            found[there] = self._kept.fill(np.empty((there.sum(), self.count), _kind(self.backbone)), rows[there])
+        return found
+
+
+def features(
+    opened: Callable[[int], Source],
+    digests: Sequence[bytes],
+    backbone: Backbone | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Features:
+    """Features of pictures, computed or found computed by an earlier run.
+
+    Args:
+        opened: Gives what opens the picture at a position, asked by several threads: `dataset.source.open`, or
+            `lambda index: pack.read([index])[0]` of a pack with the backbone's preparation.
+        digests: Content of each picture, as `Pack.digests`; empty for those to leave out.
+        backbone: What makes them.
+        progress: Called now and then with the number of pictures done and the number of all.
+
+    Raises:
+        DownloadError: When features are to be computed and the weights cannot be had; says what to install.
+        MissingExtraError: When torch is not installed, which must read the weights the first time.
+        OutputError: When the cache has no room, or cannot be written.
+    """
+    backbone = backbone or Backbone()
+    folder, kind = _folder(backbone), _kind(backbone)
+    keys = np.array([int.from_bytes(digest[:8], "little") for digest in digests], np.uint64)
+    usable = np.array([bool(digest) for digest in digests], bool)
+    row_bytes = backbone.network.output_shape[0] * kind.itemsize
+    store = Growing(folder, _RECORD, {_name(kind): row_bytes})
+    left_out: dict[int, str] = {}
+    while True:
+        with _locked(folder):
+            cache.describe(folder, f"{backbone.name}, {backbone.preparation.width} pixels, {backbone.chosen}")
+            rows = np.where(usable, rows_of(keys, store.index()["key"]), -1)
+            lacking = np.flatnonzero(usable & (rows < 0))
+            lacking = lacking[~np.isin(lacking, list(left_out))]
+            if not len(lacking):
+                if progress:
+                    progress(len(digests), len(digests))
+                kept = Rows(folder / _name(kind)) if (rows >= 0).any() else None  # the file of which rows are numbers
+                return Features(kept, backbone, rows, left_out)
+        missing = lacking[np.sort(np.unique(keys[lacking], return_index=True)[1])]  # copies are computed once
+        files.require_space(folder, len(missing) * row_bytes, what=f"features of {len(missing):,} pictures")
+        _compute(store, opened, keys, missing, backbone, left_out, progress)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Nobody else adds to the folder, which is made where it is not there."""
+    with files.explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder / cache.LOCK):
+            yield
+
+
+def _compute(
+    store: Growing,
+    opened: Callable[[int], Source],
+    keys: NDArray[np.uint64],
+    missing: NDArray[np.int64],
+    backbone: Backbone,
+    left_out: dict[int, str],
+    progress: Progress | None,
+) -> None:
+    """Compute what is missing, in batches; a few threads open pictures ahead of the network."""
+    engine, kind = backbone.engine(), _kind(backbone)
+    done, failed = len(keys) - len(missing), len(left_out)
+    if progress:
+        progress(done, len(keys))
+    computed: list[tuple[int, bytes]] = []
+    try:
+        for positions, pictures in _batches(opened, missing, backbone.preparation, left_out):
+            values = engine(pictures).clip(np.finfo(kind).min, np.finfo(kind).max).astype(kind)
+            computed += [(int(keys[at]), row.tobytes()) for at, row in zip(positions, values, strict=True)]
+            if len(computed) >= _ADDED_AT_ONCE:
+                _add(store, computed)
+                computed = []
+            done += len(positions)
+            if progress:
+                progress(done + len(left_out) - failed, len(keys))
+    finally:
+        if computed:  # also after a Ctrl-C
+            _add(store, computed)
+
+
+def _add(store: Growing, computed: list[tuple[int, bytes]]) -> None:
+    """Add rows, but for those that somebody else has added meanwhile."""
+    with _locked(store.folder):
+        there = set(store.index()["key"].tolist())
+        with store.adding() as adding:
+            for key, row in computed:
+                if key not in there:
+                    adding.add((key,), row)
+
+
+def _batches(
+    opened: Callable[[int], Source], positions: NDArray[np.int64], preparation: Preparation, left_out: dict[int, str]
+) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
+    """Prepared pictures in batches, with their positions; those that cannot be opened are entered in `left_out`."""
+
+    def attempt(position: int) -> NDArray[np.uint8] | PictureError:
+        try:
+            return open_picture(opened(position), preparation)
+        except PictureError as problem:
+            return problem
+
+    waiting: list[tuple[int, NDArray[np.uint8]]] = []
+    for position, result in in_threads(attempt, positions.tolist()):
+        if isinstance(result, PictureError):
+            left_out[position] = str(result)
+        else:
+            waiting.append((position, result))
+        if len(waiting) == _BATCH:
+            yield [place for place, _ in waiting], np.stack([picture for _, picture in waiting])
+            waiting = []
+    if waiting:
+        yield [place for place, _ in waiting], np.stack([picture for _, picture in waiting])
+
+
+def _folder(backbone: Backbone) -> Path:
+    text = f"{backbone.digest}\0{backbone.chosen}\0{records.to_json(backbone.preparation)}"
+    return files.cache_folder("features", hashlib.blake2b(text.encode(), digest_size=12).hexdigest())
+
+
+def _kind(backbone: Backbone) -> np.dtype[np.floating]:
+    """What they are stored as: float16 has more digits than bfloat16, in which they were computed."""
+    return np.dtype(np.float16 if backbone.chosen == "bfloat16" else np.float32)
+
+
+def _name(kind: np.dtype[np.floating]) -> str:
+    return f"rows.f{8 * kind.itemsize}"

@@ -1,0 +1,102 @@
+"""Frozen structs to JSON and back: the one way in which eyebright writes down layers, models, settings and events.
+
+Unknown keys, wrong types and values out of range are refused, with the path of the offender and, for a key that
+looks like a slip of the pen, the name that was probably meant.
+"""
+
+import difflib
+import re
+from typing import Any, TypeVar, get_args
+
+import msgspec
+
+from eyebright.system.errors import EyebrightError
+
+T = TypeVar("T")
+_SHOWN = 40
+_PATH = re.compile(r"\.(\w+)")
+_UNKNOWN_VALUE = re.compile(r"Invalid enum value '(?P<value>[^']*)'")
+_UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]*)`")
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the structs that go to JSON and back."""
+
+
+def to_json(value: Any, *, indent: int | None = 2) -> str:
+    """Write a struct (or plain lists, dicts, numbers, strings) as JSON text."""
+    text = msgspec.json.encode(value)
+    return (text if indent is None else msgspec.json.format(text, indent=indent)).decode()
+
+
+def from_json(text: str | bytes, kind: type[T], *, what: str, error: type[EyebrightError]) -> T:
+    """Read JSON text as a struct of the given kind.
+
+    Args:
+        text: The JSON text.
+        kind: The struct class that it must fit.
+        what: What is being read, for the message: "model.json of flowers/".
+        error: The error to raise.
+
+    Raises:
+        EyebrightError: As `error`, when the text is not JSON or does not fit; names the path of the offender.
+    """
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
+        raise error(f"{what} cannot be read: {_explain(problem, kind)}") from problem
+
+
+def from_builtins(value: Any, kind: type[T], *, what: str, error: type[EyebrightError]) -> T:
+    """Read plain dicts, lists, numbers and strings as a struct of the given kind; errors as in `from_json`."""
+    try:
+        return msgspec.convert(value, type=kind)
+    except (msgspec.ValidationError, RecursionError) as problem:
+        raise error(f"{what} cannot be read: {_explain(problem, kind)}") from problem
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Finish an error message about an unknown word: the nearest known one, or all of them where they are few."""
+    by_lower_case = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_lower_case, n=1)
+    if close:
+        return f"did you mean {by_lower_case[close[0]]!r}?"
+    more = f" and {len(known) - _SHOWN:,} more" if len(known) > _SHOWN else ""
+    return f"known are {', '.join(sorted(known)[:_SHOWN])}{more}" if known else "there are none"
+
+
+def _explain(problem: Exception, kind: type) -> str:
+    message = str(problem)
+    path = _PATH.findall(message.partition(" - at `$")[2])
+    if unknown := _UNKNOWN_FIELD.search(message):
+        return f"{message} ({nearest(unknown['key'], _keys(kind, path))})"
+    if wrong := _UNKNOWN_VALUE.search(message):
+        return f"{message} ({nearest(wrong['value'], _words(_kind_at(kind, path)))})"
+    return message
+
+
+def _kind_at(kind: Any, path: list[str]) -> Any:
+    """The type of what lies at a path."""
+    for key in path:
+        fields = {field.name: field.type for field in msgspec.structs.fields(kind)} if _is_struct(kind) else {}
+        kind = fields.get(key)
+    return kind
+
+
+def _words(kind: Any) -> list[str]:
+    """The words that a type allows; those of a union are those of its parts."""
+    return [word for part in get_args(kind) for word in ([part] if isinstance(part, str) else _words(part))]
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _keys(kind: Any, path: list[str]) -> list[str]:
+    """Keys that may stand at a path; lists, dicts and unions are those of what lies in them."""
+    if not _is_struct(kind):
+        return [key for part in get_args(kind) for key in _keys(part, path)]
+    if not path:
+        return list(kind.__struct_fields__)
+    kinds = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    return _keys(kinds.get(path[0]), path[1:])

@@ -1,0 +1,51 @@
+"""Mixup and CutMix: a picture shares its place with its neighbour in the batch, and so do their labels.
+
+Sources: Zhang et al. 2017, "mixup: Beyond Empirical Risk Minimization"; Yun et al. 2019, "CutMix", both with shares
+from Beta(alpha, alpha). Where both are asked for, about half of the batches are mixed by either.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import beta
+from torch import Tensor
+from torch.nn import functional
+
+from eyebright.training.settings import Settings
+from eyebright.training.torch.augment import rectangles, uniforms
+
+
+def mix(
+    pictures: Tensor, labels: Tensor, num_classes: int, keys: NDArray[np.uint64], settings: Settings, epoch: int
+) -> tuple[Tensor, Tensor]:
+    """Mix each picture with the one after it in the batch.
+
+    Args:
+        pictures: `(N, C, H, W)`.
+        labels: `(N,)`, int64.
+        num_classes: How many classes there are.
+        keys: What stands for each picture's content, `(N,)`.
+        settings: `mixup` and `cutmix`, alpha of each; 0 for none.
+        epoch: Another epoch gives other shares.
+
+    Returns:
+        Pictures and labels; where anything is mixed, labels are shares of the classes, `(N, num_classes)`.
+    """
+    if not (settings.mixup or settings.cutmix) or len(pictures) < 2:
+        return pictures, labels
+    draws = uniforms(keys, settings.seed, epoch, 4, what="mix")
+    cut = bool(settings.cutmix) and (not settings.mixup or draws[0, 3] < 0.5)
+    alpha = settings.cutmix if cut else settings.mixup
+    drawn = beta.ppf(draws[:, 0], alpha, alpha)
+    share = np.maximum(drawn, 1 - drawn)  # the picture itself keeps the larger part
+    others = pictures.roll(-1, 0)
+    if cut:
+        side = np.sqrt(1 - share)
+        inside = rectangles(pictures, draws[:, 1:3], side, side)
+        mixed = torch.where(inside, others, pictures)
+        kept = 1 - inside.flatten(1).float().mean(dim=1)
+    else:
+        kept = torch.from_numpy(share).float()
+        mixed = torch.lerp(others, pictures, kept[:, None, None, None])
+    ones = functional.one_hot(labels, num_classes).float()
+    return mixed, torch.lerp(ones.roll(-1, 0), ones, kept[:, None])

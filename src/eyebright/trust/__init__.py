@@ -1,0 +1,1 @@
+"""Is an answer to be believed? Metrics with intervals, calibration, the verdict."""

@@ -1,0 +1,126 @@
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from eyebright.data.pictures import Preparation, open_picture, size_of
+from eyebright.system.errors import PictureError
+
+TINY = Preparation(width=8, height=8)
+
+
+@pytest.mark.parametrize("content", [b"some text", b""])
+def test_a_stream_that_is_no_picture_says_so(stream, content):
+    with pytest.raises(PictureError, match=r"empty file|not a picture"):
+        open_picture(stream(content), TINY)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "path", "file"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty file"),
+        (b"these are words, no picture\n" * 20, "not a picture in a format that can be read"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n", "not a picture in a format"),
+        (b"%PDF-1.7\n", "not a picture in a format"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "not a picture in a format"),
+    ],
+)
+def test_what_is_no_picture_is_refused(tmp_path, content, message, kind):
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    source = {"bytes": content, "path": path, "file": io.BytesIO(content)}[kind]
+    with pytest.raises(PictureError, match=f"^{message}"):
+        open_picture(source, TINY)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM"])
+def test_a_truncated_file_is_damaged(photo, encode, kind):
+    content = encode(photo(60, 50), kind)
+    with pytest.raises(PictureError, match=r"damaged|not a picture|truncated"):
+        open_picture(content[: len(content) // 2], TINY)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("missing.png", "file not found"), (".", "directory"), ("x" * 5_000, "name too long"), ("a\0b", "null")],
+)
+def test_a_path_that_is_no_file_says_why(path, message):
+    with pytest.raises(PictureError, match=f"(?i){message}"):
+        open_picture(path, TINY)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither in its folders")
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+@pytest.mark.parametrize("open_it", [lambda path: open_picture(path, TINY), size_of])
+def test_what_would_be_waited_for_without_end_is_refused(tmp_path, kind, open_it):
+    path = tmp_path / "a.png"
+    path.symlink_to(os.devnull) if kind == "device" else os.mkfifo(path)
+    for source in (path, str(path)):
+        with pytest.raises(PictureError, match=r"^not a file"):
+            open_it(source)
+
+
+def test_an_unreadable_file_says_why(monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("PIL.Image.open", refused)
+    with pytest.raises(PictureError, match=r"^Permission denied$"):
+        open_picture(__file__, TINY)
+
+
+@pytest.mark.parametrize("open_it", [lambda bomb: open_picture(bomb, TINY), size_of])
+def test_a_bomb_is_refused_before_it_is_decoded(png, open_it):
+    with pytest.raises(PictureError, match="too large: more than 179 million pixels"):
+        open_it(png(60_000, 60_000))
+
+
+def test_the_limit_holds_where_the_program_around_us_lifted_that_of_pillow(png, monkeypatch):
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", None)
+    with pytest.raises(PictureError, match="too large"):
+        open_picture(png(60_000, 60_000), TINY)
+
+
+def test_a_large_picture_below_the_limit_is_no_reason_to_warn(png, tmp_path):
+    (tmp_path / "large.png").write_bytes(png(13_000, 13_000))
+    script = "import sys; from eyebright.pictures import size_of; print(size_of(sys.argv[1]))"
+    run = subprocess.run([sys.executable, "-c", script, tmp_path / "large.png"], capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("(13000, 13000)\n", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "offset", "replaced"),
+    [
+        pytest.param("BLP", 4, b"\x09", id="BLP of an unknown compression"),
+        pytest.param("DDS", 80, b"\x01\0\0\0", id="DDS of an unknown pixel format"),
+        pytest.param("TIFF", 4, b"\xff\xff\xff\x7f", id="TIFF whose directory lies beyond its end"),
+        pytest.param("BMP", 14, b"\xff\xff", id="BMP with a header of another size"),
+        pytest.param("PNG", 24, b"\x07", id="PNG of 7 bits"),
+    ],
+)
+def test_a_damaged_header_is_a_picture_error(encode, kind, offset, replaced):
+    picture = Image.new("RGB", (8, 8))
+    content = bytearray(encode(picture.convert("P") if kind == "BLP" else picture, kind))
+    content[offset : offset + len(replaced)] = replaced
+    with pytest.raises(PictureError):
+        open_picture(bytes(content), TINY)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "TGA", "JPEG2000"])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), min_size=1, max_size=4), st.integers(0, 2_000))
+def test_damage_anywhere_gives_a_picture_or_a_picture_error(photo, encode, kind, changes, length):
+    content = bytearray(encode(photo(24, 20), kind))
+    for position, value in changes:
+        content[position % len(content)] = value
+    try:
+        assert open_picture(bytes(content[: max(length, 20)]), TINY).shape == (8, 8, 3)
+    except PictureError as problem:
+        assert str(problem)

@@ -1,0 +1,291 @@
+import gzip
+import hashlib
+import io
+import itertools
+import struct
+import tarfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eyebright.data.dataset import Dataset
+from eyebright.data.published import fetch
+from eyebright.data.published.sets import SETS, File, PublishedSet
+from eyebright.system.errors import DataError, DownloadError, OutputError
+
+
+def png(shade: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (shade, shade // 2, 9)).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def tgz(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def idx(values: np.ndarray) -> bytes:
+    return gzip.compress(struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape) + values.tobytes())
+
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8)
+RECORDS = b"".join(bytes([n % 2]) + PICTURES[n].transpose(2, 0, 1).tobytes() for n in range(6))
+FINE_RECORDS = b"".join(bytes([9, n % 2]) + PICTURES[n].transpose(2, 0, 1).tobytes() for n in range(6))
+CONTENT = {
+    "flowers": {
+        "flower_photos.tgz": tgz(
+            {f"flower_photos/{kind}/{n}.png": png(40 * n + extra) for extra, kind in enumerate("ab") for n in range(5)}
+            | {"flower_photos/LICENSE.txt": b"CC BY"}
+        )
+    },
+    "mnist": {
+        "train-images-idx3-ubyte.gz": idx(PICTURES[..., 0]),
+        "train-labels-idx1-ubyte.gz": idx(np.arange(6, dtype=np.uint8) % 2),
+        "t10k-images-idx3-ubyte.gz": idx(PICTURES[..., 1]),
+        "t10k-labels-idx1-ubyte.gz": idx(np.arange(6, dtype=np.uint8) % 2),
+    },
+    "cifar10": {
+        "cifar-10-binary.tar.gz": tgz(
+            {f"cifar-10-batches-bin/data_batch_{n}.bin": RECORDS for n in range(1, 6)}
+            | {"cifar-10-batches-bin/test_batch.bin": RECORDS, "cifar-10-batches-bin/batches.meta.txt": b"cat\ndog\n\n"}
+        )
+    },
+    "cifar100": {
+        "cifar-100-binary.tar.gz": tgz(
+            {"c/train.bin": FINE_RECORDS, "c/test.bin": FINE_RECORDS, "c/fine_label_names.txt": b"cat\ndog\n"}
+        )
+    },
+}
+SERVED = {name: content for own in CONTENT.values() for name, content in own.items()}
+
+
+class Server(ThreadingHTTPServer):
+    """Serves the files; `way` says how badly, `asked` what for."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.way, self.asked, self.finished = "well", [], threading.Event()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        way, content = self.server.way, SERVED[self.path.strip("/")]
+        begin = int((self.headers["Range"] or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        self.server.asked.append((self.path.strip("/"), begin))
+        if way == "blocked":
+            self.send_error(403)
+            return
+        rest = (content[::-1] if way == "wrong" else content)[begin:]
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(rest) + {"long": 9, "short": -9}.get(way, 0)))
+        self.end_headers()
+        self.wfile.write(rest[: len(rest) // 2] if way in ("cut", "stall") else rest)
+        if way == "stall":
+            self.wfile.flush()
+            self.server.finished.wait(5)
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    """A server of small sets, under the names of the true ones."""
+    monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path / "cache"))
+    for name, side in itertools.product(("http", "https", "all"), ("_proxy", "_PROXY")):
+        monkeypatch.delenv(name + side, raising=False)
+    with Server() as server:
+        for name, own in CONTENT.items():
+            files = tuple(
+                File(f"http://127.0.0.1:{server.server_port}/{title}", len(data), hashlib.sha256(data).hexdigest())
+                for title, data in own.items()
+            )
+            monkeypatch.setitem(SETS, name, SETS[name]._replace(files=files))
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.finished.set()
+        server.shutdown()
+        thread.join()
+
+
+def by_hand(folder, name):
+    folder.mkdir()
+    for title, content in CONTENT[name].items():
+        (folder / title).write_bytes(content)
+    return sorted(folder.iterdir())
+
+
+def leftovers(folder):
+    return [path for path in folder.iterdir() if "unfinished" in path.name]
+
+
+@pytest.mark.parametrize(("name", "classes"), [("flowers", "ab"), ("mnist", "01")])
+def test_a_set_is_fetched_once_and_can_be_trained_on(server, name, classes):
+    place = fetch.fetch_set(name)
+    assert Dataset.open(place).classes == tuple(classes)
+    server.way = "blocked"
+    assert fetch.fetch_set(name) == place
+    assert [file for file, _ in server.asked] == list(CONTENT[name])
+
+
+def test_sets_whose_files_hold_numbers_get_the_names_of_their_classes(server, monkeypatch):
+    assert len(SETS["fashion-mnist"].classes) == len(SETS["kmnist"].classes) == 10
+    monkeypatch.setitem(SETS, "mnist", SETS["mnist"]._replace(classes=("shirt", "雏菊")))
+    dataset = Dataset.open(fetch.fetch_set("mnist"))
+    assert [dataset.classes[label] for label in dataset.labels] == ["shirt", "雏菊"] * 6
+
+
+def test_the_licence_of_an_archive_stays_with_its_pictures(server, tmp_path):
+    place = fetch.fetch_set("flowers", tmp_path / "mine")
+    assert {path.name for path in place.iterdir()} == {"a", "b", "LICENSE.txt"}
+    assert (place / "a" / "3.png").read_bytes() == png(120)
+
+
+@pytest.mark.parametrize(("name", "times"), [("cifar10", 5), ("cifar100", 1)])
+def test_cifar_becomes_pictures_with_names_and_sides_as_they_were(server, name, times):
+    place = fetch.fetch_set(name)
+    with np.load(place) as arrays:
+        np.testing.assert_array_equal(arrays["x_train"], np.concatenate([PICTURES] * times))
+        np.testing.assert_array_equal(arrays["x_test"], PICTURES)
+        assert arrays["y_test"].tolist() == ["cat", "dog"] * 3
+    assert Dataset.open(place).classes == ("cat", "dog")
+    assert list(place.parent.iterdir()) == [place]
+
+
+@pytest.mark.parametrize(
+    ("records", "words"), [(RECORDS[:-1], "no number of records"), (b"\7" + RECORDS[1:], "a label 7"), (b"", "0 bytes")]
+)
+def test_records_that_are_none_are_refused(tmp_path, records, words):
+    (tmp_path / "train.bin").write_bytes(records)
+    (tmp_path / "test.bin").write_bytes(RECORDS)
+    (tmp_path / "names.txt").write_text("cat\ndog\n")
+    form = fetch.cifar.Form(("train.bin",), "test.bin", "names.txt", 1)
+    with pytest.raises(DataError, match=words):
+        fetch.cifar.write_npz(tmp_path, form, tmp_path / "out.npz")
+
+
+def test_the_digits_need_no_network(server):
+    place = fetch.fetch_set("digits")
+    assert Dataset.open(place).classes == tuple("0123456789") and len(list(place.rglob("*.png"))) == 1797
+    assert not server.asked
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("cut", "broke off at"), ("long", "is larger than"), ("short", "not the file that was expected"),
+        ("wrong", "not the file that was expected"), ("blocked", "the server answered 403"), ("stall", "timed out"),
+    ],
+)  # fmt: skip
+def test_a_bad_server_leaves_nothing_and_the_message_says_what_to_do(server, tmp_path, monkeypatch, way, words):
+    download = fetch.downloads.download
+    monkeypatch.setattr(fetch.downloads, "download", lambda *a, **k: download(*a, **k, timeout_s=0.3))
+    server.way = way
+    with pytest.raises(DownloadError, match=words) as caught:
+        fetch.fetch_set("flowers", tmp_path / "mine")
+    cached = tmp_path / "cache" / "fetched" / "files" / "flowers" / "flower_photos.tgz"
+    assert f"/flower_photos.tgz in another way and put it at {cached}, or give it: " in str(caught.value)
+    assert str(caught.value).endswith("eyebright fetch flowers --from flower_photos.tgz")
+    assert not (tmp_path / "mine").exists() and not leftovers(tmp_path)
+    server.way = "well"
+    assert fetch.fetch_set("flowers", tmp_path / "mine").is_dir()
+    if way in ("cut", "stall"):
+        assert server.asked[-1] == ("flower_photos.tgz", len(SERVED["flower_photos.tgz"]) // 2)
+
+
+@pytest.mark.parametrize("name", ["flowers", "mnist", "cifar10"])
+def test_files_that_were_downloaded_by_hand_are_taken_by_digest_and_only_read(server, tmp_path, name):
+    files = by_hand(tmp_path / "hand", name)
+    files[0] = files[0].rename(files[0].with_name("renamed"))
+    before = {path: path.read_bytes() for path in files}
+    assert Dataset.open(fetch.fetch_set(name, tmp_path / "mine", given=files)).classes
+    assert {path: path.read_bytes() for path in (tmp_path / "hand").iterdir()} == before
+    assert not server.asked
+
+
+def test_a_file_by_hand_that_is_another_is_refused_with_the_digests_that_are_meant(server, tmp_path):
+    other = tmp_path / "flower_photos.tgz"
+    other.write_bytes(b"other")
+    expected = hashlib.sha256(SERVED["flower_photos.tgz"]).hexdigest()
+    with pytest.raises(DownloadError, match=rf"is no file of flowers: .*\n  {expected}  flower_photos.tgz"):
+        fetch.fetch_set("flowers", given=[other])
+    with pytest.raises(DownloadError, match=r"missing is no file: expected flower_photos\.tgz"):
+        fetch.fetch_set("flowers", given=[tmp_path / "missing"])
+
+
+def test_a_wrong_file_in_the_cache_is_not_believed(server, tmp_path):
+    place = tmp_path / "cache" / "fetched" / "files" / "flowers" / "flower_photos.tgz"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"put here by hand")
+    with pytest.raises(DownloadError, match=r"is not as published: .* remove it"):
+        fetch.fetch_set("flowers")
+
+
+def test_an_interruption_while_unpacking_leaves_nothing_half_done(server, tmp_path):
+    def stop(title, done, of):
+        if title == "unpacking":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch.fetch_set("flowers", tmp_path / "mine", report=stop)
+    assert not (tmp_path / "mine").exists() and not leftovers(tmp_path)
+    server.way = "blocked"  # the file is in the cache by now
+    assert len(list(fetch.fetch_set("flowers", tmp_path / "mine").rglob("*.png"))) == 10
+
+
+def test_what_a_process_that_was_killed_left_in_the_cache_is_removed(server, tmp_path):
+    stale = tmp_path / "cache" / "fetched" / ".flowers.unfinished-1" / "a"
+    stale.mkdir(parents=True)
+    place = fetch.fetch_set("flowers")
+    assert not leftovers(place.parent) and len(list(place.rglob("*.png"))) == 10
+
+
+def test_progress_counts_the_bytes_of_each_file_and_of_what_is_unpacked(server):
+    seen = []
+    fetch.fetch_set("flowers", report=lambda *step: seen.append(step))
+    size = len(SERVED["flower_photos.tgz"])
+    assert ("fetching flower_photos.tgz", size, size) in seen
+    unpacked = sum(len(png(40 * n + extra)) for extra in range(2) for n in range(5)) + len(b"CC BY")
+    assert seen[-1] == ("unpacking", unpacked, None)
+
+
+def test_a_hostile_archive_leaves_nothing(server, tmp_path, monkeypatch):
+    content = tgz({"set/a/1.png": png(1), "../escaped": b"x"})
+    hostile = tmp_path / "hostile.tgz"
+    hostile.write_bytes(content)
+    own = File("http://127.0.0.1:9/hostile.tgz", len(content), hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(SETS, "flowers", PublishedSet("", "", "folder", (own,)))
+    with pytest.raises(DataError, match="no name inside a folder"):
+        fetch.fetch_set("flowers", tmp_path / "out" / "mine", given=[hostile])
+    assert not list((tmp_path / "out").iterdir()) and not (tmp_path / "escaped").exists()
+
+
+def test_a_folder_that_is_there_is_left_alone(server, tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(OutputError, match="mine is there already: name a new folder"):
+        fetch.fetch_set("flowers", tmp_path / "mine")
+    assert not server.asked
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(server):
+    with pytest.raises(DataError, match="called 'flower': did you mean 'flowers'"):
+        fetch.fetch_set("flower")
+
+
+def test_every_entry_of_the_catalogue_is_whole():
+    digests = [file.sha256 for own in SETS.values() for file in own.files]
+    assert len(set(digests)) == len(digests) and all(len(bytes.fromhex(digest)) == 32 for digest in digests)
+    for own in SETS.values():
+        assert own.title and own.licence and bool(own.files) == (own.form != "digits")
+        assert all(file.size > 1000 and file.address.startswith("http") for file in own.files)
+        assert len({file.name for file in own.files}) == len(own.files) == {"idx": 4, "digits": 0}.get(own.form, 1)

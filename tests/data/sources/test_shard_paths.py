@@ -1,0 +1,72 @@
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from eyebright.data.sources.find import find
+from eyebright.data.sources.shard_paths import expanded
+from eyebright.system.errors import DataError
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "a-{0..3}.tar",
+        "a-{08..11}.tar",
+        "a-{8..011}.tar",
+        "a-{0..12}",
+        "{a,b,c}-{1..2}.tar",
+        "{x..y,z}",
+        "{a,}.tar",
+        "a.tar",
+    ],
+)
+def test_patterns_mean_what_they_mean_in_a_shell(pattern):
+    if (bash := shutil.which("bash")) is None:
+        pytest.skip("there is no bash to ask")
+    answer = subprocess.run([bash, "-c", f"echo {pattern}"], capture_output=True, text=True, check=True)
+    assert expanded(pattern) == answer.stdout.split()
+
+
+@pytest.mark.parametrize("name", ["{abc}.tar", "a{}.tar", "a{1..}.tar", "a{1.2}.tar"])
+def test_other_braces_are_part_of_a_name(name):
+    assert expanded(name) == [name]
+
+
+def test_a_file_that_is_called_like_a_pattern_is_itself(tmp_path, samples):
+    (tmp_path / "a-{0..1}.tar").write_bytes(samples(range(2)))
+    assert len(find(tmp_path / "a-{0..1}.tar").labels) == 2
+
+
+def test_a_shard_of_a_pattern_that_is_missing_is_named(tmp_path, samples):
+    for number in (0, 3):
+        (tmp_path / f"a-{number}.tar").write_bytes(samples(range(2)))
+    with pytest.raises(DataError, match=r"a-1\.tar is missing, 2 of the 4 of .*a-\{0\.\.3\}\.tar are"):
+        find(tmp_path / "a-{0..3}.tar")
+
+
+def test_a_folder_of_shards_may_have_folders_of_sides(tmp_path, samples):
+    for side in ("train", "test"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "0.tar").write_bytes(samples(range(2) if side == "train" else range(2, 4)))
+    found = find(tmp_path)
+    assert found.sides == ["test", "test", "train", "train"]
+    assert found.source.names[0] == "test/0/00002.png"
+
+
+def test_shards_beside_class_folders_are_passed_over(make_folder, samples):
+    root = make_folder({"a": 1, "b": 1})
+    (root / "backup.tar").write_bytes(samples(range(2)))
+    assert list(find(root).source.names) == ["a/0.png", "b/0.png"]
+
+
+def test_a_tar_as_the_system_writes_it_is_read(make_folder):
+    if (tar := shutil.which("tar")) is None:
+        pytest.skip("there is no tar")
+    root = make_folder({"a": 3, "b/deep": 2})
+    subprocess.run([tar, "-C", root, "-cf", root.parent / "all.tar", "."], check=True)
+    found = find(root.parent / "all.tar")
+    by_name = {name: found.source.open(index) for index, name in enumerate(found.source.names)}
+    assert by_name == {f"all/{path.relative_to(root)}": path.read_bytes() for path in Path(root).rglob("*.png")}
+    assert [found.classes[label] for label in found.labels].count("b") == 2

@@ -1,0 +1,87 @@
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eyebright.data.dataset import Dataset
+from eyebright.data.split import LEFT_OUT
+from eyebright.data.split_file import read_split, to_csv
+from eyebright.system.errors import DataError
+
+ROWS = "name,split\na,train\nb,val\nc,test\nd,\n"
+
+
+def test_csv_tells_name_class_side_and_digest_and_survives_strange_names():
+    names = ["daisy/0.png", 'a,"b"\n花.png', "left/out.png"]
+    digests = [bytes(15) + bytes([number]) for number in (1, 255, 3)]
+    text = to_csv(names, np.array([0, 1, 1]), digests, ["daisy", "r,se"], np.array([0, 2, LEFT_OUT]))
+    assert list(csv.reader(io.StringIO(text.decode()))) == [
+        ["name", "class", "split", "digest"],
+        [names[0], "daisy", "train", "0" * 31 + "1"],
+        [names[1], "r,se", "test", "0" * 30 + "ff"],
+        [names[2], "r,se", "", "0" * 31 + "3"],
+    ]
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    names, digests = ["a/0.png", 'b,"1"\n花.png', "c", "d"], [bytes([number]) * 16 for number in (1, 2, 3, 3)]
+    sides = np.array([0, 1, 2, LEFT_OUT])
+    text = to_csv(names, np.zeros(4, np.int64), digests, ["x"], sides)
+    (tmp_path / "split.csv").write_bytes(text)
+    found = read_split(tmp_path / "split.csv")
+    assert found.sides(names, digests).tolist() == sides.tolist()
+    assert found.sides(["moved", "c"], [digests[1], digests[2]]).tolist() == [1, 2]  # known by their content
+
+
+def test_a_table_of_names_alone_will_do(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("\ufeff" + ROWS)
+    assert read_split(tmp_path / "mine.csv").sides(list("dcba"), [b"", b"", b"", b""]).tolist() == [-1, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (ROWS + "e,tset\n", r"line 6: 'tset' is no side: expected train, validation, test"),
+        (ROWS + "a,test\n", "line 6: a is named twice"),
+        ("name,side\na,train\n", "expected the columns name and split, got name, side"),
+        ("", "got none"),
+        (ROWS + "e", "line 6: 1 values where the first line names 2 columns"),
+        (ROWS + "e,test,train\n", "line 6: 3 values"),
+        (ROWS + '"e,test\n', r"split\.csv, line 6: unexpected end of data"),
+        (ROWS + "e" * 200_000 + ",test\n", r"split\.csv, line 6: field larger than"),
+        ("name,split\na,train\nb,test\n", "no pictures for validation"),
+    ],
+)
+def test_what_is_no_sound_split_is_told_with_its_line(content: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_text(content)
+    with pytest.raises(DataError, match=words):
+        read_split(tmp_path / "split.csv")
+
+
+def test_sides_are_called_as_in_tables(tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_text("name,split\na,Train\nb,VALID\nc, test\nd,training\n")
+    assert read_split(tmp_path / "split.csv").sides(list("abcd"), [b""] * 4).tolist() == [0, 1, 2, 0]
+
+
+def test_a_missing_file_and_pictures_that_it_does_not_know_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nothing\.csv cannot be read"):
+        read_split(tmp_path / "nothing.csv")
+    (tmp_path / "split.csv").write_text(ROWS)
+    with pytest.raises(DataError, match="says nothing of 1 of the 2 pictures, such as x"):
+        read_split(tmp_path / "split.csv").sides(["a", "x"], [b"1", b"2"])
+
+
+def test_a_split_of_ones_own_cannot_leak_either(tmp_path: Path, make_folder, preparation) -> None:
+    folder = make_folder({"blue": 6, "red": 6})
+    first = sorted((folder / "red").iterdir())
+    first[1].write_bytes(first[0].read_bytes())
+    dataset = Dataset.open(folder)
+    sides = ["test", "train", "validation"] * len(dataset)
+    rows = [f"{name},{side}" for name, side in zip(dataset.source.names, sides, strict=False)]
+    (tmp_path / "split.csv").write_text("\n".join(["name,split", *rows]))
+    mine = Dataset.open(folder, split=tmp_path / "split.csv")
+    found = mine.split(mine.pack(preparation))
+    copies = [mine.source.names.index(f"red/{path.name}") for path in first[:2]]
+    assert sorted(found[copies].tolist()) == [LEFT_OUT, 2]

@@ -1,0 +1,139 @@
+"""Trainings in which each fault really occurs, from the pictures to the verdict."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import eyebright as eb
+from eyebright.data.sources.source import ArraySource
+from eyebright.model import assess
+from eyebright.model.assess import course_of, sample_of
+from eyebright.training.events import Judged
+from eyebright.training.history import History
+from eyebright.training.settings import AUGMENTATIONS, Settings
+from eyebright.trust.verdict import Verdict
+
+SIDE, CLASSES = 16, 4
+PLAIN = dict.fromkeys(AUGMENTATIONS, 0) | {"flip": False, "patience": 0, "precision": "float32"}
+Pictures = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+def stripes(count: int, *, noise: float = 20, seed: int = 0, rare: int = 1) -> Pictures:
+    """Stripes, whose direction is the class, on backgrounds of their own, so that no two are alike.
+
+    The last class is so many times rarer than the others.
+    """
+    random = np.random.default_rng(seed)
+    share = np.array([rare] * (CLASSES - 1) + [1]) / (rare * (CLASSES - 1) + 1)
+    labels = random.choice(CLASSES, count, p=share)
+    angle, phase = labels * np.pi / CLASSES, random.uniform(0, 2 * np.pi, count)
+    down, across = np.mgrid[:SIDE, :SIDE]
+    along = np.multiply.outer(np.cos(angle), across) + np.multiply.outer(np.sin(angle), down)
+    ground = random.uniform(60, 196, (count, 4, 4, 3)).repeat(4, axis=1).repeat(4, axis=2)
+    pixels = ground + 50 * np.sin(along + phase[:, None, None])[..., None] + random.normal(0, noise, ground.shape)
+    return np.clip(pixels, 0, 255).astype(np.uint8), labels
+
+
+def mislabelled(labels: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    random = np.random.default_rng(1)
+    return np.where(random.random(len(labels)) < share, (labels + random.integers(1, CLASSES, len(labels))) % 4, labels)
+
+
+def judged(pictures: Pictures, *, sides: Sequence[str] | None = None, **settings: Any) -> tuple[Verdict, ...]:
+    images, labels = pictures
+    dataset = eb.Dataset(ArraySource(images), tuple("nesw"), labels, sides=sides)
+    model = eb.Classifier(eb.zoo.flowers_cnn(CLASSES, input_size=SIDE, dropout=0.0), dataset.classes)
+    events: list[Any] = []
+    model.fit(dataset, settings=Settings().changed(PLAIN | settings), callbacks=[events.append])
+    (told,) = (event for event in events if isinstance(event, Judged))
+    assert (told.kind, told.text, told.remedy) == (
+        model.verdicts[0].kind,
+        model.verdicts[0].text,
+        model.verdicts[0].remedy,
+    )
+    assert told.others == model.verdicts[1:]
+    return model.verdicts
+
+
+def test_a_sound_training_is_called_sound():
+    assert [verdict.kind for verdict in judged(stripes(600), epochs=6)] == ["sound"]
+
+
+def test_few_noisy_pictures_are_memorised():
+    first, second = judged(stripes(300, noise=90), epochs=15)
+    assert (first.kind, second.kind) == ("overfitting", "too few pictures")
+    assert first.remedy["rotation"] and first.remedy["dropout"]
+
+
+@pytest.mark.parametrize(("rate", "kind"), [(1.0, "learning rate too high"), (1e-6, "learning rate too low")])
+def test_a_rate_out_of_the_ordinary_is_told_first(rate, kind):
+    first, *others = judged(stripes(600), epochs=3, learning_rate=rate)
+    assert first.kind == kind
+    assert first.remedy == {"learning_rate": 2e-3}
+    assert "underfitting" not in [other.kind for other in others]
+
+
+def test_two_epochs_are_too_few():
+    kinds = [verdict.kind for verdict in judged(stripes(600, noise=60), epochs=2, learning_rate=6e-4)]
+    assert kinds[0] == "underfitting"
+
+
+def test_wrong_labels_are_told_from_hard_pictures():
+    images, labels = stripes(3200)
+    kinds = [verdict.kind for verdict in judged((images, mislabelled(labels, 0.3)), epochs=5)]
+    assert kinds[0] == "noisy labels"
+    hard = [verdict.kind for verdict in judged(stripes(1600, noise=120), epochs=5)]
+    assert "noisy labels" not in hard
+
+
+def test_a_rare_class_that_looks_like_another_fails_and_is_named_with_it():
+    images, labels = stripes(800, rare=4)
+    look, of = stripes(4000, seed=9)
+    images[labels == 3] = look[of == 2][: np.count_nonzero(labels == 3)]
+    verdicts = {verdict.kind: verdict for verdict in judged((images, labels), epochs=6)}
+    assert "of w only" in verdicts["class failing"].text
+    assert "taken for s" in verdicts["class failing"].text
+
+
+def test_near_copies_over_given_sides_are_a_leak():
+    images, labels = stripes(900)
+    random = np.random.default_rng(3)
+    sides = random.permutation(np.repeat(["train", "validation", "test"], [540, 180, 180]))
+    learned, later = np.flatnonzero(sides == "train")[:60], np.flatnonzero(sides != "train")[:60]
+    images[later] = np.clip(images[learned] + random.integers(-2, 3, images[learned].shape), 0, 255)
+    labels[later] = labels[learned]
+    first, *_ = judged((images, labels), sides=sides.tolist(), epochs=3)
+    assert first.kind == "leak suspected"
+    assert "60 of the 360 validation and test pictures" in first.text
+
+
+def test_the_sample_of_the_training_side_is_spread_over_it():
+    train, validation = np.arange(10_000), np.arange(600)
+    sample = sample_of(train, validation)
+    assert 600 <= len(sample) <= 700
+    assert sample[0] == 0 and sample[-1] > 9900
+    assert np.array_equal(sample_of(np.arange(100), validation), np.arange(100))
+
+
+def test_the_course_tells_augmentation_and_the_greatest_dropout():
+    settings = Settings(epochs=4, cutmix=0.5, accumulation=3, judge_start=True)
+    history = History(loss=(1.0,) * 3, pictures=(70, 0, 6))  # 0 in a log that does not tell
+    course = course_of(history, settings, eb.zoo.flowers_cnn(input_size=16, dropout=0.3), 70, 1.9)
+    assert (course.pictures, course.epochs, course.dropout, course.first_loss) == (70, 4, 0.3, 1.9)
+    assert (course.seen, course.step_size, course.found) == ((70, 70, 6), 96, True)
+    assert {name: strength for name, strength in course.augmentation.items() if strength} == {
+        "flip": True, "rotation": 0.1, "zoom": 0.1, "cutmix": 0.5,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("count", "num_classes"), [(500, 5), (30_000, 1_000), (1, 1_000), (100_000, 20), (104_857, 20)]
+)
+def test_so_many_validation_pictures_are_taken_as_their_logits_fit(count: int, num_classes: int) -> None:
+    some = assess.bounded(np.arange(count), num_classes)
+    assert some[0] == 0 and len(some) * num_classes <= 2**21
+    assert len(some) == count or len(some) * num_classes >= 2**20 - num_classes
+    assert len(np.unique(np.diff(some))) <= 1  # evenly spread

@@ -1,0 +1,253 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import eyebright as eb
+from eyebright.network import Flatten, Input, Linear, Softmax
+from eyebright.system.errors import DataError, ModelError, NetworkError, PictureError
+from eyebright.training.events import Calibrated, EpochEnded, Judged
+
+QUICK = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3}
+
+
+@pytest.fixture
+def pictures(make_folder) -> eb.Dataset:
+    return eb.Dataset.from_folder(make_folder(), seed=1)
+
+
+@pytest.fixture
+def model(pictures) -> eb.Classifier:
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    model.fit(pictures, **QUICK)
+    return model
+
+
+def test_the_ten_lines_of_the_readme(make_folder, tmp_path):
+    pictures = eb.Dataset.from_folder(make_folder(), seed=123)
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    history = model.fit(pictures, epochs=2)
+    assert len(history.loss) == 2
+    assert 0 <= model.evaluate(pictures.test).accuracy <= 1
+    answer = model.predict(str(tmp_path / "pictures" / "red" / "000.png"))
+    assert answer.label in pictures.classes
+    model.save(tmp_path / "model")
+    again = eb.load(tmp_path / "model").predict(str(tmp_path / "pictures" / "red" / "000.png"))
+    assert again.probabilities == answer.probabilities
+
+
+def test_arrays_do_as_well_as_folders(tmp_path):
+    random = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    images = (random.integers(0, 100, (60, 14, 14)) + labels[:, None, None] * 120).astype(np.uint8)
+    pictures = eb.Dataset.from_arrays(images, labels, ["dark", "bright"])
+    model = eb.Classifier(eb.zoo.mlp(2, input_size=14), classes=pictures.classes)
+    model.fit(pictures, epochs=8)
+    assert model.evaluate(pictures.test).accuracy == 1
+    assert model.predict(images[1]).label == "bright"
+
+
+def test_predictions_on_files_bytes_arrays_and_lists_agree(model, tmp_path):
+    path = tmp_path / "pictures" / "blue" / "002.png"
+    with path.open("rb") as file:
+        answers = [model.predict(source) for source in (str(path), path, path.read_bytes(), file)]
+    answers += model.predict([path, str(path)])
+    assert {tuple(answer.probabilities.items()) for answer in answers} == {tuple(answers[0].probabilities.items())}
+
+
+def test_a_picture_that_cannot_be_opened_is_an_error(model, tmp_path):
+    with pytest.raises(PictureError, match="file not found"):
+        model.predict(tmp_path / "nothing.png")
+
+
+def test_evaluating_the_training_side_is_possible_when_asked_by_name(model, pictures):
+    assert model.evaluate(pictures.train).pictures == 36
+    assert model.evaluate(pictures).pictures == model.evaluate(pictures.test).pictures
+
+
+def test_callbacks_receive_typed_events(pictures):
+    events: list[object] = []
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    model.fit(pictures, **QUICK, callbacks=[events.append])
+    kinds = [type(event) for event in events]
+    assert kinds.count(EpochEnded) == 3
+    assert kinds.index(Calibrated) < kinds.index(Judged)
+
+
+def test_weights_go_out_and_in(model, tmp_path):
+    path = tmp_path / "pictures" / "red" / "000.png"
+    other = eb.Classifier(model.network, model.classes, seed=9)
+    before = other.predict(path).probabilities
+    other.set_weights(model.get_weights())
+    other.calibration = model.calibration
+    assert other.predict(path).probabilities == model.predict(path).probabilities != before
+
+
+def test_weights_of_another_network_are_refused_and_nothing_changes(model):
+    before = model.get_weights()
+    wrong = dict(before) | {"conv_1.weight": np.zeros((1, 2, 3, 4), np.float32)}
+    wrong.pop("dense_2.bias")
+    words = r"missing \(dense_2\.bias\).*conv_1\.weight: expected \(16, 3, 3, 3\), got \(1, 2, 3, 4\)"
+    with pytest.raises(NetworkError, match=words):
+        model.set_weights(wrong)
+    assert all(np.array_equal(before[name], values) for name, values in model.get_weights().items())
+
+
+def test_a_network_for_another_number_of_classes_is_refused():
+    with pytest.raises(NetworkError, match=r"there are 2 classes: end it with Linear\(2\), or .*num_classes=2"):
+        eb.Classifier(eb.zoo.flowers_cnn(5), classes=["a", "b"])
+
+
+def test_a_network_on_vectors_is_no_classifier_of_pictures():
+    layers = eb.network
+    network = layers.Network.sequential(layers.Input((32,)), layers.Linear(2))
+    with pytest.raises(NetworkError, match=r"takes pictures \(3, height, width\), this one \(32,\)"):
+        eb.Classifier(network, classes=["a", "b"])
+
+
+def test_classes_in_another_order_mean_the_same(model, pictures, tmp_path):
+    turned = eb.Classifier(model.network, tuple(reversed(model.classes)))
+    turned.fit(pictures, **QUICK)
+    assert turned.evaluate(pictures.test).accuracy >= 0.5
+
+
+def test_pictures_of_an_unknown_class_are_refused(model, make_folder):
+    with pytest.raises(DataError, match=r"does not know: violet.*knows blue, green, red"):
+        model.evaluate(eb.Dataset.from_folder(make_folder("more", classes=("red", "violet"))))
+
+
+def test_a_graph_that_disagrees_with_training_is_not_kept(pictures, monkeypatch):
+    from eyebright.network import onnx
+
+    write = onnx.to_onnx
+
+    def broken(network, weights, *, temperature=None):
+        spoilt = dict(weights) | {"dense_2.bias": weights["dense_2.bias"] + np.array([1, 0, 0], np.float32)}
+        return write(network, spoilt, temperature=temperature)
+
+    monkeypatch.setattr(onnx, "to_onnx", broken)
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    with pytest.raises(ModelError, match="differs from the trained network"):
+        model.fit(pictures, **QUICK)
+
+
+def test_the_summary_shows_every_layer_and_adds_up(model):
+    text = model.summary()
+    assert all(any(line.split()[:1] == [name] for line in text.splitlines()) for name in model.network.places)
+    # 3x3 kernels to 16, 32 and 64 channels; 64 channels of 2x2 to 128 neurons, those to 3 logits
+    learned = 16 * (27 + 1) + 32 * (144 + 1) + 64 * (288 + 1) + 128 * (256 + 1) + 3 * (128 + 1)
+    assert f"{learned:,} parameters" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_one_layers_weights_go_to_another_model_and_the_answers_follow(model, tmp_path):
+    path = tmp_path / "pictures" / "red" / "000.png"
+    one, other = (eb.Classifier(model.network, model.classes, seed=seed) for seed in (8, 9))
+    before = other.predict(path).probabilities
+    for name in ("conv_1", "conv_2", "conv_3", "dense_1", "dense_2"):
+        assert other.predict(path).probabilities != one.predict(path).probabilities
+        other.layer(name).set_weights(one.layer(name).get_weights())
+    assert other.predict(path).probabilities == one.predict(path).probabilities != before
+
+
+def test_what_was_found_out_about_weights_does_not_outlive_them(model):
+    other = eb.Classifier(model.network, model.classes, seed=9)
+    other.calibration, other.metrics, other.history = model.calibration, model.metrics, model.history
+    assert other.metrics and other.history.validation_accuracy
+    other.set_weights(other.get_weights())
+    assert other.calibration.temperature == 1
+    assert not other.metrics and not other.history.validation_accuracy
+
+
+def test_weights_alone_go_through_a_file(model, tmp_path):
+    path = tmp_path / "pictures" / "blue" / "001.png"
+    model.save_weights(tmp_path / "ckpt")
+    other = eb.Classifier(eb.Network.from_json(model.network.to_json()), model.classes, seed=9)
+    other.load_weights(tmp_path / "ckpt").assert_consumed()
+    other.calibration = model.calibration
+    assert other.predict(path).probabilities == model.predict(path).probabilities
+
+
+def test_a_classifier_can_start_from_weights(model):
+    again = eb.Classifier(model.network, model.classes, weights=model.get_weights())
+    assert all(np.array_equal(values, again.get_weights()[name]) for name, values in model.get_weights().items())
+    with pytest.raises(NetworkError, match=r"missing .*dense_2\.bias"):
+        eb.Classifier(model.network, model.classes, weights={})
+
+
+def test_a_loaded_classifier_takes_other_weights_too(model, tmp_path):
+    path = tmp_path / "pictures" / "red" / "000.png"
+    model.save(tmp_path / "model")
+    again = eb.load(tmp_path / "model")
+    before = again.predict(path).probabilities
+    again.layer("dense_2").set_weights({"weight": np.zeros((3, 128)), "bias": np.zeros(3)})
+    assert before != again.predict(path).probabilities == dict.fromkeys(model.classes, pytest.approx(1 / 3))
+
+
+def test_nothing_is_written_into_the_folder_of_pictures(make_folder, tmp_path):
+    folder = make_folder()
+
+    def state() -> list[tuple[Path, float, bytes]]:
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return [(path, path.stat().st_mtime_ns, path.read_bytes()) for path in files]
+
+    before = state()
+    result = eb.train(folder, tmp_path / "run", settings=eb.Settings(**QUICK), network="flowers_cnn", size=16)
+    result.classifier.predict(folder / "red" / "000.png")
+    assert state() == before
+
+
+def test_training_twice_on_the_same_pictures_elsewhere_gives_the_same_weights(make_folder, tmp_path):
+    """Another folder, other file names, another format: the same content is the same training."""
+    from PIL import Image
+
+    folder = make_folder()
+    for index, path in enumerate(sorted(folder.glob("*/*.png"), reverse=True)):
+        target = tmp_path / "moved" / path.parent.name / f"{index}.bmp"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(path) as picture:
+            picture.save(target)
+    weights = []
+    for place in (folder, tmp_path / "moved"):
+        pictures = eb.Dataset.from_folder(place, seed=4)
+        model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes, seed=4)
+        model.fit(pictures, **QUICK)
+        weights.append(model.get_weights())
+    assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_what_was_seen_in_an_earlier_training_stays_seen(model, pictures):
+    again = eb.Dataset(pictures.source, pictures.classes, pictures.labels, seed=4)
+    model.fit(again, **QUICK)
+    tested = [dataset.split(dataset.pack(model.preparation)) == 2 for dataset in (pictures, again)]
+    never_seen = int((tested[0] & tested[1]).sum())
+    assert 0 < never_seen < tested[0].sum()
+    assert model.evaluate(pictures).pictures == never_seen
+
+
+def test_callbacks_may_come_from_a_generator(pictures):
+    events: list[object] = []
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    model.fit(pictures, **QUICK, callbacks=(receiver for receiver in [events.append]))
+    assert sum(isinstance(event, EpochEnded) for event in events) == 3
+
+
+def test_two_classes_of_one_name_are_refused_at_once():
+    with pytest.raises(NetworkError, match="two classes have one name among a, b, a"):
+        eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=["a", "b", "a"])
+
+
+def test_settings_of_the_training_travel_with_the_model(model, tmp_path):
+    model.save(tmp_path / "model")
+    assert eb.load(tmp_path / "model").settings == model.settings
+    assert model.settings.epochs == QUICK["epochs"]
+
+
+def test_a_side_that_is_named_is_judged_whole(model, pictures):
+    assert model.evaluate(pictures.validation).pictures == 6
+
+
+def test_a_network_that_ends_with_a_softmax_is_refused():
+    network = eb.Network.sequential(Input((3, 8, 8)), Flatten(), Linear(2), Softmax(name="shares"))
+    with pytest.raises(NetworkError, match="ends with the Softmax 'shares': leave it away"):
+        eb.Classifier(network, classes=["a", "b"])

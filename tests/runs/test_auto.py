@@ -1,0 +1,204 @@
+import itertools
+import json
+import sys
+
+import numpy as np
+import pytest
+
+import eyebright as eb
+from eyebright.cli.app import main
+from eyebright.data.sources.source import ArraySource
+from eyebright.network import zoo
+from eyebright.runs import auto, resume, train
+from eyebright.system.errors import DownloadError, SettingsError
+from eyebright.training import budget
+from eyebright.training.events import (
+    CrossValidated,
+    EpochEnded,
+    MirroringJudged,
+    Planned,
+    StartJudged,
+    StepDone,
+    Stopped,
+    Tried,
+    read_events,
+)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Two classes of forty small pictures: coarse and fine patterns."""
+    from PIL import Image
+
+    root, stream = tmp_path_factory.mktemp("choosing") / "pictures", np.random.default_rng(0)
+    for number in range(80):
+        folder = root / ("coarse", "fine")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        cells = (4, 16)[number % 2]
+        small = Image.fromarray(stream.integers(0, 256, (cells, cells, 3), np.uint8))
+        small.resize((32, 32), Image.Resampling.NEAREST).save(folder / f"{number:02d}.png")
+    return root
+
+
+def told(path, kind):
+    return [event for event in read_events(path / "events.jsonl") if isinstance(event, kind)]
+
+
+def test_by_default_a_published_network_is_given_a_head_and_the_run_says_so(pictures, tmp_path):
+    result = eb.train(pictures, tmp_path / "run")
+    assert result.classifier.network.to_json() == (tmp_path / "run" / "network.json").read_text()
+    (tried,), (cross,) = told(tmp_path / "run", Tried), told(tmp_path / "run", CrossValidated)
+    assert "efficientnet_lite0" in tried.what and tried.validation_accuracy > 0.9
+    assert cross.pictures == 80 and cross.low < cross.accuracy <= cross.high
+    published = zoo.published_weights("efficientnet_lite0")
+    for name, value in result.classifier.get_weights().items():
+        assert name.startswith("_fc.") or (value == published[name]).all()
+    assert result.test.accuracy == 1.0
+    assert not (tmp_path / "run" / "curves.png").exists()  # there were no epochs
+    again = eb.train(pictures, tmp_path / "again")
+    for name, value in again.classifier.get_weights().items():
+        assert (value == result.classifier.get_weights()[name]).all(), name
+
+
+def test_a_run_killed_before_its_model_stood_goes_on(pictures, tmp_path):
+    def kill(event):
+        if isinstance(event, Stopped):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        eb.train(pictures, tmp_path / "run", callbacks=[kill])
+    assert not (tmp_path / "run" / "model").exists()
+    resumed = resume.resume(tmp_path / "run")
+    whole = eb.train(pictures, tmp_path / "whole")
+    for name, value in whole.classifier.get_weights().items():
+        assert (value == resumed.classifier.get_weights()[name]).all(), name
+
+
+def test_without_the_weights_a_network_is_trained_from_scratch_and_that_is_said(pictures, tmp_path, monkeypatch):
+    def nothing(*_, **__):
+        raise DownloadError("no way there")
+
+    monkeypatch.setattr(auto, "features", nothing)
+    said = []
+    choice = auto.choose(
+        eb.Dataset.from_folder(pictures), "crop", None, eb.Settings(epochs=0), said.append, begun_at=0.0, mirror=True
+    )
+    assert choice.name == "compact" and choice.network.input_shape == (3, 32, 32) and choice.settings.epochs == 15
+    assert any("no way there" in getattr(event, "reason", "") for event in said)
+
+
+@pytest.fixture
+def hasty_clock(monkeypatch):
+    """A clock that jumps half a second whenever it is asked, so that a budget is used up after some tens of steps."""
+    ticks = itertools.count(0.0, 0.5)
+
+    class Clock:
+        @staticmethod
+        def monotonic():
+            return next(ticks)
+
+    for module in (budget, auto, train):
+        monkeypatch.setattr(module, "time", Clock)
+    monkeypatch.setattr(train, "watched", lambda emit, *_: emit)  # it would ask for the time with each picture
+    monkeypatch.setattr(auto, "BACKBONE_SIZES", range(64, 65, 32))
+
+
+def test_who_interrupts_a_trial_has_interrupted_it_all(pictures, tmp_path, hasty_clock):
+    def interrupt(event):
+        if isinstance(event, StepDone):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        eb.train(pictures, tmp_path / "run", minutes=1.2, callbacks=[interrupt])
+    assert not (tmp_path / "run").exists()
+
+
+def test_more_epochs_after_a_head_tune_the_network_and_cannot_harm(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(auto, "BACKBONE_SIZES", range(64, 65, 32))
+    head = eb.train(pictures, tmp_path / "run").classifier.get_weights()
+    tuned = resume.resume(tmp_path / "run", epochs=1).classifier
+    published = zoo.published_weights("efficientnet_lite0")
+    assert told(tmp_path / "run", StartJudged)
+    assert (tuned.get_weights()["_conv_stem.weight"] == published["_conv_stem.weight"]).all()
+    if not tuned.history.best_epoch:
+        assert all((value == head[name]).all() for name, value in tuned.get_weights().items())
+
+
+def test_settings_that_have_no_effect_on_a_head_are_refused(pictures, tmp_path):
+    with pytest.raises(SettingsError, match=r"learning_rate = 0\.01 has no effect where only the head .* give minutes"):
+        eb.train(pictures, tmp_path / "run", settings=eb.Settings(epochs=0, learning_rate=0.01))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_was_moved_can_be_repeated_in_its_own_place(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(auto, "BACKBONE_SIZES", range(64, 65, 32))
+    first = eb.train(pictures, tmp_path / "run").classifier.get_weights()
+    (tmp_path / "run").rename(tmp_path / "moved")
+    config, out = str(tmp_path / "moved" / "config.toml"), str(tmp_path / "moved")
+    monkeypatch.setattr(sys, "argv", ["eyebright", "train", "--config", config, "-o", out, "--overwrite"])
+    for _ in range(2):
+        with pytest.raises(SystemExit, match="0"):
+            main()
+        again = eb.Classifier.load(tmp_path / "moved").get_weights()
+        assert all((value == again[name]).all() for name, value in first.items())
+
+
+def test_without_the_weights_mirroring_is_judged_all_the_same(pictures, tmp_path, monkeypatch):
+    def nothing(*_, **__):
+        raise DownloadError("no way there")
+
+    monkeypatch.setattr(auto, "features", nothing)
+    eb.train(pictures, tmp_path / "run", epochs=1, size=24)
+    assert told(tmp_path / "run", MirroringJudged)
+    assert "size = 24" in (tmp_path / "run" / "config.toml").read_text()
+
+
+def test_with_a_budget_small_pictures_are_tried_with_both_networks_and_the_better_goes_on(
+    pictures, tmp_path, hasty_clock
+):
+    result = eb.train(pictures, tmp_path / "run", minutes=1.2)
+    tried = told(tmp_path / "run", Tried)
+    assert [event.what.split(",")[0].split(" ")[0] for event in tried] == ["efficientnet_lite0"] * 2 + ["compact"]
+    winner = max(tried[1:], key=lambda event: event.validation_accuracy).what.split(",")[0]
+    config = (tmp_path / "run" / "config.toml").read_text()
+    assert f'network = "{winner}"' in config
+    assert told(tmp_path / "run", StartJudged) and told(tmp_path / "run", Planned)
+    assert told(tmp_path / "run", Stopped)[-1].reason in ("budget", "patience")
+    best = max(event.validation_accuracy for event in told(tmp_path / "run", EpochEnded | StartJudged))
+    card = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
+    assert card["metrics"]["validation"]["accuracy"] == pytest.approx(best, abs=0.11)
+    assert result.test.accuracy > 0.6
+
+
+def test_minutes_and_epochs_exclude_each_other(pictures, tmp_path):
+    with pytest.raises(SettingsError, match="contradict each other"):
+        eb.train(pictures, tmp_path / "run", minutes=1, epochs=3)
+
+
+@pytest.mark.parametrize(("side", "size"), [(32, 128), (100, 160), (128, 192), (150, 224), (4000, 224)])
+def test_the_backbone_sees_pictures_half_as_large_again(side, size):
+    assert auto.backbone_px(side) == size
+
+
+@pytest.mark.parametrize("given", ["sides", "groups"])
+def test_a_cross_validation_neither_learns_from_copies_of_whom_it_asks_nor_asks_who_was_left_out(given, monkeypatch):
+    """Forty pictures, each mirrored too, with labels and features of chance: whoever has seen a copy knows."""
+    stream = np.random.default_rng(3)
+    pictures = stream.integers(0, 256, (40, 8, 8, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    images = [image for picture in pictures for image in (picture, picture[:, ::-1])]
+    labels, points = np.arange(80) // 2 % 2, np.repeat(stream.normal(size=(40, 50)), 2, axis=0).astype(np.float32)
+    images, labels, points = [*images, pictures[0]], [*labels, 0], np.concatenate([points, points[:1]])
+    sides = [*np.repeat(["train", "validation", "test", "train"], 20), "test"]  # the last one's copy is for training
+    options = {"sides": {"sides": sides}, "groups": {"groups": ["one", *[""] * 60, "one", *[""] * 19]}}[given]
+
+    class Seen:
+        @staticmethod
+        def read(indices):
+            return points[indices]
+
+    monkeypatch.setattr(auto, "features", lambda *_, **__: Seen)
+    dataset, said = eb.Dataset(ArraySource(images), ["a", "b"], labels, **options), []
+    auto.choose(dataset, "crop", None, eb.Settings(epochs=0), said.append, begun_at=0.0, mirror=True)
+    (cross,) = (event for event in said if isinstance(event, CrossValidated))
+    assert cross.pictures == {"sides": 80, "groups": 81}[given]
+    assert 0.3 < cross.accuracy < 0.65

@@ -1,0 +1,522 @@
+"""Going on: with more epochs, after kills, on a full disk, with what belongs to another run.
+
+A folder that changed under a run: what vanishes is left out from then on, what is new is refused."""
+
+import csv
+import errno
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import eyebright as eb
+from eyebright.model.card import Seen
+from eyebright.network import Weights
+from eyebright.runs.folder import Run
+from eyebright.runs.resume import resume
+from eyebright.system import files, machine
+from eyebright.system.errors import DataError, NetworkError, OutputError, SettingsError
+from eyebright.training.budget import Deadline, Plan
+from eyebright.training.events import (
+    AnyEvent,
+    EpochEnded,
+    Evaluated,
+    EventLog,
+    Extended,
+    ModelSaved,
+    PicturesGone,
+    StepDone,
+    Stopped,
+    read_events,
+)
+from eyebright.training.torch import checkpoint, hardware
+
+
+def train(pictures: Path, place: Path, callbacks=(), **settings) -> eb.Classifier:
+    given = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3, "seed": 3} | settings
+    network = eb.zoo.mlp(3, input_size=8)
+    return eb.train(pictures, place, network=network, settings=eb.Settings(**given), callbacks=callbacks).classifier
+
+
+def same(one: eb.Classifier, other: eb.Classifier) -> bool:
+    first, second = one.get_weights(), other.get_weights()
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+
+
+class After:
+    """Raises after so many steps: a kill, or a Ctrl-C."""
+
+    def __init__(self, steps: int, error: type[BaseException] = RuntimeError) -> None:
+        self.left, self.error = steps, error
+
+    def __call__(self, event: AnyEvent) -> None:
+        self.left -= isinstance(event, StepDone)
+        if self.left < 0 and isinstance(event, StepDone):
+            self.left = 1_000_000
+            raise self.error("stopped")
+
+
+def killed(work: Callable[[After], object], steps: int) -> None:
+    with pytest.raises(RuntimeError, match="stopped"):
+        work(After(steps))
+
+
+@pytest.mark.parametrize(
+    ("planned", "stop"),
+    [({}, None), ({"learning_rate": 1e-9, "patience": 1, "epochs": 20}, None), ({}, After(7, KeyboardInterrupt))],
+    ids=["finished", "out of patience", "interrupted"],
+)
+def test_more_epochs_give_the_weights_of_a_training_that_was_planned_so(make_folder, tmp_path, planned, stop):
+    pictures = make_folder()
+    train(pictures, tmp_path / "run", [stop] if stop else [], **planned)
+    split = (tmp_path / "run" / "split.csv").read_bytes()
+    first = planned.get("epochs", 3)
+    done = [event for event in read_events(tmp_path / "run" / "events.jsonl") if isinstance(event, Stopped)][-1]
+    assert (done.epoch < first) == bool(planned or stop)
+    extended = resume(tmp_path / "run", epochs=first + 4).classifier
+    whole = train(pictures, tmp_path / "whole", **planned | {"epochs": first + 4, "extended_at": (first,)})
+    assert len(whole.history.loss) > done.epoch
+    assert same(extended, whole)
+    assert extended.history.loss == whole.history.loss
+    assert (tmp_path / "run" / "split.csv").read_bytes() == split
+    assert Run(tmp_path / "run").read()[0].training == Run(tmp_path / "whole").read()[0].training
+
+
+def test_a_budget_goes_on_at_the_rates_that_it_had(make_folder, tmp_path, monkeypatch):
+    """Twenty steps fit into it, whatever the machine."""
+    pictures, made = make_folder(), [0]
+    monkeypatch.setattr(Plan, "more_steps", lambda plan: 20 - made[0])
+
+    def count(event: AnyEvent) -> None:
+        made[0] += isinstance(event, StepDone)
+
+    def rates(run: Path) -> dict[int, float]:
+        return {e.epoch: e.learning_rate for e in read_events(run / "events.jsonl") if isinstance(e, EpochEnded)}
+
+    given = {"minutes": 5, "epochs": 0, "checkpoint_s": 0, "warmup_epochs": 0}
+    train(pictures, tmp_path / "whole", [count], **given)
+    made[0] = 0
+    killed(lambda stop: train(pictures, tmp_path / "run", [count, stop], **given), 12)
+    made[0] = 12
+    resume(tmp_path / "run", callbacks=[count])
+    assert rates(tmp_path / "run") == pytest.approx(rates(tmp_path / "whole"))
+    assert len(rates(tmp_path / "run")) == 4
+
+
+def test_a_budget_that_is_used_up_when_it_goes_on_keeps_what_is_best(make_folder, tmp_path, monkeypatch):
+    made = [0]
+    monkeypatch.setattr(Plan, "more_steps", lambda plan: 20 - made[0])
+
+    def count(event: AnyEvent) -> None:
+        made[0] += isinstance(event, StepDone)
+        if isinstance(event, Stopped):
+            raise RuntimeError("stopped")  # a kill while the result is judged
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        train(make_folder(), tmp_path / "run", [count], minutes=5, epochs=0)
+    monkeypatch.undo()
+    monkeypatch.setattr(Deadline, "left_s", 0.5)
+    resume(tmp_path / "run")
+    assert [event.epoch for event in read_events(tmp_path / "run" / "events.jsonl") if isinstance(event, Stopped)][
+        -1
+    ] == 4
+
+
+def test_the_extra_epochs_are_told_and_the_rate_falls_from_a_tenth(make_folder, tmp_path):
+    train(make_folder(), tmp_path / "run", learning_rate=0.01)
+    resume(tmp_path / "run", epochs=5)
+    resume(tmp_path / "run", epochs=6)
+    events = read_events(tmp_path / "run" / "events.jsonl")
+    told = [(e.planned, e.epochs, e.learning_rate) for e in events if isinstance(e, Extended)]
+    assert told == [(3, 5, 0.001), (5, 6, 0.001)]
+    rates = {event.epoch: event.learning_rate for event in events if isinstance(event, EpochEnded)}
+    steps = 5  # of an epoch: 36 pictures in batches of 8
+    expected = [0.0005 * (1 + np.cos(np.pi * (epoch * steps - 1) / (2 * steps))) for epoch in (1, 2)]
+    assert [rates[4], rates[5]] == pytest.approx(expected)
+    assert rates[6] == pytest.approx(0.0005 * (1 + np.cos(np.pi * (steps - 1) / steps)))
+    assert len([event for event in events if isinstance(event, Evaluated)]) == 3  # each look at the test
+
+
+@pytest.mark.parametrize("steps", [0, 1, 6, 9])
+def test_a_kill_in_the_extra_epochs_leads_to_the_same_weights(make_folder, tmp_path, steps):
+    pictures = make_folder()
+    train(pictures, tmp_path / "whole", checkpoint_s=0)
+    shutil.copytree(tmp_path / "whole", tmp_path / "run")
+    whole = resume(tmp_path / "whole", epochs=5).classifier
+    killed(lambda stop: resume(tmp_path / "run", epochs=5, callbacks=[stop]), steps)
+    assert same(resume(tmp_path / "run").classifier, whole)
+
+
+def test_a_kill_between_the_words_and_the_settings_loses_nothing(make_folder, tmp_path, monkeypatch):
+    train(make_folder(), tmp_path / "run")
+
+    def dies(self, config):
+        raise RuntimeError("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write_config", dies)
+        with pytest.raises(RuntimeError, match="stopped"):
+            resume(tmp_path / "run", epochs=5)
+    assert len(resume(tmp_path / "run").classifier.history.loss) == 3
+    assert len(resume(tmp_path / "run", epochs=5).classifier.history.loss) == 5
+
+
+def test_fewer_epochs_are_refused_and_a_complete_run_tells_how_to_ask_for_more(make_folder, tmp_path):
+    train(make_folder(), tmp_path / "run")
+    for epochs in (2, 3):
+        with pytest.raises(SettingsError, match=rf"in all: .*run has 3 already, so ask for more \(got {epochs}\)"):
+            resume(tmp_path / "run", epochs=epochs)
+    with pytest.raises(SettingsError, match=r"is complete.*3 epochs; .* --resume .*run --epochs 6"):
+        resume(tmp_path / "run")
+
+
+def test_a_run_whose_state_was_removed_is_not_trained_anew(make_folder, tmp_path):
+    train(make_folder(), tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoint")
+    with pytest.raises(SettingsError, match=r"state of .*run is gone: .*--from .*run -o NEW"):
+        resume(tmp_path / "run", epochs=6)
+
+
+def full_after(calls: int) -> Callable[[int], None]:
+    """fsync on a disk that is full after so many calls."""
+    left, sync = [calls], os.fsync
+
+    def full(handle: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(handle)
+
+    return full
+
+
+def calls_of(work: Callable[[], object], patch: pytest.MonkeyPatch) -> int:
+    """How often the work calls fsync."""
+    count, sync = [0], os.fsync
+
+    def counted(handle: int) -> None:
+        count[0] += 1
+        sync(handle)
+
+    with patch.context() as here:
+        here.setattr(os, "fsync", counted)
+        work()
+    return count[0]
+
+
+def test_no_room_in_mid_run_stops_cleanly_and_the_run_goes_on_when_there_is(make_folder, tmp_path, monkeypatch):
+    pictures = make_folder(count=8)
+    settings = {"epochs": 2, "batch_size": 16, "checkpoint_s": 0}
+    kept: list[eb.Classifier] = []
+    train(pictures, tmp_path / "before", **settings)  # the pictures are prepared
+    count = calls_of(lambda: kept.append(train(pictures, tmp_path / "whole", **settings)), monkeypatch)
+    assert count > 30
+    begun = 0
+    for calls in range(0, count, 7):  # config, split, checkpoints, curves, model: everything that is written
+        run = tmp_path / f"run {calls}"
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full_after(calls))
+            with pytest.raises(OutputError, match="cannot be written: No space left on device"):
+                train(pictures, run, **settings)
+        assert not [path for path in run.rglob("*") if "unfinished" in path.name]
+        if run.exists():
+            begun += 1
+            assert same(resume(run).classifier, kept[0])
+    assert begun > 3
+
+
+def test_a_disk_that_fills_while_weights_are_written_keeps_the_checkpoint_before(make_folder, tmp_path, monkeypatch):
+    pictures = make_folder()
+    whole = train(pictures, tmp_path / "whole")
+    save, left = checkpoint.save_file, [11]
+
+    def full(tensors: Weights, place: Path) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            place.write_bytes(b"half of")
+            raise checkpoint.SafetensorError("I/O error: No space left on device (os error 28)")
+        save(tensors, place)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save_file", full)
+        words = r"checkpoint cannot be written: .*No space left.* kept; .*: eyebright train --resume .*run"
+        with pytest.raises(OutputError, match=words):
+            train(pictures, tmp_path / "run", checkpoint_s=0)
+    assert [path.name for path in sorted((tmp_path / "run" / "checkpoint").iterdir())] == ["000000004", "000000005"]
+    assert same(resume(tmp_path / "run").classifier, whole)
+
+
+def test_a_log_that_cannot_grow_stops_the_run_and_half_a_line_is_passed_over(make_folder, tmp_path, monkeypatch):
+    pictures = make_folder()
+    whole = train(pictures, tmp_path / "whole")
+    write = EventLog.__call__
+
+    def full(self: EventLog, event: AnyEvent) -> None:
+        if isinstance(event, EpochEnded) and event.epoch == 2:
+            with self.path.open("ab") as file:
+                file.write(b'{"event":"Epo')
+            raise OutputError(f"{self.path} cannot be written: No space left on device")
+        write(self, event)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EventLog, "__call__", full)
+        with pytest.raises(OutputError, match=r"events\.jsonl cannot be written.*--resume"):
+            train(pictures, tmp_path / "run")
+    resumed = resume(tmp_path / "run").classifier
+    assert same(resumed, whole)
+    assert len(resumed.history.loss) == 3
+
+
+def test_a_clock_that_jumps_changes_nothing(make_folder, tmp_path, monkeypatch):
+    pictures = make_folder()
+    whole = train(pictures, tmp_path / "whole", checkpoint_s=0.05)
+    now = iter(range(2_000_000_000, 0, -1_000_000))  # a fortnight backwards at every look
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: next(now))
+        killed(lambda stop: train(pictures, tmp_path / "run", [stop], checkpoint_s=0.05), 12)
+        resumed = resume(tmp_path / "run").classifier
+    assert same(resumed, whole)
+    events = read_events(tmp_path / "run" / "events.jsonl")
+    assert all(0 < event.seconds < 100 for event in events if isinstance(event, EpochEnded))
+    assert events[0].time_s > events[-1].time_s > 0
+
+
+def test_the_state_of_another_run_is_refused(make_folder, tmp_path):
+    pictures = make_folder()
+    killed(lambda stop: train(pictures, tmp_path / "run", [stop]), 8)
+    other = eb.zoo.mlp(3, input_size=12)
+    settings = eb.Settings(epochs=2, batch_size=8)
+    eb.train(pictures, tmp_path / "other", network=other, settings=settings)
+    shutil.rmtree(tmp_path / "run" / "checkpoint")
+    shutil.copytree(tmp_path / "other" / "checkpoint", tmp_path / "run" / "checkpoint")
+    with pytest.raises(DataError, match=r"0000000\d\d belongs to another run, with another network: .*dense_1\.weight"):
+        resume(tmp_path / "run")
+
+
+def test_the_moments_of_another_optimizer_are_refused(make_folder, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    killed(lambda stop: train(make_folder(), tmp_path / "run", [stop]), 8)
+    for place in (tmp_path / "run" / "checkpoint").iterdir():
+        moments = load_file(place / "optimizer.safetensors")
+        save_file({f"7{name}": values for name, values in moments.items()}, place / "optimizer.safetensors")
+    with pytest.raises(DataError, match=r"its optimizer moves something else, as 7\d\.\w+ shows"):
+        resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "error", "words"),
+    [
+        ("network.json", b"{", NetworkError, r"network\.json: the network cannot be read"),
+        ("config.toml", b"epochs = ", SettingsError, r"config\.toml cannot be read: .*expected lines as in"),
+        ("config.toml", b"\xff\xfe", SettingsError, r"config\.toml cannot be read"),
+        ("config.toml", b"pictures = 'x'\nsize = 8\nepoch = 3", SettingsError, r"config\.toml.*epoch"),
+        ("seen.json", b"[]", SettingsError, r"seen\.json cannot be read"),
+        ("split.csv", b"name,class\na,b\n", DataError, r"split\.csv, line 2, is damaged"),
+    ],
+)
+def test_damaged_files_of_a_run_are_named(make_folder, tmp_path, file, content, error, words):
+    killed(lambda stop: train(make_folder(), tmp_path / "run", [stop]), 8)
+    (tmp_path / "run" / file).write_bytes(content)
+    with pytest.raises(error, match=words):
+        resume(tmp_path / "run")
+
+
+def test_nothing_is_computed_from_the_time_of_day():
+    """Durations come from clocks that never jump; the time of day is only told, and compared with that of files."""
+    source = Path(eb.__file__).parent
+    users = [path.relative_to(source) for path in source.rglob("*.py") if "time.time" in path.read_text("utf-8")]
+    assert {str(path) for path in users} == {"training/events/base.py", "cache.py"}
+
+
+def test_a_run_that_cannot_even_begin_leaves_the_one_before(make_folder, tmp_path, monkeypatch):
+    pictures = make_folder()
+    train(pictures, tmp_path / "run", epochs=1)
+    before = (tmp_path / "run" / "events.jsonl").read_bytes()
+
+    def full(path: Path, content: bytes) -> None:
+        raise OutputError(f"{path} cannot be written: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_file", full)
+        with pytest.raises(OutputError, match="No space left"):
+            eb.train(pictures, tmp_path / "run", network="flowers_cnn", size=16, overwrite=True)
+    assert (tmp_path / "run" / "events.jsonl").read_bytes() == before
+    last = [
+        event for event in read_events(tmp_path / "run" / "events.jsonl") if isinstance(event, Stopped | ModelSaved)
+    ]
+    assert isinstance(last[-1], ModelSaved)
+
+
+def test_a_batch_that_was_lowered_stays_so_whatever_memory_there_is_later(make_folder, tmp_path, monkeypatch):
+    pictures, network = make_folder(), eb.zoo.mlp(3, input_size=8)
+    short = (hardware.weight_bytes(network) + 5 * hardware.picture_bytes(network)) / 0.7
+    with monkeypatch.context() as patch:
+        patch.setattr(machine, "free_memory_bytes", lambda: round(short))
+        whole = train(pictures, tmp_path / "whole")
+        killed(lambda kill: train(pictures, tmp_path / "run", [kill], checkpoint_s=0.0), 7)
+    config, _ = Run(tmp_path / "run").read()
+    assert (config.training.batch_size, config.training.accumulation) == (4, 2)
+    assert config.training.precision == "float32"
+    assert same(resume(tmp_path / "run").classifier, whole)
+    again = eb.train(pictures, tmp_path / "again", network=network, settings=config.training).classifier
+    assert same(again, whole)
+
+
+def test_two_cannot_go_on_with_a_run_at_once_nor_replace_it_meanwhile(make_folder, tmp_path):
+    pictures = make_folder()
+    killed(lambda stop: train(pictures, tmp_path / "run", [stop]), 7)
+    before = (tmp_path / "run" / "events.jsonl").read_bytes()
+    with Run(tmp_path / "run").locked():
+        with pytest.raises(SettingsError, match=r"another process is training in .*run: wait"):
+            resume(tmp_path / "run")
+        with pytest.raises(SettingsError, match="another process is training in"):
+            eb.train(pictures, tmp_path / "run", network="lenet5", epochs=1, overwrite=True)
+    assert (tmp_path / "run" / "events.jsonl").read_bytes() == before
+    assert len(resume(tmp_path / "run").classifier.history.loss) == 3
+
+
+@pytest.fixture
+def run(pictures, train_mlp, killed, tmp_path) -> Path:
+    """A run that was killed in its second epoch."""
+    killed(train_mlp, pictures, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def sides(run: Path) -> dict[str, list[str]]:
+    """Names of the pictures on each side."""
+    found: dict[str, list[str]] = {}
+    with (run / "split.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["split"], []).append(row["name"])
+    return found
+
+
+def left_out(run: Path) -> dict[str, str]:
+    with (run / "left_out.csv").open(newline="") as file:
+        return {row["name"]: row["reason"] for row in csv.DictReader(file)}
+
+
+def noise(path: Path, seed: int = 99) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 255, (20, 24, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def test_what_vanished_is_told_listed_and_left_out(run, pictures):
+    before = sides(run)
+    gone = [before["train"][0], before["train"][1], before["test"][0], before["validation"][0]]
+    for name in gone:
+        (pictures / name).unlink()
+    result = resume(run)
+    events = read_events(run / "events.jsonl")
+    assert [set(event.names) for event in events if isinstance(event, PicturesGone)] == [set(gone)]
+    assert left_out(run) == dict.fromkeys(gone, "vanished since the run began")
+    assert result.test.pictures == len(before["test"]) - 1
+    assert sides(run) == before  # which picture was on which side stays written down
+
+
+def test_what_was_learned_from_before_it_vanished_still_counts_as_seen(run, pictures):
+    before = sides(run)
+    learned, tested = before["train"][0], before["test"][0]
+    saved = {name: (pictures / name).read_bytes() for name in (learned, tested)}
+    for name in saved:
+        (pictures / name).unlink()
+    seen = resume(run).classifier.seen
+    with (run / "split.csv").open(newline="") as file:
+        digests = {row["name"]: bytes.fromhex(row["digest"]) for row in csv.DictReader(file)}
+    assert seen.among([digests[learned], digests[tested]]).tolist() == [True, False]
+    assert seen == Seen().and_of(digests[name] for name in before["train"] + before["validation"])
+
+
+def test_what_vanished_stays_out_when_it_comes_back_and_is_told_once(run, pictures):
+    name = sides(run)["train"][0]
+    content = (pictures / name).read_bytes()
+    (pictures / name).unlink()
+    resume(run)
+    (pictures / name).write_bytes(content)
+    (pictures / sides(run)["train"][1]).unlink()
+    steps: list[int] = []
+    resume(run, epochs=4, callbacks=[lambda event: steps.append(event.of) if isinstance(event, StepDone) else None])
+    assert set(steps) == {len(sides(run)["train"]) - 2}
+    told = [event.names for event in read_events(run / "events.jsonl") if isinstance(event, PicturesGone)]
+    assert told == [(name,), (sides(run)["train"][1],)]
+
+
+def test_the_course_without_them_does_not_depend_on_further_kills(run, pictures, killed, tmp_path):
+    """The order of those that are left is drawn from their contents, as ever."""
+    shutil.copytree(run, tmp_path / "twice")
+    for name in sides(run)["train"][:3]:
+        (pictures / name).unlink()
+    once = resume(run).classifier.get_weights()
+    killed(resume, tmp_path / "twice", at_epoch=3)
+    twice = resume(tmp_path / "twice").classifier.get_weights()
+    assert all(np.array_equal(once[name], twice[name]) for name in once)
+
+
+def test_a_picture_that_can_no_longer_be_opened_is_gone_too(run, pictures):
+    name = sides(run)["train"][0]
+    (pictures / name).write_bytes(b"")
+    resume(run)
+    assert left_out(run) == {name: "empty file"}
+    assert [event.names for event in read_events(run / "events.jsonl") if isinstance(event, PicturesGone)] == [(name,)]
+
+
+def test_new_pictures_are_refused_with_the_ways_to_go_on(run, pictures):
+    noise(pictures / "red" / "zzz.png")
+    with pytest.raises(
+        DataError, match=r"1 picture\(s\) \(red/zzz\.png\).* came since .*run began.*--from .*run -o NEW"
+    ):
+        resume(run)
+
+
+def test_a_picture_that_shows_something_else_is_refused(run, pictures):
+    noise(pictures / sides(run)["train"][0])
+    with pytest.raises(DataError, match=r"1 picture\(s\) .* show something else than when .*run began\. Put back"):
+        resume(run)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda place: (place / "red").rename(place / "violet"), r"new: violet; gone: red"),
+        (lambda place: [path.unlink() for path in (place / "red").iterdir()] + [(place / "red").rmdir()], "gone: red"),
+        (lambda place: (place / "yellow").mkdir(), "new: yellow"),
+    ],
+)
+def test_other_classes_are_refused_with_the_ways_to_go_on(change, words, run, pictures):
+    change(pictures)
+    before = (run / "config.toml").read_bytes()
+    with pytest.raises(DataError, match=rf"classes in .* are no longer those of .*{words}\)\. .*other classes"):
+        resume(run, epochs=30)
+    assert (run / "config.toml").read_bytes() == before  # nothing is promised that is then refused
+
+
+def test_a_picture_in_another_class_of_a_table_is_refused(pictures, train_mlp, killed, tmp_path):
+    lines = [f"{path},{path.parent.name}" for path in sorted(pictures.rglob("*.png"))]
+    table = tmp_path / "table.csv"
+    table.write_text("path,class\n" + "\n".join(lines))
+    killed(train_mlp, table, tmp_path / "run")
+    table.write_text("path,class\n" + "\n".join([lines[0].replace(",blue", ",red"), *lines[1:]]))
+    with pytest.raises(DataError, match=r"1 picture\(s\) .*000\.png.* changed class since"):
+        resume(tmp_path / "run")
+
+
+def test_a_side_that_is_left_without_pictures_ends_the_run(run, pictures):
+    for name in sides(run)["test"]:
+        (pictures / name).unlink()
+    with pytest.raises(DataError, match="no picture for test is left"):
+        resume(run)
+
+
+def test_pictures_that_were_left_out_on_purpose_may_vanish(pictures, train_mlp, killed, tmp_path):
+    names = ["red/000.png", "red/001.png"]
+    killed(train_mlp, pictures, tmp_path / "run", exclude=names)
+    (pictures / names[0]).unlink()
+    resume(tmp_path / "run")
+    assert not any(isinstance(event, PicturesGone) for event in read_events(tmp_path / "run" / "events.jsonl"))
+    assert not left_out(tmp_path / "run")

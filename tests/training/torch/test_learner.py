@@ -1,0 +1,190 @@
+"""One step, against plain torch and formulas."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from eyebright.network import BatchNorm, Conv2d, Flatten, Input, LayerNorm, Linear, Network, ReLU, initial_weights
+from eyebright.network.torch import TorchNetwork
+from eyebright.training.settings import Settings
+from eyebright.training.torch.learner import Average, Learner, decay_at
+
+NETWORK = Network.sequential(Input((3, 4, 4)), BatchNorm(name="norm"), Flatten(), Linear(2, name="head"))
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.9, 0.999])
+def test_the_mean_is_the_weighted_sum_of_all_weights_so_far(decay):
+    """By hand: each step's weights count for what later steps have kept of them."""
+    stream = np.random.default_rng(0)
+    start = initial_weights(NETWORK, 1)
+    module, average = TorchNetwork(NETWORK, start), Average(NETWORK, start, decay)
+    course = [start]
+    for step in range(40):
+        weights = {name: stream.normal(size=values.shape).astype(np.float32) for name, values in start.items()}
+        module.set_weights(weights)
+        average.follow(module, step)
+        course.append(weights)
+    kept = [min(decay, (1 + step) / (10 + step)) for step in range(40)]
+    shares = [np.prod(kept)] + [(1 - kept[step]) * np.prod(kept[step + 1 :]) for step in range(40)]
+    assert sum(shares) == pytest.approx(1)
+    for name, values in average.module.get_weights().items():
+        expected = sum(share * weights[name].astype(np.float64) for share, weights in zip(shares, course, strict=True))
+        assert values == pytest.approx(expected, abs=1e-5), name
+
+
+def test_running_statistics_are_averaged_with_the_weights():
+    start = initial_weights(NETWORK, 1)
+    module, average = TorchNetwork(NETWORK, start).train(), Average(NETWORK, start, 0.9)
+    module(torch.full((8, 3, 4, 4), 100.0) + torch.randn(8, 3, 4, 4))
+    average.follow(module, 0)
+    now = module.get_weights()["norm.running_mean"]
+    assert average.module.get_weights()["norm.running_mean"] == pytest.approx(0.9 * now)
+    assert not average.module.training
+
+
+def test_the_mean_begins_short_and_grows():
+    found = [decay_at(step, 0.99) for step in range(2_000)]
+    assert found[0] == 0.1
+    assert found == sorted(found)
+    assert found[-1] == 0.99
+
+
+DENSE = Network.sequential(Input((12,)), Linear(8, name="first"), ReLU(), Linear(3, name="head"))
+NORMED = Network.sequential(
+    Input((3, 6, 6)), Conv2d(4, 3, name="conv"), BatchNorm(name="norm"), ReLU(), Conv2d(5, 3, name="other"),
+    LayerNorm(name="layered"), Flatten(), Linear(3, name="head"),
+)  # fmt: skip
+LABELS = np.array([0, 0, 0, 0, 1, 2, 2, 1])
+SGD = {"optimizer": "sgd", "weight_decay": 0.0}
+
+
+def samples(network: Network, count: int = 8) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(1).normal(size=(count, *network.input_shape)).astype(np.float32))
+
+
+def learner(network: Network = DENSE, **changes) -> Learner:
+    made = Learner(network, initial_weights(network, 2), Settings().changed(changes), LABELS)
+    made.module.train()
+    return made
+
+
+def learn(made: Learner, steps: int = 1, rate: float = 0.1, parts: int = 1) -> dict[str, np.ndarray]:
+    pictures, labels = samples(made.module.network), torch.from_numpy(LABELS)
+    for step in range(steps):
+        made.learn(zip(pictures.chunk(parts), labels.chunk(parts), strict=True), 8, step=step, rate=rate)
+    return made.module.get_weights()
+
+
+def plain_torch() -> nn.Sequential:
+    weights = {name: torch.from_numpy(values) for name, values in initial_weights(DENSE, 2).items()}
+    module = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3))
+    module.load_state_dict(
+        {f"{place}.{key}": weights[f"{name}.{key}"] for place, name in ((0, "first"), (2, "head"))
+         for key in ("weight", "bias")}
+    )  # fmt: skip
+    return module
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, 0.5])
+@pytest.mark.parametrize(
+    ("changes", "optimizer"),
+    [
+        ({"optimizer": "adamw", "weight_decay": 0.2}, lambda p: torch.optim.AdamW(p, lr=0.1, foreach=False)),
+        ({"optimizer": "sgd", "momentum": 0.8, "weight_decay": 0.05},
+         lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.8, nesterov=True, foreach=False)),
+        ({"optimizer": "sgd", "momentum": 0.8, "nesterov": False, "weight_decay": 0.0},
+         lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.8, foreach=False)),
+        ({"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0}, lambda p: torch.optim.SGD(p, lr=0.1)),
+    ],
+)  # fmt: skip
+def test_steps_are_those_of_plain_torch(changes, optimizer, clip_norm):
+    module = plain_torch()
+    weights, biases = [module[0].weight, module[2].weight], [module[0].bias, module[2].bias]
+    groups = [{"params": weights, "weight_decay": changes["weight_decay"]}, {"params": biases, "weight_decay": 0}]
+    plain = optimizer(groups)
+    for _ in range(5):
+        plain.zero_grad()
+        functional.cross_entropy(module(samples(DENSE)), torch.from_numpy(LABELS), label_smoothing=0.1).backward()
+        length = float(np.sqrt(sum((p.grad.numpy().astype(np.float64) ** 2).sum() for p in module.parameters())))
+        if clip_norm and length > clip_norm:
+            for parameter in module.parameters():
+                parameter.grad *= clip_norm / length
+        plain.step()
+    found = learn(learner(clip_norm=clip_norm, **changes), 5)
+    assert found["first.weight"] == pytest.approx(module[0].weight.detach().numpy(), abs=2e-6)
+    assert found["head.bias"] == pytest.approx(module[2].bias.detach().numpy(), abs=2e-6)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 8])
+def test_gradients_of_several_batches_make_the_step_of_one_large_batch(parts):
+    """Three parts of eight pictures are not equal, and still every picture counts the same."""
+    for changes in ({"clip_norm": 0.3}, {"class_weights": "balanced"}, SGD):
+        whole, added = learn(learner(**changes), 4), learn(learner(**changes), 4, parts=parts)
+        assert all(added[name] == pytest.approx(whole[name], abs=2e-5) for name in whole)
+
+
+def test_a_rare_class_counts_more_and_all_together_as_much_as_before():
+    made = learner(class_weights="balanced", label_smoothing=0.0)
+    loss, logits = made.loss(samples(DENSE), torch.from_numpy(LABELS), "float32")
+    values = logits.detach().numpy().astype(np.float64)
+    by_picture = np.log(np.exp(values).sum(axis=1)) - values[np.arange(8), LABELS]
+    weights = np.array([8 / (3 * 4), 8 / (3 * 2), 8 / (3 * 2)])[LABELS]
+    assert loss.item() == pytest.approx((weights * by_picture).mean())
+    assert weights.mean() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_weight_decay_shrinks_kernels_and_nothing_else(optimizer):
+    """After one step the weights with and without it differ by rate times decay times weight, in kernels alone."""
+    rate, decay, start = 0.01, 0.1, initial_weights(NORMED, 2)
+    plain = learn(learner(NORMED, optimizer=optimizer, weight_decay=0.0, momentum=0.0), rate=rate)
+    decayed = learn(learner(NORMED, optimizer=optimizer, weight_decay=decay, momentum=0.0), rate=rate)
+    for name, values in plain.items():
+        shrunk = name in ("conv.weight", "other.weight", "head.weight")
+        expected = values - rate * decay * start[name] if shrunk else values
+        assert decayed[name] == pytest.approx(expected, abs=1e-7), name
+
+
+def test_stages_far_from_the_head_learn_slower():
+    start = initial_weights(NORMED, 2)
+    equal = learn(learner(NORMED, momentum=0.0, **SGD))
+    slower = learn(learner(NORMED, momentum=0.0, stage_decay=0.5, **SGD))
+    for layer, factor in (("head", 1), ("layered", 0.5), ("other", 0.5), ("norm", 0.25), ("conv", 0.25)):
+        name = f"{layer}.weight"
+        assert slower[name] - start[name] == pytest.approx(factor * (equal[name] - start[name]), abs=1e-6), layer
+
+
+@pytest.mark.parametrize("changes", [{}, SGD, {"ema": 0.9, "clip_norm": 0.1}])
+def test_what_is_frozen_stays_to_the_last_bit_and_the_rest_learns(changes):
+    start = initial_weights(NORMED, 2)
+    made = learner(NORMED, frozen=("conv",), **changes)
+    found = learn(made, 3)
+    for name, values in start.items():
+        frozen = name.startswith(("conv.", "norm."))
+        assert np.array_equal(found[name], values) == frozen, name
+        assert np.array_equal(made.judged.get_weights()[name], values) == frozen, name
+
+
+def test_a_loss_that_is_no_number_changes_nothing():
+    for bad in (0, 1):
+        made = learner(ema=0.9)
+        before = learn(made)
+        moments = [state["exp_avg"].clone() for state in made.optimizer.state.values()]
+        pictures = list(samples(DENSE).chunk(2))
+        pictures[bad] = pictures[bad] * np.inf
+        learned = made.learn(zip(pictures, torch.from_numpy(LABELS).chunk(2), strict=True), 8, step=1, rate=0.1)
+        assert not np.isfinite(learned.loss)
+        assert all(np.array_equal(before[name], values) for name, values in made.module.get_weights().items())
+        assert all(map(torch.equal, moments, (state["exp_avg"] for state in made.optimizer.state.values())))
+
+
+def test_the_mean_of_the_weights_is_what_is_judged():
+    made = learner(ema=0.5)
+    first, start = learn(made), initial_weights(DENSE, 2)
+    for name, values in made.judged.get_weights().items():
+        assert values == pytest.approx(0.1 * start[name] + 0.9 * first[name], abs=1e-6)
+    assert learner().judged is not made.judged
+    plain = learner()
+    assert plain.judged is plain.module

@@ -1,0 +1,76 @@
+import math
+
+import numpy as np
+import pytest
+import scipy.special
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from eyebright.trust.calibration import expected_calibration_error
+from eyebright.trust.intervals import wilson_interval
+from eyebright.trust.metrics import Guesses, evaluate, evaluate_guesses, log_softmax, softmax
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def guesses(seed: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Random logarithms of probabilities, labels that some classes never have, and names."""
+    stream = np.random.default_rng(seed)
+    count, num_classes = int(stream.integers(1, 60)), int(stream.integers(2, 9))
+    labels = stream.choice(stream.permutation(num_classes)[: stream.integers(1, num_classes + 1)], count)
+    probabilities = stream.dirichlet(np.full(num_classes, 0.7), count)
+    return np.log(np.maximum(probabilities, 1e-30)), labels, tuple(f"class {index}" for index in range(num_classes))
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS)
+def test_loss_accuracy_and_confusion_are_those_of_scikit_learn(seed: int) -> None:
+    logarithms, labels, names = guesses(seed)
+    positions = np.arange(len(names))
+    result = evaluate(logarithms, labels, names)
+    predicted = np.array([max(positions, key=row.__getitem__) for row in logarithms])
+    probabilities = scipy.special.softmax(logarithms, axis=1)
+    assert result.pictures == len(labels)
+    assert result.loss == pytest.approx(metrics.log_loss(labels, probabilities, labels=positions), rel=1e-6)
+    assert result.accuracy == metrics.accuracy_score(labels, predicted)
+    assert np.array_equal(result.confusion, metrics.confusion_matrix(labels, predicted, labels=positions))
+    assert result.calibration_error == pytest.approx(expected_calibration_error(probabilities, labels))
+    assert result.interval == wilson_interval(round(result.accuracy * len(labels)), len(labels))
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS)
+def test_the_scores_of_each_class_are_those_of_scikit_learn(seed: int) -> None:
+    logarithms, labels, names = guesses(seed)
+    expected = metrics.precision_recall_fscore_support(
+        labels, logarithms.argmax(axis=1), labels=np.arange(len(names)), zero_division=np.nan
+    )
+    result = evaluate(logarithms, labels, names)
+    assert tuple(score.name for score in result.classes) == names
+    for score, precision, recall, f1, support in zip(result.classes, *expected, strict=True):
+        found = [math.nan if share is None else share for share in (score.precision, score.recall, score.f1)]
+        assert found == pytest.approx([precision, recall, f1], nan_ok=True)
+        assert score.pictures == support
+
+
+def test_a_class_that_is_neither_there_nor_called_has_no_scores() -> None:
+    score = evaluate(np.log([[0.8, 0.1, 0.1]]), np.array([0]), ("a", "b", "c")).classes[2]
+    assert (score.pictures, score.precision, score.recall, score.f1) == (0, None, None, None)
+
+
+@settings(max_examples=30, deadline=None)
+@given(SEEDS, st.sampled_from([1e-3, 1.0, 1e4]))
+def test_softmax_is_that_of_scipy_also_for_huge_logits(seed: int, scale: float) -> None:
+    logits = (np.random.default_rng(seed).standard_normal((5, 4)) * scale).astype(np.float32)
+    assert log_softmax(logits) == pytest.approx(scipy.special.log_softmax(logits.astype(np.float64), axis=1), rel=1e-9)
+    assert softmax(logits).sum(axis=1) == pytest.approx(1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS, st.integers(1, 20))
+def test_answers_that_come_in_parts_are_judged_as_all_at_once(seed: int, size: int) -> None:
+    logarithms, labels, names = guesses(seed)
+    starts = range(0, len(labels), size)
+    parts = [Guesses.of(logarithms[start : start + size], labels[start : start + size]) for start in starts]
+    assert evaluate_guesses(Guesses.joined(parts), labels, names) == evaluate(logarithms, labels, names)
