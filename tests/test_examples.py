@@ -15,8 +15,8 @@ from safetensors.numpy import load_file
 import eyebright
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
-DOORS = {"eyebright", "eyebright.network", "eyebright.network.onnx", "eyebright.network.torch", "eyebright.model.inspect",
-         "eyebright.data.dataset"}  # fmt: skip
+DOORS = {"eyebright", "eyebright.network", "eyebright.network.onnx", "eyebright.network.torch",
+         "eyebright.model", "eyebright.data.batches",         "eyebright.data.dataset"}  # fmt: skip
 
 
 @pytest.fixture

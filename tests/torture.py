@@ -21,8 +21,8 @@ CHILD = """
 import sys
 from pathlib import Path
 import eyebright as eb
-from eyebright.resuming import resume
-from eyebright.errors import SettingsError
+from eyebright.runs.resume import resume
+from eyebright.system.errors import SettingsError
 pictures, run = sys.argv[1:]
 if Path(run, "config.toml").exists():
     try:

@@ -272,8 +272,8 @@ def test_two_threads_share_the_work_and_the_result(root, preparation, opened):
 
 def test_two_processes_share_one_pack(root, preparation, own_cache):
     script = (
-        "import sys; from pathlib import Path; from eyebright.datasets import Dataset\n"
-        "from eyebright.pictures import Preparation\n"
+        "import sys; from pathlib import Path; from eyebright.data.dataset import Dataset\n"
+        "from eyebright.data.pictures import Preparation\n"
         "pack = Dataset.from_folder(sys.argv[1]).pack(Preparation(width=6, height=5))\n"
         "sys.stdout.buffer.write(pack.read(range(8)).tobytes())"
     )

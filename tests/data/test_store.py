@@ -11,7 +11,7 @@ from eyebright.data.pack import pack
 from eyebright.data.pictures import PRINT, Preparation
 from eyebright.data.sources.folder import scan_folder
 from eyebright.data.store import INDEX, Growing, rows_of
-from eyebright.runs import train
+from eyebright.runs.train import train
 from eyebright.system.errors import DataError, OutputError
 from eyebright.training import events
 from eyebright.training.settings import Settings

@@ -2,7 +2,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import eyebright.files
 import numpy as np
 import onnx
 import openvino
@@ -17,6 +16,7 @@ from eyebright.model.golden import Golden
 from eyebright.network import initial_weights
 from eyebright.network.onnx import to_onnx
 from eyebright.network.zoo.small import flowers_cnn
+from eyebright.system import files
 from eyebright.system.errors import ModelError, OutputError
 
 
@@ -131,7 +131,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     def full(*_: object) -> None:
         raise OutputError("No space left on device")
 
-    monkeypatch.setattr(eyebright.files, "write_file", full)
+    monkeypatch.setattr(files, "write_file", full)
     assert len(Engine.of_model(stored)(pixels)) == 70
 
 

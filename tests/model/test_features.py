@@ -171,7 +171,8 @@ def test_a_second_start_needs_neither_weights_nor_onnx(pictures, own_cache, monk
 def test_finding_them_computed_loads_nothing_heavy(pictures, digests):
     features(Opening(pictures), digests, SMALL)
     code = (
-        "import sys, numpy as np; from eyebright.inference import Backbone, features\n"
+        "import sys, numpy as np; from eyebright.model.backbone import Backbone\n"
+        "from eyebright.model.features import features\n"
         f"found = features(None, [bytes.fromhex({digests[4].hex()!r})], Backbone(size_px=32, precision='float32'))\n"
         "assert np.isfinite(found.read([0])).all()\n"
         "assert not {'torch', 'onnx', 'sklearn'} & sys.modules.keys()"

@@ -54,7 +54,7 @@ def test_pictures_are_seen_as_training_feeds_them(rows):
     feed = trainer().Feed(material, settings, 3)
     for number, row in enumerate(rows[0][0]):
         assert np.array_equal(row.seen, pack.read([chosen[number]])[0])
-    for epoch in range(1, preview.DRAWS + 1):
+    for epoch in range(1, previewing.DRAWS + 1):
         batch, labels = next(feed.batches(epoch))
         for picture, label in zip(batch.permute(0, 2, 3, 1).numpy(), labels.tolist(), strict=True):
             drawn = rows[0][0][label].draws[epoch - 1]

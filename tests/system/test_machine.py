@@ -16,7 +16,7 @@ from eyebright.system import machine
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores")
 def test_cores_are_those_that_the_process_may_use():
     code = (
-        "import os; from eyebright import machine\n"
+        "import os; from eyebright.system import machine\n"
         "os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); print(machine.cores())"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"
@@ -98,7 +98,7 @@ FAULTS = """
 import resource, sys
 import numpy as np
 if sys.argv[1] == "keep":
-    from eyebright.training.memory import keep_freed_memory
+    from eyebright.system.machine import keep_freed_memory
     assert keep_freed_memory()
 for _ in range(3):
     np.full(8 * 2**20, 1.0)

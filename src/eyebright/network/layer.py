@@ -2,7 +2,7 @@
 
 A new layer is a subclass of `Layer` with its settings as fields and `output_shape` (unless the shape stays); if it
 learns, also `parameters`; if it looks beyond one pixel, also `reach`.
-How it runs is registered by the rooms that run it: `eyebright.modules` (torch) and `eyebright.network.onnx`.
+How it runs is registered by the rooms that run it: `eyebright.network.torch` and `eyebright.network.onnx`.
 
 Shapes are given without the batch dimension: `(C, H, W)` for pictures, `(features,)` for vectors.
 """

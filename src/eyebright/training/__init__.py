@@ -12,7 +12,7 @@ machine.yield_when_waiting()
 
 
 def trainer() -> Any:
-    """The module `eyebright.training.fit`, imported when it is needed.
+    """The module `eyebright.training.torch.fit`, imported when it is needed.
 
     Raises:
         MissingExtraError: When torch is not installed.

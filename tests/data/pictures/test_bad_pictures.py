@@ -89,7 +89,7 @@ def test_the_limit_holds_where_the_program_around_us_lifted_that_of_pillow(png, 
 
 def test_a_large_picture_below_the_limit_is_no_reason_to_warn(png, tmp_path):
     (tmp_path / "large.png").write_bytes(png(13_000, 13_000))
-    script = "import sys; from eyebright.pictures import size_of; print(size_of(sys.argv[1]))"
+    script = "import sys; from eyebright.data.pictures import size_of; print(size_of(sys.argv[1]))"
     run = subprocess.run([sys.executable, "-c", script, tmp_path / "large.png"], capture_output=True, text=True)
     assert (run.stdout, run.stderr) == ("(13000, 13000)\n", "")
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from eyebright.data.dataset import Dataset
-from eyebright.data.published import fetch
+from eyebright.data.published import fetch, formats
 from eyebright.data.published.sets import SETS, File, PublishedSet
 from eyebright.system.errors import DataError, DownloadError, OutputError
 
@@ -169,9 +169,9 @@ def test_records_that_are_none_are_refused(tmp_path, records, words):
     (tmp_path / "train.bin").write_bytes(records)
     (tmp_path / "test.bin").write_bytes(RECORDS)
     (tmp_path / "names.txt").write_text("cat\ndog\n")
-    form = fetch.cifar.Form(("train.bin",), "test.bin", "names.txt", 1)
+    form = formats.Form(("train.bin",), "test.bin", "names.txt", 1)
     with pytest.raises(DataError, match=words):
-        fetch.cifar.write_npz(tmp_path, form, tmp_path / "out.npz")
+        formats.write_npz(tmp_path, form, tmp_path / "out.npz")
 
 
 def test_the_digits_need_no_network(server):

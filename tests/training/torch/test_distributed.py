@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyebright.runs import train
+from eyebright.runs.train import train
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.training import processes
 from eyebright.training.events import EventLog, SharedOut
@@ -24,9 +24,9 @@ SCRIPT = """
 import sys
 import numpy as np
 from eyebright import codec, zoo
-from eyebright.datasets import Dataset
+from eyebright.data.dataset import Dataset
 from eyebright.network import initial_weights
-from eyebright.pictures import Preparation
+from eyebright.data.pictures import Preparation
 from eyebright.training import processes, trainer
 from eyebright.training.events import EpochEnded, StepDone
 from eyebright.training.settings import Settings

@@ -140,7 +140,8 @@ def without(found: Found, names: Collection[str]) -> Found:
     if unknown:
         name = min(unknown)
         raise DataError(
-            f"{len(unknown):,} of the pictures to leave out are not there, such as {name!r}: {records.nearest(name, own)}"
+            f"{len(unknown):,} of the pictures to leave out are not there, such as {name!r}: "
+            f"{records.nearest(name, own)}"
         )
     pairs = zip(own, found.source.names, strict=True)
     kept = [index for index, both in enumerate(pairs) if unwanted.isdisjoint(both)]

@@ -1,4 +1,6 @@
-"""Turn a pickled state dict into safetensors: python -m eyebright.modules.pickled WEIGHTS.pth WEIGHTS.safetensors.
+"""Turn a pickled state dict into safetensors.
+
+python -m eyebright.network.torch.pickled WEIGHTS.pth WEIGHTS.safetensors.
 
 `weights_only=True` unpickles nothing but tensors and plain containers. It runs in a process of its own all the same, so
 that even a flaw in the unpickler does not meet the user's program.
