@@ -35,10 +35,10 @@ def epoch_ended(epoch: int, *, best: bool) -> events.EpochEnded:
 
 
 COURSE = [
-    events.Scanning(found=4317),
-    events.Preparing(done=1, of=4317),
-    events.Preparing(done=4317, of=4317),
-    events.Comparing(done=2000, of=4317),
+    events.Progress(stage="scanning", done=4317, of=None),
+    events.Progress(stage="preparing", done=1, of=4317),
+    events.Progress(stage="preparing", done=4317, of=4317),
+    events.Progress(stage="comparing", done=2000, of=4317),
     events.RunStarted(
         pictures="flowers",
         network="flowers_cnn",
@@ -184,9 +184,12 @@ def test_the_rate_begins_anew_with_each_epoch(show: Callable) -> None:
 @pytest.mark.parametrize(
     ("event", "told"),
     [
-        (events.Scanning(found=1234), "1234"),
-        (events.Preparing(done=77, of=999), "77/999"),
-        (events.RateTried(step=40, of=200, rate=2.5e-4, loss=1.234), "40/200 rate 2.5e-04  loss 1.234"),
+        (events.Progress(stage="scanning", done=1234, of=None), "1234"),
+        (events.Progress(stage="preparing", done=77, of=999), "77/999"),
+        (
+            events.Progress(stage="trying learning rates", done=40, of=200, note="rate 2.5e-04  loss 1.234"),
+            "40/200 rate 2.5e-04  loss 1.234",
+        ),
     ],
 )
 def test_a_terminal_sees_the_work_before_the_training_too(show: Callable, event: object, told: str) -> None:
@@ -194,7 +197,15 @@ def test_a_terminal_sees_the_work_before_the_training_too(show: Callable, event:
 
 
 def test_where_there_is_no_terminal_nothing_moves(show: Callable) -> None:
-    assert show(events.Scanning(found=1), events.Preparing(done=1, of=2), step(1, 1), step(1, 2)) == []
+    assert (
+        show(
+            events.Progress(stage="scanning", done=1, of=None),
+            events.Progress(stage="preparing", done=1, of=2),
+            step(1, 1),
+            step(1, 2),
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(

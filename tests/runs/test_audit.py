@@ -11,7 +11,6 @@ from eyebright.data.split_file import read_split, to_csv
 from eyebright.runs import audit, train
 from eyebright.system import files
 from eyebright.system.errors import DataError, OutputError, SettingsError
-from eyebright.training.events import Comparing
 
 
 def landscape(seed: int) -> Image.Image:
@@ -99,7 +98,7 @@ def test_what_was_found_is_kept_beside_the_pack_and_found_again(folder: Path, mo
     first = Dataset.open(folder)
     pack = first.pack(Preparation(width=16, height=16))
     audit.keep_together(first, pack, seen.append)
-    assert {type(event) for event in seen} == {Comparing} and seen[-1].done == seen[-1].of == (pack.rows >= 0).sum()
+    assert {event.stage for event in seen} == {"comparing"} and seen[-1].done == seen[-1].of == (pack.rows >= 0).sum()
     monkeypatch.setattr(audit, "together", lambda *_, **__: pytest.fail("it was compared again"))
     again = Dataset.open(folder)
     audit.keep_together(again, again.pack(Preparation(width=16, height=16)))

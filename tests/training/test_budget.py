@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from eyebright.system.errors import SettingsError
 from eyebright.training import budget
 from eyebright.training.budget import Deadline, Plan, watched
-from eyebright.training.events import Looking, Preparing
+from eyebright.training.events import Progress
 
 
 class Clock:
@@ -80,15 +80,15 @@ def test_the_epoch_ends_while_there_is_time_to_judge_it(clock):
 def test_preparing_that_would_not_be_done_in_time_is_stopped_with_what_would_do(clock):
     said = []
     tell = watched(said.append, 1.0, clock.now)
-    tell(Preparing(done=0, of=1000))
+    tell(Progress(stage="preparing", done=0, of=1000))
     clock.now += 10
-    tell(Preparing(done=500, of=1000))  # 20 seconds in all
-    tell(Looking(done=0, of=1000))
+    tell(Progress(stage="preparing", done=500, of=1000))  # 20 seconds in all
+    tell(Progress(stage="computing features", done=0, of=1000))
     clock.now += 1
-    tell(Looking(done=1, of=1000))  # a thousand seconds, but one is too few to know
+    tell(Progress(stage="computing features", done=1, of=1000))  # a thousand seconds, but one is too few to know
     clock.now += 10
     with pytest.raises(SettingsError, match=r"1 minutes are too few: preparing 1,000 pictures takes until 10\d\d s"):
-        tell(Looking(done=20, of=1000))
+        tell(Progress(stage="computing features", done=20, of=1000))
     assert len(said) == 5
 
 

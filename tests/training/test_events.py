@@ -11,7 +11,7 @@ from eyebright.training.events import (
     Event,
     EventLog,
     Judged,
-    Preparing,
+    Progress,
     Resumed,
     StepDone,
     Stopped,
@@ -34,7 +34,7 @@ def test_events_come_back_as_they_were(tmp_path: Path):
 def test_what_is_only_for_displays_is_not_written(tmp_path: Path):
     log = EventLog(tmp_path / "events.jsonl")
     log(StepDone(epoch=1, epochs=2, pictures=3, of=4, loss=0.5, accuracy=0.5))
-    log(Preparing(done=1, of=2))
+    log(Progress(stage="preparing", done=1, of=2))
     assert not log.path.exists()
 
 

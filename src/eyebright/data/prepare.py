@@ -11,7 +11,7 @@ from eyebright.data.pack import Pack
 from eyebright.data.pictures import Preparation
 from eyebright.runs import audit
 from eyebright.system.errors import DataError
-from eyebright.training.events import Emit, Preparing, Streaming
+from eyebright.training.events import Emit, Progress, Streaming
 
 
 class Prepared(NamedTuple):
@@ -44,7 +44,9 @@ def prepare(pictures: Dataset, preparation: Preparation, classes: Sequence[str],
 
 def packed(pictures: Dataset, preparation: Preparation, emit: Emit | None) -> Pack:
     """The pack of all pictures, as `Dataset.pack`; tells the progress."""
-    return pictures.pack(preparation, None if emit is None else lambda done, of: emit(Preparing(done=done, of=of)))
+    return pictures.pack(
+        preparation, None if emit is None else lambda done, of: emit(Progress(stage="preparing", done=done, of=of))
+    )
 
 
 def labels_among(pictures: Dataset, classes: Sequence[str]) -> NDArray[np.int64]:

@@ -9,10 +9,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Column
 
 from eyebright.report.telling import duration, told
+from eyebright.system.progress import Stage
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
 
 _REFRESH_S = 0.1
+_TITLES: dict[Stage, str] = {
+    "scanning": "looking for pictures",
+    "preparing": "preparing pictures",
+    "comparing": "comparing pictures",
+    "computing features": "computing features",
+    "downloading": "downloading",
+    "trying learning rates": "trying rates",
+}
 
 
 class Display:
@@ -34,7 +43,7 @@ class Display:
             disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
-        self._kind: type[AnyEvent] | None = None
+        self._stage = ""
         self._shown_at = 0.0
         self._epoch_start, self._epoch = 0.0, 0
         self._header = self._foretold = False
@@ -53,20 +62,10 @@ class Display:
     def __call__(self, event: AnyEvent) -> None:
         self.begun |= isinstance(event, events.RunStarted | events.Resumed)
         match event:
-            case events.Scanning():
-                self._bar(event, "looking for pictures", event.found, None, "")
-            case events.Preparing():
-                self._bar(event, "preparing pictures", event.done, event.of, "")
-            case events.Looking():
-                self._bar(event, "looking at pictures", event.done, event.of, "")
-            case events.Comparing():
-                self._bar(event, "comparing pictures", event.done, event.of, "")
-            case events.Downloading():
-                self._bar(event, "downloading weights", event.done, event.of, "")
+            case events.Progress():
+                self._bar(event.stage, _TITLES[event.stage], event.done, event.of, event.note)
             case events.StepDone():
                 self._step(event)
-            case events.RateTried():
-                self._bar(event, "trying rates", event.step, event.of, f"rate {event.rate:.1e}  loss {event.loss:.3f}")
             case events.Planned():
                 self._planned(event)
             case events.StartJudged():
@@ -97,16 +96,16 @@ class Display:
         """Print a line; one that is to be copied is better not wrapped."""
         self._console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=not wrap)
 
-    def _bar(self, event: AnyEvent, title: str, done: int, of: int | None, note: str) -> None:
+    def _bar(self, stage: str, title: str, done: int, of: int | None, note: str) -> None:
         """Move the bar, or begin another; not more often than an eye can follow."""
         now = time.monotonic()
-        if type(event) is self._kind and now - self._shown_at < _REFRESH_S and done != of:
+        if stage == self._stage and now - self._shown_at < _REFRESH_S and done != of:
             return
         self._shown_at = now
-        if type(event) is not self._kind or self._task is None:
+        if stage != self._stage or self._task is None:
             if self._task is not None:
                 self._progress.remove_task(self._task)
-            self._task, self._kind = self._progress.add_task(title, total=of, note=note), type(event)
+            self._task, self._stage = self._progress.add_task(title, total=of, note=note), stage
         self._progress.update(self._task, description=title, completed=done, total=of, note=note)
 
     def _step(self, event: events.StepDone) -> None:
@@ -119,7 +118,7 @@ class Display:
         note = f"loss {event.loss:.3f}  accuracy {event.accuracy:.1%}"
         if rate:
             note += f"  {rate:,.0f}/s  {duration(left)} left"
-        self._bar(event, f"epoch {event.epoch}/{event.epochs}", event.pictures, event.of, note)
+        self._bar("epoch", f"epoch {event.epoch}/{event.epochs}", event.pictures, event.of, note)
 
     def _planned(self, event: events.Planned) -> None:
         """Said once; later plans only change how many epochs the lines tell."""

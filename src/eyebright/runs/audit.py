@@ -22,7 +22,7 @@ from eyebright.model.backbone import Backbone
 from eyebright.model.features import Features, features
 from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError
-from eyebright.training.events import AnyEvent, Comparing, Emit, Looking, Preparing, Scanning, to_all
+from eyebright.training.events import AnyEvent, Emit, Progress, to_all
 from eyebright.web.pages.audit import audit_page
 
 SIDE = 128
@@ -58,10 +58,12 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
         DataError: When there are no pictures.
     """
     emit = to_all(callbacks)
-    dataset = Dataset.open(pictures, progress=lambda found: emit(Scanning(found=found)))
+    dataset = Dataset.open(pictures, progress=lambda found: emit(Progress(stage="scanning", done=found, of=None)))
     if not len(dataset):
         raise DataError(f"there are no pictures in the folders of {pictures}: nothing can be said about them")
-    pack = dataset.pack(Preparation(width=SIDE, height=SIDE), lambda done, of: emit(Preparing(done=done, of=of)))
+    pack = dataset.pack(
+        Preparation(width=SIDE, height=SIDE), lambda done, of: emit(Progress(stage="preparing", done=done, of=of))
+    )
     keep_together(dataset, pack, emit)
     seen, notes = _features(dataset, pack, emit)
     shown = Preparation(width=SIDE, height=SIDE, fit=dataset.fit_by_evidence()[0])  # as `train` would
@@ -80,7 +82,7 @@ def _features(dataset: Dataset, pack: Pack, emit: Emit) -> tuple[Features | None
             lambda index: pack.read([index])[0],
             digests,
             Backbone(size_px=SIDE),
-            progress=lambda done, of: emit(Looking(done=done, of=of)),
+            progress=lambda done, of: emit(Progress(stage="computing features", done=done, of=of)),
         )
     except (DownloadError, MissingExtraError) as problem:
         return None, [f"Labels were not judged: {problem}."]
@@ -127,7 +129,9 @@ def _together(dataset: Dataset, pack: Pack, usable: NDArray[np.int64], emit: Emi
         found = np.fromfile(kept, np.int64)
         if len(found) == 2 * count:
             return Together(found[:count], found[count:])
-    progress = None if emit is None else lambda share: emit(Comparing(done=round(share * count), of=count))
+    progress = (
+        None if emit is None else lambda share: emit(Progress(stage="comparing", done=round(share * count), of=count))
+    )
     fresh = together(labels, pack.thumbnails(usable), digests, groups, progress=progress)
     with suppress(OutputError):  # it can be found again
         files.write_file(kept, np.concatenate(fresh).tobytes())

@@ -34,7 +34,7 @@ from eyebright.training.events import (
     CrossValidated,
     Emit,
     EpochEnded,
-    Looking,
+    Progress,
     StartJudged,
     StepDone,
     Tried,
@@ -174,7 +174,7 @@ def _features(
         lambda index: pack.read([index])[0],
         Digests(digests),
         backbone,
-        progress=lambda done, of: emit(Looking(done=done, of=of)),
+        progress=lambda done, of: emit(Progress(stage="computing features", done=done, of=of)),
     )
     return seen.read
 

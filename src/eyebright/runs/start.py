@@ -23,7 +23,7 @@ from eyebright.model.folder import read_model
 from eyebright.network import Conv2d, Linear, Network, Softmax, Weights, initial_weights, zoo
 from eyebright.network.wiring import Parts
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
-from eyebright.training.events import Downloading, Emit, FitChosen
+from eyebright.training.events import Emit, FitChosen, Progress
 from eyebright.training.mirroring import ASKED, LEARNED, judge_mirroring
 from eyebright.training.settings import Settings
 
@@ -109,7 +109,7 @@ def weights_for(network: Network, source: str, name: str, seed: int, emit: Emit)
     """The weights to start from, as `zoo.start_weights`; tells the progress of a download."""
 
     def report(done: int, of: int | None) -> None:
-        emit(Downloading(done=done, of=of))
+        emit(Progress(stage="downloading", done=done, of=of))
 
     return zoo.start_weights(network, source, name=name, seed=seed, report=report)
 

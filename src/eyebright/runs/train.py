@@ -53,9 +53,9 @@ from eyebright.training.events import (
     MirroringJudged,
     ModelSaved,
     PrecisionChosen,
+    Progress,
     Resumed,
     RunStarted,
-    Scanning,
     SharedOut,
     Stopped,
     read_events,
@@ -202,7 +202,7 @@ def is_ours(path: str | Path) -> bool:
 
 def scan(path: str | Path, emit: Emit, **opening: Any) -> Dataset:
     """The pictures at a path, as `Dataset.open` finds them; tells the progress."""
-    return Dataset.open(path, progress=lambda found: emit(Scanning(found=found)), **opening)
+    return Dataset.open(path, progress=lambda found: emit(Progress(stage="scanning", done=found, of=None)), **opening)
 
 
 __all__ = ["Result", "evaluate", "train"]
@@ -377,7 +377,7 @@ def evaluate(
     """
     emit = to_all(callbacks)
     classifier = Classifier.load(model)
-    dataset = Dataset.open(pictures, progress=lambda found: emit(Scanning(found=found)))
+    dataset = Dataset.open(pictures, progress=lambda found: emit(Progress(stage="scanning", done=found, of=None)))
     evaluation = classifier.evaluate(dataset, emit=emit, tta=tta)
     log = Run(find_model(Path(model)).parent).events
     if log.exists():

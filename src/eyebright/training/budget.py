@@ -5,7 +5,7 @@ from collections import deque
 from typing import NamedTuple
 
 from eyebright.system.errors import SettingsError
-from eyebright.training.events import AnyEvent, Emit, Looking, Preparing
+from eyebright.training.events import AnyEvent, Emit, Progress
 
 _SAVING_S = 4.0
 _OVERRUN = 1.05  # of the budget: a projection beyond it is worth stopping for
@@ -16,6 +16,7 @@ VALIDATING = 0.4  # the same in the precision of the training
 _CAREFUL = 0.95  # share of the time that is planned with
 _RECENT = 3  # epochs from which the pace is told: a machine that is busy for a moment is soon itself again
 _WORTHWHILE = 0.15  # of the budget
+_SLOW = ("preparing", "computing features")  # stages whose pace is watched
 _FEWEST = 8  # steps below which nothing is learned
 
 
@@ -62,19 +63,19 @@ def watched(emit: Emit, minutes: float, begun_at: float) -> Emit:
     """
     if not minutes:
         return emit
-    stage: tuple[type, int, float] = (type(None), 0, 0.0)
+    stage: tuple[str, int, float] = ("", 0, 0.0)
 
     def receive(event: AnyEvent) -> None:
         nonlocal stage
         emit(event)
-        if not isinstance(event, Preparing | Looking):
+        if not isinstance(event, Progress) or event.stage not in _SLOW or event.of is None:
             return
         now = time.monotonic()
-        if stage[0] is not type(event):
-            stage = (type(event), event.done, now)
+        if stage[0] != event.stage:
+            stage = (event.stage, event.done, now)
         made, took_s = event.done - stage[1], now - stage[2]
         if made and took_s > _SURE_SHARE * 60 * minutes:
-            judging = _JUDGED_SHARE * event.of if isinstance(event, Looking) else 0.0
+            judging = _JUDGED_SHARE * event.of if event.stage == "computing features" else 0.0
             needed_s = now - begun_at + took_s / made * (event.of - event.done + judging) + _SAVING_S
             if needed_s > _OVERRUN * 60 * minutes:
                 raise SettingsError(

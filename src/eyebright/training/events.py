@@ -22,6 +22,7 @@ import msgspec
 
 from eyebright.system import records
 from eyebright.system.errors import OutputError
+from eyebright.system.progress import Report, Stage
 from eyebright.trust.intervals import Difference, Share
 from eyebright.trust.verdict import Verdict
 
@@ -222,38 +223,16 @@ AnyLearning: TypeAlias = (
 )
 
 
-class Scanning(Transient, frozen=True):
-    """So many files have been found so far."""
+class Progress(Transient, frozen=True):
+    """So many units of a stage are done, of so many in all (None where that is not known).
 
-    found: int
+    `note` says what else is worth showing beside the bar.
+    """
 
-
-class Preparing(Transient, frozen=True):
-    """So many pictures of all are prepared."""
-
-    done: int
-    of: int
-
-
-class Looking(Transient, frozen=True):
-    """Of so many pictures of all there are features."""
-
-    done: int
-    of: int
-
-
-class Comparing(Transient, frozen=True):
-    """So many pictures of all are compared with the others, to find those that must stay on one side of the split."""
-
-    done: int
-    of: int
-
-
-class Downloading(Transient, frozen=True):
-    """So many bytes of all have come, where it is known how many there are."""
-
+    stage: Stage
     done: int
     of: int | None
+    note: str = ""
 
 
 class StepDone(Transient, frozen=True):
@@ -267,16 +246,7 @@ class StepDone(Transient, frozen=True):
     accuracy: float
 
 
-class RateTried(Transient, frozen=True):
-    """A learning rate was tried for one step; the loss is smoothed over the steps so far."""
-
-    step: int
-    of: int
-    rate: float
-    loss: float
-
-
-AnyPassing: TypeAlias = Scanning | Preparing | Looking | Comparing | Downloading | StepDone | RateTried
+AnyPassing: TypeAlias = Progress | StepDone
 
 
 class Calibrated(Event, frozen=True):
@@ -357,6 +327,11 @@ AnyResult: TypeAlias = Calibrated | Judged | Evaluated | HealingBegun | Healed |
 
 AnyEvent: TypeAlias = AnyBeginning | AnyLearning | AnyPassing | AnyResult
 Emit: TypeAlias = Callable[[AnyEvent], None]
+
+
+def reporting(emit: Emit) -> Report:
+    """What passes reports of progress on as events."""
+    return lambda stage, done, of: emit(Progress(stage=stage, done=done, of=of))
 
 
 def to_all(callbacks: Iterable[Emit]) -> Emit:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from eyebright.system.errors import SettingsError
-from eyebright.training.events import AnyEvent, RateTried
+from eyebright.training.events import AnyEvent, Progress
 from eyebright.training.torch.fit import fit
 from eyebright.training.torch.range_test import range_test
 
@@ -47,9 +47,9 @@ def test_nothing_that_was_given_is_changed_and_validation_is_not_looked_at(job):
 def test_it_ends_where_the_loss_bursts_and_tells_every_step(job):
     events: list[AnyEvent] = []
     found = range_test(job.network, job.weights, job.material, job.settings, emit=events.append)
-    tried = [event for event in events if isinstance(event, RateTried)]
-    assert tuple(event.rate for event in tried) == found.rates
-    assert tuple(event.loss for event in tried) == found.smoothed
+    tried = [event for event in events if isinstance(event, Progress)]
+    assert [event.done for event in tried] == list(range(1, len(found.rates) + 1))
+    assert tried[-1].note == f"rate {found.rates[-1]:.1e}  loss {found.smoothed[-1]:.3f}"
     assert len(found.rates) < tried[0].of == 200
     assert max(found.smoothed[:-1]) <= 4 * min(found.smoothed)
     assert found.losses[0] == pytest.approx(np.log(3), rel=0.5)  # of a network that knows nothing

@@ -17,7 +17,7 @@ from eyebright.network import Network, Weights
 from eyebright.system import machine
 from eyebright.system.machine import keep_freed_memory
 from eyebright.training import processes
-from eyebright.training.events import Emit, RateTried
+from eyebright.training.events import Emit, Progress
 from eyebright.training.range_test import RangeTest, rate_at, smoothed, suggestion
 from eyebright.training.settings import Settings
 from eyebright.training.torch.feed import Feed, Material
@@ -58,7 +58,8 @@ def range_test(
             rates.append(rate)
             losses.append(loss)
             smooth = smoothed(losses)
-            emit(RateTried(step=step + 1, of=steps, rate=rate, loss=smooth[-1]))
+            note = f"rate {rate:.1e}  loss {smooth[-1]:.3f}"
+            emit(Progress(stage="trying learning rates", done=step + 1, of=steps, note=note))
             if smooth[-1] > _BURST * min(smooth):
                 break
     return RangeTest(tuple(rates), tuple(losses), tuple(smoothed(losses)), suggestion(rates, smoothed(losses)))
