@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.cells import cell_len
 
-from eyebright.report.tables import evaluation_text, fit, pad, prediction_text
+from eyebright.report.tables import evaluation_text, prediction_text
+from eyebright.system.text import fit, pad
 from eyebright.trust.metrics import Evaluation, evaluate
 
 LETTERS = st.text("abc ABCéß-_雏菊ひ🌻🚀Ж", max_size=60)

@@ -10,6 +10,7 @@ import pytest
 
 from eyebright.system import files
 from eyebright.system.errors import OutputError
+from eyebright.system.text import printable
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -254,8 +255,8 @@ def test_sha256_is_that_of_the_content(tmp_path):
     ],
 )
 def test_names_are_shown_on_one_line_without_control_characters(name, shown):
-    assert files.printable(name) == shown
-    assert not any(unicodedata.category(letter).startswith("C") for letter in files.printable(name))
+    assert printable(name) == shown
+    assert not any(unicodedata.category(letter).startswith("C") for letter in printable(name))
 
 
 def test_only_what_was_made_here_is_replaced(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 
 from eyebright.system import records
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
+from eyebright.system.text import nearest
 
 
 class Size(records.Record):
@@ -105,13 +106,13 @@ def test_the_error_is_the_one_that_was_asked_for():
     [("colour", "did you mean 'color'?"), ("xyz", "known are color, size")],
 )
 def test_nearest_names_one_or_all(word, expected):
-    assert records.nearest(word, ["size", "color"]) == expected
+    assert nearest(word, ["size", "color"]) == expected
 
 
 def test_of_very_many_known_words_only_some_are_listed():
-    message = records.nearest("zzz", [f"layer_{number:03d}" for number in range(100)])
+    message = nearest("zzz", [f"layer_{number:03d}" for number in range(100)])
     assert message.startswith("known are layer_000, ") and message.endswith("layer_039 and 60 more")
-    assert records.nearest("zzz", []) == "there are none"
+    assert nearest("zzz", []) == "there are none"
 
 
 def test_a_word_that_is_not_allowed_brings_those_that_are():

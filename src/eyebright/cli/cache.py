@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from eyebright.system import text
 from eyebright.system.errors import SettingsError
 
 EXAMPLE = "Example: eyebright cache; eyebright cache --remove packs --unused-days 30"
@@ -36,9 +37,7 @@ def cache(
         return
     known = {"all", *CONTENTS, *(entry.name for entry in found)}
     if remove not in known:
-        raise SettingsError(
-            f"there is nothing called {remove!r} to remove: {records.nearest(remove, ['all', *CONTENTS])}"
-        )
+        raise SettingsError(f"there is nothing called {remove!r} to remove: {text.nearest(remove, ['all', *CONTENTS])}")
     unwanted = [
         entry for entry in found if remove in ("all", entry.kind, entry.name) and entry.used_days >= unused_days
     ]

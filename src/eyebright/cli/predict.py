@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eyebright.system.errors import SettingsError
+from eyebright.system.text import printable
 
 if TYPE_CHECKING:
     from eyebright.model.predictor import Answer, Openable, Prediction, Predictor
@@ -111,10 +112,11 @@ def _sources(pictures: list[str]) -> "Iterator[tuple[str, Openable]]":
 def _print(answer: "Answer", top: int, *, as_json: bool, as_csv: bool) -> None:
     """One answer as a JSON line, a CSV line, a line of a table, or (where `top` is given) a sentence with bars."""
     from eyebright.model.predictor import Unreadable
-    from eyebright.report.tables import fit, pad, prediction_text
-    from eyebright.system import files, records
+    from eyebright.report.tables import prediction_text
+    from eyebright.system import records
+    from eyebright.system.text import fit, pad
 
-    name = files.printable(answer.name)
+    name = printable(answer.name)
     if as_json:
         import msgspec
 

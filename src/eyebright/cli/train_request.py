@@ -15,6 +15,7 @@ from eyebright.runs.folder import SETTINGS, read_toml
 from eyebright.system import records
 from eyebright.system.errors import SettingsError
 from eyebright.system.records import Record
+from eyebright.system.text import nearest
 from eyebright.training.settings import AUGMENTATIONS, Settings
 
 _REPLACED = {  # options that, typed, take the place of others in the file
@@ -96,7 +97,7 @@ def names_left_out(request: Request) -> set[str]:
     agreed = [kind.strip() for kind in request.exclude_kinds.split(",") if kind.strip()]
     for kind in agreed:
         if kind not in KINDS:
-            known = records.nearest(kind, list(KINDS))
+            known = nearest(kind, list(KINDS))
             raise SettingsError(f"--exclude-kinds: {kind!r} is nothing that is found: {known}")
     return load(Path(request.exclude)).superfluous(agreed)
 
@@ -107,7 +108,7 @@ def _read(config: Path) -> dict[str, Any]:
     for written, value in read_toml(config).items():
         name = written.replace("-", "_")
         if name not in _KNOWN:
-            raise SettingsError(f"{config}: there is no setting {written!r}: {records.nearest(name, _KNOWN)}")
+            raise SettingsError(f"{config}: there is no setting {written!r}: {nearest(name, _KNOWN)}")
         if name in found:
             raise SettingsError(f"{config}: {written!r} stands there twice, with - and with _: leave one")
         found[name] = value
@@ -154,7 +155,7 @@ def changed(settings: Settings, given: Iterable[str]) -> Settings:
         if not equals:
             raise SettingsError(f"--set {text}: expected NAME=VALUE, as in --set ema=0.999")
         if name not in kinds:
-            raise SettingsError(f"--set {text}: there is no setting {name!r}: {records.nearest(name, list(kinds))}")
+            raise SettingsError(f"--set {text}: there is no setting {name!r}: {nearest(name, list(kinds))}")
         several = isinstance(getattr(settings, name), tuple)
         parts = [part.strip() for part in value.split(",") if part.strip()]
         try:

@@ -30,7 +30,7 @@ from eyebright.data.sources.source import ArraySource, Found, Source, without
 from eyebright.data.split import SIDES, Side
 from eyebright.data.split_file import SplitFile, read_split
 from eyebright.system.errors import DataError, PictureError, SettingsError
-from eyebright.system.files import printable
+from eyebright.system.text import printable
 
 _SIZE_SAMPLE = 200
 

@@ -20,7 +20,7 @@ from eyebright.data.pictures import Preparation, open_picture
 from eyebright.data.sources.source import Source
 from eyebright.data.threads import in_threads
 from eyebright.system.errors import DataError, PictureError
-from eyebright.system.files import printable
+from eyebright.system.text import printable
 
 INDEX = "index.bin"
 _FLUSH_EVERY = 512

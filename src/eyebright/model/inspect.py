@@ -16,7 +16,7 @@ from eyebright.model.engine import Engine
 from eyebright.model.folder import read_model
 from eyebright.model.plain import is_plain, read_plain
 from eyebright.network import Conv2d, Network, Weights, zoo
-from eyebright.system import files, records
+from eyebright.system import files, text
 from eyebright.system.errors import MissingExtraError, ModelError, NetworkError, PictureError, SettingsError
 
 _SHOWN = 20
@@ -152,7 +152,7 @@ def _of_name(name: str, size: int | None, classes: int | None) -> Network:
     if len(Path(name).parts) > 1:
         raise ModelError(f"{name} does not exist: give a model's folder, a run, a network's JSON or its name")
     if name not in zoo.NETWORKS:
-        known = records.nearest(name, list(zoo.NETWORKS))
+        known = text.nearest(name, list(zoo.NETWORKS))
         raise NetworkError(f"there is no folder, file or network {name!r}: {known} (eyebright networks lists them)")
     named = zoo.named(name)
     return named.build(

@@ -12,7 +12,7 @@ import msgspec
 
 from eyebright.network.layer import layer_from_dict, layer_to_dict, require_arity
 from eyebright.network.wiring import Parts, names_of, sorted_layers
-from eyebright.system import records
+from eyebright.system import records, text
 from eyebright.system.errors import NetworkError
 
 FORMAT = 1
@@ -56,7 +56,5 @@ def from_document(data: dict[str, Any]) -> Parts:
         require_arity(layer, len(wiring[layer.name]))
     names_of(layers)
     if document.output not in wiring:
-        raise NetworkError(
-            f"the output {document.output!r} is no layer: {records.nearest(document.output, list(wiring))}"
-        )
+        raise NetworkError(f"the output {document.output!r} is no layer: {text.nearest(document.output, list(wiring))}")
     return Parts(sorted_layers(layers, wiring, document.output), wiring, document.output)

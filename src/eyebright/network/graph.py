@@ -17,6 +17,7 @@ from eyebright.network.layers import Input
 from eyebright.network.wiring import Parts, ancestors, depends, parts_in_a_row, parts_of
 from eyebright.system import records
 from eyebright.system.errors import NetworkError
+from eyebright.system.text import nearest
 
 
 class Place(NamedTuple):
@@ -131,7 +132,7 @@ class Network:
     def layer(self, name: str) -> Layer:
         """The layer of that name; a `NetworkError` naming the nearest one where there is none."""
         if name not in self.places:
-            raise NetworkError(f"there is no layer {name!r}: {records.nearest(name, list(self.places))}")
+            raise NetworkError(f"there is no layer {name!r}: {nearest(name, list(self.places))}")
         return self.places[name].layer
 
     @property

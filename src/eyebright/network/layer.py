@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, dataclass_transform
 
 import msgspec
 
-from eyebright.system import records
+from eyebright.system import records, text
 from eyebright.system.errors import NetworkError
 
 Shape: TypeAlias = tuple[int, ...]
@@ -179,5 +179,5 @@ def layer_from_dict(data: dict[str, Any], *, what: str = "the layer") -> Layer:
     if not isinstance(kind, str):
         raise NetworkError(f'{what} has no \'type\': received {data!r:.80}, expected an object like {{"type": "ReLU"}}')
     if kind not in Layer.kinds:
-        raise NetworkError(f"{what} is of unknown type {kind!r}: {records.nearest(kind, list(Layer.kinds))}")
+        raise NetworkError(f"{what} is of unknown type {kind!r}: {text.nearest(kind, list(Layer.kinds))}")
     return records.from_builtins(data, Layer.kinds[kind], what=f"{what} ({kind})", error=NetworkError)

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from eyebright.network.layer import Layer, Node
-from eyebright.system import records
+from eyebright.system import text
 from eyebright.system.errors import NetworkError
 
 Wiring: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -66,7 +66,7 @@ def sorted_layers(layers: list[Layer], wiring: Wiring, output: str) -> list[Laye
         unknown = [source for source in sources if source not in wiring]
         if unknown:
             raise NetworkError(
-                f"layer {name!r} reads from unknown {unknown[0]!r}: {records.nearest(unknown[0], list(wiring))}"
+                f"layer {name!r} reads from unknown {unknown[0]!r}: {text.nearest(unknown[0], list(wiring))}"
             )
     readers: dict[str, list[int]] = {name: [] for name in wiring}
     missing = [len(wiring[str(layer.name)]) for layer in layers]

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from eyebright.network import AvgPool2d, Conv2d, MaxPool2d, Shape
 from eyebright.network.layers.windows import Size, Window, as_pair
 from eyebright.report.figures import Tokens
-from eyebright.report.tables import counted
 from eyebright.system.errors import SettingsError
 from eyebright.system.records import Record
+from eyebright.system.text import counted
 
 _MOST_STEPS = 400
 _COLUMNS = 80

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from eyebright.report.figures import BLUE, new_figure, to_png
 from eyebright.report.sheets import Tiles, columns_of, side_by_side
-from eyebright.report.tables import counted, fit
+from eyebright.system.text import counted, fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from eyebright.network.layers.windows import as_pair
 from eyebright.network.summary import Row, Summary, summarize
-from eyebright.report.tables import fit
+from eyebright.system.text import fit
 
 if TYPE_CHECKING:
     from rich.console import Group

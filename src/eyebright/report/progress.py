@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from eyebright.report.telling import duration, told
+from eyebright.report.telling import told
 from eyebright.system.progress import Stage
+from eyebright.system.text import duration
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from eyebright.model.predictor import Prediction
 from eyebright.report.figures import BLUE, GREY, ORANGE, RED, new_figure, to_png
-from eyebright.report.tables import fit
+from eyebright.system.text import fit
 from eyebright.training.events import FitChosen
 
 _ENLARGED_PX = 48  # least side of a tile

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from eyebright.system import files, records
+from eyebright.system import files
 from eyebright.system.errors import MissingExtraError, SettingsError
+from eyebright.system.text import nearest
 from eyebright.training.events import AnyEvent, EpochEnded, Evaluated
 
 _COLUMNS = [name for name in EpochEnded.__struct_fields__ if name not in ("time_s", "epochs")]
@@ -111,7 +112,7 @@ def require(names: Sequence[str]) -> None:
     """
     for name in names:
         if name not in SINKS:
-            raise SettingsError(f"log = {name}: there is no such log; {records.nearest(name, list(SINKS))}")
+            raise SettingsError(f"log = {name}: there is no such log; {nearest(name, list(SINKS))}")
         if name == "tensorboard":
             _tensorboard()
 

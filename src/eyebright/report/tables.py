@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from eyebright.data.audit.findings import KINDS, Audit, Kind
 from eyebright.system.cache import CONTENTS, Entry
-from eyebright.system.files import printable
+from eyebright.system.text import counted, fit, pad, printable
 
 if TYPE_CHECKING:
     from eyebright.model.predictor import Prediction
@@ -42,13 +42,13 @@ def evaluation_text(evaluation: "Evaluation") -> str:
     if evaluation.left_out:
         lines.append(f"left out           {evaluation.left_out:,} pictures that cannot be opened")
     names = [fit(printable(score.name), 24) for score in evaluation.classes]
-    width = max(5, *map(_width, names))
+    width = max(5, *map(cell_len, names))
     lines += ["", f"{'class'.ljust(width)}  pictures  precision  recall     F1"]
     for name, score in zip(names, evaluation.classes, strict=True):
         shares = f"{_share(score.precision):>9}  {_share(score.recall):>6}  {_share(score.f1):>5}"
         lines.append(f"{pad(name, width)}  {score.pictures:8,}  {shares}")
     matrix = _matrix(names, width, evaluation.confusion)
-    lines += ["", *(matrix if _width(matrix[1]) <= _COLUMNS else _confusions(evaluation))]
+    lines += ["", *(matrix if cell_len(matrix[1]) <= _COLUMNS else _confusions(evaluation))]
     return "\n".join(lines)
 
 
@@ -57,34 +57,10 @@ def prediction_text(prediction: "Prediction", top: int) -> str:
     percent = f"{100 * prediction.confidence:.2f} percent"
     text = [f"This image most likely belongs to {printable(prediction.label)} with a {percent} confidence."]
     best = [(fit(printable(name), 24), share) for name, share in list(prediction.probabilities.items())[:top]]
-    width = max(_width(name) for name, _ in best)
+    width = max(cell_len(name) for name, _ in best)
     for name, share in best:
         text.append(f"  {pad(name, width)}  {share:7.2%}  {'█' * round(_BAR * share)}".rstrip())
     return "\n".join(text)
-
-
-def counted(number: int, noun: str) -> str:
-    """1 filter, 2 filters."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def fit(text: str, width: int) -> str:
-    """The text, shortened in the middle where it is wider than so many columns."""
-    if _width(text) <= width:
-        return text
-    head, tail = width // 2, width - width // 2 - 1
-    while _width(text[:head]) + _width(text[-tail:]) + 1 > width:
-        head, tail = head - 1, max(tail - 1, 1)
-    return f"{text[:head]}…{text[-tail:]}"
-
-
-def pad(text: str, width: int) -> str:
-    """The text, filled up with spaces to so many columns; Chinese characters take two."""
-    return text + " " * (width - _width(text))
-
-
-def _width(text: str) -> int:
-    return cell_len(text)
 
 
 def _share(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from eyebright.report.sheets import fit_text
+from eyebright.system.text import duration
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
 
@@ -133,9 +134,3 @@ def _healed(event: events.Healed) -> str:
         f"{event.after.value:.1%}, the first {event.before.value:.1%}; {100 * event.difference.value:+.1f} points "
         f"(95 % interval {low:+.1f} to {high:+.1f})."
     )
-
-
-def duration(seconds: float) -> str:
-    """Minutes and seconds, as 3:07; with hours from one on."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"

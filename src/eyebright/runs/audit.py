@@ -22,6 +22,7 @@ from eyebright.model.backbone import Backbone
 from eyebright.model.features import Features, features
 from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError
+from eyebright.system.text import printable
 from eyebright.training.events import AnyEvent, Emit, Progress, to_all
 from eyebright.web.pages.audit import audit_page
 
@@ -175,7 +176,7 @@ def write(found: Audited, path: Path) -> None:
 
 def write_page(found: Audited, path: Path) -> None:
     """Write a page with the pictures that were found; it needs nothing beside itself."""
-    position = {files.printable(name): index for index, name in enumerate(found.dataset.source.names)}
+    position = {printable(name): index for index, name in enumerate(found.dataset.source.names)}
 
     def picture(name: str) -> NDArray[np.uint8] | None:
         index = position[name]

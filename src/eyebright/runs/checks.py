@@ -12,8 +12,8 @@ from eyebright.data.split import SIDES
 from eyebright.network import Network
 from eyebright.runs.auto import AUTO
 from eyebright.runs.start import Start
-from eyebright.system import files
 from eyebright.system.errors import DataError, OutputError, SettingsError
+from eyebright.system.text import printable
 from eyebright.training import processes
 from eyebright.training.settings import Settings
 
@@ -86,7 +86,7 @@ def require_apart(output: Path, dataset: Dataset) -> None:
     """Nothing is written among the pictures, and nothing that holds them is replaced."""
     if dataset.origin is not None:
         if str(dataset.origin).encode("utf-8", "replace").decode() != str(dataset.origin):
-            raise DataError(f"{files.printable(str(dataset.origin))} is not named in UTF-8: rename it")
+            raise DataError(f"{printable(str(dataset.origin))} is not named in UTF-8: rename it")
         if not isinstance(dataset.origin, Path):
             return
         pictures, place = dataset.origin.resolve(), output.resolve()

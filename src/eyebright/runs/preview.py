@@ -15,7 +15,7 @@ from eyebright.report.sheets import Row, draw_preview, fit_text
 from eyebright.runs.auto import backbone_px
 from eyebright.runs.start import choose_fit, mirrored_by_evidence
 from eyebright.system.errors import DataError, MissingExtraError
-from eyebright.system.files import printable
+from eyebright.system.text import printable
 from eyebright.training import trainer
 from eyebright.training.settings import Settings
 

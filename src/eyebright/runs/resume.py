@@ -27,7 +27,7 @@ from eyebright.runs.folder import Run, RunConfig
 from eyebright.runs.start import read_start, taken_over, weights_for
 from eyebright.runs.train import Result, go, is_complete, scan
 from eyebright.system.errors import DataError, SettingsError
-from eyebright.system.files import printable
+from eyebright.system.text import printable
 from eyebright.training import schedule
 from eyebright.training.events import (
     AnyEvent,

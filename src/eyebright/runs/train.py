@@ -40,6 +40,7 @@ from eyebright.runs.start import (
 )
 from eyebright.system import files, machine
 from eyebright.system.errors import OutputError, SettingsError
+from eyebright.system.text import printable
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
 from eyebright.training.events import (
@@ -158,7 +159,7 @@ def _started(config: RunConfig, title: str, classifier: Classifier, dataset: Dat
         train=train,
         validation=validation,
         test=test,
-        left_out=tuple(files.printable(f"{left.name}: {left.reason}") for left in pack.left_out),
+        left_out=tuple(printable(f"{left.name}: {left.reason}") for left in pack.left_out),
         leaking=int(np.count_nonzero((sides < 0) & (pack.rows >= 0))),
         naive_leak=audit.naive_leak(dataset, pack) if dataset.sides is None else 0.0,
         parameters=classifier.network.parameter_count,

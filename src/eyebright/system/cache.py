@@ -18,6 +18,7 @@ import filelock
 from eyebright.system import files
 from eyebright.system.errors import OutputError
 from eyebright.system.records import Record
+from eyebright.system.text import printable
 
 ABOUT, LOCK = "about.txt", "lock"
 CONTENTS = {
@@ -111,7 +112,7 @@ def _entry(kind: str, place: Path) -> Entry:
     return Entry(
         kind=kind,
         name=place.name,
-        about=files.printable(about),
+        about=printable(about),
         size_bytes=sum(part.st_size for part in status if stat.S_ISREG(part.st_mode)),
         used_days=(time.time() - max((part.st_mtime for part in status), default=0)) / _DAY_S,
     )

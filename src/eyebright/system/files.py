@@ -201,9 +201,3 @@ def readable(place: Path | str) -> Iterator[None]:
         yield
     except OSError as problem:
         raise DataError(f"{place} cannot be read: {problem.strerror or problem}") from problem
-
-
-def printable(name: str) -> str:
-    """A file's name as it can be shown in a line of any terminal: control characters and broken bytes escaped."""
-    whole = name.encode("utf-8", "backslashreplace").decode()
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in whole)

@@ -4,16 +4,15 @@ Unknown keys, wrong types and values out of range are refused, with the path of 
 looks like a slip of the pen, the name that was probably meant.
 """
 
-import difflib
 import re
 from typing import Any, TypeVar, get_args
 
 import msgspec
 
 from eyebright.system.errors import EyebrightError
+from eyebright.system.text import nearest
 
 T = TypeVar("T")
-_SHOWN = 40
 _PATH = re.compile(r"\.(\w+)")
 _UNKNOWN_VALUE = re.compile(r"Invalid enum value '(?P<value>[^']*)'")
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]*)`")
@@ -53,16 +52,6 @@ def from_builtins(value: Any, kind: type[T], *, what: str, error: type[Eyebright
         return msgspec.convert(value, type=kind)
     except (msgspec.ValidationError, RecursionError) as problem:
         raise error(f"{what} cannot be read: {_explain(problem, kind)}") from problem
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """Finish an error message about an unknown word: the nearest known one, or all of them where they are few."""
-    by_lower_case = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), by_lower_case, n=1)
-    if close:
-        return f"did you mean {by_lower_case[close[0]]!r}?"
-    more = f" and {len(known) - _SHOWN:,} more" if len(known) > _SHOWN else ""
-    return f"known are {', '.join(sorted(known)[:_SHOWN])}{more}" if known else "there are none"
 
 
 def _explain(problem: Exception, kind: type) -> str:

@@ -9,7 +9,7 @@ layer4 and fc; of a network without dotted names, each convolution and dense lay
 from collections.abc import Iterable
 
 from eyebright.network import BatchNorm, LayerNorm, Network, Place
-from eyebright.system import records
+from eyebright.system import text
 from eyebright.system.errors import SettingsError
 
 
@@ -53,7 +53,7 @@ def frozen_layers(network: Network, names: Iterable[str]) -> frozenset[str]:
             )
         if not meant:
             known = sorted({*by_stage, *layers, *(part for name in layers for part in _beginnings(name))})
-            raise SettingsError(f"frozen: there is no layer or stage {given!r}: {records.nearest(given, known)}")
+            raise SettingsError(f"frozen: there is no layer or stage {given!r}: {text.nearest(given, known)}")
         found.update(meant)
     if found and not any(place.parameters for name, place in network.places.items() if name not in found):
         raise SettingsError(f"frozen: {', '.join(names)} leaves nothing to learn; leave out the last layer at least")

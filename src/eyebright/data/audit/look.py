@@ -16,7 +16,7 @@ from eyebright.data.pictures import Preparation
 from eyebright.data.split import SIDES
 from eyebright.model.features import Features
 from eyebright.system.errors import DataError, MissingExtraError
-from eyebright.system.files import printable
+from eyebright.system.text import printable
 
 _BLOCK = 8_192
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eyebright.system.errors import SettingsError
-from eyebright.system.records import Record, nearest
+from eyebright.system.records import Record
+from eyebright.system.text import nearest
 
 Fit: TypeAlias = Literal["crop", "pad", "stretch"]
 BACKGROUND = (127, 127, 127)  # what pads a picture: the middle of the range, near zero after normalisation

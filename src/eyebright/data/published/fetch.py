@@ -12,7 +12,7 @@ from eyebright.data.published.formats import write_digits
 from eyebright.data.published.sets import SETS, File, PublishedSet
 from eyebright.data.published.unpack import unpack
 from eyebright.data.sources.idx import CLASSES
-from eyebright.system import downloads, files, records
+from eyebright.system import downloads, files, text
 from eyebright.system.cache import mark_used
 from eyebright.system.errors import DataError, DownloadError, OutputError
 
@@ -41,7 +41,7 @@ def fetch_set(
         OutputError: When the folder is there already or cannot be written.
     """
     if name not in SETS:
-        raise DataError(f"no set of pictures is called {name!r}: {records.nearest(name, list(SETS))}")
+        raise DataError(f"no set of pictures is called {name!r}: {text.nearest(name, list(SETS))}")
     if folder is not None and folder.exists():
         raise OutputError(f"{folder} is there already: name a new folder")
     own, cache = SETS[name], files.cache_folder("fetched")

@@ -18,7 +18,7 @@ from eyebright.data.sources.parquet_columns import columns_of, names_of
 from eyebright.data.sources.source import SIDE_NAMES, Found, sides_by_name
 from eyebright.data.sources.table import Row, header_of
 from eyebright.system.errors import DataError
-from eyebright.system.files import printable
+from eyebright.system.text import printable
 
 _PATH, _LABEL = "file_name", "label"
 _NAMES = ("metadata.csv", "metadata.jsonl", f"metadata{parquet.SUFFIX}")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.system import records
 from eyebright.system.errors import DataError
+from eyebright.system.text import nearest
 
 NAMES = ("class", "label", "category")
 
@@ -90,4 +90,4 @@ def _position(label: object, classes: list[str]) -> int:
         return label
     if str(label) in classes:
         return classes.index(str(label))
-    raise DataError(f"label {label!r} is no class: {records.nearest(str(label), classes)}")
+    raise DataError(f"label {label!r} is no class: {nearest(str(label), classes)}")

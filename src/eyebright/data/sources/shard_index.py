@@ -18,7 +18,7 @@ from typing import IO, NamedTuple
 from eyebright.data.sources.labels import NAMES, label_of
 from eyebright.data.sources.ranged import Ranged
 from eyebright.system.errors import DataError
-from eyebright.system.files import printable
+from eyebright.system.text import printable
 
 _PICTURES = {
     "jpg", "jpeg", "jpe", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "pgm", "pbm", "pnm", "avif", "heic",

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from eyebright.data.pictures import Source as Openable
 from eyebright.data.split import Side
-from eyebright.system import records
+from eyebright.system import text
 from eyebright.system.errors import DataError
-from eyebright.system.files import printable
+from eyebright.system.text import printable
 
 
 class Source(Protocol):
@@ -140,8 +140,7 @@ def without(found: Found, names: Collection[str]) -> Found:
     if unknown:
         name = min(unknown)
         raise DataError(
-            f"{len(unknown):,} of the pictures to leave out are not there, such as {name!r}: "
-            f"{records.nearest(name, own)}"
+            f"{len(unknown):,} of the pictures to leave out are not there, such as {name!r}: {text.nearest(name, own)}"
         )
     pairs = zip(own, found.source.names, strict=True)
     kept = [index for index, both in enumerate(pairs) if unwanted.isdisjoint(both)]

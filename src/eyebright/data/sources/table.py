@@ -20,9 +20,9 @@ from eyebright.data.sources import labels
 from eyebright.data.sources.folder import FolderSource, Progress
 from eyebright.data.sources.source import SIDE_NAMES, Found, Source
 from eyebright.data.split import Side
-from eyebright.system import records
 from eyebright.system.errors import DataError
-from eyebright.system.files import printable, readable
+from eyebright.system.files import readable
+from eyebright.system.text import nearest, printable
 
 JSON = ".jsonl"
 SUFFIXES = (".csv", ".tsv", JSON)
@@ -207,7 +207,7 @@ def _columns(where: str, header: Sequence[str], label: str) -> dict[str, int]:
         if here:
             found[kind] = names.index(here[0])
         elif kind in ("path", "class"):
-            near = records.nearest(kind, list(header)) if header else "it is empty"
+            near = nearest(kind, list(header)) if header else "it is empty"
             raise DataError(f"{where} has no column for the {kind} (one of {', '.join(known)}): {near}")
     return found
 

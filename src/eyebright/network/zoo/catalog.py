@@ -11,7 +11,7 @@ from eyebright.network.zoo.googlenet import googlenet
 from eyebright.network.zoo.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from eyebright.network.zoo.small import compact, flowers_cnn, lenet5, mlp, nin
 from eyebright.network.zoo.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
-from eyebright.system import records
+from eyebright.system import text
 from eyebright.system.errors import NetworkError
 
 Builder: TypeAlias = Callable[..., Network]
@@ -93,7 +93,7 @@ NETWORKS: dict[str, Named] = {
 def named(name: str) -> Named:
     """The entry of that name; a `NetworkError` that names the nearest one where there is none."""
     if name not in NETWORKS:
-        raise NetworkError(f"there is no network {name!r}: {records.nearest(name, list(NETWORKS))}")
+        raise NetworkError(f"there is no network {name!r}: {text.nearest(name, list(NETWORKS))}")
     return NETWORKS[name]
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from eyebright.network import Network, Weights, compare, initial_weights, read_weights, save_weights
 from eyebright.network.zoo.catalog import NETWORKS, named
-from eyebright.system import cache, downloads, files, records
+from eyebright.system import cache, downloads, files, text
 from eyebright.system.errors import DownloadError, NetworkError, SettingsError
 
 PUBLISHED = "published"
@@ -168,7 +168,7 @@ def with_new_head(network: Network, weights: Weights, seed: int = 0) -> Weights:
 def _published(name: str) -> Published:
     named(name)
     if name not in WEIGHTS:
-        raise NetworkError(f"no weights are published for {name!r}: {records.nearest(name, list(WEIGHTS))}")
+        raise NetworkError(f"no weights are published for {name!r}: {text.nearest(name, list(WEIGHTS))}")
     return WEIGHTS[name]
 
 

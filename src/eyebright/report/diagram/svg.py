@@ -12,8 +12,7 @@ from eyebright.report.diagram.kinds import COLOURS
 from eyebright.report.diagram.labels import Strip
 from eyebright.report.diagram.layout import BAND, Rectangle
 from eyebright.report.diagram.rows import Point
-from eyebright.report.tables import fit
-from eyebright.system.files import printable
+from eyebright.system.text import fit, printable
 
 _COLUMN = 6.6  # pixels of one letter, in the widest common font
 _LINE, _ABOVE, _SIDE = 14, 5, 9  # pixels from line to line; above the first line; beside the text

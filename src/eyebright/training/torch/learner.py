@@ -32,7 +32,7 @@ from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
 from eyebright.network.torch import TorchNetwork
 from eyebright.system.errors import SettingsError
-from eyebright.system.files import printable
+from eyebright.system.text import printable
 from eyebright.training import processes
 from eyebright.training.events import Emit, PrecisionChosen
 from eyebright.training.settings import Settings

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eyebright.data.audit.findings import KINDS, Audit, Finding, Kind
-from eyebright.report.tables import EXPLAINED, counted, leak_text
+from eyebright.report.tables import EXPLAINED, leak_text
+from eyebright.system.text import counted
 
 Opened: TypeAlias = Callable[[str], NDArray[np.uint8] | None]
 """Gives a picture by its name, `(H, W, 3)`, or None where it cannot be opened."""

@@ -1,0 +1,71 @@
+"""How numbers, names and lists are written for people, in one way everywhere."""
+
+import difflib
+from collections.abc import Sequence
+
+_NEAREST_SHOWN = 40
+
+
+def counted(number: int, noun: str) -> str:
+    """1 image, 2,000 images."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are: "a, b and 7 more"."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share from 0 to 1 as percent: 0.996 is "99.6%"."""
+    return f"{100 * share:.{digits}f}%"
+
+
+def interval(low: float, high: float) -> str:
+    """A 95% interval of a share, both ends from 0 to 1: "95% interval 97.9-100.0%"."""
+    return f"95% interval {100 * low:.1f}-{100 * high:.1f}%"
+
+
+def duration(seconds: float) -> str:
+    """A time in words: 7 s, 2 min 5 s, 1 h 3 min."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """Finish an error message about an unknown word: the nearest known one, or all of them where they are few."""
+    by_lower_case = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_lower_case, n=1)
+    if close:
+        return f"did you mean {by_lower_case[close[0]]!r}?"
+    return f"known are {listed(sorted(known), _NEAREST_SHOWN)}" if known else "there are none"
+
+
+def printable(name: str) -> str:
+    """A file's name as it can be shown in a line of any terminal: control characters and broken bytes escaped."""
+    whole = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in whole)
+
+
+def fit(text: str, width: int) -> str:
+    """The text, shortened in the middle where it is wider than so many columns; Chinese characters take two."""
+    if _width(text) <= width:
+        return text
+    head, tail = width // 2, width - width // 2 - 1
+    while _width(text[:head]) + _width(text[-tail:]) + 1 > width:
+        head, tail = head - 1, max(tail - 1, 1)
+    return f"{text[:head]}…{text[-tail:]}"
+
+
+def pad(text: str, width: int) -> str:
+    """The text, filled up with spaces to so many columns."""
+    return text + " " * (width - _width(text))
+
+
+def _width(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)
