@@ -254,4 +254,4 @@ def test_healing_says_beforehand_what_it_tries_and_how_long_that_takes(show: Cal
 def test_the_time_that_it_will_take_is_said_once_also_after_trials(show: Callable) -> None:
     plan = events.Planned(steps=1425, epochs=15.0, seconds=187.4)
     lines = show(step(1, 32), step(1, 64), COURSE[4], plan, step(1, 32), step(1, 1000), plan)
-    assert [line for line in lines if "steps" in line] == ["1,425 steps, 15.0 epochs, are to take about 3:07."]
+    assert [line for line in lines if "steps" in line] == ["1,425 steps, 15.0 epochs, are to take about 3 min 7 s."]

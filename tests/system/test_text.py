@@ -20,6 +20,8 @@ from eyebright.system import text
         (text.duration(59.6), "1 min 0 s"),
         (text.duration(125), "2 min 5 s"),
         (text.duration(3_780), "1 h 3 min"),
+        (text.clock(187), "3:07"),
+        (text.clock(3729), "1:02:09"),
         (text.nearest("flwers", ["flowers", "digits"]), "did you mean 'flowers'?"),
         (text.nearest("xyz", ["b", "a"]), "known are a, b"),
         (text.nearest("xyz", []), "there are none"),

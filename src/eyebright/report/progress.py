@@ -10,7 +10,7 @@ from rich.table import Column
 
 from eyebright.report.telling import told
 from eyebright.system.progress import Stage
-from eyebright.system.text import duration
+from eyebright.system.text import clock
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
 
@@ -118,7 +118,7 @@ class Display:
         left = ((event.epochs - event.epoch) * event.of + event.of - event.pictures) / rate if rate else 0.0
         note = f"loss {event.loss:.3f}  accuracy {event.accuracy:.1%}"
         if rate:
-            note += f"  {rate:,.0f}/s  {duration(left)} left"
+            note += f"  {rate:,.0f}/s  {clock(left)} left"
         self._bar("epoch", f"epoch {event.epoch}/{event.epochs}", event.pictures, event.of, note)
 
     def _planned(self, event: events.Planned) -> None:

@@ -35,6 +35,12 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def clock(seconds: float) -> str:
+    """A time in few columns, for progress bars: 3:07, 1:02:09."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
 def nearest(word: str, known: Sequence[str]) -> str:
     """Finish an error message about an unknown word: the nearest known one, or all of them where they are few."""
     by_lower_case = {name.lower(): name for name in known}
