@@ -70,7 +70,7 @@ def test_a_layer_of_ones_own_can_learn(tmp_path):
 
 
 def test_the_guide_to_training_runs_and_its_file_of_settings_is_one(make_folder, tmp_path, monkeypatch, capsys):
-    from eyebright.cli.train_request import gather
+    from eyebright.runs.request import gather
 
     monkeypatch.chdir(tmp_path)
     make_folder("flower_photos")
@@ -79,8 +79,9 @@ def test_the_guide_to_training_runs_and_its_file_of_settings_is_one(make_folder,
     assert (tmp_path / "flowers_run" / "model").is_dir() and (tmp_path / "watched_run" / "model").is_dir()
     text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     (tmp_path / "run.toml").write_text(text.split("```toml\n")[1].split("```")[0])
-    request, settings = gather({"epochs": 30}, tmp_path / "run.toml")
+    request = gather({"epochs": 30}, tmp_path / "run.toml")
     assert request.pictures == str(tmp_path / "flower_photos")
+    settings = request.training
     assert (settings.epochs, settings.rotation, settings.zoom, settings.label_smoothing) == (30, 0.05, 0.0, 0.05)
 
 

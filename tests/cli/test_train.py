@@ -684,3 +684,66 @@ def test_an_address_is_trained_on_resumed_judged_and_audited(make_folder, eyebri
     assert json.loads(eyebright("evaluate", tmp_path / "run", address, "--json").out)["pictures"] > 0
     assert eyebright("audit", address, "-o", tmp_path / "audit.json").code == 0
     assert json.loads((tmp_path / "audit.json").read_text())["origin"] == address
+
+
+def weights_of(run) -> dict[str, np.ndarray]:
+    return load_file(run / "model" / "weights.safetensors")
+
+
+def test_the_config_of_a_run_repeats_it_bit_for_bit(make_folder, eyebright, quick, tmp_path, monkeypatch):
+    """With all that was measured: what another measurement would find here, does not matter."""
+    import torch
+
+    pictures = make_folder()
+    options = [
+        "--network",
+        "flowers_cnn",
+        "--augment",
+        "flip,hue=0.1,mixup",
+        "--validation",
+        "0.2",
+        "--exclude-kinds",
+        "near copies",
+    ]
+    assert eyebright("train", pictures, "-o", tmp_path / "run", *quick, *options).code == 0
+    text = (tmp_path / "run" / "config.toml").read_text()
+    for line in ('precision = "float32"', "threads = ", "size = 16", 'resize = "crop"', "hue = 0.1", "split_seed = 3"):
+        assert line in text
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.setattr("eyebright.training.torch.hardware._SMALL", 0)
+    monkeypatch.setattr("eyebright.training.torch.hardware._WORTHWHILE", 0)
+    monkeypatch.setattr("eyebright.system.machine.cores", lambda: 1)
+    monkeypatch.chdir(tmp_path / "run")
+    repeated = eyebright("train", "--config", "config.toml", "-o", tmp_path / "again")
+    assert repeated.code == 0, repeated.err
+    one, two = weights_of(tmp_path / "run"), weights_of(tmp_path / "again")
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+    assert (tmp_path / "again" / "config.toml").read_text() == text
+    other = eyebright("train", "--config", "config.toml", "-o", tmp_path / "other", "--seed", "4")
+    assert other.code == 0, other.err
+    assert not np.array_equal(weights_of(tmp_path / "other")["conv_1.weight"], one["conv_1.weight"])
+
+
+def test_a_run_with_its_own_network_and_model_to_start_from_is_repeated(make_folder, eyebright, tmp_path):
+    from eyebright.network import zoo
+
+    (tmp_path / "net.json").write_text(zoo.mlp(3, input_size=8).to_json())
+    few = ["--epochs", "2", "--batch-size", "8", "--seed", "3"]
+    arguments = ["train", make_folder(), "-o", tmp_path / "own", "--network", tmp_path / "net.json", *few]
+    assert eyebright(*arguments, "--resize", "pad").code == 0
+    (tmp_path / "net.json").unlink()  # the run has its own
+    more = make_folder("more", classes=("red", "violet"), count=30)
+    assert eyebright("train", more, "-o", tmp_path / "next", "--from", tmp_path / "own", *few).code == 0
+    for name in ("own", "next"):
+        again = tmp_path / f"{name} again"
+        repeated = eyebright("train", "--config", tmp_path / name / "config.toml", "-o", again)
+        assert repeated.code == 0, repeated.err
+        one, two = weights_of(tmp_path / name), weights_of(again)
+        assert all(np.array_equal(one[key], two[key]) for key in one)
+
+
+def test_a_run_whose_network_was_found_is_repeated_with_that_one(run, eyebright, tmp_path):
+    repeated = eyebright("train", "--config", run / "config.toml", "-o", tmp_path / "again")
+    assert repeated.code == 0, repeated.err
+    one, two = weights_of(run), weights_of(tmp_path / "again")
+    assert all(np.array_equal(one[name], two[name]) for name in one)

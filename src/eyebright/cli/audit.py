@@ -50,12 +50,12 @@ def audit(
     """
     from rich.console import Console
 
-    from eyebright.cli.train_request import Request
     from eyebright.data.sources.ranged import without_token
     from eyebright.report.progress import Display
     from eyebright.report.tables import audit_text
     from eyebright.runs import audit as auditing
     from eyebright.runs import preview as previewing
+    from eyebright.runs.request import Request
     from eyebright.system import files, records
 
     settings = _require_preview(preview, size, fit, augment)
@@ -67,7 +67,7 @@ def audit(
             auditing.write_page(found, page)
     notes: list[str] = []
     if preview is not None:
-        sheet, notes = previewing.preview(found.dataset, found.pack, size=size, fit=fit or "auto", settings=settings)
+        sheet, notes = previewing.preview(found.dataset, found.pack, size=size, resize=fit or "auto", settings=settings)
         files.write_file(preview, sheet)
     if output is not None:
         auditing.write(found, output)
@@ -88,8 +88,8 @@ def audit(
 
 def _require_preview(preview: Path | None, size: int | None, fit: str | None, augment: str | None) -> "Settings | None":
     """How training changes pictures, if it is said; what is wrong with the options is found before the work begins."""
-    from eyebright.cli import train_request
     from eyebright.data.pictures import Preparation
+    from eyebright.runs.request import augmentation
     from eyebright.training.settings import Settings
 
     of_preview = {"--size": size, "--fit": fit, "--augment": augment}
@@ -100,4 +100,4 @@ def _require_preview(preview: Path | None, size: int | None, fit: str | None, au
         raise SettingsError(f"--preview draws a PNG, got {preview}: name it {preview.with_suffix('.png').name}")
     if size is not None:
         Preparation(width=size, height=size)
-    return None if augment is None else Settings().changed(train_request.augmentation(augment))
+    return None if augment is None else Settings().changed(augmentation(augment))

@@ -1,169 +1,171 @@
-"""eyebright train: a folder of pictures becomes a run with a model.
+"""eyebright train: a folder of images becomes a run with a model.
 
-What `eyebright train` prints when it has ended: the result for programs, or what to type next for people.
+The options are those of `runs.request.Request` and, the usual ones, of `training.settings.Settings`, with their types,
+defaults and descriptions; what else the command takes stands in `_OWN`.
 """
 
-import math
+import inspect
 import shlex
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import msgspec
 import typer
 
-from eyebright.cli import train_options as options
+from eyebright.runs.request import FIELDS, Request, descriptions, gather
 from eyebright.system.errors import SettingsError
+from eyebright.training.settings import AUGMENTATIONS, Settings
+
+if TYPE_CHECKING:
+    from eyebright.report.progress import Display
+    from eyebright.runs.heal import Healing
+    from eyebright.runs.train import Result
 
 EXAMPLE = "Example: eyebright train flower_photos -o flowers_run --minutes 5"
-_WITH_RESUME = ("resume", "epochs", "heal", "json")  # all that may be said of a run that goes on
-_NAMES = {
-    "start_from": "from",
-    "as_json": "json",
-    "changes": "set",
-}  # of options that Python cannot call by their names
+FIND_LR_NETWORK = "flowers_cnn"  # where none is named: a learning rate belongs to one network, and "auto" finds its own
+
+_SHOWN = (  # as a newcomer meets them; further settings are given by --set
+    "output", "overwrite", "config", "network", "weights", "from", "size", "resize", "minutes", "epochs", "batch_size",
+    "learning_rate", "augment", "set", "find_lr", "patience", "precision", "seed", "validation", "test", "group_by",
+    "split", "exclude", "exclude_kinds", "resume", "log", "heal", "json", "fit",
+)  # fmt: skip
+_WITH_RESUME = {"resume", "epochs", "heal", "json"}  # options that a run which continues may be given
+_OWN: dict[str, tuple[Any, Any]] = {
+    "config": (str | None, typer.Option(
+        help="Take options from this file, such as epochs = 30; options that are typed win. RUN/config.toml repeats a "
+        "run.", show_default=False)),
+    "set": (list[str] | None, typer.Option(
+        "--set", metavar="NAME=VALUE", show_default=False,
+        help="Any other setting, such as ema=0.999; may be repeated. docs/training.md lists them.")),
+    "find_lr": (bool, typer.Option(
+        "--find-lr", help="Suggest a learning rate instead of training; -o names a PNG file for the figure.")),
+    "resume": (str | None, typer.Option(
+        help="Continue this run after it was stopped; with --epochs, for more epochs in all.", show_default=False)),
+    "heal": (bool, typer.Option(
+        "--heal", help="Then try what the verdict advises, in the time that --minutes leaves, in RUN/healed; keep the "
+        "better model.")),
+    "json": (bool, typer.Option("--json", help="Print the result as JSON.")),
+    "fit": (str | None, typer.Option("--fit", hidden=True)),
+}  # fmt: skip
 
 
-def train(  # what is given is read from the context, since it matters what was typed
-    ctx: typer.Context,
-    pictures: options.Pictures = None,
-    output: options.Output = None,
-    config: options.Config = None,
-    network: options.Network = "auto",
-    weights: options.Weights = "",
-    start_from: options.From = None,
-    size: options.Size = None,
-    fit: options.Fit = "auto",
-    minutes: options.Minutes = None,
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = 32,
-    learning_rate: options.LearningRate = 2e-3,
-    augment: options.Augment = "flip,rotation=0.1,zoom=0.1",
-    changes: options.Set = None,
-    patience: options.Patience = 10,
-    precision: options.Precision = "auto",
-    validation: options.Validation = 0.15,
-    test: options.Test = 0.15,
-    group_by: options.GroupBy = "",
-    split: options.Split = None,
-    exclude: options.Exclude = None,
-    exclude_kinds: options.ExcludeKinds = "exact copies,near copies,copies with different labels",
-    seed: options.Seed = 0,
-    find_lr: options.FindLr = False,
-    overwrite: options.Overwrite = False,
-    resume: options.Resume = None,
-    heal: options.Heal = False,
-    log: options.Log = None,
-    as_json: options.AsJson = False,
-) -> None:
-    """Train a classifier, judge it on unseen pictures, and save it."""
+def train(ctx: typer.Context, **_: Any) -> None:
+    """Train a classifier, evaluate it on held-out images, and save it."""
     from rich.console import Console
 
-    from eyebright.cli import learning_rate as learning_rate_test
-    from eyebright.cli import train_request
     from eyebright.report.progress import Display
-    from eyebright.runs import heal as healing
-    from eyebright.runs import resume as resuming
-    from eyebright.runs import train as runs
+    from eyebright.runs.heal import OutOfTimeError
+    from eyebright.runs.heal import heal as try_advice
+    from eyebright.runs.train import default_output
     from eyebright.system import records
 
-    begun_at, typed = time.monotonic(), _typed(ctx)
-    allowed = {*_WITH_RESUME, *(("output", "overwrite") if heal else ())}
-    if resume is not None and (surplus := sorted(typed.keys() - allowed)):
-        raise SettingsError(f"--resume RUN takes everything but --epochs from the run: leave out {', '.join(surplus)}")
+    started_at, typed = time.monotonic(), _typed(ctx)
+    config, resume, heal, as_json, find_lr = (
+        typed.pop(name, None) for name in ("config", "resume", "heal", "json", "find_lr")
+    )
+    if resume and (surplus := sorted(typed.keys() - _WITH_RESUME - ({"output", "overwrite"} if heal else set()))):
+        raise SettingsError(
+            f"--resume RUN takes all options except --epochs from the run: leave out {', '.join(surplus)}"
+        )
+    request = Request() if resume else _request(typed, config)
     if find_lr:
-        learning_rate_test.find(*train_request.gather(typed, config), as_json=as_json)
+        _find_learning_rate(request, as_json=bool(as_json))
         return
-    place, result, healed, refused, ends_at = resume or Path(), None, None, "", math.inf
-    second = output if resume is not None else None
+    place = Path(resume or request.output or default_output(request.pictures))
+    outcome = Outcome(place, heal=bool(heal), second=typed.get("output") if resume else None)
     try:
-        with Display(Console(stderr=as_json)) as display:
+        with Display(Console(stderr=bool(as_json))) as display:
             display.run = shlex.quote(str(place))
-            if resume is not None and heal and "epochs" not in typed and runs.is_complete(resume):
-                display.begun = True
-            elif resume is not None:
-                result = resuming.resume(
-                    resume, epochs=None if runs.is_ours(resume) else typed.get("epochs"), callbacks=[display]
-                )
-            else:
-                request, settings = train_request.gather(typed, config)
-                place = Path(request.output or runs.default_output(request.pictures))
-                display.run = shlex.quote(str(place))
-                ends_at = begun_at + 60 * settings.minutes if settings.minutes else math.inf
-                if runs.is_ours(place):
-                    result = None if runs.is_complete(place) else resuming.resume(place, callbacks=[display])
-                else:
-                    result = runs.train(
-                        request.pictures, place, network=request.network,
-                        weights=request.weights, start_from=request.start_from, start_sha256=request.start_sha256,
-                        size=request.size, fit=request.fit, validation=request.validation, test=request.test,
-                        split_seed=request.split_seed, group_by=request.group_by, split=request.split,
-                        exclude=train_request.names_left_out(request), settings=settings,
-                        mirror=request.mirror, log=request.log, overwrite=request.overwrite, callbacks=[display],
-                    )  # fmt: skip
+            result = _train(request, place, typed, display, resume=bool(resume), heal=bool(heal))
+            outcome = outcome._replace(result=result)
             if heal and not (result and result.interrupted):
-                left_s = None if math.isinf(ends_at) else max(ends_at - time.monotonic(), 0.0)
-                healed = healing.heal(place, second, budget_s=left_s, overwrite=overwrite, callbacks=[display])
-    except healing.OutOfTimeError as problem:
-        refused = str(problem)
+                budget_s, overwrite = _left_s(request, started_at), bool(typed.get("overwrite"))
+                healed = try_advice(place, outcome.second, budget_s=budget_s, overwrite=overwrite, callbacks=[display])
+                outcome = outcome._replace(healed=healed)
+    except OutOfTimeError as problem:
+        outcome = outcome._replace(refused=str(problem))
     except KeyboardInterrupt:
-        outcome = Outcome(place, heal=heal, second=second)
-        say_interrupted(outcome, begun=display.begun)
+        _print_interrupted(outcome, started=display.begun)
         raise typer.Exit(130) from None
-    outcome = Outcome(place, result, heal, second, healed, refused)
     if as_json:
         typer.echo(records.to_json(as_data(outcome)))
     else:
-        say_what_next(outcome)
+        print_next_steps(outcome)
     if outcome.interrupted:
         raise typer.Exit(130)
 
 
-def _typed(ctx: typer.Context) -> dict[str, Any]:
-    """The options that were typed, by the names that people know them by."""
-    typed = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    values = {_NAMES.get(name, name): ctx.params[name] for name in typed}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+def _request(typed: dict[str, Any], config: str | None) -> Request:
+    """What is asked for by the options that were typed and those in a file."""
+    request = gather(typed, None if config is None else Path(config))
+    if not request.pictures:
+        raise SettingsError(
+            "no images given: expected eyebright train PICTURES -o RUN, or --config FILE, or --resume RUN"
+        )
+    return request
 
 
-if TYPE_CHECKING:
-    from eyebright.runs.heal import Healing
-    from eyebright.runs.train import Result
+def _train(
+    request: Request, place: Path, typed: dict[str, Any], display: "Display", *, resume: bool, heal: bool
+) -> "Result | None":
+    """Train or continue; None where the run is complete."""
+    from eyebright.runs import resume as resuming
+    from eyebright.runs.folder import Run
+    from eyebright.runs.train import run_request, started_by_this_group
+
+    epochs = typed.get("epochs")
+    again = started_by_this_group(place)  # of several processes one had died, and all are started again
+    if resume and heal and epochs is None and Run(place).is_complete:
+        display.begun = True
+        return None
+    if resume:
+        return resuming.resume(place, epochs=None if again else epochs, callbacks=[display])
+    if again:
+        return None if Run(place).is_complete else resuming.resume(place, callbacks=[display])
+    return run_request(request.changed(output=str(place)), callbacks=[display])
+
+
+def _left_s(request: Request, started_at: float) -> float | None:
+    """What a budget of time leaves for healing; None without a budget."""
+    minutes = request.training.minutes
+    return max(started_at + 60 * minutes - time.monotonic(), 0.0) if minutes else None
 
 
 class Outcome(NamedTuple):
-    """What came of the command.
+    """The outcome of the command.
 
     Args:
         place: The run's folder.
-        result: Of the training; None where a finished run was only healed.
+        result: The result of the training; None where a finished run was only healed.
         heal: Whether healing was asked for.
-        second: The folder of the second training where it was named, else None.
-        healed: What healing gave; None where nothing was tried.
+        second: The folder of the second training, where it was named.
+        healed: The result of healing; None where nothing was tried.
         refused: Why nothing was tried, though something is advised.
     """
 
     place: Path
     result: "Result | None" = None
     heal: bool = False
-    second: Path | None = None
+    second: str | None = None
     healed: "Healing | None" = None
     refused: str = ""
 
     @property
     def interrupted(self) -> bool:
-        """Whether something is left to go on with."""
+        """Whether something can be continued."""
         return bool(self.result and self.result.interrupted) or bool(self.healed and self.healed.interrupted)
 
     @property
-    def going_on(self) -> str:
-        """The command that goes on with it."""
-        heal = " --heal" if self.heal else ""
+    def continuing(self) -> str:
+        """The command that continues."""
+        healing = " --heal" if self.heal else ""
         output = f" -o {shlex.quote(str(self.second))}" if self.heal and self.second is not None else ""
-        return f"eyebright train --resume {shlex.quote(str(self.place))}{heal}{output}"
+        return f"eyebright train --resume {shlex.quote(str(self.place))}{healing}{output}"
 
 
 def as_data(outcome: Outcome) -> dict[str, Any]:
-    """What came of it, for programs."""
+    """The outcome, for programs."""
     data: dict[str, Any] = {"run": str(outcome.place)}
     if result := outcome.result:
         data |= {"interrupted": result.interrupted, "test": result.test}
@@ -175,27 +177,122 @@ def as_data(outcome: Outcome) -> dict[str, Any]:
     return data
 
 
-def say_what_next(outcome: Outcome) -> None:
+def print_next_steps(outcome: Outcome) -> None:
     """What to type next, for people."""
-    from eyebright.runs import heal as healing
+    from eyebright.runs.heal import advises
 
     if outcome.interrupted:
-        typer.echo(f"To go on with the training: {outcome.going_on}")
+        typer.echo(f"To continue the training: {outcome.continuing}")
         return
     kept = shlex.quote(str(outcome.healed.kept if outcome.healed else outcome.place))
     if outcome.refused:
-        typer.echo(f"Not healed: {outcome.refused}. To do it in a time of its own: {outcome.going_on}")
+        typer.echo(f"Not healed: {outcome.refused}.")
+        typer.echo(f"To heal without a budget: {outcome.continuing}")
     elif outcome.heal and not outcome.healed:
-        typer.echo("Nothing to heal: the verdict advises nothing that other settings could do.")
-    elif not outcome.heal and healing.advises(outcome.place):
-        typer.echo(f"Let the advice be tried:  eyebright train --resume {kept} --heal")
-    typer.echo(f"Ask it:  eyebright predict {kept} PICTURES...")
+        typer.echo("Nothing to heal: the verdict advises nothing that other settings could improve.")
+    elif not outcome.heal and advises(outcome.place):
+        typer.echo(f"To try the advice:  eyebright train --resume {kept} --heal")
+    typer.echo(f"To predict:  eyebright predict {kept} PICTURES...")
 
 
-def say_interrupted(outcome: Outcome, *, begun: bool) -> None:
-    """How to go on after Ctrl-C, where there is something to go on with."""
-    if begun:
-        typer.echo(f"Interrupted. To go on: {outcome.going_on}", err=True)
+def _print_interrupted(outcome: Outcome, *, started: bool) -> None:
+    """How to continue after Ctrl-C, where there is something to continue."""
+    if started:
+        typer.echo(f"Interrupted. To continue: {outcome.continuing}", err=True)
     else:
-        nothing_lost = "pictures that were prepared need not be prepared again"
-        typer.echo(f"Interrupted before the training began; {nothing_lost}.", err=True)
+        typer.echo("Interrupted before the training started. Images that were prepared are kept.", err=True)
+
+
+def _find_learning_rate(request: Request, *, as_json: bool) -> None:
+    """Suggest a learning rate instead of training, and draw the test where the output names a PNG file."""
+    from rich.console import Console
+
+    from eyebright.report.figures import draw_rates
+    from eyebright.report.progress import Display
+    from eyebright.runs import audit
+    from eyebright.runs.learning_rate import find_learning_rate
+    from eyebright.runs.train import open_pictures
+    from eyebright.system import files, records
+
+    if request.start_from:
+        raise SettingsError(
+            f"--find-lr and --from {request.start_from}: use only one of them, learning rates are tried on a network "
+            "with its initial weights; give --network and --weights instead"
+        )
+    figure = Path(request.output) if request.output else None
+    network = FIND_LR_NETWORK if request.automatic else request.network
+    if figure is not None and figure.suffix.lower() != ".png":
+        raise SettingsError(f"with --find-lr, expected a PNG file as -o, such as -o learning_rate.png; got {figure}")
+    if figure is not None:
+        audit.require_free([figure], request.pictures, overwrite=request.overwrite)
+    with Display(Console(stderr=as_json)) as display:
+        found = find_learning_rate(
+            open_pictures(request, display), network=network, weights=request.weights, size=request.size,
+            resize=request.resize, settings=request.training, callbacks=[display],
+        )  # fmt: skip
+    if figure is not None:
+        files.write_file(figure, draw_rates(found))
+    if as_json:
+        typer.echo(records.to_json({"network": network} | found._asdict()))
+        return
+    suggested = f"--learning-rate {found.suggestion:.2g}"
+    typer.echo(f"Suggested: {suggested}")
+    typer.echo(
+        f"That is a tenth of the learning rate with the lowest loss ({min(found.smoothed):.3f}, "
+        f"{len(found.rates)} steps)."
+    )
+    options = ["--network", network] + (["--weights", request.weights] if request.weights else [])
+    typer.echo("To train this network with it, add the other options that you gave:")
+    typer.echo(f"  eyebright train {shlex.quote(request.pictures)} -o RUN {shlex.join(options)} {suggested}")
+    if figure is not None:
+        typer.echo(f"Figure: {figure}")
+
+
+def _typed(ctx: typer.Context) -> dict[str, Any]:
+    """The options that were typed, by their names."""
+    typed = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    return {name.removesuffix("_"): ctx.params[name] for name in typed}
+
+
+def _parameters() -> list[inspect.Parameter]:
+    """The parameters that Typer makes the command line from."""
+    said = descriptions(Request) | descriptions(Settings)
+    argument = typer.Argument(help=said["pictures"], metavar="PICTURES", show_default=False)
+    found = [_parameter("pictures", str | None, argument, None)]
+    settings = {field.name: field for field in msgspec.structs.fields(Settings)}
+    for name in _SHOWN:
+        if name in _OWN:
+            kind, option = _OWN[name]
+            found.append(_parameter(name, kind, option, False if kind is bool else None))
+            continue
+        field = FIELDS.get(name) or settings[name]
+        kind, default = (list[str] | None, None) if name == "log" else (field.type, field.default)
+        if name in ("epochs", "minutes"):
+            kind, default = kind | None, None
+        elif name == "augment":
+            default = ",".join(_augment_text(change) for change in AUGMENTATIONS if getattr(Settings(), change))
+        flags = ["-o", "--output"] if name == "output" else [f"--{name.replace('_', '-')}"]
+        shown = kind is not bool and default not in ("", None)
+        option = typer.Option(*flags, help=said[field.name], show_default=shown, metavar=_METAVARS.get(name))
+        found.append(_parameter(name, kind, option, default))
+    return found
+
+
+_METAVARS = {"output": "RUN", "from": "MODEL", "log": "NAME"}
+
+
+def _augment_text(change: str) -> str:
+    value = getattr(Settings(), change)
+    return change if value is True else f"{change}={value:g}"
+
+
+def _parameter(name: str, kind: Any, option: Any, default: Any) -> inspect.Parameter:
+    name = f"{name}_" if name == "from" else name  # a word of Python
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    )  # fmt: skip
+
+
+_context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+train.__signature__ = inspect.Signature([_context, *_parameters()])  # type: ignore[attr-defined]
+train.__annotations__ = {name: one.annotation for name, one in train.__signature__.parameters.items()}  # type: ignore[attr-defined]

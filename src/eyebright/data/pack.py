@@ -16,9 +16,9 @@ are opened anew whenever they are read.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import filelock
 import numpy as np
@@ -31,6 +31,7 @@ from eyebright.data.store import Growing, Reader, Rows, rows_of, streamed
 from eyebright.data.threads import in_threads
 from eyebright.system import cache, files, records
 from eyebright.system.errors import PictureError
+from eyebright.system.progress import Report, quiet
 
 ROWS, PRINTS = "rows.u8", "prints.bin"
 
@@ -111,20 +112,17 @@ class Thumbnails:
         return np.asarray(self._pack.prints(self._indices[positions])["thumbnail"])
 
 
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with the number of pictures done and the number of all."""
-
 _RECORD = np.dtype([("key", "<u8"), ("digest", KIND)])
 _FORMAT = 2
 
 
-def pack(source: Source, preparation: Preparation, progress: Progress | None = None) -> Pack:
+def pack(source: Source, preparation: Preparation, report: Report = quiet) -> Pack:
     """Prepare every picture of a source, or find it prepared by an earlier run.
 
     Args:
         source: The pictures.
         preparation: Size and fit.
-        progress: Called now and then with the number of pictures done and the number of all.
+        report: Receives the progress.
 
     Raises:
         OutputError: When the cache has no room even for digests and prints, or cannot be written.
@@ -134,10 +132,10 @@ def pack(source: Source, preparation: Preparation, progress: Progress | None = N
                    f"{preparation.width}x{preparation.height} {preparation.fit}",
                    {ROWS: preparation.size_bytes, PRINTS: PRINT.itemsize})  # fmt: skip
     if whole.lacking_bytes(keys) <= files.free_bytes(whole.folder):
-        return whole.packed(preparation, keys, progress)
+        return whole.packed(preparation, keys, report)
     prints = _Store(source, f"{_FORMAT}\0{source.identity}", "prints alone", {PRINTS: PRINT.itemsize})
     stream = streamed(source, preparation, lambda index: _key(source, index) == keys[index])
-    return prints.packed(preparation, keys, progress, stream)
+    return prints.packed(preparation, keys, report, stream)
 
 
 class _Store:
@@ -167,7 +165,7 @@ class _Store:
         self,
         preparation: Preparation,
         keys: NDArray[np.uint64],
-        progress: Progress | None,
+        report: Report,
         stream: Reader | None = None,
     ) -> Pack:
         """Open what is missing, add it, and give all."""
@@ -177,9 +175,8 @@ class _Store:
             cache.describe(self.folder, self.about)
             missing = self.missing(keys)
             files.require_space(self.folder, self.lacking_bytes(keys), what=f"preparing {len(missing):,} pictures")
-            if progress:
-                progress(len(keys) - len(missing), len(keys))
-            left_out = _append(self.rows, self.source, preparation, keys, missing, progress)
+            report("preparing", len(keys) - len(missing), len(keys))
+            left_out = _append(self.rows, self.source, preparation, keys, missing, report)
             index = self.rows.index()
         rows = rows_of(keys, index["key"])
         digests = np.zeros(len(rows), KIND)
@@ -193,7 +190,7 @@ def _append(
     preparation: Preparation,
     keys: NDArray[np.uint64],
     missing: NDArray[np.int64],
-    progress: Progress | None,
+    report: Report,
 ) -> list[LeftOut]:
     """Open the missing pictures with a few threads, in order, and append them."""
     left_out: list[LeftOut] = []
@@ -209,8 +206,7 @@ def _append(
                     PRINTS: result.print.tobytes(),
                 }
                 rows.add((int(keys[position]), result.digest), *(parts[name] for name in store.row_bytes))
-            if progress:
-                progress(done, len(keys))
+            report("preparing", done, len(keys))
     return left_out
 
 

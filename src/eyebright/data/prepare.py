@@ -1,64 +1,222 @@
-"""Pictures as a model takes them: prepared, labelled by the names of its classes, split into sides."""
+"""The one door to images that are ready to train on: packed, grouped, split and labelled, once, as one value.
 
-from collections.abc import Sequence
-from typing import NamedTuple
+Near-duplicates and images of one group stay in the same split. Groups that are given are joined where they share
+near-duplicates; only where no groups are given, bursts are looked for too. Where the split is given, it stays as it is:
+an image that is also in a later set is left out, and near-duplicates across sets are only reported (`leaking`).
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.data import split as splits
+from eyebright.data.audit.together import METHOD, Together, together
 from eyebright.data.dataset import Dataset
+from eyebright.data.digests import KIND, Digests
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Preparation
-from eyebright.runs import audit
-from eyebright.system.errors import DataError
-from eyebright.training.events import Emit, Progress, Streaming
+from eyebright.data.split import LEFT_OUT, SIDES, Side
+from eyebright.system import files
+from eyebright.system.errors import DataError, OutputError
+from eyebright.system.progress import Report, quiet
+
+Seen = Callable[[Iterable[bytes]], NDArray[np.bool_]]
+"""Given the digests of images, says of each whether the network was trained on it before, `(N,)`."""
 
 
-class Prepared(NamedTuple):
-    """Pictures, ready to be learned from.
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Images that are ready to train on.
 
     Args:
-        pack: The prepared pictures.
-        labels: For each picture the position of its class among the classifier's, `(N,)`.
-        sides: For each picture its side as a position in `SIDES`, `(N,)`; -1 where it is left out.
+        dataset: The images.
+        pack: The same, decoded and resized.
+        labels: For each image the position of its class among those of the model, `(N,)`.
+        sides: For each image the position of its set in `SIDES`, `(N,)`; -1 where it is left out.
+        groups: A number for each image's group, `(N,)`; an image in no group has a number of its own. None without
+            groups.
+        copies: For each image the number of its set of exact and near-duplicates, `(N,)`; -1 for none.
+        naive_leak: Share of the test images of a random split that would have a near-duplicate or an image of their
+            group in the training set; 0 where the split is given.
     """
 
+    dataset: Dataset
     pack: Pack
     labels: NDArray[np.int64]
     sides: NDArray[np.int64]
+    groups: NDArray[np.int64] | None
+    copies: NDArray[np.int64]
+    naive_leak: float
+
+    def indices(self, side: Side) -> NDArray[np.int64]:
+        """The images of a set, as positions in the data set."""
+        return np.flatnonzero(self.sides == SIDES.index(side))
+
+    def groups_at(self, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """The groups of some images."""
+        return None if self.groups is None else self.groups[indices]
+
+    @property
+    def leaking(self) -> NDArray[np.bool_]:
+        """Whether an image of the validation or test set has a near-duplicate or its group in the training set, `(N,)`.
+
+        A given split may have such images; a split made here only where so many images belong together that they
+        cannot all stay in one set.
+        """
+        found = np.zeros(len(self.sides), np.bool_)
+        for numbers in (self.copies, self.groups):
+            if numbers is not None:
+                found |= (numbers >= 0) & np.isin(numbers, numbers[self.sides == 0])
+        return found & (self.sides > 0)
+
+    def resized(self, preparation: Preparation, report: Report = quiet) -> "Prepared":
+        """The same images in the same split, prepared in another way."""
+        if preparation == self.pack.preparation:
+            return self
+        return replace(self, pack=self.dataset.pack(preparation, report))
 
 
-def prepare(pictures: Dataset, preparation: Preparation, classes: Sequence[str], emit: Emit | None) -> Prepared:
-    """Pictures for a training: those that show the same are kept on one side.
+def prepare(
+    dataset: Dataset,
+    preparation: Preparation,
+    *,
+    classes: Sequence[str] | None = None,
+    seen: Seen | None = None,
+    report: Report = quiet,
+) -> Prepared:
+    """Decode, resize, group, split and label the images of a data set.
+
+    Args:
+        dataset: The images.
+        preparation: How they are resized.
+        classes: Names of the model's classes, in the order of its outputs; those of the data set unless given.
+        seen: Images that the network was trained on before: they stay in the training set.
+        report: Receives the progress.
 
     Raises:
-        DataError: When they cannot be learned from.
+        DataError: When there are too few images to train on, or of classes that the model does not know.
     """
-    pictures.require_trainable()
-    pack = packed(pictures, preparation, emit)
-    audit.keep_together(pictures, pack, emit)
-    if emit is not None and pack.streamed:
-        emit(Streaming(pictures=len(pack.rows), size_bytes=len(pack.rows) * preparation.size_bytes))
-    return Prepared(pack, labels_among(pictures, classes), pictures.split(pack))
+    dataset.require_trainable()
+    labels = dataset.labels if classes is None else labels_among(dataset, classes)
+    pack = dataset.pack(preparation, report)
+    sets = find_sets(dataset, pack, report)
+    sides = split(dataset, pack, sets, seen=seen)
+    leak = 0.0 if dataset.sides is not None else naive_leak(dataset, pack, sets)
+    return Prepared(dataset, pack, labels, sides, groups_of(dataset, sets), sets.copies, leak)
 
 
-def packed(pictures: Dataset, preparation: Preparation, emit: Emit | None) -> Pack:
-    """The pack of all pictures, as `Dataset.pack`; tells the progress."""
-    return pictures.pack(
-        preparation, None if emit is None else lambda done, of: emit(Progress(stage="preparing", done=done, of=of))
-    )
-
-
-def labels_among(pictures: Dataset, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Labels of the pictures as positions among the classes of a model: by name, whatever their order, `(N,)`.
+def labels_among(dataset: Dataset, classes: Sequence[str]) -> NDArray[np.int64]:
+    """Labels of the images as positions among the classes of a model: by name, whatever their order, `(N,)`.
 
     Raises:
-        DataError: When the pictures have a class that the model does not know.
+        DataError: When the images have a class that the model does not know.
     """
-    unknown = [name for name in pictures.classes if name not in classes]
+    unknown = [name for name in dataset.classes if name not in classes]
     if unknown:
         raise DataError(
-            f"the pictures have classes that the model does not know: {', '.join(unknown)}; "
-            f"the model knows {', '.join(classes)}; the pictures have {', '.join(pictures.classes)}"
+            f"the images have classes that the model does not know: {', '.join(unknown)}; "
+            f"the classes of the model are {', '.join(classes)}; the images have {', '.join(dataset.classes)}"
         )
-    return np.array([classes.index(name) for name in pictures.classes], np.int64)[pictures.labels]
+    return np.array([classes.index(name) for name in dataset.classes], np.int64)[dataset.labels]
+
+
+def find_sets(dataset: Dataset, pack: Pack, report: Report = quiet) -> Together:
+    """The sets of images that must stay in one split, and the sets of near-duplicates, each `(N,)`, -1 for none.
+
+    The result is computed once and kept beside the pack.
+    """
+    usable = np.flatnonzero(pack.rows >= 0)
+    labels, digests, groups = dataset.labels[usable], pack.digests.at(usable), _given_groups(dataset, usable)
+    state = hashlib.blake2b(f"{METHOD}\0".encode(), digest_size=12)
+    for known in (labels, digests.values) if groups is None else (labels, digests.values, groups):
+        state.update(known.tobytes())
+    place, found = pack.folder / f"together-{state.hexdigest()}.i8", np.empty(0, np.int64)
+    with suppress(FileNotFoundError):
+        found = np.fromfile(place, np.int64)
+    if len(found) != 2 * len(usable):
+        count = len(usable)
+        fresh = together(labels, pack.thumbnails(usable), digests, groups,
+                         progress=lambda share: report("comparing", round(share * count), count))  # fmt: skip
+        found = np.concatenate(fresh)
+        with suppress(OutputError):  # it can be computed again
+            files.write_file(place, found.tobytes())
+    kept, copies = np.full((2, len(dataset)), -1)
+    kept[usable], copies[usable] = found.reshape(2, -1)
+    return Together(kept, copies)
+
+
+def split(dataset: Dataset, pack: Pack, sets: Together | None = None, *, seen: Seen | None = None) -> NDArray[np.int64]:
+    """The set of each image, `(N,)` of positions in `SIDES`; -1 for images that are left out.
+
+    Args:
+        dataset: The images.
+        pack: The same, prepared.
+        sets: Images that must stay together; without them only exact duplicates and given groups do.
+        seen: As in `prepare`.
+
+    Raises:
+        DataError: When a class has too few different images.
+    """
+    usable = np.flatnonzero(pack.rows >= 0)
+    digests, sides = pack.digests.at(usable), np.full(len(dataset), LEFT_OUT, np.int64)
+    if dataset.fixed is not None:
+        names = [dataset.source.names[index] for index in usable.tolist()]
+        sides[usable] = splits.without_leaks(dataset.fixed.sides(names, digests), digests)
+        return sides
+    groups = dataset.groups if dataset.sides is not None or sets is None else sets.kept
+    validation, test = dataset.shares
+    sides[usable] = splits.split(
+        dataset.labels[usable],
+        digests,
+        dataset.classes,
+        seed=dataset.seed,
+        validation=validation,
+        test=test,
+        given=None if dataset.sides is None else dataset.sides[usable],
+        groups=None if groups is None else groups[usable],
+        learned=None if seen is None else seen(digests),
+    )
+    return sides
+
+
+def groups_of(dataset: Dataset, sets: Together | None = None) -> NDArray[np.int64] | None:
+    """A number for each image's group, `(N,)`; an image in no group has a number of its own. None without groups.
+
+    Where the split is given, near-duplicates are one group too: no split keeps them together, but they are not
+    independent of each other.
+    """
+    if sets is None:
+        every: tuple[NDArray[np.int64] | None, ...] = (dataset.groups,)
+    else:
+        every = (sets.kept,) if dataset.sides is None else (dataset.groups, sets.copies)
+    known = [numbers for numbers in every if numbers is not None and (numbers >= 0).any()]
+    own = [np.where(numbers < 0, numbers.max() + 1 + np.arange(len(dataset)), numbers) for numbers in known]
+    return splits.sets_of(own[0], own[1]) if len(own) > 1 else own[0] if own else None
+
+
+def naive_leak(dataset: Dataset, pack: Pack, sets: Together) -> float:
+    """Share of test images that a random split would leave with a duplicate or their group in training, 0 to 1."""
+    usable = np.flatnonzero(pack.rows >= 0)
+    alone = np.stack([usable, np.zeros_like(usable)], axis=1).view(KIND)[:, 0]  # each with content of its own
+    validation, test = dataset.shares
+    try:
+        sides = splits.split(
+            dataset.labels[usable], Digests(alone), dataset.classes, validation=validation, test=test
+        )  # fmt: skip
+    except DataError:  # too few images to split at all
+        return 0.0
+    contents, groups = pack.digests.at(usable).ranks(), sets.kept[usable]
+    leaking = np.isin(contents, contents[sides == 0]) | (groups >= 0) & np.isin(groups, groups[sides == 0])
+    in_test = sides == SIDES.index("test")
+    return float(leaking[in_test].mean()) if in_test.any() else 0.0
+
+
+def _given_groups(dataset: Dataset, usable: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The groups that are given; none known where the split is given, so that bursts are not looked for."""
+    if dataset.groups is not None and (dataset.sides is not None or (dataset.groups[usable] >= 0).any()):
+        return dataset.groups[usable]
+    return None if dataset.sides is None else np.full(len(usable), -1)

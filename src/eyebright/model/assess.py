@@ -1,17 +1,14 @@
-"""What is found out about a network once it is trained.
-
-Its temperature, its figures, the verdict, and that the graph which is saved gives what was trained.
-"""
+"""What is measured on a trained network: its temperature, metrics and verdict, and that the saved graph equals it."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pack import Pack
+from eyebright.data.prepare import Prepared
 from eyebright.model.card import Calibration
-from eyebright.model.engine import TOLERANCE
+from eyebright.model.engine import TOLERANCE, Engine
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.network import Dropout, Network
 from eyebright.system.errors import ModelError
@@ -23,13 +20,13 @@ from eyebright.trust.judgements import judge
 from eyebright.trust.metrics import Evaluation, Guesses, evaluate_guesses, softmax
 from eyebright.trust.verdict import Verdict
 
-_LEAST = 1e-30  # what is taken for a probability of 0 where its logarithm is needed
+_LEAST = 1e-30  # stands for a probability of 0 where its logarithm is needed
 KNOWN_SAMPLE = 500
 _MOST_LOGITS = 1 << 21
 
 
 def calibrate(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> Calibration:
-    """The temperature that fits the validation pictures, and the calibration error without and with it."""
+    """The temperature that fits the validation set, and the calibration error without and with it."""
     temperature = fit_temperature(logits, labels)
     return Calibration(
         temperature=temperature,
@@ -39,10 +36,16 @@ def calibrate(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> Calibr
 
 
 def prove(predictor: Predictor, pictures: NDArray[np.uint8], probabilities: NDArray[np.floating]) -> None:
-    """Make sure that the graph gives what the trained network gives; a `ModelError` where it does not."""
+    """Raise a `ModelError` where the graph does not give the same probabilities as the trained network."""
     error = float(np.abs(predictor.probabilities(pictures) - probabilities).max())
     if not error <= TOLERANCE:
         raise ModelError(f"the ONNX graph differs from the trained network by {error:.2g}: please report this")
+
+
+def logits(engine: Engine, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What a graph without softmax gives for prepared images, `(n, classes)`."""
+    starts = range(0, len(indices), BATCH_SIZE)
+    return np.concatenate([engine(pack.read(indices[at : at + BATCH_SIZE])) for at in starts]).astype(np.float64)
 
 
 def evaluate_on(
@@ -54,89 +57,81 @@ def evaluate_on(
     *,
     groups: NDArray[np.int64] | None = None,
 ) -> Evaluation:
-    """Ask about prepared pictures and compare with the truth.
+    """Predict prepared images and compare with the true classes.
 
     Args:
-        predictor: What answers.
-        pack: The prepared pictures.
-        labels: The true class of every picture of the pack, as a position in `classes`.
-        indices: The pictures to ask about, at least one.
+        predictor: What predicts.
+        pack: The prepared images.
+        labels: The true class of every image of the pack, as a position in `classes`.
+        indices: The images to predict, at least one.
         classes: Names of the classes.
-        groups: The number of the group of every picture of the pack, where they come in groups.
+        groups: The group of each image to predict, where they come in groups.
     """
-    logarithms = _log_probabilities(predictor, pack, indices)
-    guesses = Guesses.joined([
-        Guesses.of(part, labels[indices[start : start + BATCH_SIZE]])
-        for start, part in zip(range(0, len(indices), BATCH_SIZE), logarithms, strict=True)
-    ])  # fmt: skip
-    return evaluate_guesses(guesses, labels[indices], classes, groups=None if groups is None else groups[indices])
+    parts = [
+        Guesses.of(np.log(np.maximum(probabilities.astype(np.float64), _LEAST)), labels[here])
+        for here, probabilities in _probabilities(predictor, pack, indices)
+    ]
+    return evaluate_guesses(Guesses.joined(parts), labels[indices], classes, groups=groups)
 
 
-def log_probabilities(predictor: Predictor, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What a predictor says about prepared pictures, `(n, classes)`, natural logarithms."""
-    return np.concatenate(list(_log_probabilities(predictor, pack, indices)))
+def correct(
+    predictor: Predictor, pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether each of some prepared images is predicted correctly, `(n,)`; arguments as in `evaluate_on`."""
+    parts = _probabilities(predictor, pack, indices)
+    return np.concatenate([probabilities.argmax(axis=1) == labels[here] for here, probabilities in parts])
 
 
-def _log_probabilities(predictor: Predictor, pack: Pack, indices: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
-    """The same, batch by batch."""
-    for start in range(0, len(indices), BATCH_SIZE):
-        probabilities = predictor.probabilities(pack.read(indices[start : start + BATCH_SIZE]))
-        yield np.log(np.maximum(probabilities.astype(np.float64), _LEAST))
+def _probabilities(
+    predictor: Predictor, pack: Pack, indices: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Batches of the indices, and the probabilities of their images."""
+    for at in range(0, len(indices), BATCH_SIZE):
+        here = indices[at : at + BATCH_SIZE]
+        yield here, predictor.probabilities(pack.read(here))
 
 
 def bounded(validation: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
-    """The validation pictures, or evenly spread ones of them: as many as have two million logits together.
+    """The validation images or, where they have more than two million logits together, evenly spread ones of them.
 
-    The temperature and the verdict need all their logits at once, which would take gigabytes for a hundred thousand
-    pictures of a thousand classes; a temperature is one number.
+    The temperature and the verdict need all logits at once, which would take gigabytes for a hundred thousand images of
+    a thousand classes.
     """
     return validation[:: max(-(-len(validation) * num_classes // _MOST_LOGITS), 1)]
 
 
 def sample_of(train: NDArray[np.int64], validation: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Training pictures, evenly spread, to compare the validation pictures with: about as many, at least 500."""
+    """Training images, evenly spread, to compare the validation images with: about as many, at least 500."""
     return train[:: max(len(train) // max(len(validation), KNOWN_SAMPLE), 1)]
 
 
-class Told(NamedTuple):
-    """What a network says about one side: its logits, `(n, classes)`, and which pictures they are of, `(n,)`."""
-
-    logits: NDArray[np.floating]
-    indices: NDArray[np.int64]
-
-
 def verdicts(
-    train: Told,
-    validation: Told,
-    *,
-    labels: NDArray[np.int64],
+    prepared: Prepared,
+    train: tuple[NDArray[np.floating], NDArray[np.int64]],
+    validation: tuple[NDArray[np.floating], NDArray[np.int64]],
     classes: tuple[str, ...],
-    groups: NDArray[np.int64] | None,
-    alike: NDArray[np.bool_],
-    later: NDArray[np.int64],
     course: Course,
 ) -> tuple[Verdict, ...]:
-    """All that the figures of a training show, most important first.
+    """Everything that the figures of a training show, most important first.
 
     Args:
-        train: What is said about training pictures.
-        validation: What is said about the validation pictures.
-        labels: The true class of every picture, as a position in `classes`.
+        prepared: The images.
+        train: Logits `(n, classes)` of training images, and their positions `(n,)`.
+        validation: The same of validation images.
         classes: Names of the classes.
-        groups: The number of the group of every picture, where they come in groups.
-        alike: Whether a picture shows the same as one that is learned from, and is not itself learned from, `(N,)`.
-        later: The pictures of the validation and test sides.
         course: How the training went.
     """
-    known, new = ((told.logits, labels[told.indices]) for told in (train, validation))
-    grouped = None if groups is None else (groups[train.indices], groups[validation.indices])
-    right = validation.logits.argmax(axis=1) == labels[validation.indices]
-    found = leak_of(int(alike[later].sum()), len(later), right, ~alike[validation.indices])
-    return judge(Evidence(answers=answers_of(known, new, classes, grouped), course=course, leak=found))
+    labels, leaking = prepared.labels, prepared.leaking
+    known, new = ((values, labels[indices]) for values, indices in (train, validation))
+    grouped = None if prepared.groups is None else (prepared.groups[train[1]], prepared.groups[validation[1]])
+    correct = validation[0].argmax(axis=1) == labels[validation[1]]
+    later = np.flatnonzero(prepared.sides > 0)
+    leak = leak_of(int(leaking[later].sum()), len(later), correct, ~leaking[validation[1]])
+    return judge(Evidence(answers=answers_of(known, new, classes, grouped), course=course, leak=leak))
 
 
 def course_of(history: History, settings: Settings, network: Network, pictures: int, first_loss: float = 0.0) -> Course:
-    """How a training went on so many pictures, as plain figures; `first_loss` is that of its first batch, if known."""
+    """How a training on so many images went, as plain figures; `first_loss` is that of the first batch, if known."""
     return Course(
         loss=history.loss,
         accuracy=history.accuracy,

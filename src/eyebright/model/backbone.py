@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from eyebright.data.pictures import Preparation
 from eyebright.data.pictures.preparation import Fit
-from eyebright.model.engine import Engine, Precision, fastest_precision
+from eyebright.model.engine import Engine, Precision, fastest_precision, onnx_graph
 from eyebright.network import GlobalAvgPool2d, Network
 from eyebright.network.zoo import named, published_digest, published_weights
 from eyebright.system import cache, files
@@ -87,7 +87,4 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
 
     def _graph(self) -> bytes:
         weights = published_weights(self.name)
-        from eyebright.network.onnx import to_onnx
-
-        written = to_onnx(self.network, {name: weights[name] for name in self.network.tensors})
-        return bytes(written.SerializeToString())
+        return onnx_graph(self.network, {name: weights[name] for name in self.network.tensors})

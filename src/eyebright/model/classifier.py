@@ -1,6 +1,4 @@
-"""What a classifier can do once it is trained: answer, be written to a folder and read from one. No torch is needed.
-
-Classifier: a network, the names of its classes, and the verbs that people know.
+"""Classifier: a network, the names of its classes, and the methods that people know.
 
     pictures = eb.Dataset.from_folder("flower_photos", seed=123)
     model = eb.Classifier(eb.zoo.flowers_cnn(), classes=pictures.classes)
@@ -9,7 +7,7 @@ Classifier: a network, the names of its classes, and the verbs that people know.
     model.predict("red_sunflower.jpg")
     model.save("flowers")
 
-Only `fit` needs torch. What `evaluate` and `predict` ask is the ONNX graph that `save` writes, not the torch module.
+Only `fit` needs torch. `evaluate` and `predict` run the ONNX graph that `save` writes, not the torch module.
 """
 
 import os
@@ -23,34 +21,55 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data import prepare
 from eyebright.data.dataset import Dataset, Part
 from eyebright.data.pictures import Fit, Preparation, Source
-from eyebright.data.prepare import Prepared
-from eyebright.data.split import SIDES
+from eyebright.data.prepare import Prepared, groups_of, labels_among, prepare
+from eyebright.data.split import Side
 from eyebright.model import assess
 from eyebright.model.card import Calibration, ModelCard, Provenance, Seen, readme
-from eyebright.model.engine import Engine
+from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.folder import read_model, write_model
 from eyebright.model.golden import Golden, golden_pictures
 from eyebright.model.predictor import BATCH_SIZE, Prediction, Predictor
 from eyebright.model.weights import Weighted
-from eyebright.network import Network, initial_weights
-from eyebright.runs import audit
-from eyebright.runs.start import require_classifier
+from eyebright.network import Network, Softmax, initial_weights
 from eyebright.system import machine, records
-from eyebright.system.errors import DataError, ModelError
+from eyebright.system.errors import DataError, ModelError, NetworkError
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
-from eyebright.training.events import AnyEvent, Calibrated, Emit, Judged, PrecisionChosen
+from eyebright.training.events import (
+    AnyEvent,
+    Calibrated,
+    Emit,
+    Judged,
+    PrecisionChosen,
+    Streaming,
+    reporting,
+    to_all,
+)
 from eyebright.training.history import History, Recorder
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation, evaluate, log_softmax, softmax
 from eyebright.trust.verdict import Verdict
 
 
-class Deployable(Weighted):
-    """Base of `Classifier`, where its arguments are explained."""
+class Classifier(Weighted):
+    """Classifies images.
+
+    Args:
+        network: Takes images `(3, height, width)` and gives one logit for each class.
+        classes: Names of the classes.
+        weights: Initial weights, by `layer.tensor`; random ones, decided by the seed, unless given.
+        resize: How images of other proportions are resized: "crop", "pad" or "stretch".
+        seed: Decides the initial weights and, unless it is given another, the order and augmentation in `fit`.
+
+    Raises:
+        NetworkError: When the network does not take images or does not give one value for each class, or the weights
+            are not those of the network.
+    """
+
+    metrics: dict[str, Evaluation]
+    verdicts: tuple[Verdict, ...]
 
     def __init__(
         self,
@@ -58,29 +77,179 @@ class Deployable(Weighted):
         classes: Sequence[str],
         *,
         weights: Mapping[str, NDArray[np.float32]] | None = None,
-        fit: Fit = "crop",
+        resize: Fit = "crop",
         seed: int = 0,
     ) -> None:
         require_classifier(network, classes)
         self.network = network
         self.classes = tuple(classes)
-        self.preparation = Preparation(width=network.input_shape[2], height=network.input_shape[1], fit=fit)
+        self.preparation = Preparation(width=network.input_shape[2], height=network.input_shape[1], fit=resize)
         self.seen = Seen()
         self.settings = Settings(seed=seed)
         self.set_weights(initial_weights(network, seed) if weights is None else weights)
+
+    def fit(
+        self,
+        pictures: Dataset,
+        epochs: int | None = None,
+        *,
+        settings: Settings | None = None,
+        callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+        **changes: Any,
+    ) -> History:
+        """Train on the training set; pick the best epoch and the temperature on the validation set.
+
+        Args:
+            pictures: The images; their classes must be those of the classifier, in any order.
+            epochs: Passes over the training set.
+            settings: How to train; single settings may also be given by name, such as `learning_rate=3e-4`.
+            callbacks: Receive every event as it happens.
+            **changes: Settings by name.
+
+        Returns:
+            Losses and accuracies by epoch.
+
+        Raises:
+            MissingExtraError: When torch is not installed.
+            DataError: When the images cannot be trained on.
+        """
+        changes |= {} if epochs is None else {"epochs": epochs}
+        started_at, emit = time.monotonic(), to_all(callbacks)
+        self.settings = (settings or self.settings).changed(changes)
+        trainer()  # a missing torch is found before the work
+        self.fit_prepared(self.prepare(pictures, emit), emit=emit, started_at=started_at)
+        return self.history
+
+    def prepare(self, pictures: Dataset, emit: Emit | None = None) -> Prepared:
+        """The images as `fit` trains on them, for a training loop of your own.
+
+        Raises:
+            DataError: When the images cannot be trained on.
+        """
+        return prepare(pictures, self.preparation, classes=self.classes, report=reporting(emit or to_all(())))
+
+    def fit_prepared(
+        self,
+        prepared: Prepared,
+        *,
+        emit: Emit,
+        started_at: float,
+        checkpoint: Path | None = None,
+        earlier: Sequence[AnyEvent] | None = None,
+    ) -> str:
+        """Train on prepared images with the classifier's settings, then calibrate and check the result.
+
+        Args:
+            prepared: The images, with the labels of this classifier.
+            emit: Receives every event.
+            started_at: When the budget of time started, on `time.monotonic`.
+            checkpoint: A folder for the state, written after each epoch and now and then within one.
+            earlier: The events of a training that was interrupted: continue from its checkpoint.
+
+        Returns:
+            Why the training ended: "finished", "patience", "budget" or "interrupted".
+        """
+        training, recorder = trainer(), Recorder([emit], earlier)
+        chosen = [event for event in earlier or () if isinstance(event, PrecisionChosen)]
+        if prepared.pack.streamed:
+            size = prepared.pack.preparation.size_bytes
+            emit(Streaming(pictures=len(prepared.labels), size_bytes=len(prepared.labels) * size))
+        train, validation = prepared.indices("train"), prepared.indices("validation")
+        outcome = training.fit(
+            self.network,
+            self._weights,
+            training.Material(prepared.pack, prepared.labels, train, validation, prepared.dataset.source.names),
+            self.settings,
+            emit=recorder,
+            checkpoint_folder=checkpoint,
+            resume_with=chosen[-1] if chosen else None,
+            deadline=_deadline(self.settings, started_at, prepared),
+        )
+        self.set_weights(outcome.weights)
+        self.history = recorder.history
+        self.seen = self.seen.and_of(prepared.pack.digests.at(np.concatenate([train, validation])))
+        self._assess(prepared, recorder)
+        return str(outcome.reason)
+
+    def _assess(self, prepared: Prepared, recorder: Recorder) -> None:
+        """Fit the temperature, check the graph against torch, evaluate on the validation set, give a verdict."""
+        pack, labels, train = prepared.pack, prepared.labels, prepared.indices("train")
+        validation = assess.bounded(prepared.indices("validation"), len(self.classes))
+        sample = assess.sample_of(train, validation)
+        engine = Engine.of_bytes(onnx_graph(self.network, self._weights))
+        known, logits = (assess.logits(engine, pack, these) for these in (sample, validation))
+        self.calibration = assess.calibrate(logits, labels[validation])
+        self._forget_graph()
+        recorder(Calibrated(**msgspec.structs.asdict(self.calibration)))
+        first, temperature = validation[:BATCH_SIZE], self.calibration.temperature
+        expected = trainer().predict_logits(self.network, self._weights, pack, first)
+        assess.prove(self.predictor, pack.read(first), softmax(expected / temperature))
+        self.metrics = {
+            "validation": evaluate(
+                log_softmax(logits / temperature), labels[validation], self.classes,
+                groups=prepared.groups_at(validation),
+            )
+        }  # fmt: skip
+        course = assess.course_of(self.history, self.settings, self.network, len(train), recorder.first_loss)
+        self.verdicts = assess.verdicts(prepared, (known, sample), (logits, validation), self.classes, course)
+        recorder(Judged.of(self.verdicts))
+
+    def evaluate(
+        self, pictures: Dataset | Part | Prepared, *, emit: Emit | None = None, tta: bool = False
+    ) -> Evaluation:
+        """Measure how good the classifier is on images that it was not trained on.
+
+        Args:
+            pictures: One set of a data set, such as `pictures.test`, or all of a data set; images that it was trained
+                on are left out and counted. Of prepared images the test set is used.
+            emit: Receives the progress.
+            tta: Use the mean over each image and its mirror image (test-time augmentation).
+
+        Raises:
+            DataError: When there is a class that the classifier does not know, or no image that is new to it.
+        """
+        report = reporting(emit or to_all(()))
+        if isinstance(pictures, Part):
+            prepared = prepare(pictures.dataset, self.preparation, classes=self.classes, report=report)
+            return self._evaluate(prepared, pictures.side, tta=tta)
+        if isinstance(pictures, Prepared):
+            return self._evaluate(pictures, "test", tta=tta)
+        labels = labels_among(pictures, self.classes)
+        pack = pictures.pack(self.preparation, report)
+        sides = np.where(pack.rows >= 0, 0, -1)
+        whole = Prepared(pictures, pack, labels, sides, groups_of(pictures), np.full(len(labels), -1), 0.0)
+        return self._evaluate(whole, "train", tta=tta, only_new=True)
+
+    def _evaluate(self, prepared: Prepared, side: Side, *, tta: bool, only_new: bool = False) -> Evaluation:
+        """Evaluate on one set; images that the classifier was trained on do not count in the test set."""
+        indices = prepared.indices(side)
+        only_new |= side == "test"  # who asks for the training set wants it evaluated
+        new = indices[~self.seen.among(prepared.pack.digests.at(indices))] if only_new else indices
+        if not len(new):
+            raise DataError(
+                f"all {len(indices)} images that can be opened were used to train this model: "
+                "evaluate it on images that it was not trained on"
+            )
+        predictor = self.predictor.with_tta() if tta else self.predictor
+        found = assess.evaluate_on(
+            predictor, prepared.pack, prepared.labels, new, self.classes, groups=prepared.groups_at(new)
+        )
+        return msgspec.structs.replace(
+            found, seen=len(indices) - len(new), left_out=len(prepared.pack.left_out)
+        )  # fmt: skip
 
     @overload
     def predict(self, pictures: Source) -> Prediction: ...
     @overload
     def predict(self, pictures: list[Source]) -> list[Prediction]: ...
     def predict(self, pictures: Source | list[Source]) -> Prediction | list[Prediction]:
-        """What a picture shows, and how sure that is.
+        """The most probable class of an image, and its calibrated probability.
 
         Args:
-            pictures: A path, the bytes of a file, an open file, pixels `(H, W, 3)` uint8; or a list of such.
+            pictures: A path, the bytes of a file, an open file, pixels `(H, W, 3)` uint8; or a list of these.
 
         Raises:
-            PictureError: When a picture cannot be opened.
+            PictureError: When an image cannot be opened.
         """
         if isinstance(pictures, list):
             return [self.predictor.predict(picture) for picture in pictures]
@@ -88,30 +257,30 @@ class Deployable(Weighted):
 
     @cached_property
     def predictor(self) -> Predictor:
-        """What answers: the classifier's ONNX graph, compiled."""
+        """What predicts: the classifier's ONNX graph, compiled."""
         return Predictor(Engine.of_bytes(self.to_onnx()), self.classes, self.preparation)
 
     def to_onnx(self) -> bytes:
-        """The ONNX graph: uint8 `(N, height, width, 3)` in, calibrated probabilities out."""
-        from eyebright.network.onnx import to_onnx
+        """The ONNX graph: uint8 `(N, height, width, 3)` in, calibrated probabilities `(N, classes)` out."""
+        return self._graph
 
-        model = to_onnx(self.network, self._weights, temperature=self.calibration.temperature)
-        return bytes(model.SerializeToString(deterministic=True))
+    @cached_property
+    def _graph(self) -> bytes:
+        return onnx_graph(self.network, self._weights, temperature=self.calibration.temperature)
 
     def set_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over every tensor; what was found out about the weights before (temperature, figures) is forgotten.
+        """Replace every tensor; what was measured with the weights before (temperature, metrics) is forgotten.
 
         Raises:
-            NetworkError: When one is missing, unexpected, of another shape or not of numbers; nothing is changed then.
+            NetworkError: When a tensor is missing, unexpected, of another shape or not numeric; then nothing changes.
         """
         super().set_weights(weights)
         self.calibration = Calibration(temperature=1.0, error_before=0.0, error_after=0.0)
-        self.metrics: dict[str, Evaluation] = {}
-        self.verdicts: tuple[Verdict, ...] = ()
+        self.metrics, self.verdicts = {}, ()
         self.history = History()
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> ModelCard:
-        """Write the model folder; see docs/model-format.md.
+        """Write the model folder; docs/model-format.md describes it.
 
         Raises:
             OutputError: When the folder exists (and `overwrite` is not set), or cannot be written.
@@ -139,178 +308,51 @@ class Deployable(Weighted):
         """Read a model folder, or the model of a run.
 
         Raises:
-            ModelError: When it is missing, incomplete, altered, of a newer format, or not what a model may be.
+            ModelError: When it is missing, incomplete, altered, of a newer format, or not valid.
         """
         stored = read_model(Path(path))
         card = stored.card
-        classifier = cls.__new__(cls)
-        classifier.network, classifier.classes, classifier.preparation = stored.network, card.classes, card.preparation
-        classifier.calibration, classifier.seen = card.calibration, card.seen
-        classifier.metrics = records.from_builtins(
-            card.metrics, dict[str, Evaluation], what=f"metrics of {stored.path}", error=ModelError
-        )
-        classifier.settings = records.from_builtins(
+        settings = records.from_builtins(
             card.provenance.settings, Settings, what=f"settings of {stored.path}", error=ModelError
         )
-        classifier.history, classifier.verdicts = stored.history(History), ()
-        classifier._weights = stored.weights()
-        classifier.__dict__["predictor"] = Predictor.of_model(stored)
-        return classifier
+        loaded = cls(stored.network, card.classes, weights=stored.weights(), resize=card.preparation.fit)
+        loaded.settings, loaded.seen, loaded.calibration = settings, card.seen, card.calibration
+        loaded.metrics = records.from_builtins(
+            card.metrics, dict[str, Evaluation], what=f"metrics of {stored.path}", error=ModelError
+        )
+        loaded.history = stored.history(History)
+        loaded.__dict__["predictor"] = Predictor.of_model(stored)
+        return loaded
 
-    def _renew(self) -> None:
-        """Forget the compiled graph, after a change of weights or temperature."""
+    def _forget_graph(self) -> None:
         self.__dict__.pop("predictor", None)
+        self.__dict__.pop("_graph", None)
 
 
-class Classifier(Deployable):
-    """Tells pictures apart.
-
-    Args:
-        network: Takes pictures `(3, height, width)` and gives one logit for each class.
-        classes: Names of the classes.
-        weights: Where to start, by `layer.tensor`; drawn from the seed unless given.
-        fit: How pictures of other proportions are brought to size: "crop", "pad" or "stretch".
-        seed: Decides the initial weights and, unless it is given another, the course of `fit`.
+def require_classifier(network: Network, classes: Sequence[str]) -> None:
+    """Refuse a network that does not take images in colour, or does not give one logit for each class.
 
     Raises:
-        NetworkError: When the network does not take pictures or does not give one value for each class, or the weights
-            are not those of the network.
+        NetworkError: With what was expected and how to change the network.
     """
-
-    def fit(
-        self,
-        pictures: Dataset,
-        epochs: int | None = None,
-        *,
-        settings: Settings | None = None,
-        callbacks: Iterable[Callable[[AnyEvent], None]] = (),
-        checkpoint: Path | None = None,
-        earlier: Sequence[AnyEvent] | None = None,
-        begun_at: float | None = None,
-        **changes: Any,
-    ) -> History:
-        """Train on the training side, pick the best epoch and the temperature on the validation side.
-
-        Args:
-            pictures: The pictures; their classes must be those of the classifier, in any order.
-            epochs: Passes over the training pictures.
-            settings: How to train; single settings may also be given by name, as in `learning_rate=3e-4`.
-            callbacks: Receive every event as it happens.
-            checkpoint: A folder for the state, after each epoch and now and then within one.
-            earlier: The events of a training that was interrupted: go on from that checkpoint.
-            begun_at: When the budget of time began, on `time.monotonic`; now unless given.
-            **changes: Settings by name.
-
-        Returns:
-            Losses and accuracies by epoch.
-
-        Raises:
-            MissingExtraError: When torch is not installed.
-            DataError: When the pictures cannot be learned from.
-        """
-        training = trainer()
-        settings = settings or self.settings
-        changes |= {} if epochs is None else {"epochs": epochs}
-        self.settings = settings = settings.changed(changes)
-        chosen = [event for event in earlier or () if isinstance(event, PrecisionChosen)]
-        emit = Recorder(callbacks, earlier)
-        pack, labels, sides = self.prepare(pictures, emit)
-        train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
-        material = training.Material(pack, labels, train, validation, pictures.source.names)
-        alike = audit.alike(pictures, pack)  # before the training, so that a budget of time has it behind it
-        outcome = training.fit(
-            self.network,
-            self._weights,
-            material,
-            settings,
-            emit=emit,
-            checkpoint_folder=checkpoint,
-            resume_with=chosen[-1] if chosen else None,
-            deadline=_deadline(settings, begun_at, sides),
+    if len(network.input_shape) != 3 or network.input_shape[0] != 3:
+        raise NetworkError(f"expected a network that takes images (3, height, width), got {network.input_shape}")
+    if network.output_shape != (len(classes),):
+        raise NetworkError(
+            f"the network gives {network.output_shape}, but there are {len(classes)} classes: "
+            f"end it with Linear({len(classes)}), or build it with num_classes={len(classes)}"
         )
-        self.set_weights(outcome.weights)
-        self.history = emit.history
-        self.seen = self.seen.and_of(pack.digests.at(np.concatenate([train, validation])))
-        self._assess(training, pictures, material, alike, emit)
-        return self.history
-
-    def prepare(self, pictures: Dataset, emit: Emit | None = None) -> Prepared:
-        """The pictures as `fit` learns from them, for a training of your own.
-
-        Raises:
-            DataError: When the pictures cannot be learned from.
-        """
-        return prepare.prepare(pictures, self.preparation, self.classes, emit)
-
-    def _assess(
-        self, training: Any, pictures: Dataset, material: Any, alike: NDArray[np.bool_], emit: Recorder
-    ) -> None:
-        """Fit the temperature, prove the graph, judge the training. The graph is asked, since that is what is kept."""
-        pack, labels, train, every, _ = material
-        validation = assess.bounded(every, len(self.classes))
-        sample = assess.sample_of(train, validation)
-        known, logits = (assess.log_probabilities(self.predictor, pack, those) for those in (sample, validation))
-        self.calibration = assess.calibrate(logits, labels[validation])
-        self._renew()
-        emit(Calibrated(**msgspec.structs.asdict(self.calibration)))
-        first, temperature, groups = validation[:BATCH_SIZE], self.calibration.temperature, pictures.group_numbers
-        trained = training.predict_logits(self.network, self._weights, pack, first)
-        assess.prove(self.predictor, pack.read(first), softmax(trained / temperature))
-        self.metrics = {
-            "validation": evaluate(log_softmax(logits / temperature), labels[validation], self.classes,
-                                   groups=None if groups is None else groups[validation])
-        }  # fmt: skip
-        self.verdicts = assess.verdicts(
-            assess.Told(known, sample),
-            assess.Told(logits, validation),
-            labels=labels,
-            classes=self.classes,
-            groups=groups,
-            alike=alike,
-            later=np.flatnonzero(pictures.split(pack) > 0),
-            course=assess.course_of(self.history, self.settings, self.network, len(train), emit.first_loss),
+    if isinstance(network.places[network.output].layer, Softmax):
+        raise NetworkError(
+            f"the network ends with the Softmax {network.output!r}: remove it, a classifier computes the "
+            "probabilities from the logits before it"
         )
-        emit(Judged.of(self.verdicts))
-
-    def evaluate(self, pictures: Dataset | Part, *, emit: Emit | None = None, tta: bool = False) -> Evaluation:
-        """How good the classifier is on pictures that it has not learned from.
-
-        Args:
-            pictures: One side of a data set, or all of one; pictures that were learned from are left out.
-            emit: Receives the progress.
-            tta: Ask about the mirror images too, and take the mean (test-time augmentation).
-
-        Raises:
-            DataError: When there is a class that the classifier does not know, or no picture that is new to it.
-        """
-        dataset, side = pictures if isinstance(pictures, Part) else (pictures, None)
-        labels = prepare.labels_among(dataset, self.classes)
-        pack = prepare.packed(dataset, self.preparation, emit)
-        usable = pack.rows >= 0
-        if side:
-            audit.keep_together(dataset, pack, emit)
-            usable &= dataset.split(pack) == SIDES.index(side)
-        indices = np.flatnonzero(usable)
-        asked_for = side not in (None, "test")  # whoever names the training side wants it judged
-        new = indices if asked_for else indices[~self.seen.among(pack.digests.at(indices))]
-        if not len(new):
-            raise DataError(
-                f"all {len(indices)} pictures that can be opened were used to train this model: "
-                "give it pictures that it has not seen, or it would only recite"
-            )
-        evaluation = assess.evaluate_on(
-            self.predictor.with_tta() if tta else self.predictor,
-            pack,
-            labels,
-            new,
-            self.classes,
-            groups=dataset.group_numbers,
-        )
-        return msgspec.structs.replace(evaluation, seen=len(indices) - len(new), left_out=len(pack.left_out))
+    if len(set(classes)) != len(classes):
+        raise NetworkError(f"two classes have the same name in {', '.join(classes)}: give each its own name")
 
 
-def _deadline(settings: Settings, begun_at: float | None, sides: NDArray[np.int64]) -> Deadline | None:
+def _deadline(settings: Settings, started_at: float, prepared: Prepared) -> Deadline | None:
     if not settings.minutes:
         return None
-    judged = 2 * np.count_nonzero(sides == 1) + np.count_nonzero(sides == 2) + assess.KNOWN_SAMPLE
-    return Deadline(settings.minutes, time.monotonic() if begun_at is None else begun_at, int(judged))
+    validation, test = (len(prepared.indices(side)) for side in ("validation", "test"))
+    return Deadline(settings.minutes, started_at, 2 * validation + test + assess.KNOWN_SAMPLE)

@@ -6,6 +6,7 @@ that the second start skips reading and compiling. A graph is checked before it 
 
 import hashlib
 import io
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -16,6 +17,7 @@ import PIL
 from numpy.typing import NDArray
 
 from eyebright.model.folder import StoredModel, check_onnx
+from eyebright.network import Network
 from eyebright.system import cache, files, machine
 from eyebright.system.errors import ModelError, OutputError
 
@@ -88,6 +90,15 @@ class Engine:
                 f"difference of {pixels} of 255 (allowed {PIXEL_TOLERANCE}), their probabilities differ by {error:.2g} "
                 f"(allowed {TOLERANCE:g})"
             )
+
+
+def onnx_graph(
+    network: Network, weights: Mapping[str, NDArray[np.float32]], *, temperature: float | None = None
+) -> bytes:
+    """The ONNX graph of a network as the content of a file: logits, or with a temperature calibrated probabilities."""
+    from eyebright.network.onnx import to_onnx
+
+    return bytes(to_onnx(network, weights, temperature=temperature).SerializeToString(deterministic=True))
 
 
 def fastest_precision() -> Precision:

@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
 
 import filelock
 import numpy as np
@@ -24,9 +23,7 @@ from eyebright.data.threads import in_threads
 from eyebright.model.backbone import Backbone
 from eyebright.system import cache, files, records
 from eyebright.system.errors import PictureError
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with the number of pictures done and the number of all."""
+from eyebright.system.progress import Report, quiet
 
 _RECORD = np.dtype([("key", "<u8")])
 _BATCH = 32
@@ -67,7 +64,7 @@ def features(
     digests: Sequence[bytes],
     backbone: Backbone | None = None,
     *,
-    progress: Progress | None = None,
+    report: Report = quiet,
 ) -> Features:
     """Features of pictures, computed or found computed by an earlier run.
 
@@ -76,7 +73,7 @@ def features(
             `lambda index: pack.read([index])[0]` of a pack with the backbone's preparation.
         digests: Content of each picture, as `Pack.digests`; empty for those to leave out.
         backbone: What makes them.
-        progress: Called now and then with the number of pictures done and the number of all.
+        report: Receives the progress.
 
     Raises:
         DownloadError: When features are to be computed and the weights cannot be had; says what to install.
@@ -97,13 +94,12 @@ def features(
             lacking = np.flatnonzero(usable & (rows < 0))
             lacking = lacking[~np.isin(lacking, list(left_out))]
             if not len(lacking):
-                if progress:
-                    progress(len(digests), len(digests))
+                report("computing features", len(digests), len(digests))
                 kept = Rows(folder / _name(kind)) if (rows >= 0).any() else None  # the file of which rows are numbers
                 return Features(kept, backbone, rows, left_out)
         missing = lacking[np.sort(np.unique(keys[lacking], return_index=True)[1])]  # copies are computed once
         files.require_space(folder, len(missing) * row_bytes, what=f"features of {len(missing):,} pictures")
-        _compute(store, opened, keys, missing, backbone, left_out, progress)
+        _compute(store, opened, keys, missing, backbone, left_out, report)
 
 
 @contextmanager
@@ -122,13 +118,12 @@ def _compute(
     missing: NDArray[np.int64],
     backbone: Backbone,
     left_out: dict[int, str],
-    progress: Progress | None,
+    report: Report,
 ) -> None:
     """Compute what is missing, in batches; a few threads open pictures ahead of the network."""
     engine, kind = backbone.engine(), _kind(backbone)
     done, failed = len(keys) - len(missing), len(left_out)
-    if progress:
-        progress(done, len(keys))
+    report("computing features", done, len(keys))
     computed: list[tuple[int, bytes]] = []
     try:
         for positions, pictures in _batches(opened, missing, backbone.preparation, left_out):
@@ -138,8 +133,7 @@ def _compute(
                 _add(store, computed)
                 computed = []
             done += len(positions)
-            if progress:
-                progress(done + len(left_out) - failed, len(keys))
+            report("computing features", done + len(left_out) - failed, len(keys))
     finally:
         if computed:  # also after a Ctrl-C
             _add(store, computed)

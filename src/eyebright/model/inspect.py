@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eyebright.data.pictures import Preparation, open_picture
-from eyebright.model.engine import Engine
+from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.folder import read_model
 from eyebright.model.plain import is_plain, read_plain
 from eyebright.network import Conv2d, Network, Weights, zoo
@@ -95,8 +95,6 @@ def activations(subject: Subject, picture: Path, layer: str) -> tuple[NDArray[np
         NetworkError: When there is no such layer, or the network takes no pictures.
         PictureError: When the picture cannot be opened; the message names it.
     """
-    from eyebright.network.onnx import to_onnx
-
     part = subject.network.up_to(layer)
     if subject.preparation is None:
         raise NetworkError(f"the network takes {subject.network.input_shape}, no pictures: it has no maps")
@@ -107,8 +105,7 @@ def activations(subject: Subject, picture: Path, layer: str) -> tuple[NDArray[np
     if part.input_shape[0] == 1:
         pixels = np.repeat(np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None], 3, axis=2)
     weights = subject.weights()
-    graph = to_onnx(part, {name: weights[name] for name in part.tensors})
-    engine = Engine.of_bytes(graph.SerializeToString(deterministic=True))
+    engine = Engine.of_bytes(onnx_graph(part, {name: weights[name] for name in part.tensors}))
     return pixels, engine(pixels[None, :, :, : part.input_shape[0]])[0]
 
 
@@ -122,8 +119,6 @@ def open_netron(subject: Subject, *, say: Callable[[str], None]) -> None:
     Raises:
         MissingExtraError: When Netron is not installed.
     """
-    from eyebright.network.onnx import to_onnx
-
     try:
         netron = importlib.import_module("netron")
     except ModuleNotFoundError as problem:
@@ -131,7 +126,7 @@ def open_netron(subject: Subject, *, say: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = subject.onnx or Path(folder, "network.onnx")
         if subject.onnx is None:
-            file.write_bytes(to_onnx(subject.network, subject.weights()).SerializeToString(deterministic=True))
+            file.write_bytes(onnx_graph(subject.network, subject.weights()))
         host, port = netron.start(str(file))
         say(f"Netron shows it at http://{host}:{port}; Ctrl-C ends it.")
         netron.wait()

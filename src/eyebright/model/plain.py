@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.model.engine import Engine
+from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.folder import CARD, ONNX, PLAIN, WEIGHTS, read_card
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.model.weights import Weighted
@@ -144,9 +144,7 @@ class Model(Weighted):
 
     def to_onnx(self) -> bytes:
         """The ONNX graph: samples in, the network's result out."""
-        from eyebright.network.onnx import to_onnx
-
-        return bytes(to_onnx(self.network, self._weights).SerializeToString(deterministic=True))
+        return onnx_graph(self.network, self._weights)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write network, weights and ONNX graph to a folder.
@@ -169,7 +167,7 @@ class Model(Weighted):
     def _engine(self) -> Engine:
         return Engine.of_bytes(self.to_onnx())
 
-    def _renew(self) -> None:
+    def _forget_graph(self) -> None:
         self.__dict__.pop("_engine", None)
 
 

@@ -29,7 +29,7 @@ class Weighted(abc.ABC):
     _weights: Weights
 
     @abc.abstractmethod
-    def _renew(self) -> None:
+    def _forget_graph(self) -> None:
         """Forget what was made from the weights."""
 
     def summary(self) -> str:
@@ -54,7 +54,7 @@ class Weighted(abc.ABC):
         taken = _as_arrays(weights)
         check_weights(self.network, taken)
         self._weights = {name: taken[name] for name in self.network.tensors}
-        self._renew()
+        self._forget_graph()
 
     def save_weights(self, path: str | os.PathLike[str]) -> Path:
         """Write the weights alone to a safetensors file; `.safetensors` is added where it is lacking.

@@ -1,94 +1,106 @@
-"""What contradicts itself, or could not end well, is refused before the work begins."""
+"""What contradicts itself, or could not end well, is refused before the work starts."""
 
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eyebright.data.batches import share
 from eyebright.data.dataset import Dataset
-from eyebright.data.pack import Pack
-from eyebright.data.split import SIDES
-from eyebright.network import Network
-from eyebright.runs.auto import AUTO
-from eyebright.runs.start import Start
+from eyebright.data.prepare import Prepared
+from eyebright.runs.request import AUTO, Request
+from eyebright.runs.start import SourceModel, Start
+from eyebright.system import files
 from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.system.text import printable
 from eyebright.training import processes
 from eyebright.training.settings import Settings
 
-DEFAULT_SHARE = 0.15
 LEAST_MINUTES = 0.3
+"""The shortest budget in which something can be trained, evaluated and saved."""
+_DEFAULT = Request()
+_BYTES_PER_PARAMETER = 76  # three checkpoints while one is written, the model and the one before it
 
 
-def settled(settings: Settings, minutes: float | None, epochs: int | None) -> Settings:
-    """The settings with what is asked for beside them."""
-    if minutes is not None and epochs is not None:
-        raise SettingsError(f"minutes = {minutes:g} and epochs = {epochs} contradict each other: give one of them")
-    if minutes is not None and minutes <= 0:
-        raise SettingsError(f"minutes must be above 0, got {minutes:g}")
-    changes = {"minutes": minutes, "epochs": epochs}
-    settings = settings.changed({name: value for name, value in changes.items() if value is not None})
+def require_sound(request: Request) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        SettingsError: With both of them named, and what to change.
+    """
+    settings = request.training
     if 0 < settings.minutes < LEAST_MINUTES:
         raise SettingsError(
-            f"{settings.minutes:g} minutes are too few: starting, judging and saving take about a quarter; "
-            f"give {LEAST_MINUTES:g} or more"
+            f"minutes = {settings.minutes:g} is too short: starting, evaluating and saving take about "
+            f"{LEAST_MINUTES / 1.2:g} minutes; give {LEAST_MINUTES:g} or more"
         )
-    return settings
-
-
-def require_something_to_learn(
-    settings: Settings, network: str | Network, weights: str | Path, *, auto: bool, begun: bool
-) -> None:
-    """Refuse what would leave the weights as they are, and weights that `auto` would not start from."""
-    if auto and weights:
+    if request.automatic and request.weights:
         raise SettingsError(
-            f"weights = {weights} and network = {network or AUTO} contradict each other: auto finds its own weights; "
-            "name the network that these belong to"
+            f"weights = {request.weights} and network = {AUTO} contradict each other: {AUTO} finds its own weights; "
+            "name the network that these weights belong to"
         )
-    if not (auto or begun or settings.epochs or settings.minutes):
-        raise SettingsError("epochs = 0 would leave the weights as they were drawn: give epochs or minutes")
-
-
-def require_shares(settings: Settings) -> None:
-    """Each of several processes must have as many pictures of a batch."""
-    share(np.empty(0, np.int64), settings.batch_size, 0, processes.place().of)
-
-
-def require_start_apart(old: Start, output: Path) -> None:
-    """What is started from is not replaced: a run that is killed early has its start there and nowhere else."""
-    if old.path.resolve().is_relative_to(output.resolve()):
-        raise OutputError(f"the model to start from, {old.path}, lies in {output}: choose another output")
-
-
-def require_one_split(split: str | Path, validation: float, test: float) -> None:
-    """A split that is read from a file leaves nothing to shares."""
-    shares = (("validation", validation), ("test", test))
-    for name, wanted in shares if str(split) else ():
-        if wanted != DEFAULT_SHARE:
+    if not (request.automatic or request.start_from or request.weights or settings.epochs or settings.minutes):
+        raise SettingsError("epochs = 0 would not train anything: give epochs or minutes")
+    for name in ("validation", "test") if request.split else ():
+        if getattr(request, name) != getattr(_DEFAULT, name):
             raise SettingsError(
-                f"split = {split} and {name} = {wanted:g} contradict each other: the file says which picture is on "
-                "which side; leave one of them"
+                f"split = {request.split} and {name} = {getattr(request, name):g} contradict each other: the file "
+                "already decides the split; use only one of them"
+            )
+    share(np.empty(0, np.int64), settings.batch_size, 0, processes.place().of)  # each process has as many images
+
+
+def require_effect(settings: Settings) -> None:
+    """Refuse settings that have no effect when only a head is trained, which has one best solution.
+
+    Raises:
+        SettingsError: With the setting, and how to train more.
+    """
+    default = Settings()
+    anyway = {"epochs", "seed", "threads", "device", "precision", "checkpoint_s", "batch_size", "flip"}
+    for name in default.__struct_fields__:
+        value = getattr(settings, name)
+        if name not in anyway and value != getattr(default, name):
+            raise SettingsError(
+                f"{name} = {value} has no effect when only the head of a published network is trained: give minutes or "
+                "epochs to train more of the network, or name a network"
             )
 
 
-def require_new_test(old: Start, dataset: Dataset, pack: Pack, sides: NDArray[np.int64]) -> None:
-    """Where the sides were given, the model may have seen all of the test: that is found before the training."""
-    test = pack.digests.at(np.flatnonzero(sides == SIDES.index("test")))
-    if old.card.seen.among(test).all():
+def require_place(output: Path, dataset: Dataset) -> None:
+    """Nothing is written among the images, and no folder that holds them is replaced.
+
+    Raises:
+        OutputError: When the output is inside the folder of images, or the other way round.
+        DataError: When the name of the images is not valid UTF-8.
+    """
+    origin = dataset.origin
+    if origin is None:
+        return
+    if str(origin).encode("utf-8", "replace").decode() != str(origin):
+        raise DataError(f"the name {printable(str(origin))} is not valid UTF-8: rename it")
+    if isinstance(origin, Path):
+        pictures, place = origin.resolve(), output.resolve()
+        if place.is_relative_to(pictures) or pictures.is_relative_to(place):
+            raise OutputError(f"the output {output} and the images {origin} are inside each other: use another output")
+
+
+def require_source_kept(source: SourceModel, output: Path) -> None:
+    """The model to start from is not replaced: a run that is killed early needs it to start again."""
+    if source.path.resolve().is_relative_to(output.resolve()):
+        raise OutputError(f"the model to start from, {source.path}, is inside {output}: use another output")
+
+
+def require_new_test(source: SourceModel, prepared: Prepared) -> None:
+    """Where the split is given, the model may have been trained on the whole test set: that is refused."""
+    test = prepared.pack.digests.at(prepared.indices("test"))
+    if source.card.seen.among(test).all():
         raise DataError(
-            f"the model in {old.path} has seen all {len(test)} pictures of the test side: it would only recite; "
-            "give it pictures that it has not seen, or leave the split to eyebright"
+            f"the model {source.path} was trained on all {len(test)} images of the test set, so the result would mean "
+            "nothing: use a test set that it was not trained on, or let eyebright make the split"
         )
 
 
-def require_apart(output: Path, dataset: Dataset) -> None:
-    """Nothing is written among the pictures, and nothing that holds them is replaced."""
-    if dataset.origin is not None:
-        if str(dataset.origin).encode("utf-8", "replace").decode() != str(dataset.origin):
-            raise DataError(f"{printable(str(dataset.origin))} is not named in UTF-8: rename it")
-        if not isinstance(dataset.origin, Path):
-            return
-        pictures, place = dataset.origin.resolve(), output.resolve()
-        if place.is_relative_to(pictures) or pictures.is_relative_to(place):
-            raise OutputError(f"{output} and the pictures in {dataset.origin} lie in each other: choose another output")
+def require_space(output: Path, start: Start) -> None:
+    """There must be space for the run with its checkpoints and model; an `OutputError` otherwise."""
+    needed = _BYTES_PER_PARAMETER * start.network.parameter_count
+    files.require_space(output, needed, what="the run with its checkpoint and model")

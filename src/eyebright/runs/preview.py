@@ -1,6 +1,6 @@
-"""preview(): what the network will see of a set of pictures, before anything is learned from it."""
+"""preview(): what the network will see of a set of images, before a training."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,22 +10,24 @@ from eyebright.data.batches import content_order
 from eyebright.data.cropping import lost_of
 from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack
-from eyebright.data.pictures import DIGEST_SIDE, Fit, Preparation, crop_box, decode, fit_picture
+from eyebright.data.pictures import DIGEST_SIDE, Preparation, crop_box, decode, fit_picture
+from eyebright.data.prepare import prepare
 from eyebright.report.sheets import Row, draw_preview, fit_text
 from eyebright.runs.auto import backbone_px
-from eyebright.runs.start import choose_fit, mirrored_by_evidence
+from eyebright.runs.request import Resize
+from eyebright.runs.start import choose_resize, mirrored_by_evidence
 from eyebright.system.errors import DataError, MissingExtraError
 from eyebright.system.text import printable
 from eyebright.training import trainer
 from eyebright.training.settings import Settings
 
-MOST = 8  # pictures on a sheet
+MOST = 8  # images on a sheet
 DRAWS = 4  # of each, as training changes it
 _WHOLE_PX = 256
 
 
 class Preview(NamedTuple):
-    """A sheet as the content of a PNG file, and what is to be said of it."""
+    """A sheet as the content of a PNG file, and notes about it."""
 
     sheet: bytes
     notes: list[str]
@@ -36,24 +38,24 @@ def preview(
     pack: Pack,
     *,
     size: int | None = None,
-    fit: Fit | Literal["auto"] = "auto",
+    resize: Resize = "auto",
     settings: Settings | None = None,
 ) -> Preview:
-    """Draw what the network will see: one picture of each class, of eight classes at most.
+    """Draw what the network will see: one image of each class, of eight classes at most.
 
     Args:
-        dataset: The pictures.
-        pack: Any pack of them, by which they are told apart.
-        size: Pixels a side; as `train` chooses unless given.
-        fit: How they are brought to size; as `train` chooses unless given.
+        dataset: The images.
+        pack: Any pack of them.
+        size: Height and width in pixels; as `train` chooses unless given.
+        resize: How they are resized; as `train` chooses unless given.
         settings: How training changes them; by default as `train` does, which mirrors only what may be mirrored.
 
     Raises:
-        PictureError: When a picture can no longer be opened.
+        PictureError: When an image can no longer be opened.
     """
     settings = _usual(dataset, pack) if settings is None else settings
     side = backbone_px(dataset.typical_side()) if size is None else size
-    chosen = choose_fit(dataset, None, fit)
+    chosen = choose_resize(dataset, resize)
     preparation = Preparation(width=side, height=side, fit=chosen.fit)
     where = examples(dataset, pack)
     wholes = [decode(dataset.source.open(index), max(side, DIGEST_SIDE)) for index in where.tolist()]
@@ -63,14 +65,14 @@ def preview(
         Row(printable(dataset.classes[label]), *_cut(whole, preparation), prepared, drawn)
         for label, whole, prepared, drawn in zip(dataset.labels[where].tolist(), wholes, seen, draws, strict=True)
     ]
-    how = {"crop": "cropped to the middle", "pad": "shown whole, on grey", "stretch": "stretched"}[chosen.fit]
+    how = {"crop": "cropped to the middle", "pad": "padded with grey", "stretch": "stretched"}[chosen.fit]
     warning = fit_text(chosen)
     sheet = draw_preview(rows, f"What the network sees: {side} x {side} pixels, {how}", warning)
     return Preview(sheet, [*([warning] if warning else []), *notes])
 
 
 def examples(dataset: Dataset, pack: Pack) -> NDArray[np.int64]:
-    """One picture of each class, of eight classes evenly spread at most: the same ones of the same pictures."""
+    """One image of each class, of at most eight classes evenly spread; the same images give the same ones."""
     order = content_order(pack, dataset.labels, np.flatnonzero(pack.rows >= 0))
     _, first = np.unique(dataset.labels[order], return_index=True)
     spread = np.linspace(0, len(first) - 1, min(MOST, len(first)))
@@ -78,32 +80,32 @@ def examples(dataset: Dataset, pack: Pack) -> NDArray[np.int64]:
 
 
 def _usual(dataset: Dataset, pack: Pack) -> Settings:
-    """How `train` changes pictures by itself."""
+    """How `train` changes images by default."""
     try:
-        sides = dataset.split(pack)
-    except DataError:  # too few to train on, which is not asked here
+        prepared = prepare(dataset, pack.preparation)
+    except DataError:  # too few images to train on, which does not matter here
         return Settings()
-    return mirrored_by_evidence(dataset, pack, sides, Settings(), lambda event: None)
+    return mirrored_by_evidence(prepared, Settings(), lambda event: None)
 
 
 def _draws(
     seen: NDArray[np.uint8], keys: NDArray[np.uint64], settings: Settings
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """What the first epochs show, `(N, n, H, W, 3)`; none where training changes nothing or is not installed."""
+    """The images in the first epochs, `(N, n, H, W, 3)`; none where training changes nothing or is not installed."""
     none = np.empty((len(seen), 0, *seen.shape[1:]), np.uint8)
     if not settings.augmented:
         return none, []
     try:
         shown = trainer().shown
     except MissingExtraError as problem:
-        return none, [f"How training changes pictures is not shown: {problem}."]
+        return none, [f"How training changes images is not shown: {problem}."]
     return np.stack([shown(seen, keys, settings, epoch) for epoch in range(1, DRAWS + 1)], axis=1), []
 
 
 def _cut(
     whole: Image.Image, preparation: Preparation
 ) -> tuple[NDArray[np.uint8], tuple[float, float, float, float], float]:
-    """The whole picture, small; what is kept of it, as shares of its sides; and what share of its detail is not."""
+    """The whole image, small; what is kept of it, as shares of its sides; and what share of its detail is lost."""
     cropped = preparation.fit == "crop"
     left, top, right, bottom = crop_box(*whole.size, preparation) if cropped else (0, 0, *whole.size)
     box = (left / whole.width, top / whole.height, right / whole.width, bottom / whole.height)

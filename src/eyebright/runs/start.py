@@ -1,14 +1,9 @@
-"""What a training starts from: the network, how pictures are brought to its size, its first weights.
-
-What a training takes over from a finished model: network, size, weights, and which pictures it has seen.
-
-For other classes the head begins anew, but the classes that both know keep their rows of it, whatever their order.
-"""
+"""What a training starts from: the network, its initial weights, how images are resized; also a trained model."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -16,110 +11,53 @@ from numpy.typing import NDArray
 
 from eyebright.data.batches import content_order
 from eyebright.data.dataset import Dataset
-from eyebright.data.pack import Pack
-from eyebright.data.pictures import Fit
+from eyebright.data.pictures import Fit, Preparation
+from eyebright.data.prepare import Prepared
 from eyebright.model.card import ModelCard
+from eyebright.model.classifier import require_classifier
 from eyebright.model.folder import read_model
-from eyebright.network import Conv2d, Linear, Network, Softmax, Weights, initial_weights, zoo
+from eyebright.network import Conv2d, Linear, Network, Weights, initial_weights, zoo
 from eyebright.network.wiring import Parts
+from eyebright.runs.request import Request, Resize
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
-from eyebright.training.events import Emit, FitChosen, Progress
+from eyebright.training.events import Emit, FitChosen, reporting
 from eyebright.training.mirroring import ASKED, LEARNED, judge_mirroring
 from eyebright.training.settings import Settings
+from eyebright.training.stages import frozen_layers
 
-LARGEST_SIZE, SMALLEST_SIZE = 180, 24
-
-
-def network_for(dataset: Dataset, network: str | Network, size: int | None) -> Network:
-    """The network that was asked for, by name, by file, or as it is.
-
-    Raises:
-        NetworkError: When there is no such network, or its file is not sound.
-        SettingsError: When another size is given than that of the network in a file.
-    """
-    if isinstance(network, Network):
-        return network
-    if is_file(network):
-        built = Network.from_file(network)
-        if size is not None and built.input_shape[1:] != (size, size):
-            raise SettingsError(
-                f"size = {size} and network = {network} contradict each other: the file says the size, "
-                f"{'x'.join(map(str, built.input_shape[1:]))}; leave out the size"
-            )
-        return built
-    typical = min(max(dataset.typical_side(), SMALLEST_SIZE), LARGEST_SIZE)
-    return zoo.build(network, num_classes=len(dataset.classes), input_size=typical if size is None else size)
-
-
-def is_file(network: str) -> bool:
-    """Whether a network is asked for by a file, and not by a name of the zoo."""
-    return network.endswith(".json") or (network not in zoo.NETWORKS and Path(network).is_file())
-
-
-def require_classifier(network: Network, classes: Sequence[str]) -> None:
-    """Refuse a network that does not take pictures in colour, or does not give one logit for each class."""
-    if len(network.input_shape) != 3 or network.input_shape[0] != 3:
-        raise NetworkError(f"a classifier's network takes pictures (3, height, width), this one {network.input_shape}")
-    if network.output_shape != (len(classes),):
-        raise NetworkError(
-            f"the network gives {network.output_shape}, but there are {len(classes)} classes: "
-            f"end it with Linear({len(classes)}), or build it with num_classes={len(classes)}"
-        )
-    if isinstance(network.places[network.output].layer, Softmax):
-        raise NetworkError(
-            f"the network ends with the Softmax {network.output!r}: leave it away, a classifier makes "
-            "probabilities of the logits before it"
-        )
-    if len(set(classes)) != len(classes):
-        raise NetworkError(f"two classes have one name among {', '.join(classes)}: give each a name of its own")
-
-
-def choose_fit(dataset: Dataset, network: Network | None, fit: Fit | Literal["auto"]) -> FitChosen:
-    """How pictures are brought to the size that the network takes (square unless it is given), and what cropping would
-    leave out.
-    """
-    _, height, width = network.input_shape if network and len(network.input_shape) == 3 else (0, 1, 1)
-    best, lost = dataset.fit_by_evidence(width / height)
-    return FitChosen(fit=best if fit == "auto" else fit, lost=lost)
-
-
-def mirrored_by_evidence(
-    dataset: Dataset, pack: Pack, sides: NDArray[np.int64], settings: Settings, emit: Emit
-) -> Settings:
-    """The settings, with mirroring taken back where a mirrored picture is found not to show the same."""
-    if not settings.flip:
-        return settings
-    train, validation = (_some(pack, dataset.labels, sides == side, most) for side, most in ((0, LEARNED), (1, ASKED)))
-    groups = dataset.group_numbers
-    judged = judge_mirroring(
-        pack.thumbnails(train)[:], dataset.labels[train], pack.thumbnails(validation)[:], dataset.labels[validation],
-        None if groups is None else groups[validation],
-    )  # fmt: skip
-    emit(judged)
-    return settings if judged.same else settings.changed({"flip": False})
-
-
-def _some(pack: Pack, labels: NDArray[np.int64], of: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
-    """So many at most of some pictures, evenly chosen in the order of their content."""
-    order = content_order(pack, labels, np.flatnonzero(of))
-    return order[:: max(-(-len(order) // most), 1)]
-
-
-def weights_for(network: Network, source: str, name: str, seed: int, emit: Emit) -> Weights:
-    """The weights to start from, as `zoo.start_weights`; tells the progress of a download."""
-
-    def report(done: int, of: int | None) -> None:
-        emit(Progress(stage="downloading", done=done, of=of))
-
-    return zoo.start_weights(network, source, name=name, seed=seed, report=report)
+LARGEST_PX, SMALLEST_PX = 180, 24
+"""Sides of the images for a named network, unless a size is given."""
 
 
 class Start(NamedTuple):
-    """A finished model, as something to start from.
+    """What a training starts from.
 
     Args:
-        path: Where it was asked for: a model folder, or a run.
-        card: Its classes, preparation, and the pictures that it has seen.
+        name: The network's name, for people.
+        network: The network.
+        weights: Its initial weights.
+        settings: How it is trained.
+        keep: Whether the run must keep the weights, since they could not be found again.
+    """
+
+    name: str
+    network: Network
+    weights: Weights
+    settings: Settings
+    keep: bool = False
+
+    def preparation(self, fit: Fit) -> Preparation:
+        """How images are prepared for the network."""
+        _, height, width = self.network.input_shape
+        return Preparation(width=width, height=height, fit=fit)
+
+
+class SourceModel(NamedTuple):
+    """A trained model to start from.
+
+    Args:
+        path: The model folder or run that was given.
+        card: Its classes, preparation, and the images that it was trained on.
         network: Its network.
         weights: Its weights.
     """
@@ -131,11 +69,81 @@ class Start(NamedTuple):
 
     @property
     def sha256(self) -> str:
-        """What tells its weights from any others."""
+        """The digest of its weights."""
         return self.card.sha256["weights.safetensors"]
 
 
-def read_start(path: str | Path, sha256: str = "") -> Start:
+def start_named(dataset: Dataset, request: Request, emit: Emit, network: Network | None = None) -> Start:
+    """Start with a network that is given by its name, its file or itself.
+
+    Raises:
+        NetworkError: When the network does not exist, its file is not valid, or the weights do not fit it.
+        SettingsError: When a size is given that is not the one of the network in a file.
+        DownloadError: When published weights are not available.
+    """
+    name, size = request.network, request.size
+    if network is None and is_file(name):
+        network = Network.from_file(name)
+        if size is not None and network.input_shape[1:] != (size, size):
+            raise SettingsError(
+                f"size = {size} and network = {name} contradict each other: the network in the file takes "
+                f"{'x'.join(map(str, network.input_shape[1:]))}; leave out the size"
+            )
+    elif network is None:
+        if size is None and request.weights == zoo.PUBLISHED:
+            size = zoo.named(name).input_size
+        if size is None:
+            size = min(max(dataset.typical_side(), SMALLEST_PX), LARGEST_PX)
+        network = zoo.build(name, num_classes=len(dataset.classes), input_size=size)
+    report = reporting(emit)
+    weights = zoo.start_weights(
+        network, request.weights, name=name, seed=request.training.seed,
+        report=lambda done, of: report("downloading", done, of),
+    )  # fmt: skip
+    start = Start(name, network, weights, request.training, keep=request.weights not in ("", zoo.PUBLISHED))
+    return _checked(start, dataset.classes)
+
+
+def _checked(start: Start, classes: Sequence[str]) -> Start:
+    """What can be wrong about a network or its frozen layers is found before the work."""
+    require_classifier(start.network, classes)
+    frozen_layers(start.network, start.settings.frozen)
+    return start
+
+
+def is_file(network: str) -> bool:
+    """Whether a network is given by a file, not by a name of the zoo."""
+    return network.endswith(".json") or (network not in zoo.NETWORKS and Path(network).is_file())
+
+
+def choose_resize(dataset: Dataset, resize: Resize, network: Network | None = None) -> FitChosen:
+    """How images are resized to what the network takes (square unless it is given), and what cropping would remove."""
+    _, height, width = network.input_shape if network and len(network.input_shape) == 3 else (0, 1, 1)
+    best, lost = dataset.fit_by_evidence(width / height)
+    return FitChosen(fit=best if resize == "auto" else resize, lost=lost)
+
+
+def mirrored_by_evidence(prepared: Prepared, settings: Settings, emit: Emit) -> Settings:
+    """The settings, without mirroring where a mirrored image is found not to show the same."""
+    if not settings.flip:
+        return settings
+    train, validation = _some(prepared, 0, LEARNED), _some(prepared, 1, ASKED)
+    pack, labels = prepared.pack, prepared.labels
+    found = judge_mirroring(
+        pack.thumbnails(train)[:], labels[train], pack.thumbnails(validation)[:], labels[validation],
+        prepared.groups_at(validation),
+    )  # fmt: skip
+    emit(found)
+    return settings if found.same else settings.changed({"flip": False})
+
+
+def _some(prepared: Prepared, side: int, most: int) -> NDArray[np.int64]:
+    """So many images of a set at most, evenly chosen in the order of their content."""
+    order = content_order(prepared.pack, prepared.labels, np.flatnonzero(prepared.sides == side))
+    return order[:: max(-(-len(order) // most), 1)]
+
+
+def read_source(path: str | Path, sha256: str = "") -> SourceModel:
     """Read a model to start from.
 
     Args:
@@ -143,86 +151,95 @@ def read_start(path: str | Path, sha256: str = "") -> Start:
         sha256: The digest that its weights must have, where that is known.
 
     Raises:
-        ModelError: When there is no sound model, or its weights are others.
+        ModelError: When there is no valid model, or its weights have changed.
     """
-    place = Path(os.path.abspath(path))  # noqa: PTH100 - as `scan_folder` has it
+    place = Path(os.path.abspath(path))  # noqa: PTH100 - links are kept, as in `scan_folder`
     stored = read_model(place)
-    start = Start(place, stored.card, stored.network, stored.weights())
-    if sha256 and sha256 != start.sha256:
+    source = SourceModel(place, stored.card, stored.network, stored.weights())
+    if sha256 and sha256 != source.sha256:
         raise ModelError(
-            f"the model in {path} has changed since the run that started from it: its weights have the SHA-256 "
-            f"{start.sha256[:16]}..., expected {sha256[:16]}...; start a new run with --from {path}"
+            f"the model in {path} has changed since the run that started from it: the SHA-256 of its weights is "
+            f"{source.sha256[:16]}..., expected {sha256[:16]}...; start a new run with --from {path}"
         )
-    return start
+    return source
 
 
-def taken_over(start: Start, classes: Sequence[str], seed: int) -> tuple[Network, Weights]:
-    """The model's network and weights, for these classes.
+def start_from(source: SourceModel, classes: Sequence[str], settings: Settings) -> Start:
+    """Start with a model's network and weights, for these classes.
+
+    For other classes the head is initialised again, but classes that both know keep their rows of it.
 
     Raises:
         NetworkError: When the network does not end with a layer that has a row for each class.
     """
-    if tuple(classes) == start.card.classes:
-        return start.network, start.weights
-    network, head = _with_outputs(start, len(classes))
-    anew = initial_weights(network, seed)
-    known = [number for number, label in enumerate(classes) if label in start.card.classes]
-    before = [start.card.classes.index(classes[number]) for number in known]
-    weights = dict(start.weights)
+    name = f"the network of {source.path}"
+    if tuple(classes) == source.card.classes:
+        return _checked(Start(name, source.network, source.weights, settings), classes)
+    network, head = _with_outputs(source, len(classes))
+    fresh = initial_weights(network, settings.seed)
+    known = [number for number, label in enumerate(classes) if label in source.card.classes]
+    before = [source.card.classes.index(classes[number]) for number in known]
+    weights = dict(source.weights)
     for key in (key for key in network.tensors if key.rpartition(".")[0] == head):
-        weights[key] = np.array(anew[key])
-        weights[key][known] = start.weights[key][before]
-    return network, weights
+        weights[key] = np.array(fresh[key])
+        weights[key][known] = source.weights[key][before]
+    return _checked(Start(name, network, weights, settings), classes)
 
 
-def require_agreement(
-    start: Start, network: str | Network, weights: str | Path, size: int | None, fit: Fit | Literal["auto"]
-) -> None:
-    """Refuse what was asked for beside the model where the model says something else.
+def require_agreement(source: SourceModel, request: Request, network: Network | None = None) -> None:
+    """Refuse options that differ from the model to start from.
 
     Raises:
         SettingsError: With both of them named.
     """
-    place, preparation = f"from = {start.path}", start.card.preparation
-    if str(weights):
-        raise SettingsError(f"{place} and weights = {weights} exclude each other: either gives the weights; leave one")
-    if size is not None and {size} != {preparation.width, preparation.height}:
+    place, preparation = f"from = {source.path}", source.card.preparation
+    if request.weights:
+        raise SettingsError(f"{place} and weights = {request.weights}: use only one of them, both give the weights")
+    if request.size is not None and {request.size} != {preparation.width, preparation.height}:
         raise SettingsError(
-            f"{place} and size = {size} contradict each other: that model takes pictures of "
+            f"{place} and size = {request.size} contradict each other: that model takes images of "
             f"{preparation.width}x{preparation.height}; leave out the size"
         )
-    if fit not in ("auto", preparation.fit):
+    if request.resize not in ("auto", preparation.fit):
         raise SettingsError(
-            f"{place} and fit = {fit} contradict each other: that model was made with {preparation.fit}; leave out fit"
+            f"{place} and resize = {request.resize} contradict each other: that model was trained with "
+            f"{preparation.fit}; leave out resize"
         )
-    if network and not _alike(start, network):
-        name = network if isinstance(network, str) else "the network that is given"
-        raise SettingsError(f"{place} and network = {name} contradict each other: that model has a network; leave one")
+    named = network is not None or request.network not in ("", "auto")
+    if named and not _alike(source, request.network if network is None else network):
+        name = request.network if network is None else "the network that is given"
+        raise SettingsError(f"{place} and network = {name} contradict each other: that model has another network")
 
 
-def _alike(start: Start, network: str | Network) -> bool:
-    """Whether a network is the model's, but for the number of its classes."""
+def _alike(source: SourceModel, network: str | Network) -> bool:
+    """Whether a network is the model's, except for the number of its classes."""
     if isinstance(network, Network):
         asked = network
     elif network not in zoo.NETWORKS:
         asked = Network.from_file(network)
     else:
-        asked = zoo.build(network, num_classes=len(start.card.classes), input_size=start.card.preparation.width)
-    return len(asked.output_shape) == 1 and _with_outputs(start, asked.output_shape[0])[0] == asked
+        asked = zoo.build(network, num_classes=len(source.card.classes), input_size=source.card.preparation.width)
+    return len(asked.output_shape) == 1 and _with_outputs(source, asked.output_shape[0])[0] == asked
 
 
-def _with_outputs(start: Start, count: int) -> tuple[Network, str]:
-    """The model's network with so many outputs, and the name of the layer that makes them."""
-    name = [other for other, place in start.network.places.items() if place.parameters][-1]
-    head = start.network.layer(name)
+def _with_outputs(source: SourceModel, count: int) -> tuple[Network, str]:
+    """The model's network with so many outputs, and the name of the layer that computes them."""
+    name = [other for other, place in source.network.places.items() if place.parameters][-1]
+    head = source.network.layer(name)
     if isinstance(head, Linear):
         head = msgspec.structs.replace(head, out_features=count)
     elif isinstance(head, Conv2d) and head.groups == 1:
         head = msgspec.structs.replace(head, out_channels=count)
     else:
         raise NetworkError(
-            f"the model in {start.path} ends with {name!r}, a {type(head).__name__}: to begin anew with other classes "
-            "it must end with a Linear or a Conv2d"
+            f"the model in {source.path} ends with {name!r}, a {type(head).__name__}: to start with other classes it "
+            "must end with a Linear or a Conv2d"
         )
-    layers, wiring, output = start.network.parts
-    return Network.from_parts(Parts([head if layer.name == name else layer for layer in layers], wiring, output)), name
+    layers, wiring, output = source.network.parts
+    parts = Parts([head if layer.name == name else layer for layer in layers], wiring, output)
+    return Network.from_parts(parts), name
+
+
+def as_fit(resize: Resize) -> Fit:
+    """How the images of a run are resized: in a run's request, that is decided."""
+    return "crop" if resize == "auto" else resize
