@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 import eyebright as eb
 from eyebright.model import inspect
 
-subject = inspect.find("flowers_cnn", size=64)  # or a model's folder, a run, a network's JSON
+subject = inspect.load_network("flowers_cnn", size=64)  # or a model's folder, a run, a network's JSON
 print(eb.Model(subject.network, subject.weights()).summary())
 
 picture = Path("disc.png")

@@ -39,7 +39,7 @@ for epoch in range(1, 6):
         losses.append(loss.item())
     print(f"epoch {epoch}: loss {np.mean(losses):.3f}")
 model.set_weights(module.get_weights())
-model.seen = model.seen.and_of(prepared.pack.digests[index] for index in train)  # so that no evaluation counts them
+model.seen = model.seen.union(prepared.pack.digests[index] for index in train)  # so that no evaluation counts them
 # ---
 
 test = model.evaluate(pictures.test)

@@ -1,4 +1,4 @@
-"""What tests share: a cache of their own, pictures small and real, small trainings, and a kill in the midst of one."""
+"""What tests share: a cache of their own, small and real images, a small training, and a kill during one."""
 
 import os
 from collections.abc import Callable
@@ -16,7 +16,7 @@ collect_ignore_glob = ["tortur*.py"]  # scripts: `make torture`
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Nothing that a test packs or compiles reaches the user's cache, or another test."""
+    """What a test packs or compiles does not reach the user's cache or another test."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("EYEBRIGHT_CACHE", str(folder))
     return folder
@@ -24,15 +24,15 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def real_pictures() -> Path:
-    """The folder of real pictures; the test is skipped where there is none."""
+    """The folder of real images; without it the test is skipped."""
     if "EYEBRIGHT_DATA" not in os.environ:
-        pytest.skip("EYEBRIGHT_DATA is not set: it names the folder with the real pictures")
+        pytest.skip("EYEBRIGHT_DATA is not set: it names the folder with the real images")
     return Path(os.environ["EYEBRIGHT_DATA"])
 
 
 @pytest.fixture
 def make_folder(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a folder of small pictures: each class has its own colour, under noise; no two pictures are the same."""
+    """Makes a folder of small images: each class has its own colour, with noise; no two images are the same."""
 
     def make(name: str = "pictures", *, classes: tuple[str, ...] = ("blue", "green", "red"), count: int = 16) -> Path:
         random = np.random.default_rng(7)
@@ -50,13 +50,13 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def pictures(make_folder: Callable[..., Path]) -> Path:
-    """A folder of small pictures in three classes."""
+    """A folder of small images in three classes."""
     return make_folder()
 
 
 @pytest.fixture
 def train_mlp() -> Callable[..., object]:
-    """Trains the smallest network on pictures of three classes, to a run's folder."""
+    """Trains a tiny network on images of three classes, to a run's folder."""
 
     def train(pictures: Path, run: Path, *, epochs: int = 3, **options: object) -> object:
         settings = eb.Settings(epochs=epochs, batch_size=8, learning_rate=3e-3, seed=3)
@@ -67,7 +67,7 @@ def train_mlp() -> Callable[..., object]:
 
 @pytest.fixture
 def killed() -> Callable[..., None]:
-    """Calls what trains, and kills it at the first step of an epoch."""
+    """Calls a function that trains, and kills it at the first step of an epoch."""
 
     def call(work: Callable[..., object], *arguments: object, at_epoch: int = 2, **options: object) -> None:
         def kill(event: AnyEvent) -> None:

@@ -53,6 +53,21 @@ def test_torch_is_imported_only_below_a_folder_called_torch():
     assert not [str(file) for file in users if "torch" not in file.parts[:-1]]
 
 
+TESTS = Path(__file__).parent
+MODULES = {file.with_suffix("") for file in FILES if file.stem not in FACE}
+
+
+def test_every_module_has_a_test_of_its_name():
+    missing = [f"tests/{module.parent / f'test_{module.name}.py'}" for module in sorted(MODULES)
+               if not (TESTS / module.parent / f"test_{module.name}.py").is_file()]  # fmt: skip
+    assert not missing
+
+
+def test_every_test_below_a_room_has_its_module():
+    tests = (file.relative_to(TESTS) for room in COLUMN for file in (TESTS / room).rglob("test_*.py"))
+    assert not [str(test) for test in tests if test.parent / test.stem.removeprefix("test_") not in MODULES]
+
+
 def loaded_by(code: str, *arguments: object) -> set[str]:
     """Top-level modules that Python has loaded when it has run the code."""
     report = (

@@ -192,7 +192,7 @@ def test_a_model_that_is_not_sound_is_refused(damage, words, run, picture, eyebr
 
 def test_a_folder_without_a_model_is_no_model(eyebright, tmp_path):
     assert "does not exist" in eyebright("predict", tmp_path / "nowhere", "x.png").err
-    assert "is no model" in eyebright("predict", tmp_path, "x.png").err
+    assert "is not a model" in eyebright("predict", tmp_path, "x.png").err
 
 
 def test_json_and_csv_exclude_each_other(run, picture, eyebright):

@@ -163,7 +163,7 @@ def test_the_shares_of_all_ranks_are_the_epoch_batch_by_batch(count, of, part, s
 
 @pytest.mark.parametrize(
     ("batch_size", "rank", "of", "words"),
-    [(8, 0, 3, "give a multiple of 3"), (8, 2, 2, "from 0 to 1"), (8, -1, 2, "rank -1"), (0, 0, 1, "batch of 0")],
+    [(8, 0, 3, "give a multiple of 3"), (8, 2, 2, "rank 2"), (8, -1, 2, "rank -1"), (0, 0, 1, "batch of 0")],
 )
 def test_what_cannot_be_shared_is_refused(batch_size, rank, of, words):
     with pytest.raises(SettingsError, match=words):

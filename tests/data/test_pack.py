@@ -14,10 +14,10 @@ from PIL import Image
 
 from eyebright.data import store
 from eyebright.data.pack import pack
-from eyebright.data.pictures import Preparation, open_picture, open_with_digest
+from eyebright.data.pictures import PRINT, Preparation, open_picture, open_with_digest
 from eyebright.data.sources.folder import scan_folder
 from eyebright.data.sources.source import ArraySource
-from eyebright.system.errors import OutputError
+from eyebright.system.errors import DataError, OutputError
 
 SAMPLED = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -203,12 +203,12 @@ def test_only_what_was_cut_off_is_opened_again(root, preparation, own_cache, ope
 def test_an_interrupted_run_goes_on_where_it_was(root, preparation, monkeypatch, opened):
     monkeypatch.setattr(store, "_FLUSH_EVERY", 2)
 
-    def interrupt(done: int, _: int) -> None:
+    def interrupt(stage: str, done: int, of: int | None) -> None:
         if done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        packed(root, preparation, progress=interrupt)
+        packed(root, preparation, report=interrupt)
     opened.clear()
     rows = packed(root, preparation).read(range(8))
     assert len(opened) <= 4
@@ -218,30 +218,17 @@ def test_an_interrupted_run_goes_on_where_it_was(root, preparation, monkeypatch,
 
 def test_progress_runs_to_the_number_of_all(root, preparation):
     (root / "a/1.png").write_bytes(b"")
-    calls: list[tuple[int, int]] = []
-    packed(root, preparation, progress=lambda *call: calls.append(call))
-    assert calls == [(done, 8) for done in range(9)]
+    calls: list[tuple[str, int, int | None]] = []
+    packed(root, preparation, report=lambda *call: calls.append(call))
+    assert calls == [("preparing", done, 8) for done in range(9)]
     calls.clear()
-    packed(root, preparation, progress=lambda *call: calls.append(call))
-    assert calls == [(7, 8), (8, 8)]
+    packed(root, preparation, report=lambda *call: calls.append(call))
+    assert calls == [("preparing", 7, 8), ("preparing", 8, 8)]
 
 
-@pytest.fixture
-def full_disk(monkeypatch):
-    """A disk with 100 bytes left."""
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(1_000, 900, 100))
-
-
-def test_a_disk_without_room_is_found_before_anything_is_opened(root, preparation, full_disk, opened):
-    with pytest.raises(OutputError, match=r"preparing 8 pictures takes .* MB free: make room, or use another disk"):
-        packed(root, preparation)
-    assert opened == []
-
-
-def test_what_is_packed_already_needs_no_room(root, preparation, request):
+def test_what_is_packed_already_needs_no_room(root, preparation, fill_cache_disk):
     before = packed(root, preparation)
-    request.getfixturevalue("full_disk")
+    fill_cache_disk(0)
     assert packed(root, preparation).rows.tolist() == before.rows.tolist()
 
 
@@ -259,7 +246,7 @@ def test_a_disk_that_fills_while_packing_is_an_error_with_the_path(root, prepara
 def test_a_cache_that_cannot_be_made_says_how_to_choose_another(root, preparation, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path / "file"))
-    with pytest.raises(OutputError, match=r"file/packs.* cannot be made .*set EYEBRIGHT_CACHE to a writable folder"):
+    with pytest.raises(OutputError, match=r"file/packs.* set EYEBRIGHT_CACHE"):
         packed(root, preparation)
 
 
@@ -334,3 +321,70 @@ def test_prints_are_those_of_the_pictures_and_are_not_taken_again(root, preparat
     assert not opened
     assert [one.tobytes() for one in prints] == [one.tobytes() for one in wanted]
     assert pack(source, preparation).prints([]).shape == (0,)
+
+
+KEPT = PRINT.itemsize + 24  # bytes stored for an image that is streamed
+usage = namedtuple("usage", "total used free")
+
+
+@pytest.fixture
+def fill_cache_disk(own_cache, monkeypatch):
+    """`fill_cache_disk(n)` leaves n bytes on the disk of the cache; others have room."""
+
+    def fill(left: int) -> None:
+        monkeypatch.setattr(
+            "shutil.disk_usage", lambda place: usage(0, 0, left if str(place).startswith(str(own_cache)) else 10**12)
+        )
+
+    return fill
+
+
+@pytest.fixture
+def source(root):
+    """The same eight images, of which one cannot be opened."""
+    (root / "a/2.png").write_bytes(b"words")
+    return scan_folder(root).source
+
+
+def test_what_is_streamed_is_what_would_have_been_packed(source, preparation, fill_cache_disk, own_cache):
+    fill_cache_disk(8 * KEPT)
+    streamed = pack(source, preparation)
+    assert streamed.streamed and not list(own_cache.rglob("rows.u8"))
+    fill_cache_disk(10**9)
+    kept = pack(source, preparation)
+    assert not kept.streamed
+    assert list(streamed.digests) == list(kept.digests) and streamed.left_out == kept.left_out != []
+    usable = np.array([7, 0, 3, 3])
+    np.testing.assert_array_equal(streamed.read(usable), kept.read(usable))
+    assert streamed.prints(usable).tobytes() == kept.prints(usable).tobytes()
+    thumbnails = kept.thumbnails(usable)
+    assert len(thumbnails) == 4
+    np.testing.assert_array_equal(thumbnails[np.array([2, 0])], kept.prints([3, 7])["thumbnail"])
+    assert streamed.read([]).shape == (0, 5, 6, 3)
+
+
+def test_prints_are_taken_once_and_serve_every_preparation(source, preparation, fill_cache_disk, opened):
+    fill_cache_disk(8 * KEPT)
+    pack(source, preparation)
+    opened.clear()
+    again = pack(source, Preparation(width=9, height=9))
+    assert again.streamed and len(opened) == 1  # the one that cannot be opened, in case it was mended
+    assert again.read([0]).shape == (1, 9, 9, 3)
+
+
+def test_without_room_even_for_prints_it_says_so(source, preparation, fill_cache_disk, opened):
+    fill_cache_disk(8 * KEPT - 1)
+    with pytest.raises(OutputError, match=r"preparing 8 images needs .* MB free"):
+        pack(source, preparation)
+    assert opened == []
+
+
+@pytest.mark.parametrize("change", ["write", "unlink"])
+def test_an_image_that_changes_while_it_is_streamed_is_named(source, preparation, fill_cache_disk, add_picture, change):
+    fill_cache_disk(8 * KEPT)
+    streamed = pack(source, preparation)
+    place = source.root / "b/1.png"
+    add_picture(place) if change == "write" else place.unlink()
+    streamed.read([0, 7])
+    with pytest.raises(DataError, match=r"b/1\.png cannot be read again \(it has changed\)"):
+        streamed.read([0, 6])

@@ -111,7 +111,7 @@ def test_the_least_that_can_be_split_is_one_picture_for_each_side():
 def test_a_class_with_too_few_different_pictures_is_named(numbers, different):
     labels = np.array([0] * 5 + [1] * len(numbers))
     digests = [content(number) for number in [0, 1, 2, 3, 4, *numbers]]
-    with pytest.raises(DataError, match=rf"'rose' has {different} different picture.*at least 3.*add pictures"):
+    with pytest.raises(DataError, match=rf"'rose' has {different} different image.*at least 3"):
         split(labels, digests, CLASSES[:2])
 
 
@@ -119,7 +119,7 @@ def test_a_class_with_too_few_different_pictures_is_named(numbers, different):
     "shares", [(0, 0.1), (0.1, 0), (0.5, 0.5), (-0.1, 0.1), (1, 0.1), (0.9, 0.2), (float("nan"), 0.1)]
 )
 def test_shares_that_leave_nothing_are_refused(hundred, shares):
-    with pytest.raises(SettingsError, match=f"above 0 and below 1 together, got {shares[0]} and {shares[1]}"):
+    with pytest.raises(SettingsError, match=f"got {shares[0]} and {shares[1]}"):
         split(*hundred, CLASSES, validation=shares[0], test=shares[1])
 
 
@@ -235,6 +235,37 @@ def test_which_of_like_groups_is_asked_depends_on_the_seed():
     asked = {int(groups[split(np.zeros(45, int), digests, ["a"], seed=seed, groups=groups) == TEST][0])
              for seed in range(20)}  # fmt: skip
     assert asked == {0, 1, 2}
+
+
+@sampled
+@given(pictures(spanning=True), st.integers(0, 9))
+def test_images_trained_on_before_and_their_duplicates_and_groups_stay_in_training(pictures, seed):
+    labels, digests = pictures
+    groups = [f"g{index % 40}" if index % 3 == 0 else "" for index in range(len(labels))]
+    learned = np.arange(len(labels)) % 7 == 3
+    try:
+        sides = split(labels, digests, CLASSES, seed=seed, groups=groups, learned=learned)
+    except DataError:
+        assume(False)
+    assert set(sides[learned].tolist()) <= {TRAIN}
+    assert {VALIDATION, TEST} <= set(sides.tolist())
+    for keys in (digests, groups):
+        known = {key for key, before in zip(keys, learned, strict=True) if before and key}
+        assert all(side == TRAIN for key, side in zip(keys, sides.tolist(), strict=True) if key in known)
+
+
+def test_shares_are_of_the_images_that_the_network_was_not_trained_on(hundred):
+    learned = np.arange(300) < 150  # half of each class
+    sides = split(*hundred, CLASSES, validation=0.2, test=0.1, learned=learned)
+    for label in range(3):
+        assert np.bincount(sides[~learned & (hundred[0] == label)]).tolist() == [35, 10, 5]
+
+
+def test_a_class_that_the_network_was_trained_on_almost_whole_is_named(hundred):
+    learned = (hundred[0] != 1) | (np.arange(300) < 294)
+    learned[hundred[0] != 1] &= np.arange(300)[hundred[0] != 1] < 150
+    with pytest.raises(DataError, match=r"'rose' has 2 different images that .*was not trained on: .*--split"):
+        split(*hundred, CLASSES, learned=learned)
 
 
 def test_given_sides_give_way_to_groups_too():

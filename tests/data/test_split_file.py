@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyebright.data.dataset import Dataset
 from eyebright.data.split import LEFT_OUT
 from eyebright.data.split_file import read_split, to_csv
 from eyebright.system.errors import DataError
@@ -43,15 +42,15 @@ def test_a_table_of_names_alone_will_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (ROWS + "e,tset\n", r"line 6: 'tset' is no side: expected train, validation, test"),
-        (ROWS + "a,test\n", "line 6: a is named twice"),
+        (ROWS + "e,tset\n", r"line 6: .*'tset': expected train, validation, test"),
+        (ROWS + "a,test\n", "line 6: a is .* twice"),
         ("name,side\na,train\n", "expected the columns name and split, got name, side"),
         ("", "got none"),
         (ROWS + "e", "line 6: 1 values where the first line names 2 columns"),
         (ROWS + "e,test,train\n", "line 6: 3 values"),
         (ROWS + '"e,test\n', r"split\.csv, line 6: unexpected end of data"),
         (ROWS + "e" * 200_000 + ",test\n", r"split\.csv, line 6: field larger than"),
-        ("name,split\na,train\nb,test\n", "no pictures for validation"),
+        ("name,split\na,train\nb,test\n", "no images for validation"),
     ],
 )
 def test_what_is_no_sound_split_is_told_with_its_line(content: str, words: str, tmp_path: Path) -> None:
@@ -69,19 +68,5 @@ def test_a_missing_file_and_pictures_that_it_does_not_know_are_named(tmp_path: P
     with pytest.raises(DataError, match=r"nothing\.csv cannot be read"):
         read_split(tmp_path / "nothing.csv")
     (tmp_path / "split.csv").write_text(ROWS)
-    with pytest.raises(DataError, match="says nothing of 1 of the 2 pictures, such as x"):
+    with pytest.raises(DataError, match="1 of the 2 images \\(x\\)"):
         read_split(tmp_path / "split.csv").sides(["a", "x"], [b"1", b"2"])
-
-
-def test_a_split_of_ones_own_cannot_leak_either(tmp_path: Path, make_folder, preparation) -> None:
-    folder = make_folder({"blue": 6, "red": 6})
-    first = sorted((folder / "red").iterdir())
-    first[1].write_bytes(first[0].read_bytes())
-    dataset = Dataset.open(folder)
-    sides = ["test", "train", "validation"] * len(dataset)
-    rows = [f"{name},{side}" for name, side in zip(dataset.source.names, sides, strict=False)]
-    (tmp_path / "split.csv").write_text("\n".join(["name,split", *rows]))
-    mine = Dataset.open(folder, split=tmp_path / "split.csv")
-    found = mine.split(mine.pack(preparation))
-    copies = [mine.source.names.index(f"red/{path.name}") for path in first[:2]]
-    assert sorted(found[copies].tolist()) == [LEFT_OUT, 2]

@@ -2,7 +2,8 @@ import threading
 
 import pytest
 
-from eyebright.data.threads import ahead
+from eyebright.data.threads import ahead, in_threads
+from eyebright.system import machine
 
 
 def test_items_come_in_their_order():
@@ -45,3 +46,43 @@ def test_no_thread_is_left_behind():
     reader.close()
     list(ahead(range(10)))
     assert threading.active_count() == before
+
+
+def test_results_come_with_their_items_in_the_order_of_the_items():
+    """Later items are finished first, and there are more of them than may wait."""
+    first, finished = threading.Event(), []
+
+    def square(number):
+        if number == 0:
+            first.wait(10)
+        finished.append(number)
+        if len(finished) == 20:
+            first.set()
+        return number * number
+
+    many = machine.cores() > 1
+    if not many:
+        first.set()
+    assert list(in_threads(square, range(200))) == [(number, number * number) for number in range(200)]
+    assert not many or finished[0] != 0
+
+
+def test_first_results_do_not_wait_for_the_last_items():
+    asked = []
+
+    def items():
+        for number in range(1000):
+            asked.append(number)
+            yield number
+
+    results = in_threads(str, items())
+    assert [next(results) for _ in range(3)] == [(0, "0"), (1, "1"), (2, "2")]
+    assert len(asked) <= 3 + 65
+    results.close()
+
+
+def test_an_error_is_raised_at_its_item():
+    results = in_threads(lambda number: 1 / number, [2, 1, 0, 5])
+    assert [next(results), next(results)] == [(2, 0.5), (1, 1.0)]
+    with pytest.raises(ZeroDivisionError):
+        next(results)

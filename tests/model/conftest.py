@@ -1,6 +1,4 @@
-"""A small saved model, its like with other parts, and pictures to ask it about.
-
-A small saved model, and ways to tamper with a copy of it."""
+"""A small saved model, copies of it with changed files, and images to predict."""
 
 import hashlib
 import io
@@ -24,23 +22,42 @@ from eyebright.network.zoo.small import flowers_cnn
 
 
 @pytest.fixture(scope="session")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> StoredModel:
-    """A model of three classes at 16x16."""
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model of three classes at 16x16, which no test changes."""
     path = tmp_path_factory.mktemp("saved") / "model"
     Classifier(flowers_cnn(3, input_size=16), classes=["daisy", "rose", "tulip"], seed=1).save(path)
-    return read_model(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def stored(saved: Path) -> StoredModel:
+    """The same, read."""
+    return read_model(saved)
 
 
 @pytest.fixture
-def altered(stored: StoredModel, tmp_path: Path) -> Callable[..., StoredModel]:
+def write(stored: StoredModel) -> Callable[..., Any]:
+    """Write the saved model to another folder, with some of its parts replaced."""
+    parts = {
+        "card": stored.card,
+        "weights": stored.weights(),
+        "onnx": stored.onnx_path.read_bytes(),
+        "golden": stored.golden(),
+        "history": {},
+        "readme": "read me",
+    }
+    return lambda path, **changes: write_model(path, **{**parts, **changes})
+
+
+@pytest.fixture
+def altered(write: Callable[..., Any], tmp_path: Path) -> Callable[..., StoredModel]:
     """The model with another golden or ONNX file, and the checksums that belong to them."""
 
-    def write(**changes: object) -> StoredModel:
-        parts = {"onnx": stored.onnx_path.read_bytes(), "golden": stored.golden()} | changes
-        write_model(tmp_path / "model", stored.card, stored.weights(), history={}, readme="", **parts)
+    def altered(**changes: object) -> StoredModel:
+        write(tmp_path / "model", **changes)
         return read_model(tmp_path / "model")
 
-    return write
+    return altered
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +69,7 @@ def reference(stored: StoredModel) -> Callable[[NDArray[np.uint8]], NDArray[np.f
 
 @pytest.fixture(scope="session")
 def pixels() -> NDArray[np.uint8]:
-    """Seventy prepared pictures, more than two batches."""
+    """Seventy prepared images, more than two batches."""
     return np.random.default_rng(0).integers(0, 256, (70, 16, 16, 3), np.uint8)
 
 
@@ -66,14 +83,6 @@ def files(pixels: NDArray[np.uint8]) -> list[bytes]:
         return file.getvalue()
 
     return [png(picture) for picture in pixels]
-
-
-@pytest.fixture(scope="session")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of three classes at 16x16, never to be changed."""
-    path = tmp_path_factory.mktemp("saved") / "model"
-    Classifier(flowers_cnn(3, input_size=16), classes=["daisy", "rose", "tulip"], seed=1).save(path)
-    return path
 
 
 @pytest.fixture
@@ -96,7 +105,7 @@ def edit_card(model: Path) -> Callable[[Callable[[dict[str, Any]], object]], Non
 
 @pytest.fixture
 def replace(model: Path, edit_card: Callable[..., None]) -> Callable[[str, bytes], None]:
-    """Replace one file of the copy and enter its right checksum, as an attacker would."""
+    """Replace one file of the copy and enter its correct checksum, as an attacker would."""
 
     def replace(name: str, content: bytes) -> None:
         (model / name).write_bytes(content)
@@ -105,24 +114,9 @@ def replace(model: Path, edit_card: Callable[..., None]) -> Callable[[str, bytes
     return replace
 
 
-@pytest.fixture
-def write(saved: Path) -> Callable[..., Any]:
-    """Write the saved model elsewhere, with some of its parts replaced."""
-    stored = read_model(saved)
-    parts = {
-        "card": stored.card,
-        "weights": stored.weights(),
-        "onnx": stored.onnx_path.read_bytes(),
-        "golden": stored.golden(),
-        "history": {},
-        "readme": "read me",
-    }
-    return lambda path, **changes: write_model(path, **{**parts, **changes})
-
-
 @pytest.fixture(scope="session")
 def _opening() -> list[str]:
-    """Every path that Python opens from now on; an audit hook cannot be taken away again."""
+    """Every path that Python opens from now on; an audit hook cannot be removed."""
     paths: list[str] = []
     sys.addaudithook(lambda event, args: paths.append(os.fsdecode(args[0])) if _is_open(event, args) else None)
     return paths

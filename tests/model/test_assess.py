@@ -1,4 +1,4 @@
-"""Trainings in which each fault really occurs, from the pictures to the verdict."""
+"""What is measured on known predictions, and trainings in which each fault really occurs, up to the verdict."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,10 +11,91 @@ import eyebright as eb
 from eyebright.data.sources.source import ArraySource
 from eyebright.model import assess
 from eyebright.model.assess import course_of, sample_of
+from eyebright.model.predictor import BATCH_SIZE
+from eyebright.system.errors import ModelError
 from eyebright.training.events import Judged
 from eyebright.training.history import History
 from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.verdict import Verdict
+
+TABLE = np.random.default_rng(5).dirichlet([1, 1, 1], 2 * BATCH_SIZE + 7).astype(np.float32)
+LABELS = np.random.default_rng(6).integers(0, 3, len(TABLE))
+SHUFFLED = np.random.default_rng(7).permutation(len(TABLE))
+
+
+class NumberedPack:
+    """Images of one pixel, whose value is their position."""
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        return indices.reshape(-1, 1, 1, 1)
+
+
+class TablePredictor:
+    """Looks the output for each image up; as an engine it is called, as a predictor asked for probabilities."""
+
+    def __init__(self, table: NDArray[np.float32] = TABLE) -> None:
+        self.table = table
+        self.largest_batch = 0
+
+    def __call__(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
+        self.largest_batch = max(self.largest_batch, len(images))
+        return self.table[images.reshape(-1)]
+
+    probabilities = __call__
+
+
+def test_logits_are_the_outputs_in_the_order_asked_for_batch_by_batch() -> None:
+    engine = TablePredictor()
+    found = assess.logits(engine, NumberedPack(), SHUFFLED)
+    assert found.dtype == np.float64 and engine.largest_batch == BATCH_SIZE
+    np.testing.assert_array_equal(found, TABLE[SHUFFLED].astype(np.float64))
+
+
+def test_an_evaluation_counts_every_image_once() -> None:
+    names, groups = ("a", "b", "c"), SHUFFLED // 3
+    found = assess.evaluate_on(TablePredictor(), NumberedPack(), LABELS, SHUFFLED, names, groups=groups)
+    right = TABLE.argmax(axis=1) == LABELS
+    assert (found.pictures, found.accuracy) == (len(TABLE), pytest.approx(right.mean()))
+    assert found.loss == pytest.approx(-np.log(TABLE[np.arange(len(TABLE)), LABELS].astype(float)).mean())
+    assert found.groups == len(np.unique(groups))
+    pairs = list(zip(LABELS.tolist(), TABLE.argmax(axis=1).tolist(), strict=True))
+    assert found.confusion == tuple(tuple(pairs.count((true, told)) for told in range(3)) for true in range(3))
+    alone = assess.evaluate_on(TablePredictor(), NumberedPack(), LABELS, SHUFFLED[:9], names)
+    assert (alone.pictures, alone.groups) == (9, 0)
+
+
+def test_a_probability_of_zero_for_the_true_class_costs_much_but_not_infinitely() -> None:
+    certain = np.eye(3, dtype=np.float32)[(LABELS + 1) % 3]
+    found = assess.evaluate_on(TablePredictor(certain), NumberedPack(), LABELS, SHUFFLED, ("a", "b", "c"))
+    assert found.accuracy == 0 and found.loss == pytest.approx(30 * np.log(10))
+
+
+def test_correct_predictions_are_found_in_the_order_asked_for() -> None:
+    found = assess.correct(TablePredictor(), NumberedPack(), LABELS, SHUFFLED)
+    assert found.tolist() == [TABLE[index].argmax() == LABELS[index] for index in SHUFFLED]
+
+
+def test_the_temperature_makes_logits_calibrated_that_are_too_large() -> None:
+    """Labels of a known distribution, whose logits were multiplied by 2.5."""
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, (4000, 3))
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = (shares.cumsum(axis=1) < random.random((4000, 1))).sum(axis=1)
+    found = assess.calibrate(2.5 * logits, labels)
+    assert found.temperature == pytest.approx(2.5, rel=0.1)
+    assert found.error_before > 0.05 > 0.03 > found.error_after
+
+
+@pytest.mark.parametrize(("difference", "refused"), [(0.9e-4, False), (1.2e-4, True), (np.nan, True)])
+def test_a_graph_may_differ_by_no_more_than_the_tolerance(difference: float, refused: bool) -> None:
+    images, expected = NumberedPack().read(np.arange(5)), TABLE[:5].astype(float)
+    expected[3, 1] += difference
+    if refused:
+        with pytest.raises(ModelError, match="differs from the trained network"):
+            assess.prove(TablePredictor(), images, expected)
+    else:
+        assess.prove(TablePredictor(), images, expected)
+
 
 SIDE, CLASSES = 16, 4
 PLAIN = dict.fromkeys(AUGMENTATIONS, 0) | {"flip": False, "patience": 0, "precision": "float32"}
@@ -107,7 +188,7 @@ def test_near_copies_over_given_sides_are_a_leak():
     labels[later] = labels[learned]
     first, *_ = judged((images, labels), sides=sides.tolist(), epochs=3)
     assert first.kind == "leak suspected"
-    assert "60 of the 360 validation and test pictures" in first.text
+    assert "60 of the 360" in first.text
 
 
 def test_the_sample_of_the_training_side_is_spread_over_it():

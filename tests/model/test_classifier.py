@@ -1,12 +1,14 @@
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import eyebright as eb
+from eyebright.data.pictures import PRINT
 from eyebright.network import Flatten, Input, Linear, Softmax
 from eyebright.system.errors import DataError, ModelError, NetworkError, PictureError
-from eyebright.training.events import Calibrated, EpochEnded, Judged
+from eyebright.training.events import Calibrated, EpochEnded, Judged, Streaming
 
 QUICK = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3}
 
@@ -60,9 +62,9 @@ def test_a_picture_that_cannot_be_opened_is_an_error(model, tmp_path):
         model.predict(tmp_path / "nothing.png")
 
 
-def test_evaluating_the_training_side_is_possible_when_asked_by_name(model, pictures):
+def test_training_and_validation_set_are_evaluated_whole_when_asked_for(model, pictures):
     assert model.evaluate(pictures.train).pictures == 36
-    assert model.evaluate(pictures).pictures == model.evaluate(pictures.test).pictures
+    assert model.evaluate(pictures.validation).pictures == 6
 
 
 def test_callbacks_receive_typed_events(pictures):
@@ -101,7 +103,7 @@ def test_a_network_for_another_number_of_classes_is_refused():
 def test_a_network_on_vectors_is_no_classifier_of_pictures():
     layers = eb.network
     network = layers.Network.sequential(layers.Input((32,)), layers.Linear(2))
-    with pytest.raises(NetworkError, match=r"takes pictures \(3, height, width\), this one \(32,\)"):
+    with pytest.raises(NetworkError, match=r"expected a network that takes images \(3, height, width\), got \(32,\)"):
         eb.Classifier(network, classes=["a", "b"])
 
 
@@ -112,7 +114,7 @@ def test_classes_in_another_order_mean_the_same(model, pictures, tmp_path):
 
 
 def test_pictures_of_an_unknown_class_are_refused(model, make_folder):
-    with pytest.raises(DataError, match=r"does not know: violet.*knows blue, green, red"):
+    with pytest.raises(DataError, match=r"does not know: violet; .*model are blue, green, red; .*have red, violet"):
         model.evaluate(eb.Dataset.from_folder(make_folder("more", classes=("red", "violet"))))
 
 
@@ -219,10 +221,11 @@ def test_training_twice_on_the_same_pictures_elsewhere_gives_the_same_weights(ma
 def test_what_was_seen_in_an_earlier_training_stays_seen(model, pictures):
     again = eb.Dataset(pictures.source, pictures.classes, pictures.labels, seed=4)
     model.fit(again, **QUICK)
-    tested = [dataset.split(dataset.pack(model.preparation)) == 2 for dataset in (pictures, again)]
-    never_seen = int((tested[0] & tested[1]).sum())
-    assert 0 < never_seen < tested[0].sum()
-    assert model.evaluate(pictures).pictures == never_seen
+    tested = [set(model.prepare(dataset).indices("test")) for dataset in (pictures, again)]
+    never_seen = tested[0] & tested[1]
+    assert 0 < len(never_seen) < len(tested[0])
+    for part in (pictures, pictures.test, again.test):
+        assert model.evaluate(part).pictures == len(never_seen)
 
 
 def test_callbacks_may_come_from_a_generator(pictures):
@@ -232,22 +235,91 @@ def test_callbacks_may_come_from_a_generator(pictures):
     assert sum(isinstance(event, EpochEnded) for event in events) == 3
 
 
-def test_two_classes_of_one_name_are_refused_at_once():
-    with pytest.raises(NetworkError, match="two classes have one name among a, b, a"):
-        eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=["a", "b", "a"])
-
-
 def test_settings_of_the_training_travel_with_the_model(model, tmp_path):
     model.save(tmp_path / "model")
     assert eb.load(tmp_path / "model").settings == model.settings
     assert model.settings.epochs == QUICK["epochs"]
 
 
-def test_a_side_that_is_named_is_judged_whole(model, pictures):
-    assert model.evaluate(pictures.validation).pictures == 6
-
-
 def test_a_network_that_ends_with_a_softmax_is_refused():
     network = eb.Network.sequential(Input((3, 8, 8)), Flatten(), Linear(2), Softmax(name="shares"))
-    with pytest.raises(NetworkError, match="ends with the Softmax 'shares': leave it away"):
+    with pytest.raises(NetworkError, match="ends with the Softmax 'shares': remove it"):
         eb.Classifier(network, classes=["a", "b"])
+
+
+def test_two_classes_of_one_name_are_refused_at_once():
+    with pytest.raises(NetworkError, match="two classes have the same name in a, b, a"):
+        eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=["a", "b", "a"])
+
+
+def test_prepared_images_are_evaluated_on_their_test_set(model, pictures):
+    """The same number as for `pictures.test`, and the same as counting correct predictions one by one."""
+    prepared = model.prepare(pictures)
+    found = model.evaluate(prepared)
+    assert found == model.evaluate(pictures.test)
+    names = pictures.source.names
+    indices = prepared.indices("test")
+    answers = model.predict([pictures.source.open(index) for index in indices.tolist()])
+    correct = [answer.label == names[index].split("/")[0] for answer, index in zip(answers, indices, strict=True)]
+    assert (found.pictures, found.accuracy) == (len(indices), pytest.approx(np.mean(correct)))
+    assert (found.seen, found.left_out) == (0, 0)
+
+
+def test_of_a_whole_data_set_only_images_that_are_new_count(model, pictures, make_folder):
+    tested = len(model.prepare(pictures).indices("test"))
+    found = model.evaluate(pictures)
+    assert (found.pictures, found.seen) == (tested, len(pictures) - tested)
+    folder = make_folder("more", count=20)  # its images are others: one random stream draws them all
+    (folder / "red" / "000.png").write_bytes(b"words")
+    more = model.evaluate(eb.Dataset.from_folder(folder))
+    assert more.left_out == 1 and more.pictures + more.seen == 59 and more.pictures >= 20
+
+
+def test_images_that_were_all_trained_on_cannot_measure_a_model(model, pictures, tmp_path):
+    prepared = model.prepare(pictures)
+    others = [name for name, side in zip(pictures.source.names, prepared.sides, strict=True) if side != 0]
+    trained_on = eb.Dataset.open(tmp_path / "pictures", exclude=others)
+    with pytest.raises(DataError, match=r"all 36 images that can be opened were used to train this model"):
+        model.evaluate(trained_on)
+
+
+def test_test_time_augmentation_is_the_mean_with_the_mirrored_image(model, pictures):
+    prepared = model.prepare(pictures)
+    indices = prepared.indices("test")
+    pixels, labels = prepared.pack.read(indices), prepared.labels[indices]
+    twice = [model.predictor.probabilities(np.ascontiguousarray(batch)) for batch in (pixels, pixels[:, :, ::-1])]
+    expected = -np.log(np.mean(twice, axis=0)[np.arange(len(labels)), labels]).mean()
+    assert model.evaluate(prepared, tta=True).loss == pytest.approx(expected, rel=1e-5)
+    assert model.evaluate(prepared).loss != pytest.approx(expected, rel=1e-5)
+
+
+def test_the_temperature_and_the_metrics_are_of_the_validation_set(model, pictures):
+    """The logits come from a graph of their own; the saved graph divides them by the temperature."""
+    prepared = model.prepare(pictures)
+    indices = prepared.indices("validation")
+    probabilities = model.predictor.probabilities(prepared.pack.read(indices)).astype(float)
+    labels = prepared.labels[indices]
+    assert model.metrics["validation"].accuracy == (probabilities.argmax(axis=1) == labels).mean()
+    expected = -np.log(probabilities[np.arange(len(labels)), labels]).mean()
+    assert model.metrics["validation"].loss == pytest.approx(expected, rel=1e-4)
+    assert model.evaluate(pictures.validation).loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_training_that_streams_its_images_ends_with_the_same_weights_and_says_so(pictures, own_cache, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    free = {"cache": 48 * (PRINT.itemsize + 24)}  # room for prints and digests of 48 images
+    monkeypatch.setattr(
+        "shutil.disk_usage",
+        lambda place: usage(0, 0, free["cache"] if str(place).startswith(str(own_cache)) else 10**12),
+    )
+    weights, events = {}, {}
+    for name in ("streamed", "packed"):
+        events[name] = []
+        model = eb.Classifier(eb.zoo.mlp(3, input_size=24), classes=pictures.classes)
+        model.fit(pictures, **QUICK, precision="float32", callbacks=[events[name].append])
+        weights[name] = model.get_weights()
+        free["cache"] = 10**9
+    assert all(np.array_equal(weights["streamed"][name], values) for name, values in weights["packed"].items())
+    streaming = [event for event in events["streamed"] if isinstance(event, Streaming)]
+    assert [(event.pictures, event.size_bytes) for event in streaming] == [(48, 48 * 24 * 24 * 3)]
+    assert not any(isinstance(event, Streaming) for event in events["packed"])

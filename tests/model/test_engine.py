@@ -161,7 +161,7 @@ def test_a_model_that_contradicts_its_golden_pictures_is_refused(
     stored: StoredModel, altered: Callable, change: Callable[[Golden], Golden]
 ) -> None:
     model = altered(golden=change(stored.golden()))
-    with pytest.raises(ModelError, match="golden pictures"):
+    with pytest.raises(ModelError, match="golden images"):
         Engine.of_model(model)
 
 
@@ -202,7 +202,7 @@ def test_a_graph_that_reads_other_files_is_refused_though_they_hold_the_right_by
     onnx.external_data_helper.set_external_data(weight, "../outside.bin")
     weight.ClearField("raw_data")
     model = altered(onnx=graph.SerializeToString())
-    with pytest.raises(ModelError, match=r"keeps tensor 'dense_2\.weight' outside the file"):
+    with pytest.raises(ModelError, match=r"stores tensor 'dense_2\.weight' outside the file"):
         Engine.of_model(model)
 
 
@@ -228,5 +228,5 @@ def test_a_machine_that_makes_other_pixels_of_a_golden_picture_says_so(stored, m
         return np.roll(prepare(source, preparation), 1, axis=1)
 
     monkeypatch.setattr(golden, "open_picture", shifted)
-    with pytest.raises(ModelError, match=r"golden pictures are prepared with a difference of \d+ of 255"):
+    with pytest.raises(ModelError, match=r"the golden images differ by \d+ of 255 after preparation"):
         Engine.of_model(stored)

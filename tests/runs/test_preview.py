@@ -47,7 +47,7 @@ def test_the_same_pictures_in_another_order_show_the_same(tmp_path):
 
 def test_pictures_are_seen_as_training_feeds_them(rows):
     pictures = dataset(3, size=(20, 30))
-    preview(pictures, pictures.pack(SMALL), size=16, fit="crop", settings=Settings(erasing=1.0, hue=0.1))
+    preview(pictures, pictures.pack(SMALL), size=16, resize="crop", settings=Settings(erasing=1.0, hue=0.1))
     pack, chosen = pictures.pack(SMALL), examples(pictures, pictures.pack(SMALL))
     material = trainer().Material(pack, pictures.labels, chosen, chosen)
     settings = Settings(erasing=1.0, hue=0.1)
@@ -65,9 +65,11 @@ def test_size_and_fit_are_those_that_train_chooses_and_what_is_lost_is_said(rows
     wide = dataset(2, size=(60, 180))
     found = preview(wide, wide.pack(SMALL))
     drawn, title, warning = rows[0]
-    assert drawn[0].seen.shape == (128, 128, 3) and "shown whole" in title and "cropping would leave out 6" in warning
+    assert (
+        drawn[0].seen.shape == (128, 128, 3) and "padded with grey" in title and "cropping would leave out 6" in warning
+    )
     assert drawn[0].box == (0, 0, 1, 1) and drawn[0].lost == 0 and found.notes == [warning]
-    preview(wide, wide.pack(SMALL), fit="crop")
+    preview(wide, wide.pack(SMALL), resize="crop")
     assert rows[1][0][0].lost == pytest.approx(2 / 3, abs=0.05)
     assert rows[1][0][0].box == pytest.approx((1 / 3, 0, 2 / 3, 1))
 
@@ -95,7 +97,7 @@ def test_without_torch_the_rest_is_drawn_and_it_is_said(rows, monkeypatch):
     pictures = dataset(2)
     found = preview(pictures, pictures.pack(SMALL), size=16)
     assert rows[0][0][0].draws.shape == (0, 16, 16, 3)
-    assert any("How training changes pictures is not shown: training needs PyTorch" in note for note in found.notes)
+    assert any("How training changes images is not shown: training needs PyTorch" in note for note in found.notes)
 
 
 def test_without_augmentation_there_is_nothing_more_to_show(rows):

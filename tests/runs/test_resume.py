@@ -1,10 +1,9 @@
-"""Going on: with more epochs, after kills, on a full disk, with what belongs to another run.
-
-A folder that changed under a run: what vanishes is left out from then on, what is new is refused."""
+"""Continuing a run: for more epochs, after kills, on a full disk, with damaged files, and with images that changed."""
 
 import csv
 import errno
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -16,7 +15,8 @@ from PIL import Image
 
 import eyebright as eb
 from eyebright.model.card import Seen
-from eyebright.network import Weights
+from eyebright.network import Weights, initial_weights
+from eyebright.network.weights import save_weights
 from eyebright.runs.folder import Run
 from eyebright.runs.resume import resume
 from eyebright.system import files, machine
@@ -71,7 +71,7 @@ def killed(work: Callable[[After], object], steps: int) -> None:
     [({}, None), ({"learning_rate": 1e-9, "patience": 1, "epochs": 20}, None), ({}, After(7, KeyboardInterrupt))],
     ids=["finished", "out of patience", "interrupted"],
 )
-def test_more_epochs_give_the_weights_of_a_training_that_was_planned_so(make_folder, tmp_path, planned, stop):
+def test_more_epochs_give_the_weights_of_a_training_with_as_many_planned_epochs(make_folder, tmp_path, planned, stop):
     pictures = make_folder()
     train(pictures, tmp_path / "run", [stop] if stop else [], **planned)
     split = (tmp_path / "run" / "split.csv").read_bytes()
@@ -87,8 +87,8 @@ def test_more_epochs_give_the_weights_of_a_training_that_was_planned_so(make_fol
     assert Run(tmp_path / "run").read()[0].training == Run(tmp_path / "whole").read()[0].training
 
 
-def test_a_budget_goes_on_at_the_rates_that_it_had(make_folder, tmp_path, monkeypatch):
-    """Twenty steps fit into it, whatever the machine."""
+def test_a_budget_continues_at_the_same_learning_rates(make_folder, tmp_path, monkeypatch):
+    """Twenty steps fit into it on any machine."""
     pictures, made = make_folder(), [0]
     monkeypatch.setattr(Plan, "more_steps", lambda plan: 20 - made[0])
 
@@ -108,14 +108,14 @@ def test_a_budget_goes_on_at_the_rates_that_it_had(make_folder, tmp_path, monkey
     assert len(rates(tmp_path / "run")) == 4
 
 
-def test_a_budget_that_is_used_up_when_it_goes_on_keeps_what_is_best(make_folder, tmp_path, monkeypatch):
+def test_a_budget_that_is_used_up_when_it_continues_keeps_the_best_weights(make_folder, tmp_path, monkeypatch):
     made = [0]
     monkeypatch.setattr(Plan, "more_steps", lambda plan: 20 - made[0])
 
     def count(event: AnyEvent) -> None:
         made[0] += isinstance(event, StepDone)
         if isinstance(event, Stopped):
-            raise RuntimeError("stopped")  # a kill while the result is judged
+            raise RuntimeError("stopped")  # a kill during the evaluation
 
     with pytest.raises(RuntimeError, match="stopped"):
         train(make_folder(), tmp_path / "run", [count], minutes=5, epochs=0)
@@ -127,7 +127,7 @@ def test_a_budget_that_is_used_up_when_it_goes_on_keeps_what_is_best(make_folder
     ] == 4
 
 
-def test_the_extra_epochs_are_told_and_the_rate_falls_from_a_tenth(make_folder, tmp_path):
+def test_extra_epochs_are_logged_and_the_learning_rate_falls_from_a_tenth(make_folder, tmp_path):
     train(make_folder(), tmp_path / "run", learning_rate=0.01)
     resume(tmp_path / "run", epochs=5)
     resume(tmp_path / "run", epochs=6)
@@ -135,11 +135,11 @@ def test_the_extra_epochs_are_told_and_the_rate_falls_from_a_tenth(make_folder, 
     told = [(e.planned, e.epochs, e.learning_rate) for e in events if isinstance(e, Extended)]
     assert told == [(3, 5, 0.001), (5, 6, 0.001)]
     rates = {event.epoch: event.learning_rate for event in events if isinstance(event, EpochEnded)}
-    steps = 5  # of an epoch: 36 pictures in batches of 8
+    steps = 5  # of an epoch: 36 images in batches of 8
     expected = [0.0005 * (1 + np.cos(np.pi * (epoch * steps - 1) / (2 * steps))) for epoch in (1, 2)]
     assert [rates[4], rates[5]] == pytest.approx(expected)
     assert rates[6] == pytest.approx(0.0005 * (1 + np.cos(np.pi * (steps - 1) / steps)))
-    assert len([event for event in events if isinstance(event, Evaluated)]) == 3  # each look at the test
+    assert len([event for event in events if isinstance(event, Evaluated)]) == 3  # each evaluation on the test set
 
 
 @pytest.mark.parametrize("steps", [0, 1, 6, 9])
@@ -152,7 +152,7 @@ def test_a_kill_in_the_extra_epochs_leads_to_the_same_weights(make_folder, tmp_p
     assert same(resume(tmp_path / "run").classifier, whole)
 
 
-def test_a_kill_between_the_words_and_the_settings_loses_nothing(make_folder, tmp_path, monkeypatch):
+def test_a_kill_between_the_log_and_the_config_loses_nothing(make_folder, tmp_path, monkeypatch):
     train(make_folder(), tmp_path / "run")
 
     def dies(self, config):
@@ -166,19 +166,19 @@ def test_a_kill_between_the_words_and_the_settings_loses_nothing(make_folder, tm
     assert len(resume(tmp_path / "run", epochs=5).classifier.history.loss) == 5
 
 
-def test_fewer_epochs_are_refused_and_a_complete_run_tells_how_to_ask_for_more(make_folder, tmp_path):
+def test_fewer_epochs_are_refused_and_a_complete_run_says_how_to_train_for_more(make_folder, tmp_path):
     train(make_folder(), tmp_path / "run")
     for epochs in (2, 3):
-        with pytest.raises(SettingsError, match=rf"in all: .*run has 3 already, so ask for more \(got {epochs}\)"):
+        with pytest.raises(SettingsError, match=rf"run already has 3, so give more than that \(got {epochs}\)"):
             resume(tmp_path / "run", epochs=epochs)
     with pytest.raises(SettingsError, match=r"is complete.*3 epochs; .* --resume .*run --epochs 6"):
         resume(tmp_path / "run")
 
 
-def test_a_run_whose_state_was_removed_is_not_trained_anew(make_folder, tmp_path):
+def test_a_run_without_its_checkpoint_is_not_trained_from_scratch(make_folder, tmp_path):
     train(make_folder(), tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoint")
-    with pytest.raises(SettingsError, match=r"state of .*run is gone: .*--from .*run -o NEW"):
+    with pytest.raises(SettingsError, match=r"has no checkpoint, so .*run cannot continue; .*--from .*run -o NEW"):
         resume(tmp_path / "run", epochs=6)
 
 
@@ -209,11 +209,11 @@ def calls_of(work: Callable[[], object], patch: pytest.MonkeyPatch) -> int:
     return count[0]
 
 
-def test_no_room_in_mid_run_stops_cleanly_and_the_run_goes_on_when_there_is(make_folder, tmp_path, monkeypatch):
+def test_a_full_disk_stops_the_run_cleanly_and_it_continues_when_there_is_space(make_folder, tmp_path, monkeypatch):
     pictures = make_folder(count=8)
     settings = {"epochs": 2, "batch_size": 16, "checkpoint_s": 0}
     kept: list[eb.Classifier] = []
-    train(pictures, tmp_path / "before", **settings)  # the pictures are prepared
+    train(pictures, tmp_path / "before", **settings)  # the images are prepared
     count = calls_of(lambda: kept.append(train(pictures, tmp_path / "whole", **settings)), monkeypatch)
     assert count > 30
     begun = 0
@@ -230,7 +230,7 @@ def test_no_room_in_mid_run_stops_cleanly_and_the_run_goes_on_when_there_is(make
     assert begun > 3
 
 
-def test_a_disk_that_fills_while_weights_are_written_keeps_the_checkpoint_before(make_folder, tmp_path, monkeypatch):
+def test_a_disk_that_fills_while_weights_are_written_keeps_the_previous_checkpoint(make_folder, tmp_path, monkeypatch):
     pictures = make_folder()
     whole = train(pictures, tmp_path / "whole")
     save, left = checkpoint.save_file, [11]
@@ -251,7 +251,7 @@ def test_a_disk_that_fills_while_weights_are_written_keeps_the_checkpoint_before
     assert same(resume(tmp_path / "run").classifier, whole)
 
 
-def test_a_log_that_cannot_grow_stops_the_run_and_half_a_line_is_passed_over(make_folder, tmp_path, monkeypatch):
+def test_a_log_that_cannot_be_written_stops_the_run_and_half_a_line_is_ignored(make_folder, tmp_path, monkeypatch):
     pictures = make_folder()
     whole = train(pictures, tmp_path / "whole")
     write = EventLog.__call__
@@ -275,7 +275,7 @@ def test_a_log_that_cannot_grow_stops_the_run_and_half_a_line_is_passed_over(mak
 def test_a_clock_that_jumps_changes_nothing(make_folder, tmp_path, monkeypatch):
     pictures = make_folder()
     whole = train(pictures, tmp_path / "whole", checkpoint_s=0.05)
-    now = iter(range(2_000_000_000, 0, -1_000_000))  # a fortnight backwards at every look
+    now = iter(range(2_000_000_000, 0, -1_000_000))  # two weeks back each time that it is read
     with monkeypatch.context() as patch:
         patch.setattr(time, "time", lambda: next(now))
         killed(lambda stop: train(pictures, tmp_path / "run", [stop], checkpoint_s=0.05), 12)
@@ -286,7 +286,7 @@ def test_a_clock_that_jumps_changes_nothing(make_folder, tmp_path, monkeypatch):
     assert events[0].time_s > events[-1].time_s > 0
 
 
-def test_the_state_of_another_run_is_refused(make_folder, tmp_path):
+def test_the_checkpoint_of_another_run_is_refused(make_folder, tmp_path):
     pictures = make_folder()
     killed(lambda stop: train(pictures, tmp_path / "run", [stop]), 8)
     other = eb.zoo.mlp(3, input_size=12)
@@ -313,7 +313,7 @@ def test_the_moments_of_another_optimizer_are_refused(make_folder, tmp_path):
     ("file", "content", "error", "words"),
     [
         ("network.json", b"{", NetworkError, r"network\.json: the network cannot be read"),
-        ("config.toml", b"epochs = ", SettingsError, r"config\.toml cannot be read: .*expected lines as in"),
+        ("config.toml", b"epochs = ", SettingsError, r"config\.toml cannot be read: .*expected lines such as"),
         ("config.toml", b"\xff\xfe", SettingsError, r"config\.toml cannot be read"),
         ("config.toml", b"pictures = 'x'\nsize = 8\nepoch = 3", SettingsError, r"config\.toml.*epoch"),
         ("seen.json", b"[]", SettingsError, r"seen\.json cannot be read"),
@@ -328,13 +328,13 @@ def test_damaged_files_of_a_run_are_named(make_folder, tmp_path, file, content, 
 
 
 def test_nothing_is_computed_from_the_time_of_day():
-    """Durations come from clocks that never jump; the time of day is only told, and compared with that of files."""
+    """Durations come from clocks that never jump; the time of day is only logged, and compared with that of files."""
     source = Path(eb.__file__).parent
     users = [path.relative_to(source) for path in source.rglob("*.py") if "time.time" in path.read_text("utf-8")]
     assert {str(path) for path in users} == {"training/events.py", "system/cache.py"}
 
 
-def test_a_run_that_cannot_even_begin_leaves_the_one_before(make_folder, tmp_path, monkeypatch):
+def test_a_run_that_cannot_start_leaves_the_former_one(make_folder, tmp_path, monkeypatch):
     pictures = make_folder()
     train(pictures, tmp_path / "run", epochs=1)
     before = (tmp_path / "run" / "events.jsonl").read_bytes()
@@ -353,22 +353,22 @@ def test_a_run_that_cannot_even_begin_leaves_the_one_before(make_folder, tmp_pat
     assert isinstance(last[-1], ModelSaved)
 
 
-def test_a_batch_that_was_lowered_stays_so_whatever_memory_there_is_later(make_folder, tmp_path, monkeypatch):
+def test_a_lowered_batch_size_is_kept_when_there_is_more_memory_later(make_folder, tmp_path, monkeypatch):
     pictures, network = make_folder(), eb.zoo.mlp(3, input_size=8)
     short = (hardware.weight_bytes(network) + 5 * hardware.picture_bytes(network)) / 0.7
     with monkeypatch.context() as patch:
         patch.setattr(machine, "free_memory_bytes", lambda: round(short))
         whole = train(pictures, tmp_path / "whole")
         killed(lambda kill: train(pictures, tmp_path / "run", [kill], checkpoint_s=0.0), 7)
-    config, _ = Run(tmp_path / "run").read()
-    assert (config.training.batch_size, config.training.accumulation) == (4, 2)
-    assert config.training.precision == "float32"
+    request, _ = Run(tmp_path / "run").read()
+    assert (request.training.batch_size, request.training.accumulation) == (4, 2)
+    assert request.training.precision == "float32"
     assert same(resume(tmp_path / "run").classifier, whole)
-    again = eb.train(pictures, tmp_path / "again", network=network, settings=config.training).classifier
+    again = eb.train(pictures, tmp_path / "again", network=network, settings=request.training).classifier
     assert same(again, whole)
 
 
-def test_two_cannot_go_on_with_a_run_at_once_nor_replace_it_meanwhile(make_folder, tmp_path):
+def test_two_processes_cannot_continue_one_run_and_none_replaces_it_meanwhile(make_folder, tmp_path):
     pictures = make_folder()
     killed(lambda stop: train(pictures, tmp_path / "run", [stop]), 7)
     before = (tmp_path / "run" / "events.jsonl").read_bytes()
@@ -389,7 +389,7 @@ def run(pictures, train_mlp, killed, tmp_path) -> Path:
 
 
 def sides(run: Path) -> dict[str, list[str]]:
-    """Names of the pictures on each side."""
+    """Names of the images in each set."""
     found: dict[str, list[str]] = {}
     with (run / "split.csv").open(newline="") as file:
         for row in csv.DictReader(file):
@@ -407,7 +407,7 @@ def noise(path: Path, seed: int = 99) -> None:
     Image.fromarray(pixels).save(path)
 
 
-def test_what_vanished_is_told_listed_and_left_out(run, pictures):
+def test_removed_images_are_logged_listed_and_left_out(run, pictures):
     before = sides(run)
     gone = [before["train"][0], before["train"][1], before["test"][0], before["validation"][0]]
     for name in gone:
@@ -415,12 +415,12 @@ def test_what_vanished_is_told_listed_and_left_out(run, pictures):
     result = resume(run)
     events = read_events(run / "events.jsonl")
     assert [set(event.names) for event in events if isinstance(event, PicturesGone)] == [set(gone)]
-    assert left_out(run) == dict.fromkeys(gone, "vanished since the run began")
+    assert left_out(run) == dict.fromkeys(gone, "removed since the run started")
     assert result.test.pictures == len(before["test"]) - 1
-    assert sides(run) == before  # which picture was on which side stays written down
+    assert sides(run) == before  # the split of every image stays in the file
 
 
-def test_what_was_learned_from_before_it_vanished_still_counts_as_seen(run, pictures):
+def test_images_that_were_trained_on_before_they_were_removed_still_count_as_seen(run, pictures):
     before = sides(run)
     learned, tested = before["train"][0], before["test"][0]
     saved = {name: (pictures / name).read_bytes() for name in (learned, tested)}
@@ -429,11 +429,11 @@ def test_what_was_learned_from_before_it_vanished_still_counts_as_seen(run, pict
     seen = resume(run).classifier.seen
     with (run / "split.csv").open(newline="") as file:
         digests = {row["name"]: bytes.fromhex(row["digest"]) for row in csv.DictReader(file)}
-    assert seen.among([digests[learned], digests[tested]]).tolist() == [True, False]
-    assert seen == Seen().and_of(digests[name] for name in before["train"] + before["validation"])
+    assert seen.contains([digests[learned], digests[tested]]).tolist() == [True, False]
+    assert seen == Seen().union(digests[name] for name in before["train"] + before["validation"])
 
 
-def test_what_vanished_stays_out_when_it_comes_back_and_is_told_once(run, pictures):
+def test_removed_images_stay_out_when_they_come_back_and_are_logged_once(run, pictures):
     name = sides(run)["train"][0]
     content = (pictures / name).read_bytes()
     (pictures / name).unlink()
@@ -447,8 +447,8 @@ def test_what_vanished_stays_out_when_it_comes_back_and_is_told_once(run, pictur
     assert told == [(name,), (sides(run)["train"][1],)]
 
 
-def test_the_course_without_them_does_not_depend_on_further_kills(run, pictures, killed, tmp_path):
-    """The order of those that are left is drawn from their contents, as ever."""
+def test_the_weights_without_removed_images_do_not_depend_on_further_kills(run, pictures, killed, tmp_path):
+    """The order of the remaining images comes from their contents, as always."""
     shutil.copytree(run, tmp_path / "twice")
     for name in sides(run)["train"][:3]:
         (pictures / name).unlink()
@@ -458,7 +458,7 @@ def test_the_course_without_them_does_not_depend_on_further_kills(run, pictures,
     assert all(np.array_equal(once[name], twice[name]) for name in once)
 
 
-def test_a_picture_that_can_no_longer_be_opened_is_gone_too(run, pictures):
+def test_an_image_that_can_no_longer_be_opened_counts_as_removed(run, pictures):
     name = sides(run)["train"][0]
     (pictures / name).write_bytes(b"")
     resume(run)
@@ -466,57 +466,136 @@ def test_a_picture_that_can_no_longer_be_opened_is_gone_too(run, pictures):
     assert [event.names for event in read_events(run / "events.jsonl") if isinstance(event, PicturesGone)] == [(name,)]
 
 
-def test_new_pictures_are_refused_with_the_ways_to_go_on(run, pictures):
+def test_new_images_are_refused_with_the_ways_to_continue(run, pictures):
     noise(pictures / "red" / "zzz.png")
     with pytest.raises(
-        DataError, match=r"1 picture\(s\) \(red/zzz\.png\).* came since .*run began.*--from .*run -o NEW"
+        DataError,
+        match=r"1 image \(red/zzz\.png\).* are new since .*run started\. .*put the images back.*--from .*run -o NEW",
     ):
         resume(run)
 
 
-def test_a_picture_that_shows_something_else_is_refused(run, pictures):
+def test_an_image_with_another_content_is_refused(run, pictures):
     noise(pictures / sides(run)["train"][0])
-    with pytest.raises(DataError, match=r"1 picture\(s\) .* show something else than when .*run began\. Put back"):
+    with pytest.raises(DataError, match=re.escape(sides(run)["train"][0])):
         resume(run)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda place: (place / "red").rename(place / "violet"), r"new: violet; gone: red"),
-        (lambda place: [path.unlink() for path in (place / "red").iterdir()] + [(place / "red").rmdir()], "gone: red"),
+        (lambda place: (place / "red").rename(place / "violet"), r"new: violet; missing: red"),
+        (
+            lambda place: [path.unlink() for path in (place / "red").iterdir()] + [(place / "red").rmdir()],
+            "missing: red",
+        ),
         (lambda place: (place / "yellow").mkdir(), "new: yellow"),
     ],
 )
-def test_other_classes_are_refused_with_the_ways_to_go_on(change, words, run, pictures):
+def test_other_classes_are_refused_with_the_ways_to_continue(change, words, run, pictures):
     change(pictures)
     before = (run / "config.toml").read_bytes()
-    with pytest.raises(DataError, match=rf"classes in .* are no longer those of .*{words}\)\. .*other classes"):
+    with pytest.raises(DataError, match=rf"classes in .* are not those of .*{words}\)\. .*other classes"):
         resume(run, epochs=30)
-    assert (run / "config.toml").read_bytes() == before  # nothing is promised that is then refused
+    assert (run / "config.toml").read_bytes() == before  # what is refused is not written down
 
 
-def test_a_picture_in_another_class_of_a_table_is_refused(pictures, train_mlp, killed, tmp_path):
+def test_an_image_in_another_class_of_a_table_is_refused(pictures, train_mlp, killed, tmp_path):
     lines = [f"{path},{path.parent.name}" for path in sorted(pictures.rglob("*.png"))]
     table = tmp_path / "table.csv"
     table.write_text("path,class\n" + "\n".join(lines))
     killed(train_mlp, table, tmp_path / "run")
     table.write_text("path,class\n" + "\n".join([lines[0].replace(",blue", ",red"), *lines[1:]]))
-    with pytest.raises(DataError, match=r"1 picture\(s\) .*000\.png.* changed class since"):
+    with pytest.raises(DataError, match=r"1 image .*000\.png.* changed their class since"):
         resume(tmp_path / "run")
 
 
-def test_a_side_that_is_left_without_pictures_ends_the_run(run, pictures):
+def test_a_set_without_images_ends_the_run(run, pictures):
     for name in sides(run)["test"]:
         (pictures / name).unlink()
-    with pytest.raises(DataError, match="no picture for test is left"):
+    with pytest.raises(DataError, match="no image of the test set is left"):
         resume(run)
 
 
-def test_pictures_that_were_left_out_on_purpose_may_vanish(pictures, train_mlp, killed, tmp_path):
+def test_images_that_were_excluded_may_be_removed(pictures, train_mlp, killed, tmp_path):
     names = ["red/000.png", "red/001.png"]
     killed(train_mlp, pictures, tmp_path / "run", exclude=names)
     (pictures / names[0]).unlink()
     resume(tmp_path / "run")
     assert not any(isinstance(event, PicturesGone) for event in read_events(tmp_path / "run" / "events.jsonl"))
     assert not left_out(tmp_path / "run")
+
+
+def test_a_run_that_was_trained_but_not_saved_is_only_evaluated_and_saved(pictures, train_mlp, tmp_path):
+    """As after a kill between the end of the training and the saving of the model."""
+    train_mlp(pictures, tmp_path / "run")
+    before = (tmp_path / "run" / "model" / "weights.safetensors").read_bytes()
+    lines = (tmp_path / "run" / "events.jsonl").read_text().splitlines()
+    assert '"ModelSaved"' in lines[-1] and '"Evaluated"' in lines[-2]
+    (tmp_path / "run" / "events.jsonl").write_text("\n".join(lines[:-2]) + "\n")
+    shutil.rmtree(tmp_path / "run" / "model")
+    steps: list[AnyEvent] = []
+    resume(tmp_path / "run", callbacks=[lambda event: steps.append(event) if isinstance(event, StepDone) else None])
+    assert not steps
+    assert (tmp_path / "run" / "model" / "weights.safetensors").read_bytes() == before
+
+
+def test_a_run_from_a_file_of_weights_keeps_them_until_its_first_checkpoint(pictures, train_mlp, killed, tmp_path):
+    weights = tmp_path / "weights.safetensors"
+    save_weights(weights, initial_weights(eb.zoo.mlp(3, input_size=8), seed=77))
+    whole = train_mlp(pictures, tmp_path / "whole", weights=weights).classifier
+    killed(train_mlp, pictures, tmp_path / "run", weights=weights, at_epoch=1)
+    weights.unlink()
+    assert not Run(tmp_path / "run").has_checkpoint
+    assert same(resume(tmp_path / "run").classifier, whole)
+    assert not same(whole, train_mlp(pictures, tmp_path / "other").classifier)
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_run_with_a_given_split_needs_only_its_own_copy(pictures, train_mlp, killed, tmp_path, epoch):
+    train_mlp(pictures, tmp_path / "one", epochs=1, split_seed=5)
+    given = shutil.copy(tmp_path / "one" / "split.csv", tmp_path / "given.csv")
+    killed(train_mlp, pictures, tmp_path / "run", split=given, at_epoch=epoch)
+    given.unlink()
+    result = resume(tmp_path / "run")
+    assert result.test.pictures == 6
+    assert (tmp_path / "run" / "split.csv").read_bytes() == (tmp_path / "one" / "split.csv").read_bytes()
+
+
+def test_a_run_without_its_split_is_refused(run):
+    (run / "split.csv").unlink()
+    with pytest.raises(DataError, match=r"split\.csv cannot be read .*: put it back, or start a new run"):
+        resume(run)
+
+
+def test_a_run_on_a_dataset_continues_with_its_split(pictures, train_mlp, killed, tmp_path):
+    dataset = eb.Dataset.open(pictures, seed=123)
+    whole = train_mlp(dataset, tmp_path / "whole").classifier
+    for name, epoch in (("early", 1), ("late", 2)):
+        killed(train_mlp, dataset, tmp_path / name, at_epoch=epoch)
+        assert same(resume(tmp_path / name).classifier, whole)
+
+
+def test_a_run_on_images_in_memory_cannot_be_continued(killed, train_mlp, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), np.uint8)
+    killed(train_mlp, eb.Dataset.from_arrays(images, ["a", "b", "c"] * 20), tmp_path / "run")
+    with pytest.raises(SettingsError, match=r"run was trained on images in memory: they cannot be read from the disk"):
+        resume(tmp_path / "run")
+
+
+def test_a_run_with_a_budget_that_ended_counts_the_epochs_that_it_had(pictures, tmp_path, monkeypatch):
+    made = [0]
+    monkeypatch.setattr(Plan, "more_steps", lambda plan: 20 - made[0])
+
+    def count(event: AnyEvent) -> None:
+        made[0] += isinstance(event, StepDone)
+
+    train(pictures, tmp_path / "run", [count], minutes=5, epochs=0)
+    with pytest.raises(SettingsError, match=r"4 epochs; .* --epochs 8"):
+        resume(tmp_path / "run")
+    with pytest.raises(SettingsError, match="already has 4"):
+        resume(tmp_path / "run", epochs=4)
+    monkeypatch.undo()
+    assert len(resume(tmp_path / "run", epochs=5).classifier.history.loss) == 5
+    request, _ = Run(tmp_path / "run").read()
+    assert (request.training.minutes, request.training.extended_at) == (0.0, (4,))

@@ -126,14 +126,14 @@ def test_a_crash_before_the_new_folder_stands_leaves_the_old_one_to_be_found(tmp
     child.join()
     assert child.exitcode == -signal.SIGKILL
     assert not (tmp_path / "a").exists()
-    assert contents(files.standing(tmp_path / "a")) == {"file": "old"}
+    assert contents(files.current_folder(tmp_path / "a")) == {"file": "old"}
 
 
 def test_after_a_crash_the_next_folder_takes_the_place(tmp_path):
     fill(tmp_path / "a", "old")
     files.set_aside(tmp_path / "a")
     fill(tmp_path / "a", overwrite=True)
-    assert contents(files.standing(tmp_path / "a")) == {"file": "new"}
+    assert contents(files.current_folder(tmp_path / "a")) == {"file": "new"}
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
@@ -149,7 +149,7 @@ def test_a_new_folder_that_cannot_take_its_place_leaves_the_old_one_standing(tmp
     monkeypatch.setattr(Path, "rename", refused)
     with pytest.raises(OutputError, match="a cannot be written: Input/output error"):
         fill(tmp_path / "a", overwrite=True)
-    assert contents(files.standing(tmp_path / "a")) == {"file": "old"}
+    assert contents(files.current_folder(tmp_path / "a")) == {"file": "old"}
 
 
 def test_a_folder_that_is_there_stands_whatever_was_set_aside(tmp_path):
@@ -157,13 +157,13 @@ def test_a_folder_that_is_there_stands_whatever_was_set_aside(tmp_path):
     files.set_aside(tmp_path / "a")
     fill(tmp_path / "b", "new")
     (tmp_path / "b").rename(tmp_path / "a")
-    assert files.standing(tmp_path / "a") == tmp_path / "a"
+    assert files.current_folder(tmp_path / "a") == tmp_path / "a"
     fill(tmp_path / "a", "newest", overwrite=True)
     assert contents(tmp_path) == {"a/file": "newest"}
 
 
 def test_nothing_stands_where_nothing_was(tmp_path):
-    assert files.standing(tmp_path / "a") == tmp_path / "a"
+    assert files.current_folder(tmp_path / "a") == tmp_path / "a"
 
 
 def test_a_link_to_a_folder_can_be_overwritten_again_and_again(tmp_path):
@@ -219,7 +219,7 @@ def test_a_free_place_is_left_as_it_is(tmp_path):
 
 def test_missing_room_is_told_in_megabytes(tmp_path):
     with pytest.raises(
-        OutputError, match=r"the pack takes 1,000,000,000,000 MB, but the disk of .* has [\d,]+ MB free"
+        OutputError, match=r"the pack needs 1,000,000,000,000 MB, but the disk of .* has [\d,]+ MB free"
     ):
         files.require_space(tmp_path / "not yet" / "a", 10**18, what="the pack")
     files.require_space(tmp_path, 1, what="the pack")
@@ -262,7 +262,9 @@ def test_names_are_shown_on_one_line_without_control_characters(name, shown):
 def test_only_what_was_made_here_is_replaced(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "mine.jpg").write_text("precious")
-    with pytest.raises(OutputError, match=r"photos is not what eyebright made \(it holds no model.json\)"):
+    with pytest.raises(
+        OutputError, match=r"photos was not made by eyebright \(it has no model\.json\) and is not replaced"
+    ):
         fill(tmp_path / "photos", overwrite=True, made_with=["model.json"])
     assert contents(tmp_path) == {"photos/mine.jpg": "precious"}
     (tmp_path / "empty").mkdir()
@@ -287,5 +289,5 @@ def test_a_second_rename_that_fails_puts_the_old_folder_back(tmp_path, monkeypat
 
 def test_write_file_does_not_replace_devices(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OutputError, match="no regular file"):
+    with pytest.raises(OutputError, match="is not a regular file"):
         files.write_file(tmp_path / "pipe", b"x")

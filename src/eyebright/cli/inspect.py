@@ -8,7 +8,7 @@ import typer
 from eyebright.system.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
-    from eyebright.model.inspect import Subject
+    from eyebright.model.inspect import LoadedNetwork
 
 EXAMPLE = (
     "Example: eyebright inspect flowers_run; "
@@ -69,7 +69,7 @@ def inspect(
     place = diagram or output
     if place is not None:
         _require_free(place, ".svg" if diagram else ".png", overwrite=overwrite)
-    subject = inspect.find(target, size=size, classes=classes, weights=weights)
+    subject = inspect.load_network(target, size=size, classes=classes, weights=weights)
     if netron:
         inspect.open_netron(subject, say=lambda text: typer.echo(text, err=True))
     elif place is None:
@@ -114,7 +114,7 @@ def _require_free(place: Path, suffix: str, *, overwrite: bool) -> None:
 
 
 def _draw(
-    subject: "Subject",
+    subject: "LoadedNetwork",
     target: str,
     place: Path,
     *,
@@ -146,7 +146,7 @@ def _draw(
     typer.echo(f"Drawn: {place}", err=True)
 
 
-def _print(subject: "Subject", *, as_json: bool) -> None:
+def _print(subject: "LoadedNetwork", *, as_json: bool) -> None:
     from rich.console import Console
 
     from eyebright.network.summary import summarize

@@ -13,7 +13,7 @@ from eyebright.system.errors import SettingsError
 from eyebright.system.text import printable
 
 if TYPE_CHECKING:
-    from eyebright.model.predictor import Answer, Openable, Prediction, Predictor
+    from eyebright.model.predictor import LazyImage, Prediction, Predictor, Unreadable
 
 EXAMPLE = "Example: eyebright predict flowers_run red_sunflower.jpg"
 _NAME_WIDTH, _LABEL_WIDTH = 44, 22
@@ -46,7 +46,7 @@ def predict(
     if not sources:
         raise SettingsError(f"no pictures found in {', '.join(pictures)}")
     single = len(sources) == 1 and not (as_json or as_csv)
-    drawn: list[tuple[Prediction, Openable]] = []  # what the figure needs
+    drawn: list[tuple[Prediction, LazyImage]] = []  # what the figure needs
     answered = failed = 0
     if as_csv:
         _print_csv("name", "label", "confidence", "error")
@@ -92,7 +92,7 @@ class _Fetched:
         self._content = None
 
 
-def _sources(pictures: list[str]) -> "Iterator[tuple[str, Openable]]":
+def _sources(pictures: list[str]) -> "Iterator[tuple[str, LazyImage]]":
     """Name and picture for everything that was asked for; addresses are fetched when their turn comes."""
     from eyebright.data.sources.folder import walk_files
     from eyebright.system.downloads import is_address
@@ -109,7 +109,7 @@ def _sources(pictures: list[str]) -> "Iterator[tuple[str, Openable]]":
             yield picture, Path(picture)
 
 
-def _print(answer: "Answer", top: int, *, as_json: bool, as_csv: bool) -> None:
+def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv: bool) -> None:
     """One answer as a JSON line, a CSV line, a line of a table, or (where `top` is given) a sentence with bars."""
     from eyebright.model.predictor import Unreadable
     from eyebright.report.tables import prediction_text
@@ -145,7 +145,7 @@ def _print_csv(*cells: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def _draw(figure: Path, predictor: "Predictor", drawn: "list[tuple[Prediction, Openable]]", of: int) -> None:
+def _draw(figure: Path, predictor: "Predictor", drawn: "list[tuple[Prediction, LazyImage]]", of: int) -> None:
     """Draw the first pictures as the model saw them; the folder that a picture lies in may tell its true class."""
     from eyebright.data.pictures import open_picture
     from eyebright.report.sheets import Shown, draw_sheet

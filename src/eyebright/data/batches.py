@@ -1,4 +1,4 @@
-"""Batches from a pack, in an order that is a pure function of (seed, epoch) and the content of the pictures."""
+"""Batches from a pack, in an order that is a pure function of seed, epoch and the content of the images."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from eyebright.system.errors import SettingsError
 
 
 class Batch(NamedTuple):
-    """A few pictures: `pictures` (n, height, width, 3) uint8, `labels` (n,) int64, `keys` (n,) uint64.
+    """A few images: `pictures` (n, height, width, 3) uint8, `labels` (n,) int64, `keys` (n,) uint64.
 
-    The key stands for a picture's content: with seed and epoch it decides the picture's augmentation.
+    The key is a digest of the image's content: with seed and epoch it decides the augmentation of the image.
     """
 
     pictures: NDArray[np.uint8]
@@ -23,7 +23,7 @@ class Batch(NamedTuple):
 
 
 def content_order(pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The indices sorted by class and content: the same pictures, from wherever they come, in the same order."""
+    """The indices sorted by class and content: the same images are in the same order, whatever their source."""
     return indices[np.lexsort((pack.digests.at(indices).ranks(), labels[indices]))].astype(np.int64)
 
 
@@ -34,24 +34,24 @@ def shuffled(indices: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.in
 
 
 def share(order: NDArray[np.int64], batch_size: int, rank: int, of: int) -> NDArray[np.int64]:
-    """The part of an epoch's order that one of several processes reads: every `of`-th picture of each batch.
+    """The part of an epoch's order that one of several processes reads: every `of`-th image of each batch.
 
-    Batch by batch, the shares of all ranks together are the batches of one process. Only in the last, smaller batch may
-    they differ in length by one, or be empty; all but that are `batch_size // of` long.
+    The shares of all ranks together are the batches of one process. Each share of a batch has `batch_size // of`
+    images; in the last, smaller batch the shares may differ by one, or be empty.
 
     Args:
-        order: All pictures in the order of the epoch.
-        batch_size: Pictures in a step of all processes together; a multiple of `of`.
-        rank: Which process, from 0.
-        of: How many there are.
+        order: All images in the order of the epoch.
+        batch_size: Images in a step of all processes together; a multiple of `of`.
+        rank: The process, from 0.
+        of: How many processes there are.
 
     Raises:
-        SettingsError: When the batch cannot be shared out evenly, or there is no such rank.
+        SettingsError: When the batch cannot be shared evenly, or the rank does not exist.
     """
     if not 0 <= rank < of:
-        raise SettingsError(f"rank {rank} is none of {of}: ranks go from 0 to {of - 1}")
+        raise SettingsError(f"rank {rank} does not exist: expected 0 to {of - 1}")
     if batch_size < 1 or batch_size % of:
-        raise SettingsError(f"a batch of {batch_size} cannot be shared among {of}: give a multiple of {of}")
+        raise SettingsError(f"{of} processes cannot share a batch of {batch_size} images: give a multiple of {of}")
     return order[rank::of]
 
 

@@ -1,4 +1,4 @@
-"""Contents of many pictures: 16 bytes each in one array, where Python's own objects would take five times as much."""
+"""Digests of many images: 16 bytes each in one array; Python objects would take five times as much memory."""
 
 from collections.abc import Iterable, Sequence
 from typing import overload
@@ -11,7 +11,7 @@ KIND = np.dtype(f"V{SIZE}")
 
 
 class Digests(Sequence[bytes]):
-    """The content of each picture, as 16 bytes; b"" for a picture without, which cannot be opened.
+    """A digest of each image's content, 16 bytes; b"" for an image that cannot be opened.
 
     Args:
         values: `(N,)`, dtype V16; zeros stand for none.
@@ -22,7 +22,7 @@ class Digests(Sequence[bytes]):
 
     @classmethod
     def of(cls, digests: Iterable[bytes]) -> "Digests":
-        """Digests as they are, or out of a sequence of bytes."""
+        """Digests from a sequence of bytes; digests are returned as they are."""
         if isinstance(digests, Digests):
             return cls(digests.values)
         return cls(np.frombuffer(b"".join(digest.ljust(SIZE, b"\0") for digest in digests), KIND))
@@ -41,7 +41,7 @@ class Digests(Sequence[bytes]):
         return digest if any(digest) else b""
 
     def at(self, indices: NDArray[np.int64]) -> "Digests":
-        """Those at these positions."""
+        """The digests at these positions."""
         return Digests(self.values[indices])
 
     @property

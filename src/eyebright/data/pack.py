@@ -1,18 +1,15 @@
-"""What a pack gives: prepared pictures, their contents, and the prints by which they are compared.
+"""A pack: every image of a data set, decoded and resized once, in one flat file of rows of equal size.
 
-A pack: every picture of a set, prepared once, as one flat file of equal rows.
+    rows.u8        for each image height * width * 3 bytes
+    prints.bin     for each image 3,084 bytes: thumbnail, size and sharpness, by which the audit compares images
+    index.bin      for each image 24 bytes: 8 for its key (name, size, time of the file), 16 of its digest
+    together-*.i8  numbers for each image: the sets that `prepare.find_sets` found
 
-    rows.u8        row after row of height * width * 3 bytes
-    prints.bin     record after record of 3,084 bytes: the print by which the audit compares and judges pictures
-    index.bin      one record of 24 bytes for each row: 8 for the picture as it was (name, size, time), 16 of its digest
-    together-*.i8  a number for each picture: what `auditing.keep_together` found to belong together
+The first three are a `RowStore`, so that a pack that was cut off at any moment is a valid, shorter pack. A changed
+image has another key, and so gets a new row. Images that cannot be opened have no row; they are tried again each time.
 
-All but the last grow as `datasets/growing.py` says, so that a pack cut off at any moment is a shorter pack. A changed
-picture has another key in the index, and so gets a new row. Pictures that cannot be opened have none; they are tried
-again each time, in case they have been mended.
-
-Where the disk has no room for the rows, prints and index alone are kept, which serve every preparation, and pictures
-are opened anew whenever they are read.
+Where the disk has no space for the rows, only prints and index are stored, which are the same for every preparation,
+and images are opened again whenever they are read.
 """
 
 import hashlib
@@ -27,32 +24,33 @@ from numpy.typing import NDArray
 from eyebright.data.digests import KIND, Digests
 from eyebright.data.pictures import PRINT, Opened, Preparation, open_with_digest
 from eyebright.data.sources.source import Source
-from eyebright.data.store import Growing, Reader, Rows, rows_of, streamed
+from eyebright.data.store import Reader, RowFile, RowStore, rows_of, streamed
 from eyebright.data.threads import in_threads
 from eyebright.system import cache, files, records
 from eyebright.system.errors import PictureError
 from eyebright.system.progress import Report, quiet
+from eyebright.system.text import counted
 
 ROWS, PRINTS = "rows.u8", "prints.bin"
 
 
 class LeftOut(NamedTuple):
-    """A picture that could not be used, and why."""
+    """An image that could not be opened, and why."""
 
     name: str
     reason: str
 
 
 class Pack:
-    """Prepared pictures.
+    """Prepared images.
 
     Attributes:
-        folder: Where they are kept.
-        preparation: What was done to them.
-        rows: Row of each picture of the source, `(N,)`; -1 where it could not be opened.
-        digests: Content of each picture, N times 16 bytes; empty where it could not be opened.
-        left_out: The pictures that could not be opened, with the reasons.
-        streamed: Whether they are opened anew each time, since the disk has no room for them.
+        folder: Where they are stored.
+        preparation: How they were resized.
+        rows: Row of each image of the source, `(N,)`; -1 where it could not be opened.
+        digests: Digest of each image, N times 16 bytes; empty where it could not be opened.
+        left_out: The images that could not be opened, with the reasons.
+        streamed: Whether images are opened again each time, since the disk has no space for them.
     """
 
     def __init__(
@@ -70,36 +68,36 @@ class Pack:
         self.digests = digests
         self.left_out = left_out
         self.streamed = stream is not None
-        self._prints = Rows(folder / PRINTS)
-        self._read = stream or self._reader(Rows(folder / ROWS))
+        self._prints = RowFile(folder / PRINTS)
+        self._read = stream or self._reader(RowFile(folder / ROWS))
 
     def prints(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.void]:
-        """The prints of the pictures at these positions of the source: `(n,)` records of `PRINT`."""
+        """The prints of the images at these positions of the source: `(n,)` records of `PRINT`."""
         return self._prints.fill(np.empty(len(indices), PRINT), self.rows[np.asarray(indices, np.int64)])
 
     def thumbnails(self, indices: NDArray[np.int64]) -> "Thumbnails":
-        """The thumbnails of the pictures at these positions of the source, to be read when they are asked for."""
+        """The thumbnails of the images at these positions of the source, read when they are needed."""
         return Thumbnails(self, indices)
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The prepared pictures at these positions of the source: `(n, height, width, 3)`, uint8.
+        """The prepared images at these positions of the source: `(n, height, width, 3)`, uint8.
 
         Raises:
-            DataError: When pictures are streamed and one is no longer what it was.
+            DataError: When images are streamed and one of them has changed.
         """
         return self._read(np.asarray(indices, np.int64))
 
-    def _reader(self, kept: Rows) -> Reader:
+    def _reader(self, kept: RowFile) -> Reader:
         rows, shape = self.rows, self.preparation.shape
         return lambda indices: kept.fill(np.empty((len(indices), *shape), np.uint8), rows[indices])
 
 
 class Thumbnails:
-    """What stands for an array of thumbnails `(N, 32, 32, 3)` that would not fit in memory: parts of it, on request.
+    """Thumbnails `(N, 32, 32, 3)` that are read part by part, since all of them may not fit in memory.
 
     Args:
-        pack: Whose they are.
-        indices: Of which pictures of the source.
+        pack: The pack.
+        indices: Positions of the images in the source.
     """
 
     def __init__(self, pack: Pack, indices: NDArray[np.int64]) -> None:
@@ -117,15 +115,15 @@ _FORMAT = 2
 
 
 def pack(source: Source, preparation: Preparation, report: Report = quiet) -> Pack:
-    """Prepare every picture of a source, or find it prepared by an earlier run.
+    """Prepare every image of a source, or find it prepared by an earlier run.
 
     Args:
-        source: The pictures.
-        preparation: Size and fit.
+        source: The images.
+        preparation: How they are resized.
         report: Receives the progress.
 
     Raises:
-        OutputError: When the cache has no room even for digests and prints, or cannot be written.
+        OutputError: When the cache has no space even for digests and prints, or cannot be written.
     """
     keys = np.fromiter((_key(source, index) for index in range(len(source.names))), np.uint64, len(source.names))
     whole = _Store(source, f"{_FORMAT}\0{source.identity}\0{records.to_json(preparation)}",
@@ -139,26 +137,26 @@ def pack(source: Source, preparation: Preparation, report: Report = quiet) -> Pa
 
 
 class _Store:
-    """What is kept of a source's pictures, in a folder of its own.
+    """The stored form of a source's images, in a folder of its own.
 
     Args:
-        source: The pictures.
-        text: What tells the folder from any other.
-        about: What people are told of it, beside the source.
-        row_bytes: The files by name, and what a picture takes in each.
+        source: The images.
+        text: Identifies the folder.
+        about: A description for people, in addition to the source.
+        row_bytes: The files by name, with the size of an image in each.
     """
 
     def __init__(self, source: Source, text: str, about: str, row_bytes: dict[str, int]) -> None:
         key = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
         self.source, self.about = source, f"{source.identity}, {about}"
         self.folder = files.cache_folder("packs") / key
-        self.rows = Growing(self.folder, _RECORD, row_bytes)
+        self.rows = RowStore(self.folder, _RECORD, row_bytes)
 
     def missing(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         return np.flatnonzero(rows_of(keys, self.rows.index()["key"]) < 0)
 
     def lacking_bytes(self, keys: NDArray[np.uint64]) -> int:
-        """What there is no room for yet."""
+        """Bytes that are still to be written."""
         return len(self.missing(keys)) * sum((_RECORD.itemsize, *self.rows.row_bytes.values()))
 
     def packed(
@@ -168,13 +166,15 @@ class _Store:
         report: Report,
         stream: Reader | None = None,
     ) -> Pack:
-        """Open what is missing, add it, and give all."""
-        with files.explained(self.folder):
+        """Open the missing images, append them, and return the pack."""
+        with files.write_errors(self.folder):
             self.folder.mkdir(exist_ok=True)
-        with files.explained(self.folder), filelock.FileLock(self.folder / cache.LOCK):
+        with files.write_errors(self.folder), filelock.FileLock(self.folder / cache.LOCK):
             cache.describe(self.folder, self.about)
             missing = self.missing(keys)
-            files.require_space(self.folder, self.lacking_bytes(keys), what=f"preparing {len(missing):,} pictures")
+            files.require_space(
+                self.folder, self.lacking_bytes(keys), what=f"preparing {counted(len(missing), 'image')}"
+            )
             report("preparing", len(keys) - len(missing), len(keys))
             left_out = _append(self.rows, self.source, preparation, keys, missing, report)
             index = self.rows.index()
@@ -185,17 +185,17 @@ class _Store:
 
 
 def _append(
-    store: Growing,
+    store: RowStore,
     source: Source,
     preparation: Preparation,
     keys: NDArray[np.uint64],
     missing: NDArray[np.int64],
     report: Report,
 ) -> list[LeftOut]:
-    """Open the missing pictures with a few threads, in order, and append them."""
+    """Open the missing images with a few threads, in order, and append them."""
     left_out: list[LeftOut] = []
     done = len(keys) - len(missing)
-    with store.adding() as rows:
+    with store.appending() as rows:
         for position, result in _opened(source, preparation, missing):
             done += 1
             if isinstance(result, PictureError):
@@ -213,7 +213,7 @@ def _append(
 def _opened(
     source: Source, preparation: Preparation, positions: NDArray[np.int64]
 ) -> Iterator[tuple[int, Opened | PictureError]]:
-    """Open pictures ahead of the reader, in a few threads: decoding and resizing leave Python's lock free."""
+    """Open images ahead of the reader, in a few threads: decoding and resizing release Python's lock."""
 
     def attempt(position: int) -> Opened | PictureError:
         try:

@@ -1,8 +1,8 @@
-"""Three sides: train, validation, test. Validation picks, test tells.
+"""The split into training, validation and test set. Validation picks the best epoch, the test measures the result.
 
-The split is a pure function of the labels, the digests and groups of the pictures and a seed. Pictures of one content
-or one group (one track, one patient, one burst) stay on one side, and the same pictures are split in the same way
-wherever they lie and in whatever order they come.
+The split is a pure function of the labels, digests and groups of the images and a seed. Images with the same content or
+of one group (one track, one patient, one burst) stay in the same set, and the same images are split in the same way,
+whatever their folder and order.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from eyebright.data.digests import Digests
 from eyebright.system.errors import DataError, SettingsError
+from eyebright.system.text import counted
 
 Side: TypeAlias = Literal["train", "validation", "test"]
 SIDES: tuple[Side, ...] = ("train", "validation", "test")
@@ -32,28 +33,27 @@ def split(
     groups: NDArray[np.int64] | Sequence[str] | None = None,
     learned: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int64]:
-    """Assign every picture to a side, class by class, so that each side holds its share of every class.
+    """Assign every image to a set, class by class, so that each set gets its share of every class.
 
     Args:
-        labels: Class of each picture, `(N,)`.
-        digests: Content of each picture, N times 16 bytes.
+        labels: Class of each image, `(N,)`.
+        digests: Digest of each image, N times 16 bytes.
         classes: Names of the classes.
         seed: Another seed gives another split.
-        validation: Share of the pictures for validation, above 0.
-        test: Share for the test, above 0.
-        given: Sides that are fixed already, `(N,)` of indices into `SIDES`; what is missing among them, validation or
-            test, is taken from training. A picture whose content is also on a later side is left out of the earlier
-            one.
-        groups: Group of each picture, as names ("" for none) or numbers (-1 for none).
-        learned: Pictures that the network has learned from before, `(N,)`: they and their like are for training, and
-            only the others are shared out. Given sides stay as they are.
+        validation: Share of the images in the validation set, above 0.
+        test: Share of the images in the test set, above 0.
+        given: Sets that are decided already, `(N,)` of positions in `SIDES`. A validation or test set that is missing
+            among them is taken from training. An image that is also in a later set is left out of the earlier one.
+        groups: Group of each image, as names ("" for none) or numbers (-1 for none).
+        learned: Images that the network was trained on before, `(N,)`: they and the images of their groups stay in
+            training, only the others are split. Given sets are not changed.
 
     Returns:
-        `(N,)` of indices into `SIDES`; -1 for a picture that is left out since its like is on a given later side.
+        `(N,)` of positions in `SIDES`; -1 for an image that is left out because it is also in a later given set.
 
     Raises:
-        SettingsError: When the shares do not leave anything for training.
-        DataError: When a class has too few different pictures to be on all three sides.
+        SettingsError: When the shares leave nothing for training.
+        DataError: When a class has too few different images for all three sets.
     """
     require_shares(validation, test)
     sides = np.zeros(len(labels), np.int64) if given is None else without_leaks(given, digests, groups)
@@ -62,7 +62,7 @@ def split(
     ranks = every.at(free).ranks()
     sets = sets_of(ranks, None if groups is None else numbered(groups)[free])
     order = np.lexsort((ranks, sets))
-    firsts = order[np.flatnonzero(np.diff(sets[order], prepend=-1))]  # of each set the picture of the least digest
+    firsts = order[np.flatnonzero(np.diff(sets[order], prepend=-1))]  # the image with the least digest of each set
     owners = np.full(len(firsts), len(classes), np.int64)
     np.minimum.at(owners, sets, labels[free])  # one that spans classes belongs to the first
     if learned is not None:  # those stay in training
@@ -71,12 +71,12 @@ def split(
     for label, name in enumerate(classes):
         own = np.flatnonzero(owners == label)
         if len(own) < len(shares) + 1:
-            what = "different picture(s)" if groups is None else "group(s) of pictures"
-            known = "" if learned is None else " that the model it starts from has not seen,"
-            other = "" if learned is None else ", or give --split of the model's own run"
+            what = "different image" if groups is None else "group"
+            known = "" if learned is None else " that the initial model was not trained on"
+            other = "" if learned is None else ", or use --split with the split.csv of the model's run"
             raise DataError(
-                f"class {name!r} has {len(own)} {what}{known} to share out: "
-                f"it needs at least {len(shares) + 1}, one for each side; add pictures or take the class out{other}"
+                f"class {name!r} has {counted(len(own), what)}{known}: it needs at least {len(shares) + 1}, one for "
+                f"each set; add images or remove the class{other}"
             )
         keys = [_key(seed, every.values[index].tobytes()) for index in free[firsts[own]].tolist()]
         own = own[sorted(range(len(own)), key=keys.__getitem__)]
@@ -86,15 +86,15 @@ def split(
 
 
 def require_shares(validation: float, test: float) -> None:
-    """Raise a `SettingsError` where the shares do not leave anything for training, or give a side nothing."""
+    """Raise a `SettingsError` where the shares leave nothing for training, or a set gets nothing."""
     if not (0 < validation < 1 and 0 < test < 1 and validation + test < 1):
-        raise SettingsError(f"validation and test must be above 0 and below 1 together, got {validation} and {test}")
+        raise SettingsError(f"expected validation and test above 0 and together below 1, got {validation} and {test}")
 
 
 def without_leaks(
     sides: NDArray[np.int64], digests: Sequence[bytes], groups: NDArray[np.int64] | Sequence[str] | None = None
 ) -> NDArray[np.int64]:
-    """Leave out pictures whose like is also on a later side: the test keeps its own, training gives way."""
+    """Leave out images that are also in a later set: the test set stays complete."""
     sides = np.asarray(sides, np.int64)
     sets = sets_of(Digests.of(digests).ranks(), None if groups is None else numbered(groups))
     latest = np.zeros(len(sides), np.int64)
@@ -103,7 +103,7 @@ def without_leaks(
 
 
 def numbered(groups: NDArray[np.int64] | Sequence[str]) -> NDArray[np.int64]:
-    """Groups as numbers, `(N,)`, -1 for none: they take less than names."""
+    """Groups as numbers, `(N,)`, -1 for none; numbers take less memory than names."""
     if isinstance(groups, np.ndarray):
         return np.asarray(groups, np.int64)
     known = {"": -1}
@@ -111,7 +111,7 @@ def numbered(groups: NDArray[np.int64] | Sequence[str]) -> NDArray[np.int64]:
 
 
 def sets_of(ranks: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    """The number of the set of each picture, `(N,)`: those of one content or one group are in one set."""
+    """A number for each image, `(N,)`: images with the same content or of one group have the same number."""
     contents, members = np.unique(ranks, return_inverse=True)
     if groups is None:
         return members
@@ -126,8 +126,10 @@ def sets_of(ranks: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArr
 
 
 def _shared_out(sizes: list[int], shares: dict[int, float]) -> list[int]:
-    """The side of each set: each side in turn has whole sets as near to its share as they allow, one is left for each
-    to come, and training has the rest: also sets larger than a side has room for, while smaller ones are left.
+    """The side of each group: test and validation get whole groups until their share is reached, training the rest.
+
+    One group is always left for each side that follows. A group that is too large for a side goes to training, as long
+    as smaller ones are left.
     """
     count, sides, left = sum(sizes), [0] * len(sizes), list(range(len(sizes)))
     for position, (side, share) in enumerate(shares.items()):

@@ -1,4 +1,4 @@
-"""A split as CSV: written with every run, and read to use it again.
+"""A split as CSV: written with every run, and read to use it for another.
 
 name,class,split,digest
 daisy/0.jpg,daisy,train,7d0c...
@@ -16,13 +16,13 @@ from eyebright.data.sources.source import SIDE_NAMES
 from eyebright.data.sources.table import lines_of
 from eyebright.data.split import LEFT_OUT, SIDES
 from eyebright.system.errors import DataError
+from eyebright.system.text import listed
 
-_SHOWN = 5
 _SIDE_NUMBERS = {"": LEFT_OUT} | {name: SIDES.index(side) for name, side in SIDE_NAMES.items()}
 
 
 class _Bytes(bytearray):
-    """What `csv` can write to, in a fifth of the memory of a text."""
+    """A target for `csv`, with a fifth of the memory of a string."""
 
     def write(self, text: str) -> None:
         self.extend(text.encode("utf-8", "surrogateescape"))
@@ -30,7 +30,7 @@ class _Bytes(bytearray):
 
 def to_csv(names: Sequence[str], labels: NDArray[np.int64], digests: Sequence[bytes], classes: Sequence[str],
            sides: NDArray[np.int64]) -> bytes:  # fmt: skip
-    """The split as CSV with the columns name, class, split and digest; pictures left out have an empty split."""
+    """The split as CSV with the columns name, class, split and digest; images that are left out have an empty split."""
     content = _Bytes()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(["name", "class", "split", "digest"])
@@ -40,12 +40,12 @@ def to_csv(names: Sequence[str], labels: NDArray[np.int64], digests: Sequence[by
 
 
 class SplitFile(NamedTuple):
-    """Sides that were decided before, as positions in `SIDES`; -1 for a picture that was left out.
+    """A split that was decided before, as positions in `SIDES`; -1 for an image that was left out.
 
     Args:
         path: The file.
-        by_name: Side and digest of each picture, by name; the digest is "" where the file tells none.
-        by_digest: The latest side of each content, for pictures that are called otherwise by now.
+        by_name: Set and digest of each image, by name; the digest is "" where the file has none.
+        by_digest: The latest set of each digest, for images that have another name now.
     """
 
     path: Path
@@ -53,17 +53,17 @@ class SplitFile(NamedTuple):
     by_digest: dict[str, int]
 
     def sides(self, names: Sequence[str], digests: Sequence[bytes]) -> NDArray[np.int64]:
-        """The side of each picture, `(N,)`.
+        """The set of each image, `(N,)`.
 
         Raises:
-            DataError: When the file says nothing of some pictures, which are named.
+            DataError: When some images are not in the file; they are named.
         """
         found = [self._side(name, digest.hex()) for name, digest in zip(names, digests, strict=True)]
         unknown = [name for name, side in zip(names, found, strict=True) if side is None]
         if unknown:
             raise DataError(
-                f"{self.path} says nothing of {len(unknown):,} of the {len(names):,} pictures, "
-                f"such as {', '.join(unknown[:_SHOWN])}: it is for other pictures, or they have changed"
+                f"{self.path} does not contain {len(unknown):,} of the {len(names):,} images ({listed(unknown)}): "
+                "it belongs to other images, or they have changed"
             )
         return np.array(found, np.int64)
 
@@ -76,26 +76,26 @@ def read_split(path: Path) -> SplitFile:
     """Read a split: `split.csv` of a run, or any CSV with the columns name and split.
 
     Raises:
-        DataError: When it cannot be read, lacks a column, or a row is not sound; the row's number is given.
+        DataError: When it cannot be read, a column is missing, or a row is not valid; the line is named.
     """
     found = SplitFile(path, {}, {})
     for number, columns, cells in lines_of(path):
         if not {"name", "split"} <= set(columns):
-            told = ", ".join(columns) or "none"
-            raise DataError(f"{path} is no split: expected the columns name and split, got {told}")
+            found_columns = ", ".join(columns) or "none"
+            raise DataError(f"{path} is not a split: expected the columns name and split, got {found_columns}")
         if cells is None:
             continue
         row = {column: "" if cell is None else str(cell) for column, cell in zip(columns, cells, strict=True)}
         where, name, digest = f"{path}, line {number}", row["name"], row.get("digest", "")
         side = _SIDE_NUMBERS.get(row["split"].strip().lower())
         if side is None:
-            raise DataError(f"{where}: {row['split']!r} is no side: expected {', '.join(SIDES)}, or nothing")
+            raise DataError(f"{where}: unknown split {row['split']!r}: expected {', '.join(SIDES)}, or nothing")
         if name in found.by_name:
-            raise DataError(f"{where}: {name} is named twice")
+            raise DataError(f"{where}: {name} is there twice")
         found.by_name[name] = (side, digest)
         if digest:
             found.by_digest[digest] = max(side, found.by_digest.get(digest, LEFT_OUT))
     empty = [name for number, name in enumerate(SIDES) if number not in {side for side, _ in found.by_name.values()}]
     if empty:
-        raise DataError(f"{path} has no pictures for {' and '.join(empty)}: every side needs some")
+        raise DataError(f"{path} has no images for {' and '.join(empty)}: each set needs some")
     return found

@@ -1,9 +1,8 @@
-"""Equal rows in flat files beside an index of fixed records: packs and features are kept so.
+"""Rows of equal size in flat files with an index of fixed records: packs and features are stored in this way.
 
-The files only ever grow, the index last, so that a store cut off at any moment is a shorter store: whoever opens it
-next finds what is there and goes on. Whoever adds to it holds a lock.
-
-Prepared pictures by number: rows of a file or, where the disk has no room for one, opened anew each time.
+The files only ever grow, the index last, so that a store that was cut off at any moment is a valid, shorter store. A
+process that appends to it holds a lock. Where the disk has no space for the rows, images are opened again each time
+(`streamed`).
 """
 
 import os
@@ -26,13 +25,13 @@ INDEX = "index.bin"
 _FLUSH_EVERY = 512
 
 
-class Growing:
-    """Rows that are there, and more to come.
+class RowStore:
+    """Rows on the disk, to which more can be appended.
 
     Args:
         folder: Where the files are.
-        record: What the index holds for each row; its field "key" tells one row from another.
-        row_bytes: The files by name, and what a row takes in each.
+        record: The index entry of each row; its field "key" identifies the row.
+        row_bytes: The files by name, with the size of a row in each.
     """
 
     def __init__(self, folder: Path, record: np.dtype[np.void], row_bytes: Mapping[str, int]) -> None:
@@ -41,7 +40,7 @@ class Growing:
         self.row_bytes = row_bytes
 
     def index(self) -> NDArray[np.void]:
-        """The records whose rows are complete, one for each row."""
+        """The index entries of the rows that are complete."""
         paths = [self.folder / name for name in (INDEX, *self.row_bytes)]
         if not all(path.exists() for path in paths):
             return np.empty(0, self.record)
@@ -50,8 +49,8 @@ class Growing:
         return np.frombuffer(paths[0].read_bytes()[: complete * self.record.itemsize], self.record)
 
     @contextmanager
-    def adding(self) -> Iterator["Adding"]:
-        """Append rows; those that were added stay, also where the block ends with an error or a Ctrl-C."""
+    def appending(self) -> Iterator["RowWriter"]:
+        """Append rows; they stay, also where the block ends with an error or a Ctrl-C."""
         there = len(self.index())
         with ExitStack() as stack:
             index, *contents = (
@@ -59,22 +58,22 @@ class Growing:
             )
             for file, size in zip((index, *contents), (self.record.itemsize, *self.row_bytes.values()), strict=True):
                 file.truncate(there * size)
-            adding = Adding(index, contents, self.record)
+            writer = RowWriter(index, contents, self.record)
             try:
-                yield adding
+                yield writer
             finally:
-                adding.flush()
+                writer.flush()
 
 
-class Adding:
-    """Rows on their way to the disk; see `Growing.adding`."""
+class RowWriter:
+    """Writes rows to the disk; see `RowStore.appending`."""
 
     def __init__(self, index: BinaryIO, contents: Sequence[BinaryIO], record: np.dtype[np.void]) -> None:
         self._index, self._contents, self._record = index, contents, record
         self._records: list[tuple[Any, ...]] = []
 
     def add(self, record: tuple[Any, ...], *parts: bytes | memoryview) -> None:
-        """Add a row: its record, and its part in each of the files."""
+        """Append a row: its index entry, and its part in each of the files."""
         for file, part in zip(self._contents, parts, strict=True):
             file.write(part)
         self._records.append(record)
@@ -82,18 +81,18 @@ class Adding:
             self.flush()
 
     def flush(self) -> None:
-        """Rows reach the disk before the records that speak of them."""
+        """Write rows to the disk before their index entries."""
         for file in self._contents:
             file.flush()
             os.fsync(file.fileno())
         content = np.array(self._records, self._record).tobytes()
-        self._records.clear()  # before the writing: an interrupt must not lead to writing them twice
+        self._records.clear()  # before they are written: an interrupt must not write them twice
         self._index.write(content)
         self._index.flush()
 
 
 def rows_of(wanted: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Position of each wanted key among the known ones, -1 where it is not among them."""
+    """Position of each wanted key among the known keys, -1 where it is missing."""
     if not len(known):
         return np.full(len(wanted), -1, np.int64)
     order = np.argsort(known, kind="stable")
@@ -103,14 +102,14 @@ def rows_of(wanted: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np
 
 Kind = TypeVar("Kind", bound=np.generic)
 Reader: TypeAlias = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
-"""Gives the prepared pictures at positions of the source: `(n, height, width, 3)`."""
+"""Gives the prepared images at positions of the source: `(n, height, width, 3)`."""
 
 
-class Rows:
-    """Equal rows of a file, for any number of threads.
+class RowFile:
+    """Rows of equal size in a file, read by any number of threads.
 
     Args:
-        path: The file; it stays open as long as this is in use, also when it is removed meanwhile.
+        path: The file; it stays open while this object is used, also when it is removed meanwhile.
     """
 
     def __init__(self, path: Path) -> None:
@@ -118,7 +117,7 @@ class Rows:
         weakref.finalize(self, os.close, self._handle)
 
     def fill(self, target: NDArray[Kind], numbers: NDArray[np.int64]) -> NDArray[Kind]:
-        """Fill `target`, `(n, ...)`, with the rows of these numbers; a row is as long as one of its items."""
+        """Fill `target`, `(n, ...)`, with the rows of these numbers; a row has the size of one of its items."""
         flat = target.view(np.uint8).reshape(len(target), -1) if len(target) else ()
         for row, number in zip(flat, numbers.tolist(), strict=True):
             _read_at(self._handle, row.data, number * len(row))
@@ -126,12 +125,12 @@ class Rows:
 
 
 def streamed(source: Source, preparation: Preparation, unchanged: Callable[[int], bool]) -> Reader:
-    """A reader that opens pictures through their source each time, in a few threads.
+    """A reader that opens images through their source each time, in a few threads.
 
     Args:
-        source: The pictures.
-        preparation: What is done to them.
-        unchanged: Whether the picture at a position is still the one that the digest was taken of.
+        source: The images.
+        preparation: How they are resized.
+        unchanged: Whether the image at a position is still the one whose digest was computed.
     """
 
     def opened(position: int) -> NDArray[np.uint8]:
@@ -142,8 +141,8 @@ def streamed(source: Source, preparation: Preparation, unchanged: Callable[[int]
         except PictureError as reason:
             problem = str(reason)
         raise DataError(
-            f"{printable(source.names[position])} can no longer be read as it was ({problem}): pictures that are "
-            "streamed must stay as they are until the training ends; put it back, or start anew"
+            f"{printable(source.names[position])} cannot be read again ({problem}): images must not change "
+            "during a training that streams them; put it back, or start a new run"
         )
 
     def read(positions: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -156,7 +155,7 @@ def streamed(source: Source, preparation: Preparation, unchanged: Callable[[int]
 
 
 def _read_at(handle: int, target: memoryview, offset: int) -> None:
-    """Fill `target` from a file, without moving a position that threads would share."""
+    """Fill `target` from a file without a file position, which threads would share."""
     if hasattr(os, "preadv"):
         count = os.preadv(handle, [target], offset)
     else:  # Windows: one reader at a time

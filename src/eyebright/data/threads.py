@@ -1,4 +1,4 @@
-"""Work ahead: threads make the next items while the reader uses the last one."""
+"""Threads that compute the next items while the reader uses the current one."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,9 +15,9 @@ _MOST_WAITING = 64
 
 
 def ahead(items: Iterable[T], count: int = 2) -> Iterator[T]:
-    """The items, in their order, up to `count` of them made before they are asked for.
+    """The items in their order; up to `count` of them are computed before they are needed.
 
-    An error in making them is raised where they are read. A reader who leaves early stops the making.
+    An error in computing them is raised where they are read. A reader that stops early also stops the computing.
     """
     queue: Queue[tuple[T] | BaseException | None] = Queue(count)
     stopped = False
@@ -29,7 +29,7 @@ def ahead(items: Iterable[T], count: int = 2) -> Iterator[T]:
                     return
                 queue.put((item,))
             queue.put(None)
-        except BaseException as problem:  # raised again where the items are read
+        except BaseException as problem:  # raised where the items are read
             queue.put(problem)
 
     thread = Thread(target=make, daemon=True)
@@ -48,9 +48,9 @@ def ahead(items: Iterable[T], count: int = 2) -> Iterator[T]:
 
 
 def in_threads(function: Callable[[S], T], items: Iterable[S]) -> Iterator[tuple[S, T]]:
-    """Each item with its result, in the order of the items; a thread for each core works ahead.
+    """Each item with its result, in the order of the items; one thread for each core works ahead.
 
-    The first results do not wait for the last items; a reader who leaves early stops what has not begun.
+    The first results do not wait for the last items; when a reader stops early, the rest is not computed.
     """
     ahead: deque[tuple[S, Future[T]]] = deque()
     pool = ThreadPoolExecutor(machine.cores())

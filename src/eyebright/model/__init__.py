@@ -1,1 +1,1 @@
-"""What was learned, and what it answers."""
+"""Models: training and evaluating them, their folders, and prediction."""

@@ -1,7 +1,7 @@
-"""A published network without its head: what turns prepared pictures into features.
+"""Backbone: a published network without its head, which computes features of images.
 
-Its ONNX graph is written into the cache once; the second start needs neither the package that holds the weights nor
-torch nor onnx.
+Its ONNX graph is written into the cache once. Afterwards neither torch nor onnx nor the package with the weights is
+needed.
 """
 
 import hashlib
@@ -19,17 +19,17 @@ from eyebright.system.errors import NetworkError
 from eyebright.system.records import Record
 
 Wanted: TypeAlias = Literal["auto", "float32", "bfloat16"]
-_FORMAT = 1  # to be raised when the graph of the same network comes out differently
+_FORMAT = 1  # increase it when the graph of the same network changes
 
 
 class Backbone(Record, frozen=True, kw_only=True, dict=True):
-    """Which network makes the features, and of what.
+    """The network that computes features, and the size of its images.
 
     Args:
         name: A network of the zoo with published weights and a global average pool before its head.
-        size_px: Pixels a side at which it sees the pictures; the network's own if 0.
-        fit: How pictures are brought to this size; see `Preparation`.
-        precision: "auto" is bfloat16 where the processor computes in it.
+        size_px: Width and height of the images in pixels; 0 for the published size of the network.
+        fit: How images are resized to this size; see `Preparation`.
+        precision: "auto" is bfloat16 if the processor supports it, otherwise float32.
     """
 
     name: str = "efficientnet_lite0"
@@ -39,36 +39,38 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def preparation(self) -> Preparation:
-        """Size and fit of the pictures."""
+        """Size and resizing of the images."""
         size = self.size_px or named(self.name).input_size
         return Preparation(width=size, height=size, fit=self.fit)
 
     @cached_property
     def chosen(self) -> Precision:
-        """The precision in which it runs on this machine."""
+        """The precision that is used on this machine."""
         return fastest_precision() if self.precision == "auto" else self.precision
 
     @cached_property
     def network(self) -> Network:
-        """The network up to its global pool.
+        """The network up to its last global average pool.
 
         Raises:
-            NetworkError: When there is no such network, or it has no such pool.
+            NetworkError: When there is no network of this name, or it has no global average pool.
         """
         whole = named(self.name).build(named(self.name).num_classes, input_size=self.preparation.width)
         pools = [name for name, place in whole.places.items() if isinstance(place.layer, GlobalAvgPool2d)]
         if not pools:
-            raise NetworkError(f"{self.name} has no global average pool to take features from: choose another network")
+            raise NetworkError(
+                f"{self.name} has no global average pool, whose output would be the features: choose another network"
+            )
         return whole.up_to(pools[-1])
 
     @cached_property
     def digest(self) -> str:
-        """Stands for network and weights, 24 hexadecimal digits; had without reading the weights."""
+        """Digest of the network and its weights, 24 hexadecimal digits; computed without reading the weights."""
         text = f"{_FORMAT}\0{published_digest(self.name)}\0{self.network.to_json()}"
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
     def graph(self) -> Path:
-        """The network as an ONNX file in the cache, written the first time; errors as of `engine`."""
+        """Path of the ONNX graph in the cache, written if it is not there; raises as `engine`."""
         graph = files.cache_folder("weights") / f"{self.name}-{self.preparation.width}-{self.digest}.onnx"
         if not graph.exists():
             files.write_file(graph, self._graph())
@@ -78,8 +80,8 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
         """The compiled network: `(N, height, width, 3)` uint8 to `(N, features)` float32.
 
         Raises:
-            DownloadError: When the weights cannot be had; the message says what to install.
-            MissingExtraError: When torch is not installed, which must read them the first time.
+            DownloadError: When the weights are not available; the message says what to install.
+            MissingExtraError: When torch is not installed, which is needed to read the weights the first time.
         """
         graph = self.graph()
         cache.mark_used(graph)

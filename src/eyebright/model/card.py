@@ -1,7 +1,4 @@
-"""model.json: what a model is, as a struct.
-
-README.md of a model folder: a model card for people, free to edit.
-"""
+"""The description of a model: model.json as a struct, for programs, and the text of README.md, for people."""
 
 import base64
 from collections.abc import Iterable, Sequence
@@ -13,6 +10,7 @@ from numpy.typing import NDArray
 from eyebright.data.pictures import Preparation
 from eyebright.system.errors import ModelError
 from eyebright.system.records import Record
+from eyebright.system.text import counted, interval, listed, percent
 
 FORMAT = 1
 _MOST_CLASSES = 1_000_000
@@ -20,7 +18,7 @@ _KEY_BYTES = 8
 
 
 class Calibration(Record, frozen=True, kw_only=True):
-    """The temperature in the ONNX graph, and the expected calibration error on validation without and with it."""
+    """The temperature of the softmax, and the expected calibration error on the validation set without and with it."""
 
     temperature: float
     error_before: float
@@ -28,7 +26,7 @@ class Calibration(Record, frozen=True, kw_only=True):
 
 
 class Provenance(Record, frozen=True, kw_only=True):
-    """Where a model comes from: seed, versions of what made it, settings of its training."""
+    """How a model was made: the seed, the versions of the packages, and the settings of the training."""
 
     seed: int
     versions: dict[str, str]
@@ -36,21 +34,21 @@ class Provenance(Record, frozen=True, kw_only=True):
 
 
 class Seen(Record, frozen=True, kw_only=True):
-    """Pictures that a model has learned from or was chosen by: the first 8 bytes of each digest, in base64.
+    """The images of the training and validation sets: the first 8 bytes of the digest of each, in base64.
 
-    They tell a picture that was seen from one that was not; no picture can be made from them.
+    They show whether an image was used in the training. An image cannot be restored from its digest.
     """
 
     digests: str = ""
 
-    def and_of(self, digests: Iterable[bytes]) -> "Seen":
-        """The record of these pictures, too."""
+    def union(self, digests: Iterable[bytes]) -> "Seen":
+        """These images together with others, given by their digests."""
         more = np.fromiter((int.from_bytes(digest[:_KEY_BYTES], "big") for digest in digests), np.uint64)
-        keys = np.union1d(self._keys().byteswap(), more)  # in the order of their bytes
+        keys = np.union1d(self._keys().byteswap(), more)  # ordered by their bytes, for a file that is always the same
         return Seen(digests=base64.b64encode(keys.astype(">u8").tobytes()).decode())
 
-    def among(self, digests: Iterable[bytes]) -> NDArray[np.bool_]:
-        """For each picture whether it was seen, `(N,)`."""
+    def contains(self, digests: Iterable[bytes]) -> NDArray[np.bool_]:
+        """Whether each image was used in the training, `(N,)`; images are given by their digests."""
         asked = np.fromiter((int.from_bytes(digest[:_KEY_BYTES], "little") for digest in digests), np.uint64)
         return np.isin(asked, self._keys())
 
@@ -58,7 +56,7 @@ class Seen(Record, frozen=True, kw_only=True):
         try:
             return np.frombuffer(base64.b64decode(self.digests, validate=True), "<u8")
         except ValueError as problem:
-            raise ModelError(f"the digests of the pictures that were seen are damaged: {problem}") from problem
+            raise ModelError(f"the digests of the training images are damaged: {problem}") from problem
 
 
 class ModelCard(Record, frozen=True, kw_only=True):
@@ -68,12 +66,12 @@ class ModelCard(Record, frozen=True, kw_only=True):
         format: Version of the model folder.
         classes: Names of the classes, in the order of the outputs.
         network: The network, as data.
-        preparation: How pictures are prepared.
-        calibration: The temperature and what it did.
-        metrics: How good it was, by side: "validation" on the pictures that chose it, "test" on those that chose
-        nothing. seen: Pictures that it has learned from or was chosen by.
-        provenance: Where it comes from.
-        sha256: Digests of the other files, by name.
+        preparation: Size and resizing of the images.
+        calibration: The temperature and its effect.
+        metrics: The evaluations, as data: "validation" and, if there was one, "test".
+        seen: The images of the training and validation sets.
+        provenance: How the model was made.
+        sha256: SHA-256 of the other files, by name.
     """
 
     format: int = FORMAT
@@ -88,58 +86,48 @@ class ModelCard(Record, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.classes) <= _MOST_CLASSES:
-            raise ModelError(f"a model tells 2 to {_MOST_CLASSES:,} classes, got {len(self.classes)}")
+            raise ModelError(f"expected 2 to {_MOST_CLASSES:,} classes, got {len(self.classes)}")
         if len(set(self.classes)) != len(self.classes):
-            raise ModelError("two classes have one name")
+            raise ModelError(f"two classes have the same name in {listed(self.classes)}")
         if not 0 < self.calibration.temperature < 1_000:
-            raise ModelError(f"the temperature must be above 0, got {self.calibration.temperature}")
+            raise ModelError(f"the temperature must be above 0 and below 1,000, got {self.calibration.temperature}")
 
 
-def readme(card: ModelCard, said: Sequence[str] = ()) -> str:
-    """The text: what the model tells apart, how good it is, what was said of its training, how to ask it."""
+def readme(card: ModelCard, verdicts: Sequence[str] = ()) -> str:
+    """The text of README.md: the classes, the accuracy, what the training showed, and how to use the model.
+
+    Args:
+        card: The description of the model.
+        verdicts: Sentences about the training.
+    """
     width, height, calibration = card.preparation.width, card.preparation.height, card.calibration
-    trust = (
-        f"Confidences are calibrated with temperature {calibration.temperature:.3f}: on validation the expected "
-        f"calibration error went from {calibration.error_before:.3f} to {calibration.error_after:.3f}."
+    evaluated = [_accuracy(name, card.metrics[name]) for name in ("test", "validation") if name in card.metrics]
+    calibrated = (
+        f"The confidences are calibrated with temperature {calibration.temperature:.3f}: the expected calibration "
+        f"error on the validation set went from {calibration.error_before:.3f} to {calibration.error_after:.3f}."
     )
-    return "\n".join(
-        [
-            "# An image classifier made with eyebright",
-            "",
-            f"It tells {len(card.classes)} classes apart: {', '.join(card.classes)}.",
-            "",
-            "## How good it is",
-            "",
-            *[
-                line
-                for side in ("validation", "test")
-                if side in card.metrics
-                for line in _metrics(side, card.metrics[side])
-            ],
-            trust if "validation" in card.metrics else "The network has not been trained.",
-            "",
-            *[line for text in said for line in (text, "")],
-            "## How to ask it",
-            "",
-            "    eyebright predict THIS_FOLDER photo.jpg",
-            "",
-            f"`network.onnx` takes RGB pictures of {width}x{height}, uint8, as (N, {height}, {width}, 3), values 0 "
-            "to 255, upright, and gives the probabilities of the classes in the order above "
-            f'(fit: "{card.preparation.fit}").',
-            "",
-            "## What it is for, and what not",
-            "",
-            "Write here where the pictures came from, who may use the model and for what.",
-            "",
-        ]
-    )
-
-
-def _metrics(side: str, metrics: dict[str, Any]) -> list[str]:
-    low, high = metrics["interval"]
-    meaning = "chose the best epoch, so this flatters a little" if side == "validation" else "entered no choice"
-    return [
-        f"- {side}: accuracy {metrics['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%}) on "
-        f"{metrics['pictures']} pictures; they {meaning}.",
-        "",
+    paragraphs = [
+        "# An image classifier made with eyebright",
+        f"It distinguishes {len(card.classes):,} classes: {', '.join(card.classes)}.",
+        "## How good it is",
+        *evaluated,
+        calibrated if "validation" in card.metrics else "The network is not trained.",
+        *verdicts,
+        "## How to use it",
+        "    eyebright predict THIS_FOLDER photo.jpg",
+        f"`network.onnx` takes upright RGB images of {width}x{height} pixels, uint8, (N, {height}, {width}, 3), values "
+        "0 to 255, and gives the probabilities of the classes in the order above. Images of another size are first "
+        f'resized with "{card.preparation.fit}".',
+        "## Intended use",
+        "Describe here where the images came from, who may use the model, and for what.",
     ]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _accuracy(name: str, metrics: dict[str, Any]) -> str:
+    images = {"test": "held-out image", "validation": "validation image"}[name]
+    note = "" if name == "test" else "; may be slightly too high, because the best epoch was chosen on these images"
+    return (
+        f"- {name}: accuracy {percent(metrics['accuracy'])} ({interval(*metrics['interval'])}) on "
+        f"{counted(metrics['pictures'], images)}{note}."
+    )

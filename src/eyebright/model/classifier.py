@@ -167,7 +167,7 @@ class Classifier(Weighted):
         )
         self.set_weights(outcome.weights)
         self.history = recorder.history
-        self.seen = self.seen.and_of(prepared.pack.digests.at(np.concatenate([train, validation])))
+        self.seen = self.seen.union(prepared.pack.digests.at(np.concatenate([train, validation])))
         self._assess(prepared, recorder)
         return str(outcome.reason)
 
@@ -224,7 +224,7 @@ class Classifier(Weighted):
         """Evaluate on one set; images that the classifier was trained on do not count in the test set."""
         indices = prepared.indices(side)
         only_new |= side == "test"  # who asks for the training set wants it evaluated
-        new = indices[~self.seen.among(prepared.pack.digests.at(indices))] if only_new else indices
+        new = indices[~self.seen.contains(prepared.pack.digests.at(indices))] if only_new else indices
         if not len(new):
             raise DataError(
                 f"all {len(indices)} images that can be opened were used to train this model: "

@@ -1,7 +1,8 @@
-"""OpenVINO on a model's ONNX graph, in float32: the same answers on every machine, to 1e-4. Features may be bfloat16.
+"""Engine: runs an ONNX graph with OpenVINO, in float32, so that probabilities agree on all machines to 1e-4.
 
-What OpenVINO compiled is kept in the cache, by the digest of the graph, the version of OpenVINO and the processor, so
-that the second start skips reading and compiling. A graph is checked before it is compiled for the first time.
+Graphs that compute features may also run in bfloat16. The compiled graph of a model is stored in the cache, so that the
+second start does not compile. Before it is compiled for the first time, the graph is checked; afterwards it must
+reproduce the golden images of the model.
 """
 
 import hashlib
@@ -23,15 +24,15 @@ from eyebright.system.errors import ModelError, OutputError
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 TOLERANCE = 1e-4  # of probabilities
-PIXEL_TOLERANCE = 2  # of 255; Pillow's resizing is integer arithmetic, but its rounding is not promised
+PIXEL_TOLERANCE = 2  # of 255; the rounding in Pillow's resize may change between versions
 _DIGEST = 32
 
 
 class Engine:
-    """A compiled graph: prepared pictures in, probabilities out.
+    """A compiled graph.
 
     Args:
-        compiled: What OpenVINO compiled; see `of_model` and `of_bytes`.
+        compiled: The graph, compiled by OpenVINO; see `of_model` and `of_bytes`.
     """
 
     def __init__(self, compiled: openvino.CompiledModel) -> None:
@@ -42,7 +43,7 @@ class Engine:
         """The engine of a model folder.
 
         Raises:
-            ModelError: When the graph is not safe, does not run, or does not give what its golden pictures say.
+            ModelError: When the graph is unsafe, does not run, or does not reproduce its golden images.
         """
         core, blob = _core(), _cached(stored)
         known = None if blob is None else _import(core, blob)
@@ -52,57 +53,57 @@ class Engine:
         compiled = _compile(core, stored.onnx_path, str(stored.onnx_path))
         _check_ports(compiled, stored)
         engine = cls(compiled)
-        engine._prove(stored)
+        engine._check_golden(stored)
         if blob is not None:
             _keep(blob, compiled.export_model().getvalue())
         return engine
 
     @classmethod
     def of_bytes(cls, graph: bytes, *, precision: Precision = "float32") -> "Engine":
-        """The engine of a graph that eyebright wrote, and that is not in a model's folder."""
+        """The engine of a graph that eyebright has written itself; it is not checked."""
         return cls(_compile(_core(precision), io.BytesIO(graph), "the ONNX graph"))
 
     def __call__(self, samples: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the graph gives: for a classifier's, probabilities.
+        """The output of the graph.
 
         Args:
-            samples: Prepared pictures `(N, height, width, 3)`, uint8, or vectors `(N, features)`, float32; one or more.
+            samples: Prepared images `(N, height, width, 3)`, uint8, or vectors `(N, features)`, float32; N >= 1.
 
         Returns:
-            `(N, classes)`, float32, each row adding up to 1; for other graphs, what they compute.
+            Probabilities `(N, classes)`, float32, for the graph of a model; for other graphs, their output.
         """
         result = self._request.infer({0: np.ascontiguousarray(samples)})
         return np.array(result[0], np.float32)
 
-    def _prove(self, stored: StoredModel) -> None:
-        """Ask for the golden pictures: this machine must prepare them alike and give the answers that were given."""
+    def _check_golden(self, stored: StoredModel) -> None:
+        """Raise a `ModelError` if this machine does not reproduce the golden images of a model."""
         golden = stored.golden()
         try:
             if golden.probabilities.shape != (len(golden.prepared), len(stored.card.classes)):
-                raise ValueError(f"their probabilities are of shape {golden.probabilities.shape}")
+                raise ValueError(f"their probabilities have shape {golden.probabilities.shape}")
             pixels = golden.difference(stored.card.preparation)
             error = float(np.abs(self(golden.prepared) - golden.probabilities).max())
         except (RuntimeError, ValueError) as problem:
-            raise ModelError(f"{stored.path} cannot be asked for its golden pictures: {problem}") from problem
+            raise ModelError(f"the golden images of {stored.path} cannot be checked: {problem}") from problem
         if pixels > PIXEL_TOLERANCE or not error <= TOLERANCE:
             raise ModelError(
-                f"{stored.path} gives other answers here than where it was made: golden pictures are prepared with a "
-                f"difference of {pixels} of 255 (allowed {PIXEL_TOLERANCE}), their probabilities differ by {error:.2g} "
-                f"(allowed {TOLERANCE:g})"
+                f"{stored.path} predicts something else on this machine than where it was made: "
+                f"the golden images differ by {pixels} of 255 after preparation (allowed: {PIXEL_TOLERANCE}), "
+                f"and their probabilities by {error:.2g} (allowed: {TOLERANCE:g})"
             )
 
 
 def onnx_graph(
     network: Network, weights: Mapping[str, NDArray[np.float32]], *, temperature: float | None = None
 ) -> bytes:
-    """The ONNX graph of a network as the content of a file: logits, or with a temperature calibrated probabilities."""
+    """The bytes of the ONNX graph of a network; it computes logits or, with a temperature, calibrated probabilities."""
     from eyebright.network.onnx import to_onnx
 
     return bytes(to_onnx(network, weights, temperature=temperature).SerializeToString(deterministic=True))
 
 
 def fastest_precision() -> Precision:
-    """bfloat16 where the processor computes in it, else float32."""
+    """bfloat16 if the processor supports it, otherwise float32."""
     return "bfloat16" if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "float32"
 
 
@@ -118,14 +119,14 @@ def _core(precision: Precision = "float32") -> openvino.Core:
 
 
 def _cached(stored: StoredModel) -> Path | None:
-    """Where the compiled form of this graph is kept for this OpenVINO and processor."""
-    proven = f"{stored.card.sha256['network.onnx']} {stored.card.sha256['golden.safetensors']}"
+    """Path of the compiled graph in the cache, for this OpenVINO and this processor; None without a cache."""
+    checked = f"{stored.card.sha256['network.onnx']} {stored.card.sha256['golden.safetensors']}"
     made_for = f"{openvino.get_version()} {PIL.__version__} {machine.processor()} {machine.cores()}"
-    key = hashlib.blake2b(f"{proven} {made_for}".encode(), digest_size=16).hexdigest()
+    key = hashlib.blake2b(f"{checked} {made_for}".encode(), digest_size=16).hexdigest()
     try:
         return files.cache_folder("compiled") / f"{key}.blob"
     except OutputError:
-        return None  # no cache is a slower start, nothing worse
+        return None  # without a cache only the start is slower
 
 
 def _import(core: openvino.Core, blob: Path) -> openvino.CompiledModel | None:
@@ -136,14 +137,14 @@ def _import(core: openvino.Core, blob: Path) -> openvino.CompiledModel | None:
         if hashlib.sha256(content).digest() == digest:
             cache.mark_used(blob)
             return core.import_model(content, "CPU")
-    except RuntimeError:  # written by another build
+    except RuntimeError:  # written by another build of OpenVINO
         pass
-    blob.unlink(missing_ok=True)  # it is only a cache
+    blob.unlink(missing_ok=True)
     return None
 
 
 def _keep(blob: Path, content: bytes) -> None:
-    with suppress(OutputError):  # a full disk is a slower start, nothing worse
+    with suppress(OutputError):  # with a full disk only the next start is slower
         files.write_file(blob, hashlib.sha256(content).digest() + content)
 
 
@@ -153,8 +154,8 @@ def _check_ports(compiled: openvino.CompiledModel, stored: StoredModel) -> None:
     found = [str(port.partial_shape) for port in (*compiled.inputs, *compiled.outputs)]
     if found != expected:
         raise ModelError(
-            f"{stored.onnx_path} must take pictures {expected[0]} and give probabilities {expected[1]}; "
-            f"its inputs and outputs are {' '.join(found)}"
+            f"{stored.onnx_path}: expected an input of images {expected[0]} and an output of probabilities "
+            f"{expected[1]}, got {' '.join(found)}"
         )
 
 

@@ -1,11 +1,11 @@
-"""Features of pictures: what a published network makes of them, computed once and kept.
+"""Features of images: the output of a published network without its head, computed once and stored.
 
-    rows.f16     row after row of features, float16 (rows.f32, float32, where they were computed in it)
-    index.bin    one record of 8 bytes for each row: the first of the picture's digest
+    rows.f16     for each image its features, float16 (rows.f32, float32, where they were computed in that)
+    index.bin    for each image 8 bytes: the first of its digest
 
-They grow as `datasets/growing.py` says. There is one folder for each network, precision and preparation, and all sets
-of pictures share it: a picture is known by its content. So nobody locks it while computing, only while rows are added.
-What is removed meanwhile is computed again.
+They are a `RowStore`. There is one folder for each network, precision and preparation, and all data sets share it: an
+image is identified by its content. So it is locked only while rows are appended, not while features are computed.
+Features that are removed meanwhile are computed again.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import Preparation, Source, open_picture
-from eyebright.data.store import Growing, Rows, rows_of
+from eyebright.data.store import RowFile, RowStore, rows_of
 from eyebright.data.threads import in_threads
 from eyebright.model.backbone import Backbone
 from eyebright.system import cache, files, records
@@ -27,21 +27,21 @@ from eyebright.system.progress import Report, quiet
 
 _RECORD = np.dtype([("key", "<u8")])
 _BATCH = 32
-_ADDED_AT_ONCE = 512
+_APPENDED_AT_ONCE = 512
 
 
 class Features:
     """Features on disk.
 
     Attributes:
-        backbone: What made them.
-        rows: Row of each picture, `(N,)`; -1 where there is none.
-        count: Features of a picture.
-        left_out: Why pictures could not be opened, by position.
+        backbone: The network that computed them.
+        rows: Row of each image, `(N,)`; -1 where there is none.
+        count: Features of one image.
+        left_out: Why images could not be opened, by position.
     """
 
     def __init__(
-        self, kept: Rows | None, backbone: Backbone, rows: NDArray[np.int64], left_out: dict[int, str]
+        self, kept: RowFile | None, backbone: Backbone, rows: NDArray[np.int64], left_out: dict[int, str]
     ) -> None:
         self.backbone = backbone
         self.rows = rows
@@ -50,7 +50,7 @@ class Features:
         self._kept = kept
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
-        """The features of the pictures at these positions: `(n, count)`, float32; NaN for those without."""
+        """The features of the images at these positions: `(n, count)`, float32; NaN where there are none."""
         found = np.full((len(indices), self.count), np.nan, np.float32)
         rows = self.rows[np.asarray(indices, np.int64)]
         there = rows >= 0
@@ -66,26 +66,26 @@ def features(
     *,
     report: Report = quiet,
 ) -> Features:
-    """Features of pictures, computed or found computed by an earlier run.
+    """Features of images, computed now or by an earlier run.
 
     Args:
-        opened: Gives what opens the picture at a position, asked by several threads: `dataset.source.open`, or
+        opened: Gives the image at a position, called by several threads: `dataset.source.open`, or
             `lambda index: pack.read([index])[0]` of a pack with the backbone's preparation.
-        digests: Content of each picture, as `Pack.digests`; empty for those to leave out.
-        backbone: What makes them.
+        digests: Digest of each image, as `Pack.digests`; empty for images to leave out.
+        backbone: The network that computes them.
         report: Receives the progress.
 
     Raises:
-        DownloadError: When features are to be computed and the weights cannot be had; says what to install.
-        MissingExtraError: When torch is not installed, which must read the weights the first time.
-        OutputError: When the cache has no room, or cannot be written.
+        DownloadError: When features must be computed and the weights are not available; says what to install.
+        MissingExtraError: When torch is not installed, which is needed to read the weights the first time.
+        OutputError: When the cache has no space, or cannot be written.
     """
     backbone = backbone or Backbone()
     folder, kind = _folder(backbone), _kind(backbone)
     keys = np.array([int.from_bytes(digest[:8], "little") for digest in digests], np.uint64)
     usable = np.array([bool(digest) for digest in digests], bool)
     row_bytes = backbone.network.output_shape[0] * kind.itemsize
-    store = Growing(folder, _RECORD, {_name(kind): row_bytes})
+    store = RowStore(folder, _RECORD, {_name(kind): row_bytes})
     left_out: dict[int, str] = {}
     while True:
         with _locked(folder):
@@ -95,24 +95,24 @@ def features(
             lacking = lacking[~np.isin(lacking, list(left_out))]
             if not len(lacking):
                 report("computing features", len(digests), len(digests))
-                kept = Rows(folder / _name(kind)) if (rows >= 0).any() else None  # the file of which rows are numbers
+                kept = RowFile(folder / _name(kind)) if (rows >= 0).any() else None
                 return Features(kept, backbone, rows, left_out)
-        missing = lacking[np.sort(np.unique(keys[lacking], return_index=True)[1])]  # copies are computed once
-        files.require_space(folder, len(missing) * row_bytes, what=f"features of {len(missing):,} pictures")
+        missing = lacking[np.sort(np.unique(keys[lacking], return_index=True)[1])]  # duplicates are computed once
+        files.require_space(folder, len(missing) * row_bytes, what=f"features of {len(missing):,} images")
         _compute(store, opened, keys, missing, backbone, left_out, report)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Nobody else adds to the folder, which is made where it is not there."""
-    with files.explained(folder):
+    """No other process appends to the folder, which is made where it does not exist."""
+    with files.write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / cache.LOCK):
             yield
 
 
 def _compute(
-    store: Growing,
+    store: RowStore,
     opened: Callable[[int], Source],
     keys: NDArray[np.uint64],
     missing: NDArray[np.int64],
@@ -120,7 +120,7 @@ def _compute(
     left_out: dict[int, str],
     report: Report,
 ) -> None:
-    """Compute what is missing, in batches; a few threads open pictures ahead of the network."""
+    """Compute the missing features in batches; a few threads open images ahead of the network."""
     engine, kind = backbone.engine(), _kind(backbone)
     done, failed = len(keys) - len(missing), len(left_out)
     report("computing features", done, len(keys))
@@ -129,7 +129,7 @@ def _compute(
         for positions, pictures in _batches(opened, missing, backbone.preparation, left_out):
             values = engine(pictures).clip(np.finfo(kind).min, np.finfo(kind).max).astype(kind)
             computed += [(int(keys[at]), row.tobytes()) for at, row in zip(positions, values, strict=True)]
-            if len(computed) >= _ADDED_AT_ONCE:
+            if len(computed) >= _APPENDED_AT_ONCE:
                 _add(store, computed)
                 computed = []
             done += len(positions)
@@ -139,29 +139,29 @@ def _compute(
             _add(store, computed)
 
 
-def _add(store: Growing, computed: list[tuple[int, bytes]]) -> None:
-    """Add rows, but for those that somebody else has added meanwhile."""
+def _add(store: RowStore, computed: list[tuple[int, bytes]]) -> None:
+    """Append rows, except those that another process has appended meanwhile."""
     with _locked(store.folder):
         there = set(store.index()["key"].tolist())
-        with store.adding() as adding:
+        with store.appending() as writer:
             for key, row in computed:
                 if key not in there:
-                    adding.add((key,), row)
+                    writer.add((key,), row)
 
 
 def _batches(
     opened: Callable[[int], Source], positions: NDArray[np.int64], preparation: Preparation, left_out: dict[int, str]
 ) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
-    """Prepared pictures in batches, with their positions; those that cannot be opened are entered in `left_out`."""
+    """Prepared images in batches, with their positions; images that cannot be opened are added to `left_out`."""
 
-    def attempt(position: int) -> NDArray[np.uint8] | PictureError:
+    def prepare(position: int) -> NDArray[np.uint8] | PictureError:
         try:
             return open_picture(opened(position), preparation)
         except PictureError as problem:
             return problem
 
     waiting: list[tuple[int, NDArray[np.uint8]]] = []
-    for position, result in in_threads(attempt, positions.tolist()):
+    for position, result in in_threads(prepare, positions.tolist()):
         if isinstance(result, PictureError):
             left_out[position] = str(result)
         else:
@@ -179,7 +179,7 @@ def _folder(backbone: Backbone) -> Path:
 
 
 def _kind(backbone: Backbone) -> np.dtype[np.floating]:
-    """What they are stored as: float16 has more digits than bfloat16, in which they were computed."""
+    """The stored type: float16 has more digits than bfloat16, in which they were computed."""
     return np.dtype(np.float16 if backbone.chosen == "bfloat16" else np.float32)
 
 

@@ -1,12 +1,8 @@
-"""The card of a folder: JSON with its format and the SHA-256 of the other files, all of it proven on every load.
+"""The folder of a model: writing it, finding it, and reading it safely.
 
-Whether an ONNX file may be handed to a runtime: standard operators only, and nothing that points outside the
-file.
-
-Reading and writing a model folder; its format is written down in docs/model-format.md.
-
-Loading runs no code from the folder and reads nothing beside it: JSON is checked against structs, weights are
-safetensors, and the ONNX graph is refused where it points outside its file.
+docs/model-format.md describes the files. Reading runs no code from the folder and opens no file outside it: JSON is
+checked against structs, weights are safetensors, each file must have the SHA-256 that the card gives, and an ONNX graph
+may contain only standard operators and only tensors inside its own file (`check_onnx`).
 """
 
 from collections.abc import Mapping
@@ -24,104 +20,23 @@ from eyebright.network import Network, Weights, read_tensors
 from eyebright.system import files, records
 from eyebright.system.errors import ModelError, NetworkError
 
-_MOST_CARD_BYTES = 500_000_000
-
-
-class Card(Protocol):
-    """What every card holds."""
-
-    @property
-    def sha256(self) -> dict[str, str]:
-        """Digests of the other files by their names."""
-
-
-C = TypeVar("C", bound=Card)
-
-
-class _Version(msgspec.Struct):
-    format: int
-
-
-def read_card(path: Path, kind: type[C], *, newest: int, names: tuple[str, ...]) -> C:
-    """Read a card and check the files beside it.
-
-    Args:
-        path: The card.
-        kind: The struct that it must fit.
-        newest: The highest format that can be read.
-        names: The files that its digests must be of.
-
-    Raises:
-        ModelError: When it is of a newer format or not sound, or a file is missing or altered.
-    """
-    place = path.parent
-    if path.stat().st_size > _MOST_CARD_BYTES:
-        raise ModelError(f"{path} is larger than {_MOST_CARD_BYTES / 1e6:.0f} MB: refused")
-    text = path.read_bytes()
-    version = records.from_json(text, _Version, what=str(path), error=ModelError).format
-    if version > newest:
-        raise ModelError(f"{place} is of format {version}, this eyebright reads up to {newest}: update eyebright")
-    if version < 1:
-        raise ModelError(f"{place} says that it is of format {version}, which never was")
-    card = records.from_json(text, kind, what=str(path), error=ModelError)
-    for name in names:
-        if not (place / name).is_file():
-            raise ModelError(f"{place} is incomplete: {name} is missing; copy the whole folder again")
-        if files.sha256(place / name) != card.sha256.get(name):
-            raise ModelError(
-                f"{place / name} was altered: its SHA-256 is not the one in {path.name}; copy the whole folder again"
-            )
-    return card
-
-
-_MOST_BYTES = 2_000_000_000
-
-
-def check_onnx(path: Path) -> None:
-    """Refuse an ONNX file that could read other files or run foreign code.
-
-    Raises:
-        ModelError: When the file is no ONNX, keeps tensors outside itself, or uses operators that are not ONNX's own.
-    """
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    if path.stat().st_size > _MOST_BYTES:
-        raise ModelError(f"{path} is larger than {_MOST_BYTES / 1e9:.0f} GB, more than ONNX allows in one file")
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(path.read_bytes())
-    except DecodeError as problem:
-        raise ModelError(f"{path} is not an ONNX file: {problem}") from problem
-    foreign = {imported.domain for imported in model.opset_import} - {"", "ai.onnx"}
-    if foreign:
-        raise ModelError(f"{path} uses operators that are not ONNX's own, from {', '.join(sorted(foreign))}: refused")
-    if model.functions:
-        raise ModelError(f"{path} defines functions of its own: refused")
-    waiting = [model]  # every tensor and every node, in subgraphs too
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, onnx.TensorProto) and (
-            current.data_location == onnx.TensorProto.EXTERNAL or current.external_data
-        ):
-            raise ModelError(f"{path} keeps tensor {current.name!r} outside the file: refused")
-        if isinstance(current, onnx.NodeProto) and current.domain not in ("", "ai.onnx"):
-            raise ModelError(f"{path} uses the foreign operator {current.domain}.{current.op_type}: refused")
-        for field, value in current.ListFields():
-            if field.message_type is not None:
-                waiting.extend(value if field.is_repeated else [value])
-
-
 CARD, WEIGHTS, ONNX, GOLDEN, HISTORY, README = (
     "model.json", "weights.safetensors", "network.onnx", "golden.safetensors", "history.json", "README.md",
 )  # fmt: skip
-PLAIN = "plain.json"
+PLAIN = "plain.json"  # the card of a network without classes; see `eyebright.model.plain`
+_MOST_CARD_BYTES = 500_000_000
+_MOST_ONNX_BYTES = 2_000_000_000
+_SHOWN = 10
 T = TypeVar("T")
 
 
 class StoredModel(NamedTuple):
-    """A model folder whose card has been read and whose files have been checked; the large ones are read when asked
-    for.
+    """A model folder: its card is read, its files are checked, and the large ones are read on demand.
+
+    Args:
+        path: The folder.
+        card: The content of model.json.
+        network: The network.
     """
 
     path: Path
@@ -130,28 +45,33 @@ class StoredModel(NamedTuple):
 
     @property
     def onnx_path(self) -> Path:
-        """The ONNX graph."""
+        """Path of the ONNX graph."""
         return self.path / ONNX
 
     def weights(self) -> Weights:
-        """The weights by `layer.tensor`; a `ModelError` where they are not those of the network."""
+        """The weights, by `layer.tensor`.
+
+        Raises:
+            ModelError: When the file is damaged, or its tensors are not those of the network.
+        """
         weights = read_tensors(self.path / WEIGHTS, error=ModelError)
         expected = {name: f"float32 {parameter.shape}" for name, parameter in self.network.tensors.items()}
         found = {name: f"{values.dtype} {values.shape}" for name, values in weights.items()}
         if found != expected:
             names = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-            raise ModelError(
-                f"{self.path / WEIGHTS} does not fit the network: "
-                + "; ".join(f"{name} should be {expected.get(name)}, is {found.get(name)}" for name in names[:10])
+            differences = (
+                f"{name}: expected {expected.get(name, 'no tensor')}, got {found.get(name, 'no tensor')}"
+                for name in names[:_SHOWN]
             )
+            raise ModelError(f"{self.path / WEIGHTS} does not fit the network: {'; '.join(differences)}")
         return {name: weights[name].view(np.float32) for name in expected}
 
     def golden(self) -> Golden:
-        """The golden pictures."""
+        """The golden images; a `ModelError` if the file is damaged."""
         return Golden.load(self.path / GOLDEN)
 
     def history(self, kind: type[T]) -> T:
-        """The course of the training, as a struct of the given kind; an empty one where the file is gone."""
+        """The history of the training, as a struct of class `kind`; an empty one if the file is missing."""
         path = self.path / HISTORY
         return records.from_json(path.read_bytes() if path.is_file() else b"{}", kind, what=str(path), error=ModelError)
 
@@ -167,10 +87,10 @@ def write_model(
     *,
     overwrite: bool = False,
 ) -> ModelCard:
-    """Write a model folder, whole or not at all.
+    """Write a model folder, which appears complete or not at all.
 
     Returns:
-        The card as written, with the digests of the files.
+        The card as written, with the SHA-256 of the files.
 
     Raises:
         OutputError: When the folder exists and may not be overwritten, or cannot be written.
@@ -188,7 +108,7 @@ def write_model(
 
 
 def find_model(path: Path) -> Path:
-    """The model folder at a path that is one, or that is a run which holds one.
+    """The folder of a model, given the folder itself or that of a run.
 
     Raises:
         ModelError: When there is none; the message says what was found instead.
@@ -206,34 +126,113 @@ def find_model(path: Path) -> Path:
     if (path / "config.toml").exists():
         raise ModelError(f"{path} is a run without a model yet: finish it with: eyebright train --resume {path}")
     if (path / PLAIN).is_file():
-        raise ModelError(f"{path} holds a network and weights without classes: read it with eyebright.Model.load")
-    raise ModelError(f"{path} is no model: it holds no {CARD}; give the folder of a model or of a run")
+        raise ModelError(f"{path} contains a network without classes: load it with eyebright.Model.load")
+    raise ModelError(f"{path} is not a model: it has no {CARD}; give the folder of a model or of a run")
 
 
 def read_model(path: Path) -> StoredModel:
-    """Read a model's card and check its files.
+    """Read the card of a model and check its files.
 
     Args:
-        path: A model folder, or a run that holds one.
+        path: The folder of a model or of a run.
 
     Raises:
-        ModelError: When it is missing, incomplete, altered, of a newer format, or not what a model may be.
+        ModelError: When the model is missing, incomplete, altered, of a newer format, or invalid.
     """
     place = find_model(path)
     card = read_card(place / CARD, ModelCard, newest=FORMAT, names=(WEIGHTS, ONNX, GOLDEN))
     try:
         network = Network.from_dict(card.network)
     except NetworkError as problem:
-        raise ModelError(f"the network in {place / CARD} is not sound: {problem}") from problem
-    _check_consistency(place, card, network)
-    return StoredModel(place, card, network)
-
-
-def _check_consistency(place: Path, card: ModelCard, network: Network) -> None:
+        raise ModelError(f"the network in {place / CARD} is invalid: {problem}") from problem
     if network.output_shape != (len(card.classes),):
         raise ModelError(
             f"{place}: the network gives {network.output_shape}, but there are {len(card.classes)} classes"
         )
     prepared = (3, card.preparation.height, card.preparation.width)
     if network.input_shape != prepared:
-        raise ModelError(f"{place}: the network takes {network.input_shape}, but pictures are prepared to {prepared}")
+        raise ModelError(f"{place}: the network takes {network.input_shape}, but images are prepared to {prepared}")
+    return StoredModel(place, card, network)
+
+
+class _Format(msgspec.Struct):
+    format: int
+
+
+class _Card(Protocol):
+    @property
+    def sha256(self) -> dict[str, str]: ...
+
+
+C = TypeVar("C", bound=_Card)
+
+
+def read_card(path: Path, kind: type[C], *, newest: int, names: tuple[str, ...]) -> C:
+    """Read the card of a folder and check the files beside it.
+
+    Args:
+        path: The card, a JSON file with the keys "format" and "sha256".
+        kind: The struct that it must match.
+        newest: The newest format that can be read.
+        names: The files that must be there, with the SHA-256 that the card gives.
+
+    Raises:
+        ModelError: When the card is of a newer format or invalid, or a file is missing or altered.
+    """
+    place = path.parent
+    if path.stat().st_size > _MOST_CARD_BYTES:
+        raise ModelError(f"{path} is larger than {_MOST_CARD_BYTES / 1e6:.0f} MB: it cannot be the card of a model")
+    text = path.read_bytes()
+    version = records.from_json(text, _Format, what=str(path), error=ModelError).format
+    if version > newest:
+        raise ModelError(
+            f"{place} has format {version}, but this version of eyebright reads up to {newest}: update eyebright"
+        )
+    if version < 1:
+        raise ModelError(f"{place} has format {version}, which does not exist: expected 1 to {newest}")
+    card = records.from_json(text, kind, what=str(path), error=ModelError)
+    for name in names:
+        if not (place / name).is_file():
+            raise ModelError(f"{place} is incomplete: {name} is missing; copy the whole folder again")
+        if files.sha256(place / name) != card.sha256.get(name):
+            raise ModelError(
+                f"{place / name} was altered: its SHA-256 is not the one in {path.name}; copy the whole folder again"
+            )
+    return card
+
+
+def check_onnx(path: Path) -> None:
+    """Check that an ONNX file contains no other than standard operators and no reference to another file.
+
+    Raises:
+        ModelError: When it contains either, or is not an ONNX file.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    if path.stat().st_size > _MOST_ONNX_BYTES:
+        raise ModelError(f"{path} is larger than {_MOST_ONNX_BYTES / 1e9:.0f} GB, the limit of an ONNX file")
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(path.read_bytes())
+    except DecodeError as problem:
+        raise ModelError(f"{path} is not an ONNX file: {problem}") from problem
+    foreign = {imported.domain for imported in model.opset_import} - {"", "ai.onnx"}
+    if foreign:
+        raise ModelError(f"{path} uses operators of {', '.join(sorted(foreign))}: only standard ones are allowed")
+    if model.functions:
+        raise ModelError(f"{path} defines its own functions: only standard operators are allowed")
+    waiting = [model]  # all tensors and nodes, also those in subgraphs
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, onnx.TensorProto) and (
+            current.data_location == onnx.TensorProto.EXTERNAL or current.external_data
+        ):
+            raise ModelError(f"{path} stores tensor {current.name!r} outside the file: this is not allowed")
+        if isinstance(current, onnx.NodeProto) and current.domain not in ("", "ai.onnx"):
+            raise ModelError(
+                f"{path} uses the operator {current.domain}.{current.op_type}: only standard ones are allowed"
+            )
+        for field, value in current.ListFields():
+            if field.message_type is not None:
+                waiting.extend(value if field.is_repeated else [value])

@@ -1,8 +1,7 @@
-"""Golden pictures: what any runtime must make of them, so that it can prove itself.
+"""Golden images: synthetic test images stored with a model, with the results that every runtime must reproduce.
 
-They are drawn by formula, no photograph among them: a gradient, checks, and noise, in proportions that the preparation
-has to crop, pad or stretch; stored with the bytes of their files, the arrays that eyebright prepared from them, and the
-probabilities that the model gave.
+They are a gradient, a checkerboard and noise, in proportions that must be cropped, padded or stretched. Stored are the
+bytes of their files, the arrays that eyebright prepares from them, and the probabilities that the model predicts.
 """
 
 import io
@@ -20,8 +19,12 @@ from eyebright.system.errors import ModelError
 
 
 class Golden(NamedTuple):
-    """Files, what is prepared from them `(n, height, width, 3)` uint8, and their probabilities `(n, classes)`
-    float32.
+    """The golden images of a model.
+
+    Args:
+        sources: The bytes of the image files.
+        prepared: The prepared images `(n, height, width, 3)`, uint8.
+        probabilities: The predicted probabilities `(n, classes)`, float32.
     """
 
     sources: list[bytes]
@@ -37,26 +40,26 @@ class Golden(NamedTuple):
 
     @classmethod
     def load(cls, path: Path) -> "Golden":
-        """Read the file; a `ModelError` where it is damaged."""
+        """Read the file; a `ModelError` if it is damaged."""
         tensors = read_tensors(path, error=ModelError)
         try:
             sources = [tensors[f"source_{index}"].tobytes() for index in range(len(tensors) - 2)]
             return cls(sources, tensors["prepared"], tensors["probabilities"])
         except KeyError as problem:
-            raise ModelError(f"{path} is damaged: it lacks {problem}") from problem
+            raise ModelError(f"{path} is damaged: {problem} is missing") from problem
 
     def difference(self, preparation: Preparation) -> int:
-        """How far pixels that are prepared here lie from the stored ones at the most, of 255.
+        """The largest difference between the stored pixels and those prepared on this machine, 0 to 255.
 
         Raises:
-            ValueError: When the stored pictures are not those that the preparation makes, or cannot be opened.
+            ValueError: When a stored image cannot be opened, or the shapes differ.
         """
         here = np.stack([open_picture(source, preparation) for source in self.sources])
         return int(np.abs(here.astype(np.int16) - self.prepared.astype(np.int16)).max())
 
 
 def golden_pictures(preparation: Preparation) -> tuple[list[bytes], NDArray[np.uint8]]:
-    """The golden files and what is prepared from them."""
+    """The bytes of the golden image files, and the images prepared from them."""
     sources = [_png(pixels) for pixels in (_gradient(96, 64), _checks(50, 75), _noise(40, 40))]
     return sources, np.stack([open_picture(source, preparation) for source in sources])
 

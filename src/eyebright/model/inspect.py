@@ -1,4 +1,4 @@
-"""Looking inside: what a command's MODEL or NETWORK stands for, its kernels, and what its layers make of a picture."""
+"""Inspecting a network: how it is loaded, its kernels, its activations for an image, and its graph in Netron."""
 
 import functools
 import importlib
@@ -13,7 +13,7 @@ from PIL import Image
 
 from eyebright.data.pictures import Preparation, open_picture
 from eyebright.model.engine import Engine, onnx_graph
-from eyebright.model.folder import read_model
+from eyebright.model.folder import ONNX, read_model
 from eyebright.model.plain import is_plain, read_plain
 from eyebright.network import Conv2d, Network, Weights, zoo
 from eyebright.system import files, text
@@ -22,16 +22,16 @@ from eyebright.system.errors import MissingExtraError, ModelError, NetworkError,
 _SHOWN = 20
 
 
-class Subject(NamedTuple):
-    """A network to look at.
+class LoadedNetwork(NamedTuple):
+    """A network to inspect.
 
     Args:
         network: The network.
-        weights: Gives its weights; initial ones where nobody has trained it.
-        preparation: How pictures are brought to it; None for networks on anything else.
-        onnx: Its graph on the disk, if it has one.
+        weights: Reads its weights, or initialises them if it is not trained.
+        preparation: Size and resizing of the images; None for a network that does not take images.
+        onnx: Its ONNX file, if there is one.
         trained: Whether the weights come from a model or a file.
-        classes: What the network's result stands for, if that is known.
+        classes: Names of the classes, if they are known.
     """
 
     network: Network
@@ -42,62 +42,65 @@ class Subject(NamedTuple):
     classes: tuple[str, ...] = ()
 
 
-def find(target: str, *, size: int | None = None, classes: int | None = None, weights: str = "") -> Subject:
-    """What a folder, a file of JSON or a name stands for.
+def load_network(
+    target: str, *, size: int | None = None, classes: int | None = None, weights: str = ""
+) -> LoadedNetwork:
+    """Load the network of a model, of a JSON file or of the zoo.
 
     Args:
-        target: A model's folder, a run, a network's JSON, or a name from the zoo.
-        size: For a name: pixels a side; as published unless given.
+        target: The folder of a model or a run, a JSON file, or a name from the zoo.
+        size: For a name: width and height of the images in pixels; as published unless given.
         classes: For a name: number of classes; as published unless given.
-        weights: For a name or JSON: "published" for those trained on ImageNet, or a file; initial ones unless given.
+        weights: For a name or JSON: "published" for weights trained on ImageNet, or a file; initialised unless given.
 
     Raises:
-        SettingsError: When something is given that the target has of its own.
-        ModelError: When the folder holds no sound model.
-        NetworkError: When there is no such name, the JSON is no network, or the weights do not fit.
-        DownloadError: When published weights cannot be had.
+        SettingsError: When `size`, `classes` or `weights` is given for a target that has its own.
+        ModelError: When the folder does not contain a valid model.
+        NetworkError: When the name is unknown, the JSON is not a network, or the weights do not fit.
+        DownloadError: When published weights are not available.
     """
-    path = files.standing(Path(target))
+    path = files.current_folder(Path(target))
     named = not path.exists() and path.suffix != ".json"
     if not named and (size is not None or classes is not None):
-        raise SettingsError(f"--size and --classes belong to a network's name; {target} has its own")
+        raise SettingsError(f"--size and --classes need the name of a network; {target} has its own")
     if path.is_dir():
         if weights:
-            raise SettingsError(f"--weights belongs to a network's name or JSON; {target} has its own")
-        return _of_folder(path)
-    network = _of_name(target, size, classes) if named else Network.from_file(path)
+            raise SettingsError(f"--weights needs the name or JSON of a network; {target} has its own")
+        return _from_folder(path)
+    network = _from_zoo(target, size, classes) if named else Network.from_file(path)
     start = functools.partial(zoo.start_weights, network, weights, name=target)
-    return Subject(network, start, _preparation(network), None, trained=bool(weights))
+    return LoadedNetwork(network, start, _preparation(network), None, trained=bool(weights))
 
 
-def kernels(subject: Subject, layer: str) -> NDArray[np.float32]:
+def kernels(subject: LoadedNetwork, layer: str) -> NDArray[np.float32]:
     """The kernels of a convolution, `(out_channels, in_channels / groups, height, width)`.
 
     Raises:
-        NetworkError: When there is no such layer (the nearest is named), or it is no convolution (they are listed).
+        NetworkError: When there is no layer of this name, or it is not a convolution.
     """
     found = subject.network.layer(layer)
     if not isinstance(found, Conv2d):
         known = [name for name, place in subject.network.places.items() if isinstance(place.layer, Conv2d)]
-        more = f", and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-        listed = f"the convolutions are {', '.join(known[:_SHOWN])}{more}" if known else "the network has none"
-        raise NetworkError(f"{layer} is a {type(found).__name__}, and only convolutions have kernels: {listed}")
+        hint = f"the convolutions are {text.listed(known, _SHOWN)}" if known else "the network has none"
+        raise NetworkError(f"{layer} is a {type(found).__name__}, and only convolutions have kernels: {hint}")
     return subject.weights()[f"{layer}.weight"]
 
 
-def activations(subject: Subject, picture: Path, layer: str) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """What a layer makes of a picture.
+def activations(subject: LoadedNetwork, picture: Path, layer: str) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The output of a layer for an image.
 
     Returns:
-        The picture as the network sees it, `(H, W, 3)`, and the layer's result for it, `(C, H, W)` or `(features,)`.
+        The prepared image `(H, W, 3)`, uint8, and the output of the layer, `(C, H, W)` or `(features,)`, float32.
 
     Raises:
-        NetworkError: When there is no such layer, or the network takes no pictures.
-        PictureError: When the picture cannot be opened; the message names it.
+        NetworkError: When there is no layer of this name, or the network does not take images.
+        PictureError: When the image cannot be opened; the message names it.
     """
     part = subject.network.up_to(layer)
     if subject.preparation is None:
-        raise NetworkError(f"the network takes {subject.network.input_shape}, no pictures: it has no maps")
+        raise NetworkError(
+            f"the network takes {subject.network.input_shape}, not images: it has no feature maps to draw"
+        )
     try:
         pixels = open_picture(picture, subject.preparation)
     except PictureError as problem:
@@ -109,12 +112,12 @@ def activations(subject: Subject, picture: Path, layer: str) -> tuple[NDArray[np
     return pixels, engine(pixels[None, :, :, : part.input_shape[0]])[0]
 
 
-def open_netron(subject: Subject, *, say: Callable[[str], None]) -> None:
-    """Show the ONNX graph in Netron, in the browser, until Ctrl-C.
+def open_netron(subject: LoadedNetwork, *, say: Callable[[str], None]) -> None:
+    """Show the ONNX graph with Netron in the browser, until Ctrl-C.
 
     Args:
-        subject: What to show.
-        say: Receives a line with the address.
+        subject: The network to show.
+        say: Receives the message with the address.
 
     Raises:
         MissingExtraError: When Netron is not installed.
@@ -128,24 +131,25 @@ def open_netron(subject: Subject, *, say: Callable[[str], None]) -> None:
         if subject.onnx is None:
             file.write_bytes(onnx_graph(subject.network, subject.weights()))
         host, port = netron.start(str(file))
-        say(f"Netron shows it at http://{host}:{port}; Ctrl-C ends it.")
+        say(f"Netron shows the network at http://{host}:{port} (press Ctrl-C to stop)")
         netron.wait()
 
 
-def _of_folder(path: Path) -> Subject:
+def _from_folder(path: Path) -> LoadedNetwork:
     if is_plain(path):
         network, weights = read_plain(path)
-        return Subject(network, lambda: weights, _preparation(network), path / "network.onnx", trained=True)
+        return LoadedNetwork(network, lambda: weights, _preparation(network), path / ONNX, trained=True)
     stored = read_model(path)
-    card = stored.card
-    return Subject(
-        stored.network, stored.weights, card.preparation, stored.onnx_path, trained=True, classes=card.classes
+    return LoadedNetwork(
+        stored.network, stored.weights, stored.card.preparation, stored.onnx_path, True, stored.card.classes
     )
 
 
-def _of_name(name: str, size: int | None, classes: int | None) -> Network:
+def _from_zoo(name: str, size: int | None, classes: int | None) -> Network:
     if len(Path(name).parts) > 1:
-        raise ModelError(f"{name} does not exist: give a model's folder, a run, a network's JSON or its name")
+        raise ModelError(
+            f"{name} does not exist: give the folder of a model or run, or the JSON file or name of a network"
+        )
     if name not in zoo.NETWORKS:
         known = text.nearest(name, list(zoo.NETWORKS))
         raise NetworkError(f"there is no folder, file or network {name!r}: {known} (eyebright networks lists them)")
@@ -158,7 +162,7 @@ def _of_name(name: str, size: int | None, classes: int | None) -> Network:
 
 
 def _preparation(network: Network) -> Preparation | None:
-    """Pictures cropped to the input's size; None where the input is neither in colour nor in grey."""
+    """Images cropped to the size of the input; None if the input has neither one nor three channels."""
     if len(network.input_shape) != 3 or network.input_shape[0] not in (1, 3):
         return None
     return Preparation(width=network.input_shape[2], height=network.input_shape[1])

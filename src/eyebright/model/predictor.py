@@ -1,4 +1,4 @@
-"""Pictures in, answers out: opens, prepares and asks, in batches, and says which pictures could not be opened."""
+"""Predictor: from images to the predicted classes, in batches; images that cannot be opened are reported."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,13 +19,13 @@ BATCH_SIZE = 32
 
 
 class Prediction(Record, frozen=True, kw_only=True):
-    """What a model makes of a picture.
+    """The prediction for an image.
 
     Args:
-        name: The picture's name, as it was given.
-        label: The class that it most likely belongs to.
-        confidence: The calibrated probability of that class, 0 to 1.
-        probabilities: Probability of every class, the greatest first.
+        name: Name of the image, as it was given.
+        label: The most probable class.
+        confidence: The calibrated probability of this class, 0 to 1.
+        probabilities: The probabilities of all classes, the largest first.
     """
 
     name: str
@@ -38,26 +38,27 @@ class Prediction(Record, frozen=True, kw_only=True):
 
 
 class Unreadable(Record, frozen=True, kw_only=True):
-    """A picture that could not be opened, and why."""
+    """An image that cannot be opened, and the reason."""
 
     name: str
     error: str
 
 
-Answer: TypeAlias = Prediction | Unreadable
-Openable: TypeAlias = Source | Callable[[], Source]
-"""A picture, or what fetches it when its turn comes."""
-Opened: TypeAlias = tuple[str, NDArray[np.uint8] | EyebrightError]
+LazyImage: TypeAlias = Source | Callable[[], Source]
+"""An image, or a function that returns it and is called shortly before the prediction."""
+_Prepared: TypeAlias = tuple[
+    str, NDArray[np.uint8] | EyebrightError
+]  # name, and pixels or the reason why there are none
 
 
 class Predictor:
-    """Answers for any number of pictures.
+    """Predicts the classes of images.
 
     Args:
-        engine: The compiled graph.
+        engine: The compiled graph, which gives probabilities.
         classes: Names of the classes, in the order of its outputs.
-        preparation: How pictures are prepared for it.
-        tta: Answer with the mean for each picture and its mirror image (test-time augmentation).
+        preparation: Size and resizing of the images.
+        tta: Use the mean over each image and its mirror image (test-time augmentation).
     """
 
     def __init__(
@@ -70,23 +71,26 @@ class Predictor:
 
     @classmethod
     def of_model(cls, stored: StoredModel) -> "Predictor":
-        """The predictor of a model folder; errors as in `Engine.of_model`."""
+        """The predictor of a model folder; raises as `Engine.of_model`."""
         return cls(Engine.of_model(stored), stored.card.classes, stored.card.preparation)
 
     def with_tta(self) -> "Predictor":
-        """The same with test-time augmentation, at twice the time. Not for what has a left and a right."""
+        """The same predictor with test-time augmentation; takes twice the time.
+
+        Not for classes that differ in left and right, such as digits or road signs.
+        """
         return Predictor(self._engine, self.classes, self.preparation, tta=True)
 
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities `(N, classes)` for prepared pictures `(N, height, width, 3)`, uint8."""
-        given = self._engine(pictures)
+        """Probabilities `(N, classes)`, float32, for prepared images `(N, height, width, 3)`, uint8."""
+        found = self._engine(pictures)
         if not self._tta:
-            return given
+            return found
         mirrored = self._engine(np.ascontiguousarray(pictures[:, :, ::-1]))
-        return np.asarray((given + mirrored) / 2, np.float32)
+        return np.asarray((found + mirrored) / 2, np.float32)
 
     def predict(self, source: Source, name: str = "") -> Prediction:
-        """The answer for one picture; a `PictureError` where it cannot be opened."""
+        """The prediction for one image; a `PictureError` if it cannot be opened."""
         name = name or (str(source) if isinstance(source, str | Path) else "")
         try:
             pixels = open_picture(source, self.preparation)
@@ -94,38 +98,38 @@ class Predictor:
             raise PictureError(f"{name}: {problem}" if name else str(problem)) from problem
         return self._prediction(name, self.probabilities(pixels[None])[0])
 
-    def stream(self, sources: Iterable[tuple[str, Openable]]) -> Iterator[Answer]:
-        """An answer for each (name, picture), in their order; pictures are opened ahead by a few threads.
+    def stream(self, images: Iterable[tuple[str, LazyImage]]) -> Iterator[Prediction | Unreadable]:
+        """Predict each (name, image), in their order; a few threads open images ahead.
 
-        The first answer does not wait for a batch to fill: batches grow from one picture.
+        Batches grow from one image to `BATCH_SIZE`, so that the first prediction does not wait for a full batch.
         """
-        size, waiting = 1, deque[Opened]()
-        for opened in self._opened(sources):
-            waiting.append(opened)
+        size, waiting = 1, deque[_Prepared]()
+        for prepared in self._prepared(images):
+            waiting.append(prepared)
             if len(waiting) >= size:
-                yield from self._answers(waiting)
+                yield from self._predict_all(waiting)
                 size = min(2 * size, BATCH_SIZE)
-        yield from self._answers(waiting)
+        yield from self._predict_all(waiting)
 
-    def _answers(self, waiting: deque[Opened]) -> Iterator[Answer]:
-        pictures = [opened for _, opened in waiting if not isinstance(opened, EyebrightError)]
+    def _predict_all(self, waiting: deque[_Prepared]) -> Iterator[Prediction | Unreadable]:
+        pictures = [pixels for _, pixels in waiting if not isinstance(pixels, EyebrightError)]
         rows = iter(self.probabilities(np.stack(pictures)) if pictures else ())
         while waiting:
-            name, opened = waiting.popleft()
-            if isinstance(opened, EyebrightError):
-                yield Unreadable(name=name, error=str(opened))
+            name, pixels = waiting.popleft()
+            if isinstance(pixels, EyebrightError):
+                yield Unreadable(name=name, error=str(pixels))
             else:
                 yield self._prediction(name, next(rows))
 
-    def _opened(self, sources: Iterable[tuple[str, Openable]]) -> Iterator[Opened]:
-        def attempt(named: tuple[str, Openable]) -> NDArray[np.uint8] | EyebrightError:
-            _, source = named
+    def _prepared(self, images: Iterable[tuple[str, LazyImage]]) -> Iterator[_Prepared]:
+        def prepare(named: tuple[str, LazyImage]) -> NDArray[np.uint8] | EyebrightError:
+            _, image = named
             try:
-                return open_picture(source() if callable(source) else source, self.preparation)
+                return open_picture(image() if callable(image) else image, self.preparation)
             except (PictureError, DownloadError) as problem:
                 return problem
 
-        return ((name, opened) for (name, _), opened in in_threads(attempt, sources))
+        return ((name, pixels) for (name, _), pixels in in_threads(prepare, images))
 
     def _prediction(self, name: str, row: NDArray[np.float32]) -> Prediction:
         order = np.argsort(-row, kind="stable")

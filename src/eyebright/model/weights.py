@@ -1,4 +1,4 @@
-"""What a network with its weights can do, whatever it is for: give and take weights, show itself, write itself down."""
+"""Weighted: what `Classifier` and `Model` have in common: the summary, and access to the weights."""
 
 import abc
 import os
@@ -23,44 +23,47 @@ from eyebright.system.errors import NetworkError
 
 
 class Weighted(abc.ABC):
-    """Base of `Classifier` and `Model`."""
+    """A network with its weights; the base of `Classifier` and `Model`."""
 
     network: Network
     _weights: Weights
 
     @abc.abstractmethod
     def _forget_graph(self) -> None:
-        """Forget what was made from the weights."""
+        """Discard everything that was computed from the weights; called whenever they change."""
 
     def summary(self) -> str:
         """The layers as a table: kernels, shapes, parameters, multiply-adds, receptive fields."""
         return network_text(self.network)
 
     def layer(self, name: str) -> "LayerWeights":
-        """One layer's weights; a `NetworkError` naming the nearest one where there is no such layer."""
+        """Access to the weights of one layer; a `NetworkError` with the nearest name if there is no such layer."""
         self.network.layer(name)
         return LayerWeights(self, name)
 
     def get_weights(self) -> Weights:
-        """A copy of every tensor, by `layer.tensor`."""
+        """Copies of all tensors, by `layer.tensor`."""
         return {name: values.copy() for name, values in self._weights.items()}
 
     def set_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over every tensor.
+        """Replace all tensors.
 
         Raises:
-            NetworkError: When one is missing, unexpected, of another shape or not of numbers; nothing is changed then.
+            NetworkError: When a tensor is missing, unexpected, of another shape or not numeric; then nothing changes.
         """
-        taken = _as_arrays(weights)
-        check_weights(self.network, taken)
-        self._weights = {name: taken[name] for name in self.network.tensors}
+        arrays = _as_arrays(weights)
+        check_weights(self.network, arrays)
+        self._weights = {name: arrays[name] for name in self.network.tensors}
         self._forget_graph()
 
     def save_weights(self, path: str | os.PathLike[str]) -> Path:
-        """Write the weights alone to a safetensors file; `.safetensors` is added where it is lacking.
+        """Write the weights to a safetensors file; the suffix `.safetensors` is added if it is missing.
+
+        Returns:
+            The file that was written.
 
         Raises:
-            OutputError: When it cannot be written.
+            OutputError: When the file cannot be written.
         """
         return save_weights(path, self._weights)
 
@@ -68,15 +71,14 @@ class Weighted(abc.ABC):
         """Read weights from a file.
 
         Args:
-            path: What `save_weights` wrote, another safetensors file, or a state dict of PyTorch's (`.pth`).
-            strict: Refuse anything but a complete match. Otherwise take what fits, and report the rest.
+            path: A safetensors file, or a state dict of PyTorch (`.pth`).
+            strict: Whether all names and shapes must match. Otherwise only the tensors that match are loaded.
 
         Returns:
-            Which tensors were consumed, missing, unexpected or mismatched; `assert_consumed()` refuses all but a
-            complete match.
+            Which tensors were consumed, missing, unexpected or mismatched.
 
         Raises:
-            NetworkError: When the file is not sound or, if `strict`, does not match; nothing is changed then.
+            NetworkError: When the file is invalid or, if `strict`, does not match; then nothing changes.
         """
         weights = read_weights(path)
         report = compare(self.network, weights)
@@ -87,30 +89,30 @@ class Weighted(abc.ABC):
 
 
 class LayerWeights:
-    """The weights of one layer of a model; two layers of the same shapes can exchange theirs.
+    """The weights of one layer of a model.
 
     Args:
         owner: The model.
-        name: The layer's name.
+        name: Name of the layer.
     """
 
     def __init__(self, owner: Weighted, name: str) -> None:
         self._owner, self._name = owner, name
 
     def get_weights(self) -> Weights:
-        """A copy of the layer's tensors, by their name within the layer: "weight", "bias"."""
+        """Copies of the tensors of the layer, by their names within the layer: "weight", "bias"."""
         return {key: self._owner._weights[f"{self._name}.{key}"].copy() for key in self._tensors}
 
     def set_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over the layer's tensors, those of another layer of the same shapes for one.
+        """Replace the tensors of the layer, for example by those of another layer with the same shapes.
 
         Raises:
-            NetworkError: When one is missing, unexpected, of another shape or not of numbers; nothing is changed then.
+            NetworkError: When a tensor is missing, unexpected, of another shape or not numeric; then nothing changes.
         """
         given = _as_arrays(weights)
         if given.keys() != self._tensors.keys():
-            wanted, received = (", ".join(keys) or "nothing" for keys in (self._tensors, given))
-            raise NetworkError(f"the weights of the layer {self._name!r} are {wanted}; received {received}")
+            expected, got = (", ".join(keys) or "nothing" for keys in (self._tensors, given))
+            raise NetworkError(f"expected the weights {expected} for the layer {self._name!r}, got {got}")
         self._owner.set_weights(self._owner._weights | {f"{self._name}.{key}": given[key] for key in given})
 
     @property
@@ -119,13 +121,15 @@ class LayerWeights:
 
 
 def _as_arrays(weights: Mapping[str, NDArray[np.float32]]) -> Weights:
-    """A copy of what was given, float32."""
+    """Copies of the tensors, float32."""
     if not isinstance(weights, Mapping):
-        raise NetworkError(f"expected weights by name, as get_weights gives them; received a {type(weights).__name__}")
+        raise NetworkError(
+            f"expected a dict of weights by name, as get_weights returns it, got a {type(weights).__name__}"
+        )
     arrays = {}
     for name, values in weights.items():
         try:
             arrays[name] = np.array(values, np.float32, order="C")
         except (TypeError, ValueError) as problem:
-            raise NetworkError(f"the weights {name!r} are no array of numbers: {problem}") from problem
+            raise NetworkError(f"the weights {name!r} are not an array of numbers: {problem}") from problem
     return arrays

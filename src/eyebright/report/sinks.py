@@ -76,14 +76,14 @@ class TensorBoardSink:
     def __init__(self, folder: Path, earlier: Iterable[AnyEvent] = ()) -> None:
         self._place = folder / "tensorboard"
         done = [event.epoch for event in earlier if isinstance(event, EpochEnded)]
-        with files.explained(self._place):
+        with files.write_errors(self._place):
             count = len(list(self._place.glob("*")))  # two files that are begun in one second must differ in name
             self._writer = _tensorboard().SummaryWriter(
                 str(self._place), purge_step=done[-1] + 1 if done else None, filename_suffix=f".{count}"
             )
 
     def __call__(self, event: AnyEvent) -> None:
-        with files.explained(self._place):
+        with files.write_errors(self._place):
             match event:
                 case EpochEnded():
                     for name, value in msgspec.structs.asdict(event).items():
@@ -95,7 +95,7 @@ class TensorBoardSink:
 
     def close(self) -> None:
         """Write what is still to be written."""
-        with files.explained(self._place):
+        with files.write_errors(self._place):
             self._writer.close()
 
 

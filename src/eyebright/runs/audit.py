@@ -23,8 +23,8 @@ from eyebright.training.events import AnyEvent, Emit, reporting, to_all
 from eyebright.web.pages.audit import audit_page
 
 SIDE = 128
-SAMPLE = 20_000  # pictures of which features are computed where an audit alone wants them
-_TEST = 2
+SAMPLE = 20_000
+"""Images whose labels are checked, where there are more."""
 
 
 class Audited(NamedTuple):
@@ -69,7 +69,7 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
 
 
 def _features(pack: Pack, emit: Emit) -> tuple[Features | None, list[str]]:
-    """Features of the pictures, of a sample where there are many; and what is to be said about that."""
+    """Features of the images, or of a sample where there are many; and notes about that."""
     usable = np.flatnonzero(pack.rows >= 0)
     sample = set(sorted(usable.tolist(), key=lambda index: pack.digests[index])[:SAMPLE])
     digests = [digest if index in sample else b"" for index, digest in enumerate(pack.digests)]
@@ -81,9 +81,9 @@ def _features(pack: Pack, emit: Emit) -> tuple[Features | None, list[str]]:
             report=reporting(emit),
         )
     except (DownloadError, MissingExtraError) as problem:
-        return None, [f"Labels were not judged: {problem}."]
+        return None, [f"Labels were not checked: {problem}."]
     if len(sample) < len(usable):
-        return found, [f"Labels were judged on a sample of {SAMPLE:,} pictures."]
+        return found, [f"Labels were checked on a sample of {SAMPLE:,} images."]
     return found, []
 
 
@@ -104,11 +104,15 @@ def write_page(found: Audited, path: Path) -> None:
 
 
 def require_free(places: Sequence[Path], pictures: str | Path, *, overwrite: bool) -> None:
-    """Nothing is written among the pictures or in the place of something else; found before the work begins."""
+    """Refuse to write among the images or over another file, before the work starts.
+
+    Raises:
+        OutputError: With the place and what to do.
+    """
     for place in places:
         if place.exists() and not overwrite:
-            raise OutputError(f"{place} already exists: choose another name, or pass --overwrite to replace it")
+            raise OutputError(f"{place} already exists: use another name, or --overwrite to replace it")
         if not place.absolute().parent.is_dir():
-            raise OutputError(f"{place} cannot be written: there is no folder {place.parent}")
+            raise OutputError(f"{place} cannot be written: the folder {place.parent} does not exist")
         if place.resolve().is_relative_to(Path(pictures).resolve()):
-            raise OutputError(f"{place} lies among the pictures, where nothing is written: choose another place")
+            raise OutputError(f"{place} is in the folder of images, where nothing is written: use another folder")

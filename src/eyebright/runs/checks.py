@@ -93,7 +93,7 @@ def require_source_kept(source: SourceModel, output: Path) -> None:
 def require_new_test(source: SourceModel, prepared: Prepared) -> None:
     """Where the split is given, the model may have been trained on the whole test set: that is refused."""
     test = prepared.pack.digests.at(prepared.indices("test"))
-    if source.card.seen.among(test).all():
+    if source.card.seen.contains(test).all():
         raise DataError(
             f"the model {source.path} was trained on all {len(test)} images of the test set, so the result would mean "
             "nothing: use a test set that it was not trained on, or let eyebright make the split"

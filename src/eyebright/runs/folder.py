@@ -84,7 +84,7 @@ class Run:
             SettingsError: When another process does already.
         """
         lock = filelock.FileLock(self.path / _LOCK, timeout=0)
-        with files.explained(self.path):
+        with files.write_errors(self.path):
             try:
                 lock.acquire()
             except filelock.Timeout as problem:
@@ -123,7 +123,7 @@ class Run:
             with self.locked():
                 files.set_aside(self.path)
         try:
-            with files.explained(self.path):
+            with files.write_errors(self.path):
                 self.path.mkdir(parents=True)
             files.write_file(self.network, network.to_json().encode())
             if start is not None:

@@ -259,7 +259,7 @@ def _prepared(run: Run, request: Request, pictures: Dataset | None, emit: Emit) 
         DataError: When the split is no longer that of the run.
     """
     dataset = reopen(run, request, emit) if pictures is None else pictures
-    seen = run.read_seen().among if request.start_from else None
+    seen = run.read_seen().contains if request.start_from else None
     first = Classifier.load(run.path)
     prepared = prepare(dataset, first.preparation, classes=first.classes, seen=seen, report=reporting(emit))
     if run.split.read_bytes() != split_csv(prepared):

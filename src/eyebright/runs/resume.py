@@ -150,7 +150,7 @@ def _open_again(run: Run, request: Request, network: Network, emit: Emit) -> tup
         to_all([emit, EventLog(run.events)])(gone)
         known |= set(gone.names)
     learned = [row for name, row in before.items() if printable(name) in known and row.side in SIDES[:2]]
-    classifier.seen = run.read_seen().and_of(row.digest for row in learned)
+    classifier.seen = run.read_seen().union(row.digest for row in learned)
     here = set(dataset.source.names)
     removed = ((name, REMOVED) for name in before if name not in here)
     run.write_left_out([*prepared.pack.left_out, *removed])
@@ -172,7 +172,7 @@ def _open_from_start(run: Run, request: Request, network: Network, emit: Emit) -
         network, dataset.classes, weights=weights, resize=as_fit(request.resize), seed=settings.seed
     )
     classifier.seen = seen
-    known = seen.among if request.start_from else None
+    known = seen.contains if request.start_from else None
     return classifier, prepare(dataset, classifier.preparation, seen=known, report=reporting(emit))
 
 

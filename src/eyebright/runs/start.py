@@ -95,11 +95,7 @@ def start_named(dataset: Dataset, request: Request, emit: Emit, network: Network
         if size is None:
             size = min(max(dataset.typical_side(), SMALLEST_PX), LARGEST_PX)
         network = zoo.build(name, num_classes=len(dataset.classes), input_size=size)
-    report = reporting(emit)
-    weights = zoo.start_weights(
-        network, request.weights, name=name, seed=request.training.seed,
-        report=lambda done, of: report("downloading", done, of),
-    )  # fmt: skip
+    weights = zoo.start_weights(network, request.weights, name=name, seed=request.training.seed, report=reporting(emit))
     start = Start(name, network, weights, request.training, keep=request.weights not in ("", zoo.PUBLISHED))
     return _checked(start, dataset.classes)
 

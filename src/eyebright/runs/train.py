@@ -188,7 +188,7 @@ def _begin(
         start = start_from(source, dataset.classes, request.training)
         resized = choose_resize(dataset, source.card.preparation.fit, start.network)
     checks.require_space(run.path, start)
-    seen = None if source is None else source.card.seen.among
+    seen = None if source is None else source.card.seen.contains
     prepared = prepare(dataset, start.preparation(resized.fit), seen=seen, report=reporting(emit))
     if source is not None:
         checks.require_new_test(source, prepared)

@@ -1,1 +1,1 @@
-"""The ground: errors, files, cache, downloads, records, machine, text."""
+"""What all other rooms use: errors, files, cache, downloads, records, machine, progress, text."""

@@ -1,8 +1,8 @@
-"""What eyebright keeps so that it need not be made again: told, and removed on request.
+"""The cache: what is in it, when it was last used, and how entries are removed.
 
-Below `files.cache_folder()` lies a folder for each kind; in it a folder or a file for each entry. A folder may say in
-`about.txt` what it is for. Everything in it can be made again. Whoever uses an entry gives it the time of now: to a
-folder, not to the files in it.
+`files.cache_folder()` contains a folder for each kind, with a file or folder for each entry. A folder may describe
+itself in `about.txt`. Everything in the cache can be computed or downloaded again. The modification time of an entry is
+the time of its last use; for a folder, only its own time is set, not those of its files.
 """
 
 import os
@@ -22,11 +22,11 @@ from eyebright.system.text import printable
 
 ABOUT, LOCK = "about.txt", "lock"
 CONTENTS = {
-    "packs": "prepared pictures",
-    "features": "features of pictures",
-    "unpacked": "pictures out of compressed files",
-    "shards": "where pictures lie in shards at addresses",
-    "fetched": "fetched sets of pictures",
+    "packs": "prepared images",
+    "features": "features of images",
+    "unpacked": "images unpacked from compressed files",
+    "shards": "positions of images in remote shards",
+    "fetched": "downloaded data sets",
     "weights": "published weights",
     "compiled": "compiled models",
 }
@@ -34,13 +34,13 @@ _DAY_S = 86_400
 
 
 class Entry(Record, frozen=True, kw_only=True):
-    """One thing that is kept.
+    """A file or folder in the cache.
 
     Args:
-        kind: One of KINDS.
-        name: The name of its file or folder.
-        about: What it is for.
-        size_bytes: Its size on the disk.
+        kind: A key of `CONTENTS`.
+        name: Name of the file or folder.
+        about: Its description, or else its name.
+        size_bytes: Its size on disk.
         used_days: Days since it was last used or written.
     """
 
@@ -52,13 +52,13 @@ class Entry(Record, frozen=True, kw_only=True):
 
 
 def describe(folder: Path, text: str) -> None:
-    """Write down what a folder of the cache is for, and that it is used now."""
+    """Write the description of a folder in the cache, which also marks it as used now."""
     files.write_file(folder / ABOUT, text.encode("utf-8", "backslashreplace"))
 
 
 def mark_used(place: Path) -> None:
-    """Write down that what is at a place is used now, if that is in the cache and can be written to."""
-    with suppress(OSError, OutputError, ValueError):  # a ValueError says that it lies elsewhere
+    """Mark the entry that a path belongs to as used now; a path that is not in the cache, or read-only, is ignored."""
+    with suppress(OSError, OutputError, ValueError):  # ValueError: not in the cache
         root = files.cache_folder().resolve()
         kind, name, *_ = place.resolve().relative_to(root).parts
         if kind in CONTENTS:
@@ -66,7 +66,7 @@ def mark_used(place: Path) -> None:
 
 
 def entries() -> list[Entry]:
-    """Everything that is kept, the largest first."""
+    """All entries, the largest first."""
     found = [_entry(kind, path) for kind in CONTENTS for path in _places(kind)]
     return sorted(found, key=lambda entry: -entry.size_bytes)
 
@@ -75,15 +75,15 @@ def remove(unwanted: Iterable[Entry]) -> list[Entry]:
     """Remove entries.
 
     Returns:
-        Those that are in use by another process, and stay.
+        The entries that were not removed, because another process uses them.
 
     Raises:
-        OutputError: When one cannot be removed.
+        OutputError: When an entry cannot be removed.
     """
     busy = []
     for entry in unwanted:
         place = files.cache_folder(entry.kind) / entry.name
-        with files.explained(place):
+        with files.write_errors(place):
             if not _free(place):
                 busy.append(entry)
             elif place.is_dir():
@@ -94,7 +94,7 @@ def remove(unwanted: Iterable[Entry]) -> list[Entry]:
 
 
 def _places(kind: str) -> list[Path]:
-    """The entries of a kind; not their locks, nor what somebody may be writing: hidden files touched within a day."""
+    """The entries of a kind, without locks and without hidden files that may still be written (newer than a day)."""
     root = files.cache_folder() / kind
     found = sorted(path for path in root.iterdir() if path.suffix != ".lock") if root.is_dir() else []
     return [path for path in found if not path.name.startswith(".") or _idle_days(path) > 1]
@@ -104,8 +104,8 @@ def _entry(kind: str, place: Path) -> Entry:
     inside = (os.path.join(folder, name) for folder, _, names in os.walk(place) for name in names)  # noqa: PTH118
     status = []
     for path in (str(place), *inside):
-        with suppress(OSError):  # another process has removed it meanwhile
-            status.append(os.stat(path))  # noqa: PTH116 - there may be a million
+        with suppress(OSError):  # removed by another process meanwhile
+            status.append(os.stat(path))  # noqa: PTH116 - fast, for a million files
     about = place.name
     with suppress(OSError):
         about = (place / ABOUT).read_text("utf-8")
@@ -125,7 +125,7 @@ def _idle_days(place: Path) -> float:
 
 
 def _free(place: Path) -> bool:
-    """Whether nobody is writing to an entry: neither a lock in it is held, nor one beside it."""
+    """Whether no process holds a lock in an entry or beside it."""
     beside = (place.with_name(f"{name}.lock") for name in (place.name, place.name.removesuffix(".part")))
     inside = (path for pattern in (LOCK, f"*.{LOCK}") for path in place.rglob(pattern))
     for lock in (*beside, *inside):

@@ -1,51 +1,51 @@
-"""Every error that eyebright raises on purpose.
+"""The errors that eyebright raises.
 
     EyebrightError
-    ├── SettingsError        a setting is unknown, out of range or contradicts another
-    ├── NetworkError         the description of a network does not hold together
-    ├── PictureError         one picture cannot be opened
-    ├── DataError            a set of pictures cannot be trained on or judged
-    ├── ModelError           a model folder is missing, incomplete, altered or not to be trusted
-    ├── OutputError          a result cannot be written where it was asked for
-    ├── DownloadError        an address cannot be fetched
-    └── MissingExtraError    a part of eyebright that is installed separately is not here
+    ├── SettingsError        a setting is unknown, out of range or in conflict with another
+    ├── NetworkError         a network or its weights are invalid
+    ├── PictureError         an image cannot be opened
+    ├── DataError            a data set cannot be read, trained on or evaluated
+    ├── ModelError           a model is missing, incomplete, altered or unsafe
+    ├── OutputError          a file or folder cannot be written
+    ├── DownloadError        an address cannot be downloaded
+    └── MissingExtraError    an optional dependency is not installed
 
-Each message says what was received, what was expected and how to mend it. Errors about values are also
-`ValueError`, so that callers who know only Python can catch them.
+Each message says what was received, what was expected and how to fix it. Errors about values are also
+`ValueError`, so that code that does not know eyebright can catch them.
 """
 
 
 class EyebrightError(Exception):
-    """Anything that went wrong and has a remedy; the command line shows its message and no traceback."""
+    """Base of all errors below; the command line shows the message without a traceback."""
 
 
 class SettingsError(EyebrightError, ValueError):
-    """A setting is unknown, out of range or contradicts another one."""
+    """A setting is unknown, out of range or in conflict with another."""
 
 
 class NetworkError(EyebrightError, ValueError):
-    """The description of a network does not hold together."""
+    """A network or its weights are invalid."""
 
 
 class PictureError(EyebrightError, ValueError):
-    """One picture cannot be opened."""
+    """An image cannot be opened."""
 
 
 class DataError(EyebrightError, ValueError):
-    """A set of pictures cannot be trained on or judged."""
+    """A data set cannot be read, trained on or evaluated."""
 
 
 class ModelError(EyebrightError, ValueError):
-    """A model folder is missing, incomplete, altered or not to be trusted."""
+    """A model is missing, incomplete, altered or unsafe."""
 
 
 class OutputError(EyebrightError):
-    """A result cannot be written where it was asked for."""
+    """A file or folder cannot be written."""
 
 
 class DownloadError(EyebrightError):
-    """An address cannot be fetched."""
+    """An address cannot be downloaded."""
 
 
 class MissingExtraError(EyebrightError, ImportError):
-    """A part of eyebright that is installed separately is not here."""
+    """An optional dependency is not installed."""

@@ -1,4 +1,8 @@
-"""Writing without loss: files and folders appear whole or not at all. And where eyebright keeps what it can redo."""
+"""Files and folders that appear complete or not at all, and checks before long work that a result can be written.
+
+A new folder is filled beside its final place and renamed at the end. An old folder that it replaces is first set aside
+under another name, and removed last: after a crash one of the two is still there, and `current_folder` finds it.
+"""
 
 import hashlib
 import os
@@ -12,25 +16,16 @@ import platformdirs
 from eyebright.system.errors import DataError, OutputError
 
 
-def cache_folder(*parts: str) -> Path:
-    """A folder for what can be made again (packs, compiled models): below EYEBRIGHT_CACHE or the user's cache."""
-    root = os.environ.get("EYEBRIGHT_CACHE") or platformdirs.user_cache_dir("eyebright")
-    folder = Path(root, *parts)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise OutputError(
-            f"the cache folder {folder} cannot be made ({problem.strerror}): set EYEBRIGHT_CACHE to a writable folder"
-        ) from problem
-    return folder
-
-
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
+    """Write a file so that a reader sees either the old content or the new one, never a part.
+
+    Raises:
+        OutputError: When the file cannot be written, or the path is not a regular file.
+    """
     if path.exists() and not path.is_file():
-        raise OutputError(f"{path} cannot be written: it is no regular file")
+        raise OutputError(f"{path} cannot be written: it is not a regular file")
     unfinished = _sibling(path, f"unfinished-{os.getpid()}")
-    with explained(path):
+    with write_errors(path):
         try:
             with unfinished.open("wb") as file:
                 file.write(content)
@@ -43,34 +38,33 @@ def write_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def new_folder(path: Path, *, overwrite: bool = False, made_with: Sequence[str] = ()) -> Iterator[Path]:
-    """Fill a folder beside its final place; it takes that place, whole, when the block ends without an error.
-
-    With `overwrite`, a folder that stands there is kept until the new one is complete; a crash between the two renames
-    leaves the old one under the name that `standing` finds.
+    """Create a folder that appears at `path`, complete, when the block ends without an error.
 
     Args:
-        path: The folder's place.
-        overwrite: Replace what is there.
+        path: The path of the folder.
+        overwrite: Replace an existing folder.
         made_with: As in `require_free`.
 
     Yields:
-        The folder to fill.
+        The folder to fill, beside `path`.
 
     Raises:
         OutputError: When the folder exists and may not be overwritten, or cannot be written.
     """
     require_free(path, overwrite=overwrite, made_with=made_with)
     unfinished = _sibling(path, f"unfinished-{os.getpid()}")
-    with explained(path):
+    with write_errors(path):
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
     try:
-        with explained(path):
+        with write_errors(path):
             yield unfinished
             for file in unfinished.iterdir():
                 _sync(file)
             _sync(unfinished)
-            require_free(path, overwrite=overwrite, made_with=made_with)  # somebody else may have been faster
+            require_free(
+                path, overwrite=overwrite, made_with=made_with
+            )  # another process may have created it meanwhile
             if path.exists():
                 set_aside(path)
             try:
@@ -86,38 +80,39 @@ def new_folder(path: Path, *, overwrite: bool = False, made_with: Sequence[str] 
 
 
 def aside_of(path: Path) -> Path:
-    """Where `set_aside` keeps what stood at `path`."""
+    """The path to which `set_aside` moves the folder at `path`."""
     return _sibling(path, "previous")
 
 
 def set_aside(path: Path) -> None:
-    """Move a folder out of the way; it stays at `aside_of(path)` until `forget_aside` removes it."""
+    """Rename a folder to `aside_of(path)`, where it stays until `forget_aside` removes it."""
     aside = aside_of(path)
     _remove(aside)
     path.rename(aside)
 
 
 def forget_aside(path: Path) -> None:
-    """Remove what `set_aside` kept."""
+    """Remove the folder that `set_aside` renamed."""
     _remove(aside_of(path))
 
 
-def standing(path: Path) -> Path:
-    """The folder, or the previous one where a crash came between taking that away and putting the new one."""
+def current_folder(path: Path) -> Path:
+    """The folder at `path` or, if a crash interrupted `new_folder` between its two renames, the previous one."""
     aside = aside_of(path)
     return aside if not path.exists() and aside.exists() else path
 
 
 def require_free(path: Path, *, overwrite: bool, made_with: Sequence[str] = ()) -> None:
-    """Make sure that a folder can be written at `path`, before hours of work go into its content.
+    """Check that a folder can be written at `path`; to be called before long work on its content.
 
     Args:
-        path: The folder's place.
-        overwrite: Whether what is there may be replaced.
-        made_with: Files by which to know folders that eyebright made: others are not replaced, unless they are empty.
+        path: The path of the folder.
+        overwrite: Whether an existing folder may be replaced.
+        made_with: Names of files that every folder of this kind contains. A folder without them was not made by
+            eyebright, and is not replaced unless it is empty.
 
     Raises:
-        OutputError: When something is there that may not be overwritten, or the place is not writable.
+        OutputError: When the folder exists and may not be overwritten, or cannot be written.
     """
     if path.exists() and not overwrite:
         raise OutputError(
@@ -128,11 +123,11 @@ def require_free(path: Path, *, overwrite: bool, made_with: Sequence[str] = ()) 
     lacking = [name for name in made_with if not (path / name).is_file()]
     if lacking and path.is_dir() and any(path.iterdir()):
         raise OutputError(
-            f"{path} is not what eyebright made (it holds no {lacking[0]}): it is left alone, choose another"
+            f"{path} was not made by eyebright (it has no {lacking[0]}) and is not replaced: choose another folder"
         )
     if os.path.ismount(path):
-        raise OutputError(f"{path} is a whole disk, which cannot be replaced: choose a folder in it")
-    parent = next(folder for folder in path.absolute().parents if folder.exists())
+        raise OutputError(f"{path} is the root of a disk and cannot be replaced: choose a folder inside it")
+    parent = _nearest_existing(path.absolute().parent)
     if not parent.is_dir():
         raise OutputError(f"{path} cannot be written: {parent} is a file")
     if not os.access(parent, os.W_OK | os.X_OK):
@@ -140,28 +135,68 @@ def require_free(path: Path, *, overwrite: bool, made_with: Sequence[str] = ()) 
 
 
 def require_space(path: Path, size_bytes: int, *, what: str) -> None:
-    """Make sure that the disk of `path` has room; an `OutputError` that says how much is missing where it has not."""
+    """Check that the disk of `path` has enough free space.
+
+    Raises:
+        OutputError: When it has not; the message says how much is needed and how much is free.
+    """
     free = free_bytes(path)
     if size_bytes > free:
         raise OutputError(
-            f"{what} takes {size_bytes / 1e6:,.0f} MB, but the disk of {_there(path)} has {free / 1e6:,.0f} MB free: "
-            "make room, or use another disk"
+            f"{what} needs {size_bytes / 1e6:,.0f} MB, but the disk of {_nearest_existing(path)} has "
+            f"{free / 1e6:,.0f} MB free: free some space, or use another disk"
         )
 
 
 def free_bytes(path: Path) -> int:
-    """Room on the disk of a place, which need not exist yet."""
-    return shutil.disk_usage(_there(path)).free
+    """Free space on the disk of a path, which need not exist."""
+    return shutil.disk_usage(_nearest_existing(path)).free
 
 
-def _there(path: Path) -> Path:
-    return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+def cache_folder(*parts: str) -> Path:
+    """A folder in the cache, created if needed: below EYEBRIGHT_CACHE, or the cache of the user.
+
+    Raises:
+        OutputError: When it cannot be created.
+    """
+    root = os.environ.get("EYEBRIGHT_CACHE") or platformdirs.user_cache_dir("eyebright")
+    folder = Path(root, *parts)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise OutputError(
+            f"the cache folder {folder} cannot be created ({problem.strerror}): "
+            "set EYEBRIGHT_CACHE to a writable folder"
+        ) from problem
+    return folder
 
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Turn each `OSError` in the block into an `OutputError` that names the path."""
+    try:
+        yield
+    except OSError as problem:
+        raise OutputError(f"{path} cannot be written: {problem.strerror or problem}") from problem
+
+
+@contextmanager
+def read_errors(place: Path | str) -> Iterator[None]:
+    """Turn each `OSError` in the block into a `DataError` that names the path or address."""
+    try:
+        yield
+    except OSError as problem:
+        raise DataError(f"{place} cannot be read: {problem.strerror or problem}") from problem
+
+
+def _nearest_existing(path: Path) -> Path:
+    return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
 
 
 def _sibling(path: Path, role: str) -> Path:
@@ -177,27 +212,9 @@ def _remove(path: Path) -> None:
 
 def _sync(path: Path) -> None:
     if os.name == "nt" and path.is_dir():
-        return  # Windows opens no folders
+        return  # Windows cannot open folders
     handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn what goes wrong on the disk in the block into an `OutputError` that names the path."""
-    try:
-        yield
-    except OSError as problem:
-        raise OutputError(f"{path} cannot be written: {problem.strerror or problem}") from problem
-
-
-@contextmanager
-def readable(place: Path | str) -> Iterator[None]:
-    """Turn what goes wrong with reading in the block into a `DataError` that names the place."""
-    try:
-        yield
-    except OSError as problem:
-        raise DataError(f"{place} cannot be read: {problem.strerror or problem}") from problem

@@ -1,12 +1,7 @@
-"""What this machine has, and what it is called in a report.
+"""This machine: its cores, memory and processor, the installed versions, and two settings that speed up training.
 
-Keep freed memory for the next step instead of giving it back to the system.
-
-Each training step needs the same large buffers. The C library's allocator returns buffers of this size to the kernel
-when they are freed, and the kernel hands them out again page by page, zeroed: on the flower network at 180x180 that
-costs a quarter of the whole step. Two settings of glibc stop it. Other C libraries are left alone.
-
-Source of the names and numbers: mallopt(3), malloc.h.
+The settings are for torch, but are made without it: threads that wait do not keep a core busy
+(`yield_when_waiting`), and freed memory is used again (`keep_freed_memory`).
 """
 
 import ctypes
@@ -19,22 +14,23 @@ from pathlib import Path
 _PROC, _CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 _V2 = "memory.max", "memory.current", "inactive_file"
 _V1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def free_memory_bytes() -> int:
-    """Memory that this process may still take: what the machine has left, or its control group, if that is less.
+    """Memory that this process can still use: the free memory of the machine or, if less, of its control group.
 
-    What holds files that could be read again counts as free. Where the system tells nothing, there is no end to it.
+    Memory that only caches files counts as free. Where the system gives no number, the result is `sys.maxsize`.
     """
-    told = [line for line in _lines(_PROC / "meminfo") if line.startswith("MemAvailable:")]
-    found = [sys.maxsize, *(1024 * int(line.split()[1]) for line in told)]
+    available = [line for line in _lines(_PROC / "meminfo") if line.startswith("MemAvailable:")]
+    found = [sys.maxsize, *(1024 * int(line.split()[1]) for line in available)]
     for line in _lines(_PROC / "self" / "cgroup"):
         _, controllers, group = line.split(":", 2)
         if controllers in ("", "memory"):
@@ -45,7 +41,7 @@ def free_memory_bytes() -> int:
 
 
 def _left(group: Path, limit: str, used: str, files: str) -> int:
-    """What a control group has left, by the names of its files; without a limit there is no end to it."""
+    """Free memory of a control group, given the names of its files; `sys.maxsize` without a limit."""
     most, taken = (next(iter(_lines(group / name)), "") for name in (limit, used))
     if not (most.isdecimal() and taken.isdecimal()):
         return sys.maxsize
@@ -61,7 +57,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells it."""
+    """Name of the processor, or its architecture if the system does not give a name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -69,17 +65,8 @@ def processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def yield_when_waiting() -> None:
-    """Let torch's threads sleep while they wait for each other; to be called before torch is imported.
-
-    By default they spin, which is no faster on an idle machine, and on one with other work slows training many times:
-    a thread that spins holds the core that the one it waits for needs. A choice made outside is respected.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
 def versions() -> dict[str, str]:
-    """Versions of eyebright, of Python, and of the parts that decide about numbers."""
+    """Versions of eyebright, Python and the installed packages that affect the results."""
     found = {"python": platform.python_version()}
     for name in ("eyebright", "torch", "openvino", "onnx", "numpy", "pillow"):
         try:
@@ -89,11 +76,27 @@ def versions() -> dict[str, str]:
     return found
 
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+def yield_when_waiting() -> None:
+    """Let torch's threads sleep while they wait for each other; to be called before torch is imported.
+
+    By default they spin. This is no faster on an idle machine. On a busy one it makes training many times slower: a
+    spinning thread holds the core that the thread it waits for needs. An OMP_WAIT_POLICY of the user is kept.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep what is freed; returns whether it did."""
+    """Make glibc keep freed memory for the next allocation; other C libraries are not changed.
+
+    Each training step needs the same large buffers. glibc returns buffers of this size to the kernel when they are
+    freed, and the kernel provides them again page by page, filled with zeros: for the flower network at 180x180 this
+    takes a quarter of the whole step.
+
+    Returns:
+        Whether the settings were made.
+
+    Source: mallopt(3).
+    """
     if not sys.platform.startswith("linux"):
         return False
     try:

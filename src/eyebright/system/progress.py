@@ -1,4 +1,4 @@
-"""How far long work has come: the stages that take time, and the function that every room reports them to."""
+"""Progress of long operations: the names of the stages, and the type of function that receives the progress."""
 
 from collections.abc import Callable
 from typing import Literal, TypeAlias
@@ -7,8 +7,8 @@ Stage: TypeAlias = Literal[
     "scanning", "preparing", "comparing", "computing features", "downloading", "trying learning rates"
 ]
 Report: TypeAlias = Callable[[Stage, int, int | None], None]
-"""Called with the stage, how many units of it are done, and how many there are (None where that is not known)."""
+"""Called with the stage, the number of units done, and the total number (None if it is not known)."""
 
 
 def quiet(stage: Stage, done: int, of: int | None) -> None:
-    """Report to nobody."""
+    """Ignore the progress."""

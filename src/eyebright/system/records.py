@@ -1,7 +1,7 @@
-"""Frozen structs to JSON and back: the one way in which eyebright writes down layers, models, settings and events.
+"""Frozen structs to JSON and back: layers, models, settings and events are all stored in this way.
 
-Unknown keys, wrong types and values out of range are refused, with the path of the offender and, for a key that
-looks like a slip of the pen, the name that was probably meant.
+Unknown keys, wrong types and values out of range are errors. The message gives the path in the JSON and, for a
+misspelled key or value, the nearest known one.
 """
 
 import re
@@ -19,11 +19,11 @@ _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]*)`")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of the structs that go to JSON and back."""
+    """Base of all structs that are stored as JSON."""
 
 
 def to_json(value: Any, *, indent: int | None = 2) -> str:
-    """Write a struct (or plain lists, dicts, numbers, strings) as JSON text."""
+    """The JSON text of a struct, or of plain lists, dicts, numbers and strings."""
     text = msgspec.json.encode(value)
     return (text if indent is None else msgspec.json.format(text, indent=indent)).decode()
 
@@ -33,12 +33,12 @@ def from_json(text: str | bytes, kind: type[T], *, what: str, error: type[Eyebri
 
     Args:
         text: The JSON text.
-        kind: The struct class that it must fit.
-        what: What is being read, for the message: "model.json of flowers/".
-        error: The error to raise.
+        kind: The expected struct class.
+        what: What is read, for the message: "model.json of flowers/".
+        error: The class of error to raise.
 
     Raises:
-        EyebrightError: As `error`, when the text is not JSON or does not fit; names the path of the offender.
+        EyebrightError: An `error`, when the text is not JSON or does not match `kind`; the message gives the path.
     """
     try:
         return msgspec.json.decode(text, type=kind)
@@ -65,7 +65,7 @@ def _explain(problem: Exception, kind: type) -> str:
 
 
 def _kind_at(kind: Any, path: list[str]) -> Any:
-    """The type of what lies at a path."""
+    """The type of the value at a path."""
     for key in path:
         fields = {field.name: field.type for field in msgspec.structs.fields(kind)} if _is_struct(kind) else {}
         kind = fields.get(key)
@@ -73,7 +73,7 @@ def _kind_at(kind: Any, path: list[str]) -> Any:
 
 
 def _words(kind: Any) -> list[str]:
-    """The words that a type allows; those of a union are those of its parts."""
+    """The strings that a `Literal` type, or a union with one, allows."""
     return [word for part in get_args(kind) for word in ([part] if isinstance(part, str) else _words(part))]
 
 
@@ -82,7 +82,7 @@ def _is_struct(kind: Any) -> bool:
 
 
 def _keys(kind: Any, path: list[str]) -> list[str]:
-    """Keys that may stand at a path; lists, dicts and unions are those of what lies in them."""
+    """The keys that are allowed at a path; for lists, dicts and unions, the keys of their items."""
     if not _is_struct(kind):
         return [key for part in get_args(kind) for key in _keys(part, path)]
     if not path:

@@ -1,4 +1,4 @@
-"""How numbers, names and lists are written for people, in one way everywhere."""
+"""Numbers, names and lists as text: the one way in which all messages write them."""
 
 import difflib
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
-    """The first names, and how many more there are: "a, b and 7 more"."""
+    """The first `most` names and the number of the others: "a, b and 7 more"."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share from 0 to 1 as percent: 0.996 is "99.6%"."""
+    """A share from 0 to 1 in percent: 0.996 is "99.6%"."""
     return f"{100 * share:.{digits}f}%"
 
 
 def interval(low: float, high: float) -> str:
-    """A 95% interval of a share, both ends from 0 to 1: "95% interval 97.9-100.0%"."""
+    """A 95% interval with both ends from 0 to 1: "95% interval 97.9-100.0%"."""
     return f"95% interval {100 * low:.1f}-{100 * high:.1f}%"
 
 
 def duration(seconds: float) -> str:
-    """A time in words: 7 s, 2 min 5 s, 1 h 3 min."""
+    """A time for sentences: 7 s, 2 min 5 s, 1 h 3 min."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60} min"
@@ -36,13 +36,13 @@ def duration(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A time in few columns, for progress bars: 3:07, 1:02:09."""
+    """A time for progress bars: 3:07, 1:02:09."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """Finish an error message about an unknown word: the nearest known one, or all of them where they are few."""
+    """The end of a message about an unknown word: the nearest known one, or else a list of all known ones."""
     by_lower_case = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), by_lower_case, n=1)
     if close:
@@ -51,13 +51,13 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
 
 def printable(name: str) -> str:
-    """A file's name as it can be shown in a line of any terminal: control characters and broken bytes escaped."""
+    """A name on one line of a terminal: control characters and invalid bytes are escaped."""
     whole = name.encode("utf-8", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in whole)
 
 
 def fit(text: str, width: int) -> str:
-    """The text, shortened in the middle where it is wider than so many columns; Chinese characters take two."""
+    """The text, shortened in the middle if it is wider than `width` columns; Chinese characters take two columns."""
     if _width(text) <= width:
         return text
     head, tail = width // 2, width - width // 2 - 1
@@ -67,7 +67,7 @@ def fit(text: str, width: int) -> str:
 
 
 def pad(text: str, width: int) -> str:
-    """The text, filled up with spaces to so many columns."""
+    """The text, filled with spaces to `width` columns."""
     return text + " " * (width - _width(text))
 
 

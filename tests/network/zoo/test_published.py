@@ -77,12 +77,12 @@ def test_published_weights_are_downloaded_once(publish, shelf, own_cache, monkey
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         publish(address=f"http://127.0.0.1:{server.server_port}")
-        assert alike(published_weights("tiny", report=lambda done, of: seen.append((done, of))))
+        assert alike(published_weights("tiny", report=lambda *step: seen.append(step)))
         server.shutdown()
         thread.join()
     (name,) = (file.name for file in shelf.iterdir())
     size = (own_cache / "weights" / name).stat().st_size
-    assert seen == [(size, size)]
+    assert seen == [("downloading", size, size)]
     (own_cache / "weights" / name).unlink()
     assert alike(published_weights("tiny"))
 

@@ -15,6 +15,7 @@ from eyebright.data.sources.idx import CLASSES
 from eyebright.system import downloads, files, text
 from eyebright.system.cache import mark_used
 from eyebright.system.errors import DataError, DownloadError, OutputError
+from eyebright.system.progress import quiet
 
 FetchReport: TypeAlias = Callable[[str, int, int | None], None]
 """Receives what is being done, how many bytes of it are done, and of how many."""
@@ -80,7 +81,7 @@ def _fetched(name: str, file: File, report: FetchReport | None) -> Path:
     try:
         downloads.download(
             file.address, place, sha256=file.sha256, size_limit=file.size,
-            report=None if report is None else lambda done, _: report(f"fetching {file.name}", done, file.size),
+            report=quiet if report is None else lambda _, done, __: report(f"fetching {file.name}", done, file.size),
         )  # fmt: skip
     except DownloadError as problem:
         raise DownloadError(f"{problem}, or give it: eyebright fetch {name} --from {file.name}") from problem

@@ -16,7 +16,7 @@ from eyebright.data.sources.stored import StoredSource
 from eyebright.data.sources.table import SUFFIXES, read_manifest
 from eyebright.system.cache import mark_used
 from eyebright.system.errors import DataError
-from eyebright.system.files import readable
+from eyebright.system.files import read_errors
 
 __all__ = [
     "ArraySource",
@@ -51,7 +51,7 @@ def find(path: str | Path, progress: Progress | None = None) -> Found:
         return read_shards(remote_shards(str(path)), without_token(str(path)), progress)
     path = Path(path)
     mark_used(path)
-    with readable(path):
+    with read_errors(path):
         if path.is_dir():
             return _in_folder(path, progress)
         there = path.is_file()

@@ -12,7 +12,7 @@ from eyebright.data.pictures import Source as Openable
 from eyebright.data.sources.source import SIDE_NAMES, Found
 from eyebright.data.split import SIDES, Side
 from eyebright.system.errors import DataError
-from eyebright.system.files import readable
+from eyebright.system.files import read_errors
 
 _NO_PICTURES = {".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".zip", ".tgz", ".gz", ".py", ".db"}
 
@@ -82,7 +82,7 @@ def scan_folder(path: Path, progress: Progress | None = None) -> Found:
 
 
 def _folders(folder: Path) -> list[Path]:
-    with readable(folder), os.scandir(folder) as entries:
+    with read_errors(folder), os.scandir(folder) as entries:
         above = _above(folder / "any")
         return sorted(
             Path(entry.path)
@@ -97,7 +97,7 @@ def walk_files(folder: Path) -> Iterator[str]:
     waiting = [str(folder)]
     while waiting:
         place = waiting.pop()
-        with readable(place):
+        with read_errors(place):
             identity = _identity(place)
             if identity in entered:
                 continue

@@ -21,7 +21,7 @@ from eyebright.data.sources.source import SIDE_NAMES, Found
 from eyebright.data.sources.stored import StoredSource, stamp_of, unpacked
 from eyebright.data.split import Side
 from eyebright.system.errors import DataError
-from eyebright.system.files import readable
+from eyebright.system.files import read_errors
 
 CLASSES = "classes.txt"
 _IMAGES, _LABELS = "images-idx3", "labels-idx1"
@@ -54,7 +54,7 @@ def read_idx(images: list[Path]) -> Found:
     """
     arrays, labels, titles, stamps = [], [], [], []
     for file in images:
-        with readable(file):
+        with read_errors(file):
             stamps.append(stamp_of(file))
         pictures, classes = _read(file, 3), _read(_labels_of(file), 1)
         if len(pictures) != len(classes):

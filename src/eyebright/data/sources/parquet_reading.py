@@ -144,14 +144,14 @@ class Contents:
     def _lay_out(self, which: int, group: int) -> "_LaidOut":
         place = files.cache_folder("unpacked")
         there = []
-        with files.explained(place):
+        with files.write_errors(place):
             if self._stream is None:
                 self._stream = tempfile.TemporaryFile(dir=place)  # noqa: SIM115 - kept open
                 weakref.finalize(self, self._stream.close)
             stream = self._stream
             ends = [stream.seek(0, 2)]
         for (content,) in cells_of(self._open[1], [self._columns[which]], [group]):
-            with files.explained(place):
+            with files.write_errors(place):
                 stream.write(content or b"")
             ends.append(ends[-1] + len(content or b""))
             there.append(content is not None)

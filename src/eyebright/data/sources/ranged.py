@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple, Protocol
 
 from eyebright.data.sources.stored import stamp_of
 from eyebright.system.errors import DataError, DownloadError, EyebrightError, MissingExtraError
-from eyebright.system.files import readable
+from eyebright.system.files import read_errors
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 _PASSWORD = re.compile(r"(://)[^\s/?#@:]*:[^\s/?#@]*@")
@@ -55,16 +55,16 @@ class LocalFile(NamedTuple):
         return str(self.path)
 
     def stamp(self) -> str:
-        with readable(self.path):
+        with read_errors(self.path):
             return stamp_of(self.path)
 
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:
-        with readable(self.path), self.path.open("rb") as file:
+        with read_errors(self.path), self.path.open("rb") as file:
             yield file
 
     def read(self, offset: int, size: int) -> bytes:
-        with readable(self.path), self.path.open("rb", buffering=0) as file:
+        with read_errors(self.path), self.path.open("rb", buffering=0) as file:
             file.seek(offset)
             return file.read(size)
 

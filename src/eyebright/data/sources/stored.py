@@ -78,7 +78,7 @@ def unpacked(file: Path, member: str, stream: IO[bytes] | gzip.GzipFile, size_by
     files.require_space(place, size_bytes, what=f"unpacking {file.name}")
     part = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        with files.explained(place), part.open("wb") as target:
+        with files.write_errors(place), part.open("wb") as target:
             _copy(file, stream, target, size_bytes)
         part.replace(place)
     finally:

@@ -21,7 +21,7 @@ from eyebright.data.sources.folder import FolderSource, Progress
 from eyebright.data.sources.source import SIDE_NAMES, Found, Source
 from eyebright.data.split import Side
 from eyebright.system.errors import DataError
-from eyebright.system.files import readable
+from eyebright.system.files import read_errors
 from eyebright.system.text import nearest, printable
 
 JSON = ".jsonl"
@@ -48,7 +48,7 @@ def lines_of(file: Path) -> Iterator[Line]:
     Raises:
         DataError: When the file cannot be read, or a line is wrong; its number is given.
     """
-    with readable(file):
+    with read_errors(file):
         yield from _json_lines(file) if file.suffix.lower() == JSON else _csv_lines(file)
 
 

@@ -13,6 +13,7 @@ from eyebright.network import Network, Weights, compare, initial_weights, read_w
 from eyebright.network.zoo.catalog import NETWORKS, named
 from eyebright.system import cache, downloads, files, text
 from eyebright.system.errors import DownloadError, NetworkError, SettingsError
+from eyebright.system.progress import Report, quiet
 
 PUBLISHED = "published"
 """What stands for them where a file of weights could be named."""
@@ -73,7 +74,7 @@ WEIGHTS: dict[str, Published] = {
 }
 
 
-def published_weights(name: str, *, report: downloads.Report | None = None) -> Weights:
+def published_weights(name: str, *, report: Report = quiet) -> Weights:
     """The published weights of a named network, for its 1000 classes of ImageNet.
 
     Args:
@@ -102,7 +103,7 @@ def published_digest(name: str) -> str:
 
 
 def start_weights(
-    network: Network, source: str | Path, *, name: str, seed: int = 0, report: downloads.Report | None = None
+    network: Network, source: str | Path, *, name: str, seed: int = 0, report: Report = quiet
 ) -> Weights:
     """The weights that a network starts from.
 
@@ -127,7 +128,7 @@ def start_weights(
 
 
 def pretrained(
-    name: str, *, num_classes: int, input_size: int | None = None, seed: int = 0, report: downloads.Report | None = None
+    name: str, *, num_classes: int, input_size: int | None = None, seed: int = 0, report: Report = quiet
 ) -> tuple[Network, Weights]:
     """A named network with its published weights, and a new head for another number of classes.
 
@@ -172,7 +173,7 @@ def _published(name: str) -> Published:
     return WEIGHTS[name]
 
 
-def _file(published: Published, folder: Path, report: downloads.Report | None) -> Path:
+def _file(published: Published, folder: Path, report: Report) -> Path:
     """The file, from the package that holds it, from the cache, or from its address."""
     found = importlib.util.find_spec(published.package) if published.package else None
     installed = Path(found.origin).parent / "models" / published.file if found and found.origin else None
