@@ -6,7 +6,7 @@ import pytest
 
 from eyebright.data.dataset import Dataset, grouped
 from eyebright.data.sources.folder import FolderSource
-from eyebright.data.sources.source import Found
+from eyebright.data.sources.source import FoundImages
 from eyebright.data.split import SIDES
 from eyebright.system.errors import DataError, SettingsError
 
@@ -246,7 +246,7 @@ NAMES = ["stop/00001_00000.ppm", "stop/00001_00001.ppm", "stop/00002_00000.ppm",
 
 @pytest.fixture
 def found(tmp_path):
-    return Found(FolderSource(tmp_path, NAMES), ("stop", "yield"), [0, 0, 0, 1, 1])
+    return FoundImages(FolderSource(tmp_path, NAMES), ("stop", "yield"), [0, 0, 0, 1, 1])
 
 
 def sets(groups):

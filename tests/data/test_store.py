@@ -9,7 +9,7 @@ import pytest
 from eyebright.data.dataset import Dataset
 from eyebright.data.pack import pack
 from eyebright.data.pictures import PRINT, Preparation
-from eyebright.data.sources.folder import scan_folder
+from eyebright.data.sources.folder import read_folder
 from eyebright.data.store import INDEX, Growing, rows_of
 from eyebright.runs.train import train
 from eyebright.system.errors import DataError, OutputError
@@ -89,7 +89,7 @@ def fill_cache_disk(own_cache, monkeypatch):
 def source(make_folder):
     root = make_folder({"a": 5, "b": 3})
     (root / "a/2.png").write_bytes(b"words")
-    return scan_folder(root).source
+    return read_folder(root).source
 
 
 def test_what_is_streamed_is_what_would_have_been_packed(source, preparation, fill_cache_disk, own_cache):

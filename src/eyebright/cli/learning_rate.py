@@ -32,7 +32,7 @@ def find(request: Request, settings: Settings, *, as_json: bool) -> None:
     from eyebright.runs import audit
     from eyebright.runs.learning_rate import find_learning_rate
     from eyebright.system import files, records
-    from eyebright.training.events import Progress
+    from eyebright.training.events import reporting
 
     if request.start_from:
         raise SettingsError(
@@ -50,7 +50,7 @@ def find(request: Request, settings: Settings, *, as_json: bool) -> None:
             request.pictures, seed=settings.seed if request.split_seed is None else request.split_seed,
             validation=request.validation, test=request.test, group_by=request.group_by, split=request.split,
             exclude=names_left_out(request),
-            progress=lambda count: display(Progress(stage="scanning", done=count, of=None)),
+            report=reporting(display),
         )  # fmt: skip
         found = find_learning_rate(
             dataset, network=network, weights=request.weights, size=request.size,

@@ -22,14 +22,14 @@ from eyebright.data import split as splits
 from eyebright.data.cropping import MUCH, lost_to_crop
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Fit, Preparation, size_of
-from eyebright.data.sources.find import find
-from eyebright.data.sources.folder import Progress as ScanProgress
-from eyebright.data.sources.labels import positions
+from eyebright.data.sources.find import find_images
+from eyebright.data.sources.labels import encode_labels
 from eyebright.data.sources.ranged import is_address
-from eyebright.data.sources.source import ArraySource, Found, Source, without
+from eyebright.data.sources.source import ArraySource, FoundImages, Source, exclude_images
 from eyebright.data.split import SIDES, Side
 from eyebright.data.split_file import SplitFile, read_split
 from eyebright.system.errors import DataError, PictureError, SettingsError
+from eyebright.system.progress import Report, quiet
 from eyebright.system.text import printable
 
 _SIZE_SAMPLE = 200
@@ -189,7 +189,7 @@ class Labelled:
         return sides
 
 
-def grouped(found: Found, pattern: str) -> list[str]:
+def grouped(found: FoundImages, pattern: str) -> list[str]:
     """The group of each picture: its class, and what the expression captures in its name.
 
     A picture in whose name it finds nothing is in no group. Where the match contains a "/", it tells folders apart
@@ -230,7 +230,7 @@ class Dataset(Labelled):
         seed: int = 0,
         validation: float = 0.15,
         test: float = 0.15,
-        progress: ScanProgress | None = None,
+        report: Report = quiet,
     ) -> "Dataset":
         """The pictures below a folder that holds one folder for each class (or `train/`, `validation/`, `test/` of
         such).
@@ -240,12 +240,12 @@ class Dataset(Labelled):
             seed: Decides the split; the same seed and pictures give the same split.
             validation: Share of the pictures that picks the best epoch and the temperature.
             test: Share that is only looked at in the end.
-            progress: Called with the number of files found so far.
+            report: Receives the number of images found so far.
 
         Raises:
             DataError: When there is no such folder, or it holds no folders of pictures.
         """
-        return cls.open(path, seed=seed, validation=validation, test=test, progress=progress)
+        return cls.open(path, seed=seed, validation=validation, test=test, report=report)
 
     @classmethod
     def open(
@@ -258,7 +258,7 @@ class Dataset(Labelled):
         group_by: str = "",
         split: str | Path = "",
         exclude: Collection[str] = (),
-        progress: ScanProgress | None = None,
+        report: Report = quiet,
     ) -> "Dataset":
         """The pictures at a path: a folder as in `from_folder`, a table (CSV, TSV, lines of JSON, Parquet), Hugging
         Face's folder with metadata, an .npz, IDX files, or tar shards; or at the address of tar shards.
@@ -272,7 +272,7 @@ class Dataset(Labelled):
                 names it captures the same (or, without brackets, matches the same) are one group.
             split: A file with a split that was decided before, such as `split.csv` of a run.
             exclude: Names of pictures to leave out.
-            progress: Called with the number of pictures found so far.
+            report: Receives the number of images found so far.
 
         Raises:
             DataError: When there is nothing, it is damaged, or of no known form.
@@ -280,7 +280,7 @@ class Dataset(Labelled):
             MissingExtraError: When what reads such a file or address is not installed.
             SettingsError: When the expression is none, or finds nothing.
         """
-        found = without(find(path, progress), exclude)
+        found = exclude_images(find_images(path, report), exclude)
         groups = grouped(found, group_by) if group_by else found.groups
         return cls(
             found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, sides=found.sides,
@@ -315,7 +315,7 @@ class Dataset(Labelled):
         """
         if len(images) != len(labels):
             raise DataError(f"there are {len(images)} images, but {len(labels)} labels: give one label for each image")
-        names, numbers = positions(labels, classes)
+        names, numbers = encode_labels(labels, classes)
         return cls(ArraySource(images), names, numbers, seed=seed, validation=validation, test=test)
 
     def __repr__(self) -> str:

@@ -23,7 +23,7 @@ from eyebright.model.features import Features, features
 from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError
 from eyebright.system.text import printable
-from eyebright.training.events import AnyEvent, Emit, Progress, to_all
+from eyebright.training.events import AnyEvent, Emit, Progress, reporting, to_all
 from eyebright.web.pages.audit import audit_page
 
 SIDE = 128
@@ -59,7 +59,7 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
         DataError: When there are no pictures.
     """
     emit = to_all(callbacks)
-    dataset = Dataset.open(pictures, progress=lambda found: emit(Progress(stage="scanning", done=found, of=None)))
+    dataset = Dataset.open(pictures, report=reporting(emit))
     if not len(dataset):
         raise DataError(f"there are no pictures in the folders of {pictures}: nothing can be said about them")
     pack = dataset.pack(

@@ -145,7 +145,7 @@ def read_start(path: str | Path, sha256: str = "") -> Start:
     Raises:
         ModelError: When there is no sound model, or its weights are others.
     """
-    place = Path(os.path.abspath(path))  # noqa: PTH100 - as `scan_folder` has it
+    place = Path(os.path.abspath(path))  # noqa: PTH100 - as in `read_folder`
     stored = read_model(place)
     start = Start(place, stored.card, stored.network, stored.weights())
     if sha256 and sha256 != start.sha256:

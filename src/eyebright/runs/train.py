@@ -54,12 +54,12 @@ from eyebright.training.events import (
     MirroringJudged,
     ModelSaved,
     PrecisionChosen,
-    Progress,
     Resumed,
     RunStarted,
     SharedOut,
     Stopped,
     read_events,
+    reporting,
     to_all,
 )
 from eyebright.training.settings import Settings
@@ -203,7 +203,7 @@ def is_ours(path: str | Path) -> bool:
 
 def scan(path: str | Path, emit: Emit, **opening: Any) -> Dataset:
     """The pictures at a path, as `Dataset.open` finds them; tells the progress."""
-    return Dataset.open(path, progress=lambda found: emit(Progress(stage="scanning", done=found, of=None)), **opening)
+    return Dataset.open(path, report=reporting(emit), **opening)
 
 
 __all__ = ["Result", "evaluate", "train"]
@@ -378,7 +378,7 @@ def evaluate(
     """
     emit = to_all(callbacks)
     classifier = Classifier.load(model)
-    dataset = Dataset.open(pictures, progress=lambda found: emit(Progress(stage="scanning", done=found, of=None)))
+    dataset = Dataset.open(pictures, report=reporting(emit))
     evaluation = classifier.evaluate(dataset, emit=emit, tta=tta)
     log = Run(find_model(Path(model)).parent).events
     if log.exists():

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 from PIL import Image
 
@@ -59,8 +60,8 @@ def samples(encoded, make_tar) -> Callable[..., bytes]:
 
 
 class _Server(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; gives parts of files where `ranges` says so, tells when they change where `tags` does; answers
-    `failures` requests with 503 first.
+    """Serves a folder. `ranges`: parts of files are sent. `tags`: changes of files are reported. `failures`: so many
+    requests are first answered with 503.
     """
 
     ranges = tags = True
@@ -119,3 +120,23 @@ def serve(tmp_path) -> Iterator[Callable[..., tuple[str, type]]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def memory():
+    """fsspec's memory, empty before and after."""
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    yield system
+    system.store.clear()
+
+
+@pytest.fixture
+def served(tmp_path, samples):
+    """Fill what is served with two shards of ten pictures."""
+
+    def served() -> None:
+        for number, name in enumerate(["train-0", "test-0"]):
+            (tmp_path / "served" / f"{name}.tar").write_bytes(samples(range(10 * number, 10 * number + 10)))
+
+    return served
