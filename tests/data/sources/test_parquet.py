@@ -145,7 +145,9 @@ def test_pictures_damaged_inside_the_table_are_left_out(tmp_path, encoded):
 def test_a_shard_that_is_missing_is_named(tmp_path, encoded):
     for number in (0, 2):
         hugging_face(tmp_path / f"train-{number:05d}-of-00003.parquet", [encoded(number)], [0])
-    with pytest.raises(DataError, match=r"train-00001-of-00003\.parquet is missing \(1 of 3 files are\)"):
+    with pytest.raises(
+        DataError, match=r"1 of 3 Parquet files are missing, such as train-00001-of-00003\.parquet: download"
+    ):
         find_images(tmp_path)
 
 

@@ -72,6 +72,7 @@ def test_lines_of_json_are_read(tmp_path):
         ),
         ("path,class\n", "lists no images"),
         ("path,class\n1.png,a\n2.png\n", "line 3: expected 2 values as in the first line, got 1"),
+        ("path,class\na, b.png,a\n", r"line 2: expected 2 values .*, got 3; write a value that contains ',' in double"),
         ("path,class\n1.png,\n", "line 2: missing class"),
         ("path,class\n,a\n", "line 2: missing path"),
         ("path,class,split\n1.png,a,trian\n", "line 2: unknown split 'trian': did you mean 'train'"),

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from eyebright.data.pictures import Source as ImageInput
 from eyebright.data.sources.folder import FolderSource
 from eyebright.data.sources.source import SIDE_NAMES, FoundImages, scanning, sides_in_names, stamp_of
-from eyebright.data.sources.table import COLUMNS, ImageRow, image_row, images_of_rows, unique_rows
+from eyebright.data.sources.table import COLUMNS, ImageRow, find_column, image_row, images_of_rows, unique_rows
 from eyebright.data.split import Side
 from eyebright.system import files
 from eyebright.system.errors import DataError, MissingExtraError, PictureError
@@ -70,19 +70,15 @@ def read_parquet(paths: Sequence[Path], origin: Path, report: Report = quiet) ->
         MissingExtraError: When pyarrow is not installed.
     """
     _require_all_parts(paths)
-    sides = sides_in_names([file.stem for file in paths]) if len(paths) > 1 else None
     tables = [_table(file) for file in paths]
-    rows = list(scanning(_all_rows(tables, sides or [None] * len(tables)), report))
+    named = sides_in_names([file.stem for file in paths]) if len(paths) > 1 else None
+    sides: Sequence[Side | None] = named or [None] * len(paths)
+    found = (row for table, side in zip(tables, sides, strict=True) for row in _rows(table, side))
+    rows = list(scanning(found, report))
     if any(table.has_bytes for table in tables) and rows:
         return images_of_rows(origin, rows, ParquetSource(tables, [row.path for row in rows]))
     rows = unique_rows(origin, rows)
     return images_of_rows(origin, rows, FolderSource(paths[0].absolute().parent, [row.path for row in rows]))
-
-
-def _all_rows(tables: Sequence[_Table], sides: Sequence[Side | None]) -> Iterator[ImageRow]:
-    for table, side in zip(tables, sides, strict=True):
-        for row in _rows(table):
-            yield row if row.side else row._replace(side=side)
 
 
 def parquet_files(folder: Path) -> list[Path]:
@@ -107,7 +103,7 @@ def _require_all_parts(paths: Sequence[Path]) -> None:
     for (name, count), present in numbers.items():
         if missing := sorted(set(range(count)) - present):
             first = f"{name}{missing[0]:05d}-of-{count:05d}{SUFFIX}"
-            raise DataError(f"{first} is missing ({len(missing)} of {count} files are): download what is missing")
+            raise DataError(f"{len(missing)} of {count} Parquet files are missing, such as {first}: download them")
 
 
 def column_names(file: Path) -> list[str]:
@@ -139,24 +135,17 @@ def _table(file: Path, label: str = "") -> _Table:
         stamp, schema, metadata = stamp_of(file), parquet.schema_arrow, parquet.metadata
     features = _features(schema.metadata or {})
 
-    def find_column(what: str, usual: Sequence[str], feature: str = "") -> str:
-        found = [name for known in usual for name in schema.names if name.lower() == known]
-        found += [name for name in schema.names if feature and features.get(name, {}).get("_type") == feature]
-        if feature and not found:  # the others are optional
-            raise DataError(
-                f"{file} has no column for the {what}: expected one of {', '.join(usual)}; it has the columns "
-                f"{', '.join(schema.names)}"
-            )
-        if found and (count := schema.names.count(found[0])) > 1:
-            raise DataError(f"{file} has {count} columns called {found[0]!r}: give them different names")
-        return found[0] if found else ""
+    def find(kind: str, usual: Sequence[str], feature: str = "") -> Any:
+        marked = [name.lower() for name in schema.names if features.get(name, {}).get("_type") == feature]
+        position = find_column(file, schema.names, kind, (*usual, *marked), is_required=feature != "")
+        return None if position is None else schema.field(position)
 
-    columns = _image_columns(file, schema.field(find_column("image", _IMAGE_COLUMNS, "Image")))
-    class_ = find_column("class", (label.lower(),) if label else COLUMNS["class"], "ClassLabel")
-    _require_class_type(file, schema.field(class_))
-    columns["class"] = (class_,)
-    columns |= {kind: (name,) for kind in ("split", "group") if (name := find_column(kind, COLUMNS[kind]))}
-    names = features.get(class_, {}).get("names")
+    columns = _image_columns(file, find("image", _IMAGE_COLUMNS, "Image"))
+    class_ = find("class", (label.lower(),) if label else COLUMNS["class"], "ClassLabel")
+    _require_class_type(file, class_)
+    optional = {kind: find(kind, COLUMNS[kind]) for kind in ("split", "group")}
+    columns |= {"class": (class_.name,)} | {kind: (field.name,) for kind, field in optional.items() if field}
+    names = features.get(class_.name, {}).get("names")
     classes = [str(name) for name in names] if isinstance(names, list) else []
     rows = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
     return _Table(file, stamp, columns, classes, rows, metadata)
@@ -196,23 +185,24 @@ def _features(metadata: dict[bytes, bytes]) -> dict[str, dict[str, Any]]:
         return {}
 
 
-def _rows(table: _Table) -> Iterator[ImageRow]:
-    """The rows of a table, without the bytes of images."""
+def _rows(table: _Table, side: Side | None = None) -> Iterator[ImageRow]:
+    """The rows of a table, without the bytes of images; `side` is for rows that give none."""
     columns = {kind: column for kind, column in table.columns.items() if kind != "bytes"}
-    for number, cells in enumerate(_cells(table, [*columns.values()]), start=1):
+    for number, values in enumerate(_cells(table, [*columns.values()]), start=1):
+        cells = dict(zip(columns, values, strict=True))
         try:
-            yield _row(table, dict(zip(columns, cells, strict=True)))
+            if table.classes and isinstance(cells["class"], int):
+                cells["class"] = _name_of(cells["class"], table.classes)
+            row = image_row(cells, needs_path=not table.has_bytes)
         except DataError as problem:
             raise DataError(f"{table.file}, row {number}: {problem}") from None
+        yield row if row.side else row._replace(side=side)
 
 
-def _row(table: _Table, cells: dict[str, object]) -> ImageRow:
-    label = cells["class"]
-    if table.classes and isinstance(label, int):
-        if not 0 <= label < len(table.classes):
-            raise DataError(f"label {label} has no name, the file names {len(table.classes)} labels from 0 on")
-        cells["class"] = table.classes[label]
-    return image_row(cells, needs_path=not table.has_bytes)
+def _name_of(label: int, names: Sequence[str]) -> str:
+    if not 0 <= label < len(names):
+        raise DataError(f"label {label} has no name, the file names {len(names)} labels from 0 on")
+    return names[label]
 
 
 def _cells(table: _Table, columns: Sequence[_Column], group: int | None = None) -> Iterator[tuple[Any, ...]]:

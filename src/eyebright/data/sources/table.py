@@ -22,9 +22,10 @@ from eyebright.data.split import Side
 from eyebright.system.errors import DataError
 from eyebright.system.files import readable
 from eyebright.system.progress import Report, quiet
-from eyebright.system.text import printable
+from eyebright.system.text import listed, printable
 
 _JSON = ".jsonl"
+_SHOWN = 10
 SUFFIXES = (".csv", ".tsv", _JSON)
 COLUMNS = {
     "path": ("path", "file", "filename", "file_name", "image", "name"),
@@ -76,9 +77,10 @@ def _csv_lines(file: Path) -> Iterator[TableLine]:
                 if len(cells) == len(header):
                     yield TableLine(lines.line_num, header, cells)
                 elif cells:
+                    hint = f"; write a value that contains {delimiter!r} in double quotes"
                     raise DataError(
                         f"{file}, line {lines.line_num}: expected {len(header)} values as in the first line, got "
-                        f"{len(cells)}; put a value with {delimiter!r} in it in double quotes"
+                        f"{len(cells)}{hint if len(cells) > len(header) else ''}"
                     )
         except csv.Error as problem:
             raise DataError(f"{file}, line {lines.line_num}: {problem}") from problem
@@ -141,19 +143,36 @@ def read_rows(file: Path, label: str = "") -> Iterator[ImageRow]:
 
 def _positions(where: str, columns: Sequence[str], label: str) -> dict[str, int]:
     """The position of each known column."""
+    usual = COLUMNS | ({"class": (label.lower(),)} if label else {})
+    found = {
+        kind: find_column(where, columns, kind, usual[kind], is_required=kind in ("path", "class")) for kind in COLUMNS
+    }
+    return {kind: position for kind, position in found.items() if position is not None}
+
+
+def find_column(
+    where: object, columns: Sequence[str], kind: str, usual: Sequence[str], *, is_required: bool
+) -> int | None:
+    """The position of a column by its usual names, upper or lower case; None if it is missing and not required.
+
+    Args:
+        where: The file, for error messages.
+        columns: The names of all columns.
+        kind: What the column is for, for error messages.
+        usual: Its usual names, in lower case, the best first.
+        is_required: Whether a missing column is an error.
+
+    Raises:
+        DataError: When the column is missing, or there are several of one name.
+    """
     names = [name.strip().lower() for name in columns]
-    found = {}
-    for kind, usual in COLUMNS.items():
-        known = (label.lower(),) if kind == "class" and label else usual
-        present = [name for name in known if name in names]
-        if present and (count := names.count(present[0])) > 1:
-            raise DataError(f"{where} has {count} columns called {present[0]!r}: give them different names")
-        if present:
-            found[kind] = names.index(present[0])
-        elif kind in ("path", "class"):
-            has = f"it has the columns {', '.join(columns)}" if columns else "it is empty"
-            raise DataError(f"{where} has no column for the {kind}: expected one of {', '.join(known)}; {has}")
-    return found
+    present = [name for name in usual if name in names]
+    if present and (count := names.count(present[0])) > 1:
+        raise DataError(f"{where} has {count} columns called {present[0]!r}: give them different names")
+    if not present and is_required:
+        has = f"it has the columns {listed(columns, _SHOWN)}" if columns else "it is empty"
+        raise DataError(f"{where} has no column for the {kind}: expected one of {', '.join(usual)}; {has}")
+    return names.index(present[0]) if present else None
 
 
 def image_row(cells: dict[str, object], *, needs_path: bool = True) -> ImageRow:
@@ -188,8 +207,8 @@ def unique_rows(origin: Path | str, rows: list[ImageRow]) -> list[ImageRow]:
     for row in rows:
         if row != first[row.path]:
             raise DataError(
-                f"{origin} lists {printable(row.path)} several times with different values, ({_values(first[row.path])}) "
-                f"and ({_values(row)}): expected one class, split and group per image"
+                f"{origin} lists {printable(row.path)} several times with different values, "
+                f"({_values(first[row.path])}) and ({_values(row)}): expected one class, split and group per image"
             )
     warnings.warn(
         f"{origin} repeats {len(rows) - len(first):,} of its {len(rows):,} rows: each image is used once", stacklevel=2
