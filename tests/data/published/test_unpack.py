@@ -57,7 +57,7 @@ def folder(tmp_path):
 
 
 def assert_refused(archive: Path, folder: Path, words: str, **limits: int) -> None:
-    """It is refused, and nothing came to be outside of the folder."""
+    """The archive is refused, and nothing is written outside the folder."""
     before = {path for path in archive.parent.rglob("*") if not path.is_relative_to(folder)}
     with pytest.raises(DataError, match=rf"{archive.name} cannot be unpacked: .*{words}"):
         unpack(archive, folder, **limits)
@@ -65,7 +65,7 @@ def assert_refused(archive: Path, folder: Path, words: str, **limits: int) -> No
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_an_honest_archive_is_unpacked_to_the_byte_and_reported(tmp_path, folder, kind):
+def test_an_archive_is_unpacked_byte_for_byte_and_reported(tmp_path, folder, kind):
     reports = []
     archive = MAKERS[kind](tmp_path / "archive", list(GOOD.items()))
     unpack(archive, folder, most_bytes=11, most_members=3, report=lambda *call: reports.append(call))
@@ -75,7 +75,7 @@ def test_an_honest_archive_is_unpacked_to_the_byte_and_reported(tmp_path, folder
 
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_a_name_that_leads_elsewhere_is_refused(tmp_path, folder, kind, name):
+def test_a_path_that_leads_out_of_the_folder_is_refused(tmp_path, folder, kind, name):
     assert_refused(MAKERS[kind](tmp_path / "archive", [(name, b"x")]), folder, "is not a valid path inside a folder")
 
 
@@ -106,7 +106,7 @@ def test_links_and_devices_in_a_zip_are_refused(tmp_path, folder, mode, what):
     assert_refused(make_zip(tmp_path / "archive", [(info, b"/etc/passwd")]), folder, f"'set/strange' is {what}")
 
 
-def test_writing_through_a_link_that_came_before_is_refused_at_the_link(tmp_path, folder):
+def test_a_path_through_an_earlier_link_is_refused_at_the_link(tmp_path, folder):
     members = [(of_type("set/out", tarfile.SYMTYPE, str(tmp_path)), b""), ("set/out/escaped", b"x")]
     assert_refused(make_tar(tmp_path / "archive", members), folder, "'set/out' is a link")
 
@@ -158,7 +158,7 @@ def test_headers_nested_without_end_are_refused(tmp_path, folder):
 
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("second", ["set/a", "set/a/below"])
-def test_two_members_in_one_place_are_refused(tmp_path, folder, kind, second):
+def test_two_members_with_one_path_are_refused(tmp_path, folder, kind, second):
     is_warned = kind == "zip" and second == "set/a"
     with pytest.warns(UserWarning, match="Duplicate") if is_warned else contextlib.nullcontext():
         archive = MAKERS[kind](tmp_path / "archive", [("set/a", b"1"), (second, b"2")])
@@ -167,7 +167,7 @@ def test_two_members_in_one_place_are_refused(tmp_path, folder, kind, second):
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_any_cut_of_an_archive_is_refused_or_harmless(tmp_path, folder, kind):
+def test_an_archive_that_is_cut_off_is_refused(tmp_path, folder, kind):
     whole = MAKERS[kind](tmp_path / "whole", [("set/noise", os.urandom(5000))]).read_bytes()
     for length in (0, 3, 100, 700, 4000):
         archive = tmp_path / f"cut{length}"

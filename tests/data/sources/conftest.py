@@ -1,4 +1,4 @@
-"""Tar shards as tarfile and the standard describe them, and a server that gives parts of files, or only whole ones."""
+"""Tar shards written by tarfile, and a server that sends parts of files, or only whole files."""
 
 import functools
 import http.server
@@ -15,7 +15,7 @@ from PIL import Image
 
 @pytest.fixture
 def encoded(noise) -> Callable[..., bytes]:
-    """The file of the picture of this number."""
+    """The image with this number as the bytes of a file."""
 
     def encoded(number: int, kind: str = "PNG") -> bytes:
         stream = io.BytesIO()
@@ -47,7 +47,7 @@ def make_tar() -> Callable[..., bytes]:
 
 @pytest.fixture
 def samples(encoded, make_tar) -> Callable[..., bytes]:
-    """A tar with the pictures of these numbers and the class of each, `red` or `blue`, as WebDataset writes it."""
+    """A tar with the images of these numbers and the class of each, `red` or `blue`, as WebDataset writes it."""
 
     def samples(numbers: range) -> bytes:
         members = {}
@@ -133,7 +133,7 @@ def memory():
 
 @pytest.fixture
 def served(tmp_path, samples):
-    """Fill what is served with two shards of ten pictures."""
+    """Serve two shards of ten images."""
 
     def served() -> None:
         for number, name in enumerate(["train-0", "test-0"]):

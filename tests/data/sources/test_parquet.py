@@ -25,7 +25,7 @@ def hugging_face(file, pictures, labels, names=("rose", "iris"), column="label")
     return file
 
 
-def test_every_picture_of_every_shard_is_found_in_any_order(tmp_path, noise, encoded):
+def test_every_image_of_every_shard_is_found_in_any_order(tmp_path, noise, encoded):
     hugging_face(tmp_path / "data" / "test-00000-of-00001.parquet", [encoded(0)], [1])
     first = [encoded(number) for number in range(1, 151)]
     hugging_face(tmp_path / "data" / "train-00000-of-00002.parquet", first, [0, 1] * 75)
@@ -40,15 +40,12 @@ def test_every_picture_of_every_shard_is_found_in_any_order(tmp_path, noise, enc
 
 
 @pytest.mark.parametrize("column", ["fine_label", "fine.label"])
-def test_one_file_has_no_side_and_a_label_of_another_name_is_found_by_its_feature(tmp_path, encoded, column):
+def test_one_file_has_no_split_and_a_label_of_another_name_is_found_by_its_feature(tmp_path, encoded, column):
     found = find_images(hugging_face(tmp_path / "train-00000-of-00002.parquet", [encoded(0)], [1], column=column))
     assert (found.classes, found.sides) == (("iris",), None)
 
 
-def test_a_stray_table_does_not_hide_the_folders_of_classes(tmp_path, make_folder, encoded):
-    root = make_folder({"iris": 2, "rose": 1})
-    hugging_face(root / "predictions.parquet", [encoded(0)], [0])
-    assert list(find_images(root).source.names) == ["iris/0.png", "iris/1.png", "rose/0.png"]
+def test_tables_may_be_beside_folders_that_are_not_classes(tmp_path, encoded):
     hugging_face(tmp_path / "tables" / "train-00000-of-00001.parquet", [encoded(0)], [0])
     for beside in ("data", "validation", ".cache"):
         (tmp_path / "tables" / beside).mkdir()
@@ -77,7 +74,7 @@ def test_files_with_bytes_and_files_with_paths_may_be_mixed(tmp_path, noise, enc
     assert found.source.stamp(2) != stamp and found.source.stamp(0) == found.source.stamp(1)
 
 
-def test_a_manifest_with_paths_sides_and_groups(tmp_path, add_picture):
+def test_paths_splits_and_groups_are_read(tmp_path, add_picture):
     add_picture(tmp_path / "a" / "1.png")
     columns = {"Path": ["a/1.png", "gone.png"], "class": [7, 10], "split": ["train", "val"], "group": [3, None]}
     pq.write_table(pa.table(columns), tmp_path / "table.parquet")
@@ -90,7 +87,7 @@ def test_a_manifest_with_paths_sides_and_groups(tmp_path, add_picture):
         open_picture(found.source.open(1), SIZE)
 
 
-def test_plain_bytes_a_missing_picture_and_dictionary_labels(tmp_path, noise, encoded):
+def test_plain_bytes_with_dictionary_labels_and_a_missing_image(tmp_path, noise, encoded):
     labels = pa.array(["a", "b"]).dictionary_encode()
     pq.write_table(pa.table({"bytes": [encoded(5), None], "label": labels}), tmp_path / "t.parquet")
     source = find_images(tmp_path / "t.parquet").source
@@ -117,7 +114,7 @@ def test_plain_bytes_a_missing_picture_and_dictionary_labels(tmp_path, noise, en
         ({"path": ["1", "2"], "class": ["a", "b"], "split": ["train", None]}, "gives a split for 1 of 2 images"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path, columns, words):
+def test_invalid_columns_and_rows_are_named(tmp_path, columns, words):
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     with pytest.raises(DataError, match=words):
         find_images(tmp_path / "t.parquet")
@@ -136,13 +133,13 @@ def test_damaged_files_are_named(tmp_path, encoded, damage):
         find_images(file)
 
 
-def test_pictures_damaged_inside_the_table_are_left_out(tmp_path, encoded):
+def test_images_damaged_inside_the_table_are_left_out(tmp_path, encoded):
     pictures = [encoded(number) for number in range(5)] + [encoded(5)[:60]]
     pack = Dataset.open(hugging_face(tmp_path / "t.parquet", pictures, [0, 1] * 3)).pack(SIZE)
     assert [left.name for left in pack.left_out] == ["t/0000005 5.png"]
 
 
-def test_a_shard_that_is_missing_is_named(tmp_path, encoded):
+def test_a_missing_part_of_a_set_of_files_is_named(tmp_path, encoded):
     for number in (0, 2):
         hugging_face(tmp_path / f"train-{number:05d}-of-00003.parquet", [encoded(number)], [0])
     with pytest.raises(
@@ -159,7 +156,7 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch, encoded):
 
 
 def large(file, count, group, *, checked=False):
-    """Pictures of 10,000 bytes that nothing compresses, in row groups of so many."""
+    """Images of 10,000 bytes that cannot be compressed, in row groups of this size."""
     random = np.random.default_rng(count)
     contents = [random.bytes(10_000) for _ in range(count)]
     table = pa.table({"image": contents, "label": pa.array([number % 2 for number in range(count)])})
@@ -182,7 +179,7 @@ def count_decoded_rows(monkeypatch):
 
 
 @pytest.mark.parametrize("group", [1, 64, 65, 100, 600])
-def test_pictures_are_read_in_any_order_without_decoding_the_table_each_time(tmp_path, monkeypatch, group):
+def test_images_are_read_in_any_order_without_decoding_the_table_each_time(tmp_path, monkeypatch, group):
     contents = large(tmp_path / "t.parquet", 600, group)
     source = find_images(tmp_path / "t.parquet").source
     decoded = count_decoded_rows(monkeypatch)
@@ -201,7 +198,7 @@ def test_memory_is_flat_whatever_a_row_group_holds(tmp_path):
     assert pa.total_allocated_bytes() - before < 5_000_000  # of 20 MB
 
 
-def test_on_a_full_disk_pictures_are_still_read_with_one_warning(tmp_path, monkeypatch, own_cache):
+def test_on_a_full_disk_images_are_still_read_with_one_warning(tmp_path, monkeypatch, own_cache):
     contents = large(tmp_path / "t.parquet", 300, 150)
     source = find_images(tmp_path / "t.parquet").source
     monkeypatch.setattr("eyebright.system.files.free_bytes", lambda path: 1_000_000_000)
@@ -226,7 +223,7 @@ def test_reading_in_order_decodes_each_row_once_and_copies_nothing(tmp_path, mon
     assert sum(decoded) == 1_000
 
 
-def test_a_row_without_a_picture_has_none_in_a_copied_group_too(tmp_path, monkeypatch, encoded):
+def test_a_row_without_a_image_has_none_in_a_copied_group_too(tmp_path, monkeypatch, encoded):
     pictures = [{3: None, 4: b""}.get(number % 10, encoded(number % 50)) for number in range(600)]
     pq.write_table(pa.table({"bytes": pictures, "label": [1] * 600}), tmp_path / "t.parquet")
     source = find_images(tmp_path / "t.parquet").source
@@ -258,7 +255,7 @@ def test_other_columns_may_be_of_one_name(tmp_path):
 
 @pytest.mark.parametrize("checked", [True, False])
 def test_a_damaged_page_is_an_error_with_file_and_row(tmp_path, checked):
-    """Where the writer left checksums any byte tells; else the head of a page must be hit."""
+    """With checksums any byte may be damaged, without them the header of a page."""
     contents = large(tmp_path / "t.parquet", 60, 20, checked=checked)
     whole = bytearray((tmp_path / "t.parquet").read_bytes())
     place = whole.index(contents[30]) + 5_000 if checked else pages_of_pictures(tmp_path / "t.parquet", 1)
@@ -290,7 +287,7 @@ def test_rows_behind_a_damaged_page_are_errors_each_time(tmp_path):
 
 
 def pages_of_pictures(file, group):
-    """Where the first page of the pictures begins."""
+    """Where the first page of the images starts."""
     column = pq.read_metadata(file).row_group(group).column(0)
     return min(filter(None, (column.dictionary_page_offset, column.data_page_offset)))
 
@@ -305,7 +302,7 @@ def test_a_damaged_page_of_classes_is_an_error(tmp_path):
         find_images(tmp_path / "t.parquet")
 
 
-def test_rows_of_paths_that_are_repeated_count_once(tmp_path, add_picture):
+def test_repeated_paths_count_once_with_a_warning(tmp_path, add_picture):
     add_picture(tmp_path / "1.png")
     pq.write_table(pa.table({"path": ["1.png", "1.png", "2.png"], "class": [1, 1, 2]}), tmp_path / "t.parquet")
     with pytest.warns(UserWarning, match=r"t\.parquet repeats 1 of its 3 rows: each image is used once"):

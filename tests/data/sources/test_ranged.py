@@ -17,7 +17,7 @@ SIZE = Preparation(width=12, height=10)
 
 
 @pytest.mark.parametrize("place", ["disk", "memory"])
-def test_parts_are_those_of_the_file_and_end_with_it(tmp_path, memory, place):
+def test_parts_of_a_file_are_read_up_to_its_end(tmp_path, memory, place):
     content = np.random.default_rng(0).bytes(100_000)
     (tmp_path / "a.bin").write_bytes(content)
     memory.pipe("/a.bin", content)
@@ -61,7 +61,7 @@ def test_shards_in_memory_are_read_like_files(memory, samples, noise, place):
 
 
 @pytest.mark.parametrize("place", ["train-0.tar", "train-0.tar?token=secret", "{train,test}-0.tar", ""])
-def test_a_server_gives_the_parts_that_are_asked_for(serve, served, noise, place):
+def test_parts_are_read_from_a_server(serve, served, noise, place):
     address, _ = serve()
     served()
     found = find_images(f"{address}/{place}")
@@ -79,7 +79,7 @@ def test_threads_pack_what_a_server_holds(serve, served):
     assert (len(pack.digests), pack.left_out, dataset.origin) == (10, [], f"{address}/train-0.tar")
 
 
-def test_a_failure_that_passes_is_passed_over_and_one_that_stays_leaves_no_picture_out(serve, served, monkeypatch):
+def test_a_request_is_repeated_and_a_lasting_failure_is_an_error_not_a_bad_image(serve, served, monkeypatch):
     monkeypatch.setattr(ranged, "_PAUSE_S", 0.0)
     address, server = serve()
     served()
@@ -91,7 +91,7 @@ def test_a_failure_that_passes_is_passed_over_and_one_that_stays_leaves_no_pictu
         dataset.pack(SIZE)
 
 
-def test_a_server_that_gives_whole_files_only_is_named(serve, served):
+def test_a_server_that_only_sends_whole_files_is_named(serve, served):
     address, server = serve(ranges=False)
     served()
     with pytest.raises(DataError, match="in parts, its server only sends whole files: download it first"):
@@ -112,7 +112,7 @@ def test_a_changed_shard_has_another_stamp(serve, served, tmp_path, samples):
     assert find_images(f"{address}/train-0.tar").source.stamp(0) != first.stamp(0)
 
 
-def test_what_a_server_does_not_have_or_nobody_answers_is_named(serve):
+def test_a_missing_file_and_a_server_that_does_not_answer_are_named(serve):
     address, _ = serve()
     with pytest.raises(DataError, match=r"none\.tar does not exist"):
         find_images(f"{address}/none.tar")
@@ -128,7 +128,7 @@ def test_what_a_server_does_not_have_or_nobody_answers_is_named(serve):
         ("s3://bucket/a.tar", "fsspec", r"addresses need fsspec: pip install 'eyebright\[shards\]'"),
     ],
 )
-def test_what_is_not_installed_is_named(monkeypatch, address, missing, words):
+def test_a_missing_package_is_named(monkeypatch, address, missing, words):
     original = builtins.__import__
 
     def absent(name, *rest, **options):

@@ -56,7 +56,7 @@ def test_files_with_equal_names_up_to_the_first_dot_are_a_sample_in_any_order(tm
     assert samples[3][1:3] == (-1, 0)
 
 
-def test_long_and_strange_names_are_read(tmp_path):
+def test_long_names_and_names_in_any_script_are_read(tmp_path):
     names = ["菊花/" + "x" * 150 + ".png", "a b/" + "🌼" * 40 + ".png"]
     for style in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
         with tarfile.open(tmp_path / "a.tar", mode="w", format=style) as tar:
@@ -102,14 +102,14 @@ def test_a_stamp_is_weak_if_a_server_reports_only_the_size(tmp_path):
         ([("a/1.jpg", b"..."), ("a/1.jpg", b"...")], r"a\.tar contains a/1\.jpg twice"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path, make_tar, members, words):
+def test_invalid_members_are_named(tmp_path, make_tar, members, words):
     (tmp_path / "a.tar").write_bytes(make_tar(members))
     with pytest.raises(DataError, match=words) as problem:
         scanned(tmp_path / "a.tar")
     assert "a.tar" in str(problem.value)
 
 
-def test_wherever_a_shard_is_cut_off_it_is_refused(tmp_path, samples):
+def test_a_shard_that_is_cut_off_anywhere_is_refused(tmp_path, samples):
     whole = samples(range(3))
     used = max(index for index, byte in enumerate(whole) if byte) // 512 * 512 + 512
     for length in [*range(0, used, 256), used]:
@@ -120,7 +120,7 @@ def test_wherever_a_shard_is_cut_off_it_is_refused(tmp_path, samples):
     assert len(scanned(tmp_path / "a.tar")) == 3
 
 
-def test_a_damaged_header_is_refused_with_its_place(tmp_path, samples):
+def test_a_damaged_header_is_refused_with_its_position(tmp_path, samples):
     whole = bytearray(samples(range(3)))
     place = whole.index(b"00001.png")
     whole[place + 20] = 1
@@ -130,20 +130,20 @@ def test_a_damaged_header_is_refused_with_its_place(tmp_path, samples):
 
 
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.tgz"])
-def test_a_compressed_tar_is_refused_with_the_remedy(tmp_path, name):
+def test_a_compressed_tar_is_refused_with_the_command_to_decompress_it(tmp_path, name):
     with tarfile.open(tmp_path / name, "w:gz"):
         pass
     with pytest.raises(DataError, match=r"is compressed, so that .* decompress it with gunzip"):
         scanned(tmp_path / name)
 
 
-def test_something_else_is_no_tar(tmp_path):
+def test_a_file_of_another_format_is_refused(tmp_path):
     (tmp_path / "a.tar").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(2000))
     with pytest.raises(DataError, match=r"a\.tar is not a tar file"):
         scanned(tmp_path / "a.tar")
 
 
-def test_a_reader_of_json_of_any_size_is_bounded(tmp_path, make_tar):
+def test_a_json_that_is_too_large_is_refused(tmp_path, make_tar):
     big = json.dumps({"label": "a", "noise": "x" * (1 << 24)}).encode()
     (tmp_path / "a.tar").write_bytes(make_tar({"1.jpg": b"...", "1.json": big}))
     with pytest.raises(DataError, match=r"1\.json has 16,777,\d+ bytes, expected a class in at most 16,777,216"):

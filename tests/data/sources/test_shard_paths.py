@@ -22,9 +22,9 @@ from eyebright.system.errors import DataError
         "a.tar",
     ],
 )
-def test_patterns_mean_what_they_mean_in_a_shell(pattern):
+def test_patterns_are_expanded_as_in_a_shell(pattern):
     if (bash := shutil.which("bash")) is None:
-        pytest.skip("there is no bash to ask")
+        pytest.skip("bash is not installed")
     answer = subprocess.run([bash, "-c", f"echo {pattern}"], capture_output=True, text=True, check=True)
     assert expand(pattern) == answer.stdout.split()
 
@@ -34,19 +34,19 @@ def test_other_braces_are_part_of_a_name(name):
     assert expand(name) == [name]
 
 
-def test_a_file_that_is_called_like_a_pattern_is_itself(tmp_path, samples):
+def test_a_file_named_like_a_pattern_is_read(tmp_path, samples):
     (tmp_path / "a-{0..1}.tar").write_bytes(samples(range(2)))
     assert len(find_images(tmp_path / "a-{0..1}.tar").labels) == 2
 
 
-def test_a_shard_of_a_pattern_that_is_missing_is_named(tmp_path, samples):
+def test_a_missing_shard_of_a_pattern_is_named(tmp_path, samples):
     for number in (0, 3):
         (tmp_path / f"a-{number}.tar").write_bytes(samples(range(2)))
     with pytest.raises(DataError, match=r"a-1\.tar is missing, as are 2 of the 4 files of .*a-\{0\.\.3\}\.tar"):
         find_images(tmp_path / "a-{0..3}.tar")
 
 
-def test_a_folder_of_shards_may_have_folders_of_sides(tmp_path, samples):
+def test_a_folder_of_shards_may_have_folders_of_splits(tmp_path, samples):
     for side in ("train", "test"):
         (tmp_path / side).mkdir()
         (tmp_path / side / "0.tar").write_bytes(samples(range(2) if side == "train" else range(2, 4)))
@@ -55,15 +55,9 @@ def test_a_folder_of_shards_may_have_folders_of_sides(tmp_path, samples):
     assert found.source.names[0] == "test/0/00002.png"
 
 
-def test_shards_beside_class_folders_are_passed_over(make_folder, samples):
-    root = make_folder({"a": 1, "b": 1})
-    (root / "backup.tar").write_bytes(samples(range(2)))
-    assert list(find_images(root).source.names) == ["a/0.png", "b/0.png"]
-
-
-def test_a_tar_as_the_system_writes_it_is_read(make_folder):
+def test_a_tar_of_the_system_is_read(make_folder):
     if (tar := shutil.which("tar")) is None:
-        pytest.skip("there is no tar")
+        pytest.skip("tar is not installed")
     root = make_folder({"a": 3, "b/deep": 2})
     subprocess.run([tar, "-C", root, "-cf", root.parent / "all.tar", "."], check=True)
     found = find_images(root.parent / "all.tar")
@@ -94,7 +88,7 @@ def test_other_names_are_not_those_of_tar_files(name):
         ("nosuch://bucket/a.tar", "nosuch://bucket/a.tar cannot be reached: .*nosuch"),
     ],
 )
-def test_addresses_of_nothing_are_named(memory, address, words):
+def test_addresses_without_shards_are_named(memory, address, words):
     memory.pipe("/bucket/table.csv", b"path,class\n")
     with pytest.raises(DataError, match=words):
         find_images(address)

@@ -20,7 +20,7 @@ def classes_by_name(found) -> dict[str, str]:
     return {name: found.classes[label] for name, label in zip(found.source.names, found.labels, strict=True)}
 
 
-def test_every_picture_of_every_shard_is_its_own(tmp_path, noise, samples):
+def test_every_image_of_every_shard_is_read_from_its_place(tmp_path, noise, samples):
     for number, name in enumerate(["train-000", "train-001", "test-000"]):
         (tmp_path / f"{name}.tar").write_bytes(samples(range(7 * number, 7 * number + 7)))
     found = find_images(tmp_path)
@@ -33,7 +33,7 @@ def test_every_picture_of_every_shard_is_its_own(tmp_path, noise, samples):
         assert found.classes[found.labels[index]] == ("red" if number % 2 else "blue")
 
 
-def test_the_same_pictures_split_alike_from_a_folder_and_from_shards(tmp_path, encoded, samples):
+def test_images_have_the_same_split_from_a_folder_and_from_shards(tmp_path, encoded, samples):
     (tmp_path / "a.tar").write_bytes(samples(range(40)))
     for number in range(40):
         place = tmp_path / "folder" / ("red" if number % 2 else "blue") / f"{number}.png"
@@ -56,13 +56,13 @@ def test_the_class_is_the_label_or_else_the_folder(tmp_path, make_tar, name, con
     assert classes_by_name(find_images(tmp_path / "a.tar")) == {"a/folder/1.jpg": label}
 
 
-def test_folders_that_all_have_in_common_are_no_class(tmp_path, make_tar):
+def test_folders_common_to_all_samples_are_not_classes(tmp_path, make_tar):
     names = ["./photos/rose/1.jpg", "photos/rose/2024/2.jpg", "photos/iris/1.jpg", "photos/rose"]
     (tmp_path / "a.tar").write_bytes(make_tar(dict.fromkeys(names[:3], b"...") | {names[3]: FOLDER}))
     assert list(classes_by_name(find_images(tmp_path / "a.tar")).values()) == ["rose", "rose", "iris"]
 
 
-def test_a_class_without_its_picture_is_left_out_with_the_reason(tmp_path, make_tar):
+def test_a_class_without_an_image_is_left_out_with_the_reason(tmp_path, make_tar):
     (tmp_path / "a.tar").write_bytes(make_tar({"1.cls": b"a", "2.cls": b"a", "2.jpg": b""}))
     source = find_images(tmp_path / "a.tar").source
     with pytest.raises(PictureError, match="no image in its sample"):
@@ -71,7 +71,7 @@ def test_a_class_without_its_picture_is_left_out_with_the_reason(tmp_path, make_
         open_picture(source.open(1), SIZE)
 
 
-def test_bad_pictures_are_left_out(tmp_path, encoded, make_tar):
+def test_bad_images_are_left_out(tmp_path, encoded, make_tar):
     members = {f"{n}.png": encoded(n) for n in range(6)} | {f"{n}.cls": b"ab"[n % 2 :][:1] * 2 for n in range(6)}
     members["3.png"] = members["3.png"][:60]
     members["4.png"] = b"words"
@@ -93,7 +93,7 @@ def test_bad_pictures_are_left_out(tmp_path, encoded, make_tar):
         ({"1.jpg": b"...", "1.cls": b"aa", "2.jpg": b"..."}, r"1 of 2 samples have no class, such as 2\.jpg"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path, make_tar, members, words):
+def test_shards_without_images_or_classes_are_refused(tmp_path, make_tar, members, words):
     (tmp_path / "a.tar").write_bytes(make_tar(members))
     with pytest.raises(DataError, match=words) as problem:
         find_images(tmp_path / "a.tar")
@@ -112,7 +112,7 @@ def test_a_shard_that_shrinks_while_it_is_read_is_an_error(tmp_path, samples):
         source.open(2)
 
 
-def test_the_stamp_of_a_picture_changes_with_its_shard(tmp_path, samples):
+def test_the_stamp_of_a_image_changes_with_its_shard(tmp_path, samples):
     (tmp_path / "a.tar").write_bytes(samples(range(2)))
     (tmp_path / "b.tar").write_bytes(samples(range(2)))
     first = find_images(tmp_path).source
@@ -122,14 +122,14 @@ def test_the_stamp_of_a_picture_changes_with_its_shard(tmp_path, samples):
     assert len({first.stamp(index) for index in range(4)}) == 4
 
 
-def test_shards_of_strange_names_are_told_apart(tmp_path, samples):
+def test_shards_with_special_characters_in_their_names_are_distinct(tmp_path, samples):
     for name in ("a?1.tar", "a?2.tar"):
         (tmp_path / name).write_bytes(samples(range(2)))
     assert len(set(find_images(tmp_path).source.names)) == 4
 
 
-def test_progress_counts_and_memory_is_flat(tmp_path, make_tar):
-    """Two thousand pictures of 20 kB are 40 MB; what is held of them is their place."""
+def test_images_are_counted_while_memory_stays_flat(tmp_path, make_tar):
+    """Two thousand images of 20 kB are 40 MB; only their places are kept."""
     members = {f"x/{number}.jpg": bytes(20_000) for number in range(2_000)}
     (tmp_path / "a.tar").write_bytes(make_tar(members))
     del members
@@ -145,7 +145,7 @@ def test_progress_counts_and_memory_is_flat(tmp_path, make_tar):
     assert peak < 20_000_000
 
 
-def test_a_run_reads_shards(tmp_path, samples):
+def test_a_pattern_of_shards_is_a_data_set_with_splits(tmp_path, samples):
     (tmp_path / "flowers-train-0.tar").write_bytes(samples(range(20)))
     (tmp_path / "flowers-val-0.tar").write_bytes(samples(range(20, 30)))
     dataset = Dataset.open(tmp_path / "flowers-{train,val}-0.tar")
@@ -155,7 +155,7 @@ def test_a_run_reads_shards(tmp_path, samples):
     assert not dataset.pack(SIZE).left_out
 
 
-def test_pictures_of_a_server_that_reports_only_sizes_do_not_come_from_the_pack_of_an_earlier_run(
+def test_images_of_a_server_that_reports_only_sizes_do_not_come_from_the_pack_of_an_earlier_run(
     serve, tmp_path, make_tar, encoded, noise, monkeypatch
 ):
     address, _ = serve(tags=False)
