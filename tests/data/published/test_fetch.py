@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import io
 import itertools
+import os
 import struct
 import tarfile
 import threading
@@ -136,7 +137,9 @@ def test_a_set_is_fetched_once_and_can_be_trained_on(server, name, classes):
     place = fetch.fetch_set(name)
     assert Dataset.open(place).classes == tuple(classes)
     server.way = "blocked"
+    os.utime(place, (0, 0))
     assert fetch.fetch_set(name) == place
+    assert place.stat().st_mtime > 0  # marked as used
     assert [file for file, _ in server.asked] == list(CONTENT[name])
 
 
@@ -257,6 +260,26 @@ def test_a_hostile_archive_leaves_nothing(server, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="is not a valid path inside a folder"):
         fetch.fetch_set("flowers", tmp_path / "out" / "mine", given=[hostile])
     assert not list((tmp_path / "out").iterdir()) and not (tmp_path / "escaped").exists()
+
+
+def test_an_archive_that_grows_too_much_is_refused(server, tmp_path, monkeypatch):
+    content = tgz({"set/a/1.png": bytes(1_100_000)})
+    bomb = tmp_path / "bomb.tgz"
+    bomb.write_bytes(content)
+    own = PublishedFile("http://127.0.0.1:9/bomb.tgz", len(content), hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(SETS, "flowers", PublishedSet("", "", "folder", (own,)))
+    with pytest.raises(DataError, match=f"unpacks to more than {4 * len(content) + 1_000_000:,} bytes"):
+        fetch.fetch_set("flowers", tmp_path / "mine", given=[bomb])
+
+
+def test_space_for_the_set_is_required_before_the_download(server, monkeypatch):
+    free = 2 * len(SERVED["flower_photos.tgz"])
+    monkeypatch.setattr("eyebright.system.files.free_bytes", lambda path: free - 1)
+    with pytest.raises(OutputError, match="flowers, downloaded and unpacked, takes"):
+        fetch.fetch_set("flowers")
+    assert not server.asked
+    monkeypatch.setattr("eyebright.system.files.free_bytes", lambda path: free)
+    assert fetch.fetch_set("flowers").is_dir()
 
 
 def test_an_existing_folder_is_refused(server, tmp_path):

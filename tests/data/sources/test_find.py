@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -75,6 +76,14 @@ def test_one_table_or_archive_does_not_hide_the_folders_of_classes(make_folder, 
     pq.write_table(pa.table({"image": [b"..."], "label": [0]}), root / "predictions.parquet")
     (root / "backup.tar").write_bytes(make_tar({"0.png": b"...", "0.cls": b"a"}))
     assert list(find_images(root).source.names) == ["iris/0.png", "iris/1.png", "rose/0.png"]
+
+
+def test_images_in_the_cache_are_marked_as_used(own_cache, add_picture):
+    for name in ("a/0.png", "b/0.png"):
+        add_picture(own_cache / "fetched" / "flowers" / name)
+    os.utime(own_cache / "fetched" / "flowers", (0, 0))
+    find_images(own_cache / "fetched" / "flowers")
+    assert (own_cache / "fetched" / "flowers").stat().st_mtime > 0
 
 
 def test_the_number_of_images_is_reported(make_folder):

@@ -150,6 +150,11 @@ def test_without_folders_of_splits_there_are_no_splits(make_folder):
     assert read_folder(make_folder({"a": 1, "b": 1})).sides is None
 
 
+def test_folders_of_splits_without_a_training_set_are_classes(make_folder):
+    scan = read_folder(make_folder({"validation": 1, "test": 1}))
+    assert (scan.classes, scan.sides) == (("test", "validation"), None)
+
+
 def test_a_class_in_only_one_split_is_a_class(make_folder):
     root = make_folder({"train/a": 1, "train/b": 1, "test/a": 1, "test/c": 1})
     assert read_folder(root).classes == ("a", "b", "c")

@@ -69,6 +69,7 @@ def test_classes_txt_names_the_classes(tmp_path):
     ("listing", "words"),
     [
         (b"a\nb\nc\nd", "has no name for label 9: expected one name per line"),
+        (b"a\n\n\nb\n\n\n\n\nc\n", "has no name for label 9"),
         (b"a\n\n\n\n\n\n\n\n\nb", "has no name for label 3"),
         (b"a\n\n\nb\n\n\n\n\n\nb", "gives label 9 the name 'b' of another label"), (b"\xff\n", "cannot be read"),
     ],

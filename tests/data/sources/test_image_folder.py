@@ -52,6 +52,12 @@ def test_folders_give_the_splits_with_metadata_in_any_place(tmp_path, add_pictur
     assert sides_in_names == {f"{side}/{row['file_name']}": side for side in sides for row in ROWS}
 
 
+def test_a_column_of_splits_is_preferred_to_the_folders(tmp_path):
+    rows = [{"file_name": f"{side}/0.png", "label": "a", "split": "train"} for side in ("train", "test")]
+    write(tmp_path, [*rows, {"file_name": "train/1.png", "label": "b", "split": "test"}], "csv")
+    assert find_images(tmp_path).sides == ["train", "train", "test"]
+
+
 @pytest.mark.parametrize("column", ["category", "class", "Label"])
 def test_the_only_column_with_a_usual_name_is_the_class(tmp_path, column):
     write(tmp_path, [{"file_name": "0.png", column: 3, "text": "a rose"}], "csv")

@@ -35,6 +35,8 @@ def test_labels_may_be_names(tmp_path):
 def test_channels_may_come_first(tmp_path):
     np.savez(tmp_path / "a.npz", x=COLOUR.transpose(0, 3, 1, 2), y=np.arange(6))
     assert np.array_equal(find_images(tmp_path / "a.npz").source.open(2), COLOUR[2])
+    np.savez(tmp_path / "b.npz", x=np.zeros((6, 4, 5, 2), np.uint8), y=np.arange(6))
+    assert np.asarray(find_images(tmp_path / "b.npz").source.open(2)).shape == (4, 5, 2)  # neither place has 1 or 3
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,7 @@ def test_channels_may_come_first(tmp_path):
         ({"pixels": GREY}, "contains the arrays pixels: expected images and labels, or x_train"),
         ({"images": GREY, "labels": np.arange(2)}, "images has 3 images but 2 labels"),
         ({"images": GREY / 255, "labels": np.arange(3)}, r"images is float64 \(3, 4, 5\): expected images as uint8"),
+        ({"images": np.asfortranarray(GREY), "labels": np.arange(3)}, r"uint8 \(3, 4, 5\) in Fortran order: expected"),
         ({"images": GREY[0], "labels": np.arange(4)}, "expected images as uint8"),
         ({"images": GREY, "labels": np.array([0.5, 1.5, np.nan])}, "labels is float64: expected whole numbers"),
         ({"images": GREY, "labels": np.array([{}, 1, 2], object)}, r"cannot be read as \.npz"),

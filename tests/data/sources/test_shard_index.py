@@ -1,8 +1,10 @@
 """What is in a tar shard, compared with what tarfile wrote."""
 
+import gc
 import io
 import json
 import tarfile
+import tracemalloc
 
 import pytest
 
@@ -12,8 +14,9 @@ from eyebright.data.sources.shard_index import ShardSample, is_weak, scan_shard
 from eyebright.system import cache
 from eyebright.system.errors import DataError
 
-LINK, HARD_LINK, DEVICE, PIPE = (
-    kind.decode() for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE)
+LINK, HARD_LINK, DEVICE, PIPE, SPARSE = (
+    kind.decode()
+    for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE)
 )
 
 
@@ -99,6 +102,7 @@ def test_a_stamp_is_weak_if_a_server_reports_only_the_size(tmp_path):
         ({"a/1.jpg": HARD_LINK}, "is a link"),
         ({"a/1.jpg": DEVICE}, r"its member 'a/1\.jpg' is not a regular file"),
         ({"a/1.jpg": PIPE}, "is not a regular file"),
+        ({"a/1.jpg": SPARSE}, "is not a regular file"),
         ([("a/1.jpg", b"..."), ("a/1.jpg", b"...")], r"a\.tar contains a/1\.jpg twice"),
     ],
 )
@@ -148,6 +152,16 @@ def test_a_json_that_is_too_large_is_refused(tmp_path, make_tar):
     (tmp_path / "a.tar").write_bytes(make_tar({"1.jpg": b"...", "1.json": big}))
     with pytest.raises(DataError, match=r"1\.json has 16,777,\d+ bytes, expected a class in at most 16,777,216"):
         scanned(tmp_path / "a.tar")
+
+
+def test_memory_does_not_grow_with_the_members_of_a_shard(tmp_path, make_tar):
+    (tmp_path / "a.tar").write_bytes(make_tar({f"without_suffix_{number}": b"" for number in range(3_000)}))
+    gc.collect()
+    tracemalloc.start()
+    assert scanned(tmp_path / "a.tar") == []
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 1_000_000
 
 
 def test_a_shard_cut_off_at_an_address_is_refused(memory, samples):

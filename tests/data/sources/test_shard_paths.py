@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from eyebright.data.sources.find import find_images
-from eyebright.data.sources.shard_paths import expand, is_pattern, is_shard
+from eyebright.data.sources.shard_paths import expand, is_pattern, is_shard, shard_files
 from eyebright.system.errors import DataError
 
 
@@ -53,6 +53,14 @@ def test_a_folder_of_shards_may_have_folders_of_splits(tmp_path, samples):
     found = find_images(tmp_path)
     assert found.sides == ["test", "test", "train", "train"]
     assert found.source.names[0] == "test/0/00002.png"
+
+
+def test_a_folder_with_other_folders_has_no_shards(tmp_path):
+    (tmp_path / "a.tar").touch()
+    (tmp_path / ".hidden").mkdir()
+    assert shard_files(tmp_path) == [tmp_path / "a.tar"]
+    (tmp_path / "classes").mkdir()
+    assert shard_files(tmp_path) == []
 
 
 def test_a_tar_of_the_system_is_read(make_folder):

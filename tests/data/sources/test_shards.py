@@ -9,6 +9,7 @@ from eyebright import Dataset, Preparation
 from eyebright.data.pictures import open_picture
 from eyebright.data.sources import shards
 from eyebright.data.sources.find import find_images
+from eyebright.data.sources.ranged import LocalFile
 from eyebright.system import cache
 from eyebright.system.errors import DataError, PictureError
 
@@ -98,6 +99,16 @@ def test_shards_without_images_or_classes_are_refused(tmp_path, make_tar, member
     with pytest.raises(DataError, match=words) as problem:
         find_images(tmp_path / "a.tar")
     assert "a.tar" in str(problem.value)
+
+
+def test_an_image_that_is_too_large_is_left_out_without_reading_it(tmp_path):
+    places = np.array([[0, 512, (1 << 29) + 1], [0, 512, 1 << 29]])
+    (tmp_path / "a.tar").write_bytes(b"")
+    source = shards.ShardSource([LocalFile(tmp_path / "a.tar")], [""], places, ["0.png", "1.png"], "")
+    with pytest.raises(PictureError, match="too large: 537 MB, at most 537 MB are read"):
+        source.open(0)
+    with pytest.raises(DataError, match="changed while it was being read"):  # this one is read
+        source.open(1)
 
 
 def test_a_shard_that_shrinks_while_it_is_read_is_an_error(tmp_path, samples):

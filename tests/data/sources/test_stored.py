@@ -42,6 +42,12 @@ def test_each_image_needs_a_label(tmp_path):
         images_of_arrays(tmp_path / "a.npz", [StoredArray("x", IMAGES, ["a"], None, "")])
 
 
+def test_one_byte_too_many_is_noticed_after_a_whole_number_of_reads(tmp_path):
+    (tmp_path / "a.gz").write_bytes(b"")
+    with pytest.raises(DataError, match="holds more than 1,048,576 bytes"):
+        unpack_to_cache(tmp_path / "a.gz", "values", io.BytesIO(bytes((1 << 20) + 1)), 1 << 20)
+
+
 def test_a_stream_is_unpacked_once_until_its_file_changes(tmp_path):
     file = tmp_path / "a.gz"
     file.write_bytes(gzip.compress(b"first"))
