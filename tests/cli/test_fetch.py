@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from eyebright.data.published.sets import SETS, File
+from eyebright.data.published.sets import SETS, PublishedFile
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def test_fetch_prints_the_place_the_licence_the_size_and_the_next_command(eyebri
     assert (
         f"{tmp_path}/my digits" in finished.out
         and "Alpaydin and Kaynak" in finished.out
-        and "Size:    nothing" in finished.out
+        and "Size:    none" in finished.out
     )
     assert f"eyebright train '{tmp_path}/my digits' -o digits_run" in finished.out
 
@@ -40,7 +40,7 @@ def test_what_was_fetched_can_be_trained_on_with_the_command_that_json_gives(eye
 
 
 def test_without_a_network_the_message_says_which_file_to_put_where(eyebright, tmp_path, monkeypatch):
-    own = File("http://127.0.0.1:9/flower_photos.tgz", 10, "0" * 64)
+    own = PublishedFile("http://127.0.0.1:9/flower_photos.tgz", 10, "0" * 64)
     monkeypatch.setitem(SETS, "flowers", SETS["flowers"]._replace(files=(own,)))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     finished = eyebright("fetch", "flowers")
@@ -49,7 +49,9 @@ def test_without_a_network_the_message_says_which_file_to_put_where(eyebright, t
     assert "eyebright fetch flowers --from flower_photos.tgz" in finished.err
 
 
-@pytest.mark.parametrize(("arguments", "words"), [([], "give the name of a set"), (["mnits"], "did you mean 'mnist'")])
+@pytest.mark.parametrize(
+    ("arguments", "words"), [([], "missing name of an image set"), (["mnits"], "did you mean 'mnist'")]
+)
 def test_what_is_no_name_is_refused(eyebright, arguments, words):
     finished = eyebright("fetch", *arguments)
     assert finished.code == 1 and words in finished.err

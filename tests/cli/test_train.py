@@ -222,7 +222,7 @@ def test_a_run_that_is_being_overwritten_still_answers(run, eyebright, quick, tm
     ("make", "words"),
     [
         (lambda path: None, "does not exist"),
-        (lambda path: path.mkdir(), "holds no folders"),
+        (lambda path: path.mkdir(), "contains no folders"),
         (lambda path: path.write_text("x"), "is a file"),
         (lambda path: (path / "empty").mkdir(parents=True), "no pictures"),
         (lambda path: _pictures(path, {"only": 5}), "only one class, 'only'"),

@@ -1,4 +1,4 @@
-"""Folders of small pictures, each of its own noise, and a record of what is opened."""
+"""Folders of small images, each with its own noise, and a record of the images that are opened."""
 
 import itertools
 import sys
@@ -20,13 +20,13 @@ def preparation() -> Preparation:
 
 @pytest.fixture
 def noise() -> Callable[[int], NDArray[np.uint8]]:
-    """10 x 12 pixels that no other number gives."""
+    """An image of 10 x 12 pixels, different for each number."""
     return lambda number: np.random.default_rng(number).integers(0, 256, (10, 12, 3), np.uint8)
 
 
 @pytest.fixture
 def add_picture(noise) -> Callable[[Path], Path]:
-    """Write the next picture at a path, with the folders above it; always a PNG, whatever the name says."""
+    """Write the next image at a path, with the folders above it; always as PNG, with any file extension."""
     numbers = itertools.count()
 
     def add_picture(path: Path) -> Path:
@@ -40,7 +40,7 @@ def add_picture(noise) -> Callable[[Path], Path]:
 
 @pytest.fixture
 def make_folder(tmp_path, add_picture) -> Callable[..., Path]:
-    """`make_folder({"daisy": 3, "tulip": 2})`: a folder of that many pictures 0.png, 1.png... in each class folder."""
+    """`make_folder({"daisy": 3, "tulip": 2})`: a folder with so many images 0.png, 1.png... in each class folder."""
 
     def make_folder(counts: dict[str, int], root: Path = tmp_path / "pictures") -> Path:
         for name, count in counts.items():
@@ -53,13 +53,13 @@ def make_folder(tmp_path, add_picture) -> Callable[..., Path]:
 
 @pytest.fixture
 def pack_module():
-    """The module eyebright.datasets.pack, whose name the function of the same name takes in its package."""
+    """The module eyebright.data.pack."""
     return sys.modules["eyebright.data.pack"]
 
 
 @pytest.fixture
 def opened(monkeypatch, pack_module) -> list[object]:
-    """The sources that packing opens from here on."""
+    """The images that packing opens from here on."""
     sources: list[object] = []
     original = pack_module.open_with_digest
 

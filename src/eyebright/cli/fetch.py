@@ -1,4 +1,4 @@
-"""eyebright fetch: published sets of pictures, by name."""
+"""eyebright fetch: download published image sets by name."""
 
 import shlex
 import textwrap
@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 
 from eyebright.system.errors import SettingsError
+from eyebright.system.progress import Stage
 
 _COLUMNS = 80
 EXAMPLE = "Example: eyebright fetch --list; then: eyebright fetch flowers -o flower_photos"
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="The set's name: see --list.", show_default=False)] = "",
+    name: Annotated[str, typer.Argument(help="The name of the set: see --list.", show_default=False)] = "",
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The folder to make [default: in the cache]", show_default=False),
+        typer.Option("-o", "--output", help="The folder to create [default: in the cache]", show_default=False),
     ] = None,
     given: Annotated[
         list[Path] | None,
@@ -26,48 +27,58 @@ def fetch(
     listed: Annotated[bool, typer.Option("--list", help="List the names with sizes and licences.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Fetch a published set of pictures, check it, and unpack it."""
+    """Download a published image set, check it, and unpack it."""
     from eyebright.data.published.fetch import fetch_set
     from eyebright.data.published.sets import SETS
     from eyebright.system import records
 
     if listed:
-        rows = [{"name": key, "title": s.title, "bytes": s.size, "licence": s.licence} for key, s in SETS.items()]
+        rows = [{"name": key, "title": s.title, "bytes": s.size_bytes, "licence": s.licence} for key, s in SETS.items()]
         typer.echo(records.to_json(rows) if as_json else _table())
         return
     if not name:
-        raise SettingsError("give the name of a set: eyebright fetch flowers; eyebright fetch --list lists them")
+        raise SettingsError(
+            "missing name of an image set, as in: eyebright fetch flowers; all names: eyebright fetch --list"
+        )
     with _Bar(to_stderr=as_json) as bar:
         try:
             place = fetch_set(name, output, given=given or (), report=bar)
         except KeyboardInterrupt:
-            typer.echo("Interrupted. The same command goes on from there.", err=True)
+            typer.echo("Interrupted. Run the same command again to continue.", err=True)
             raise typer.Exit(130) from None
     own = SETS[name]
     command = f"eyebright train {shlex.quote(str(place))} -o {name}_run"
     if as_json:
-        result = {"name": name, "place": str(place), "bytes": own.size, "licence": own.licence, "command": command}
+        result = {
+            "name": name,
+            "place": str(place),
+            "bytes": own.size_bytes,
+            "licence": own.licence,
+            "command": command,
+        }
         typer.echo(records.to_json(result))
     else:
-        typer.echo(f"{own.title}: {place}\nLicence: {own.licence}\nSize:    {_size(own.size)}\nTrain:   {command}")
+        typer.echo(
+            f"{own.title}: {place}\nLicence: {own.licence}\nSize:    {_size(own.size_bytes)}\nTrain:   {command}"
+        )
 
 
 def _table() -> str:
     from eyebright.data.published.sets import SETS
 
-    lines, indent = [f"{'name':14} {'to fetch':>9}  what and on what terms"], " " * 26
+    lines, indent = [f"{'name':14} {'download':>9}  content and licence"], " " * 26
     for name, own in SETS.items():
-        lines.append(f"{name:14} {_size(own.size):>9}  {own.title}")
+        lines.append(f"{name:14} {_size(own.size_bytes):>9}  {own.title}")
         lines += textwrap.wrap(own.licence, _COLUMNS, initial_indent=indent, subsequent_indent=indent)
     return "\n".join(lines)
 
 
-def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count else "nothing"
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:,.1f} MB" if size_bytes else "none"
 
 
 class _Bar:
-    """Shows the bytes of what is being done, where there is a terminal."""
+    """Shows how many bytes are done, if there is a terminal."""
 
     def __init__(self, *, to_stderr: bool) -> None:
         from rich.console import Console
@@ -77,7 +88,7 @@ class _Bar:
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=12), DownloadColumn(), TransferSpeedColumn())
         self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._progress.add_task("", total=None, visible=False)
-        self._title = ""
+        self._stage = ""
 
     def __enter__(self) -> "_Bar":
         self._progress.start()
@@ -86,8 +97,8 @@ class _Bar:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def __call__(self, title: str, done: int, of: int | None) -> None:
-        if title != self._title:
-            self._progress.reset(self._task, total=of, description=title, visible=True)
-            self._title = title
+    def __call__(self, stage: Stage, done: int, of: int | None) -> None:
+        if stage != self._stage:
+            self._progress.reset(self._task, total=of, description=stage, visible=True)
+            self._stage = stage
         self._progress.update(self._task, completed=done, total=of)

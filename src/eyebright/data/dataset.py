@@ -18,11 +18,10 @@ from eyebright.data import split as splits
 from eyebright.data.cropping import MUCH, lost_to_crop
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Fit, Preparation, size_of
-from eyebright.data.sources.find import find
-from eyebright.data.sources.folder import Progress as ScanProgress
-from eyebright.data.sources.labels import positions
+from eyebright.data.sources.find import find_images
+from eyebright.data.sources.labels import encode_labels
 from eyebright.data.sources.ranged import is_address
-from eyebright.data.sources.source import ArraySource, Found, Source, without
+from eyebright.data.sources.source import ArraySource, FoundImages, Source, exclude_images
 from eyebright.data.split import SIDES, Side
 from eyebright.data.split_file import SplitFile, read_split
 from eyebright.system.errors import DataError, PictureError, SettingsError
@@ -87,7 +86,7 @@ class Dataset:
         seed: int = 0,
         validation: float = 0.15,
         test: float = 0.15,
-        progress: ScanProgress | None = None,
+        report: Report = quiet,
     ) -> "Dataset":
         """The images in a folder that holds one folder for each class (or `train/`, `validation/`, `test/` of such).
 
@@ -96,12 +95,12 @@ class Dataset:
             seed: Decides the split; the same seed and images give the same split.
             validation: Share of the images in the validation set, which picks the best epoch and the temperature.
             test: Share of the images in the test set, which is only used to measure the result.
-            progress: Called with the number of files found so far.
+            report: Receives the progress.
 
         Raises:
             DataError: When the folder does not exist, or holds no folders of images.
         """
-        return cls.open(path, seed=seed, validation=validation, test=test, progress=progress)
+        return cls.open(path, seed=seed, validation=validation, test=test, report=report)
 
     @classmethod
     def open(
@@ -114,7 +113,7 @@ class Dataset:
         group_by: str = "",
         split: str | Path = "",
         exclude: Collection[str] = (),
-        progress: ScanProgress | None = None,
+        report: Report = quiet,
     ) -> "Dataset":
         """The images at a path or address.
 
@@ -130,7 +129,7 @@ class Dataset:
                 same text in the brackets (or, without brackets, in the whole match) are one group.
             split: A file with a split that was decided before, such as `split.csv` of a run.
             exclude: Names of images to leave out.
-            progress: Called with the number of images found so far.
+            report: Receives the progress.
 
         Raises:
             DataError: When there is nothing at the path, it is damaged, or its form is unknown.
@@ -138,7 +137,7 @@ class Dataset:
             MissingExtraError: When the package that reads such a file or address is not installed.
             SettingsError: When `group_by` is not a valid regular expression, or matches no name.
         """
-        found = without(find(path, progress), exclude)
+        found = exclude_images(find_images(path, report), exclude)
         groups = grouped(found, group_by) if group_by else found.groups
         return cls(
             found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, sides=found.sides,
@@ -173,7 +172,7 @@ class Dataset:
         """
         if len(images) != len(labels):
             raise DataError(f"expected one label for each image, got {len(images)} images and {len(labels)} labels")
-        names, numbers = positions(labels, classes)
+        names, numbers = encode_labels(labels, classes)
         return cls(ArraySource(images), names, numbers, seed=seed, validation=validation, test=test)
 
     def __len__(self) -> int:
@@ -262,7 +261,7 @@ class Part(NamedTuple):
     side: Side
 
 
-def grouped(found: Found, pattern: str) -> list[str]:
+def grouped(found: FoundImages, pattern: str) -> list[str]:
     """The group of each image: its class, and what the expression captures in its name; "" where it does not match.
 
     Where the match contains a "/", it identifies the folder itself, and images of several classes may be one group.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.sources.source import SIDE_NAMES
-from eyebright.data.sources.table import lines_of
+from eyebright.data.sources.table import read_lines
 from eyebright.data.split import LEFT_OUT, SIDES
 from eyebright.system.errors import DataError
 from eyebright.system.text import listed
@@ -79,7 +79,7 @@ def read_split(path: Path) -> SplitFile:
         DataError: When it cannot be read, a column is missing, or a row is not valid; the line is named.
     """
     found = SplitFile(path, {}, {})
-    for number, columns, cells in lines_of(path):
+    for number, columns, cells in read_lines(path):
         if not {"name", "split"} <= set(columns):
             found_columns = ", ".join(columns) or "none"
             raise DataError(f"{path} is not a split: expected the columns name and split, got {found_columns}")

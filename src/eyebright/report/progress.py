@@ -21,6 +21,7 @@ _TITLES: dict[Stage, str] = {
     "comparing": "comparing pictures",
     "computing features": "computing features",
     "downloading": "downloading",
+    "unpacking": "unpacking",
     "trying learning rates": "trying rates",
 }
 

@@ -56,7 +56,7 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
     """
     emit = to_all(callbacks)
     report = reporting(emit)
-    dataset = Dataset.open(pictures, progress=lambda found: report("scanning", found, None))
+    dataset = Dataset.open(pictures, report=report)
     if not len(dataset):
         raise DataError(f"there are no images in the folders of {pictures}: there is nothing to check")
     pack = dataset.pack(Preparation(width=SIDE, height=SIDE), report)

@@ -149,7 +149,7 @@ def read_source(path: str | Path, sha256: str = "") -> SourceModel:
     Raises:
         ModelError: When there is no valid model, or its weights have changed.
     """
-    place = Path(os.path.abspath(path))  # noqa: PTH100 - links are kept, as in `scan_folder`
+    place = Path(os.path.abspath(path))  # noqa: PTH100 - links are kept, as in `read_folder`
     stored = read_model(place)
     source = SourceModel(place, stored.card, stored.network, stored.weights())
     if sha256 and sha256 != source.sha256:

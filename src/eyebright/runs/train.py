@@ -45,7 +45,6 @@ from eyebright.training.events import (
     FitChosen,
     ModelSaved,
     PrecisionChosen,
-    Progress,
     RunStarted,
     SharedOut,
     reporting,
@@ -353,7 +352,7 @@ def open_pictures(request: Request, emit: Emit) -> Dataset:
         group_by=request.group_by,
         split=request.split,
         exclude=request.names_left_out(),
-        progress=lambda found: emit(Progress(stage="scanning", done=found, of=None)),
+        report=reporting(emit),
     )
 
 

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import io
 import itertools
+import os
 import struct
 import tarfile
 import threading
@@ -12,8 +13,8 @@ import pytest
 from PIL import Image
 
 from eyebright.data.dataset import Dataset
-from eyebright.data.published import fetch, formats
-from eyebright.data.published.sets import SETS, File, PublishedSet
+from eyebright.data.published import fetch
+from eyebright.data.published.sets import SETS, PublishedFile, PublishedSet
 from eyebright.system.errors import DataError, DownloadError, OutputError
 
 
@@ -69,7 +70,7 @@ SERVED = {name: content for own in CONTENT.values() for name, content in own.ite
 
 
 class Server(ThreadingHTTPServer):
-    """Serves the files; `way` says how badly, `asked` what for."""
+    """Serves the files, with the fault `way`; `asked` lists the requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -99,14 +100,16 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch, tmp_path):
-    """A server of small sets, under the names of the true ones."""
+    """A server of small sets, under the names of the real ones."""
     monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path / "cache"))
     for name, side in itertools.product(("http", "https", "all"), ("_proxy", "_PROXY")):
         monkeypatch.delenv(name + side, raising=False)
     with Server() as server:
         for name, own in CONTENT.items():
             files = tuple(
-                File(f"http://127.0.0.1:{server.server_port}/{title}", len(data), hashlib.sha256(data).hexdigest())
+                PublishedFile(
+                    f"http://127.0.0.1:{server.server_port}/{title}", len(data), hashlib.sha256(data).hexdigest()
+                )
                 for title, data in own.items()
             )
             monkeypatch.setitem(SETS, name, SETS[name]._replace(files=files))
@@ -134,44 +137,29 @@ def test_a_set_is_fetched_once_and_can_be_trained_on(server, name, classes):
     place = fetch.fetch_set(name)
     assert Dataset.open(place).classes == tuple(classes)
     server.way = "blocked"
+    os.utime(place, (0, 0))
     assert fetch.fetch_set(name) == place
+    assert place.stat().st_mtime > 0  # marked as used
     assert [file for file, _ in server.asked] == list(CONTENT[name])
 
 
-def test_sets_whose_files_hold_numbers_get_the_names_of_their_classes(server, monkeypatch):
-    assert len(SETS["fashion-mnist"].classes) == len(SETS["kmnist"].classes) == 10
+def test_classes_are_named_if_the_files_contain_only_numbers(server, monkeypatch):
     monkeypatch.setitem(SETS, "mnist", SETS["mnist"]._replace(classes=("shirt", "雏菊")))
     dataset = Dataset.open(fetch.fetch_set("mnist"))
     assert [dataset.classes[label] for label in dataset.labels] == ["shirt", "雏菊"] * 6
 
 
-def test_the_licence_of_an_archive_stays_with_its_pictures(server, tmp_path):
+def test_the_licence_in_an_archive_is_kept(server, tmp_path):
     place = fetch.fetch_set("flowers", tmp_path / "mine")
     assert {path.name for path in place.iterdir()} == {"a", "b", "LICENSE.txt"}
     assert (place / "a" / "3.png").read_bytes() == png(120)
 
 
-@pytest.mark.parametrize(("name", "times"), [("cifar10", 5), ("cifar100", 1)])
-def test_cifar_becomes_pictures_with_names_and_sides_as_they_were(server, name, times):
-    place = fetch.fetch_set(name)
-    with np.load(place) as arrays:
-        np.testing.assert_array_equal(arrays["x_train"], np.concatenate([PICTURES] * times))
-        np.testing.assert_array_equal(arrays["x_test"], PICTURES)
-        assert arrays["y_test"].tolist() == ["cat", "dog"] * 3
-    assert Dataset.open(place).classes == ("cat", "dog")
-    assert list(place.parent.iterdir()) == [place]
-
-
-@pytest.mark.parametrize(
-    ("records", "words"), [(RECORDS[:-1], "no number of records"), (b"\7" + RECORDS[1:], "a label 7"), (b"", "0 bytes")]
-)
-def test_records_that_are_none_are_refused(tmp_path, records, words):
-    (tmp_path / "train.bin").write_bytes(records)
-    (tmp_path / "test.bin").write_bytes(RECORDS)
-    (tmp_path / "names.txt").write_text("cat\ndog\n")
-    form = formats.Form(("train.bin",), "test.bin", "names.txt", 1)
-    with pytest.raises(DataError, match=words):
-        formats.write_npz(tmp_path, form, tmp_path / "out.npz")
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_cifar_becomes_one_file(server, name):
+    file = fetch.fetch_set(name)
+    assert Dataset.open(file).classes == ("cat", "dog")
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_the_digits_need_no_network(server):
@@ -187,7 +175,7 @@ def test_the_digits_need_no_network(server):
         ("wrong", "not the expected file"), ("blocked", "the server answered 403"), ("stall", "timed out"),
     ],
 )  # fmt: skip
-def test_a_bad_server_leaves_nothing_and_the_message_says_what_to_do(server, tmp_path, monkeypatch, way, words):
+def test_a_failed_download_leaves_nothing_and_the_message_says_what_to_do(server, tmp_path, monkeypatch, way, words):
     download = fetch.downloads.download
     monkeypatch.setattr(fetch.downloads, "download", lambda *a, **k: download(*a, **k, timeout_s=0.3))
     server.way = way
@@ -204,7 +192,7 @@ def test_a_bad_server_leaves_nothing_and_the_message_says_what_to_do(server, tmp
 
 
 @pytest.mark.parametrize("name", ["flowers", "mnist", "cifar10"])
-def test_files_that_were_downloaded_by_hand_are_taken_by_digest_and_only_read(server, tmp_path, name):
+def test_files_downloaded_by_hand_are_recognised_by_digest_and_only_read(server, tmp_path, name):
     files = by_hand(tmp_path / "hand", name)
     files[0] = files[0].rename(files[0].with_name("renamed"))
     before = {path: path.read_bytes() for path in files}
@@ -213,27 +201,27 @@ def test_files_that_were_downloaded_by_hand_are_taken_by_digest_and_only_read(se
     assert not server.asked
 
 
-def test_a_file_by_hand_that_is_another_is_refused_with_the_digests_that_are_meant(server, tmp_path):
+def test_another_file_by_hand_is_refused_with_the_expected_digests(server, tmp_path):
     other = tmp_path / "flower_photos.tgz"
     other.write_bytes(b"other")
     expected = hashlib.sha256(SERVED["flower_photos.tgz"]).hexdigest()
-    with pytest.raises(DownloadError, match=rf"is no file of flowers: .*\n  {expected}  flower_photos.tgz"):
+    with pytest.raises(DownloadError, match=rf"is not a file of flowers: .*\n  {expected}  flower_photos.tgz"):
         fetch.fetch_set("flowers", given=[other])
-    with pytest.raises(DownloadError, match=r"missing is no file: expected flower_photos\.tgz"):
+    with pytest.raises(DownloadError, match=r"missing does not exist: expected flower_photos\.tgz"):
         fetch.fetch_set("flowers", given=[tmp_path / "missing"])
 
 
-def test_a_wrong_file_in_the_cache_is_not_believed(server, tmp_path):
+def test_a_wrong_file_in_the_cache_is_refused(server, tmp_path):
     place = tmp_path / "cache" / "fetched" / "files" / "flowers" / "flower_photos.tgz"
     place.parent.mkdir(parents=True)
     place.write_bytes(b"put here by hand")
-    with pytest.raises(DownloadError, match=r"is not as published: .* remove it"):
+    with pytest.raises(DownloadError, match=r"is not the published file: .* remove it"):
         fetch.fetch_set("flowers")
 
 
 def test_an_interruption_while_unpacking_leaves_nothing_half_done(server, tmp_path):
-    def stop(title, done, of):
-        if title == "unpacking":
+    def stop(stage, done, of):
+        if stage == "unpacking":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -243,36 +231,60 @@ def test_an_interruption_while_unpacking_leaves_nothing_half_done(server, tmp_pa
     assert len(list(fetch.fetch_set("flowers", tmp_path / "mine").rglob("*.png"))) == 10
 
 
-def test_what_a_process_that_was_killed_left_in_the_cache_is_removed(server, tmp_path):
+def test_what_a_killed_process_left_in_the_cache_is_removed(server, tmp_path):
     stale = tmp_path / "cache" / "fetched" / ".flowers.unfinished-1" / "a"
     stale.mkdir(parents=True)
     place = fetch.fetch_set("flowers")
     assert not leftovers(place.parent) and len(list(place.rglob("*.png"))) == 10
 
 
-def test_progress_counts_the_bytes_of_each_file_and_of_what_is_unpacked(server):
-    seen = []
-    fetch.fetch_set("flowers", report=lambda *step: seen.append(step))
+def test_bytes_are_reported_for_all_files_together_and_for_what_is_unpacked(server):
+    reports = []
+    fetch.fetch_set("flowers", report=lambda *call: reports.append(call))
     size = len(SERVED["flower_photos.tgz"])
-    assert ("fetching flower_photos.tgz", size, size) in seen
+    assert ("downloading", size, size) in reports
     unpacked = sum(len(png(40 * n + extra)) for extra in range(2) for n in range(5)) + len(b"CC BY")
-    assert seen[-1] == ("unpacking", unpacked, None)
+    assert reports[-1] == ("unpacking", unpacked, None)
+    reports.clear()
+    fetch.fetch_set("mnist", report=lambda *call: reports.append(call))
+    sizes = np.cumsum([len(content) for content in CONTENT["mnist"].values()]).tolist()
+    assert [report for report in reports if report[1] in sizes] == [("downloading", size, sizes[-1]) for size in sizes]
 
 
 def test_a_hostile_archive_leaves_nothing(server, tmp_path, monkeypatch):
     content = tgz({"set/a/1.png": png(1), "../escaped": b"x"})
     hostile = tmp_path / "hostile.tgz"
     hostile.write_bytes(content)
-    own = File("http://127.0.0.1:9/hostile.tgz", len(content), hashlib.sha256(content).hexdigest())
+    own = PublishedFile("http://127.0.0.1:9/hostile.tgz", len(content), hashlib.sha256(content).hexdigest())
     monkeypatch.setitem(SETS, "flowers", PublishedSet("", "", "folder", (own,)))
-    with pytest.raises(DataError, match="no name inside a folder"):
+    with pytest.raises(DataError, match="is not a valid path inside a folder"):
         fetch.fetch_set("flowers", tmp_path / "out" / "mine", given=[hostile])
     assert not list((tmp_path / "out").iterdir()) and not (tmp_path / "escaped").exists()
 
 
-def test_a_folder_that_is_there_is_left_alone(server, tmp_path):
+def test_an_archive_that_grows_too_much_is_refused(server, tmp_path, monkeypatch):
+    content = tgz({"set/a/1.png": bytes(1_100_000)})
+    bomb = tmp_path / "bomb.tgz"
+    bomb.write_bytes(content)
+    own = PublishedFile("http://127.0.0.1:9/bomb.tgz", len(content), hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(SETS, "flowers", PublishedSet("", "", "folder", (own,)))
+    with pytest.raises(DataError, match=f"unpacks to more than {4 * len(content) + 1_000_000:,} bytes"):
+        fetch.fetch_set("flowers", tmp_path / "mine", given=[bomb])
+
+
+def test_space_for_the_set_is_required_before_the_download(server, monkeypatch):
+    free = 2 * len(SERVED["flower_photos.tgz"])
+    monkeypatch.setattr("eyebright.system.files.free_bytes", lambda path: free - 1)
+    with pytest.raises(OutputError, match="flowers, downloaded and unpacked, takes"):
+        fetch.fetch_set("flowers")
+    assert not server.asked
+    monkeypatch.setattr("eyebright.system.files.free_bytes", lambda path: free)
+    assert fetch.fetch_set("flowers").is_dir()
+
+
+def test_an_existing_folder_is_refused(server, tmp_path):
     (tmp_path / "mine").mkdir()
-    with pytest.raises(OutputError, match="mine is there already: name a new folder"):
+    with pytest.raises(OutputError, match="mine already exists: choose a new folder"):
         fetch.fetch_set("flowers", tmp_path / "mine")
     assert not server.asked
 
@@ -280,12 +292,3 @@ def test_a_folder_that_is_there_is_left_alone(server, tmp_path):
 def test_an_unknown_name_is_refused_with_the_nearest(server):
     with pytest.raises(DataError, match="called 'flower': did you mean 'flowers'"):
         fetch.fetch_set("flower")
-
-
-def test_every_entry_of_the_catalogue_is_whole():
-    digests = [file.sha256 for own in SETS.values() for file in own.files]
-    assert len(set(digests)) == len(digests) and all(len(bytes.fromhex(digest)) == 32 for digest in digests)
-    for own in SETS.values():
-        assert own.title and own.licence and bool(own.files) == (own.form != "digits")
-        assert all(file.size > 1000 and file.address.startswith("http") for file in own.files)
-        assert len({file.name for file in own.files}) == len(own.files) == {"idx": 4, "digits": 0}.get(own.form, 1)

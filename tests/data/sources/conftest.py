@@ -1,4 +1,4 @@
-"""Tar shards as tarfile and the standard describe them, and a server that gives parts of files, or only whole ones."""
+"""Tar shards written by tarfile, and a server that sends parts of files, or only whole files."""
 
 import functools
 import http.server
@@ -8,13 +8,14 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 from PIL import Image
 
 
 @pytest.fixture
 def encoded(noise) -> Callable[..., bytes]:
-    """The file of the picture of this number."""
+    """The image with this number as the bytes of a file."""
 
     def encoded(number: int, kind: str = "PNG") -> bytes:
         stream = io.BytesIO()
@@ -46,7 +47,7 @@ def make_tar() -> Callable[..., bytes]:
 
 @pytest.fixture
 def samples(encoded, make_tar) -> Callable[..., bytes]:
-    """A tar with the pictures of these numbers and the class of each, `red` or `blue`, as WebDataset writes it."""
+    """A tar with the images of these numbers and the class of each, `red` or `blue`, as WebDataset writes it."""
 
     def samples(numbers: range) -> bytes:
         members = {}
@@ -59,8 +60,8 @@ def samples(encoded, make_tar) -> Callable[..., bytes]:
 
 
 class _Server(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; gives parts of files where `ranges` says so, tells when they change where `tags` does; answers
-    `failures` requests with 503 first.
+    """Serves a folder. `ranges`: parts of files are sent. `tags`: changes of files are reported. `failures`: so many
+    requests are first answered with 503.
     """
 
     ranges = tags = True
@@ -119,3 +120,23 @@ def serve(tmp_path) -> Iterator[Callable[..., tuple[str, type]]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def memory():
+    """fsspec's memory, empty before and after."""
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    yield system
+    system.store.clear()
+
+
+@pytest.fixture
+def served(tmp_path, samples):
+    """Serve two shards of ten images."""
+
+    def served() -> None:
+        for number, name in enumerate(["train-0", "test-0"]):
+            (tmp_path / "served" / f"{name}.tar").write_bytes(samples(range(10 * number, 10 * number + 10)))
+
+    return served

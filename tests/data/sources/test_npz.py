@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from eyebright.data.sources.find import find
+from eyebright.data.sources.find import find_images
 from eyebright.system.errors import DataError
 
 RANDOM = np.random.default_rng(1)
@@ -10,7 +10,7 @@ GREY = RANDOM.integers(0, 256, (3, 4, 5), np.uint8)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_keras_names_give_pictures_labels_and_sides(tmp_path, save):
+def test_keras_names_give_images_labels_and_splits(tmp_path, save):
     save(
         tmp_path / "a.npz",
         x_train=COLOUR,
@@ -18,7 +18,7 @@ def test_keras_names_give_pictures_labels_and_sides(tmp_path, save):
         x_test=COLOUR[:2],
         y_test=np.array([7, 0]),
     )
-    found = find(tmp_path / "a.npz")
+    found = find_images(tmp_path / "a.npz")
     assert found.classes == ("0", "2", "7")
     assert [found.classes[label] for label in found.labels] == ["2", "0", "2", "7", "0", "2", "7", "0"]
     assert found.sides == ["train"] * 6 + ["test"] * 2
@@ -28,41 +28,44 @@ def test_keras_names_give_pictures_labels_and_sides(tmp_path, save):
 
 def test_labels_may_be_names(tmp_path):
     np.savez(tmp_path / "a.npz", images=GREY, labels=np.array(["tulip", "rose", "tulip"]))
-    found = find(tmp_path / "a.npz")
+    found = find_images(tmp_path / "a.npz")
     assert (found.classes, list(found.labels), found.sides) == (("rose", "tulip"), [1, 0, 1], None)
 
 
 def test_channels_may_come_first(tmp_path):
     np.savez(tmp_path / "a.npz", x=COLOUR.transpose(0, 3, 1, 2), y=np.arange(6))
-    assert np.array_equal(find(tmp_path / "a.npz").source.open(2), COLOUR[2])
+    assert np.array_equal(find_images(tmp_path / "a.npz").source.open(2), COLOUR[2])
+    np.savez(tmp_path / "b.npz", x=np.zeros((6, 4, 5, 2), np.uint8), y=np.arange(6))
+    assert np.asarray(find_images(tmp_path / "b.npz").source.open(2)).shape == (4, 5, 2)  # neither place has 1 or 3
 
 
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"pixels": GREY}, "holds pixels: expected images and labels"),
-        ({"images": GREY, "labels": np.arange(2)}, "images has 3 pictures, labels 2 labels"),
-        ({"images": GREY / 255, "labels": np.arange(3)}, r"images is float64 \(3, 4, 5\): expected pictures of uint8"),
-        ({"images": GREY[0], "labels": np.arange(4)}, "expected pictures of uint8"),
-        ({"images": GREY, "labels": np.array([0.5, 1.5, np.nan])}, "labels is of float64: expected whole numbers"),
-        ({"images": GREY, "labels": np.array([{}, 1, 2], object)}, "no .npz that can be read"),
-        ({"images": GREY, "labels": np.array([1, "a", 2.5], object)}, "no .npz that can be read"),
-        ({"images": GREY, "labels": np.array([1, 2, 3], bool)}, "labels is of bool: expected whole numbers"),
-        ({"images": GREY, "labels": np.array([b"a", b"\xff", b"b"])}, "no .npz that can be read"),
-        ({"x_train": GREY, "y_test": np.arange(3)}, "holds x_train, y_test: expected images and labels"),
-        ({}, "holds no arrays"),
+        ({"pixels": GREY}, "contains the arrays pixels: expected images and labels, or x_train"),
+        ({"images": GREY, "labels": np.arange(2)}, "images has 3 images but 2 labels"),
+        ({"images": GREY / 255, "labels": np.arange(3)}, r"images is float64 \(3, 4, 5\): expected images as uint8"),
+        ({"images": np.asfortranarray(GREY), "labels": np.arange(3)}, r"uint8 \(3, 4, 5\) in Fortran order: expected"),
+        ({"images": GREY[0], "labels": np.arange(4)}, "expected images as uint8"),
+        ({"images": GREY, "labels": np.array([0.5, 1.5, np.nan])}, "labels is float64: expected whole numbers"),
+        ({"images": GREY, "labels": np.array([{}, 1, 2], object)}, r"cannot be read as \.npz"),
+        ({"images": GREY, "labels": np.array([1, "a", 2.5], object)}, r"cannot be read as \.npz"),
+        ({"images": GREY, "labels": np.array([1, 2, 3], bool)}, "labels is bool: expected whole numbers"),
+        ({"images": GREY, "labels": np.array([b"a", b"\xff", b"b"])}, r"cannot be read as \.npz"),
+        ({"x_train": GREY, "y_test": np.arange(3)}, "contains the arrays x_train, y_test: expected images and labels"),
+        ({}, "contains no arrays"),
     ],
 )
-def test_arrays_that_do_not_fit_are_named(tmp_path, arrays, words):
+def test_invalid_arrays_are_named(tmp_path, arrays, words):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(DataError, match=words):
-        find(tmp_path / "a.npz")
+        find_images(tmp_path / "a.npz")
 
 
-def test_a_file_cut_off_is_refused(tmp_path):
+def test_a_file_that_is_cut_off_is_refused(tmp_path):
     np.savez_compressed(tmp_path / "a.npz", images=GREY, labels=np.arange(3))
     content = (tmp_path / "a.npz").read_bytes()
     for length in (0, 10, len(content) // 2):
         (tmp_path / "a.npz").write_bytes(content[:length])
-        with pytest.raises(DataError, match=r"a\.npz is no \.npz that can be read"):
-            find(tmp_path / "a.npz")
+        with pytest.raises(DataError, match=r"a\.npz cannot be read as \.npz"):
+            find_images(tmp_path / "a.npz")

@@ -1,7 +1,19 @@
+import os
+
 import numpy as np
 import pytest
 
-from eyebright.data.sources.source import ArraySource
+from eyebright.data.sources.folder import FolderSource
+from eyebright.data.sources.source import (
+    ArraySource,
+    FoundImages,
+    exclude_images,
+    scanning,
+    side_named,
+    sides_in_names,
+    stamp_of,
+)
+from eyebright.system.errors import DataError
 
 
 @pytest.fixture
@@ -21,7 +33,7 @@ def test_arrays_are_numbered_and_opened_by_number(images):
     np.testing.assert_array_equal(source.open(3), images[3])
 
 
-def test_equal_pictures_are_one_identity_however_they_lie_in_memory(images):
+def test_equal_images_have_one_identity_in_any_memory_layout(images):
     sources = [images, list(images), np.asfortranarray(images), images[::-1].copy()[::-1]]
     assert len({ArraySource(source).identity for source in sources}) == 1
 
@@ -36,10 +48,87 @@ def test_equal_pictures_are_one_identity_however_they_lie_in_memory(images):
         pytest.param(lambda images: images.astype(np.int8), id="type"),
     ],
 )
-def test_other_pictures_are_another_identity(images, other):
+def test_different_images_have_different_identities(images, other):
     assert ArraySource(images).identity != ArraySource(other(images)).identity
 
 
-def test_pictures_of_differing_sizes_are_taken():
+def test_images_may_have_different_sizes():
     source = ArraySource([np.zeros((2, 3), np.uint8), np.zeros((4, 5, 3), np.uint8)])
     assert (len(source.names), source.open(1).shape) == (2, (4, 5, 3))
+
+
+@pytest.fixture
+def found(tmp_path) -> FoundImages:
+    names = ["a/0.png", "a/1.png", "b/two\nlines.png", "b/3.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    sides = ["train", "train", "test", "train"]
+    return FoundImages(FolderSource(tmp_path, names), ("a", "b"), [0, 0, 1, 1], sides, ["x", "", "y", ""], tmp_path)
+
+
+def test_excluded_images_are_removed_with_all_that_is_known_about_them(found, tmp_path):
+    rest = exclude_images(found, ["a/0.png", "b/two\\nlines.png"])  # the second as a terminal shows it
+    assert rest.source.names == ["a/1.png", "b/3.png"]
+    assert (rest.classes, rest.labels, rest.origin) == (("a", "b"), [0, 1], tmp_path)
+    assert (rest.sides, rest.groups) == (["train", "train"], ["", ""])
+    assert [rest.source.open(index).read_text() for index in range(2)] == ["a/1.png", "b/3.png"]
+    assert rest.source.stamp(1) == found.source.stamp(3) and rest.source.identity == found.source.identity
+    assert exclude_images(found, ["b/two\nlines.png"]).source.names == ["a/0.png", "a/1.png", "b/3.png"]
+
+
+def test_what_is_unknown_stays_unknown_after_excluding(found):
+    rest = exclude_images(found._replace(sides=None, groups=None), ["a/0.png"])
+    assert rest.sides is rest.groups is None
+
+
+def test_unknown_names_to_exclude_are_refused_with_the_nearest(found):
+    with pytest.raises(DataError, match=r"2 names of images to exclude not found, .* 'a/2.pgn': did you mean 'a/"):
+        exclude_images(found, ["a/0.png", "b/9.pgn", "a/2.pgn"])
+
+
+def test_scanning_reports_every_thousand_and_the_end():
+    reports = []
+    assert list(scanning(range(2_500), lambda *call: reports.append(call))) == list(range(2_500))
+    assert reports == [("scanning", count, None) for count in (1_000, 2_000, 2_500)]
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [("train", "train"), (" Val ", "validation"), ("VALID", "validation"), ("test", "test"), ("", None)],
+)
+def test_a_split_has_several_names(name, side):
+    assert side_named(name) == side
+
+
+def test_an_unknown_split_is_refused_with_the_nearest():
+    with pytest.raises(DataError, match="unknown split 'trian': did you mean 'train'"):
+        side_named("trian")
+
+
+@pytest.mark.parametrize(
+    ("names", "sides"),
+    [
+        (["train-0001", "val-0001"], ["train", "validation"]),
+        (["flowers_train_1", "x/TEST/0"], ["train", "test"]),
+        (["train-test-0"], ["train"]),
+        (["train-0", "other-0"], None),
+        (["trained-0", "train-0"], None),
+        (["val-0", "test-0"], None),
+        ([], None),
+    ],
+)
+def test_names_give_splits_if_all_have_one_and_one_is_the_training_set(names, sides):
+    assert sides_in_names(names) == sides
+
+
+def test_a_stamp_changes_with_the_size_and_with_the_time(tmp_path):
+    file = tmp_path / "a"
+    file.write_bytes(b"1")
+    stamps = [stamp_of(file), stamp_of(str(file))]
+    os.utime(file, ns=(1, 1))
+    stamps.append(stamp_of(file))
+    file.write_bytes(b"12")
+    os.utime(file, ns=(1, 1))
+    stamps.append(stamp_of(file))
+    assert stamps[0] == stamps[1] and len(set(stamps)) == 3

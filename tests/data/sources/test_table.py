@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from eyebright import Dataset, Preparation
-from eyebright.data.sources.find import find
+from eyebright.data.sources.find import find_images
 from eyebright.system.errors import DataError
 
 
@@ -13,9 +13,9 @@ def table(folder: Path, text: str, name: str = "pictures.csv") -> Path:
     return folder / name
 
 
-def test_paths_classes_sides_and_groups_are_read(tmp_path):
+def test_paths_classes_splits_and_groups_are_read(tmp_path):
     text = "file,category,split,group\na/1.png,rose,train,x\n2.png,tulip,val,\n/far/3.png,rose,TEST,x\n"
-    found = find(table(tmp_path, text))
+    found = find_images(table(tmp_path, text))
     assert (found.classes, list(found.labels)) == (("rose", "tulip"), [0, 1, 0])
     assert found.sides == ["train", "validation", "test"]
     assert found.groups == ["x", "", "x"]
@@ -27,12 +27,12 @@ def test_paths_classes_sides_and_groups_are_read(tmp_path):
 
 
 def test_tabs_quotes_a_byte_order_mark_and_numbers_as_classes(tmp_path):
-    found = find(table(tmp_path, '﻿path\tlabel\n"with\ttab.png"\t7\n花.png\t10\n', "pictures.tsv"))
+    found = find_images(table(tmp_path, '﻿path\tlabel\n"with\ttab.png"\t7\n花.png\t10\n', "pictures.tsv"))
     assert (list(found.source.names), found.classes) == (["with\ttab.png", "花.png"], ("10", "7"))
     assert found.sides is found.groups is None
 
 
-def test_pictures_that_do_not_exist_are_left_out_and_named(tmp_path):
+def test_images_that_do_not_exist_are_left_out_and_named(tmp_path):
     for index in range(4):
         Image.new("RGB", (4, 4), (index, 0, 0)).save(tmp_path / f"{index}.png")
     names = ["0.png,a", "1.png,a", "2.png,b", "3.png,b", "gone.png,b"]
@@ -40,24 +40,24 @@ def test_pictures_that_do_not_exist_are_left_out_and_named(tmp_path):
     assert pack.left_out == [("gone.png", "file not found")]
 
 
-def test_a_table_whose_pictures_do_not_exist_is_an_error_with_their_number(tmp_path):
+def test_a_table_of_images_that_do_not_exist_is_refused_with_their_number(tmp_path):
     text = "path,class\n" + "".join(f"{number}.png,{'ab'[number % 2]}\n" for number in range(10))
     dataset = Dataset.open(table(tmp_path, text))
     with pytest.raises(DataError, match=r"5 of the 5 pictures of class 'a' cannot be opened.*0\.png: file not found"):
         dataset.pack(Preparation(width=4, height=4))
 
 
-def test_rows_that_are_repeated_count_once_and_are_told(tmp_path):
+def test_repeated_rows_count_once_with_a_warning(tmp_path):
     text = "path,class,group\n1.png,a,x\n2.png,b,x\n1.png,a,x\n1.png,a,x\n"
-    with pytest.warns(UserWarning, match=r"pictures\.csv repeats 2 of its 4 rows: each picture counts once"):
-        found = find(table(tmp_path, text))
+    with pytest.warns(UserWarning, match=r"pictures\.csv repeats 2 of its 4 rows: each image is used once"):
+        found = find_images(table(tmp_path, text))
     assert (list(found.source.names), list(found.labels), found.groups) == (["1.png", "2.png"], [0, 1], ["x", "x"])
 
 
-def test_lines_of_json_are_a_table(tmp_path):
+def test_lines_of_json_are_read(tmp_path):
     lines = ['{"path": "1.png", "class": "rose", "split": "train", "group": 3}', ""]
     lines += ['{"box": [1, 2], "class": 7, "split": "val", "path": "2.png", "group": null}']
-    found = find(table(tmp_path, "\n".join(lines), "pictures.jsonl"))
+    found = find_images(table(tmp_path, "\n".join(lines), "pictures.jsonl"))
     assert (found.classes, list(found.labels)) == (("7", "rose"), [1, 0])
     assert (found.sides, found.groups) == (["train", "validation"], ["3", ""])
 
@@ -65,38 +65,41 @@ def test_lines_of_json_are_a_table(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "has no column for the path"),
-        ("path,klass\n1.png,a\n", r"no column for the class \(one of class, label, category\)"),
-        ("path,class\n", "lists no pictures"),
-        ("path,class\n1.png,a\n2.png\n", "line 3: 1 values where the first line names 2 columns"),
-        ("path,class\n1.png,\n", "line 2: no class"),
-        ("path,class\n,a\n", "line 2: no path"),
-        ("path,class,split\n1.png,a,trian\n", "line 2: split 'trian' is none of train, validation, test"),
-        ("path,class,split\n1.png,a,train\n2.png,a,\n", "a split for some pictures and none for others"),
+        ("", "has no column for the path: expected one of path, file, .*; it is empty"),
+        (
+            "path,klass\n1.png,a\n",
+            "no column for the class: expected one of class, label, category; it has the columns path, klass",
+        ),
+        ("path,class\n", "lists no images"),
+        ("path,class\n1.png,a\n2.png\n", "line 3: expected 2 values as in the first line, got 1"),
+        ("path,class\na, b.png,a\n", r"line 2: expected 2 values .*, got 3; write a value that contains ',' in double"),
+        ("path,class\n1.png,\n", "line 2: missing class"),
+        ("path,class\n,a\n", "line 2: missing path"),
+        ("path,class,split\n1.png,a,trian\n", "line 2: unknown split 'trian': did you mean 'train'"),
+        (
+            "path,class,split\n1.png,a,train\n2.png,a,\n",
+            "gives a split for 1 of 2 images: give one for each image, or for none",
+        ),
         ('path,class\n1.png,"a\n', "line 2: unexpected end of data"),
-        ("path,class\n1.png,NaN\n", "line 2: its class is NaN, not a number"),
-        ("path,class\n1.png,1\n2.png,1.0\n3.png,x\n", "the classes '1' and '1.0', one number in two forms"),
-        ("path,class\n1.png,7\n2.png,07\n", "the classes '07' and '7', one number"),
+        ("path,class\n1.png,NaN\n", r"line 2: missing class \(NaN\)"),
+        ("path,class\n1.png,1\n2.png,1.0\n3.png,x\n", "the classes '1' and '1.0', which are one number"),
+        ("path,class\n1.png,7\n2.png,07\n", "the classes '07' and '7', which are one number"),
         ("path,class,class\n1.png,a,b\n", "2 columns called 'class': give them different names"),
-        ("path,class\n1.png,a\n1.png,b\n", r"lists 1\.png several times with different values, as \('a'.*'b'"),
-        ("path,class,split\n1.png,a,train\n1.png,a,test\n", "several times with different values"),
+        (
+            "path,class\n1.png,a\n1.png,b\n",
+            r"lists 1\.png several times with different values, \(a\) and \(b\): expected one",
+        ),
+        ("path,class,split\n1.png,a,train\n1.png,a,test\n", r"with different values, \(a, train\) and \(a, test\)"),
         ("path,class\n\0.png,a\n", "line 2"),
     ],
 )
-def test_the_line_that_is_wrong_is_named(tmp_path, text, words):
+def test_an_invalid_line_is_named(tmp_path, text, words):
     with pytest.raises(DataError, match=words):
-        find(table(tmp_path, text))
+        find_images(table(tmp_path, text))
 
 
 def test_one_bad_line_in_a_million_is_found(tmp_path):
     lines = ["a/1.png,1"] * 1_000_000
     lines[654_321] = "a line without a class"
     with pytest.raises(DataError, match="line 654323"):  # counted from one, and the header is the first
-        find(table(tmp_path, "path,class\n" + "\n".join(lines)))
-
-
-def test_any_other_file_is_refused_with_what_would_do(tmp_path):
-    with pytest.raises(
-        DataError, match=r"is a file: give the folder .* a table of pictures \(\.csv, \.tsv, \.jsonl, \.parquet\), tar"
-    ):
-        find(table(tmp_path, "hello", "readme.doc"))
+        find_images(table(tmp_path, "path,class\n" + "\n".join(lines)))

@@ -1,1 +1,1 @@
-"""Published sets of pictures: fetched, checked, unpacked."""
+"""Published image sets: downloaded, checked and unpacked by name."""

@@ -1,65 +1,61 @@
-"""From the name of a published set of pictures to a place that can be trained on."""
+"""From the name of a published image set to a folder or file that can be trained on."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 from filelock import FileLock
 
-from eyebright.data.published import formats
-from eyebright.data.published.formats import write_digits
-from eyebright.data.published.sets import SETS, File, PublishedSet
+from eyebright.data.published.formats import CIFAR_LAYOUTS, write_cifar, write_digits
+from eyebright.data.published.sets import SETS, PublishedFile, PublishedSet
 from eyebright.data.published.unpack import unpack
 from eyebright.data.sources.idx import CLASSES
-from eyebright.system import downloads, files, text
+from eyebright.system import downloads, files
 from eyebright.system.cache import mark_used
 from eyebright.system.errors import DataError, DownloadError, OutputError
-from eyebright.system.progress import quiet
+from eyebright.system.progress import Report, Stage, quiet
+from eyebright.system.text import nearest
 
-FetchReport: TypeAlias = Callable[[str, int, int | None], None]
-"""Receives what is being done, how many bytes of it are done, and of how many."""
-_GROWTH, _SLACK = 4, 1_000_000  # pictures hardly shrink when packed: what unpacks to more is no such archive
+_MOST_GROWTH, _SLACK_BYTES = 4, 1_000_000  # images hardly shrink when packed: an archive that grows more is hostile
 
 
-def fetch_set(
-    name: str, folder: Path | None = None, *, given: Sequence[Path] = (), report: FetchReport | None = None
-) -> Path:
-    """Bring a published set of pictures here: fetched, checked, unpacked.
+def fetch_set(name: str, folder: Path | None = None, *, given: Sequence[Path] = (), report: Report = quiet) -> Path:
+    """Download a published image set, check it and unpack it.
 
     Args:
-        name: A name of `SETS`.
-        folder: The new folder to make; one in the cache, made once, unless given.
-        given: Files that were downloaded by hand; they are known by their digest, and only read.
-        report: Receives the progress.
+        name: A name in `SETS`.
+        folder: A new folder for the set; None for a folder in the cache, which is filled only once.
+        given: Files that were downloaded by hand; they are recognised by their digest, and only read.
+        report: Receives the number of bytes that are downloaded, of all files, and that are unpacked.
 
     Returns:
-        What to give to `train`.
+        A path for `train`.
 
     Raises:
         DataError: When the name is unknown or an archive cannot be unpacked.
-        DownloadError: When a file cannot be had or is another; the message says what to put where by hand.
-        OutputError: When the folder is there already or cannot be written.
+        DownloadError: When a file cannot be downloaded or has another digest; the message says how to continue by
+            hand.
+        OutputError: When the folder already exists or cannot be written.
     """
     if name not in SETS:
-        raise DataError(f"no set of pictures is called {name!r}: {text.nearest(name, list(SETS))}")
+        raise DataError(f"no image set is called {name!r}: {nearest(name, list(SETS))}")
     if folder is not None and folder.exists():
-        raise OutputError(f"{folder} is there already: name a new folder")
+        raise OutputError(f"{folder} already exists: choose a new folder")
     own, cache = SETS[name], files.cache_folder("fetched")
     by_digest = _by_digest(name, own, given)
-    place = cache / name if folder is None else folder
+    target = cache / name if folder is None else folder
     with FileLock(cache / f"{name}.lock"):
-        if folder is not None or not place.is_dir():
-            if folder is None:  # what a process that was killed left behind; nobody else is here now
+        if folder is not None or not target.is_dir():
+            if folder is None:  # what a killed process left; the lock says that no other process is at work
                 for stale in cache.glob(f".{name}.unfinished-*"):
                     shutil.rmtree(stale, ignore_errors=True)
-            files.require_free(place, overwrite=False)
-            files.require_space(place, _GROWTH // 2 * own.size, what=f"{name}, fetched and unpacked,")
-            fetched = [by_digest.get(file.sha256) or _fetched(name, file, report) for file in own.files]
-            with files.new_folder(place) as unfinished:
+            files.require_free(target, overwrite=False)
+            files.require_space(target, _MOST_GROWTH // 2 * own.size_bytes, what=f"{name}, downloaded and unpacked,")
+            fetched = _fetch_files(name, own, by_digest, report)
+            with files.new_folder(target) as unfinished:
                 _fill(name, own, fetched, unfinished, report)
-    mark_used(place)
-    return place / f"{name}.npz" if own.form in formats.FORMS else place
+    mark_used(target)
+    return target / f"{name}.npz" if own.format in CIFAR_LAYOUTS else target
 
 
 def _by_digest(name: str, own: PublishedSet, given: Sequence[Path]) -> dict[str, Path]:
@@ -67,37 +63,48 @@ def _by_digest(name: str, own: PublishedSet, given: Sequence[Path]) -> dict[str,
     expected = {file.sha256: file.name for file in own.files}
     for path in given:
         if not path.is_file():
-            raise DownloadError(f"{path} is no file: expected {' or '.join(expected.values()) or 'none'}")
+            raise DownloadError(f"{path} does not exist: expected {' or '.join(expected.values()) or 'no file'}")
         digest = files.sha256(path)
         if digest not in expected:
-            listed = "".join(f"\n  {digest}  {title}" for digest, title in expected.items()) or " none"
-            raise DownloadError(f"{path} is no file of {name}: its SHA-256 is {digest}, expected{listed}")
+            listed = "".join(f"\n  {digest}  {title}" for digest, title in expected.items()) or " no file"
+            raise DownloadError(f"{path} is not a file of {name}: its SHA-256 is {digest}, expected{listed}")
         found[digest] = path
     return found
 
 
-def _fetched(name: str, file: File, report: FetchReport | None) -> Path:
-    place = files.cache_folder("fetched", "files", name) / file.name
+def _fetch_files(name: str, own: PublishedSet, by_digest: dict[str, Path], report: Report) -> list[Path]:
+    """All files of a set: those that the user gave, and the others from the cache or downloaded."""
+    fetched: list[Path] = []
+    before = 0
+    for file in own.files:
+
+        def count(stage: Stage, done: int, _: int | None, before: int = before) -> None:
+            report(stage, before + done, own.size_bytes)
+
+        fetched.append(by_digest.get(file.sha256) or _download(name, file, count))
+        before += file.size_bytes
+    return fetched
+
+
+def _download(name: str, file: PublishedFile, report: Report) -> Path:
+    path = files.cache_folder("fetched", "files", name) / file.name
     try:
-        downloads.download(
-            file.address, place, sha256=file.sha256, size_limit=file.size,
-            report=quiet if report is None else lambda _, done, __: report(f"fetching {file.name}", done, file.size),
-        )  # fmt: skip
+        downloads.download(file.address, path, sha256=file.sha256, size_limit=file.size_bytes, report=report)
     except DownloadError as problem:
         raise DownloadError(f"{problem}, or give it: eyebright fetch {name} --from {file.name}") from problem
-    if (digest := files.sha256(place)) != file.sha256:  # one that was put there by hand
+    if (digest := files.sha256(path)) != file.sha256:  # the user put it there
         raise DownloadError(
-            f"{place} is not as published: its SHA-256 is {digest}, expected {file.sha256}: remove it, or put the "
-            "right one there"
+            f"{path} is not the published file: its SHA-256 is {digest}, expected {file.sha256}; remove it or replace "
+            "it by the published file"
         )
-    return place
+    return path
 
 
-def _fill(name: str, own: PublishedSet, fetched: list[Path], folder: Path, report: FetchReport | None) -> None:
-    """Make of the files what can be trained on."""
-    if own.form == "digits":
+def _fill(name: str, own: PublishedSet, fetched: list[Path], folder: Path, report: Report) -> None:
+    """Turn the downloaded files into a set that can be trained on."""
+    if own.format == "digits":
         write_digits(folder)
-    elif own.form == "idx":
+    elif own.format == "idx":
         for file, path in zip(own.files, fetched, strict=True):
             shutil.copyfile(path, folder / file.name)
         if own.classes:
@@ -106,19 +113,16 @@ def _fill(name: str, own: PublishedSet, fetched: list[Path], folder: Path, repor
         inner = folder / ".unpacked"
         inner.mkdir()
         for path, file in zip(fetched, own.files, strict=True):
-            unpack(
-                path, inner, most_bytes=_GROWTH * file.size + _SLACK,
-                report=None if report is None else lambda done: report("unpacking", done, None),
-            )  # fmt: skip
-        if own.form == "folder":
-            _raise_content(inner, folder)
+            unpack(path, inner, most_bytes=_MOST_GROWTH * file.size_bytes + _SLACK_BYTES, report=report)
+        if own.format == "folder":
+            _move_up(inner, folder)
         else:
-            formats.write_npz(inner, formats.FORMS[own.form], folder / f"{name}.npz")
+            write_cifar(inner, CIFAR_LAYOUTS[own.format], folder / f"{name}.npz")
         shutil.rmtree(inner)
 
 
-def _raise_content(inner: Path, folder: Path) -> None:
-    """Move what an archive holds up to the folder; one folder around everything is taken off."""
+def _move_up(inner: Path, folder: Path) -> None:
+    """Move the content of an archive up to the folder, without the single folder that may be around it."""
     content = list(inner.iterdir())
     root = content[0] if len(content) == 1 and content[0].is_dir() else inner
     for path in root.iterdir():

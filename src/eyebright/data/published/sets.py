@@ -1,73 +1,73 @@
-"""Sets of pictures that others have published: where, how large, with which digest, and on what terms."""
+"""The published image sets that can be fetched by name: their files with sizes and digests, and their licences."""
 
 from typing import Literal, NamedTuple
 
 
-class File(NamedTuple):
-    """One file of a set, as it is published.
+class PublishedFile(NamedTuple):
+    """One file of a set.
 
     Args:
-        address: Where it is.
-        size: Its bytes.
+        address: Where to download it.
+        size_bytes: Its size.
         sha256: Its digest in hexadecimal.
     """
 
     address: str
-    size: int
+    size_bytes: int
     sha256: str
 
     @property
     def name(self) -> str:
-        """The last part of its address."""
+        """The last part of the address."""
         return self.address.rpartition("/")[2]
 
 
 class PublishedSet(NamedTuple):
-    """One set of pictures.
+    """One set of images.
 
     Args:
-        title: What it shows.
-        licence: Its terms, in a line.
-        form: What is made of the files: "folder" unpacks an archive that holds a folder of classes, "idx" lays IDX
-            files side by side, "cifar10" and "cifar100" turn CIFAR's binary records into an .npz, "digits" needs none.
-        files: What is fetched.
-        classes: What the labels 0, 1, ... stand for, where the files hold numbers alone.
+        title: What the images show.
+        licence: The terms of use, in one line.
+        format: How to use the files: unpack an archive with a folder of classes ("folder"), keep IDX files ("idx"),
+            convert CIFAR's binary records to an .npz ("cifar10", "cifar100"), or take scikit-learn's digits ("digits").
+        files: The files to download.
+        classes: The names of the labels 0, 1, 2..., if the files contain only numbers.
     """
 
     title: str
     licence: str
-    form: Literal["folder", "idx", "cifar10", "cifar100", "digits"]
-    files: tuple[File, ...] = ()
+    format: Literal["folder", "idx", "cifar10", "cifar100", "digits"]
+    files: tuple[PublishedFile, ...] = ()
     classes: tuple[str, ...] = ()
 
     @property
-    def size(self) -> int:
-        """Bytes to fetch."""
-        return sum(file.size for file in self.files)
+    def size_bytes(self) -> int:
+        """The total size of the files."""
+        return sum(file.size_bytes for file in self.files)
 
 
-def _idx(address: str, *figures: tuple[int, str]) -> tuple[File, ...]:
+def _idx(address: str, *figures: tuple[int, str]) -> tuple[PublishedFile, ...]:
     names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-    return tuple(File(f"{address}/{name}-ubyte.gz", *own) for name, own in zip(names, figures, strict=True))
+    return tuple(PublishedFile(f"{address}/{name}-ubyte.gz", *own) for name, own in zip(names, figures, strict=True))
 
 
 # Sizes and digests: TensorFlow Datasets, tensorflow_datasets/url_checksums/{tf_flowers, mnist, fashion_mnist, kmnist,
-# cifar10, cifar100}.txt; flowers are fetched from the https address of the same file, as TensorFlow's tutorials do.
+# cifar10, cifar100}.txt; flowers come from the https address of the same file, as in TensorFlow's tutorials.
 # Licences: flower_photos/LICENSE.txt; keras/datasets/mnist.py; LICENSE of zalandoresearch/fashion-mnist; README of
-# rois-codh/kmnist. For CIFAR and the digits none was found. Names of classes: README of zalandoresearch/fashion-mnist,
+# rois-codh/kmnist. None was found for CIFAR and the digits. Names of classes: README of zalandoresearch/fashion-mnist,
 # kmnist_classmap.csv.
 SETS: dict[str, PublishedSet] = {
     "digits": PublishedSet(
-        "1,797 handwritten digits of 8x8 of scikit-learn",
-        "none comes with them; cite UCI, Alpaydin and Kaynak 1998",
+        "1,797 handwritten digits of 8x8 from scikit-learn",
+        "no licence is stated; cite UCI, Alpaydin and Kaynak 1998",
         "digits",
     ),
     "flowers": PublishedSet(
         "3,670 photos of five kinds of flowers",
-        "CC BY 2.0; the photographers are named in LICENSE.txt",
+        "CC BY 2.0; LICENSE.txt names the photographers",
         "folder",
         (
-            File(
+            PublishedFile(
                 "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
                 228_813_984,
                 "4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
@@ -117,7 +117,7 @@ SETS: dict[str, PublishedSet] = {
         "no licence is stated; cite Krizhevsky 2009",
         "cifar10",
         (
-            File(
+            PublishedFile(
                 "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
                 170_052_171,
                 "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
@@ -129,7 +129,7 @@ SETS: dict[str, PublishedSet] = {
         "no licence is stated; cite Krizhevsky 2009",
         "cifar100",
         (
-            File(
+            PublishedFile(
                 "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
                 168_513_733,
                 "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",

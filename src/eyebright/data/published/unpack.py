@@ -1,7 +1,7 @@
-"""Unpacking archives of strangers: plain files and folders only, inside the folder, within limits.
+"""Unpack archives that may be hostile: only plain files and folders, only inside the target folder, within limits.
 
-What a tar may say of owners, rights, links and devices is not followed: content is read and written anew, under names
-that mean the same on every system. Fill a folder of `files.new_folder`, so that a refusal leaves nothing.
+Owners, permissions, links and devices in a tar are ignored or refused; only names that are valid on every system are
+accepted. Unpack into a folder of `files.new_folder`, so that nothing is left after an error.
 """
 
 import gzip
@@ -14,19 +14,19 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple, cast
 
 from eyebright.system.errors import DataError
+from eyebright.system.progress import Report, quiet
 
 MOST_BYTES = 4_000_000_000
 MOST_MEMBERS = 200_000
-_CHUNK = 1 << 20
-_HEADER_BYTES = 1 << 13  # what a member may take beside its content, its long name included
+_CHUNK_BYTES = 1 << 20
+_HEADER_BYTES = 1 << 13  # allowed per member beside its content, with its long name
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
-_Opener = Callable[[], IO[bytes]]
 
 
 class _Member(NamedTuple):
     name: str
-    kind: str  # "folder", "file", or what it is instead
-    open: _Opener
+    type: str  # "folder", "file", or a description of anything else
+    open: Callable[[], IO[bytes]]
 
 
 def unpack(
@@ -35,41 +35,40 @@ def unpack(
     *,
     most_bytes: int = MOST_BYTES,
     most_members: int = MOST_MEMBERS,
-    report: Callable[[int], None] | None = None,
+    report: Report = quiet,
 ) -> None:
-    """Unpack a tar, a tar packed with gzip, or a zip into a folder that is there.
+    """Unpack a tar, a gzipped tar or a zip into an existing folder.
 
     Args:
         archive: The file; it is only read.
-        folder: Where to put its members; nothing that is there is replaced.
-        most_bytes: The most that they may hold together.
-        most_members: The most of them.
-        report: Receives how many bytes are written.
+        folder: The target; no file in it is replaced.
+        most_bytes: The largest total size of the members.
+        most_members: The largest number of members.
+        report: Receives the number of bytes written.
 
     Raises:
-        DataError: When it is no archive, is damaged, larger than allowed, or holds a member that has no place in the
-            folder: an absolute name, one with `..`, a link, a device, the same name twice.
+        DataError: When the file is not an archive, damaged or larger than allowed, or a member has an absolute path, a
+            path with `..`, the path of another member, or is a link or a device.
     """
     done = 0
     try:
         for count, member in enumerate(_members(archive, most_bytes + most_members * _HEADER_BYTES), 1):
             if count > most_members:
-                raise _refused(archive, f"it holds more than {most_members:,} members")
-            place = _place(archive, folder, member)
-            if member.kind == "folder":
-                place.mkdir(parents=True, exist_ok=True)
+                raise _refused(archive, f"it has more than {most_members:,} members")
+            target = _target(archive, folder, member)
+            if member.type == "folder":
+                target.mkdir(parents=True, exist_ok=True)
                 continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with place.open("xb") as written, member.open() as stream:
-                while chunk := stream.read(_CHUNK):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as file, member.open() as stream:
+                while chunk := stream.read(_CHUNK_BYTES):
                     done += len(chunk)
                     if done > most_bytes:
-                        raise _refused(archive, f"it holds more than {most_bytes:,} bytes")
-                    written.write(chunk)
-                    if report is not None:
-                        report(done)
+                        raise _refused(archive, f"it unpacks to more than {most_bytes:,} bytes")
+                    file.write(chunk)
+                    report("unpacking", done, None)
     except (FileExistsError, NotADirectoryError) as problem:
-        raise _refused(archive, f"two of its members have one place, {Path(str(problem.filename)).name!r}") from problem
+        raise _refused(archive, f"two members have the path {Path(str(problem.filename)).name!r}") from problem
     except (
         tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, ValueError, RuntimeError
     ) as problem:  # RuntimeError: encrypted, of an unknown method, nested without end  # fmt: skip
@@ -79,22 +78,26 @@ def unpack(
 
 
 def _refused(archive: Path, reason: str) -> DataError:
-    return DataError(f"{archive} cannot be unpacked: {reason}; fetch it again, from where it can be trusted")
+    return DataError(f"{archive} cannot be unpacked: {reason}; download it again from a source that you trust")
 
 
-def _place(archive: Path, folder: Path, member: _Member) -> Path:
-    """Where a member goes, if it may."""
-    if member.kind not in ("folder", "file"):
-        raise _refused(archive, f"{member.name!r} is {member.kind}, expected files and folders only")
+def _target(archive: Path, folder: Path, member: _Member) -> Path:
+    """The path of a member in the folder.
+
+    Raises:
+        DataError: When the member is not allowed.
+    """
+    if member.type not in ("folder", "file"):
+        raise _refused(archive, f"{member.name!r} is {member.type}, expected only files and folders")
     parts = PurePosixPath(member.name).parts
-    strange = not member.name.isprintable() or any(sign in member.name for sign in '\\:*?"<>|')
-    if strange or member.name.startswith("/") or any(map(_is_reserved, parts)):
-        raise _refused(archive, f"{member.name!r} is no name inside a folder")
+    is_unsafe = not member.name.isprintable() or any(sign in member.name for sign in '\\:*?"<>|')
+    if is_unsafe or member.name.startswith("/") or any(map(_is_reserved, parts)):
+        raise _refused(archive, f"{member.name!r} is not a valid path inside a folder")
     return folder.joinpath(*parts)
 
 
 def _is_reserved(part: str) -> bool:
-    """Whether a part of a name leads elsewhere, or is another name on Windows."""
+    """Whether a part of a path leads elsewhere, or means another name on Windows."""
     return part.endswith((".", " ")) or part.split(".")[0].strip().upper() in _RESERVED
 
 
@@ -115,20 +118,20 @@ def _members(archive: Path, most_read: int) -> Iterator[_Member]:
 def _zip_members(packed: zipfile.ZipFile) -> Iterator[_Member]:
     for info in packed.infolist():
         mode = stat.S_IFMT(info.external_attr >> 16)
-        kind = "folder" if info.is_dir() else "file"
+        type_ = "folder" if info.is_dir() else "file"
         if mode not in (0, stat.S_IFREG, stat.S_IFDIR):
-            kind = "a link" if mode == stat.S_IFLNK else "a device"
-        yield _Member(info.filename, kind, lambda info=info: packed.open(info))  # type: ignore[misc]
+            type_ = "a link" if mode == stat.S_IFLNK else "a device"
+        yield _Member(info.filename, type_, lambda info=info: packed.open(info))  # type: ignore[misc]
 
 
 def _tar_members(archive: Path, stream: IO[bytes], most_read: int) -> Iterator[_Member]:
     bounded = cast("IO[bytes]", _Bounded(archive, stream, most_read))
     with tarfile.open(fileobj=bounded, mode="r:") as packed:
         while (info := packed.next()) is not None:
-            yield _Member(info.name, _tar_kind(info), lambda info=info: packed.extractfile(info))  # type: ignore
+            yield _Member(info.name, _tar_type(info), lambda info=info: packed.extractfile(info))  # type: ignore
 
 
-def _tar_kind(info: tarfile.TarInfo) -> str:
+def _tar_type(info: tarfile.TarInfo) -> str:
     if info.issym() or info.islnk():
         return "a link"
     if info.isdir():
@@ -139,8 +142,8 @@ def _tar_kind(info: tarfile.TarInfo) -> str:
 class _Bounded:
     """A stream that refuses headers which would fill the memory, and content which unpacks without end."""
 
-    def __init__(self, archive: Path, stream: IO[bytes], most: int) -> None:
-        self._archive, self._stream, self._most = archive, stream, most
+    def __init__(self, archive: Path, stream: IO[bytes], most_read: int) -> None:
+        self._archive, self._stream, self._most_read = archive, stream, most_read
 
     def tell(self) -> int:
         return self._stream.tell()
@@ -150,11 +153,11 @@ class _Bounded:
         return self._stream.seek(position)
 
     def read(self, size: int) -> bytes:
-        if size > _CHUNK:
-            raise _refused(self._archive, f"one of its headers takes {size:,} bytes")
+        if size > _CHUNK_BYTES:
+            raise _refused(self._archive, f"one of its headers has {size:,} bytes, more than {_CHUNK_BYTES:,}")
         self._check(self._stream.tell() + size)
         return self._stream.read(size)
 
     def _check(self, position: int) -> None:
-        if position > self._most:
-            raise _refused(self._archive, f"it unpacks to more than {self._most:,} bytes")
+        if position > self._most_read:
+            raise _refused(self._archive, f"with headers it unpacks to more than {self._most_read:,} bytes")

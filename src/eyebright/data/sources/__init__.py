@@ -1,1 +1,1 @@
-"""Where pictures come from: one module for each form, behind one small interface."""
+"""Readers of labelled images: one module per format, all behind the interface in `source`."""

@@ -1,11 +1,11 @@
-"""IDX pairs, the form of MNIST and Fashion-MNIST: a file of pictures and a file of labels, also gzipped.
+"""IDX files, the format of MNIST and Fashion-MNIST: pairs of a file of images and a file of labels, perhaps gzipped.
 
     train-images-idx3-ubyte.gz  train-labels-idx1-ubyte.gz  t10k-images-idx3-ubyte.gz  t10k-labels-idx1-ubyte.gz
-    classes.txt                 where it is there: the name of label 0 on its first line, of label 1 on the second...
+    classes.txt                 optional: the name of label 0 on its first line, of label 1 on the second...
 
-A file begins with 0, 0, the type of its values (8: uint8), the number of its dimensions, and each of them as four
-bytes, the high one first; then come the values. Source: "The IDX file format" on the MNIST page of LeCun, Cortes and
-Burges.
+A file starts with two zeros, the type of its values (8: uint8), the number of its dimensions, and each dimension as
+four bytes, the highest first; then come the values. Source: "The IDX file format" on the MNIST page of LeCun, Cortes
+and Burges.
 """
 
 import gzip
@@ -17,83 +17,69 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.sources.source import SIDE_NAMES, Found
-from eyebright.data.sources.stored import StoredSource, stamp_of, unpacked
-from eyebright.data.split import Side
+from eyebright.data.sources.source import SIDE_NAMES, FoundImages, stamp_of
+from eyebright.data.sources.stored import StoredArray, images_of_arrays, unpack_to_cache
 from eyebright.system.errors import DataError
 from eyebright.system.files import read_errors
 
 CLASSES = "classes.txt"
 _IMAGES, _LABELS = "images-idx3", "labels-idx1"
-_GZIP = b"\x1f\x8b"
+_GZIP_MAGIC = b"\x1f\x8b"
 _UINT8 = 8
 _MOST_BYTES = 1 << 36
 
 
-def image_files(folder: Path) -> list[Path]:
-    """The files of pictures in a folder of IDX pairs, in the order of their names."""
-    return sorted(file for file in folder.iterdir() if is_images(file))
+def idx_files(folder: Path) -> list[Path]:
+    """The files of images in a folder of IDX pairs, sorted by name."""
+    return sorted(file for file in folder.iterdir() if is_idx(file))
 
 
-def is_images(file: Path) -> bool:
-    """Whether a file's name is that of IDX pictures."""
+def is_idx(file: Path) -> bool:
+    """Whether a file has the name of IDX images."""
     return _IMAGES in file.name.replace(".", "-") and not file.name.startswith(".") and file.is_file()
 
 
-def read_idx(images: list[Path]) -> Found:
-    """Pictures of IDX files; their labels lie beside them. Classes are the labels as numbers, or as
-    `classes.txt` beside them names them.
+def read_idx(files: list[Path]) -> FoundImages:
+    """Read IDX images; the files of their labels and `classes.txt` are beside them.
 
     Args:
-        images: The files of pictures. Where all their names begin with that of a side (train, t10k for test), the
-            sides are given.
+        files: The files of images. If all names start with that of a split (`train`, `t10k` for the test set), the
+            images have these splits.
 
     Raises:
-        DataError: When a file is missing, of another kind, cut off, or a pair is of different lengths, or
-            `classes.txt` names a label not at all or two alike.
+        DataError: When a file is missing, damaged or of another format, a pair has different lengths, or
+            `classes.txt` does not give each label a name of its own.
     """
-    arrays, labels, titles, stamps = [], [], [], []
-    for file in images:
-        with read_errors(file):
-            stamps.append(stamp_of(file))
-        pictures, classes = _read(file, 3), _read(_labels_of(file), 1)
-        if len(pictures) != len(classes):
-            raise DataError(f"{file} holds {len(pictures):,} pictures, {_labels_of(file).name} {len(classes):,} labels")
-        arrays.append(pictures)
-        labels.append(classes)
-        titles.append(f"{file.name.split(_IMAGES)[0].strip('-_.') or 'picture'} ")
-    values, positions = np.unique(np.concatenate(labels), return_inverse=True)
-    listing = images[0].with_name(CLASSES)
-    told = _named(listing, values.tolist()) if listing.is_file() else [str(value) for value in values.tolist()]
-    names, order = np.unique(told, return_inverse=True)  # sorted as texts, as the names of folders are
-    origin = images[0].parent if len(images) > 1 else images[0]
-    sides = _sides(titles, arrays)
-    source = StoredSource(origin, stamps, arrays, titles)
-    return Found(source, tuple(names.tolist()), order[positions].tolist(), sides=sides, origin=origin)
+    labels = {file: _read(_labels_of(file), dimensions=1).tolist() for file in files}
+    names = _names(files[0].with_name(CLASSES), sorted({label for own in labels.values() for label in own}))
+    arrays = [_array(file, [names[label] for label in labels[file]]) for file in files]
+    return images_of_arrays(files[0].parent if len(files) > 1 else files[0], arrays)
 
 
-def _named(listing: Path, labels: list[int]) -> list[str]:
-    """The names of labels; in a file with one for each line, from label 0."""
+def _array(file: Path, labels: list[str]) -> StoredArray:
+    with read_errors(file):
+        stamp = stamp_of(file)
+    title = file.name.split(_IMAGES)[0].strip("-_.") or "image"
+    side = (SIDE_NAMES | {"t10k": "test"}).get(title.lower())
+    return StoredArray(title, _read(file, dimensions=3), labels, side, stamp)
+
+
+def _names(listing: Path, labels: list[int]) -> dict[int, str]:
+    """The names of labels: from a file with one per line if it exists, or else the numbers."""
+    if not listing.is_file():
+        return {label: str(label) for label in labels}
     try:
-        names = [line.strip() for line in listing.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in listing.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as problem:
-        raise DataError(f"{listing} cannot be read: {problem}") from problem
+        raise DataError(f"{listing} cannot be read: {problem}; expected one name per line, in UTF-8") from problem
+    names: dict[int, str] = {}
     for label in labels:
-        if label >= len(names) or not names[label]:
-            raise DataError(f"{listing} does not name label {label}: expected a line for each label, from 0 on")
-    found = [names[label] for label in labels]
-    for label, name in zip(labels, found, strict=True):
-        if found.count(name) > 1:
-            raise DataError(f"{listing} names label {label} and another one {name!r}: give each a name of its own")
-    return found
-
-
-def _sides(titles: list[str], arrays: list[NDArray[np.uint8]]) -> list[Side] | None:
-    known = SIDE_NAMES | {"t10k": "test"}
-    sides = [known.get(title.strip().lower()) for title in titles]
-    if "train" not in sides or None in sides:
-        return None
-    return [side for side, array in zip(sides, arrays, strict=True) for _ in range(len(array)) if side]
+        if label >= len(lines) or not lines[label]:
+            raise DataError(f"{listing} has no name for label {label}: expected one name per line, from label 0 on")
+        if lines[label] in names.values():
+            raise DataError(f"{listing} gives label {label} the name {lines[label]!r} of another label: rename one")
+        names[label] = lines[label]
+    return names
 
 
 def _labels_of(images: Path) -> Path:
@@ -101,39 +87,40 @@ def _labels_of(images: Path) -> Path:
     return images.with_name(name)
 
 
-def _read(file: Path, dimensions: int) -> NDArray[np.uint8]:
+def _read(file: Path, *, dimensions: int) -> NDArray[np.uint8]:
     """The values of a file, mapped into memory."""
     try:
         with file.open("rb") as raw:
-            packed = raw.read(2) == _GZIP
+            is_packed = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
-            if not packed:
-                shape, begin = _header(file, raw, dimensions)
-                if file.stat().st_size != begin + math.prod(shape):
+            if not is_packed:
+                shape, start = _header(file, raw, dimensions)
+                size, expected = file.stat().st_size, start + math.prod(shape)
+                if size != expected:
                     raise DataError(
-                        f"{file} is {file.stat().st_size:,} bytes long, its header says {begin + math.prod(shape):,}: "
-                        "it is damaged, fetch it again"
+                        f"{file} is damaged: it has {size:,} bytes, expected {expected:,} by its header; download it "
+                        "again"
                     )
-                return np.memmap(file, np.uint8, "r", offset=begin, shape=shape)
+                return np.memmap(file, np.uint8, "r", offset=start, shape=shape)
             with gzip.open(raw) as stream:
                 shape, _ = _header(file, stream, dimensions)
-                place = unpacked(file, "values", stream, math.prod(shape))
+                unpacked = unpack_to_cache(file, "values", stream, math.prod(shape))
     except FileNotFoundError as problem:
-        raise DataError(f"{file} is missing: IDX files come in pairs, pictures and labels") from problem
+        raise DataError(f"{file} is missing: IDX files come in pairs, one of images and one of labels") from problem
     except (OSError, EOFError, zlib.error) as problem:
         raise DataError(f"{file} cannot be read: {problem}") from problem
-    return np.memmap(place, np.uint8, "r", shape=shape)
+    return np.memmap(unpacked, np.uint8, "r", shape=shape)
 
 
 def _header(file: Path, stream: IO[bytes] | gzip.GzipFile, dimensions: int) -> tuple[tuple[int, ...], int]:
-    """The shape, and where the values begin."""
+    """The shape, and the position of the first value."""
     head = stream.read(4 + 4 * dimensions)
-    if len(head) < 4 + 4 * dimensions or head[:2] != b"\0\0" or head[2] != _UINT8 or head[3] != dimensions:
+    if len(head) < 4 + 4 * dimensions or head[:4] != bytes([0, 0, _UINT8, dimensions]):
         raise DataError(
-            f"{file} is no IDX file of {dimensions} dimension(s) of bytes: it begins with {head[:4].hex(' ')}, "
-            f"expected 00 00 08 {dimensions:02x}"
+            f"{file} is not an IDX file of {dimensions} dimension(s) of bytes: expected 00 00 08 {dimensions:02x} at "
+            f"its start, got {head[:4].hex(' ') or 'nothing'}"
         )
     shape = tuple(int(size) for size in np.frombuffer(head, ">u4", dimensions, 4))
     if not all(shape) or math.prod(shape) > _MOST_BYTES:
-        raise DataError(f"{file} says that it holds {' x '.join(map(str, shape))} values: it is empty or damaged")
+        raise DataError(f"{file} is empty or damaged: its header says {' x '.join(map(str, shape))} values")
     return shape, len(head)

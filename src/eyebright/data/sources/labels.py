@@ -1,7 +1,7 @@
-"""A class as tables and shards tell it: a text or a whole number, never NaN, a fraction or nothing."""
+"""Classes as tables, shards and arrays give them: a text or a whole number, never NaN, a fraction or nothing."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,80 +9,88 @@ from numpy.typing import NDArray
 from eyebright.system.errors import DataError
 from eyebright.system.text import nearest
 
-NAMES = ("class", "label", "category")
+CLASS_COLUMNS = ("class", "label", "category")
+"""The usual names of the column with the class."""
 
 
-def label_of(value: object, where: str = "") -> str:
-    """The name of a class.
-
-    Args:
-        value: What was found.
-        where: Where it was, for the message: "pictures.csv, line 7: ".
+def class_name(value: object) -> str:
+    """The name of a class, from the cell of a table or the like.
 
     Raises:
-        DataError: When it is no class.
+        DataError: When the value is neither a text nor a whole number.
     """
     if isinstance(value, str) and (text := value.strip()) and text.lower() != "nan":
         return text
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if value is None or (isinstance(value, str) and not value.strip()):
-        raise DataError(f"{where}no class; every picture needs one")
+        raise DataError("missing class: every image needs one")
     if isinstance(value, str) or (isinstance(value, float) and math.isnan(value)):
-        raise DataError(f"{where}its class is NaN, not a number; every picture needs one")
-    raise DataError(f"{where}its class is {value!r}: expected a text or a whole number")
+        raise DataError("missing class (NaN): every image needs one")
+    raise DataError(f"invalid class {value!r}: expected a text or a whole number")
 
 
-def require_one_kind(values: Sequence[object] | NDArray[np.generic]) -> None:
-    """Refuse labels of which some are texts and some numbers: numpy would make texts of all of them.
+def index_classes(names: Sequence[str], others: Iterable[str] = ()) -> tuple[tuple[str, ...], list[int]]:
+    """The classes, sorted as texts, and the position of each name among them.
 
-    Raises:
-        DataError: When there are both.
+    Args:
+        names: For each image the name of its class.
+        others: Names of classes without images.
     """
-    kinds = {isinstance(value, str): value for value in np.asarray(values, object).ravel()}
-    if len(kinds) > 1:
-        raise DataError(f"labels are of mixed type, as {kinds[True]!r} and {kinds[False]!r} are: give one kind")
+    classes = tuple(sorted({*names, *others}))
+    position = {name: index for index, name in enumerate(classes)}
+    return classes, [position[name] for name in names]
 
 
-def require_distinct(names: tuple[str, ...], where: str) -> None:
-    """Refuse classes that are one number written in two ways, as 1 and 1.0 are: numbers that passed through a table.
+def require_distinct_classes(classes: Iterable[str], origin: object) -> None:
+    """Refuse classes that are one number in two forms, such as 1 and 1.0: some program rewrote numbers of a table.
 
     Raises:
-        DataError: When there are such.
+        DataError: When there are two such classes.
     """
     seen: dict[float, str] = {}
-    for name in names:
+    for name in classes:
         try:
             number = float(name)
         except ValueError:
             continue
         if number in seen:
             raise DataError(
-                f"{where} has the classes {seen[number]!r} and {name!r}, one number in two forms: write it in one"
+                f"{origin} has the classes {seen[number]!r} and {name!r}, which are one number: use one form of it"
             )
         seen[number] = name
 
 
-def positions(
+def encode_labels(
     labels: Sequence[int] | Sequence[str] | NDArray[np.generic], classes: Sequence[str] | None
 ) -> tuple[list[str], list[int]]:
     """The names of the classes, and the position of each label among them.
 
     Args:
-        labels: Names of classes, or positions in `classes`.
-        classes: Names of the classes; those of the labels, sorted as texts, where there are none.
+        labels: Names of classes, or positions in `classes`, `(N,)`.
+        classes: The names of the classes in any order; None to take the labels as names, sorted as texts.
 
     Raises:
-        DataError: When a label is no class.
+        DataError: When a label is not a class, or there is not one label per image.
     """
-    given = np.asarray(labels).reshape(len(labels)).tolist()
+    array = np.asarray(labels)
+    if array.size != len(labels):
+        raise DataError(f"labels have the shape {array.shape}: expected one label per image, ({len(labels)},)")
+    given = array.reshape(-1).tolist()
     if classes is None:
-        require_one_kind(labels)
-        names_of = {label: label_of(str(label) if isinstance(label, bool) else label) for label in set(given)}
-        classes = sorted({*names_of.values()})  # as texts, as the names of folders are: 1, 10, 2
-        given = [names_of[label] for label in given]
+        _require_one_type(labels)
+        name_of = {label: class_name(str(label) if isinstance(label, bool) else label) for label in set(given)}
+        found, indices = index_classes([name_of[label] for label in given])
+        return [*found], indices
     names = [str(name) for name in classes]
     return names, [_position(label, names) for label in given]
+
+
+def _require_one_type(labels: Sequence[object] | NDArray[np.generic]) -> None:
+    """Refuse texts among numbers: numpy would silently turn the numbers into texts."""
+    types = {isinstance(value, str): value for value in np.asarray(labels, object).ravel()}
+    if len(types) > 1:
+        raise DataError(f"labels are texts and numbers, such as {types[True]!r} and {types[False]!r}: use one type")
 
 
 def _position(label: object, classes: list[str]) -> int:
@@ -90,4 +98,4 @@ def _position(label: object, classes: list[str]) -> int:
         return label
     if str(label) in classes:
         return classes.index(str(label))
-    raise DataError(f"label {label!r} is no class: {nearest(str(label), classes)}")
+    raise DataError(f"label {label!r} is not a class: {nearest(str(label), classes)}")

@@ -1,172 +1,339 @@
-"""Parquet tables: a column with each picture's path or its bytes, one with its class, and perhaps its side and group.
+"""Parquet tables: each row has the path or the bytes of an image, its class, and perhaps its split and its group.
 
-Also as Hugging Face writes them: a struct of `bytes` and `path` for the picture, the names of the classes in the
-schema's metadata, and shards `train-00000-of-00002.parquet` with the side in their names.
+Hugging Face's tables are read too: there the image is a struct of `bytes` and `path`, the schema's metadata has the
+names of the classes, and files such as `train-00000-of-00002.parquet` have the split in their names.
+
+The code follows the data: first the files, then their columns, then their rows, and last the images.
 """
 
+import json
 import re
+import tempfile
+import threading
+import warnings
+import weakref
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
-from eyebright.data.pictures import Source as Openable
-from eyebright.data.sources.folder import FolderSource, Progress
-from eyebright.data.sources.labels import label_of
-from eyebright.data.sources.parquet_columns import Columns, columns_of, open_table
-from eyebright.data.sources.parquet_reading import DAMAGES, Contents, cells_of, damaged
-from eyebright.data.sources.source import SIDE_NAMES, Found, sides_by_name
-from eyebright.data.sources.stored import stamp_of
-from eyebright.data.sources.table import Row, gathered, once
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.data.pictures import Source as ImageInput
+from eyebright.data.sources.folder import FolderSource
+from eyebright.data.sources.source import SIDE_NAMES, FoundImages, scanning, sides_in_names, stamp_of
+from eyebright.data.sources.table import COLUMNS, ImageRow, find_column, image_row, images_of_rows, unique_rows
 from eyebright.data.split import Side
-from eyebright.system.errors import DataError, PictureError
+from eyebright.system import files
+from eyebright.system.errors import DataError, MissingExtraError, PictureError
+from eyebright.system.progress import Report, quiet
 
 SUFFIX = ".parquet"
-_DATA = "data"
-_SHARD = re.compile(r"(?P<of>(?P<side>[A-Za-z]+)-.*?)(?P<number>\d{5})-of-(?P<count>\d{5})", re.DOTALL)
+_NUMBERED = re.compile(r"(?P<name>[A-Za-z]+-.*?)(?P<number>\d{5})-of-(?P<count>\d{5})", re.DOTALL)
+_IMAGE_COLUMNS = ("image", "img", "picture", "bytes", "image_bytes", *COLUMNS["path"])
+_BUFFER_BYTES = 1 << 20
+_BATCH_ROWS = 64  # decoded together
+_RECENT_ROWS = 4 * _BATCH_ROWS  # in memory, because threads that read in order are not quite in step
+_WASTE_LIMIT = 2  # in sizes of a row group
+_SPARE_BYTES = 1_000_000_000  # left free on the disk for checkpoints and the like
+_DAMAGE = (OSError, ValueError, MemoryError)  # what pyarrow raises for damaged files
+
+_Column = tuple[str, ...]  # ("label",) or, in a struct, ("image", "bytes")
 
 
-class ParquetSource:
-    """Pictures in the rows of Parquet files, or at the paths that stand there.
+class _Table(NamedTuple):
+    """What is in a file."""
 
-    Args:
-        files: The files.
-        counts: How many rows each has.
-        columns: For each file, what its columns are called.
-        names: For each picture its path, or "".
-    """
+    file: Path
+    stamp: str
+    columns: dict[str, _Column]  # keys as in `COLUMNS`, and "bytes" if the images are in the file
+    classes: Sequence[str]  # Hugging Face's names for the labels 0, 1, 2...
+    group_rows: Sequence[int]  # the size of each row group
+    metadata: Any  # pyarrow's, so that the file is opened again quickly
 
-    def __init__(
-        self, files: Sequence[Path], counts: Sequence[int], columns: Sequence[Columns], names: Sequence[str]
-    ) -> None:
-        self._rows = [(which, row) for which, count in enumerate(counts) for row in range(count)]
-        self._files, self._columns = files, columns
-        inside = [column.embedded for column in columns]
-        self.names = [
-            f"{files[which].stem}/{row:07d} {name}".rstrip() if inside[which] else name
-            for (which, row), name in zip(self._rows, names, strict=True)
-        ]
-        self._paths = names
-        self._contents = Contents(files, [column.picture for column in columns])
-        self.identity = "parquet " + "\0".join(map(str, files))
-
-    def stamp(self, index: int) -> str:
-        which = self._rows[index][0]
-        stamp = self._contents.stamps[which]
-        if self._columns[which].embedded:
-            return stamp
-        try:
-            return f"{stamp} {stamp_of(self._files[which].parent / self._paths[index])}"
-        except OSError:
-            return "missing"
-
-    def open(self, index: int) -> Openable:
-        which, row = self._rows[index]
-        content = self._contents.get(which, row) if self._columns[which].embedded else None
-        if content is not None:
-            return content
-        if not self._paths[index]:
-            raise PictureError("no picture in its row: neither bytes nor a path")
-        return self._files[which].parent / self._paths[index]
+    @property
+    def has_bytes(self) -> bool:
+        return "bytes" in self.columns
 
 
-def read_parquet(paths: Sequence[Path], origin: Path, progress: Progress | None = None) -> Found:
-    """The pictures of one or several Parquet files; paths in them are relative to their folder.
+def read_parquet(paths: Sequence[Path], origin: Path, report: Report = quiet) -> FoundImages:
+    """Find the images of one or several Parquet files; paths in a file are relative to its folder.
 
     Args:
         paths: The files, in order.
-        origin: The file or folder that was given.
-        progress: Called now and then with the number of pictures so far.
+        origin: The file or folder that the user gave.
+        report: Receives the number of rows so far.
 
     Raises:
-        DataError: When a column is lacking, a row is wrong (its number is given), a file is damaged or not there.
+        DataError: When a file or a column is missing, a file is damaged, or a row is invalid; with the row's number.
         MissingExtraError: When pyarrow is not installed.
     """
-    _require_shards(paths)
-    by_name = sides_by_name([file.stem for file in paths]) if len(paths) > 1 else None
-    rows: list[Row] = []
-    counts, columns = [], []
-    for number, file in enumerate(paths):
-        before = len(rows)
-        columns.append(columns_of(file))
-        for row in rows_of(file, columns[-1], by_name[number] if by_name else None):
-            rows.append(row)
-            if progress and len(rows) % 1_000 == 0:
-                progress(len(rows))
-        counts.append(len(rows) - before)
-    if not rows:
-        raise DataError(f"{origin} lists no pictures")
-    if not any(column.embedded for column in columns):
-        rows = once(origin, rows)
-        return gathered(origin, rows, FolderSource(paths[0].absolute().parent, [row.path for row in rows]))
-    source = ParquetSource([file.absolute() for file in paths], counts, columns, [row.path for row in rows])
-    return gathered(origin, rows, source)
+    _require_all_parts(paths)
+    tables = [_table(file) for file in paths]
+    named = sides_in_names([file.stem for file in paths]) if len(paths) > 1 else None
+    sides: Sequence[Side | None] = named or [None] * len(paths)
+    found = (row for table, side in zip(tables, sides, strict=True) for row in _rows(table, side))
+    rows = list(scanning(found, report))
+    if any(table.has_bytes for table in tables) and rows:
+        return images_of_rows(origin, rows, ParquetSource(tables, [row.path for row in rows]))
+    rows = unique_rows(origin, rows)
+    return images_of_rows(origin, rows, FolderSource(paths[0].absolute().parent, [row.path for row in rows]))
 
 
 def parquet_files(folder: Path) -> list[Path]:
-    """The Parquet files of a folder, unless it also holds other folders than for the sides; or else of `data` in it,
-    where Hugging Face puts them.
+    """The Parquet files of a folder, or of `data` in it, where Hugging Face puts them.
+
+    A folder that also has other folders, except those of the splits, is ignored: they are likely its classes.
     """
     folders = {entry.name.lower() for entry in folder.glob("[!.]*") if entry.is_dir()}
-    own = [folder] if folders <= {_DATA, *SIDE_NAMES} else []
-    for place in (*own, folder / _DATA):
-        found = sorted(file for file in place.glob("[!.]*") if file.suffix.lower() == SUFFIX and file.is_file())
-        if found:
+    places = [folder, folder / "data"] if folders <= {"data", *SIDE_NAMES} else [folder / "data"]
+    for place in places:
+        if found := sorted(file for file in place.glob("[!.]*") if file.suffix.lower() == SUFFIX and file.is_file()):
             return found
     return []
 
 
-def rows_of(file: Path, columns: Columns, side: Side | None = None) -> Iterator[Row]:
-    """The rows of a file, without its pictures.
+def _require_all_parts(paths: Sequence[Path]) -> None:
+    """Refuse an incomplete set of numbered files: `-of-00004` says how many there must be."""
+    numbers: dict[tuple[str, int], set[int]] = {}
+    for file in paths if len(paths) > 1 else ():
+        if match := _NUMBERED.fullmatch(file.stem):
+            numbers.setdefault((match["name"], int(match["count"])), set()).add(int(match["number"]))
+    for (name, count), present in numbers.items():
+        if missing := sorted(set(range(count)) - present):
+            first = f"{name}{missing[0]:05d}-of-{count:05d}{SUFFIX}"
+            raise DataError(f"{len(missing)} of {count} Parquet files are missing, such as {first}: download them")
 
-    Args:
-        file: The file.
-        columns: What is in which column.
-        side: The side of rows that tell none.
 
-    Raises:
-        DataError: When a row is wrong, or the file is damaged.
-    """
-    names = {"path": columns.path, "label": columns.label, "side": columns.side, "group": columns.group}
-    wanted = {kind: name for kind, name in names.items() if name}
-    number = 0
+def column_names(file: Path) -> list[str]:
+    """The names of a file's columns; errors as in `read_parquet`."""
+    with _open(file) as parquet:
+        return [str(name) for name in parquet.schema_arrow.names]
+
+
+def read_rows(file: Path, label: str = "") -> Iterator[ImageRow]:
+    """The rows of a file; the class is in the column `label`, or "" to find it by name. Errors as in `read_parquet`."""
+    return _rows(_table(file, label))
+
+
+def _open(file: Path, metadata: Any = None) -> Any:
     try:
-        with open_table(file) as table:
-            for number, cells in enumerate(cells_of(table, [*wanted.values()]), start=1):
-                yield _row(f"{file}, row {number}", dict(zip(wanted, cells, strict=True)), columns, side)
-    except DataError:
-        raise
-    except DAMAGES as problem:
-        raise damaged(file, number, problem) from problem
+        import pyarrow.parquet as pq
+    except ImportError as problem:
+        raise MissingExtraError("Parquet files need pyarrow: pip install 'eyebright[parquet]'") from problem
+    try:
+        flat = {"buffer_size": _BUFFER_BYTES, "pre_buffer": False}  # a row group is never in memory as a whole
+        return pq.ParquetFile(file, metadata=metadata, page_checksum_verification=True, **flat)
+    except (OSError, ValueError) as problem:
+        raise DataError(f"{file} cannot be read as Parquet, it is damaged or another format: {problem}") from problem
 
 
-def _row(where: str, cells: dict[str, Any], columns: Columns, side: Side | None) -> Row:
-    label, path = cells["label"], cells.get("path") or ""
-    if columns.classes and isinstance(label, int):
-        if not 0 <= label < len(columns.classes):
-            raise DataError(f"{where}: label {label} is none of the {len(columns.classes)} classes that the file names")
-        label = columns.classes[label]
-    name = label_of(label, f"{where}: ")
-    if not columns.embedded and (not path.strip() or "\0" in path):
-        raise DataError(f"{where}: no path; every picture needs one")
-    given = str(cells.get("side") or "").strip().lower()
-    if given and given not in SIDE_NAMES:
-        raise DataError(f"{where}: split {given!r} is none of train, validation, test")
-    group = cells.get("group")
-    return Row(
-        path if columns.embedded else path.strip(),
-        name,
-        SIDE_NAMES.get(given, side),
-        str("" if group is None else group),
+def _table(file: Path, label: str = "") -> _Table:
+    """Find the columns of a file: by their usual names, or else by what Hugging Face's metadata says."""
+    with _open(file) as parquet:
+        stamp, schema, metadata = stamp_of(file), parquet.schema_arrow, parquet.metadata
+    features = _features(schema.metadata or {})
+
+    def find(kind: str, usual: Sequence[str], feature: str = "") -> Any:
+        marked = [name.lower() for name in schema.names if features.get(name, {}).get("_type") == feature]
+        position = find_column(file, schema.names, kind, (*usual, *marked), is_required=feature != "")
+        return None if position is None else schema.field(position)
+
+    columns = _image_columns(file, find("image", _IMAGE_COLUMNS, "Image"))
+    class_ = find("class", (label.lower(),) if label else COLUMNS["class"], "ClassLabel")
+    _require_class_type(file, class_)
+    optional = {kind: find(kind, COLUMNS[kind]) for kind in ("split", "group")}
+    columns |= {"class": (class_.name,)} | {kind: (field.name,) for kind, field in optional.items() if field}
+    names = features.get(class_.name, {}).get("names")
+    classes = [str(name) for name in names] if isinstance(names, list) else []
+    rows = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    return _Table(file, stamp, columns, classes, rows, metadata)
+
+
+def _image_columns(file: Path, field: Any) -> dict[str, _Column]:
+    """The columns of the bytes and of the path, from the one that has the image."""
+    import pyarrow.types as types
+
+    type_ = field.type
+    if types.is_struct(type_) and "bytes" in (inner := [part.name for part in type_]):
+        return {name: (field.name, name) for name in ("bytes", "path") if name in inner}
+    if types.is_string(type_) or types.is_large_string(type_):
+        return {"path": (field.name,)}
+    if types.is_binary(type_) or types.is_large_binary(type_):
+        return {"bytes": (field.name,)}
+    raise DataError(
+        f"{file}: column {field.name!r} has type {type_}, expected a path (text), the bytes of an image (binary), or a "
+        "struct of both"
     )
 
 
-def _require_shards(paths: Sequence[Path]) -> None:
-    """Refuse a folder of shards from which some are missing: `-of-00004` says how many there must be."""
-    seen: dict[tuple[str, int], set[int]] = {}
-    for file in paths if len(paths) > 1 else ():
-        if match := _SHARD.fullmatch(file.stem):
-            seen.setdefault((match["of"], int(match["count"])), set()).add(int(match["number"]))
-    for (name, count), numbers in seen.items():
-        lacking = sorted(set(range(count)) - numbers)
-        if lacking:
-            raise DataError(f"{name}{lacking[0]:05d}-of-{count:05d}{SUFFIX} is missing, {len(lacking)} of {count} are")
+def _require_class_type(file: Path, field: Any) -> None:
+    import pyarrow.types as types
+
+    type_ = field.type.value_type if types.is_dictionary(field.type) else field.type
+    if not (types.is_string(type_) or types.is_large_string(type_) or types.is_integer(type_)):
+        raise DataError(f"{file}: column {field.name!r} has type {type_}, expected classes as text or whole numbers")
+
+
+def _features(metadata: dict[bytes, bytes]) -> dict[str, dict[str, Any]]:
+    """What Hugging Face's metadata says of each column; nothing if there is none or its form is unknown."""
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        return {name: feature for name, feature in features.items() if isinstance(feature, dict)}
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _rows(table: _Table, side: Side | None = None) -> Iterator[ImageRow]:
+    """The rows of a table, without the bytes of images; `side` is for rows that give none."""
+    columns = {kind: column for kind, column in table.columns.items() if kind != "bytes"}
+    for number, values in enumerate(_cells(table, [*columns.values()]), start=1):
+        cells = dict(zip(columns, values, strict=True))
+        try:
+            if table.classes and isinstance(cells["class"], int):
+                cells["class"] = _name_of(cells["class"], table.classes)
+            row = image_row(cells, needs_path=not table.has_bytes)
+        except DataError as problem:
+            raise DataError(f"{table.file}, row {number}: {problem}") from None
+        yield row if row.side else row._replace(side=side)
+
+
+def _name_of(label: int, names: Sequence[str]) -> str:
+    if not 0 <= label < len(names):
+        raise DataError(f"label {label} has no name, the file names {len(names)} labels from 0 on")
+    return names[label]
+
+
+def _cells(table: _Table, columns: Sequence[_Column], group: int | None = None) -> Iterator[tuple[Any, ...]]:
+    """The cells of some columns, row by row, of one row group or of all; errors as in `read_parquet`."""
+    import pyarrow.compute as pc
+
+    with files.read_errors(table.file):
+        if stamp_of(table.file) != table.stamp:
+            raise DataError(f"{table.file} was changed while it was being read: run the command again")
+    groups = range(len(table.group_rows)) if group is None else range(group, group + 1)
+    row, end = sum(table.group_rows[: groups.start]), sum(table.group_rows[: groups.stop])
+    names = [".".join(column) for column in columns]
+    with _open(table.file, table.metadata) as parquet:
+        try:
+            for batch in parquet.iter_batches(_BATCH_ROWS, columns=names, row_groups=groups, use_threads=False):
+                arrays = [pc.struct_field(batch[name], field) if field else batch[name] for name, *field in columns]
+                for cells in zip(*(array.to_pylist() for array in arrays), strict=True):
+                    yield cells
+                    row += 1
+            if row != end:
+                raise ValueError(f"it has fewer than {end:,} rows")
+        except _DAMAGE as problem:
+            cause = " ".join(str(problem).split())
+            raise DataError(f"{table.file} is damaged near row {row + 1:,}: {cause}; download it again") from problem
+
+
+class ParquetSource:
+    """Images of Parquet files: the bytes in their rows, or else the files at `paths`, one or "" for each row."""
+
+    def __init__(self, tables: Sequence[_Table], paths: Sequence[str]) -> None:
+        tables = [table._replace(file=table.file.absolute()) for table in tables]
+        rows = [(table, row) for table in tables for row in range(sum(table.group_rows))]
+        self.names = [
+            f"{table.file.stem}/{row:07d} {path}".rstrip() if table.has_bytes else path
+            for (table, row), path in zip(rows, paths, strict=True)
+        ]
+        self.identity = "parquet " + "\0".join(str(table.file) for table in tables)
+        self._tables, self._paths, self._reader = [table for table, _ in rows], paths, _Reader(tables)
+
+    def stamp(self, index: int) -> str:
+        table = self._tables[index]
+        try:
+            own = "" if table.has_bytes else f" {stamp_of(table.file.parent / self._paths[index])}"
+        except OSError:
+            return "missing"
+        return table.stamp + own
+
+    def open(self, index: int) -> ImageInput:
+        table, path = self._tables[index], self._paths[index]
+        content = self._reader.read(index) if table.has_bytes else None
+        if content is None and not path:
+            raise PictureError("no image: its row has neither bytes nor a path")
+        return table.file.parent / path if content is None else content
+
+
+class _Reader:
+    """Reads the bytes of images in any order, from several threads, with little memory.
+
+    Parquet is only decoded forwards: a row costs all rows before it in its row group. Reading in order wastes nothing.
+    A group that has wasted more rows than twice its size is copied to a temporary file in the cache, where each image
+    can be read directly. Without disk space for the copy, decoding goes on.
+    """
+
+    def __init__(self, tables: Sequence[_Table]) -> None:
+        self._groups = [(table, number) for table in tables for number in range(len(table.group_rows))]
+        self._starts = np.cumsum([0, *(rows for table in tables for rows in table.group_rows)])
+        self._lock = threading.Lock()
+        self._contents: Iterator[tuple[int, tuple[bytes | None]]] = iter(())  # rows of one group, not decoded yet
+        self._last = (-1, -1)  # this group, and its row that was decoded last
+        self._recent: dict[tuple[int, int], bytes | None] = {}  # by group and row, oldest first
+        self._wasted: Counter[int] = Counter()  # for each group, rows decoded minus rows read
+        self._copied: dict[int, NDArray[np.int64]] = {}  # for each copied group offsets and sizes, `(rows, 2)`
+        self._copy: IO[bytes] | None = None
+        self._has_warned = False
+
+    def read(self, index: int) -> bytes | None:
+        """The bytes of an image; None if its cell is empty. Errors as in `read_parquet`."""
+        group = int(np.searchsorted(self._starts, index, side="right")) - 1
+        row = index - int(self._starts[group])
+        with self._lock:
+            if group not in self._copied and (group, row) not in self._recent:
+                table, number = self._groups[group]
+                if self._wasted[group] > _WASTE_LIMIT * table.group_rows[number] and self._has_space(group):
+                    self._copy_group(group)
+                else:
+                    self._decode(group, row)
+            self._wasted[group] -= 1
+            if group not in self._copied or self._copy is None:
+                return self._recent[group, row]
+            offset, size = self._copied[group][row].tolist()
+            self._copy.seek(offset)
+            return self._copy.read(size) if size >= 0 else None
+
+    def _decode(self, group: int, row: int) -> None:
+        """Decode the rows of a group up to the end of the batch with this row."""
+        last, self._last = self._last, (-1, -1)  # which stays if decoding fails
+        if last[0] != group or last[1] >= row:
+            table, number = self._groups[group]
+            self._contents = enumerate(_cells(table, [table.columns["bytes"]], number))
+        for decoded, (content,) in self._contents:
+            self._wasted[group] += 1
+            self._recent[group, decoded] = content
+            if len(self._recent) > _RECENT_ROWS:
+                del self._recent[next(iter(self._recent))]
+            if decoded >= row and (decoded + 1) % _BATCH_ROWS == 0:
+                break
+        self._last = (group, decoded)
+
+    def _has_space(self, group: int) -> bool:
+        """Whether the cache's disk has space for a copy of a group; if not, warn once."""
+        table, number = self._groups[group]
+        size_bytes = table.metadata.row_group(number).total_byte_size
+        missing = size_bytes + _SPARE_BYTES - files.free_bytes(files.cache_folder("unpacked"))
+        if missing > 0 and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"reading {table.file.name} in random order is slow: the disk of the cache has no space for a copy of "
+                f"its images; free {missing / 1e6:,.0f} MB there, or set EYEBRIGHT_CACHE to a folder on another disk",
+                stacklevel=2,
+            )
+        return bool(missing <= 0)
+
+    def _copy_group(self, group: int) -> None:
+        (table, number), folder = self._groups[group], files.cache_folder("unpacked")
+        with files.write_errors(folder):
+            if self._copy is None:
+                self._copy = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - open as long as this reader
+                weakref.finalize(self, self._copy.close)
+            offset, places = self._copy.seek(0, 2), []
+            for (content,) in _cells(table, [table.columns["bytes"]], number):
+                places.append((offset, -1 if content is None else len(content)))
+                offset += self._copy.write(content or b"")
+            self._copy.flush()
+        self._copied[group] = np.array(places, np.int64)

@@ -1,43 +1,51 @@
-"""What is in a tar shard, as WebDataset lays it out: files whose names are alike up to the first dot are one sample.
+"""What is in a tar shard of WebDataset: files whose names are equal up to the first dot are one sample.
 
-roses/0001.jpg   the picture
-roses/0001.cls   its class, a number or a text; or roses/0001.json with a "label"
+    roses/0001.jpg   the image
+    roses/0001.cls   its class, a number or a text; or roses/0001.json with a "label"
 
-A shard is read once, header by header, and nothing is unpacked. One that is cut off or damaged is refused: what is left
-of it would pass for the whole. So are links, devices and names that lead elsewhere, which no honest shard has.
+Only headers and classes are read, nothing is unpacked. A shard that is damaged or cut off is refused, because the rest
+would look like a complete one. Links, devices and paths that lead out of the shard are refused for safety. For shards
+at addresses the result is kept in the cache: finding it means downloading most of the shard.
 """
 
+import hashlib
 import json
 import re
 import sys
 import tarfile
 from collections.abc import Iterator
-from pathlib import PureWindowsPath
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
 from typing import IO, NamedTuple
 
-from eyebright.data.sources.labels import NAMES, label_of
-from eyebright.data.sources.ranged import Ranged
+import msgspec
+
+from eyebright.data.sources.labels import CLASS_COLUMNS, class_name
+from eyebright.data.sources.ranged import Ranged, RemoteFile
+from eyebright.system import cache, files
 from eyebright.system.errors import DataError
 from eyebright.system.text import printable
 
-_PICTURES = {
+_IMAGE_SUFFIXES = {
     "jpg", "jpeg", "jpe", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "pgm", "pbm", "pnm", "avif", "heic",
     "heif", "jp2", "tga", "ico", "img", "image",
 }  # fmt: skip
-_CLASS = ("label", "cls", *(name for name in NAMES if name != "label"))  # keys of .json
-_PACKED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
-_BLOCK = 512
-_MOST_TOLD = 1 << 24  # bytes of a .cls or .json
+_LABEL_KEYS = ("label", "cls", *(name for name in CLASS_COLUMNS if name != "label"))  # in a .json
+_COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
+_TAR_BLOCK = 512
+_MOST_LABEL_BYTES = 1 << 24  # of a .cls or .json
+_CACHE_FORMAT = 1
 
 
-class Sample(NamedTuple):
-    """A picture of a shard.
+class ShardSample(NamedTuple):
+    """An image in a shard.
 
     Args:
-        name: Its member, or its key where it has no picture.
-        offset: Where its bytes begin; -1 where it has no picture.
-        size: How many they are.
-        label: Its class, where a .cls or .json tells it.
+        name: The name of its file, or of the sample if it has no image.
+        offset: Where its bytes start; -1 if it has no image.
+        size: How many bytes it has.
+        label: Its class, if a .cls or .json gives it.
     """
 
     name: str
@@ -46,29 +54,60 @@ class Sample(NamedTuple):
     label: str | None
 
 
-class _Draft:
-    """What is known of a sample so far: a shard may hold a hundred thousand, and their files in any order."""
+def cached_samples(shard: Ranged, stamp: str, origin: Path | str) -> list[ShardSample]:
+    """The samples of a shard; from the cache if it is at an address and has not changed.
 
-    __slots__ = ("label", "picture", "problem", "rank", "rival", "suffixes")
-
-    def __init__(self) -> None:
-        self.suffixes: tuple[str, ...] = ()
-        self.picture: tuple[str, int, int] | None = None  # name, offset, size
-        self.rank = 0
-        self.rival = ""  # the suffix of another picture of equal right
-        self.label: str | None = None
-        self.problem = ""  # why the .json tells no class
-
-
-def scan_shard(shard: Ranged) -> Iterator[Sample]:
-    """The samples of a shard, in their order; those that have neither picture nor class are passed over.
+    Args:
+        shard: The shard.
+        stamp: Its stamp.
+        origin: The path or address that the user gave, for `eyebright cache`.
 
     Raises:
-        DataError: When it is no tar, is cut off or damaged (the place is given), or something in it is not sound.
-        DownloadError: When it cannot be reached.
+        DataError: As `scan_shard`.
+        DownloadError: As `scan_shard`.
+    """
+    if not isinstance(shard, RemoteFile) or is_weak(shard, stamp):
+        return scan_shard(shard)
+    folder = files.cache_folder("shards", _key(origin))
+    cache.describe(folder, str(origin))
+    place = folder / f"{_key(shard.name, stamp)}.json"
+    with suppress(OSError, msgspec.DecodeError):
+        return msgspec.json.decode(place.read_bytes(), type=list[ShardSample])
+    samples = scan_shard(shard)
+    with suppress(UnicodeEncodeError):  # a name is not UTF-8: the shard is scanned again next time
+        files.write_file(place, msgspec.json.encode(samples))
+    return samples
+
+
+def is_weak(shard: Ranged, stamp: str) -> bool:
+    """Whether a stamp is only a size, because the server reports nothing else, so that changes go unnoticed."""
+    return isinstance(shard, RemoteFile) and " " not in stamp
+
+
+def _key(*parts: object) -> str:
+    text = "\0".join(map(str, (_CACHE_FORMAT, *parts)))
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The files of a sample so far. A shard may have a hundred thousand samples, and their files in any order."""
+
+    suffixes: tuple[str, ...] = ()
+    images: tuple[tuple[str, str, int, int], ...] = ()  # suffix, name, offset, size
+    label: str | None = None
+    problem: str = ""  # why the .json gives no class
+
+
+def scan_shard(shard: Ranged) -> list[ShardSample]:
+    """Read the samples of a shard, in order. ShardSamples with neither an image nor a class are ignored.
+
+    Raises:
+        DataError: When the shard is not a tar file, damaged, cut off or unsafe, or a sample is invalid.
+        DownloadError: When its address cannot be reached.
     """
     drafts: dict[str, _Draft] = {}
-    with shard.opened() as stream:
+    with shard.open_stream() as stream:
         for member, content in _members(shard.name, stream):
             name = member.name.removeprefix("./")
             folder, _, base = name.rpartition("/")
@@ -76,86 +115,92 @@ def scan_shard(shard: Ranged) -> Iterator[Sample]:
             if key and suffix:
                 draft = drafts.setdefault(f"{folder}/{key}".removeprefix("/"), _Draft())
                 _add(draft, sys.intern(suffix.lower()), name, member, content, shard.name)
-    for key, draft in drafts.items():
-        where = f"{shard.name}, {printable(key)}"
-        if draft.rival:
-            raise DataError(f"{where} has several pictures, {draft.rival}: expected one in a sample")
-        if draft.label is None and draft.problem:
-            raise DataError(f"{where}{draft.problem}")
-        if draft.picture is not None:
-            yield Sample(*draft.picture, draft.label)
-        elif draft.label is not None:
-            yield Sample(key, -1, 0, draft.label)
+    samples = (_sample(key, draft, f"{shard.name}, {printable(key)}") for key, draft in drafts.items())
+    return [sample for sample in samples if sample is not None]
 
 
-def _add(draft: _Draft, suffix: str, name: str, member: tarfile.TarInfo, content: bytes | None, shard: str) -> None:
-    """Take down a file of a sample. Of its pictures `.jpg` goes before `.mask.png`, two of equal right are an error."""
+def _add(draft: _Draft, suffix: str, name: str, member: tarfile.TarInfo, content: bytes, shard: str) -> None:
+    """Add a file to its sample."""
     if suffix in draft.suffixes:
-        raise DataError(f"{shard}: {printable(name)} is in it twice")
+        raise DataError(f"{shard} contains {printable(name)} twice")
     draft.suffixes += (suffix,)
-    rank = 2 if suffix in _PICTURES else int(suffix.rpartition(".")[2] in _PICTURES)
-    if rank > draft.rank:
-        draft.picture, draft.rank, draft.rival = (name, member.offset_data, member.size), rank, ""
-    elif rank and rank == draft.rank:
-        rivals = sorted(suffix for suffix in draft.suffixes if suffix.rpartition(".")[2] in _PICTURES)
-        draft.rival = " and ".join(f".{rival}" for rival in rivals)
-    if suffix == "cls":
-        text = (content or b"").decode("utf-8", "surrogateescape")
-        draft.label = sys.intern(label_of(text, f"{shard}, {printable(name)}: "))
+    if suffix.rpartition(".")[2] in _IMAGE_SUFFIXES:
+        draft.images += ((suffix, name, member.offset_data, member.size),)
+    elif suffix == "cls":
+        try:
+            draft.label = sys.intern(class_name(content.decode("utf-8", "surrogateescape")))
+        except DataError as problem:
+            raise DataError(f"{shard}, {printable(name)}: {problem}") from None
     elif suffix == "json" and "cls" not in draft.suffixes:
         try:
-            told = json.loads(content or b"")
-            keys = [key for key in _CLASS if isinstance(told, dict) and key in told]
-            draft.label = sys.intern(label_of(told[keys[0]])) if keys else None
+            values = json.loads(content)
+            keys = [key for key in _LABEL_KEYS if isinstance(values, dict) and key in values]
+            draft.label = sys.intern(class_name(values[keys[0]])) if keys else None
         except (ValueError, RecursionError) as problem:  # DataError is a ValueError
-            draft.problem = f".json: {problem}"
+            draft.problem = str(problem) or "nested too deeply"
 
 
-def _members(name: str, stream: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, bytes | None]]:
-    """The files of a tar, with the content of those that tell classes."""
-    head = stream.read(_BLOCK)
-    for magic, remedy in _PACKED.items():
-        if head.startswith(magic):
-            raise DataError(f"{name} is compressed, so that no picture can be read by itself: unpack it with {remedy}")
+def _sample(key: str, draft: _Draft, where: str) -> ShardSample | None:
+    """The sample of all its files; `.jpg` is preferred to `.mask.png` as its image."""
+    first = [image for image in draft.images if image[0] in _IMAGE_SUFFIXES] or [*draft.images]
+    if len(first) > 1:
+        suffixes = " and ".join(sorted(f".{suffix}" for suffix, *_ in first))
+        raise DataError(f"{where} has several images ({suffixes}): expected one per sample")
+    if draft.label is None and draft.problem:
+        raise DataError(f"{where}.json: {draft.problem}")
+    if first:
+        _, name, offset, size = first[0]
+        return ShardSample(name, offset, size, draft.label)
+    return None if draft.label is None else ShardSample(key, -1, 0, draft.label)
+
+
+def _members(shard: str, stream: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    """The files of a tar archive, with the content of those that give classes (else b"")."""
+    start = stream.read(_TAR_BLOCK)
+    for magic, command in _COMPRESSED.items():
+        if start.startswith(magic):
+            raise DataError(f"{shard} is compressed, so that it cannot be read in parts: decompress it with {command}")
     stream.seek(0)
     end = 0
     try:
         with tarfile.open(fileobj=stream, mode="r:") as tar:
             while (member := tar.next()) is not None:
                 tar.members = []  # type: ignore[attr-defined]  # memory stays flat
-                _require_plain(name, member)
+                _require_safe(shard, member)
                 end = member.offset_data
                 if not member.isdir():
-                    told = member.name.lower().endswith((".cls", ".json"))
-                    yield member, _told(name, tar, member) if told else None
+                    yield member, _label_content(shard, tar, member)
             stream.seek(tar.offset)
-            mark = stream.read(_BLOCK)
+            mark = stream.read(_TAR_BLOCK)
     except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as problem:
         if isinstance(problem, DataError):
             raise
         raise DataError(
-            f"{name} is no tar file, or is damaged or cut off after byte {end:,}: {problem}; fetch it again"
+            f"{shard} is not a tar file, or it is damaged or cut off after byte {end:,}: {problem}; download it again"
         ) from problem
-    if mark != bytes(_BLOCK):  # Python takes anything that is no header for the end
-        what = "is damaged at" if len(mark) == _BLOCK else "is cut off, it has no end mark after"
-        raise DataError(f"{name} {what} byte {tar.offset:,}: fetch it again")
+    if mark != bytes(_TAR_BLOCK):  # for tarfile, anything that is not a header is the end
+        what = "is damaged at" if len(mark) == _TAR_BLOCK else "is cut off, it has no end mark after"
+        raise DataError(f"{shard} {what} byte {tar.offset:,}: download it again")
 
 
-def _require_plain(shard: str, member: tarfile.TarInfo) -> None:
-    """Refuse what is no file or folder, or lies elsewhere."""
-    own = printable(member.name)
+def _require_safe(shard: str, member: tarfile.TarInfo) -> None:
+    """Refuse everything that is not a file or folder inside the archive."""
+    where = f"its member {printable(member.name)!r}"
     parts = re.split(r"[/\\]", member.name)
     if member.name.startswith("/") or ".." in parts or PureWindowsPath(member.name).drive:
-        raise DataError(f"{shard} is not to be trusted: its member {own!r} leads out of it")
+        raise DataError(f"{shard} is not safe: the path of {where} leads out of the archive")
     if member.issym() or member.islnk():
-        raise DataError(f"{shard}: its member {own!r} is a link, not a file: pack it anew with tar --dereference")
+        raise DataError(f"{shard}: {where} is a link, not a file: create the archive again with tar --dereference")
     if not (member.isdir() or member.isreg()) or member.sparse is not None or member.size < 0:
-        raise DataError(f"{shard} is not to be trusted: its member {own!r} is no plain file")
+        raise DataError(f"{shard} is not safe: {where} is not a regular file")
 
 
-def _told(shard: str, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    if member.size > _MOST_TOLD:
-        raise DataError(f"{shard}: {printable(member.name)} is {member.size:,} bytes long, too much for a class")
+def _label_content(shard: str, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if not member.name.lower().endswith((".cls", ".json")):
+        return b""
+    if member.size > _MOST_LABEL_BYTES:
+        name, most = printable(member.name), f"{_MOST_LABEL_BYTES:,}"
+        raise DataError(f"{shard}: {name} has {member.size:,} bytes, expected a class in at most {most}")
     stream = tar.extractfile(member)
     content = stream.read() if stream is not None else b""
     if len(content) != member.size:

@@ -1,48 +1,66 @@
-"""Where pictures come from: one small interface, and pictures that are already in memory.
+"""What every reader of this folder returns: a numbered set of images, with the class of each and what else is known.
 
-What a source of pictures gives: the pictures, the class of each, and what else is known of them.
-
-A part of what was found: all but the pictures that somebody does not want.
+`Source` is the interface to the images, `FoundImages` adds their classes, splits and groups. The other readers build on
+the helpers here; `ArraySource` is the reader of images in memory.
 """
 
 import hashlib
+import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Source as Openable
-from eyebright.data.split import Side
-from eyebright.system import text
+from eyebright.data.pictures import Source as ImageInput
+from eyebright.data.split import SIDES, Side
 from eyebright.system.errors import DataError
-from eyebright.system.text import printable
+from eyebright.system.progress import Report
+from eyebright.system.text import counted, nearest, printable
+
+_REPORT_EVERY = 1_000
+T = TypeVar("T")
+
+SIDE_NAMES: dict[str, Side] = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
+"""The usual names of the three splits, in lower case."""
 
 
 class Source(Protocol):
-    """A numbered set of pictures: what `datasets` needs to know of a folder, an archive or an array."""
+    """A numbered set of images, wherever they are stored."""
 
     identity: str
-    """What tells this set from any other, the key of its packs: an absolute path or a digest."""
+    """A text that differs between sets, the key of their packs: an absolute path or a digest."""
 
     @property
     def names(self) -> Sequence[str]:
-        """For each picture, a name that people recognise: a path relative to the folder, or a number."""
+        """For each image a name that people recognise: a path relative to the folder, or a number."""
 
     def stamp(self, index: int) -> str:
-        """A short text that changes when the picture does, had without reading it."""
+        """A short text that changes when the image does; computed without reading the image."""
 
-    def open(self, index: int) -> Openable:
-        """What `eyebright.pictures` opens."""
+    def open(self, index: int) -> ImageInput:
+        """The image as a path, as the bytes of its file or as an array, for `eyebright.data.pictures`.
+
+        Raises:
+            PictureError: When there is no such image; it is then listed as one that cannot be opened.
+            DataError: When the set itself is damaged or has changed.
+        """
 
 
 class ArraySource:
-    """Pictures in memory.
+    """Images in memory.
 
     Args:
-        images: `(N, H, W)`, `(N, H, W, 1)`, `(N, H, W, 3)` uint8, or a sequence of such pictures of differing sizes.
+        images: `(N, H, W)`, `(N, H, W, 1)` or `(N, H, W, 3)`, uint8; or a sequence of images of different sizes.
     """
 
     def __init__(self, images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> None:
@@ -57,62 +75,16 @@ class ArraySource:
     def stamp(self, index: int) -> str:
         return ""  # the identity covers the content
 
-    def open(self, index: int) -> Openable:
+    def open(self, index: int) -> ImageInput:
         return self._images[index]
 
 
-class Found(NamedTuple):
-    """Pictures that were found.
-
-    Args:
-        source: The pictures.
-        classes: Names of the classes, sorted as texts whatever they are, so that every source gives the same.
-        labels: For each picture the position of its class.
-        sides: For each picture its side, where that is given.
-        groups: For each picture its group ("" for none), where there are any: pictures of one group are never on two
-            sides.
-        origin: The folder, file or address from which they come; of an address not what signs it.
-    """
-
-    source: Source
-    classes: tuple[str, ...]
-    labels: Sequence[int]
-    sides: Sequence[Side] | None = None
-    groups: Sequence[str] | None = None
-    origin: Path | str | None = None
-
-
-SIDE_NAMES: dict[str, Side] = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-}
-"""What people call the three sides, in lower case."""
-
-
-def sides_by_name(names: Sequence[str]) -> list[Side] | None:
-    """The side that each name tells, as `train-00000` does: all tell one, with train among them, or none counts."""
-    sides = []
-    for name in names:
-        told = [SIDE_NAMES[word] for word in re.split(r"[-_./]", name.lower()) if word in SIDE_NAMES]
-        if not told:
-            return None
-        sides.append(told[0])
-    return sides if "train" in sides else None
-
-
-T = TypeVar("T")
-
-
 class Subset:
-    """Some pictures of a source, which shares its packs.
+    """Some images of a source. It shares the packs of the source.
 
     Args:
-        source: All of them.
-        kept: Positions of those that stay.
+        source: All images.
+        kept: The positions of the images in the subset.
     """
 
     def __init__(self, source: Source, kept: Sequence[int]) -> None:
@@ -123,34 +95,97 @@ class Subset:
     def stamp(self, index: int) -> str:
         return self._source.stamp(self._kept[index])
 
-    def open(self, index: int) -> Openable:
+    def open(self, index: int) -> ImageInput:
         return self._source.open(self._kept[index])
 
 
-def without(found: Found, names: Collection[str]) -> Found:
-    """What was found without the pictures of these names, given as they are or as `files.printable` shows them.
+class FoundImages(NamedTuple):
+    """The result of a reader: images with their classes.
+
+    Args:
+        source: The images.
+        classes: The names of the classes, sorted as texts in every format: 1, 10, 2.
+        labels: For each image the position of its class.
+        sides: For each image its split, if the format gives one.
+        groups: For each image its group ("" for none), if there are any. Images of one group belong in the same split.
+        origin: The folder, file or address that was read; an address without tokens and passwords.
+    """
+
+    source: Source
+    classes: tuple[str, ...]
+    labels: Sequence[int]
+    sides: Sequence[Side] | None = None
+    groups: Sequence[str] | None = None
+    origin: Path | str | None = None
+
+
+def exclude_images(found: FoundImages, names: Collection[str]) -> FoundImages:
+    """Remove images by name.
+
+    Args:
+        found: The images.
+        names: The names to remove, as in `found.source.names` or as `printable` writes these.
 
     Raises:
-        DataError: When a name is none of theirs; the nearest is told.
+        DataError: When a name is unknown.
     """
     if not names:
         return found
-    unwanted, own = set(names), [printable(name) for name in found.source.names]
-    unknown = unwanted.difference(own, found.source.names)
-    if unknown:
-        name = min(unknown)
+    unwanted, shown = set(names), [printable(name) for name in found.source.names]
+    if unknown := unwanted.difference(shown, found.source.names):
+        first = min(unknown)
         raise DataError(
-            f"{len(unknown):,} of the pictures to leave out are not there, such as {name!r}: {text.nearest(name, own)}"
+            f"{counted(len(unknown), 'name')} of images to exclude not found, such as {first!r}: "
+            f"{nearest(first, shown)}"
         )
-    pairs = zip(own, found.source.names, strict=True)
-    kept = [index for index, both in enumerate(pairs) if unwanted.isdisjoint(both)]
+    both = zip(shown, found.source.names, strict=True)
+    kept = [index for index, pair in enumerate(both) if unwanted.isdisjoint(pair)]
 
     def part(values: Sequence[T]) -> list[T]:
         return [values[index] for index in kept]
 
     return found._replace(
         source=Subset(found.source, kept),
-        labels=np.asarray(found.labels)[kept].tolist(),
+        labels=part(found.labels),
         sides=None if found.sides is None else part(found.sides),
         groups=None if found.groups is None else part(found.groups),
     )
+
+
+def stamp_of(file: Path | str) -> str:
+    """The size and times of a file as a text, which changes when the file does."""
+    status = os.stat(file)  # noqa: PTH116 - Path objects for each of a million files take seconds
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+
+
+def scanning(items: Iterable[T], report: Report) -> Iterator[T]:
+    """Pass items on, and report their number after every 1,000 and at the end."""
+    count = 0
+    for count, item in enumerate(items, start=1):
+        yield item
+        if count % _REPORT_EVERY == 0:
+            report("scanning", count, None)
+    report("scanning", count, None)
+
+
+def side_named(name: str) -> Side | None:
+    """The split that a cell of a table names; None for "".
+
+    Raises:
+        DataError: When the name is unknown.
+    """
+    name = name.strip().lower()
+    if name and name not in SIDE_NAMES:
+        raise DataError(f"unknown split {name!r}: {nearest(name, SIDES)}")
+    return SIDE_NAMES.get(name)
+
+
+def sides_in_names(names: Sequence[str]) -> list[Side] | None:
+    """The split in each name, as in `train-00000`; None unless every name has one and one is the training set."""
+    sides = []
+    for name in names:
+        known = [SIDE_NAMES[word] for word in re.split(r"[-_./]", name.lower()) if word in SIDE_NAMES]
+        if not known:
+            return None
+        sides.append(known[0])
+    return sides if "train" in sides else None

@@ -1,6 +1,6 @@
-"""Pictures that lie in one file as one array, uncompressed: read row by row, whatever the size of the file.
+"""Images that are stored in one file as one array: read one by one, so that the file may be of any size.
 
-Where the array is compressed (gzip, zip), it is unpacked into the cache once; the file itself is only read.
+The readers of IDX and .npz share this module. A compressed array (gzip, zip) is unpacked into the cache once.
 """
 
 import gzip
@@ -9,66 +9,102 @@ import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Source as Openable
+from eyebright.data.pictures import Source as ImageInput
+from eyebright.data.sources.labels import index_classes
+from eyebright.data.sources.source import FoundImages, stamp_of
+from eyebright.data.split import Side
 from eyebright.system import cache, files
 from eyebright.system.errors import DataError
+from eyebright.system.text import counted
 
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
+
+
+class StoredArray(NamedTuple):
+    """An array of images in a file, with their classes.
+
+    Args:
+        title: The text before the number in the names of the images.
+        images: `(N, H, W)`, `(N, H, W, 1)`, `(N, H, W, 3)` or `(N, H, W, 4)`, uint8.
+        labels: For each image the name of its class.
+        side: The split of the images, if known.
+        stamp: The stamp of the file.
+    """
+
+    title: str
+    images: NDArray[np.uint8]
+    labels: Sequence[str]
+    side: Side | None
+    stamp: str
 
 
 class StoredSource:
-    """Pictures of arrays on the disk, one after the other.
+    """Images of one or several arrays on the disk.
 
     Args:
-        origin: The file or folder that they come from.
-        stamps: For each array the stamp of its file, whose change is theirs.
-        images: The arrays, each `(N, H, W)`, `(N, H, W, 1)`, `(N, H, W, 3)` or `(N, H, W, 4)`, uint8.
-        titles: For each array what stands before the numbers of its pictures.
+        origin: The file or folder of the arrays.
+        arrays: The arrays.
     """
 
-    def __init__(
-        self, origin: Path, stamps: Sequence[str], images: Sequence[NDArray[np.uint8]], titles: Sequence[str]
-    ) -> None:
-        self._images = images
-        self._starts = np.cumsum([0, *(len(array) for array in images)])
-        self.names = [f"{title}{n:07d}" for array, title in zip(images, titles, strict=True) for n in range(len(array))]
+    def __init__(self, origin: Path, arrays: Sequence[StoredArray]) -> None:
+        self._arrays = arrays
+        self._starts = np.cumsum([0, *(len(array.images) for array in arrays)])
+        self.names = [f"{array.title} {number:07d}" for array in arrays for number in range(len(array.images))]
         self.identity = f"file {origin}"
-        self._stamps = stamps
 
     def stamp(self, index: int) -> str:
-        return self._stamps[self._array_of(index)]
+        return self._array_of(index)[0].stamp
 
-    def open(self, index: int) -> Openable:
-        which = self._array_of(index)
-        return np.asarray(self._images[which][index - int(self._starts[which])])
+    def open(self, index: int) -> ImageInput:
+        array, number = self._array_of(index)
+        return np.asarray(array.images[number])
 
-    def _array_of(self, index: int) -> int:
-        return int(np.searchsorted(self._starts, index, side="right")) - 1
-
-
-def stamp_of(file: Path) -> str:
-    """Size and times of a file."""
-    status = file.stat()
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+    def _array_of(self, index: int) -> tuple[StoredArray, int]:
+        which = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return self._arrays[which], index - int(self._starts[which])
 
 
-def unpacked(file: Path, member: str, stream: IO[bytes] | gzip.GzipFile, size_bytes: int) -> Path:
+def images_of_arrays(origin: Path, arrays: Sequence[StoredArray]) -> FoundImages:
+    """The images of all arrays. They have splits if every array has one and one is the training set.
+
+    Raises:
+        DataError: When an array has not one label per image.
+    """
+    for title, images, labels, *_ in arrays:
+        if len(images) != len(labels):
+            raise DataError(
+                f"{origin}: {title} has {counted(len(images), 'image')} but {counted(len(labels), 'label')}: expected "
+                "one label per image"
+            )
+    classes, positions = index_classes([label for array in arrays for label in array.labels])
+    known = {array.side for array in arrays}
+    sides = [array.side for array in arrays for _ in array.labels if array.side]
+    source = StoredSource(origin, arrays)
+    return FoundImages(
+        source, classes, positions, None if None in known or "train" not in known else sides, origin=origin
+    )
+
+
+def unpack_to_cache(file: Path, member: str, stream: IO[bytes] | gzip.GzipFile, size_bytes: int) -> Path:
     """The content of a compressed stream as a file in the cache, written once.
 
     Args:
         file: The file that holds the stream.
-        member: What it is in the file.
-        stream: The content, unpacked while it is read.
-        size_bytes: How long it must be; a longer one is refused before it fills the disk.
+        member: The name of the stream in the file.
+        stream: The content, which is unpacked while it is read.
+        size_bytes: The expected size; reading stops beyond it, so that a wrong file cannot fill the disk.
+
+    Returns:
+        The file in the cache.
 
     Raises:
-        DataError: When the stream is damaged, or of another length.
-        OutputError: When the cache has no room, or cannot be written.
+        DataError: When the stream is damaged or has another size.
+        OutputError: When the cache has no space or cannot be written.
     """
     key = hashlib.blake2b(f"{file}\0{member}\0{stamp_of(file)}".encode("utf-8", "surrogateescape"), digest_size=16)
     place = files.cache_folder("unpacked") / f"{key.hexdigest()}.bin"
@@ -90,13 +126,15 @@ def _copy(file: Path, stream: IO[bytes] | gzip.GzipFile, target: IO[bytes], size
     done = 0
     while done <= size_bytes:
         try:
-            chunk = stream.read(_CHUNK)
+            chunk = stream.read(_CHUNK_BYTES)
         except (OSError, EOFError, zlib.error) as problem:
-            raise DataError(f"{file} is damaged: {problem}") from problem
+            raise DataError(f"{file} is damaged: {problem}; download it again") from problem
         if not chunk:
             break
         target.write(chunk)
         done += len(chunk)
     if done != size_bytes:
-        what = "more" if done > size_bytes else f"{done:,}"
-        raise DataError(f"{file} holds {what} bytes where its header says {size_bytes:,}: it is damaged")
+        amount = f"more than {size_bytes:,}" if done > size_bytes else f"{done:,}"
+        raise DataError(
+            f"{file} is damaged: it holds {amount} bytes, expected {size_bytes:,} by its header; download it again"
+        )

@@ -1,11 +1,10 @@
-"""The lines of a table as they stand in its file: CSV, TSV, or a JSON object on each line (`.jsonl`).
+"""A table of images: CSV, TSV, or lines of JSON (`.jsonl`), with columns for path, class, and perhaps split and group.
 
-A table of pictures, CSV or TSV: a column with the path of each, one with its class, and perhaps its side and group.
+    path,class,split,group
+    roses/1.jpg,rose,train,camera 3
 
-path,class,split,group
-roses/1.jpg,rose,train,camera 3
-
-Or lines of JSON, `.jsonl`, with the same names: {"path": "roses/1.jpg", "class": "rose"}
+As a line of JSON: {"path": "roses/1.jpg", "class": "rose"}. First come the lines of any table, then the rows of a table
+of images, then what all readers of rows share.
 """
 
 import csv
@@ -16,91 +15,93 @@ from typing import NamedTuple
 
 import msgspec
 
-from eyebright.data.sources import labels
-from eyebright.data.sources.folder import FolderSource, Progress
-from eyebright.data.sources.source import SIDE_NAMES, Found, Source
+from eyebright.data.sources.folder import FolderSource
+from eyebright.data.sources.labels import CLASS_COLUMNS, class_name, index_classes, require_distinct_classes
+from eyebright.data.sources.source import FoundImages, Source, scanning, side_named
 from eyebright.data.split import Side
 from eyebright.system.errors import DataError
 from eyebright.system.files import read_errors
-from eyebright.system.text import nearest, printable
+from eyebright.system.progress import Report, quiet
+from eyebright.system.text import listed, printable
 
-JSON = ".jsonl"
-SUFFIXES = (".csv", ".tsv", JSON)
+_JSON = ".jsonl"
+_SHOWN = 10
+SUFFIXES = (".csv", ".tsv", _JSON)
+COLUMNS = {
+    "path": ("path", "file", "filename", "file_name", "image", "name"),
+    "class": CLASS_COLUMNS,
+    "split": ("split", "side", "subset"),
+    "group": ("group",),
+}
+"""The usual names of each column, in lower case."""
 
 
-class Line(NamedTuple):
-    """One line.
+class TableLine(NamedTuple):
+    """One line of a table.
 
     Args:
-        number: Counted from one.
-        names: What its columns are called; the same object as of the line before where they are the same.
-        cells: As many values; texts in CSV. None for the line with the names.
+        number: Its number; the first line has 1.
+        columns: The names of its columns; the same object as for the line before if they are equal.
+        cells: Its values, as many as columns; texts in CSV. None for the line with the names.
     """
 
     number: int
-    names: Sequence[str]
+    columns: Sequence[str]
     cells: Sequence[object] | None
 
 
-def lines_of(file: Path) -> Iterator[Line]:
-    """The lines of a table, those without anything left out.
+def read_lines(file: Path) -> Iterator[TableLine]:
+    """The lines of a table, except empty ones.
 
     Raises:
-        DataError: When the file cannot be read, or a line is wrong; its number is given.
+        DataError: When the file cannot be read, or a line is invalid; with its number.
     """
     with read_errors(file):
-        yield from _json_lines(file) if file.suffix.lower() == JSON else _csv_lines(file)
+        yield from _json_lines(file) if file.suffix.lower() == _JSON else _csv_lines(file)
 
 
-def header_of(file: Path) -> list[str]:
-    """The names of a table's columns; of lines of JSON those of the first."""
-    first = next(lines_of(file), None)
-    return [] if first is None else list(first.names)
+def column_names(file: Path) -> list[str]:
+    """The names of the columns of a table; of lines of JSON, those of the first line. Errors as in `read_lines`."""
+    first = next(read_lines(file), None)
+    return [] if first is None else [*first.columns]
 
 
-def _csv_lines(file: Path) -> Iterator[Line]:
+def _csv_lines(file: Path) -> Iterator[TableLine]:
     delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
     with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
         lines = csv.reader(text, delimiter=delimiter, strict=True)
         try:
             header = next(lines, [])
-            yield Line(1, header, None)
+            yield TableLine(1, header, None)
             for cells in lines:
                 if len(cells) == len(header):
-                    yield Line(lines.line_num, header, cells)
+                    yield TableLine(lines.line_num, header, cells)
                 elif cells:
+                    hint = f"; write a value that contains {delimiter!r} in double quotes"
                     raise DataError(
-                        f"{file}, line {lines.line_num}: {len(cells)} values where the first line names {len(header)} "
-                        "columns"
+                        f"{file}, line {lines.line_num}: expected {len(header)} values as in the first line, got "
+                        f"{len(cells)}{hint if len(cells) > len(header) else ''}"
                     )
         except csv.Error as problem:
             raise DataError(f"{file}, line {lines.line_num}: {problem}") from problem
 
 
-def _json_lines(file: Path) -> Iterator[Line]:
-    names: list[str] = []
+def _json_lines(file: Path) -> Iterator[TableLine]:
+    columns: list[str] = []
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
-                told = msgspec.json.decode(line, type=dict[str, object])
+                values = msgspec.json.decode(line, type=dict[str, object])
             except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
-                raise DataError(f"{file}, line {number}: {problem}") from problem
-            names = names if [*told] == names else [*told]
-            yield Line(number, names, [*told.values()])
+                raise DataError(f"{file}, line {number}: {problem}; expected a JSON object") from problem
+            columns = columns if [*values] == columns else [*values]
+            yield TableLine(number, columns, [*values.values()])
 
 
-COLUMNS = {
-    "path": ("path", "file", "filename", "file_name", "image", "name"),
-    "class": labels.NAMES,
-    "split": ("split", "side", "subset"),
-    "group": ("group",),
-}
-
-
-class Row(NamedTuple):
-    """One picture of a table."""
+class ImageRow(NamedTuple):
+    """What a table says about one image; its split is None and its group "" if the table gives none."""
 
     path: str
     label: str
@@ -108,122 +109,136 @@ class Row(NamedTuple):
     group: str
 
 
-def read_manifest(file: Path, progress: Progress | None = None) -> Found:
-    """The pictures that a table lists; paths are relative to the table's folder.
+def read_table(file: Path, report: Report = quiet) -> FoundImages:
+    """Find the images that a table lists; paths are relative to the folder of the table.
 
-    A picture that does not exist is found out when it is opened, and left out like any other that cannot be.
+    Images that do not exist are not noticed here, but when they are opened.
 
     Args:
-        file: The table; its first line names the columns.
-        progress: Called now and then with the number of pictures so far.
+        file: The table.
+        report: Receives the number of rows so far.
 
     Raises:
-        DataError: When a column is lacking or a line is wrong; the message gives its number.
+        DataError: When a column is missing or a line is invalid; with its number.
     """
-    root = file.absolute().parent
-    rows = []
-    for row in rows_of(file):
-        rows.append(row)
-        if progress and len(rows) % 1_000 == 0:
-            progress(len(rows))
-    rows = once(file, rows)
-    return gathered(file.absolute(), rows, FolderSource(root, [row.path for row in rows]))
+    rows = unique_rows(file, list(scanning(read_rows(file), report)))
+    file = file.absolute()
+    return images_of_rows(file, rows, FolderSource(file.parent, [row.path for row in rows]))
 
 
-def rows_of(file: Path, label: str = "") -> Iterator[Row]:
-    """The rows of a table; its class is in the column `label`, or the one of a known name.
-
-    Raises:
-        DataError: As `read_manifest`.
-    """
-    header: Sequence[str] | None = None
-    columns: dict[str, int] = {}
-    for number, names, cells in lines_of(file):
-        if names is not header:
-            header, columns = names, _columns(f"{file}, line {number}", names, label)
+def read_rows(file: Path, label: str = "") -> Iterator[ImageRow]:
+    """The rows of a table; the class is in the column `label`, or "" to find it by name. Errors as in `read_table`."""
+    known: Sequence[str] | None = None
+    positions: dict[str, int] = {}
+    for number, columns, cells in read_lines(file):
+        if columns is not known:
+            known, positions = columns, _positions(f"{file}, line {number}", columns, label)
         if cells is not None:
             try:
-                row = _row(cells, columns)
+                row = image_row({kind: cells[position] for kind, position in positions.items()})
             except DataError as problem:
                 raise DataError(f"{file}, line {number}: {problem}") from None
             yield row
 
 
-def once(origin: Path | str, rows: list[Row]) -> list[Row]:
-    """The rows without those that repeat an earlier one, which are told in a warning.
+def _positions(where: str, columns: Sequence[str], label: str) -> dict[str, int]:
+    """The position of each known column."""
+    usual = COLUMNS | ({"class": (label.lower(),)} if label else {})
+    found = {
+        kind: find_column(where, columns, kind, usual[kind], is_required=kind in ("path", "class")) for kind in COLUMNS
+    }
+    return {kind: position for kind, position in found.items() if position is not None}
+
+
+def find_column(
+    where: object, columns: Sequence[str], kind: str, usual: Sequence[str], *, is_required: bool
+) -> int | None:
+    """The position of a column by its usual names, upper or lower case; None if it is missing and not required.
+
+    Args:
+        where: The file, for error messages.
+        columns: The names of all columns.
+        kind: What the column is for, for error messages.
+        usual: Its usual names, in lower case, the best first.
+        is_required: Whether a missing column is an error.
 
     Raises:
-        DataError: When there are none, or two say different things of one picture.
+        DataError: When the column is missing, or there are several of one name.
+    """
+    names = [name.strip().lower() for name in columns]
+    present = [name for name in usual if name in names]
+    if present and (count := names.count(present[0])) > 1:
+        raise DataError(f"{where} has {count} columns called {present[0]!r}: give them different names")
+    if not present and is_required:
+        has = f"it has the columns {listed(columns, _SHOWN)}" if columns else "it is empty"
+        raise DataError(f"{where} has no column for the {kind}: expected one of {', '.join(usual)}; {has}")
+    return names.index(present[0]) if present else None
+
+
+def image_row(cells: dict[str, object], *, needs_path: bool = True) -> ImageRow:
+    """The row of an image from its cells, by the keys of `COLUMNS`.
+
+    Raises:
+        DataError: When a cell is missing or invalid.
+    """
+    path = cells.get("path")
+    path = path if isinstance(path, str) else ""
+    if needs_path:
+        path = path.strip()
+        if not path or "\0" in path:
+            raise DataError("missing path: every image needs one")
+    label = class_name(cells["class"])
+    return ImageRow(path, label, side_named(_text(cells.get("split"))), _text(cells.get("group")))
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def unique_rows(origin: Path | str, rows: list[ImageRow]) -> list[ImageRow]:
+    """The rows without repeated ones; a warning gives their number.
+
+    Raises:
+        DataError: When two rows differ about one image.
     """
     first = {row.path: row for row in reversed(rows)}
-    if not rows:
-        raise DataError(f"{origin} lists no pictures")
     if len(first) == len(rows):
         return rows
     for row in rows:
         if row != first[row.path]:
             raise DataError(
-                f"{origin} lists {printable(row.path)} several times with different values, as {first[row.path][1:]} "
-                f"and as {row[1:]}: expected one class, split and group for each picture"
+                f"{origin} lists {printable(row.path)} several times with different values, "
+                f"({_values(first[row.path])}) and ({_values(row)}): expected one class, split and group per image"
             )
     warnings.warn(
-        f"{origin} repeats {len(rows) - len(first):,} of its {len(rows):,} rows: each picture counts once", stacklevel=2
+        f"{origin} repeats {len(rows) - len(first):,} of its {len(rows):,} rows: each image is used once", stacklevel=2
     )
     return list(dict.fromkeys(rows))
 
 
-def gathered(origin: Path | str, rows: Sequence[Row], source: Source) -> Found:
-    """What the rows of a table say of the pictures.
+def _values(row: ImageRow) -> str:
+    return ", ".join(value for value in row[1:] if value)
+
+
+def images_of_rows(origin: Path | str, rows: Sequence[ImageRow], source: Source) -> FoundImages:
+    """The images of a source, with what the rows of a table say about them.
 
     Args:
-        origin: Where they come from.
-        rows: One for each picture, at least one.
-        source: The pictures.
+        origin: The file or folder that the user gave.
+        rows: One per image.
+        source: The images.
 
     Raises:
-        DataError: When only some of the rows give a split, or two classes are one number.
+        DataError: When there are none, only some rows have a split, or two classes are one number.
     """
-    classes = tuple(sorted({row.label for row in rows}))
-    labels.require_distinct(classes, str(origin))
-    number = {name: index for index, name in enumerate(classes)}
-    given = [row.side for row in rows]
-    if any(given) and not all(given):
-        raise DataError(f"{origin} gives a split for some pictures and none for others: give one for all, or for none")
-    sides = [side for side in given if side] or None
+    if not rows:
+        raise DataError(f"{origin} lists no images: expected one row per image")
+    classes, labels = index_classes([row.label for row in rows])
+    require_distinct_classes(classes, origin)
+    sides = [row.side for row in rows if row.side]
+    if sides and len(sides) < len(rows):
+        raise DataError(
+            f"{origin} gives a split for {len(sides):,} of {len(rows):,} images: give one for each image, or for none"
+        )
     groups = [row.group for row in rows]
-    positions = [number[row.label] for row in rows]
-    return Found(source, classes, positions, sides=sides, groups=groups if any(groups) else None, origin=origin)
-
-
-def _columns(where: str, header: Sequence[str], label: str) -> dict[str, int]:
-    """Where each known column stands."""
-    names = [name.strip().lower() for name in header]
-    found = {}
-    for kind, usual in COLUMNS.items():
-        known = (label.lower(),) if kind == "class" and label else usual
-        here = [name for name in known if name in names]
-        if here and names.count(here[0]) > 1:
-            raise DataError(f"{where} has {names.count(here[0])} columns called {here[0]!r}: give them different names")
-        if here:
-            found[kind] = names.index(here[0])
-        elif kind in ("path", "class"):
-            near = nearest(kind, list(header)) if header else "it is empty"
-            raise DataError(f"{where} has no column for the {kind} (one of {', '.join(known)}): {near}")
-    return found
-
-
-def _row(cells: Sequence[object], columns: dict[str, int]) -> Row:
-    path = cells[columns["path"]]
-    path = path.strip() if isinstance(path, str) else ""
-    if not path or "\0" in path:
-        raise DataError("no path; every picture needs one")
-    label = labels.label_of(cells[columns["class"]])
-    side = _text(cells[columns["split"]]).lower() if "split" in columns else ""
-    if side and side not in SIDE_NAMES:
-        raise DataError(f"split {side!r} is none of train, validation, test")
-    group = _text(cells[columns["group"]]) if "group" in columns else ""
-    return Row(path, label, SIDE_NAMES.get(side), group)
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
+    return FoundImages(source, classes, labels, sides or None, groups if any(groups) else None, origin)

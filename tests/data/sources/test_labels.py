@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from eyebright.data.sources.labels import class_name, encode_labels, index_classes, require_distinct_classes
+from eyebright.system.errors import DataError
+
+
+@pytest.mark.parametrize(("value", "name"), [(" rose ", "rose"), (7, "7"), (-1, "-1"), ("07", "07"), ("nano", "nano")])
+def test_texts_and_whole_numbers_are_classes(value, name):
+    assert class_name(value) == name
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "missing class: every image needs one"),
+        ("", "missing class: every"),
+        (" \t", "missing class: every"),
+        ("NaN", r"missing class \(NaN\)"),
+        (float("nan"), r"missing class \(NaN\)"),
+        (0.5, r"invalid class 0\.5: expected a text or a whole number"),
+        (1.0, r"invalid class 1\.0"),
+        (True, "invalid class True"),
+        (["a"], r"invalid class \['a'\]"),
+    ],
+)
+def test_other_values_are_not_classes(value, words):
+    with pytest.raises(DataError, match=words):
+        class_name(value)
+
+
+def test_classes_are_sorted_as_texts():
+    assert index_classes(["10", "2", "1", "2"], ["0"]) == (("0", "1", "10", "2"), [2, 3, 1, 3])
+
+
+@pytest.mark.parametrize("classes", [("1", "1.0"), ("7", "x", "07"), ("1e3", "1000")])
+def test_one_number_in_two_forms_is_refused(classes):
+    with pytest.raises(
+        DataError, match=r"table\.csv has the classes '.*' and '.*', which are one number: use one form"
+    ):
+        require_distinct_classes(classes, "table.csv")
+
+
+def test_different_numbers_and_texts_are_distinct():
+    require_distinct_classes(("1", "10", "a", "A"), "table.csv")
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "expected"),
+    [
+        (["b", "a", "b"], None, (["a", "b"], [1, 0, 1])),
+        ([10, 9, 10], None, (["10", "9"], [0, 1, 0])),
+        (["b", "a"], ["b", "a"], (["b", "a"], [0, 1])),
+        (np.array([1, 0], np.uint8), ["b", "a"], (["b", "a"], [1, 0])),
+        (["1", "0"], ["1", "0"], (["1", "0"], [0, 1])),
+        ([[1], [0]], ["b", "a"], (["b", "a"], [1, 0])),
+    ],
+)
+def test_labels_are_names_or_positions(labels, classes, expected):
+    assert encode_labels(labels, classes) == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "words"),
+    [
+        (["rosse"], ["daisy", "rose"], "label 'rosse' is not a class: did you mean 'rose'"),
+        ([2], ["daisy", "rose"], "label 2 is not a class: known are daisy, rose"),
+        ([-1], ["daisy", "rose"], "label -1 is not a class"),
+        ([True], ["daisy", "rose"], "label True is not a class"),
+        ([1, "a"], None, "labels are texts and numbers, such as 'a' and 1: use one type"),
+        (np.array([1, "a"], object), None, "texts and numbers"),
+        (["a", "nan"], None, "missing class"),
+        (np.zeros((2, 3), int), ["a"], r"labels have the shape \(2, 3\): expected one label per image, \(2,\)"),
+    ],
+)
+def test_invalid_labels_are_refused(labels, classes, words):
+    with pytest.raises(DataError, match=words):
+        encode_labels(labels, classes)
