@@ -59,12 +59,12 @@ def judged(pictures: Pictures, *, sides: Sequence[str] | None = None, **settings
 
 
 def test_a_sound_training_is_called_sound():
-    assert [verdict.kind for verdict in judged(stripes(600), epochs=6)] == ["sound"]
+    assert [verdict.kind for verdict in judged(stripes(600), epochs=6)] == ["no problem found"]
 
 
 def test_few_noisy_pictures_are_memorised():
     first, second = judged(stripes(300, noise=90), epochs=15)
-    assert (first.kind, second.kind) == ("overfitting", "too few pictures")
+    assert (first.kind, second.kind) == ("overfitting", "too few images")
     assert first.remedy["rotation"] and first.remedy["dropout"]
 
 

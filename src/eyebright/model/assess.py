@@ -18,10 +18,9 @@ from eyebright.system.errors import ModelError
 from eyebright.training.history import History
 from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.calibration import expected_calibration_error, fit_temperature
-from eyebright.trust.evidence import Course, Evidence, answers_of, leak_of
-from eyebright.trust.judgements import judge
-from eyebright.trust.metrics import Evaluation, Guesses, evaluate_guesses, softmax
-from eyebright.trust.verdict import Verdict
+from eyebright.trust.evidence import Evidence, TrainingRecord, accuracies_of, leak_of
+from eyebright.trust.metrics import Evaluation, Outcomes, evaluate_outcomes, softmax
+from eyebright.trust.verdict import Verdict, diagnose
 
 _LEAST = 1e-30  # what is taken for a probability of 0 where its logarithm is needed
 KNOWN_SAMPLE = 500
@@ -65,11 +64,11 @@ def evaluate_on(
         groups: The number of the group of every picture of the pack, where they come in groups.
     """
     logarithms = _log_probabilities(predictor, pack, indices)
-    guesses = Guesses.joined([
-        Guesses.of(part, labels[indices[start : start + BATCH_SIZE]])
+    outcomes = Outcomes.joined([
+        Outcomes.of(part, labels[indices[start : start + BATCH_SIZE]])
         for start, part in zip(range(0, len(indices), BATCH_SIZE), logarithms, strict=True)
     ])  # fmt: skip
-    return evaluate_guesses(guesses, labels[indices], classes, groups=None if groups is None else groups[indices])
+    return evaluate_outcomes(outcomes, labels[indices], classes, groups=None if groups is None else groups[indices])
 
 
 def log_probabilities(predictor: Predictor, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -114,7 +113,7 @@ def verdicts(
     groups: NDArray[np.int64] | None,
     alike: NDArray[np.bool_],
     later: NDArray[np.int64],
-    course: Course,
+    course: TrainingRecord,
 ) -> tuple[Verdict, ...]:
     """All that the figures of a training show, most important first.
 
@@ -132,18 +131,20 @@ def verdicts(
     grouped = None if groups is None else (groups[train.indices], groups[validation.indices])
     right = validation.logits.argmax(axis=1) == labels[validation.indices]
     found = leak_of(int(alike[later].sum()), len(later), right, ~alike[validation.indices])
-    return judge(Evidence(answers=answers_of(known, new, classes, grouped), course=course, leak=found))
+    return diagnose(Evidence(accuracies=accuracies_of(known, new, classes, grouped), training=course, leak=found))
 
 
-def course_of(history: History, settings: Settings, network: Network, pictures: int, first_loss: float = 0.0) -> Course:
+def course_of(
+    history: History, settings: Settings, network: Network, pictures: int, first_loss: float = 0.0
+) -> TrainingRecord:
     """How a training went on so many pictures, as plain figures; `first_loss` is that of its first batch, if known."""
-    return Course(
+    return TrainingRecord(
         loss=history.loss,
         accuracy=history.accuracy,
         validation_loss=history.validation_loss,
         validation_accuracy=history.validation_accuracy,
         seen=tuple(count or pictures for count in history.pictures),
-        pictures=pictures,
+        images=pictures,
         epochs=settings.epochs,
         minutes=settings.minutes,
         step_size=settings.step_size,
@@ -151,7 +152,7 @@ def course_of(history: History, settings: Settings, network: Network, pictures: 
         augmentation={name: getattr(settings, name) for name in AUGMENTATIONS},
         first_loss=first_loss,
         adaptive=settings.optimizer == "adamw",
-        found=settings.judge_start,
+        start_from_same_images=settings.judge_start,
         dropout=max(
             (place.layer.p for place in network.places.values() if isinstance(place.layer, Dropout)), default=0
         ),
