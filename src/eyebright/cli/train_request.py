@@ -46,7 +46,7 @@ class Request(Record, frozen=True, kw_only=True):
     split: str = ""
     exclude: str = ""
     excluded: tuple[str, ...] = ()
-    exclude_kinds: str = "exact copies,near copies,copies with different labels"
+    exclude_kinds: str = "exact duplicates,near-duplicates,duplicates with different labels"
     log: tuple[str, ...] = ()
     mirror: bool = False
     overwrite: bool = False
@@ -92,14 +92,14 @@ def names_left_out(request: Request) -> set[str]:
     """Names of the pictures to leave out."""
     if not request.exclude:
         return set(request.excluded)
-    from eyebright.data.audit.findings import KINDS, load
+    from eyebright.data.audit.findings import KINDS, RENAMED, load
 
     agreed = [kind.strip() for kind in request.exclude_kinds.split(",") if kind.strip()]
     for kind in agreed:
-        if kind not in KINDS:
+        if kind not in KINDS and kind not in RENAMED:
             known = nearest(kind, list(KINDS))
             raise SettingsError(f"--exclude-kinds: {kind!r} is nothing that is found: {known}")
-    return load(Path(request.exclude)).superfluous(agreed)
+    return load(Path(request.exclude)).to_exclude(agreed)
 
 
 def _read(config: Path) -> dict[str, Any]:

@@ -262,7 +262,7 @@ def train(
         split: A file with a split that was decided before, such as `split.csv` of another run; the shares do not count
             then.
         split_seed: Decides the split where that is another seed than the training's.
-        exclude: Names of pictures to leave out, as `Audit.superfluous` gives them.
+        exclude: Names of pictures to leave out, as `Audit.to_exclude` gives them.
         settings: How to train.
         mirror: Whether pictures are mirrored where the settings say `flip`; else only where that is found to do no
             harm: digits, letters and arrows have a left and a right.
