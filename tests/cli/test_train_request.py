@@ -176,7 +176,7 @@ def test_the_config_of_a_run_repeats_it_bit_for_bit(make_folder, eyebright, quic
         "--validation",
         "0.2",
         "--exclude-kinds",
-        "near copies",
+        "near-duplicates",
     ]
     assert eyebright("train", pictures, "-o", tmp_path / "run", *quick, *options).code == 0
     text = (tmp_path / "run" / "config.toml").read_text()

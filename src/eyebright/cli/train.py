@@ -46,7 +46,7 @@ def train(  # what is given is read from the context, since it matters what was 
     group_by: options.GroupBy = "",
     split: options.Split = None,
     exclude: options.Exclude = None,
-    exclude_kinds: options.ExcludeKinds = "exact duplicates,near-duplicates,duplicates with different labels",
+    exclude_kinds: options.ExcludeKinds = "exact duplicates,near-duplicates,conflicting labels",
     seed: options.Seed = 0,
     find_lr: options.FindLr = False,
     overwrite: options.Overwrite = False,

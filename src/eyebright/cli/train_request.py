@@ -46,7 +46,7 @@ class Request(Record, frozen=True, kw_only=True):
     split: str = ""
     exclude: str = ""
     excluded: tuple[str, ...] = ()
-    exclude_kinds: str = "exact duplicates,near-duplicates,duplicates with different labels"
+    exclude_kinds: str = "exact duplicates,near-duplicates,conflicting labels"
     log: tuple[str, ...] = ()
     mirror: bool = False
     overwrite: bool = False

@@ -37,7 +37,7 @@ def test_each_image_is_found_for_what_is_wrong_with_it(root):
         ("unreadable", ("a/broken.jpg",)),
         ("exact duplicates", ("a/00.png", "b/same.bmp")),
         ("near-duplicates", ("a/01.png", "a/turned.jpg")),
-        ("duplicates with different labels", ("a/00.png", "b/same.bmp")),
+        ("conflicting labels", ("a/00.png", "b/same.bmp")),
         ("very dark", ("a/dark.png",)),
         ("very bright", ("a/bright.png",)),
         ("blurred", ("a/blurred.png",)),
@@ -56,7 +56,7 @@ def test_duplicates_in_different_given_splits_are_found(tmp_path, photo):
                 photo(first + number + 100 * (name == "b")).save(folder / f"{number}.png")
     photo(2).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "test" / "a" / "mirrored.png")
     dataset = Dataset.from_folder(tmp_path)
-    (leak,) = examine(dataset, dataset.pack(Preparation(width=16, height=16))).of("duplicates in different splits")
+    (leak,) = examine(dataset, dataset.pack(Preparation(width=16, height=16))).of("leaks between splits")
     assert leak.pictures == ("test/a/mirrored.png", "train/a/2.png")
     assert leak.sentence == "in train and test"
 

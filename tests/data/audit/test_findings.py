@@ -16,7 +16,7 @@ def audit() -> Audit:
         findings=(
             finding("exact duplicates", "a/1", "a/2"),
             finding("blurred", "a/3"),
-            finding("duplicates with different labels", "a/4", "b/4"),
+            finding("conflicting labels", "a/4", "b/4"),
         ),
     )
 
@@ -43,7 +43,7 @@ def test_the_error_names_a_missing_file(tmp_path):
 
 def test_the_first_of_duplicates_is_kept_but_none_with_different_labels(audit):
     assert audit.to_exclude(["exact duplicates"]) == {"a/2"}
-    assert audit.to_exclude(["blurred", "duplicates with different labels"]) == {"a/3", "a/4", "b/4"}
+    assert audit.to_exclude(["blurred", "conflicting labels"]) == {"a/3", "a/4", "b/4"}
     assert [finding.pictures for finding in audit.of("blurred")] == [("a/3",)]
 
 
@@ -63,3 +63,9 @@ def test_an_unknown_kind_is_an_error(audit, tmp_path):
     path.write_text(path.read_text().replace('"blurred"', '"blurry"'))
     with pytest.raises(DataError, match="did you mean 'blurred'"):
         load(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_fits_on_a_line_with_its_explanation_and_counts(kind):
+    counts = "12,345 pictures in 123 sets" if "duplicate" in KINDS[kind] + kind else "12,345 pictures"
+    assert len(f"{kind}: {counts}; {KINDS[kind]}") <= 80

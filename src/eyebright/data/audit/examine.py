@@ -98,11 +98,11 @@ def _duplicates(dataset: Dataset, pack: Pack, usable: NDArray[np.int64]) -> Iter
         labels = sorted({dataset.classes[dataset.labels[index]] for index in positions})
         if len(labels) > 1:
             sentence = f"labelled {', '.join(map(printable, labels))}"
-            yield _finding(dataset, "duplicates with different labels", positions, len(labels), sentence)
+            yield _finding(dataset, "conflicting labels", positions, len(labels), sentence)
         sides = [] if dataset.sides is None else sorted(set(dataset.sides[positions].tolist()))
         if len(sides) > 1:
             sentence = f"in {' and '.join(SIDES[side] for side in sides)}"
-            yield _finding(dataset, "duplicates in different splits", positions, len(sides), sentence)
+            yield _finding(dataset, "leaks between splits", positions, len(sides), sentence)
 
 
 def _sets(count: int, pairs: NDArray[np.int64], similarity: NDArray[np.float32]) -> Iterator[tuple[list[int], float]]:

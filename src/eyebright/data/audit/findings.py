@@ -11,26 +11,26 @@ from eyebright.system.errors import DataError
 from eyebright.system.records import Record
 
 Kind: TypeAlias = Literal[
-    "unreadable", "exact duplicates", "near-duplicates", "duplicates with different labels",
-    "duplicates in different splits", "odd size", "nearly empty", "very dark", "very bright", "blurred",
+    "unreadable", "exact duplicates", "near-duplicates", "conflicting labels",
+    "leaks between splits", "odd size", "nearly empty", "very dark", "very bright", "blurred",
     "cropped by preparation", "probably mislabelled", "outlier",
 ]  # fmt: skip
 KINDS: dict[Kind, str] = {
     "unreadable": "cannot be opened, and left out of every training",
     "exact duplicates": "the same pixels in several files",
-    "near-duplicates": "re-encoded, resized, turned, mirrored or cropped",
-    "duplicates with different labels": "at least one label is wrong",
-    "duplicates in different splits": "the same image in two of the given splits",
+    "near-duplicates": "changed versions of one image",
+    "conflicting labels": "duplicates labelled differently",
+    "leaks between splits": "duplicates in several splits",
     "odd size": "proportions or area unlike the other images",
     "nearly empty": "almost one colour",
     "very dark": "almost nothing is visible",
     "very bright": "almost nothing is visible",
     "blurred": "far less sharp than the other images",
     "cropped by preparation": "resizing crops much of the image away",
-    "probably mislabelled": "another class is predicted with high probability",
+    "probably mislabelled": "predicted as another class",
     "outlier": "resembles no other image",
 }
-"""All kinds in the order in which they are shown, each with its explanation."""
+"""All kinds in the order in which they are shown, each with an explanation that fits on its line."""
 
 _OldKind: TypeAlias = Literal[
     "exact copies", "near copies", "copies with different labels", "leaking between given splits", "unlike the rest"
@@ -38,8 +38,8 @@ _OldKind: TypeAlias = Literal[
 RENAMED: dict[str, Kind] = {
     "exact copies": "exact duplicates",
     "near copies": "near-duplicates",
-    "copies with different labels": "duplicates with different labels",
-    "leaking between given splits": "duplicates in different splits",
+    "copies with different labels": "conflicting labels",
+    "leaking between given splits": "leaks between splits",
     "unlike the rest": "outlier",
 }
 """Kinds as older versions wrote them to audit.json, each with its name now."""
