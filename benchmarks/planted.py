@@ -25,8 +25,9 @@ import numpy as np
 from PIL import Image
 
 import eyebright as eb
-from eyebright.data.audit.duplicates import clusters, copies
+from eyebright.data.audit.duplicates import find_duplicates
 from eyebright.data.pictures import Preparation
+from eyebright.data.split import connected
 
 KINDS = ("re-encoded", "rescaled", "mirrored", "turned", "mirrored, turned, rescaled", "cropped")
 
@@ -97,9 +98,9 @@ def find(dataset: eb.Dataset) -> tuple[np.ndarray, np.ndarray]:
     pack = dataset.pack(Preparation(width=32, height=32))
     start = time.perf_counter()
     usable = np.flatnonzero(pack.rows >= 0)
-    pairs = usable[copies(pack.thumbnails(usable), pack.digests.at(usable)).pairs]
+    pairs = usable[find_duplicates(pack.thumbnails(usable), pack.digests.at(usable)).pairs]
     print(f"{len(dataset):,} pictures compared in {time.perf_counter() - start:.1f} s")
-    return clusters(len(dataset), pairs), pairs
+    return connected(len(dataset), pairs), pairs
 
 
 def measure(dataset: eb.Dataset, truth: dict[str, tuple[str, str]]) -> None:
@@ -118,7 +119,7 @@ def measure_peer(python: str, root: Path, truth: dict[str, tuple[str, str]]) -> 
     names = sorted({name for pair in told for name in pair})
     number = {name: index for index, name in enumerate(names)}
     edges = np.array([(number[one], number[other]) for one, other in told], np.int64).reshape(-1, 2)
-    score("cleanvision", dict(zip(names, clusters(len(names), edges).tolist(), strict=True)), told, truth)
+    score("cleanvision", dict(zip(names, connected(len(names), edges).tolist(), strict=True)), told, truth)
 
 
 def score(who: str, ids: dict[str, int], told: list[tuple[str, str]], truth: dict[str, tuple[str, str]]) -> None:

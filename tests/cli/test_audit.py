@@ -27,7 +27,7 @@ def clean(tmp_path):
 def test_findings_are_told_in_80_columns_with_the_next_command(make_folder, eyebright, tmp_path):
     finished = eyebright("audit", doubled(make_folder()))
     assert finished.code == 0, finished.err
-    assert "exact copies: 6 pictures in 3 sets" in finished.out and "-o audit.json --page" in finished.out
+    assert "exact duplicates: 6 pictures in 3 sets" in finished.out and "-o audit.json --page" in finished.out
     assert max(map(len, finished.out.splitlines()[:-1])) <= 80
 
 

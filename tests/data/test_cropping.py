@@ -17,18 +17,18 @@ def noise(height: int, width: int) -> np.ndarray:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(40, 200), st.integers(40, 200), st.sampled_from([1.0, 0.5, 1.6]))
-@example(40, 63, 1.0)  # was resized to 64 across, which blurred the middle and left the sides sharp: 0.43
-def test_of_even_detail_as_much_is_lost_as_of_the_area(height: int, width: int, proportion: float) -> None:
+@example(40, 63, 1.0)  # resizing it to 64 across would blur the middle and leave the sides sharp: 0.43
+def test_with_even_detail_the_lost_share_is_that_of_the_area(height: int, width: int, proportion: float) -> None:
     kept_width, kept_height = min(width, height * proportion), min(height, width / proportion)
     expected = 1 - kept_width * kept_height / (width * height)
     assert lost_to_crop(ArraySource([noise(height, width)]), proportion) == pytest.approx(expected, abs=0.04)
 
 
-def test_square_pictures_lose_exactly_nothing() -> None:
+def test_square_images_lose_nothing() -> None:
     assert [lost_to_crop(ArraySource([noise(side, side)])) for side in range(20, 90)] == pytest.approx([0] * 70, abs=0)
 
 
-def test_nothing_is_lost_where_all_that_is_shown_lies_in_the_middle() -> None:
+def test_detail_is_lost_at_the_sides_and_not_in_the_middle() -> None:
     picture = np.full((60, 180, 3), 200, np.uint8)
     picture[:, 70:110] = noise(60, 40)
     assert lost_to_crop(ArraySource([picture])) < 0.02
@@ -37,7 +37,7 @@ def test_nothing_is_lost_where_all_that_is_shown_lies_in_the_middle() -> None:
     assert lost_to_crop(ArraySource([picture])) > 0.95
 
 
-def test_a_surface_and_pictures_that_cannot_be_opened_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_without_detail_or_that_cannot_be_opened_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     source = ArraySource([np.zeros((10, 90, 3), np.uint8)])
     assert lost_to_crop(source) == 0
 
@@ -49,6 +49,6 @@ def test_a_surface_and_pictures_that_cannot_be_opened_lose_nothing(monkeypatch: 
 
 
 @pytest.mark.parametrize(("size", "fit"), [((50, 50), "crop"), ((50, 66), "crop"), ((40, 120), "pad")])
-def test_pictures_that_would_lose_much_are_shown_whole(size: tuple[int, int], fit: str) -> None:
+def test_images_that_would_lose_a_third_are_padded(size: tuple[int, int], fit: str) -> None:
     dataset = Dataset.from_arrays([noise(*size) for _ in range(4)], ["a", "b"] * 2)
     assert dataset.fit_by_evidence()[0] == fit

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from eyebright.data.split import LEFT_OUT, SIDES, split, without_leaks
+from eyebright.data.split import LEFT_OUT, SIDES, connected, links_within, split, without_leaks
 from eyebright.system.errors import DataError, SettingsError
 
 CLASSES = ("daisy", "rose", "tulip")
@@ -272,3 +272,23 @@ def test_given_sides_give_way_to_groups_too():
     given = np.array([0, 0, 2])
     digests = [content(index) for index in range(3)]
     assert without_leaks(given, digests, ["a", "b", "a"]).tolist() == [-1, 0, 2]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 20).flatmap(lambda n: st.tuples(st.just(n), st.lists(
+    st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=30))))  # fmt: skip
+def test_connected_sets_match_merging_sets_by_hand(drawn):
+    count, links = drawn
+    sets = [{number} for number in range(count)]
+    for one, other in links:
+        merged = sets[one] | sets[other]
+        for number in merged:
+            sets[number] = merged
+    of = connected(count, np.array(links, np.int64).reshape(-1, 2))
+    assert [set(np.flatnonzero(of == of[number]).tolist()) for number in range(count)] == sets
+    assert set(of.tolist()) == set(range(len(set(map(frozenset, sets)))))
+
+
+def test_links_within_groups_connect_each_group_and_nothing_else():
+    of = connected(6, links_within(np.array([7, -1, 3, 7, -1, 3])))
+    assert of[0] == of[3] and of[2] == of[5] and len(set(of.tolist())) == 4

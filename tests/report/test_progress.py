@@ -10,7 +10,7 @@ from rich.console import Console
 from eyebright.report import progress
 from eyebright.report.progress import Display
 from eyebright.training import events
-from eyebright.trust.intervals import Difference, counted
+from eyebright.trust.intervals import Difference, Share
 from eyebright.trust.verdict import Verdict
 
 
@@ -222,7 +222,7 @@ def test_streaming_is_told_with_what_would_be_needed(show: Callable) -> None:
 
 def healed(value: float, low: float, high: float) -> events.Healed:
     return events.Healed(
-        pictures=648, before=counted(387, 648), after=counted(430, 648), kept="a b/healed",
+        pictures=648, before=Share.from_counts(387, 648), after=Share.from_counts(430, 648), kept="a b/healed",
         difference=Difference(value=value, low=low, high=high),
     )  # fmt: skip
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eyebright.data.dataset import Dataset
+from eyebright.data.sources.source import ArraySource
 from eyebright.runs import audit
 from eyebright.system.errors import DataError, DownloadError, EyebrightError, OutputError
 from eyebright.training.events import Progress
@@ -47,20 +49,62 @@ def test_near_duplicates_and_damaged_files_are_found_and_nothing_changes(folder:
     assert digests_of(folder) == before
 
 
-def test_the_leak_of_a_random_split_is_not_estimated_where_the_split_is_given(folder: Path) -> None:
-    for number in range(0, 24, 2):  # each with a duplicate: so a random split would leak
-        (folder / "a" / f"{number:02d}_too.png").write_bytes((folder / "a" / f"{number:02d}.png").read_bytes())
-    assert audit.audit(folder).leak > 0
-    given = folder.parent / "given"
-    given.mkdir()
-    folder.rename(given / "train")
-    for number, label in ((100, "a"), (101, "b")):
-        (given / "test" / label).mkdir(parents=True)
-        landscape(number).save(given / "test" / label / "new.png")
-    assert audit.audit(given).leak is None
+def test_out_of_fold_probabilities_ignore_images_of_the_same_group() -> None:
+    """Random labels, two images per group: only a classifier that was trained on the other image knows its label."""
+    random = np.random.default_rng(1)
+    points, classes = random.normal(size=(100, 400)).astype(np.float32), random.integers(0, 2, 100)
+    features, labels, groups = np.repeat(points, 2, axis=0), np.repeat(classes, 2), np.repeat(np.arange(100), 2)
+    grouped, alone = (audit.out_of_fold(features, labels, 2, numbers) for numbers in (groups, None))
+    assert (grouped.argmax(axis=1) == labels).mean() < 0.65 < 0.7 < (alone.argmax(axis=1) == labels).mean()
+    assert grouped.max() < 0.9  # a classifier that knows nothing is not confident, once calibrated
 
 
-def test_empty_folders_cannot_be_audited(tmp_path: Path) -> None:
+def test_out_of_fold_probabilities_find_swapped_labels_and_skip_classes_that_cannot_be_checked() -> None:
+    """Three far clouds, labelled 1, 4 and 7, two swapped labels; all three images of class 5 are in one group."""
+    random = np.random.default_rng(0)
+    true = np.append(np.repeat([1, 4, 7], 120), [5, 5, 5])
+    features = (8 * np.eye(8)[true] + random.normal(0, 0.4, (363, 8))).astype(np.float32)
+    labels, groups = true.copy(), np.minimum(np.arange(363), 360)
+    labels[[3, 130]] = 7, 1
+    probabilities = audit.out_of_fold(features, labels, 9, groups)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+    assert set(np.flatnonzero(probabilities.argmax(axis=1) != labels)) == {3, 130}
+    assert probabilities[[3, 130], [1, 4]].min() > 0.9 and probabilities[[3, 130], [7, 1]].max() < 0.02
+    assert (probabilities[360:] == np.eye(9)[5]).all() and not probabilities[:, [0, 2, 3, 6, 8]].any()
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups"), [([], []), ([0, 0, 0], [0, 1, 2]), ([0, 1, 0, 1], [3, 3, 3, 3]), ([0, 1], [0, 1])]
+)
+def test_labels_are_checked_only_if_there_is_something_to_compare(labels: list[int], groups: list[int]) -> None:
+    features = np.eye(4, dtype=np.float32)[: len(labels)]
+    with pytest.raises(DataError, match="at least two classes, and two groups of images"):
+        audit.out_of_fold(features, np.array(labels, np.int64), 2, np.array(groups, np.int64))
+
+
+@pytest.mark.parametrize("given", ["sides", "groups"])
+def test_a_label_is_not_checked_by_duplicates_of_its_image(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six duplicates of an image of the first class, exact and mirrored, are labelled as the second class."""
+    random = np.random.default_rng(0)
+    thumbnails = random.integers(0, 256, (601, 8, 8, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    images = [*thumbnails[:600], *[thumbnails[600]] * 3, *[thumbnails[600, :, ::-1]] * 3]
+    labels = np.repeat([0, 1, 2, 1], [200, 200, 200, 6])
+    points = (8 * np.eye(8)[labels] + random.normal(0, 0.4, (606, 8))).astype(np.float32)
+    points[600:] = 8 * np.eye(8)[0] + 5 * np.eye(8)[7]  # a classifier trained on one of them would know the others
+    options = {"sides": {"sides": ["train"] * 606}, "groups": {"groups": ["one", "one", *[""] * 604]}}[given]
+    dataset = Dataset(ArraySource(images), ["a", "b", "c"], labels, **options)
+
+    class Known:
+        rows = np.arange(606)
+        read = staticmethod(points.__getitem__)
+
+    monkeypatch.setattr(audit, "features", lambda *_, **__: Known)
+    monkeypatch.setattr(Dataset, "open", lambda *_, **__: dataset)
+    found = audit.audit("anywhere").audit.of("probably mislabelled")
+    assert {name for finding in found for name in finding.pictures} == set(dataset.source.names[600:606])
+
+
+def test_empty_folders_hold_nothing_to_audit(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
     with pytest.raises(DataError, match=r"there are no images in the folders of .*pictures"):

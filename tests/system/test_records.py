@@ -121,8 +121,11 @@ def test_a_word_that_is_not_allowed_brings_those_that_are():
 
     class Outer(records.Record, frozen=True):
         inner: Inner
+        more: tuple[Inner, ...] = ()
 
     with pytest.raises(NetworkError, match=r"'cropp' - at `\$\.inner\.fit` \(did you mean 'crop'\?\)"):
         records.from_json('{"inner": {"fit": "cropp"}}', Outer, what="it", error=NetworkError)
     with pytest.raises(NetworkError, match=r"\(known are crop, pad, stretch\)"):
         records.from_builtins({"inner": {"fit": "xyz"}}, Outer, what="it", error=NetworkError)
+    with pytest.raises(NetworkError, match=r"'padd' - at `\$\.more\[0\]\.fit` \(did you mean 'pad'\?\)"):
+        records.from_builtins({"inner": {}, "more": [{"fit": "padd"}]}, Outer, what="it", error=NetworkError)

@@ -1,16 +1,17 @@
 import numpy as np
 import pytest
+import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyebright.trust.calibration import expected_calibration_error, fit_temperature
+from eyebright.trust.calibration import discrimination, expected_calibration_error, fit_temperature
 from eyebright.trust.metrics import softmax
 
 SEEDS = st.integers(0, 2**32 - 1)
 
 
 def calibrated(seed: int, count: int = 4000, num_classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    """Logits, and labels drawn from just the probabilities that they state."""
+    """Logits, and labels sampled from the probabilities that the logits state."""
     stream = np.random.default_rng(seed)
     logits = 2 * stream.standard_normal((count, num_classes))
     noise = stream.gumbel(size=logits.shape)  # the greatest of logits + Gumbel noise is a draw from their softmax
@@ -18,7 +19,7 @@ def calibrated(seed: int, count: int = 4000, num_classes: int = 4) -> tuple[np.n
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray, temperature: float) -> float:
-    """With one more picture whose share of every target is spread over all classes, as the docstring promises."""
+    """With one more image of unknown class, whose share of every target is spread over all classes."""
     unknown = 1 / (len(labels) + 1)
     targets = (1 - unknown) * np.eye(logits.shape[1])[labels] + unknown / logits.shape[1]
     return -(targets * np.log(softmax(logits / temperature))).sum(axis=1).mean()
@@ -26,21 +27,21 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, temperature: float) ->
 
 @settings(max_examples=20, deadline=None)
 @given(SEEDS, st.floats(0.25, 5))
-def test_the_factor_by_which_calibrated_logits_were_multiplied_is_found(seed: int, factor: float) -> None:
+def test_the_temperature_is_the_factor_that_calibrated_logits_were_multiplied_by(seed: int, factor: float) -> None:
     logits, labels = calibrated(seed)
     assert fit_temperature(factor * logits, labels) == pytest.approx(factor, rel=0.12)
 
 
 @settings(max_examples=20, deadline=None)
 @given(SEEDS, st.floats(0.25, 5))
-def test_temperature_grows_with_the_logits(seed: int, factor: float) -> None:
+def test_the_temperature_is_proportional_to_the_logits(seed: int, factor: float) -> None:
     logits, labels = calibrated(seed, count=200)
     assert fit_temperature(factor * logits, labels) == pytest.approx(factor * fit_temperature(logits, labels), rel=1e-4)
 
 
 @settings(max_examples=20, deadline=None)
 @given(SEEDS)
-def test_the_loss_has_no_slope_at_the_fitted_temperature_and_rises_beside_it(seed: int) -> None:
+def test_the_fitted_temperature_is_a_minimum_of_the_loss(seed: int) -> None:
     logits, labels = calibrated(seed, count=150)
     best = fit_temperature(3 * logits, labels)
     step = 0.01 * best
@@ -51,7 +52,7 @@ def test_the_loss_has_no_slope_at_the_fitted_temperature_and_rises_beside_it(see
 
 @pytest.mark.parametrize("count", [1, 6, 300])
 @pytest.mark.parametrize("margin", [1.0, 5.0])
-def test_pictures_all_told_right_do_not_give_certainty(count: int, margin: float) -> None:
+def test_a_few_correct_predictions_do_not_give_full_confidence(count: int, margin: float) -> None:
     logits, labels = np.tile([margin, 0.0], (count, 1)), np.zeros(count, int)
     confidence = 1 - 1 / (
         2 * (count + 1)
@@ -66,7 +67,7 @@ def test_the_temperature_stays_within_its_range(margin: float, limit: float) -> 
     assert fit_temperature(logits, labels) == pytest.approx(limit, rel=1e-3)
 
 
-def test_huge_logits_overflow_nothing() -> None:
+def test_huge_logits_do_not_overflow() -> None:
     logits, labels = calibrated(0, count=200)
     shifted = (logits * 1e3 + 1e6).astype(np.float32)
     assert 0.05 <= fit_temperature(shifted, labels) <= 20
@@ -74,7 +75,7 @@ def test_huge_logits_overflow_nothing() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(SEEDS)
-def test_temperature_changes_no_answer(seed: int) -> None:
+def test_the_temperature_changes_no_prediction(seed: int) -> None:
     logits, labels = calibrated(seed, count=50)
     warm = softmax(logits / fit_temperature(7 * logits, labels))
     assert np.array_equal(warm.argmax(axis=1), logits.argmax(axis=1))
@@ -82,7 +83,7 @@ def test_temperature_changes_no_answer(seed: int) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(SEEDS, st.integers(1, 20))
-def test_calibration_error_is_that_of_a_plain_loop_over_bins(seed: int, bins: int) -> None:
+def test_the_calibration_error_matches_a_plain_loop_over_bins(seed: int, bins: int) -> None:
     stream = np.random.default_rng(seed)
     probabilities = stream.dirichlet(np.ones(3), 80)
     labels = stream.integers(0, 3, 80)
@@ -100,15 +101,37 @@ def test_calibration_error_is_that_of_a_plain_loop_over_bins(seed: int, bins: in
 
 
 @pytest.mark.parametrize(("right", "error"), [(8, 0.0), (5, 0.3), (10, 0.2)])
-def test_calibration_error_of_ten_answers_at_80_percent(right: int, error: float) -> None:
+def test_the_calibration_error_of_ten_predictions_at_80_percent(right: int, error: float) -> None:
     labels = np.array([0] * right + [1] * (10 - right))
     assert expected_calibration_error(np.tile([0.8, 0.2], (10, 1)), labels) == pytest.approx(error)
 
 
-def test_errors_of_different_bins_do_not_cancel() -> None:
+def test_gaps_of_different_bins_do_not_cancel() -> None:
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4]])
     assert expected_calibration_error(probabilities, np.array([1, 0])) == pytest.approx((0.9 + 0.4) / 2)
 
 
-def test_full_certainty_belongs_to_the_last_bin() -> None:
+def test_a_confidence_of_1_belongs_to_the_last_bin() -> None:
     assert expected_calibration_error(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([0, 1])) == pytest.approx(0.5)
+
+
+def test_discrimination_matches_the_roc_area_of_scikit_learn_and_widens_with_fewer_trials() -> None:
+    stream = np.random.default_rng(0)
+    right = stream.random(300) < 0.7
+    sure = np.round(stream.random(300) + 0.3 * right, 2)  # with ties
+    area, low, high = discrimination(sure, right)
+    assert area == pytest.approx(sklearn.metrics.roc_auc_score(right, sure))
+    assert low < area < high
+    _, fewer, more = discrimination(sure, right, 30)
+    assert fewer < low < high < more
+    assert discrimination(sure, np.ones(300, bool)) == (0.5, 0, 1)
+
+
+def test_the_interval_of_discrimination_holds_the_truth_in_95_percent() -> None:
+    stream, held = np.random.default_rng(5), 0
+    truth = 0.7602  # of two normals one standard deviation apart: Phi(1 / sqrt(2))
+    for _ in range(200):
+        right = stream.random(150) < 0.6
+        _, low, high = discrimination(stream.normal(right, 1), right)
+        held += low <= truth <= high
+    assert held >= 180

@@ -5,14 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyebright.trust.intervals import (
-    counted,
+    Share,
     difference,
     grouped_interval,
     paired_difference,
     share_of,
     wilson_interval,
 )
-from eyebright.trust.metrics import evaluate
 
 
 @pytest.mark.parametrize(
@@ -25,14 +24,14 @@ from eyebright.trust.metrics import evaluate
         (0, 10, 0.0, 0.2775),
     ],
 )
-def test_the_wilson_interval_is_the_published_one(correct: int, count: int, low: float, high: float) -> None:
+def test_the_wilson_interval_matches_the_published_table(correct: int, count: int, low: float, high: float) -> None:
     """Source: Newcombe 1998, "Two-sided confidence intervals for the single proportion", Table I, method 3."""
     assert wilson_interval(correct, count) == pytest.approx((low, high), abs=5e-5)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 5000), st.floats(0, 1))
-def test_the_wilson_interval_is_that_of_scipy_holds_the_share_and_mirrors(count: int, share: float) -> None:
+def test_the_wilson_interval_matches_scipy_holds_the_share_and_is_symmetric(count: int, share: float) -> None:
     correct = round(share * count)
     low, high = wilson_interval(correct, count)
     expected = scipy.stats.binomtest(correct, count).proportion_ci(0.95, "wilson")
@@ -42,17 +41,17 @@ def test_the_wilson_interval_is_that_of_scipy_holds_the_share_and_mirrors(count:
     assert wilson_interval(count - correct, count) == pytest.approx((1 - high, 1 - low), abs=1e-12)
 
 
-def test_without_a_trial_the_wilson_interval_is_everything() -> None:
+def test_without_images_the_wilson_interval_is_everything() -> None:
     assert wilson_interval(0, 0) == (0, 1)
 
 
 def tracks(stream: np.random.Generator, count: int, *, share: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures of groups of 1 to 15, each told right or wrong as a whole."""
+    """Images in groups of 1 to 15; all images of a group are right or all are wrong."""
     sizes = stream.integers(1, 16, count)
     return np.repeat(stream.random(count) < share, sizes), np.repeat(np.arange(count), sizes)
 
 
-def test_the_interval_of_groups_is_scipys_bootstrap() -> None:
+def test_the_interval_of_groups_matches_the_bootstrap_of_scipy() -> None:
     correct, groups = tracks(np.random.default_rng(1), 60)
     sizes, right = np.bincount(groups), np.bincount(groups, weights=correct)
     found = scipy.stats.bootstrap(
@@ -62,7 +61,7 @@ def test_the_interval_of_groups_is_scipys_bootstrap() -> None:
     assert grouped_interval(correct, groups) == pytest.approx((found.low, found.high), abs=0.02)
 
 
-def test_it_holds_the_true_share_where_an_interval_of_single_pictures_does_not() -> None:
+def test_the_interval_of_groups_holds_the_true_share_where_wilsons_does_not() -> None:
     stream = np.random.default_rng(3)
     drawn = [tracks(stream, 50) for _ in range(100)]
     grouped = [grouped_interval(*pictures) for pictures in drawn]
@@ -71,34 +70,26 @@ def test_it_holds_the_true_share_where_an_interval_of_single_pictures_does_not()
     assert held[0] >= 85 > held[1]
 
 
-def test_groups_of_one_picture_give_about_wilsons_interval() -> None:
+def test_groups_of_one_image_give_about_wilsons_interval() -> None:
     correct = np.arange(400) < 300
     found = grouped_interval(correct, np.random.default_rng(0).permutation(400))
     assert found == pytest.approx(wilson_interval(300, 400), abs=0.01)
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_where_all_are_alike_there_are_as_many_trials_as_groups(right: bool) -> None:
+def test_where_all_images_are_right_or_wrong_each_group_is_one_trial(right: bool) -> None:
     correct, groups = np.full(60, right), np.repeat([4, 9, 2, 7], 15)
     assert grouped_interval(correct, groups) == wilson_interval(4 * right, 4)
 
 
-def test_an_evaluation_says_how_many_groups_there_were() -> None:
-    logarithms, labels = np.log([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]]), np.array([0, 0, 1, 1])
-    found = evaluate(logarithms, labels, ("a", "b"), groups=np.array([5, 5, 5, 8]))
-    assert found.groups == 2
-    assert found.interval == grouped_interval(np.array([True, True, True, False]), np.array([5, 5, 5, 8]))
-    assert evaluate(logarithms, labels, ("a", "b")).groups == 0
-
-
-def test_newcombes_example_of_independent_proportions() -> None:
+def test_the_difference_matches_newcombes_example_of_independent_proportions() -> None:
     """Newcombe 1998, table II, first column, method 10: 56/70 - 48/80."""
-    found = difference(counted(56, 70), counted(48, 80))
+    found = difference(Share.from_counts(56, 70), Share.from_counts(48, 80))
     assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
 
 
-def test_the_worst_of_many_has_a_wider_interval_which_is_bonferronis() -> None:
-    one, worst = counted(30, 50), counted(30, 50, among=20)
+def test_the_worst_of_many_shares_has_the_wider_interval_of_bonferroni() -> None:
+    one, worst = Share.from_counts(30, 50), Share.from_counts(30, 50, among=20)
     expected = scipy.stats.binomtest(30, 50).proportion_ci(1 - 0.05 / 20, "wilson")
     assert (worst.low, worst.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
     assert worst.low < one.low < one.high < worst.high
@@ -109,20 +100,21 @@ def test_the_worst_of_many_has_a_wider_interval_which_is_bonferronis() -> None:
     assert grouped.groups == 20
 
 
-def test_a_share_of_nothing_may_be_anything() -> None:
+def test_a_share_of_no_images_may_be_anything() -> None:
     empty = share_of(np.zeros(0, bool), np.zeros(0, np.int64))
     assert (empty.value, empty.low, empty.high) == (0, 0, 1)
 
 
-def test_a_share_reads_as_people_write_it() -> None:
+def test_shares_and_differences_are_written_with_their_intervals() -> None:
     low, high = wilson_interval(30, 50)
-    assert str(counted(30, 50)) == f"60.0% (95 % interval {low:.1%} to {high:.1%})"
-    assert str(difference(counted(56, 70), counted(48, 80))) == "20.0 points (95 % interval 5.2 to 33.4)"
+    assert str(Share.from_counts(30, 50)) == f"60.0% (95% interval {100 * low:.1f}-{100 * high:.1f}%)"
+    found = difference(Share.from_counts(56, 70), Share.from_counts(48, 80))
+    assert str(found) == "20.0 percentage points (95% interval 5.2 to 33.4)"
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
-def test_a_paired_difference_holds_its_value_and_turns_with_the_sides(
+def test_a_paired_difference_lies_in_its_interval_and_changes_sign_with_the_order(
     both: int, first: int, second: int, no: int
 ) -> None:
     if not both + first + second + no:
@@ -135,7 +127,7 @@ def test_a_paired_difference_holds_its_value_and_turns_with_the_sides(
     assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
 
 
-def test_a_paired_interval_is_narrower_than_that_of_strangers_and_holds_the_truth() -> None:
+def test_a_paired_interval_is_narrower_than_an_unpaired_one_and_holds_the_truth() -> None:
     stream, held = np.random.default_rng(1), 0
     for _ in range(300):
         before = stream.random(120) < 0.6
@@ -147,11 +139,11 @@ def test_a_paired_interval_is_narrower_than_that_of_strangers_and_holds_the_trut
     assert 0.92 <= held / 300 <= 0.99
 
 
-def test_pairs_in_groups_are_drawn_together() -> None:
+def test_a_paired_difference_of_groups_has_a_wider_interval() -> None:
     stream = np.random.default_rng(2)
     groups = np.repeat(np.arange(30), 10)
     before = np.repeat(stream.random(30) < 0.5, 10)
     after = np.repeat(stream.random(30) < 0.8, 10)
     alone, grouped = paired_difference(after, before), paired_difference(after, before, groups)
     assert grouped.value == alone.value
-    assert grouped.high - grouped.low > 2 * (alone.high - alone.low)  # a tenth as many trials
+    assert grouped.high - grouped.low > 2 * (alone.high - alone.low)  # a tenth as many independent images

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from eyebright.trust.calibration import expected_calibration_error
-from eyebright.trust.intervals import wilson_interval
-from eyebright.trust.metrics import Guesses, evaluate, evaluate_guesses, log_softmax, softmax
+from eyebright.trust.intervals import grouped_interval, wilson_interval
+from eyebright.trust.metrics import Outcomes, evaluate, evaluate_outcomes, log_softmax, softmax
 
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def guesses(seed: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Random logarithms of probabilities, labels that some classes never have, and names."""
+def predictions(seed: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Random log-probabilities, labels in which some classes are missing, and class names."""
     stream = np.random.default_rng(seed)
     count, num_classes = int(stream.integers(1, 60)), int(stream.integers(2, 9))
     labels = stream.choice(stream.permutation(num_classes)[: stream.integers(1, num_classes + 1)], count)
@@ -25,8 +25,8 @@ def guesses(seed: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
 
 @settings(max_examples=40, deadline=None)
 @given(SEEDS)
-def test_loss_accuracy_and_confusion_are_those_of_scikit_learn(seed: int) -> None:
-    logarithms, labels, names = guesses(seed)
+def test_loss_accuracy_and_confusion_match_scikit_learn(seed: int) -> None:
+    logarithms, labels, names = predictions(seed)
     positions = np.arange(len(names))
     result = evaluate(logarithms, labels, names)
     predicted = np.array([max(positions, key=row.__getitem__) for row in logarithms])
@@ -41,8 +41,8 @@ def test_loss_accuracy_and_confusion_are_those_of_scikit_learn(seed: int) -> Non
 
 @settings(max_examples=40, deadline=None)
 @given(SEEDS)
-def test_the_scores_of_each_class_are_those_of_scikit_learn(seed: int) -> None:
-    logarithms, labels, names = guesses(seed)
+def test_class_scores_match_scikit_learn(seed: int) -> None:
+    logarithms, labels, names = predictions(seed)
     expected = metrics.precision_recall_fscore_support(
         labels, logarithms.argmax(axis=1), labels=np.arange(len(names)), zero_division=np.nan
     )
@@ -54,14 +54,22 @@ def test_the_scores_of_each_class_are_those_of_scikit_learn(seed: int) -> None:
         assert score.pictures == support
 
 
-def test_a_class_that_is_neither_there_nor_called_has_no_scores() -> None:
+def test_groups_widen_the_interval_and_are_counted() -> None:
+    logarithms, labels = np.log([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]]), np.array([0, 0, 1, 1])
+    found = evaluate(logarithms, labels, ("a", "b"), groups=np.array([5, 5, 5, 8]))
+    assert found.groups == 2
+    assert found.interval == grouped_interval(np.array([True, True, True, False]), np.array([5, 5, 5, 8]))
+    assert evaluate(logarithms, labels, ("a", "b")).groups == 0
+
+
+def test_a_class_without_images_and_predictions_has_no_scores() -> None:
     score = evaluate(np.log([[0.8, 0.1, 0.1]]), np.array([0]), ("a", "b", "c")).classes[2]
     assert (score.pictures, score.precision, score.recall, score.f1) == (0, None, None, None)
 
 
 @settings(max_examples=30, deadline=None)
 @given(SEEDS, st.sampled_from([1e-3, 1.0, 1e4]))
-def test_softmax_is_that_of_scipy_also_for_huge_logits(seed: int, scale: float) -> None:
+def test_softmax_matches_scipy_even_for_huge_logits(seed: int, scale: float) -> None:
     logits = (np.random.default_rng(seed).standard_normal((5, 4)) * scale).astype(np.float32)
     assert log_softmax(logits) == pytest.approx(scipy.special.log_softmax(logits.astype(np.float64), axis=1), rel=1e-9)
     assert softmax(logits).sum(axis=1) == pytest.approx(1)
@@ -69,8 +77,8 @@ def test_softmax_is_that_of_scipy_also_for_huge_logits(seed: int, scale: float) 
 
 @settings(max_examples=40, deadline=None)
 @given(SEEDS, st.integers(1, 20))
-def test_answers_that_come_in_parts_are_judged_as_all_at_once(seed: int, size: int) -> None:
-    logarithms, labels, names = guesses(seed)
+def test_batches_give_the_same_evaluation_as_all_images_at_once(seed: int, size: int) -> None:
+    logarithms, labels, names = predictions(seed)
     starts = range(0, len(labels), size)
-    parts = [Guesses.of(logarithms[start : start + size], labels[start : start + size]) for start in starts]
-    assert evaluate_guesses(Guesses.joined(parts), labels, names) == evaluate(logarithms, labels, names)
+    parts = [Outcomes.of(logarithms[start : start + size], labels[start : start + size]) for start in starts]
+    assert evaluate_outcomes(Outcomes.joined(parts), labels, names) == evaluate(logarithms, labels, names)

@@ -82,7 +82,7 @@ def audit(
     here = shlex.quote(without_token(pictures))
     if output is None and found.audit.findings:
         typer.echo(f"To look at them: eyebright audit {here} -o audit.json --page audit.html")
-    elif found.audit.superfluous(Request().exclude_kinds.split(",")):
+    elif found.audit.to_exclude(Request().exclude_kinds.split(",")):
         typer.echo(f"To leave copies out: eyebright train {here} -o RUN --exclude {shlex.quote(str(output))}")
 
 

@@ -1,4 +1,4 @@
-"""What cropping to size would leave out: how much of a picture's detail lies beyond the middle that is kept."""
+"""How much of the detail of images lies outside the square (or other area) that cropping keeps."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,35 +11,39 @@ from eyebright.system.errors import PictureError
 
 SIDE = 64
 SAMPLE = 100
-MUCH = 1 / 3  # a typical picture that loses so much of its detail is better shown whole
+MUCH = 1 / 3  # if a typical image loses at least so much of its detail, it is better padded than cropped
 
 
 def lost_to_crop(source: Source, proportion: float = 1.0) -> float:
-    """Median share of the detail that cropping leaves out, over up to 100 pictures spread over the source.
+    """Median share of the detail that cropping removes, from up to 100 images spread over the source.
 
     Args:
-        source: The pictures.
-        proportion: Width by height of the area that they are cropped to.
+        source: The images.
+        proportion: Width divided by height of the area that is kept.
 
     Returns:
-        0 to 1; 0 where no picture can be opened.
+        0 to 1; 0 if no image can be opened.
     """
     step = max(-(-len(source.names) // SAMPLE), 1)
 
-    def attempt(index: int) -> float | None:
+    def lost(index: int) -> float | None:
         try:
             return lost_of(decode(source.open(index), SIDE), proportion)
         except PictureError:
             return None
 
-    shares = [share for _, share in in_threads(attempt, range(0, len(source.names), step)) if share is not None]
+    shares = [share for _, share in in_threads(lost, range(0, len(source.names), step)) if share is not None]
     return float(np.median(shares)) if shares else 0.0
 
 
 def lost_of(picture: Image.Image, proportion: float = 1.0) -> float:
-    """Share of the differences between neighbouring pixels that lies outside of the crop, 0 to 1.
+    """Share of the differences between neighbouring pixels of one image that lies outside the crop, 0 to 1.
 
-    A large picture is reduced by whole blocks: any other scale would smooth one place more than another.
+    A large image is reduced by whole blocks of pixels: any other scale would blur some places more than others.
+
+    Args:
+        picture: The image.
+        proportion: Width divided by height of the area that is kept.
     """
     wide = picture.width / picture.height / proportion
     grey = picture.convert("L").reduce((max(picture.width // SIDE, 1), max(picture.height // SIDE, 1)))
@@ -51,6 +55,6 @@ def lost_of(picture: Image.Image, proportion: float = 1.0) -> float:
 
 
 def _middle(share: float, count: int) -> NDArray[np.float64]:
-    """How much of each of so many columns lies in the middle share of all: 0 to 1."""
+    """For each of `count` rows or columns, how much of it lies within the middle share of all: 0 to 1."""
     beyond = count * max(1 - share, 0) / 2
     return np.diff(np.clip(np.arange(count + 1), beyond, count - beyond))

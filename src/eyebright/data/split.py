@@ -112,17 +112,33 @@ def numbered(groups: NDArray[np.int64] | Sequence[str]) -> NDArray[np.int64]:
 
 def sets_of(ranks: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
     """A number for each image, `(N,)`: images with the same content or of one group have the same number."""
-    contents, members = np.unique(ranks, return_inverse=True)
     if groups is None:
-        return members
+        return np.unique(ranks, return_inverse=True)[1]
+    return connected(len(ranks), np.concatenate([links_within(ranks), links_within(groups)]))
+
+
+def connected(count: int, links: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sets of linked images: their connected components, numbered from 0 on.
+
+    Args:
+        count: Number of images, N.
+        links: Positions of two linked images in each row, `(P, 2)`; links chain.
+
+    Returns:
+        The number of the set of each image, `(N,)`.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
+    edges = coo_array((np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), shape=(count, count))
+    return connected_components(edges, directed=False)[1].astype(np.int64)
+
+
+def links_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Links `(P, 2)` between the images of each group, as `connected` takes them; -1 is no group."""
     grouped = np.flatnonzero(groups >= 0)
-    known, places = np.unique(groups[grouped], return_inverse=True)
-    nodes = len(contents) + len(known)
-    edges = coo_array((np.ones(len(grouped), np.int8), (members[grouped], len(contents) + places)), shape=(nodes,) * 2)
-    return connected_components(edges, directed=False)[1].astype(np.int64)[members]
+    _, first, group = np.unique(groups[grouped], return_index=True, return_inverse=True)
+    return np.stack([grouped[first][group], grouped], axis=1)
 
 
 def _shared_out(sizes: list[int], shares: dict[int, float]) -> list[int]:

@@ -15,10 +15,9 @@ from eyebright.system.errors import ModelError
 from eyebright.training.history import History
 from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.calibration import expected_calibration_error, fit_temperature
-from eyebright.trust.evidence import Course, Evidence, answers_of, leak_of
-from eyebright.trust.judgements import judge
-from eyebright.trust.metrics import Evaluation, Guesses, evaluate_guesses, softmax
-from eyebright.trust.verdict import Verdict
+from eyebright.trust.evidence import Evidence, TrainingRecord, accuracies_of, leak_of
+from eyebright.trust.metrics import Evaluation, Outcomes, evaluate_outcomes, softmax
+from eyebright.trust.verdict import Verdict, diagnose
 
 _LEAST = 1e-30  # stands for a probability of 0 where its logarithm is needed
 KNOWN_SAMPLE = 500
@@ -68,10 +67,10 @@ def evaluate_on(
         groups: The group of each image to predict, where they come in groups.
     """
     parts = [
-        Guesses.of(np.log(np.maximum(probabilities.astype(np.float64), _LEAST)), labels[here])
+        Outcomes.of(np.log(np.maximum(probabilities.astype(np.float64), _LEAST)), labels[here])
         for here, probabilities in _probabilities(predictor, pack, indices)
     ]
-    return evaluate_guesses(Guesses.joined(parts), labels[indices], classes, groups=groups)
+    return evaluate_outcomes(Outcomes.joined(parts), labels[indices], classes, groups=groups)
 
 
 def correct(
@@ -110,7 +109,7 @@ def verdicts(
     train: tuple[NDArray[np.floating], NDArray[np.int64]],
     validation: tuple[NDArray[np.floating], NDArray[np.int64]],
     classes: tuple[str, ...],
-    course: Course,
+    record: TrainingRecord,
 ) -> tuple[Verdict, ...]:
     """Everything that the figures of a training show, most important first.
 
@@ -119,7 +118,7 @@ def verdicts(
         train: Logits `(n, classes)` of training images, and their positions `(n,)`.
         validation: The same of validation images.
         classes: Names of the classes.
-        course: How the training went.
+        record: How the training went.
     """
     labels, leaking = prepared.labels, prepared.leaking
     known, new = ((values, labels[indices]) for values, indices in (train, validation))
@@ -127,18 +126,20 @@ def verdicts(
     correct = validation[0].argmax(axis=1) == labels[validation[1]]
     later = np.flatnonzero(prepared.sides > 0)
     leak = leak_of(int(leaking[later].sum()), len(later), correct, ~leaking[validation[1]])
-    return judge(Evidence(answers=answers_of(known, new, classes, grouped), course=course, leak=leak))
+    return diagnose(Evidence(accuracies=accuracies_of(known, new, classes, grouped), training=record, leak=leak))
 
 
-def course_of(history: History, settings: Settings, network: Network, pictures: int, first_loss: float = 0.0) -> Course:
+def record_of(
+    history: History, settings: Settings, network: Network, pictures: int, first_loss: float = 0.0
+) -> TrainingRecord:
     """How a training on so many images went, as plain figures; `first_loss` is that of the first batch, if known."""
-    return Course(
+    return TrainingRecord(
         loss=history.loss,
         accuracy=history.accuracy,
         validation_loss=history.validation_loss,
         validation_accuracy=history.validation_accuracy,
         seen=tuple(count or pictures for count in history.pictures),
-        pictures=pictures,
+        images=pictures,
         epochs=settings.epochs,
         minutes=settings.minutes,
         step_size=settings.step_size,
@@ -146,7 +147,7 @@ def course_of(history: History, settings: Settings, network: Network, pictures: 
         augmentation={name: getattr(settings, name) for name in AUGMENTATIONS},
         first_loss=first_loss,
         adaptive=settings.optimizer == "adamw",
-        found=settings.judge_start,
+        start_from_same_images=settings.judge_start,
         dropout=max(
             (place.layer.p for place in network.places.values() if isinstance(place.layer, Dropout)), default=0
         ),

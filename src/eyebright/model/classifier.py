@@ -190,8 +190,8 @@ class Classifier(Weighted):
                 groups=prepared.groups_at(validation),
             )
         }  # fmt: skip
-        course = assess.course_of(self.history, self.settings, self.network, len(train), recorder.first_loss)
-        self.verdicts = assess.verdicts(prepared, (known, sample), (logits, validation), self.classes, course)
+        record = assess.record_of(self.history, self.settings, self.network, len(train), recorder.first_loss)
+        self.verdicts = assess.verdicts(prepared, (known, sample), (logits, validation), self.classes, record)
         recorder(Judged.of(self.verdicts))
 
     def evaluate(

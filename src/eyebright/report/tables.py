@@ -120,21 +120,6 @@ def _line(entry: Entry) -> str:
     return f"  {about} {entry.size_bytes / 1e6:9,.1f} MB  {used:>12}  {name}".rstrip()
 
 
-EXPLAINED: dict[str, str] = {
-    "unreadable": "left out of every training, never changed",
-    "exact copies": "the same pixels in several files",
-    "near copies": "re-encoded, resized, turned, mirrored or cropped",
-    "copies with different labels": "one of the labels must be wrong",
-    "leaking between given splits": "the test would ask what was learned",
-    "odd size": "proportions or area unlike the others'",
-    "nearly empty": "almost one colour",
-    "very dark": "hardly anything to see",
-    "very bright": "hardly anything to see",
-    "blurred": "far less sharp than the others",
-    "cropped by preparation": "cropping takes much away",
-    "probably mislabelled": "a plain classifier would call it otherwise",
-    "unlike the rest": "resembles no other picture",
-}
 _SHOWN = 3
 
 
@@ -148,7 +133,7 @@ def audit_text(audit: Audit, leak: float | None) -> str:
     for kind in KINDS:
         found = audit.of(kind)
         if found:
-            lines += ["", f"{kind}: {_count(audit, kind)}; {EXPLAINED[kind]}", *_examples(audit, kind)]
+            lines += ["", f"{kind}: {_count(audit, kind)}; {KINDS[kind]}", *_examples(audit, kind)]
     lines += [] if audit.findings else ["Nothing stands out."]
     for note in audit.notes:
         lines += ["", *textwrap.wrap(note, 80)]

@@ -8,21 +8,28 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.data.audit.examine import Described, examine
 from eyebright.data.audit.findings import Audit, save
-from eyebright.data.audit.look import look_over
+from eyebright.data.audit.together import Together
 from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Preparation
 from eyebright.data.prepare import find_sets, naive_leak
+from eyebright.data.split import connected, links_within
 from eyebright.model.backbone import Backbone
-from eyebright.model.features import Features, features
+from eyebright.model.features import features
 from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError
 from eyebright.system.text import printable
 from eyebright.training.events import AnyEvent, Emit, reporting, to_all
+from eyebright.training.head import cross_validated
+from eyebright.trust.calibration import fit_temperature
+from eyebright.trust.metrics import softmax
 from eyebright.web.pages.audit import audit_page
 
 SIDE = 128
+FOLDS = 5
+STRENGTH = 0.3  # of the penalty on the weights: finds the most swapped labels, see benchmarks/swapped_labels.py
 SAMPLE = 20_000
 """Images whose labels are checked, where there are more."""
 
@@ -61,15 +68,15 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
         raise DataError(f"there are no images in the folders of {pictures}: there is nothing to check")
     pack = dataset.pack(Preparation(width=SIDE, height=SIDE), report)
     sets = find_sets(dataset, pack, report)
-    seen, notes = _features(pack, emit)
+    described, notes = _described(dataset, pack, sets, emit)
     shown = Preparation(width=SIDE, height=SIDE, fit=dataset.fit_by_evidence()[0])  # as `train` would
-    found = look_over(dataset, pack, shown, features=seen)
+    found = examine(dataset, pack, shown, described=described)
     found = msgspec.structs.replace(found, notes=(*found.notes, *notes))
     return Audited(dataset, pack, found, naive_leak(dataset, pack, sets) if dataset.sides is None else None)
 
 
-def _features(pack: Pack, emit: Emit) -> tuple[Features | None, list[str]]:
-    """Features of the images, or of a sample where there are many; and notes about that."""
+def _described(dataset: Dataset, pack: Pack, sets: Together, emit: Emit) -> tuple[Described | None, list[str]]:
+    """Features and class probabilities of the images, or of a sample if there are many; and notes about that."""
     usable = np.flatnonzero(pack.rows >= 0)
     sample = set(sorted(usable.tolist(), key=lambda index: pack.digests[index])[:SAMPLE])
     digests = [digest if index in sample else b"" for index, digest in enumerate(pack.digests)]
@@ -82,9 +89,54 @@ def _features(pack: Pack, emit: Emit) -> tuple[Features | None, list[str]]:
         )
     except (DownloadError, MissingExtraError) as problem:
         return None, [f"Labels were not checked: {problem}."]
-    if len(sample) < len(usable):
-        return found, [f"Labels were checked on a sample of {SAMPLE:,} images."]
-    return found, []
+    notes = [f"Labels were checked on a sample of {SAMPLE:,} images."] if len(sample) < len(usable) else []
+    positions = np.flatnonzero(found.rows >= 0)
+    values, probabilities = found.read(positions), None
+    groups = sets.kept if dataset.sides is None else dataset.groups
+    known = [numbers for numbers in (sets.copies, groups) if numbers is not None]
+    together = connected(len(dataset), np.concatenate([links_within(numbers) for numbers in known]))
+    try:
+        probabilities = out_of_fold(values, dataset.labels[positions], len(dataset.classes), together[positions])
+    except DataError as problem:
+        notes.append(f"Labels were not checked: {problem}.")
+    return Described(positions, values, probabilities), notes
+
+
+def out_of_fold(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    num_classes: int,
+    groups: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64]:
+    """Calibrated class probabilities, each image's from a classifier that was trained on no image of its group.
+
+    The classifier is a multinomial logistic regression on the features.
+
+    Args:
+        features: `(N, D)`.
+        labels: `(N,)`, from 0 to `num_classes` - 1.
+        num_classes: K.
+        groups: Group number of each image, `(N,)`, such as its set of duplicates; None if images are independent.
+
+    Returns:
+        `(N, K)`; rows add up to 1. A class whose images are all in one group cannot be checked: its images get
+        probability 1 for their label.
+
+    Raises:
+        DataError: When there are fewer than two classes, or no class has images in two groups.
+    """
+    present, dense = np.unique(labels, return_inverse=True)
+    members = np.arange(len(labels)) if groups is None else groups
+    groups_of_class = np.bincount(np.unique(np.stack([dense, members]), axis=1)[0], minlength=1)
+    checked = groups_of_class[dense] > 1 if len(labels) else np.zeros(0, np.bool_)
+    if len(present) < 2 or not checked.any():
+        raise DataError("expected at least two classes, and two groups of images in one of them")
+    logits = cross_validated(features, dense, len(present), STRENGTH, members, folds=FOLDS)
+    temperature = fit_temperature(logits[checked], dense[checked])
+    known = np.where(checked[:, None], softmax(logits / temperature), np.eye(len(present))[dense])
+    probabilities = np.zeros((len(labels), num_classes))
+    probabilities[:, present] = known
+    return probabilities
 
 
 def write(found: Audited, path: Path) -> None:

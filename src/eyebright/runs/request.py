@@ -93,7 +93,7 @@ class Request(Record, frozen=True, kw_only=True):
     group_by: str = ""
     split: str = ""
     exclude: str = ""
-    exclude_kinds: str = "exact copies,near copies,copies with different labels"
+    exclude_kinds: str = "exact duplicates,near-duplicates,conflicting labels"
     excluded: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     mirror: bool = False
@@ -120,13 +120,13 @@ class Request(Record, frozen=True, kw_only=True):
         """Names of the images to leave out; errors as in reading audit.json."""
         if not self.exclude:
             return set(self.excluded)
-        from eyebright.data.audit.findings import KINDS, load
+        from eyebright.data.audit.findings import KINDS, RENAMED, load
 
         kinds = _words(self.exclude_kinds)
         for kind in kinds:
-            if kind not in KINDS:
+            if kind not in KINDS and kind not in RENAMED:
                 raise SettingsError(f"exclude_kinds: there is no finding {kind!r}: {nearest(kind, list(KINDS))}")
-        return load(Path(self.exclude)).superfluous(kinds)
+        return load(Path(self.exclude)).to_exclude(kinds)
 
     def to_toml(self) -> str:
         """The content of config.toml: flat, with the names of the options."""

@@ -86,7 +86,7 @@ def train(
         pictures: Whatever `Dataset.open` takes, or a data set.
         output: The run's folder, which must not exist yet; by default the name of the images and "_run".
         network: A name from the zoo, the path of a network's JSON, a network, or "auto".
-        exclude: Names of images to leave out, as `Audit.superfluous` gives them, or the path of an audit.json.
+        exclude: Names of images to leave out, as `Audit.to_exclude` gives them, or the path of an audit.json.
         settings: How to train; the defaults unless given.
         callbacks: Receive every event as it happens.
         **options: Any other option of `eyebright train` by its name, such as `minutes=5`, `epochs=20`, `size=96`,

@@ -65,11 +65,17 @@ def _explain(problem: Exception, kind: type) -> str:
 
 
 def _kind_at(kind: Any, path: list[str]) -> Any:
-    """The type of the value at a path."""
+    """The type of what lies at a path; lists, dicts and unions are looked into."""
     for key in path:
-        fields = {field.name: field.type for field in msgspec.structs.fields(kind)} if _is_struct(kind) else {}
-        kind = fields.get(key)
+        kind = next((field.type for field in _fields(kind) if field.name == key), None)
     return kind
+
+
+def _fields(kind: Any) -> list[msgspec.structs.FieldInfo]:
+    """Fields of a struct, or of all structs in a list, dict or union."""
+    if _is_struct(kind):
+        return list(msgspec.structs.fields(kind))
+    return [field for part in get_args(kind) for field in _fields(part)]
 
 
 def _words(kind: Any) -> list[str]:

@@ -1,1 +1,1 @@
-"""Is an answer to be believed? Metrics with intervals, calibration, the verdict."""
+"""Can a result be trusted? Metrics with intervals, calibration, and the verdict on a training."""

@@ -1,4 +1,4 @@
-"""Confidence that can be believed: one temperature, and how far confidence and accuracy lie apart.
+"""Calibration: the temperature, the calibration error, and how well confidence separates correct from wrong.
 
 Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2 (temperature scaling) and eq. 3 (ECE).
 """
@@ -11,18 +11,18 @@ _RANGE = (0.05, 20.0)
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
-    """The temperature by which to divide the logits so that the cross-entropy is least.
+    """The temperature: dividing the logits by it gives the lowest cross-entropy.
 
-    To the pictures comes one more, of which nothing is known: its share of every target is spread over all classes. So
-    six pictures out of six told right do not give certainty, while the effect on hundreds is below their noise.
-    Source: Platt 1999, "Probabilistic Outputs for Support Vector Machines", section 2.2, for the idea of such targets.
+    One image of unknown class is added, so that its share of every target is spread over all classes. Otherwise six
+    correct predictions out of six would give a confidence of 100%; with hundreds of images the effect is negligible.
+    Source: Platt 1999, "Probabilistic Outputs for Support Vector Machines", section 2.2, for the idea of these targets.
 
     Args:
-        logits: `(N, classes)`, of pictures that were not learned from.
+        logits: `(N, classes)`, of images that were not trained on.
         labels: The true classes, `(N,)`.
 
     Returns:
-        A number from 0.05 to 20; above 1 where the network is too sure of itself.
+        A number from 0.05 to 20; above 1 where the network is overconfident.
     """
     from scipy.optimize import minimize_scalar  # half a second, and only training fits a temperature
 
@@ -43,11 +43,10 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> 
 def expected_calibration_error(
     probabilities: NDArray[np.floating], labels: NDArray[np.int64], bins: int = BINS
 ) -> float:
-    """Mean distance between confidence and accuracy, over bins of equal width in confidence, weighted by their
-    pictures.
+    """Mean distance between confidence and accuracy, over bins of equal width, weighted by their number of images.
 
     Args:
-        probabilities: `(N, classes)`.
+        probabilities: `(N, classes)`, 0 to 1.
         labels: The true classes, `(N,)`.
         bins: Number of bins.
     """
@@ -55,7 +54,7 @@ def expected_calibration_error(
 
 
 def calibration_gap(confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = BINS) -> float:
-    """As `expected_calibration_error`, of the confidence of each picture and whether it was told right, both `(N,)`."""
+    """The same as `expected_calibration_error`, from confidences and correctness, both `(N,)`."""
     which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     gaps = np.bincount(which, confidence, bins) - np.bincount(which, correct, bins)
     return float(np.abs(gaps).sum() / len(confidence))
@@ -64,15 +63,18 @@ def calibration_gap(confidence: NDArray[np.floating], correct: NDArray[np.bool_]
 def discrimination(
     confidence: NDArray[np.floating], right: NDArray[np.bool_], trials: int | None = None
 ) -> tuple[float, float, float]:
-    """How well confidence tells right answers from wrong ones, with its 95 % interval.
+    """How well confidence separates correct from wrong predictions: the area under the ROC curve.
 
-    Of one picture told right and one told wrong, the share of pairs in which the right one has the greater confidence:
-    0.5 where confidence means nothing, 1 where it means all (the area under the ROC curve).
+    It is the share of pairs of a correct and a wrong prediction in which the correct one has the higher confidence:
+    0.5 where confidence means nothing, 1 where it separates them perfectly.
 
     Args:
-        confidence: `(N,)`.
-        right: Whether each was told right, `(N,)`.
-        trials: As how many pictures these count, where they come in groups; N by default.
+        confidence: `(N,)`, 0 to 1.
+        right: Whether each prediction is correct, `(N,)`.
+        trials: Number of independent images, where they come in groups; N by default.
+
+    Returns:
+        The area and both ends of its 95% interval; 0.5, 0 and 1 if all predictions are correct or all are wrong.
 
     Source: Hanley and McNeil 1982, "The meaning and use of the area under a receiver operating characteristic (ROC)
     curve", for the standard error.

@@ -1,4 +1,4 @@
-"""What a verdict rests on: plain figures of one training, each share with its interval."""
+"""Evidence: the figures of one training that a verdict rests on, each share with its interval."""
 
 from collections.abc import Mapping
 
@@ -10,66 +10,67 @@ from eyebright.trust.calibration import discrimination
 from eyebright.trust.intervals import Share, share_of
 from eyebright.trust.metrics import softmax
 
-_SUREST = 4  # a quarter
+_MOST_CONFIDENT = 4  # a quarter
 
 
-class OneClass(Record, frozen=True, kw_only=True):
-    """How well one class is told on validation.
+class ClassAccuracy(Record, frozen=True, kw_only=True):
+    """How many validation images of one class are predicted correctly.
 
     Args:
         name: The class.
-        recall: The share of its pictures that are told; its interval holds together with those of all classes.
-        others: The share of the pictures of all other classes that are told, likewise.
-        taken_for: The class that it is most often taken for, "" if never for another.
-        taken: How often.
+        recall: Share of its images that are predicted correctly; its interval holds together with those of all classes.
+        others: The same for the images of all other classes.
+        confused_with: The class that its images are most often confused with; "" if all are predicted correctly.
+        confused: How many of its images are predicted as that class.
     """
 
     name: str
     recall: Share
     others: Share
-    taken_for: str
-    taken: int
+    confused_with: str
+    confused: int
 
 
-class Answers(Record, frozen=True, kw_only=True):
-    """What the kept weights say, without augmentation or dropout.
+class Accuracies(Record, frozen=True, kw_only=True):
+    """Accuracies with the saved weights, without augmentation and dropout.
 
     Args:
-        num_classes: How many classes there are.
-        train: The training pictures that were asked: the share told right.
-        surest: The same of the quarter of them that the network is surest of.
-        validation: The validation pictures: the share told right.
-        discrimination: On validation, how well confidence tells right from wrong, and its interval.
-        classes: Each class that validation pictures have.
+        num_classes: Number of classes.
+        train: Accuracy on a sample of the training images.
+        most_confident: Accuracy on the quarter of that sample with the most confident predictions.
+        validation: Accuracy on the validation images.
+        discrimination: How well confidence separates correct from wrong predictions on the validation images, with the
+            ends of its interval; see `eyebright.trust.calibration.discrimination`.
+        classes: The accuracy of each class that has validation images.
     """
 
     num_classes: int
     train: Share
-    surest: Share
+    most_confident: Share
     validation: Share
     discrimination: tuple[float, float, float] = (0.5, 0.0, 1.0)
-    classes: tuple[OneClass, ...] = ()
+    classes: tuple[ClassAccuracy, ...] = ()
 
 
-class Course(Record, frozen=True, kw_only=True):
-    """How the training went, epoch by epoch, and with what settings.
+class TrainingRecord(Record, frozen=True, kw_only=True):
+    """The curves and settings of a training.
 
     Args:
-        loss: On training pictures as they were learned, augmented and with dropout.
-        accuracy: Likewise.
-        validation_loss: On validation pictures.
-        validation_accuracy: Likewise.
-        seen: Pictures learned in each epoch, fewer in one that a budget cut short; empty where that is not known.
-        pictures: Training pictures.
-        epochs: That were asked for; 0 where only the head of a published network was learned.
-        minutes: The budget that decided instead; 0 where there was none.
-        step_size: Pictures in one step.
-        peak: The greatest learning rate.
-        augmentation: Strength of each change that training pictures may undergo; 0 where it is off.
-        dropout: The greatest share that a layer drops.
-        first_loss: On the first batch, before anything was learned; 0 where that is not known.
+        loss: Training loss of each epoch, with augmentation and dropout.
+        accuracy: Training accuracy of each epoch, likewise.
+        validation_loss: Validation loss of each epoch.
+        validation_accuracy: Validation accuracy of each epoch.
+        seen: Images trained on in each epoch, fewer in an epoch that the time budget cut short; empty if unknown.
+        images: Number of training images.
+        epochs: Epochs asked for; 0 if only the head of a pretrained network was trained.
+        minutes: Time budget that decided instead; 0 if there was none.
+        step_size: Images in one optimizer step.
+        peak: Highest learning rate.
+        augmentation: Strength of each augmentation; 0 where it is off.
+        dropout: Highest dropout probability in the network.
+        first_loss: Loss of the first batch, before any step; 0 if unknown.
         adaptive: Whether the optimizer moves each weight by about the learning rate in a step, as AdamW does.
-        found: Whether the weights that it started from had been learned from the same pictures, as `auto` finds them.
+        start_from_same_images: Whether the initial weights were already trained on these images, as `auto` does.
     """
 
     loss: tuple[float, ...] = ()
@@ -77,7 +78,7 @@ class Course(Record, frozen=True, kw_only=True):
     validation_loss: tuple[float, ...] = ()
     validation_accuracy: tuple[float, ...] = ()
     seen: tuple[int, ...] = ()
-    pictures: int
+    images: int
     epochs: int
     minutes: float = 0.0
     step_size: int
@@ -86,96 +87,109 @@ class Course(Record, frozen=True, kw_only=True):
     dropout: float = 0.0
     first_loss: float = 0.0
     adaptive: bool = True
-    found: bool = False
+    start_from_same_images: bool = False
 
     @property
-    def travel(self) -> float:
-        """The farthest that a weight could go in all steps, each at the peak, where the optimizer is adaptive."""
+    def head_only(self) -> bool:
+        """Whether only the head of a pretrained network was trained."""
+        return not (self.epochs or self.minutes)
+
+    @property
+    def most_travel(self) -> float:
+        """The farthest that an adaptive optimizer can move a weight: all steps in one direction, each at the peak."""
         return self.peak * sum(-(-count // self.step_size) for count in self.seen)
 
 
 class Leak(Record, frozen=True, kw_only=True):
-    """Validation and test pictures whose like is learned from.
+    """Validation and test images with a duplicate, a near-duplicate or an image of their group in the training set.
 
     Args:
-        alike: How many there are.
-        of: How many pictures these two sides have.
-        apart: The validation pictures without them: the share told right.
+        leaking: How many there are.
+        of: Number of validation and test images.
+        without: Validation accuracy without them.
     """
 
-    alike: int
+    leaking: int
     of: int
-    apart: Share
+    without: Share
 
 
 class Evidence(Record, frozen=True, kw_only=True):
-    """All that is judged.
+    """All figures that verdicts rest on.
 
     Args:
-        answers: What the kept weights say.
-        course: How the training went.
-        leak: Pictures whose like is on another side; None where there are none.
+        accuracies: Accuracies with the saved weights.
+        training: Curves and settings.
+        leak: Images that leak into the training set; None if there are none.
     """
 
-    answers: Answers
-    course: Course
+    accuracies: Accuracies
+    training: TrainingRecord
     leak: Leak | None = None
 
 
-def answers_of(
+def accuracies_of(
     train: tuple[NDArray[np.floating], NDArray[np.int64]],
     validation: tuple[NDArray[np.floating], NDArray[np.int64]],
     classes: tuple[str, ...],
     groups: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
-) -> Answers:
-    """What there is to say about the answers on either side.
+) -> Accuracies:
+    """Count correct predictions on the training and the validation images.
 
     Args:
-        train: Logits `(n, classes)` and labels `(n,)` of training pictures.
-        validation: The same of the validation pictures.
+        train: Logits `(n, classes)` and labels `(n,)` of training images.
+        validation: The same of the validation images.
         classes: Names of the classes.
-        groups: The number of the group of each picture of either side, where they come in groups.
+        groups: Group number of each training and each validation image, two arrays `(n,)`; None if images are
+            independent.
     """
-    (known, known_labels), (logits, labels) = train, validation
-    of_train, of_validation = groups or (None, None)
-    learned, right = known.argmax(axis=1) == known_labels, logits.argmax(axis=1) == labels
-    surest = np.argsort(-softmax(known).max(axis=1), kind="stable")[: max(len(known) // _SUREST, 1)]
-    trials = None if of_validation is None else len(np.unique(of_validation))
-    return Answers(
+    (train_logits, train_labels), (logits, labels) = train, validation
+    train_groups, validation_groups = groups or (None, None)
+    train_right, right = train_logits.argmax(axis=1) == train_labels, logits.argmax(axis=1) == labels
+    by_confidence = np.argsort(-softmax(train_logits).max(axis=1), kind="stable")
+    best = by_confidence[: max(len(train_logits) // _MOST_CONFIDENT, 1)]
+    trials = None if validation_groups is None else len(np.unique(validation_groups))
+    return Accuracies(
         num_classes=len(classes),
-        train=share_of(learned, of_train),
-        surest=share_of(learned[surest], None if of_train is None else of_train[surest]),
-        validation=share_of(right, of_validation),
+        train=share_of(train_right, train_groups),
+        most_confident=share_of(train_right[best], None if train_groups is None else train_groups[best]),
+        validation=share_of(right, validation_groups),
         discrimination=discrimination(softmax(logits).max(axis=1), right, trials),
-        classes=_by_class(logits.argmax(axis=1), labels, classes, of_validation),
+        classes=_by_class(logits.argmax(axis=1), labels, classes, validation_groups),
     )
+
+
+def leak_of(leaking: int, of: int, right: NDArray[np.bool_], apart: NDArray[np.bool_]) -> Leak | None:
+    """The leak; None if no image leaks.
+
+    Args:
+        leaking: Number of validation and test images with a duplicate, near-duplicate or group in the training set.
+        of: Number of validation and test images.
+        right: Whether each validation image is predicted correctly.
+        apart: Whether each validation image has nothing in common with the training set.
+    """
+    return Leak(leaking=leaking, of=of, without=share_of(right[apart])) if leaking else None
 
 
 def _by_class(
     predicted: NDArray[np.int64], labels: NDArray[np.int64], names: tuple[str, ...], groups: NDArray[np.int64] | None
-) -> tuple[OneClass, ...]:
-    found = []
-    present = np.unique(labels).tolist()
+) -> tuple[ClassAccuracy, ...]:
+    right, present, found = predicted == labels, np.unique(labels).tolist(), []
     for label in present:
-        here, right = labels == label, predicted == labels
+        here = labels == label
         mistakes = np.bincount(predicted[here & ~right], minlength=len(names))
         recall, others = (
             share_of(right[part], None if groups is None else groups[part], among=len(present))
             for part in (here, ~here)
         )
         worst = int(mistakes.argmax())
-        found.append(OneClass(name=names[label], recall=recall, others=others, taken=int(mistakes[worst]),
-                              taken_for=names[worst] if mistakes.any() else ""))  # fmt: skip
+        found.append(
+            ClassAccuracy(
+                name=names[label],
+                recall=recall,
+                others=others,
+                confused_with=names[worst] if mistakes.any() else "",
+                confused=int(mistakes[worst]),
+            )
+        )
     return tuple(found)
-
-
-def leak_of(alike: int, of: int, right: NDArray[np.bool_], apart: NDArray[np.bool_]) -> Leak | None:
-    """The leak, where there is one.
-
-    Args:
-        alike: Validation and test pictures whose like is learned from, of `of`.
-        of: How many there are.
-        right: Whether each validation picture is told right.
-        apart: Whether it is unlike all that is learned from.
-    """
-    return Leak(alike=alike, of=of, apart=share_of(right[apart])) if alike else None

@@ -1,4 +1,4 @@
-"""Loss, accuracy with its interval, scores for each class, confusion matrix."""
+"""Metrics of an evaluation: loss, accuracy with its interval, scores of each class, confusion matrix."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,10 +12,14 @@ from eyebright.trust.intervals import grouped_interval, wilson_interval
 
 
 class ClassScore(Record, frozen=True, kw_only=True):
-    """How well one class is told.
+    """Scores of one class.
 
-    `precision`: of the pictures that were called so, the share that are; `recall`: of those that are, the share that
-    were called so; `f1`: their harmonic mean. None where there is nothing to divide by.
+    Args:
+        name: The class.
+        pictures: Number of its images.
+        precision: Of the images predicted as this class, the share that belong to it; None if there are none.
+        recall: Of the images of this class, the share predicted as it; None if there are none.
+        f1: Harmonic mean of both; None if no image belongs to the class and none is predicted as it.
     """
 
     name: str
@@ -26,19 +30,19 @@ class ClassScore(Record, frozen=True, kw_only=True):
 
 
 class Evaluation(Record, frozen=True, kw_only=True):
-    """How good a model is on some pictures.
+    """How good a model is on some images.
 
     Args:
-        pictures: How many there were.
+        pictures: Number of images.
         loss: Mean cross-entropy, in nats.
-        accuracy: Share that was told right.
-        interval: 95 % interval of the accuracy: Wilson's or, where pictures come in groups, by drawing groups again.
-        calibration_error: Expected calibration error.
-        classes: The score of each class.
+        accuracy: Share of images that are predicted correctly, 0 to 1.
+        interval: 95% interval of the accuracy: Wilson's or, for images in groups, by resampling groups.
+        calibration_error: Expected calibration error, 0 to 1.
+        classes: The scores of each class.
         confusion: `confusion[true][predicted]`, counts.
-        seen: Pictures that were left out since the model had learned from them or was chosen by them.
-        left_out: Pictures that could not be opened.
-        groups: How many groups the pictures came in; 0 where each stands for itself.
+        seen: Images left out because the model was trained on them or chosen by them.
+        left_out: Images left out because they cannot be opened.
+        groups: Number of groups that the images come in; 0 if each image is independent.
     """
 
     pictures: int
@@ -53,13 +57,13 @@ class Evaluation(Record, frozen=True, kw_only=True):
     groups: int = 0
 
 
-class Guesses(NamedTuple):
-    """What evaluating keeps of the answers about some pictures: little, however many classes there are.
+class Outcomes(NamedTuple):
+    """What an evaluation needs to know of predictions: three numbers per image, however many classes there are.
 
     Args:
         predicted: The most probable class, `(N,)`.
-        log_confidence: The logarithm of its probability, `(N,)`.
-        log_truth: That of the true class, `(N,)`.
+        log_confidence: Natural logarithm of its probability, `(N,)`.
+        log_truth: Natural logarithm of the probability of the true class, `(N,)`.
     """
 
     predicted: NDArray[np.int64]
@@ -67,15 +71,20 @@ class Guesses(NamedTuple):
     log_truth: NDArray[np.float64]
 
     @classmethod
-    def of(cls, log_probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> "Guesses":
-        """Those of answers `(N, classes)`, natural logarithms."""
+    def of(cls, log_probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> "Outcomes":
+        """The outcomes of predictions.
+
+        Args:
+            log_probabilities: Natural logarithms, `(N, classes)`.
+            labels: The true classes, `(N,)`.
+        """
         rows, predicted = np.arange(len(labels)), log_probabilities.argmax(axis=1)
         confidence, truth = log_probabilities[rows, predicted], log_probabilities[rows, labels]
         return cls(predicted, confidence.astype(np.float64), truth.astype(np.float64))
 
     @classmethod
-    def joined(cls, parts: Sequence["Guesses"]) -> "Guesses":
-        """Those about one part of the pictures after the other."""
+    def joined(cls, parts: Sequence["Outcomes"]) -> "Outcomes":
+        """The outcomes of several batches as one."""
         return cls(*map(np.concatenate, zip(*parts, strict=True)))
 
 
@@ -86,35 +95,35 @@ def evaluate(
     *,
     groups: NDArray[np.int64] | None = None,
 ) -> Evaluation:
-    """Compare predictions with the truth.
+    """Compare predictions with the true classes.
 
     Args:
-        log_probabilities: `(N, classes)`, natural logarithms.
-        labels: The true classes, `(N,)`, at least one.
-        classes: Their names.
-        groups: The number of each picture's group, `(N,)`, where they come in groups.
+        log_probabilities: Natural logarithms, `(N, classes)`.
+        labels: The true classes, `(N,)`, at least one image.
+        classes: Names of the classes.
+        groups: Group number of each image, `(N,)`; None if images are independent.
     """
-    return evaluate_guesses(Guesses.of(log_probabilities, labels), labels, classes, groups=groups)
+    return evaluate_outcomes(Outcomes.of(log_probabilities, labels), labels, classes, groups=groups)
 
 
-def evaluate_guesses(
-    guesses: Guesses,
+def evaluate_outcomes(
+    outcomes: Outcomes,
     labels: NDArray[np.int64],
     classes: tuple[str, ...],
     *,
     groups: NDArray[np.int64] | None = None,
 ) -> Evaluation:
-    """As `evaluate`, where the answers came in parts."""
-    right = guesses.predicted == labels
+    """The same as `evaluate`, from outcomes that may have been computed in batches."""
+    right = outcomes.predicted == labels
     correct = int(right.sum())
     confusion = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(confusion, (labels, guesses.predicted), 1)
+    np.add.at(confusion, (labels, outcomes.predicted), 1)
     return Evaluation(
         pictures=len(labels),
-        loss=float(-guesses.log_truth.mean()),
+        loss=float(-outcomes.log_truth.mean()),
         accuracy=correct / len(labels),
         interval=wilson_interval(correct, len(labels)) if groups is None else grouped_interval(right, groups),
-        calibration_error=calibration_gap(np.exp(guesses.log_confidence), right),
+        calibration_error=calibration_gap(np.exp(outcomes.log_confidence), right),
         classes=tuple(_score(name, confusion, index) for index, name in enumerate(classes)),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         groups=0 if groups is None else len(np.unique(groups)),
@@ -122,21 +131,24 @@ def evaluate_guesses(
 
 
 def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Logarithms of the probabilities, `(N, classes)`, without overflow."""
+    """Natural logarithms of the probabilities of logits `(N, classes)`, same shape, without overflow."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return result
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Probabilities, `(N, classes)`."""
+    """Probabilities of logits `(N, classes)`, same shape."""
     return np.exp(log_softmax(logits))
 
 
 def _score(name: str, confusion: NDArray[np.int64], index: int) -> ClassScore:
     hits = int(confusion[index, index])
-    called, are = int(confusion[:, index].sum()), int(confusion[index].sum())
-    precision = hits / called if called else None
-    recall = hits / are if are else None
-    f1 = 2 * hits / (called + are) if called + are else None
-    return ClassScore(name=name, pictures=are, precision=precision, recall=recall, f1=f1)
+    predicted, true = int(confusion[:, index].sum()), int(confusion[index].sum())
+    return ClassScore(
+        name=name,
+        pictures=true,
+        precision=hits / predicted if predicted else None,
+        recall=hits / true if true else None,
+        f1=2 * hits / (predicted + true) if predicted + true else None,
+    )

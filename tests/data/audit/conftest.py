@@ -1,4 +1,4 @@
-"""Pictures as an audit meets them: photographs made of smooth noise, and thumbnails of them."""
+"""Images for an audit: photographs made of smooth noise, and thumbnails of them."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 @pytest.fixture
 def photo() -> Callable[[int], Image.Image]:
-    """A picture of its own for each number: patches of colour large and small, as photographs have."""
+    """A different image for each number: patches of colour, large and small, as in photographs."""
 
     def photo(number: int) -> Image.Image:
         random = np.random.default_rng(number)

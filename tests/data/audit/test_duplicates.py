@@ -2,13 +2,11 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from eyebright.data.audit import duplicates
-from eyebright.data.audit.duplicates import clusters, exact_copies, near_copies
-from eyebright.data.audit.likeness import compare, positions_of
+from eyebright.data.audit.duplicates import exact_duplicates, find_near_duplicates
+from eyebright.data.split import connected
 
 
 def encoded(picture: Image.Image, quality: int) -> Image.Image:
@@ -32,17 +30,17 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_changed_copy_is_found_and_nothing_else(change, photo, thumbnail):
+def test_a_changed_image_is_found_and_nothing_else(change, photo, thumbnail):
     thumbnails = np.stack([thumbnail(photo(number)) for number in range(40)] + [thumbnail(change(photo(7)))])
-    found = near_copies(thumbnails)
+    found = find_near_duplicates(thumbnails)
     assert found.pairs.tolist() == [[7, 40]]
-    assert found.likeness[0] > 0.96
+    assert found.similarity[0] > 0.96
 
 
-def test_a_family_of_more_copies_than_candidates_is_one_set(photo, thumbnail):
-    family = [thumbnail(encoded(photo(1), quality)) for quality in range(50, 98, 4)]
-    found = near_copies(np.stack([*(thumbnail(photo(number)) for number in range(10, 40)), *family]))
-    of = clusters(42, found.pairs)
+def test_more_duplicates_than_candidates_are_one_set(photo, thumbnail):
+    versions = [thumbnail(encoded(photo(1), quality)) for quality in range(50, 98, 4)]
+    found = find_near_duplicates(np.stack([*(thumbnail(photo(number)) for number in range(10, 40)), *versions]))
+    of = connected(42, found.pairs)
     assert len(set(of[30:])) == 1 and len(set(of)) == 31
 
 
@@ -51,53 +49,69 @@ def test_real_photographs_changed_are_found(real_pictures, thumbnail):
     pictures = [Image.open(file).convert("RGB") for file in files]
     changed = [change(picture) if name[0] != "c" else picture.rotate(180) for picture in pictures[:5]
                for name, change in CHANGES.items()]  # fmt: skip
-    found = near_copies(np.stack([thumbnail(picture) for picture in [*pictures, *changed]]))
-    of = clusters(70, found.pairs)
+    found = find_near_duplicates(np.stack([thumbnail(picture) for picture in [*pictures, *changed]]))
+    of = connected(70, found.pairs)
     assert np.mean(of[20:] == np.repeat(of[:5], 10)) > 0.95
     assert len(set(of[:20].tolist())) == 20
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
-def test_empty_pictures_and_few_are_no_copies(count):
-    assert near_copies(np.zeros((count, 32, 32, 3), np.uint8)).pairs.shape == (0, 2)
+def test_empty_images_are_not_duplicates(count):
+    assert find_near_duplicates(np.zeros((count, 32, 32, 3), np.uint8)).pairs.shape == (0, 2)
 
 
-def test_the_eight_positions_are_all_different_and_the_first_is_as_it_was(photo, thumbnail):
-    square = thumbnail(photo(0))[None].astype(np.float32)
-    eight = list(positions_of(square))
-    assert len({position.tobytes() for position in eight}) == 8
-    np.testing.assert_array_equal(eight[0], square)
-
-
-def test_comparing_a_picture_with_itself_gives_1_and_with_another_little(photo, thumbnail):
-    thumbnails = np.stack([thumbnail(photo(number)) for number in range(2)])
-    whole, detail = compare(thumbnails, np.array([[0, 0], [0, 1]]))
-    assert whole[0] == pytest.approx(1, abs=1e-5) and detail[0] == pytest.approx(1, abs=1e-5)
-    assert whole[1] < 0.8
-
-
-def test_pictures_that_share_only_their_colour_are_not_even_compared(monkeypatch):
-    """As those of a microscope do: at 8 x 8 all of them agree to more than 0.8."""
+def test_images_that_share_only_their_colour_are_not_compared(monkeypatch):
+    """Like images of a microscope: at 8 x 8 all of them have a correlation above 0.8."""
     compared: list[int] = []
     monkeypatch.setattr(duplicates, "compare", lambda _, pairs, __: compared.append(len(pairs)) or (np.zeros(0),) * 2)
     pink = np.random.default_rng(0).normal((220, 120, 160), 30, (200, 32, 32, 3)).clip(0, 255).astype(np.uint8)
-    assert near_copies(pink).pairs.shape == (0, 2) and compared == [0]
+    assert find_near_duplicates(pink).pairs.shape == (0, 2) and compared == [0]
 
 
-def test_exact_copies_are_sets_of_one_digest():
+def test_exact_duplicates_have_the_same_digest():
     digests = [b"b", b"a", b"", b"b", b"c", b"a", b"b", b""]
-    assert sorted(copies.tolist() for copies in exact_copies(digests)) == [[0, 3, 6], [1, 5]]
+    assert sorted(same.tolist() for same in exact_duplicates(digests)) == [[0, 3, 6], [1, 5]]
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.integers(1, 20).flatmap(lambda n: st.tuples(st.just(n), st.lists(
-    st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=30))))  # fmt: skip
-def test_clusters_are_those_of_merging_sets_by_hand(drawn):
-    count, pairs = drawn
-    sets = [{number} for number in range(count)]
-    for one, other in pairs:
-        merged = sets[one] | sets[other]
-        for number in merged:
-            sets[number] = merged
-    of = clusters(count, np.array(pairs, np.int64).reshape(-1, 2))
-    assert [set(np.flatnonzero(of == of[number]).tolist()) for number in range(count)] == sets
+def crowd(*, likeness: float, difference: float, seed: int = 0) -> np.ndarray:
+    """Nine images at 8 x 8, enlarged: any two correlate by `likeness`, but the first two by 1 - `difference`."""
+    random = np.random.default_rng(seed)
+    basis = np.linalg.qr(np.concatenate([np.ones((192, 1)), random.normal(size=(192, 10))], axis=1))[0].T[1:]
+    common, *own = basis  # orthonormal, each with mean 0
+    images = [np.sqrt(likeness) * common + np.sqrt(1 - likeness) * one for one in own[:8]]
+    shared = (1 - difference - likeness) / np.sqrt(1 - likeness)
+    images.insert(1, np.sqrt(likeness) * common + shared * own[0] + np.sqrt(1 - likeness - shared**2) * own[8])
+    levels = np.round(128 + 36 * np.sqrt(192) * np.stack(images)).clip(0, 255).astype(np.uint8)
+    return levels.reshape(9, 8, 8, 3).repeat(4, axis=1).repeat(4, axis=2)
+
+
+@pytest.mark.parametrize(
+    ("likeness", "difference", "found"),
+    [
+        (0.9, 0.031, True),  # 0.31 of the difference between any two images of the crowd
+        (0.9, 0.038, False),  # 0.38 of it
+        (0.8, 0.038, True),  # 0.19 of it
+        (0.5, 0.044, False),  # a correlation of 0.956 is too low anywhere
+        (0.98, 0.009, True),  # 0.45 of it, but so similar that this is certain
+        (0.98, 0.012, False),
+    ],
+)
+def test_near_duplicates_are_far_more_similar_than_a_crowd_of_look_alikes(likeness, difference, found):
+    assert find_near_duplicates(crowd(likeness=likeness, difference=difference)).pairs.tolist() == [[0, 1]] * found
+
+
+@pytest.mark.parametrize(("shared", "found"), [(0.8, True), (0.64, False)])
+def test_near_duplicates_agree_in_fine_detail_too(shared, found):
+    """Twenty smooth waves with fine noise. The first two have the same wave, and `shared` of the noise's variance."""
+    random = np.random.default_rng(2)
+    across = np.arange(32) * 2 * np.pi / 32
+    noise = random.normal(size=(22, 16, 16)).repeat(2, axis=1).repeat(2, axis=2)
+    waves = [
+        np.cos(turn * across[:, None] + (2 - turn) * across + phase)
+        for turn, phase in zip(random.integers(0, 3, 20), random.uniform(0, 6, 20), strict=True)
+    ]
+    waves[1] = waves[0]
+    fine = [np.sqrt(shared) * noise[20] + np.sqrt(1 - shared) * own for own in noise[:2]] + list(noise[2:20])
+    levels = 128 + 40 * np.sqrt(2) * np.stack(waves) + 8 * np.stack(fine)
+    images = levels.clip(0, 255).astype(np.uint8)[..., None].repeat(3, axis=3)
+    assert ([0, 1] in find_near_duplicates(images).pairs.tolist()) == found

@@ -1,27 +1,27 @@
 import pytest
 
-from eyebright.data.audit.findings import Audit, Finding, load, save
+from eyebright.data.audit.findings import KINDS, RENAMED, Audit, Finding, load, save
 from eyebright.system.errors import DataError
 
 
 @pytest.fixture
 def audit() -> Audit:
     def finding(kind, *pictures):
-        return Finding(kind=kind, pictures=pictures, classes=("a",) * len(pictures), figure=0.5, sentence="so it is")
+        return Finding(kind=kind, pictures=pictures, classes=("a",) * len(pictures), figure=0.5, sentence="as it is")
 
     return Audit(
         origin="flowers",
         pictures=9,
         classes={"a": 9},
         findings=(
-            finding("exact copies", "a/1", "a/2"),
+            finding("exact duplicates", "a/1", "a/2"),
             finding("blurred", "a/3"),
-            finding("copies with different labels", "a/4", "b/4"),
+            finding("conflicting labels", "a/4", "b/4"),
         ),
     )
 
 
-def test_an_audit_comes_back_as_it_was_saved(audit, tmp_path):
+def test_a_saved_audit_is_loaded_unchanged(audit, tmp_path):
     save(audit, tmp_path / "audit.json")
     assert load(tmp_path / "audit.json") == audit
 
@@ -30,18 +30,42 @@ def test_an_audit_comes_back_as_it_was_saved(audit, tmp_path):
     ("text", "message"),
     [("{", "cannot be read"), ('{"format": 2}', r"\$\.format"), ('{"formt": 1}', "did you mean 'format'")],
 )
-def test_what_is_no_audit_is_refused_with_its_reason(tmp_path, text, message):
+def test_a_file_that_is_not_an_audit_is_an_error_with_its_reason(tmp_path, text, message):
     (tmp_path / "audit.json").write_text(text)
     with pytest.raises(DataError, match=message):
         load(tmp_path / "audit.json")
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_the_error_names_a_missing_file(tmp_path):
     with pytest.raises(DataError, match=r"nowhere.json cannot be read"):
         load(tmp_path / "nowhere.json")
 
 
-def test_of_copies_the_first_is_kept_and_of_contradicting_ones_none(audit):
-    assert audit.superfluous(["exact copies"]) == {"a/2"}
-    assert audit.superfluous(["blurred", "copies with different labels"]) == {"a/3", "a/4", "b/4"}
+def test_the_first_of_duplicates_is_kept_but_none_with_different_labels(audit):
+    assert audit.to_exclude(["exact duplicates"]) == {"a/2"}
+    assert audit.to_exclude(["blurred", "conflicting labels"]) == {"a/3", "a/4", "b/4"}
     assert [finding.pictures for finding in audit.of("blurred")] == [("a/3",)]
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_kinds_of_older_versions_are_read_and_can_be_excluded(audit, tmp_path, old, new):
+    path = tmp_path / "audit.json"
+    save(audit, path)
+    path.write_text(path.read_text().replace('"blurred"', f'"{old}"'))
+    found = load(path)
+    assert new in KINDS and found.findings[1].kind == new
+    assert found.to_exclude([old]) == found.to_exclude([new])
+
+
+def test_an_unknown_kind_is_an_error(audit, tmp_path):
+    path = tmp_path / "audit.json"
+    save(audit, path)
+    path.write_text(path.read_text().replace('"blurred"', '"blurry"'))
+    with pytest.raises(DataError, match="did you mean 'blurred'"):
+        load(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_fits_on_a_line_with_its_explanation_and_counts(kind):
+    counts = "12,345 pictures in 123 sets" if "duplicate" in KINDS[kind] + kind else "12,345 pictures"
+    assert len(f"{kind}: {counts}; {KINDS[kind]}") <= 80

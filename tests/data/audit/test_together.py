@@ -5,7 +5,7 @@ from eyebright.data.audit.together import together
 
 
 def thumbnails(*seeds: int) -> np.ndarray:
-    """One of large shapes for each seed."""
+    """A thumbnail of large shapes for each seed."""
     small = [np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8) for seed in seeds]
     return np.stack([picture.repeat(8, axis=0).repeat(8, axis=1) for picture in small])
 
@@ -14,7 +14,7 @@ def content(*numbers: int) -> list[bytes]:
     return [bytes([number]) * 16 for number in numbers]
 
 
-def test_exact_and_near_copies_chain_to_one_set():
+def test_exact_and_near_duplicates_chain_to_one_set():
     pictures = thumbnails(1, 1, 1, 2, 3, 4, 5)
     pictures[1] = pictures[1, :, ::-1]  # mirrored, hence another content
     sets = together(np.zeros(7, np.int64), pictures, content(1, 2, 1, 4, 5, 6, 7)).kept
@@ -32,20 +32,20 @@ def test_sets_do_not_depend_on_the_order():
     assert (found >= 0).any()
 
 
-def test_a_class_of_little_but_copies_keeps_three_sets():
+def test_a_class_of_almost_only_duplicates_keeps_three_sets():
     pictures = thumbnails(1, 1, 1, 2, 3, 4)
     pictures[1], pictures[2] = np.rot90(pictures[1]), pictures[2, ::-1]
     sets = together(np.array([0, 0, 0, 1, 1, 1]), pictures, content(1, 2, 3, 4, 5, 6))
     assert sets.kept.tolist() == [-1] * 6
-    assert len(set(sets.copies[:3].tolist())) == 1 and sets.copies[0] >= 0  # yet it is told
+    assert len(set(sets.copies[:3].tolist())) == 1 and sets.copies[0] >= 0  # but they are reported
 
 
 def partition(sets: np.ndarray) -> set[tuple[int, ...]]:
     return {tuple(np.flatnonzero(sets == number).tolist()) for number in set(sets.tolist()) - {-1}}
 
 
-def test_given_groups_are_joined_where_they_share_copies():
-    """0 and 1 are mirrored, of two groups; 6 is the turned 7, of none; 8 has the content of 9."""
+def test_known_groups_are_joined_where_they_share_duplicates():
+    """0 is 1 mirrored, in two groups; 6, in no group, is 7 turned; 8 and 9 have the same content."""
     pictures = thumbnails(1, 1, 2, 3, 4, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12)
     pictures[1], pictures[6] = pictures[1, :, ::-1], np.rot90(pictures[6])
     groups = np.array([0, 1, 0, 1, 2, 2, -1, 2, 3, -1, 4, 4, -1, -1, -1])
@@ -59,14 +59,14 @@ def test_given_groups_are_joined_where_they_share_copies():
 
 
 @pytest.mark.parametrize("classes", [1, 2])
-def test_copies_join_no_groups_to_more_than_a_third_of_a_class(classes):
-    """Ten groups of three in a row, each of which has a copy of a picture of the next: of thirty, ten may be joined."""
+def test_duplicates_join_groups_to_at_most_a_third_of_a_class(classes):
+    """Ten groups of three, each with a duplicate of an image of the next group: ten of thirty images may be joined."""
     group = np.repeat(np.arange(10), 3)
     seeds = np.arange(30)
-    seeds[3::3] = seeds[2:-1:3]  # the first of a group shows what the last of the one before does
+    seeds[3::3] = seeds[2:-1:3]  # the first image of a group is the last of the one before
     pictures = thumbnails(*seeds.tolist())
     pictures[3::3] = pictures[3::3, ::-1]
-    labels = np.arange(30) % classes  # of two classes of fifteen a set may have five of each
+    labels = np.arange(30) % classes  # with two classes of fifteen, a set may have five of each
     sets = together(labels, pictures, content(*range(1, 31)), group)
     sizes = [len(one) for one in partition(sets.kept)]
     assert max(sizes) == 9 and sum(sizes) == 30
@@ -74,8 +74,8 @@ def test_copies_join_no_groups_to_more_than_a_third_of_a_class(classes):
     assert len(partition(sets.copies)) == 9
 
 
-def test_three_groups_of_a_class_are_left_however_many_copies_they_share():
-    """Of four groups one pair may be joined; pictures in none follow them, also beyond a third."""
+def test_a_class_keeps_three_groups_however_many_duplicates_they_share():
+    """One pair of four groups may be joined; images in no group join them, even beyond a third of the class."""
     seeds = [1, 1, 1, 1, 2, 2, 2, 2, 2, 2]
     pictures = thumbnails(*seeds)
     for index in range(10):

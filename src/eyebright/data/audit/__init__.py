@@ -1,1 +1,1 @@
-"""Is anything wrong with the pictures? Duplicates, groups, wrong labels, outliers."""
+"""Is anything wrong with a data set? Duplicates, groups, wrong labels, images that stand out."""

@@ -1,9 +1,9 @@
-"""Copies of pictures: exact ones by digest; near ones (re-encoded, rescaled, turned, mirrored, cropped) by sight.
+"""Duplicates: exact ones by digest; near-duplicates (re-encoded, resized, turned, mirrored, cropped) by comparison.
 
-Near copies are looked for in two steps. Each thumbnail gives a description that turning and mirroring do not change;
-neighbours in it are candidates. A candidate counts when the two thumbnails, laid on each other in the best of eight
-positions and a few crops, agree as a whole and in their fine detail (two photographs of a bright sky agree as a whole),
-and agree far better than either does with the others that look like it (so do two boots on white, or two faces).
+Near-duplicates are found in two steps. Each thumbnail gets a description that does not change when the image is turned
+or mirrored; its nearest neighbours are candidates. A candidate is a near-duplicate if the two thumbnails, in the best
+of eight orientations and a few crops, agree as a whole and in fine detail (two photographs of a bright sky agree as a
+whole), and agree far better than either does with its other candidates (many boots on white look alike).
 """
 
 from collections.abc import Sequence
@@ -12,39 +12,47 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.audit.likeness import SURELY_DETAIL, SURELY_WHOLE, compare, flat, halved, positions_of, standard
-from eyebright.data.audit.neighbours import Chosen, Thumbnails, blocks, nearest, principal
-from eyebright.data.audit.progress import Progress, part
+from eyebright.data.audit.neighbours import Selected, Thumbnails, blocks, nearest, principal
+from eyebright.data.audit.similarity import (
+    CERTAIN_DETAIL,
+    CERTAIN_WHOLE,
+    compare,
+    flat,
+    halved,
+    orientations,
+    standard,
+)
 from eyebright.data.digests import Digests
+from eyebright.system.progress import ReportShare, part_of, quiet_share
 
-CANDIDATES = 8  # neighbours looked at for each picture; larger families of copies chain
-WHOLE, DETAIL = 0.96, 0.75  # least correlation of two copies' thumbnails, and of them without a 3 x 3 blur
-CROWD = 0.35  # otherwise it differs by at most this part of what the middle one of its candidates does
-_FIRST_LOOK = 0.8  # least correlation at 8 x 8 in one of the eight positions, where a light crop already costs much
-_SHAPE = 0.5  # the same without the colour of the whole, which all pictures of a microscope share
-_LEAST_CONTRAST = 4.0  # standard deviation below which a thumbnail shows nothing that could be compared
+CANDIDATES = 8  # neighbours compared with each image; larger sets of duplicates are found as chains
+WHOLE, DETAIL = 0.96, 0.75  # least correlation of the thumbnails of two near-duplicates, and of their detail
+CROWD = 0.35  # most difference (1 - correlation) of two near-duplicates, over that of an image's median candidate
+_COARSE = 0.8  # least correlation of candidates at 8 x 8 in one of the orientations: a light crop costs much there
+_COARSE_SHAPE = 0.5  # the same without the mean colour, which all images of a microscope share
+_LEAST_CONTRAST = 4.0  # standard deviation of levels, 0 to 255: an image with less shows nothing to compare
 _DIMENSIONS = 16
 _BLOCK = 2_048
 
 
 class Pairs(NamedTuple):
-    """Pictures that show the same.
+    """Pairs of near-duplicates.
 
     Args:
-        pairs: `(P, 2)`, positions, the smaller first, sorted.
-        likeness: How far their thumbnails agree, `(P,)`, 0 to 1.
+        pairs: Positions of two images in each row, the smaller first, sorted, `(P, 2)`.
+        similarity: Correlation of their thumbnails, `(P,)`, 0 to 1.
     """
 
     pairs: NDArray[np.int64]
-    likeness: NDArray[np.float32]
+    similarity: NDArray[np.float32]
 
 
-class Copies(NamedTuple):
-    """Copies, exact and near ones.
+class Duplicates(NamedTuple):
+    """Exact duplicates and near-duplicates.
 
     Args:
-        first: The first picture of each one's content, `(N,)`.
-        near: Near copies among these.
+        first: Position of the first image with the same content as each image, `(N,)`.
+        near: Near-duplicates among the first images of each content.
     """
 
     first: NDArray[np.int64]
@@ -52,31 +60,31 @@ class Copies(NamedTuple):
 
     @property
     def exact(self) -> NDArray[np.int64]:
-        """Pairs of the first picture of a content and each further one, `(P, 2)`."""
+        """Pairs of the first image of a content and each further one, `(P, 2)`."""
         further = np.flatnonzero(self.first != np.arange(len(self.first)))
         return np.stack([self.first[further], further], axis=1)
 
     @property
     def pairs(self) -> NDArray[np.int64]:
-        """Pairs that connect all copies of each picture, `(P, 2)`."""
+        """Pairs that connect all duplicates of each image, exact and near, `(P, 2)`."""
         return np.concatenate([self.exact, self.near.pairs])
 
 
-def copies(thumbnails: Thumbnails, digests: Sequence[bytes], progress: Progress | None = None) -> Copies:
-    """All copies among pictures; whatever the order of these, the same.
+def find_duplicates(thumbnails: Thumbnails, digests: Sequence[bytes], report: ReportShare = quiet_share) -> Duplicates:
+    """Find all duplicates; the result does not depend on the order of the images.
 
     Args:
-        thumbnails: Small pictures, `(N, 32, 32, 3)`, uint8.
-        digests: Content of each picture, N times 16 bytes.
-        progress: Called with the share that is done.
+        thumbnails: `(N, 32, 32, 3)`, uint8.
+        digests: Digest of each image's content, N times 16 bytes.
+        report: Called with the share of the work that is done.
     """
     _, single, content = np.unique(Digests.of(digests).ranks(), return_index=True, return_inverse=True)
-    near = near_copies(Chosen(thumbnails, single), progress)
-    return Copies(single[content], Pairs(single[near.pairs], near.likeness))
+    near = find_near_duplicates(Selected(thumbnails, single), report)
+    return Duplicates(single[content], Pairs(single[near.pairs], near.similarity))
 
 
-def exact_copies(digests: Sequence[bytes]) -> list[NDArray[np.int64]]:
-    """Positions of pictures of one content, a set for each content that comes twice or more; "" is no content."""
+def exact_duplicates(digests: Sequence[bytes]) -> list[NDArray[np.int64]]:
+    """Positions of the images of each content that occurs at least twice, in order; "" is no content."""
     known = Digests.of(digests)
     ranks = known.ranks()
     order = np.argsort(ranks, kind="stable")
@@ -86,103 +94,79 @@ def exact_copies(digests: Sequence[bytes]) -> list[NDArray[np.int64]]:
     return sorted((one for one in sets if known[int(one[0])]), key=lambda one: int(one[0]))
 
 
-def near_copies(thumbnails: Thumbnails, progress: Progress | None = None) -> Pairs:
-    """Pairs of pictures that are copies of each other, perhaps re-encoded, rescaled, turned, mirrored, lightly cropped.
+def find_near_duplicates(thumbnails: Thumbnails, report: ReportShare = quiet_share) -> Pairs:
+    """Find pairs of near-duplicates.
 
     Args:
-        thumbnails: Small pictures, `(N, 32, 32, 3)`, uint8; of different contents, since many exact copies of one would
-            hide its near ones.
-        progress: Called with the share that is done.
+        thumbnails: `(N, 32, 32, 3)`, uint8, of different contents: many exact duplicates of one image would take the
+            places of its other candidates.
+        report: Called with the share of the work that is done.
     """
-    pairs, crowd = _candidates(thumbnails, part(progress, 0, 0.5))
-    whole, detail = compare(thumbnails, pairs, part(progress, 0.5, 1))
-    apart = (1 - whole) <= CROWD * crowd[pairs].min(axis=1)
-    copies = (whole >= WHOLE) & (detail >= DETAIL) & apart | (whole >= SURELY_WHOLE) & (detail >= SURELY_DETAIL)
-    return Pairs(pairs[copies], whole[copies])
+    pairs, crowd = _candidates(thumbnails, part_of(report, 0, 0.5))
+    whole, detail = compare(thumbnails, pairs, part_of(report, 0.5, 1))
+    distinct = (1 - whole) <= CROWD * crowd[pairs].min(axis=1)
+    near = (whole >= WHOLE) & (detail >= DETAIL) & distinct | (whole >= CERTAIN_WHOLE) & (detail >= CERTAIN_DETAIL)
+    return Pairs(pairs[near], whole[near])
 
 
-def clusters(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The number of the set of each of `count` pictures, `(count,)`, where pairs `(P, 2)` are in one set."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+def _candidates(thumbnails: Thumbnails, report: ReportShare) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Pairs to compare, `(P, 2)`: neighbours in any orientation that agree at 8 x 8 in the best of the eight.
 
-    edges = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    return connected_components(edges, directed=False)[1].astype(np.int64)
-
-
-def chains(groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pairs `(P, 2)` that connect the pictures of each group; `groups` has its number, -1 for none, `(N,)`."""
-    grouped = np.flatnonzero(groups >= 0)
-    _, first, group = np.unique(groups[grouped], return_index=True, return_inverse=True)
-    return np.stack([grouped[first][group], grouped], axis=1)
-
-
-def _candidates(thumbnails: Thumbnails, progress: Progress | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Neighbours without regard to position which agree at 8 x 8 in the best of the eight positions: pairs `(P, 2)`;
-    and for each picture how far, 1 - correlation, the middle one of its neighbours is `(N,)`.
+    Also the difference, 1 - correlation, between each image and the median of its neighbours, `(N,)`.
     """
     crowd = np.zeros(len(thumbnails), np.float32)
-    telling, small = _telling(thumbnails)
-    described = principal(lambda where: _unturned(small.of(where)), len(telling), _DIMENSIONS)
-    _, neighbours = nearest(described, CANDIDATES, part(progress, 0, 0.7))
+    shown, small = _with_contrast(thumbnails)
+    described = principal(lambda where: _without_orientation(_at(small, where)), len(shown), _DIMENSIONS)
+    _, neighbours = nearest(described, CANDIDATES, part_of(report, 0, 0.7))
     found = [np.empty((0, 2), np.int64)]
-    for block in blocks(len(telling) if neighbours.shape[1] else 0, _BLOCK):
+    for block in blocks(len(shown) if neighbours.shape[1] else 0, _BLOCK):
         others = neighbours[block].reshape(-1)
         ones = np.repeat(block, neighbours.shape[1])
-        every = small.of(others).reshape(len(block), -1, 8 * 8 * 3)
-        alike = _best(small.of(block), every)  # (n, CANDIDATES)
-        crowd[telling[block]] = 1 - np.median(alike, axis=1)
-        near = np.flatnonzero(alike >= _FIRST_LOOK)
-        shapes = _best(_colourless(small.of(ones[near])), _colourless(small.of(others[near]))[:, None])[:, 0]
-        near = near[shapes >= _SHAPE]
-        pairs = np.stack([telling[ones[near]], telling[others[near]]], axis=1)
+        correlations = _best_correlation(_at(small, block), _at(small, others).reshape(len(block), -1, 8 * 8 * 3))
+        crowd[shown[block]] = 1 - np.median(correlations, axis=1)
+        near = np.flatnonzero(correlations >= _COARSE)
+        shapes = [_colourless(_at(small, where[near])) for where in (ones, others)]
+        near = near[_best_correlation(shapes[0], shapes[1][:, None])[:, 0] >= _COARSE_SHAPE]
+        pairs = np.stack([shown[ones[near]], shown[others[near]]], axis=1)
         found.append(np.sort(pairs, axis=1))
-        if progress:
-            progress(0.7 + 0.3 * (block[-1] + 1) / len(telling))
+        report(0.7 + 0.3 * (block[-1] + 1) / len(shown))
     codes = np.unique(np.concatenate(found) @ [len(thumbnails), 1])
     return np.stack(np.divmod(codes, max(len(thumbnails), 1)), axis=1), crowd
 
 
-class _Small(NamedTuple):
-    """Pictures at 8 x 8, `(N, 192)`, float16."""
-
-    values: NDArray[np.float16]
-
-    def of(self, where: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Some of them with mean 0 and length 1."""
-        return standard(self.values[where].astype(np.float32))
-
-
-def _telling(thumbnails: Thumbnails) -> tuple[NDArray[np.int64], _Small]:
-    """Positions of the pictures that show something, and these at 8 x 8."""
-    telling, small, done = np.empty(len(thumbnails), np.int64), np.empty((len(thumbnails), 8 * 8 * 3), np.float16), 0
+def _with_contrast(thumbnails: Thumbnails) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+    """Positions of the n images that show something, `(n,)`, and these images at 8 x 8, `(n, 192)`."""
+    shown, small, done = np.empty(len(thumbnails), np.int64), np.empty((len(thumbnails), 8 * 8 * 3), np.float16), 0
     for block in blocks(len(thumbnails), _BLOCK):
         full = thumbnails[block]
-        showing = flat(full).std(axis=1, dtype=np.float32) >= _LEAST_CONTRAST
-        place = slice(done, done := done + int(showing.sum()))
-        telling[place] = block[showing]
-        small[place] = flat(halved(halved(full[showing].astype(np.float32))))
-    return telling[:done], _Small(small[:done])
+        enough = flat(full).std(axis=1, dtype=np.float32) >= _LEAST_CONTRAST
+        place = slice(done, done := done + int(enough.sum()))
+        shown[place] = block[enough]
+        small[place] = flat(halved(halved(full[enough].astype(np.float32))))
+    return shown[:done], small[:done]
 
 
-def _best(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Correlation of pictures at 8 x 8, `(n, 192)`, each in the best of its eight positions, with others of each,
-    `(n, K, 192)`: `(n, K)`.
-    """
-    eight = np.stack([flat(position) for position in positions_of(ones.reshape(-1, 8, 8, 3))], axis=2)  # (n, 192, 8)
+def _at(small: NDArray[np.float16], where: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Some of the images at 8 x 8, with mean 0 and length 1, `(n, 192)`."""
+    return standard(small[where].astype(np.float32))
+
+
+def _best_correlation(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Correlation in the best orientation of images at 8 x 8, `(n, 192)`, with K others each, `(n, K, 192)`."""
+    eight = np.stack([flat(turned) for turned in orientations(ones.reshape(-1, 8, 8, 3))], axis=2)  # (n, 192, 8)
     return np.asarray((others @ eight).max(axis=2))
 
 
 def _colourless(small: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pictures at 8 x 8 without the mean of each channel, of length 1 again."""
-    pictures = small.reshape(-1, 8 * 8, 3)
-    return standard(flat(pictures - pictures.mean(axis=1, keepdims=True)))
+    """Images at 8 x 8 without the mean of each channel, with length 1 again, `(n, 192)`."""
+    images = small.reshape(-1, 8 * 8, 3)
+    return standard(flat(images - images.mean(axis=1, keepdims=True)))
 
 
-def _unturned(small: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What turning and mirroring leave the same: mean and deviation over the eight positions of each place."""
+def _without_orientation(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What turning and mirroring do not change: mean and deviation of each place over the orientations, `(n, 60)`."""
     side = np.arange(4)
     rows, columns = (axis[np.triu_indices(4)] for axis in np.meshgrid(side, side, indexing="ij"))
-    eight = np.stack([position[:, rows, columns] for position in positions_of(small.reshape(-1, 8, 8, 3))])
-    both = np.concatenate([eight.mean(axis=0), eight.std(axis=0)], axis=1)  # (N, 20, 3)
+    eight = np.stack([turned[:, rows, columns] for turned in orientations(small.reshape(-1, 8, 8, 3))])
+    both = np.concatenate([eight.mean(axis=0), eight.std(axis=0)], axis=1)  # (n, 20, 3)
     return np.ascontiguousarray(flat(both))

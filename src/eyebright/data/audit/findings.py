@@ -1,51 +1,82 @@
-"""What an audit found, as data: it goes to audit.json and back, and whoever shows or acts on it reads only this."""
+"""The findings of an audit as data: written to audit.json and read back by everything that shows or uses them."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
+
+import msgspec
 
 from eyebright.system import files, records
 from eyebright.system.errors import DataError
 from eyebright.system.records import Record
 
 Kind: TypeAlias = Literal[
-    "unreadable", "exact copies", "near copies", "copies with different labels", "leaking between given splits",
-    "odd size", "nearly empty", "very dark", "very bright", "blurred", "cropped by preparation",
-    "probably mislabelled", "unlike the rest",
+    "unreadable", "exact duplicates", "near-duplicates", "conflicting labels",
+    "leaks between splits", "odd size", "nearly empty", "very dark", "very bright", "blurred",
+    "cropped by preparation", "probably mislabelled", "outlier",
 ]  # fmt: skip
+KINDS: dict[Kind, str] = {
+    "unreadable": "cannot be opened, and left out of every training",
+    "exact duplicates": "the same pixels in several files",
+    "near-duplicates": "changed versions of one image",
+    "conflicting labels": "duplicates labelled differently",
+    "leaks between splits": "duplicates in several splits",
+    "odd size": "proportions or area unlike the other images",
+    "nearly empty": "almost one colour",
+    "very dark": "almost nothing is visible",
+    "very bright": "almost nothing is visible",
+    "blurred": "far less sharp than the other images",
+    "cropped by preparation": "resizing crops much of the image away",
+    "probably mislabelled": "predicted as another class",
+    "outlier": "resembles no other image",
+}
+"""All kinds in the order in which they are shown, each with an explanation that fits on its line."""
 
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
+_OldKind: TypeAlias = Literal[
+    "exact copies", "near copies", "copies with different labels", "leaking between given splits", "unlike the rest"
+]
+RENAMED: dict[str, Kind] = {
+    "exact copies": "exact duplicates",
+    "near copies": "near-duplicates",
+    "copies with different labels": "conflicting labels",
+    "leaking between given splits": "leaks between splits",
+    "unlike the rest": "outlier",
+}
+"""Kinds as older versions wrote them to audit.json, each with its name now."""
 
 
 class Finding(Record, frozen=True, kw_only=True):
-    """One thing found about one picture, or about several that belong together.
+    """One finding about one image, or about several images that belong together.
 
     Args:
         kind: What was found.
-        pictures: Their names, as `files.printable` shows them; of copies, the one to keep comes first.
+        pictures: Names of the images, as `printable` shows them; of duplicates, the one to keep comes first.
         classes: The class of each.
-        figure: The number behind it, in the unit that the sentence gives.
-        sentence: What was found, for people.
+        figure: The number behind the finding, in the unit that the sentence gives.
+        sentence: The finding for people.
     """
 
-    kind: Kind
+    kind: Kind | _OldKind
     pictures: tuple[str, ...]
     classes: tuple[str, ...]
     figure: float
     sentence: str
 
+    def __post_init__(self) -> None:
+        if self.kind in RENAMED:
+            msgspec.structs.force_setattr(self, "kind", RENAMED[self.kind])
+
 
 class Audit(Record, frozen=True, kw_only=True):
-    """All that was found about a set of pictures.
+    """All findings about a data set.
 
     Args:
         format: Version of audit.json.
-        origin: The folder or file from which they come; "" for arrays.
-        pictures: How many there are.
-        classes: How many pictures each class has.
-        findings: What was found, kind by kind.
-        notes: What was not looked at, or only in part, and why.
+        origin: The folder or file that the images come from; "" for arrays.
+        pictures: Number of images.
+        classes: Number of images of each class.
+        findings: The findings, kind by kind.
+        notes: What was not checked, or only in part, and why.
     """
 
     format: Literal[1] = 1
@@ -59,22 +90,24 @@ class Audit(Record, frozen=True, kw_only=True):
         """The findings of one kind."""
         return tuple(finding for finding in self.findings if finding.kind == kind)
 
-    def superfluous(self, kinds: Iterable[str]) -> set[str]:
-        """Names of the pictures to leave out for whoever agrees to these kinds: all but the first of copies of one
-        class, else all.
+    def to_exclude(self, kinds: Iterable[str]) -> set[str]:
+        """Names of the images to exclude from a training.
+
+        Args:
+            kinds: Kinds of findings to exclude. Of duplicates of one class the first image stays; of all other findings
+                no image does.
         """
-        keeping = ("exact copies", "near copies")
-        agreed = set(kinds)
+        keeping, chosen = ("exact duplicates", "near-duplicates"), {RENAMED.get(kind, kind) for kind in kinds}
         return {
             name
             for finding in self.findings
-            if finding.kind in agreed
+            if finding.kind in chosen
             for name in finding.pictures[1 if finding.kind in keeping else 0 :]
         }
 
 
 def save(audit: Audit, path: Path) -> None:
-    """Write audit.json, whole or not at all.
+    """Write audit.json, completely or not at all.
 
     Raises:
         OutputError: When it cannot be written.
@@ -86,12 +119,12 @@ def load(path: Path) -> Audit:
     """Read audit.json.
 
     Raises:
-        DataError: When it is not there, or no audit.
+        DataError: When the file does not exist, cannot be read, or is not an audit.
     """
     try:
         text = path.read_bytes()
     except OSError as problem:
         raise DataError(
-            f"{path} cannot be read ({problem.strerror}): give the audit.json that an audit wrote"
+            f"{path} cannot be read ({problem.strerror}): expected the file that eyebright audit -o wrote"
         ) from problem
     return records.from_json(text, Audit, what=str(path), error=DataError)

@@ -1,4 +1,4 @@
-"""What must stay on one side of a split: copies, exact and near ones, and pictures of one group or burst."""
+"""Which images must be in the same split: exact duplicates, near-duplicates, and images of one group or burst."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,24 +7,25 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.audit.duplicates import Pairs, chains, clusters, copies
-from eyebright.data.audit.groups import found_groups, members_of, top
+from eyebright.data.audit.duplicates import Duplicates, find_duplicates
+from eyebright.data.audit.groups import find_groups, members_of, root_of
 from eyebright.data.audit.neighbours import Thumbnails
-from eyebright.data.audit.progress import Progress, part
 from eyebright.data.digests import Digests
+from eyebright.data.split import connected, links_within
+from eyebright.system.progress import ReportShare, part_of, quiet_share
 
-METHOD = 3  # to be raised with every change of what is found: results are kept
-SIDES_NEEDED = 3
-LEAST_FOR_BURSTS = 128  # pictures: of fewer it cannot be learned what is near
+METHOD = 3  # raise it with every change of the results: they are kept beside the pack
+SPLITS = 3  # training, validation and test set
+LEAST_FOR_BURSTS = 128  # images: from fewer it cannot be learned how similar the images of a burst are
 
 
 class Together(NamedTuple):
-    """Sets of pictures: a number for each picture, -1 for one alone, `(N,)`.
+    """Sets of images: the number of the set of each image, -1 if it is alone, `(N,)`.
 
     Args:
-        kept: What a split keeps together, as `datasets.split` takes groups.
-        copies: Exact and near copies, all of them: where so much belongs together that a class could not be split,
-            not all are kept together.
+        kept: Sets that a split keeps together, as `eyebright.data.split.split` takes groups.
+        copies: All exact and near-duplicates. Where so much belongs together that a class could not be split, not all
+            of them are kept together.
     """
 
     kept: NDArray[np.int64]
@@ -37,72 +38,69 @@ def together(
     digests: Sequence[bytes],
     groups: NDArray[np.int64] | None = None,
     *,
-    progress: Progress | None = None,
+    progress: ReportShare | None = None,
 ) -> Together:
-    """The sets of pictures; their numbers do not depend on the order in which these come.
+    """Find the sets of images that belong together; their numbers do not depend on the order of the images.
 
     Args:
-        labels: Class of each picture, `(N,)`.
-        thumbnails: Small pictures, `(N, 32, 32, 3)`, uint8.
-        digests: Content of each picture, N times 16 bytes.
-        groups: What is told of them, a number for each, -1 for none, `(N,)`; bursts are then not looked for.
-        progress: Called with the share that is done.
+        labels: Class of each image, `(N,)`.
+        thumbnails: `(N, 32, 32, 3)`, uint8.
+        digests: Digest of each image's content, N times 16 bytes.
+        groups: Known groups, a number for each image, -1 for none, `(N,)`. With known groups, bursts are not searched.
+        progress: Called with the share of the work that is done, 0 to 1.
     """
-    count, ranks = len(labels), Digests.of(digests).ranks()
-    found = copies(thumbnails, digests, part(progress, 0, 0.5 if groups is None else 1))
+    count, ranks, report = len(labels), Digests.of(digests).ranks(), progress or quiet_share
+    found = find_duplicates(thumbnails, digests, part_of(report, 0, 0.5 if groups is None else 1))
     if groups is not None:
-        sets = _joined(labels, ranks, groups, found.exact, found.near)
+        sets = _joined(labels, ranks, groups, found)
     else:
-        pairs = found.pairs
+        links = found.pairs
         if count >= LEAST_FOR_BURSTS:
-            bursts = found_groups(labels, thumbnails, digests, progress=part(progress, 0.5, 1))
-            pairs = np.concatenate([pairs, chains(bursts)])
-        sets = clusters(count, pairs)
+            bursts = find_groups(labels, thumbnails, digests, part_of(report, 0.5, 1))
+            links = np.concatenate([links, links_within(bursts)])
+        sets = connected(count, links)
         for here in members_of(labels):
-            if len(np.unique(sets[here])) < SIDES_NEEDED:  # a class of little but copies can still be learned
+            if len(np.unique(sets[here])) < SPLITS:  # a class that is almost only duplicates can still be split
                 sets[here] = count + found.first[here]
-    if progress:
-        progress(1)
-    return Together(_numbered(sets, ranks), _numbered(clusters(count, found.pairs), ranks))
+    report(1)
+    return Together(_numbered(sets, ranks), _numbered(connected(count, found.pairs), ranks))
 
 
 def _joined(
-    labels: NDArray[np.int64],
-    ranks: NDArray[np.int64],
-    groups: NDArray[np.int64],
-    exact: NDArray[np.int64],
-    near: Pairs,
+    labels: NDArray[np.int64], ranks: NDArray[np.int64], groups: NDArray[np.int64], found: Duplicates
 ) -> NDArray[np.int64]:
-    """The sets of groups that are given, joined where they share copies, the surest first: `(N,)`.
+    """Known groups, joined where they share duplicates, the most similar first: `(N,)`.
 
-    One wrong pair would join two groups, and pairs chain: groups that near copies join take no more than a third of a
-    class, and each class keeps as many sets as there are sides.
+    One false pair would join two groups, and pairs chain. So groups joined by near-duplicates take at most a third of a
+    class, and each class keeps as many sets as there are splits.
     """
-    sets = clusters(len(labels), np.concatenate([exact, chains(groups)]))
-    room = [-(-count // SIDES_NEEDED) for count in np.bincount(labels).tolist()]
+    sets = connected(len(labels), np.concatenate([found.exact, links_within(groups)]))
+    room = [-(-count // SPLITS) for count in np.bincount(labels).tolist()]
     first = np.full(len(labels), len(room))
-    np.minimum.at(first, sets, labels)  # a set of several classes belongs to the first, as in a split
+    np.minimum.at(first, sets, labels)  # a set of several classes belongs to the first one, as in a split
     owned = np.bincount(first, minlength=len(room)).tolist()
-    held: dict[int, Counter[int]] = {}  # by the sets that may be joined, how many of each class
+    near = found.near
+    held: dict[int, Counter[int]] = {}  # for each set that may be joined, its number of images of each class
     touched = np.flatnonzero(np.isin(sets, sets[near.pairs]))
     for number, label in zip(sets[touched].tolist(), labels[touched].tolist(), strict=True):
         held.setdefault(number, Counter())[label] += 1
     given = set(sets[groups >= 0].tolist())
-    above = list(range(len(sets)))
-    for pair in sets[near.pairs[np.lexsort((*np.sort(ranks[near.pairs], axis=1).T, -near.likeness))]].tolist():
-        one, other = sorted((top(above, number) for number in pair), key=lambda number: min(held[number]))
+    parent = list(range(len(sets)))
+    surest_first = np.lexsort((*np.sort(ranks[near.pairs], axis=1).T, -near.similarity))
+    for pair in sets[near.pairs[surest_first]].tolist():
+        one, other = sorted((root_of(parent, number) for number in pair), key=lambda number: min(held[number]))
         both, loses = held[one] + held[other], min(held[other])
         small = not given.issuperset((one, other)) or all(size <= room[label] for label, size in both.items())
-        if one != other and owned[loses] > SIDES_NEEDED and small:
-            above[other], held[one] = one, both
+        if one != other and owned[loses] > SPLITS and small:
+            parent[other], held[one] = one, both
             owned[loses] -= 1
             if other in given:
                 given.add(one)
-    return np.array([top(above, number) for number in sets.tolist()], np.int64)
+    return np.array([root_of(parent, number) for number in sets.tolist()], np.int64)
 
 
 def _numbered(sets: NDArray[np.int64], ranks: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The same, with the least content of a set as its number, and -1 for a picture alone."""
+    """The same sets, numbered by the smallest digest in each, -1 for an image alone."""
     _, sets, sizes = np.unique(sets, return_inverse=True, return_counts=True)
     least = np.full(len(sizes), len(sets))
     np.minimum.at(least, sets, ranks)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eyebright.data.audit.findings import KINDS, Audit, Finding, Kind
-from eyebright.report.tables import EXPLAINED, leak_text
+from eyebright.report.tables import leak_text
 from eyebright.system.text import counted
 
 Opened: TypeAlias = Callable[[str], NDArray[np.uint8] | None]
@@ -57,7 +57,7 @@ def _section(kind: Kind, found: tuple[Finding, ...], opened: Opened) -> str:
     findings = "".join(_finding(finding, opened) for finding in found[:MOST])
     return (
         f'<h2 id="{_anchor(kind)}">{kind}: {counted(len(found), "finding")}</h2>'
-        f'<p>{EXPLAINED[kind]}{more}</p><div class="findings">{findings}</div>'
+        f'<p>{KINDS[kind]}{more}</p><div class="findings">{findings}</div>'
     )
 
 
