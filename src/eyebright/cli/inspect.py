@@ -10,6 +10,7 @@ from eyebright.system.errors import OutputError, SettingsError
 if TYPE_CHECKING:
     from eyebright.model.inspect import Subject
 
+_COLUMNS = 80
 EXAMPLE = (
     "Example: eyebright inspect flowers_run; "
     "eyebright inspect flowers_run --activations rose.jpg --layer conv_2 -o maps.png"
@@ -148,14 +149,15 @@ def _draw(
 
 def _print(subject: "Subject", *, as_json: bool) -> None:
     from rich.console import Console
+    from rich.text import Text
 
-    from eyebright.network.summary import summarize
-    from eyebright.report.network_table import COLUMNS, network_table, totals
+    from eyebright.network.summary import network_table, summarize, totals_text
     from eyebright.system import records
 
     if as_json:
         typer.echo(records.to_json(summarize(subject.network)))
         return
-    width = max(Console().width, COLUMNS)
-    Console(width=width).print(network_table(subject.network, width=width))
-    typer.echo(f"\n{totals(subject.network)}")
+    console = Console()
+    for line in network_table(subject.network, max(console.width, _COLUMNS)):
+        console.print(Text(line.text, "bold" if line.heading else ""), soft_wrap=True)
+    typer.echo(f"\n{totals_text(subject.network)}")

@@ -4,8 +4,8 @@ import math
 import textwrap
 from typing import TYPE_CHECKING
 
-from eyebright.report.network_table import short
 from eyebright.system.records import Record
+from eyebright.system.text import abbreviated
 
 if TYPE_CHECKING:
     from eyebright.network.zoo import Named
@@ -47,7 +47,7 @@ def _table(rows: list[CatalogRow]) -> list[str]:
     indent = " " * 46
     for row in rows:
         name = f"{row.name}{'*' if row.published_weights else ''}"
-        figures = f"{name:19}  {row.year}  {short(row.parameters):>6}  {short(row.multiply_adds):>9}  "
+        figures = f"{name:19}  {row.year}  {abbreviated(row.parameters):>6}  {abbreviated(row.multiply_adds):>9}  "
         lines += textwrap.wrap(row.brought, _COLUMNS, initial_indent=figures, subsequent_indent=indent)
     others = [f"{row.name} ({given})" for row in rows if (given := _published_for(row))]
     note = (
@@ -80,7 +80,7 @@ def _growth() -> list[str]:
     lines.append(f"  {'':18}" + "".join(f"{f'{size}x{size}':>10}" for size in _SIZES))
     for name in _COMPARED:
         counts = [build(name, num_classes=10, input_size=size).parameter_count for size in _SIZES]
-        lines.append(f"  {name:18}" + "".join(f"{short(count):>10}" for count in counts))
+        lines.append(f"  {name:18}" + "".join(f"{abbreviated(count):>10}" for count in counts))
     shape, layer = (3, 224, 224), Conv2d(64, 3, padding="same")
     kernels = layer.parameters(shape)["weight"].size
     dense = math.prod(shape) * math.prod(layer.output_shape(shape))
