@@ -126,5 +126,7 @@ def test_the_legend_has_the_suggested_rate(as_figure: Callable) -> None:
 
 
 @pytest.mark.parametrize("test", [TEST, TEST._replace(losses=(np.inf,) * 6)])
-def test_a_range_test_is_a_png_also_where_losses_are_infinite(decode: Callable[[bytes], np.ndarray], test: RangeTest) -> None:
+def test_a_range_test_is_a_png_also_where_losses_are_infinite(
+    decode: Callable[[bytes], np.ndarray], test: RangeTest
+) -> None:
     assert decode(figures.draw_rates(test)).shape == (480, 840, 3)

@@ -203,7 +203,9 @@ def test_each_epoch_is_a_row_of_figures_below_headings_the_best_one_marked(show:
 
 
 def test_the_weights_at_the_start_are_a_row_below_the_same_headings(show: Callable) -> None:
-    heading, start, first = show(events.StartJudged(validation_loss=1.6, validation_accuracy=0.2), epoch_ended(1, best=True))
+    heading, start, first = show(
+        events.StartJudged(validation_loss=1.6, validation_accuracy=0.2), epoch_ended(1, best=True)
+    )
     assert start.split() == ["start", "1.600", "20.0%"]
     assert start.index("20.0%") == first.index("75.1%") and heading.split()[0] == "epoch"
 
@@ -288,16 +290,17 @@ def test_a_pipe_receives_no_bars(show: Callable) -> None:
     [
         ("finished", 5, "Trained all epochs. The model has the weights of epoch 5 (marked *)."),
         ("interrupted", 5, "Interrupted after epoch 7. The model has the weights of epoch 5 (marked *)."),
-        ("budget", 0, "Stopped after epoch 7 (time is up). The model has the weights of the start (no epoch was better)."),
+        (
+            "budget", 0,
+            "Stopped after epoch 7 (time is up). The model has the weights of the start (no epoch was better).",
+        ),
         (
             "patience", 5,
             "Stopped early after epoch 7 (no further improvement). The model has the weights of epoch 5 (marked *).",
         ),
     ],
 )  # fmt: skip
-def test_the_end_has_its_reason_and_the_epoch_of_the_weights(
-    show: Callable, reason: str, best: int, line: str
-) -> None:
+def test_the_end_has_its_reason_and_the_epoch_of_the_weights(show: Callable, reason: str, best: int, line: str) -> None:
     assert " ".join(" ".join(show(events.Stopped(reason=reason, epoch=7, best_epoch=best))).split()) == line
 
 

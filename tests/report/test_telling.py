@@ -1,6 +1,5 @@
 """Each event with the exact words that a user reads; percentages are those of the issue and of counts by hand."""
 
-
 import pytest
 
 from eyebright.report.telling import command_text, leak_text, resize_text, sentences
@@ -69,9 +68,8 @@ NETWORK = "Network: flowers_cnn for images of 128x128, 1,234,567 parameters."
         (
             events.SharedOut(processes=4, batch_size=32, norms=True, group="g"),
             [
-                "4 processes train together: each computes 8 of the 32 images of a batch.",
-                "Batch normalisation uses the statistics of each process's own images; the model keeps the first "
-                "process's.",
+                "4 processes train together: each takes 8 of the 32 images of a batch.",
+                "Batch normalisation uses each process's own images; the model keeps the first process's statistics.",
             ],
         ),
         (
@@ -203,8 +201,20 @@ def test_cropping_is_mentioned_where_it_removes_much(resize: str, lost: float, t
     assert list(sentences(event)) == [text] * bool(text)
 
 
-def test_a_leak_is_given_in_whole_percent() -> None:
-    assert leak_text(0.006).startswith("With a random split, 1% of the test images")
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (None, "The images have a given split, which is kept."),
+        (0.0, "With a random split, no test image would have a near-duplicate in the training set."),
+        (
+            0.137,
+            "With a random split, 14% of the test images would have a near-duplicate in the training set. "
+            "Near-duplicates are kept in the same split.",
+        ),
+    ],
+)
+def test_a_leak_is_given_in_whole_percent(share: float | None, text: str) -> None:
+    assert leak_text(share) == text
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,9 @@ def _axis(shape: Shape, window: Window, axis: int, kernel: int, dilation: int, *
     pad = before if even else before + after
     lines = [f"  W = {size} (input)   F = {field} (kernel)   P = {pad} (padding)   S = {step} (stride)"]
     if dilation > 1:
-        lines.append(f"  F: a kernel of {kernel} with dilation {dilation} covers ({kernel} - 1) * {dilation} + 1 = {field}")
+        lines.append(
+            f"  F: a kernel of {kernel} with dilation {dilation} covers ({kernel} - 1) * {dilation} + 1 = {field}"
+        )
     if same:
         lines.append(f'  P: "same" pads so that L = W / S, rounded up: {before} before and {after} after')
     lines += [
@@ -243,7 +245,9 @@ def _number(value: float) -> str:
 def _require_few(shape: tuple[int, ...]) -> None:
     steps = int(np.prod(shape))
     if steps > _MAX_STEPS:
-        raise SettingsError(f"{steps:,} positions are too many to print (at most {_MAX_STEPS}): use smaller --values, or --input")
+        raise SettingsError(
+            f"{steps:,} positions are too many to print (at most {_MAX_STEPS}): use smaller --values, or --input"
+        )
 
 
 def _step_lines(step: Step) -> list[str]:

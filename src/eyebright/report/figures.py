@@ -74,10 +74,14 @@ def draw_rates(test: RangeTest) -> bytes:
     axes.plot(test.rates, test.smoothed, color=BLUE, linewidth=2, label="smoothed")
     axes.axvline(test.suggestion, color=ORANGE, linestyle="--", label=f"suggested: {test.suggestion:.2g}")
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda rate, _: f"{rate:g}")  # matplotlib's own labels are formulas, and these are off
+    axes.xaxis.set_major_formatter(
+        lambda rate, _: f"{rate:g}"
+    )  # matplotlib's own labels are formulas, and these are off
     axes.xaxis.set_minor_formatter(lambda *_: "")
     low, first = min(test.smoothed), test.smoothed[0]
-    axes.set_ylim(low - 0.3 * (first - low), first + 1.2 * (first - low))  # the values after the loss explodes say nothing
+    axes.set_ylim(
+        low - 0.3 * (first - low), first + 1.2 * (first - low)
+    )  # the values after the loss explodes say nothing
     axes.set_title("Learning-rate range test")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("loss")

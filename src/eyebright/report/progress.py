@@ -76,7 +76,7 @@ class Display:
             console=console,
             transient=True,
             disable=self._plain,
-            get_time=lambda: time.monotonic(),
+            get_time=lambda: time.monotonic(),  # noqa: PLW0108 - looked up at each call
         )
         self._task = self._progress.add_task("starting", total=None, note="")
         self._stage, self._stage_start_s, self._stage_first, self._shown_s = "", 0.0, 0, 0.0

@@ -69,6 +69,23 @@ def resize_text(chosen: events.FitChosen) -> str:
     return ""
 
 
+def leak_text(share: float | None) -> str:
+    """What a random split would do with near-duplicates.
+
+    Args:
+        share: Of the test images of a random split, how many have a near-duplicate in the training set, 0 to 1; None
+            where a split is given.
+    """
+    if share is None:
+        return "The images have a given split, which is kept."
+    if not share:
+        return "With a random split, no test image would have a near-duplicate in the training set."
+    return (
+        f"With a random split, {percent(share, 0)} of the test images would have a near-duplicate in the training set. "
+        "Near-duplicates are kept in the same split."
+    )
+
+
 def accuracy_text(accuracy: float, low: float, high: float) -> str:
     """An accuracy with its 95% interval, all from 0 to 1."""
     return f"{percent(accuracy)} ({interval(low, high)})"
@@ -120,9 +137,7 @@ def _learned(event: AnyEvent) -> Iterator[str]:
                 yield f"{counted(event.seen, 'image')} not counted: the model was trained on them or selected by them."
         case events.HealingBegun():
             changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
-            yield (
-                f"Healing ({event.kind}): training again with {changes}, about {duration(max(event.seconds, 1))}."
-            )
+            yield (f"Healing ({event.kind}): training again with {changes}, about {duration(max(event.seconds, 1))}.")
         case events.Healed():
             yield from _healed(event)
 
@@ -143,19 +158,11 @@ def _run_started(event: events.RunStarted) -> Iterator[str]:
     yield f"Network: {event.network} for images of {event.size}x{event.size}, {event.parameters:,} parameters."
 
 
-def leak_text(share: float) -> str:
-    """What a random split would do with near-duplicates: `share` of the test images, from 0 to 1, has one."""
-    return (
-        f"With a random split, {percent(share, 0)} of the test images would have a near-duplicate in the training set. "
-        "Near-duplicates are kept in the same split."
-    )
-
-
 def _shared_out(event: events.SharedOut) -> Iterator[str]:
     own = event.batch_size // event.processes
-    yield f"{event.processes} processes train together: each computes {own} of the {event.batch_size} images of a batch."
+    yield f"{event.processes} processes train together: each takes {own} of the {event.batch_size} images of a batch."
     if event.norms:
-        yield "Batch normalisation uses the statistics of each process's own images; the model keeps the first process's."
+        yield "Batch normalisation uses each process's own images; the model keeps the first process's statistics."
 
 
 def _batch_lowered(event: events.BatchLowered) -> str:
@@ -177,9 +184,7 @@ def _healed(event: events.Healed) -> Iterator[str]:
         f"Second training: accuracy {percent(event.after.value)} against {percent(event.before.value)}: {significance}"
     )
     low, value, high = (f"{100 * points:+.1f}" for points in (difference.low, difference.value, difference.high))
-    yield (
-        f"  {value} points (95% interval {low} to {high}) on the same {counted(event.pictures, 'validation image')}"
-    )
+    yield (f"  {value} points (95% interval {low} to {high}) on the same {counted(event.pictures, 'validation image')}")
 
 
 def _listed(lines: Sequence[str]) -> Iterator[str]:

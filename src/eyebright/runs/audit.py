@@ -1,4 +1,4 @@
-"""audit(): a folder of pictures to findings, a file of them, and a page to look at; and a split that cannot leak."""
+"""audit(): from a set of images to findings; and how near-duplicates are kept in one split."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.audit.findings import Audit, save
+from eyebright.data.audit.findings import Audit
 from eyebright.data.audit.look import look_over
 from eyebright.data.audit.together import METHOD, Together, together
 from eyebright.data.dataset import Dataset
@@ -22,9 +22,7 @@ from eyebright.model.backbone import Backbone
 from eyebright.model.features import Features, features
 from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError
-from eyebright.system.text import printable
 from eyebright.training.events import AnyEvent, Emit, Progress, to_all
-from eyebright.web.pages.audit import audit_page
 
 SIDE = 128
 SAMPLE = 20_000  # pictures of which features are computed where an audit alone wants them
@@ -61,7 +59,7 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
     emit = to_all(callbacks)
     dataset = Dataset.open(pictures, progress=lambda found: emit(Progress(stage="scanning", done=found, of=None)))
     if not len(dataset):
-        raise DataError(f"there are no pictures in the folders of {pictures}: nothing can be said about them")
+        raise DataError(f"there are no images in the folders of {pictures}")
     pack = dataset.pack(
         Preparation(width=SIDE, height=SIDE), lambda done, of: emit(Progress(stage="preparing", done=done, of=of))
     )
@@ -86,9 +84,9 @@ def _features(dataset: Dataset, pack: Pack, emit: Emit) -> tuple[Features | None
             progress=lambda done, of: emit(Progress(stage="computing features", done=done, of=of)),
         )
     except (DownloadError, MissingExtraError) as problem:
-        return None, [f"Labels were not judged: {problem}."]
+        return None, [f"Labels were not checked: {problem}."]
     if len(sample) < len(usable):
-        return found, [f"Labels were judged on a sample of {SAMPLE:,} pictures."]
+        return found, [f"Labels were checked on a sample of {SAMPLE:,} images."]
     return found, []
 
 
@@ -169,28 +167,12 @@ def naive_leak(dataset: Dataset, pack: Pack) -> float:
     return float(leaking[sides == _TEST].mean()) if (sides == _TEST).any() else 0.0
 
 
-def write(found: Audited, path: Path) -> None:
-    """Write the findings as JSON; an `OutputError` where that cannot be done."""
-    save(found.audit, path)
-
-
-def write_page(found: Audited, path: Path) -> None:
-    """Write a page with the pictures that were found; it needs nothing beside itself."""
-    position = {printable(name): index for index, name in enumerate(found.dataset.source.names)}
-
-    def picture(name: str) -> NDArray[np.uint8] | None:
-        index = position[name]
-        return found.pack.read([index])[0] if found.pack.rows[index] >= 0 else None
-
-    files.write_file(path, audit_page(found.audit, found.leak, picture).encode())
-
-
 def require_free(places: Sequence[Path], pictures: str | Path, *, overwrite: bool) -> None:
     """Nothing is written among the pictures or in the place of something else; found before the work begins."""
     for place in places:
         if place.exists() and not overwrite:
             raise OutputError(f"{place} already exists: choose another name, or pass --overwrite to replace it")
         if not place.absolute().parent.is_dir():
-            raise OutputError(f"{place} cannot be written: there is no folder {place.parent}")
+            raise OutputError(f"{place} cannot be written: the folder {place.parent} does not exist")
         if place.resolve().is_relative_to(Path(pictures).resolve()):
-            raise OutputError(f"{place} lies among the pictures, where nothing is written: choose another place")
+            raise OutputError(f"{place} is inside the folder of images, where nothing is written: choose another place")
