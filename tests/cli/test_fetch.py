@@ -1,4 +1,5 @@
 import json
+import shlex
 
 import pytest
 
@@ -26,9 +27,10 @@ def test_fetch_prints_the_place_the_licence_the_size_and_the_next_command(eyebri
     assert (
         f"{tmp_path}/my digits" in finished.out
         and "Alpaydin and Kaynak" in finished.out
-        and "Size:    nothing" in finished.out
+        and "Downloaded: nothing" in finished.out
     )
-    assert f"eyebright train '{tmp_path}/my digits' -o digits_run" in finished.out
+    command = finished.out.partition("To train on it:\n")[2].replace("\\\n", "")
+    assert shlex.split(command) == ["eyebright", "train", f"{tmp_path}/my digits", "-o", "digits_run"]
 
 
 def test_what_was_fetched_can_be_trained_on_with_the_command_that_json_gives(eyebright, tmp_path, monkeypatch, quick):
@@ -49,8 +51,11 @@ def test_without_a_network_the_message_says_which_file_to_put_where(eyebright, t
     assert "eyebright fetch flowers --from flower_photos.tgz" in finished.err
 
 
-@pytest.mark.parametrize(("arguments", "words"), [([], "give the name of a set"), (["mnits"], "did you mean 'mnist'")])
-def test_what_is_no_name_is_refused(eyebright, arguments, words):
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [([], "the name of a data set is missing, as in eyebright fetch flowers"), (["mnits"], "did you mean 'mnist'")],
+)
+def test_an_unknown_or_missing_name_is_refused(eyebright, arguments, words):
     finished = eyebright("fetch", *arguments)
     assert finished.code == 1 and words in finished.err
 

@@ -1,6 +1,11 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from eyebright.system import text
+
+LETTERS = st.text("abc ABCéß-_雏菊ひ🌻🚀Ж", max_size=60)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +59,26 @@ def test_numbers_names_and_lists_are_written_in_one_way(written, expected):
 def test_rounding_never_gives_a_thousand_thousands(number):
     assert len(text.abbreviated(number)) <= 5
     assert not text.abbreviated(number).startswith("1000")
+
+
+@settings(max_examples=50, deadline=None)
+@given(LETTERS, st.integers(5, 40))
+def test_fit_shortens_in_the_middle_to_the_width(whole: str, width: int) -> None:
+    fitted = text.fit(whole, width)
+    assert cell_len(fitted) <= width
+    if cell_len(whole) <= width:
+        assert fitted == whole
+    else:
+        head, tail = fitted.split("…")
+        assert whole.startswith(head)
+        assert whole.endswith(tail)
+        assert tail
+        assert cell_len(fitted) >= width - 3
+
+
+@settings(max_examples=50, deadline=None)
+@given(LETTERS, st.integers(0, 30))
+def test_pad_adds_spaces_up_to_the_width(whole: str, more: int) -> None:
+    padded = text.pad(whole, cell_len(whole) + more)
+    assert cell_len(padded) == cell_len(whole) + more
+    assert padded.startswith(whole)

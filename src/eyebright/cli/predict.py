@@ -23,9 +23,7 @@ def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or a run.")],
     pictures: Annotated[
         list[str],
-        typer.Argument(
-            metavar="PICTURES...", help="Files, folders or http(s) addresses; - reads one image from stdin."
-        ),
+        typer.Argument(metavar="PICTURES", help="Files, folders or http(s) addresses; - reads one image from stdin."),
     ],
     top: Annotated[int, typer.Option(min=1, help="Number of classes to show for a single image.")] = 5,
     tta: Annotated[

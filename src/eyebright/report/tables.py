@@ -33,7 +33,7 @@ EXPLAINED: dict[Kind, str] = {
 }
 """What each kind of finding means."""
 _WIDTH, _BAR = 80, 30
-_CLASS_WIDTH, _ABOUT_WIDTH = 24, 34
+_CLASS_WIDTH, _ABOUT_WIDTH, _NAME_WIDTH = 24, 26, 24
 _MAX_EXAMPLES, _MAX_MISTAKES = 3, 10
 
 
@@ -137,12 +137,12 @@ def _mistakes(evaluation: "Evaluation") -> Iterator[str]:
     ]
     yield "most frequent mistakes"
     for count, true, predicted in sorted(mistakes, key=lambda mistake: -mistake[0])[:_MAX_MISTAKES]:
-        yield f"{count:5,}  {fit(true, 30)} predicted as {fit(predicted, 30)}"
+        yield f"{count:5,}  {fit(true, 26)} predicted as {fit(predicted, 26)}"
 
 
 def _entry(entry: Entry) -> str:
     days = round(entry.used_days)
     used = "today" if days < 1 else f"{counted(days, 'day')} ago"
-    name = "" if entry.about == entry.name else fit(entry.name, _CLASS_WIDTH)
+    name = "" if entry.about == entry.name else fit(entry.name, _NAME_WIDTH)
     about = pad(fit(entry.about, _ABOUT_WIDTH), _ABOUT_WIDTH)
-    return f"  {about} {entry.size_bytes / 1e6:9,.1f} MB  {used:>12}  {name}".rstrip()
+    return f"  {about} {entry.size_bytes / 1e6:8,.1f} MB  {used:>12}  {name}".rstrip()
