@@ -7,8 +7,8 @@ ONES = ";".join([" ".join("1" * 11)] * 11)
 
 
 def test_the_example_of_the_course_notes_is_explained(eyebright) -> None:
-    finished = eyebright("arithmetic", "conv", "--input", "28x28x3", "--filters", "16", "--kernel", "3", "--stride", "1",
-                         "--padding", "0")  # fmt: skip
+    finished = eyebright("arithmetic", "conv", "--input", "28x28x3", "--filters", "16", "--kernel", "3",
+                         "--stride", "1", "--padding", "0")  # fmt: skip
     assert finished.code == 0
     assert "(28 - 3 + 2 * 0) / 1 + 1\n    = 26" in finished.out
     assert "16 * (27 + 1) = 448" in finished.out
