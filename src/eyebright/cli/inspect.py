@@ -152,16 +152,16 @@ def _draw(
 
 
 def _print(subject: "Subject", *, as_json: bool) -> None:
-    from rich.console import Console
     from rich.text import Text
 
     from eyebright.network.summary import network_table, summarize, totals_text
+    from eyebright.report.progress import HEADING, console
     from eyebright.system import records
 
     if as_json:
         typer.echo(records.to_json(summarize(subject.network)))
         return
-    console = Console()
-    for line in network_table(subject.network, max(console.width, _COLUMNS)):
-        console.print(Text(line.text, "bold" if line.heading else ""), soft_wrap=True)
+    target = console()
+    for line in network_table(subject.network, max(target.width, _COLUMNS)):
+        target.print(Text(line.text, HEADING if line.heading else ""), soft_wrap=True)
     typer.echo(f"\n{totals_text(subject.network)}")
