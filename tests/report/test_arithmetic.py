@@ -220,7 +220,8 @@ def test_letters_cannot_be_pooled() -> None:
         pool_steps(MaxPool2d(2), LETTERS)
 
 
-def test_more_steps_than_anyone_reads_are_refused() -> None:
+def test_more_than_400_positions_are_refused() -> None:
+    assert len(conv_steps(Conv2d(1, 1), np.full((1, 20, 20), "1"), filters("1"))) == 400
     with pytest.raises(SettingsError, match=r"441 positions are too many to print \(at most 400\)"):
         conv_steps(Conv2d(1, 1), np.full((1, 21, 21), "1"), filters("1"))
 

@@ -219,6 +219,22 @@ def test_a_skip_runs_beside_the_layers_that_it_skips() -> None:
         assert min(beside) > box.x + box.width
 
 
+def test_a_long_skip_runs_outside_a_short_one() -> None:
+    """The skip from `a` passes b to e; that from `b`, which starts later, passes c and d only."""
+    x = Input((4, 8, 8), name="input")()
+    a = ReLU(name="a")(Conv2d(4, 3, padding=1, name="conv_a")(x))
+    b = Conv2d(4, 3, padding=1, name="b")(a)
+    c = Conv2d(4, 3, padding=1, name="d")(Conv2d(4, 3, padding=1, name="c")(b))
+    inner = Add(name="inner")(b, c)
+    network = Network(x, Add(name="outer")(a, Conv2d(4, 3, padding=1, name="e")(inner)))
+    diagram = Drawn(draw_diagram(network, title="nested skips"))
+    reach = {arrow.title: max(px for px, _ in arrow.points) for arrow in diagram.arrows if arrow.skip}
+    assert len(reach) == 2
+    (outer,) = (value for title, value in reach.items() if title.endswith("outer"))
+    (short,) = (value for title, value in reach.items() if title.endswith("inner"))
+    assert outer > short + 10
+
+
 def test_googlenet_has_nine_modules_of_four_branches_side_by_side() -> None:
     assert len(drawn("googlenet", 1)[1].named("inception.*")) == 9
     diagram = drawn("googlenet", 2)[1]

@@ -56,6 +56,14 @@ def test_epochs_are_whole_numbers_and_no_value_is_cut_off(as_figure: Callable, e
         assert axes.get_ylim()[1] >= 1
 
 
+@pytest.mark.parametrize(("epochs", "marker"), [(40, "."), (41, "None")])
+def test_values_are_marked_with_dots_up_to_40_epochs(as_figure: Callable, epochs: int, marker: str) -> None:
+    falling = tuple(np.linspace(1.0, 0.2, epochs))
+    history = History(loss=falling, accuracy=falling, validation_loss=falling, validation_accuracy=falling)
+    lines = [line for axes in as_figure(figures, "draw_curves", history).axes for line in axes.lines]
+    assert [line.get_marker() or "None" for line in lines] == [marker] * 4
+
+
 @pytest.mark.parametrize(
     "history",
     [

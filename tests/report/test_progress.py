@@ -281,6 +281,16 @@ def test_a_stage_without_a_report_shows_the_time_and_never_an_empty_bar(
     assert re.fullmatch(rf"{title} [⠀-⣿] 1:05", re.split(r"\s*[\r\n]+", text)[-1])
 
 
+def test_a_bar_moves_at_most_ten_times_a_second_but_always_to_its_end(clock: SimpleNamespace) -> None:
+    with Display(Console(file=io.StringIO(), force_terminal=True)) as display:
+        shown = []
+        for seconds, done in ((0.0, 1), (0.09, 2), (0.11, 3), (0.12, 9), (0.13, 10)):
+            clock.seconds = 100 + seconds
+            display(events.Progress(stage="preparing", done=done, of=10))
+            shown.append(display._progress.tasks[0].completed)
+    assert shown == [1, 1, 3, 3, 10]
+
+
 def test_a_pipe_receives_no_bars(show: Callable) -> None:
     assert show(events.Progress(stage="preparing", done=1, of=2), step(1, 1), step(1, 2)) == []
 
@@ -308,11 +318,14 @@ def test_where_nothing_was_trained_no_epoch_is_named(show: Callable) -> None:
     assert show(events.Stopped(reason="finished", epoch=0, best_epoch=0)) == []
 
 
-def test_the_expected_time_is_said_once_also_after_trials(show: Callable) -> None:
+def test_the_expected_time_and_the_headings_are_printed_once_for_each_training(show: Callable) -> None:
     plan = events.Planned(steps=1425, epochs=15.0, seconds=187.4)
     lines = show(step(1, 32), step(1, 64), STARTED, plan, step(1, 32), step(1, 1000), plan)
     assert lines[-1] == "Training 15 epochs (1,425 steps), about 3 min 7 s."
     assert sum("1,425 steps" in line for line in lines) == 1
+    rows = show(epoch_ended(1, best=True), events.HealingBegun(kind="", changes={}, path="second", seconds=9),
+                epoch_ended(1, best=True))  # fmt: skip
+    assert sum("training loss" in row for row in rows) == 2
     second = show(plan, events.HealingBegun(kind="", changes={}, path="second", seconds=9), plan)
     assert sum("1,425 steps" in line for line in second) == 2
 

@@ -185,6 +185,11 @@ def test_an_audit_lists_each_kind_with_three_examples_and_then_what_a_random_spl
     assert headline.split() == " ".join(lines[-2:]).split()
 
 
+def test_single_images_and_sets_of_one_kind_are_counted_together() -> None:
+    found = audit(finding("near copies", "a", "b"), finding("near copies", "c"))
+    assert "near copies: 3 images in 2 sets\n" in audit_text(found, None).plain
+
+
 def test_an_audit_without_findings_says_so() -> None:
     assert audit_text(audit(classes={"a": 5, "b": 5}), 0.0).plain.splitlines() == [
         "Found 10 images in 2 classes of 5.", "", "No problem found.", "",

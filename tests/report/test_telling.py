@@ -1,5 +1,7 @@
 """Each event with the exact words that a user reads; percentages are those of the issue and of counts by hand."""
 
+import shlex
+
 import pytest
 
 from eyebright.report.telling import command_text, leak_text, resize_text, sentences
@@ -24,7 +26,7 @@ def healed(value: float, low: float, high: float) -> events.Healed:
 
 
 FOUND = "Found 4,316 images in 2 classes: 3,021 for training, 648 for validation, 647 for testing."
-NETWORK = "Network: flowers_cnn for images of 128x128, 1,234,567 parameters."
+NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,15 @@ NETWORK = "Network: flowers_cnn for images of 128x128, 1,234,567 parameters."
     [
         (started(), [FOUND, NETWORK]),
         (started(naive_leak=0.0049), [FOUND, NETWORK]),
+        (
+            started(naive_leak=0.005),
+            [
+                FOUND,
+                "With a random split, less than 1% of the test images would have a near-duplicate in the training set. "
+                "Near-duplicates are kept in the same split.",
+                NETWORK,
+            ],
+        ),
         (
             started(naive_leak=0.14),
             [
@@ -154,6 +165,10 @@ NETWORK = "Network: flowers_cnn for images of 128x128, 1,234,567 parameters."
             ["Healing (overfitting): training again with rotation 0.1, epochs 15, about 3 min 27 s."],
         ),
         (
+            events.HealingBegun(kind="noisy labels", changes={"epochs": 1}, path="run/healed", seconds=0.2),
+            ["Healing (noisy labels): training again with epochs 1, about 1 s."],
+        ),
+        (
             healed(0.066, 0.026, 0.103),
             [
                 "Second training: accuracy 66.4% against 59.7%: significantly better",
@@ -165,6 +180,13 @@ NETWORK = "Network: flowers_cnn for images of 128x128, 1,234,567 parameters."
             [
                 "Second training: accuracy 66.4% against 59.7%: no significant difference",
                 "  +6.6 points (95% interval +0.0 to +10.3) on the same 648 validation images",
+            ],
+        ),
+        (
+            healed(-0.05, -0.09, 0.0),
+            [
+                "Second training: accuracy 66.4% against 59.7%: no significant difference",
+                "  -5.0 points (95% interval -9.0 to +0.0) on the same 648 validation images",
             ],
         ),
         (
@@ -236,8 +258,15 @@ def test_a_command_is_broken_between_words_at_80_columns(command: str, text: str
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_a_broken_command_is_the_same_to_a_shell(tmp_path) -> None:
-    import shlex
+@pytest.mark.parametrize("length", range(1, 60))
+def test_no_line_of_a_command_is_wider_than_80_columns(length: int) -> None:
+    command = shlex.join(["eyebright", "train", "p" * length, "-o", "r" * length, "--size", "128", "--heal"])
+    lines = command_text(command).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(line.endswith(" \\") for line in lines[:-1])
+    assert len(lines) == 1 or len(f"  {command}") + 2 > 80
 
+
+def test_a_broken_command_is_the_same_to_a_shell() -> None:
     words = ["eyebright", "train", "a b" * 20, *(f"--option-{number}={number * 'x'}" for number in range(30))]
     assert shlex.split(command_text(shlex.join(words)).replace("\\\n", "")) == words

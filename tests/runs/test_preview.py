@@ -53,11 +53,11 @@ def test_pictures_are_seen_as_training_feeds_them(rows):
     settings = Settings(erasing=1.0, hue=0.1)
     feed = trainer().Feed(material, settings, 3)
     for number, row in enumerate(rows[0][0]):
-        assert np.array_equal(row.seen, pack.read([chosen[number]])[0])
+        assert np.array_equal(row.prepared, pack.read([chosen[number]])[0])
     for epoch in range(1, previewing.DRAWS + 1):
         batch, labels = next(feed.batches(epoch))
         for picture, label in zip(batch.permute(0, 2, 3, 1).numpy(), labels.tolist(), strict=True):
-            drawn = rows[0][0][label].draws[epoch - 1]
+            drawn = rows[0][0][label].augmented[epoch - 1]
             np.testing.assert_allclose(drawn, np.clip(picture, 0, 255), atol=0.51)
 
 
@@ -65,7 +65,8 @@ def test_size_and_fit_are_those_that_train_chooses_and_what_is_lost_is_said(rows
     wide = dataset(2, size=(60, 180))
     found = preview(wide, wide.pack(SMALL))
     drawn, title, warning = rows[0]
-    assert drawn[0].seen.shape == (128, 128, 3) and "shown whole" in title and "cropping would leave out 6" in warning
+    assert drawn[0].prepared.shape == (128, 128, 3) and "padded with grey" in title
+    assert "cropping would remove 6" in warning
     assert drawn[0].box == (0, 0, 1, 1) and drawn[0].lost == 0 and found.notes == [warning]
     preview(wide, wide.pack(SMALL), fit="crop")
     assert rows[1][0][0].lost == pytest.approx(2 / 3, abs=0.05)
@@ -94,14 +95,14 @@ def test_without_torch_the_rest_is_drawn_and_it_is_said(rows, monkeypatch):
     monkeypatch.setattr(previewing, "trainer", missing)
     pictures = dataset(2)
     found = preview(pictures, pictures.pack(SMALL), size=16)
-    assert rows[0][0][0].draws.shape == (0, 16, 16, 3)
-    assert any("How training changes pictures is not shown: training needs PyTorch" in note for note in found.notes)
+    assert rows[0][0][0].augmented.shape == (0, 16, 16, 3)
+    assert any("Augmentation is not shown: training needs PyTorch" in note for note in found.notes)
 
 
 def test_without_augmentation_there_is_nothing_more_to_show(rows):
     pictures = dataset(2)
     preview(pictures, pictures.pack(SMALL), size=16, settings=Settings(flip=False, rotation=0, zoom=0))
-    assert len(rows[0][0][0].draws) == 0
+    assert len(rows[0][0][0].augmented) == 0
 
 
 @pytest.mark.parametrize("size", [(30, 20), (20, 30), (24, 24), (7, 100)])

@@ -80,8 +80,9 @@ def leak_text(share: float | None) -> str:
         return "The images have a given split, which is kept."
     if not share:
         return "With a random split, no test image would have a near-duplicate in the training set."
+    amount = percent(share, 0) if share >= 0.01 else "less than 1%"
     return (
-        f"With a random split, {percent(share, 0)} of the test images would have a near-duplicate in the training set. "
+        f"With a random split, {amount} of the test images would have a near-duplicate in the training set. "
         "Near-duplicates are kept in the same split."
     )
 
@@ -155,7 +156,7 @@ def _run_started(event: events.RunStarted) -> Iterator[str]:
         yield f"{counted(event.leaking, 'exact duplicate')} of validation or test images will not be used."
     if event.naive_leak >= _NOTABLE_LEAK:
         yield leak_text(event.naive_leak)
-    yield f"Network: {event.network} for images of {event.size}x{event.size}, {event.parameters:,} parameters."
+    yield f"Network: {event.network} at {event.size}x{event.size}, {event.parameters:,} parameters."
 
 
 def _shared_out(event: events.SharedOut) -> Iterator[str]:

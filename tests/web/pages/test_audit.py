@@ -20,7 +20,7 @@ def found(*findings: Finding, notes: tuple[str, ...] = ()) -> Audit:
 
 
 def finding(kind: str, *pictures: str) -> Finding:
-    return Finding(kind=kind, pictures=pictures, classes=("rose",) * len(pictures), figure=1.0, sentence="why & how")
+    return Finding(kind=kind, pictures=pictures, classes=("<i>rose",) * len(pictures), figure=1.0, sentence="why & how")
 
 
 def test_the_page_has_a_section_for_each_kind_with_what_a_random_split_would_do() -> None:
@@ -34,7 +34,7 @@ def test_the_page_has_a_section_for_each_kind_with_what_a_random_split_would_do(
     ]  # fmt: skip
     assert "With a random split, 14% of the test images would have a near-duplicate in the training set." in page
     assert "Found 1,234 images: &lt;b&gt; 1,200, rose 34." in page
-    assert page.count("data:image/jpeg;base64,") == 3
+    assert page.count("data:image/jpeg;base64,") == 3 and page.count("&lt;i&gt;rose") == 3 and "<i>" not in page
 
 
 def test_a_page_without_findings_says_so() -> None:
