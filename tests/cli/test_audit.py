@@ -1,4 +1,5 @@
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ def doubled(folder):
 
 @pytest.fixture
 def clean(tmp_path):
-    """Two classes of twelve pictures of which nothing is to be said."""
+    """Two classes of twelve pictures without any problem."""
     stream = np.random.default_rng(0)
     for number in range(24):
         place = tmp_path / "clean" / "ab"[number % 2]
@@ -24,14 +25,16 @@ def clean(tmp_path):
     return tmp_path / "clean"
 
 
-def test_findings_are_told_in_80_columns_with_the_next_command(make_folder, eyebright, tmp_path):
+def test_findings_are_printed_in_80_columns_with_the_next_command(make_folder, eyebright, tmp_path):
     finished = eyebright("audit", doubled(make_folder()))
     assert finished.code == 0, finished.err
-    assert "exact duplicates: 6 pictures in 3 sets" in finished.out and "-o audit.json --page" in finished.out
-    assert max(map(len, finished.out.splitlines()[:-1])) <= 80
+    assert "exact copies: 6 images in 3 sets" in finished.out
+    command = finished.out.partition("To see the images of the findings:\n")[2].replace("\\\n", "")
+    assert shlex.split(command)[:2] == ["eyebright", "audit"] and command.endswith(" -o audit.json --page audit.html\n")
+    assert max(len(line) for line in finished.out.splitlines() if str(tmp_path) not in line) <= 80
 
 
-def test_findings_are_written_and_what_one_agrees_to_is_left_out(make_folder, eyebright, quick, tmp_path):
+def test_findings_are_written_and_a_training_can_exclude_them(make_folder, eyebright, quick, tmp_path):
     pictures = doubled(make_folder())
     finished = eyebright("audit", pictures, "-o", tmp_path / "audit.json", "--page", tmp_path / "audit.html", "--json")
     assert json.loads(finished.out) == json.loads((tmp_path / "audit.json").read_text())
@@ -45,21 +48,22 @@ def test_findings_are_written_and_what_one_agrees_to_is_left_out(make_folder, ey
     assert finished.code == 1 and "did you mean 'very dark'?" in finished.err
 
 
-def test_leaving_copies_out_is_advised_where_there_are_any(clean, eyebright, tmp_path):
+def test_training_without_duplicates_is_advised_where_there_are_any(clean, eyebright, tmp_path):
     audit = ["audit", clean, "-o", tmp_path / "audit.json", "--overwrite"]
     Image.new("RGB", (60, 60), (1, 1, 1)).save(clean / "a" / "dark.png")
     finished = eyebright(*audit)
-    assert "very dark" in finished.out and "To leave copies out" not in finished.out
+    assert "very dark" in finished.out and "To train without" not in finished.out
     (clean / "a" / "again.png").write_bytes((clean / "a" / "0.png").read_bytes())
-    assert "To leave copies out: eyebright train" in eyebright(*audit).out
+    assert "To train without the duplicates:\n  eyebright train" in eyebright(*audit).out
 
 
-def test_clean_pictures_have_nothing_to_tell(clean, eyebright):
+def test_images_without_a_problem(clean, eyebright):
     finished = eyebright("audit", clean)
-    assert "any split by classes is sound" in finished.out and "Nothing stands out." in finished.out
+    assert "No problem found." in finished.out
+    assert "With a random split, no test image would have a near-duplicate" in finished.out
 
 
-def test_a_folder_that_is_not_there_is_told(eyebright, tmp_path):
+def test_a_missing_folder_is_an_error(eyebright, tmp_path):
     finished = eyebright("audit", tmp_path / "nothing")
     assert finished.code == 1 and "does not exist" in finished.err
 
@@ -70,20 +74,25 @@ def test_a_preview_is_drawn_beside_the_findings_and_the_pictures_stay_as_they_ar
     sheet = tmp_path / "preview.png"
     finished = eyebright("audit", pictures, "--preview", sheet, "--size", 16, "--augment", "flip,hue=0.2")
     assert finished.code == 0, finished.err
-    assert f"Written: {sheet}" in finished.out and "Cropping leaves out 1" in finished.out  # 20 of 24 columns are kept
+    assert f"Written: {sheet}" in finished.out and "Cropping removes 1" in finished.out  # 20 of 24 columns are kept
     with Image.open(sheet) as drawn:
         assert drawn.format == "PNG" and min(drawn.size) > 300
     assert {file: file.read_bytes() for file in pictures.rglob("*.png")} == before
     assert "already exists" in eyebright("audit", pictures, "--preview", sheet).err
-    finished = eyebright("audit", pictures, "--preview", sheet, "--size", 16, "--fit", "pad", "--overwrite")
-    assert "Pictures are shown whole, on grey" in finished.out
+    finished = eyebright("audit", pictures, "--preview", sheet, "--size", 16, "--resize", "pad", "--overwrite")
+    assert "Images are padded with grey" in finished.out and finished.err == ""
+    old = eyebright("audit", pictures, "--preview", sheet, "--size", 16, "--fit", "pad", "--overwrite")
+    assert old.out == finished.out and old.err == "Note: --fit is now called --resize.\n"
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--size", "16"], "give --preview preview.png as well"), (["--fit", "pad"], "--fit says how a preview"),
-        (["--preview", "p.jpg"], "name it p.png"), (["--preview", "p.png", "--size", "0"], "1 to 16384 pixels"),
+        (["--size", "16"], "--size is only used with --preview: add --preview preview.png"),
+        (["--resize", "pad"], "--resize is only used with --preview"),
+        (["--resize", "pad", "--fit", "crop"], "use only one of --resize and --fit (its old name)"),
+        (["--preview", "p.jpg"], "--preview expects a PNG file, got p.jpg: use p.png"),
+        (["--preview", "p.png", "--size", "0"], "1 to 16384 pixels"),
         (["--preview", "p.png", "--augment", "flop"], "'flop' is unknown; known are flip"),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ from PIL import Image
 from eyebright.training.events import Evaluated, read_events
 
 
-def test_pictures_that_were_trained_on_are_left_out_and_counted(run: Path, eyebright, tmp_path):
+def test_images_that_were_trained_on_are_left_out_and_counted(run: Path, eyebright, tmp_path):
     evaluation = json.loads(eyebright("evaluate", run, tmp_path / "pictures", "--json").out)
     test = next(event for event in read_events(run / "events.jsonl") if isinstance(event, Evaluated))
     assert evaluation["seen"] == 48 - test.pictures
@@ -16,7 +16,7 @@ def test_pictures_that_were_trained_on_are_left_out_and_counted(run: Path, eyebr
     assert evaluation["accuracy"] == test.accuracy
 
 
-def test_copies_of_trained_pictures_under_other_names_are_known(run: Path, eyebright, tmp_path):
+def test_duplicates_of_training_images_with_other_names_are_recognised(run: Path, eyebright, tmp_path):
     copies = tmp_path / "copies"
     for index, path in enumerate(sorted((tmp_path / "pictures").glob("*/*.png"))):
         target = copies / path.parent.name / f"other{index}.bmp"
@@ -27,15 +27,15 @@ def test_copies_of_trained_pictures_under_other_names_are_known(run: Path, eyebr
     assert json.loads(eyebright("evaluate", run, copies, "--json").out) == first
 
 
-def test_each_look_is_written_down(run: Path, eyebright, tmp_path):
+def test_each_evaluation_is_logged(run: Path, eyebright, tmp_path):
     eyebright("evaluate", run, tmp_path / "pictures")
     looks = [event for event in read_events(run / "events.jsonl") if isinstance(event, Evaluated)]
     assert [look.side for look in looks] == ["test", str(tmp_path / "pictures")]
 
 
-def test_prints_scores_and_who_is_taken_for_whom(run: Path, eyebright, tmp_path):
+def test_prints_scores_and_the_confusion_matrix(run: Path, eyebright, tmp_path):
     out = eyebright("evaluate", run, tmp_path / "pictures").out
-    for words in ("accuracy", "95 % interval", "calibration error", "precision", "recall", "taken for"):
+    for words in ("Accuracy ", "(95% interval ", "calibration error", "precision", "recall", "true class"):
         assert words in out
     assert all(len(line) <= 80 for line in out.splitlines())
 
@@ -49,15 +49,15 @@ def test_a_class_that_the_model_does_not_know_is_an_error_with_both_lists(run: P
     assert "the pictures have blue, green, red, violet" in finished.err
 
 
-def test_lacking_a_class_is_fine(run: Path, eyebright, tmp_path):
+def test_a_missing_class_is_allowed(run: Path, eyebright, tmp_path):
     shutil.rmtree(tmp_path / "pictures" / "red")
     evaluation = json.loads(eyebright("evaluate", run, tmp_path / "pictures", "--json").out)
     assert [score["pictures"] for score in evaluation["classes"]][2] == 0
     assert evaluation["classes"][2]["recall"] is None
 
 
-def test_classes_go_by_name_whatever_their_order(run: Path, eyebright, tmp_path):
-    """Alone in its folder, "red" is the first class; it must still be told as red."""
+def test_classes_are_matched_by_name_not_by_order(run: Path, eyebright, tmp_path):
+    """Alone in its folder, "red" is the first class; it must still be evaluated as red."""
     only = tmp_path / "only" / "red"
     only.mkdir(parents=True)
     random = np.random.default_rng(11)
@@ -69,7 +69,7 @@ def test_classes_go_by_name_whatever_their_order(run: Path, eyebright, tmp_path)
     assert evaluation["confusion"][2] == [0, 0, 6]
 
 
-def test_nothing_new_to_judge_is_an_error(run: Path, eyebright, tmp_path):
+def test_without_new_images_there_is_an_error(run: Path, eyebright, tmp_path):
     split = (run / "split.csv").read_text().splitlines()[1:]
     for line in split:
         name, _, side, _ = line.split(",")

@@ -1,8 +1,9 @@
 import json
+import shlex
 
 import pytest
 
-from eyebright.data.published.sets import SETS, PublishedFile
+from eyebright.data.published.sets import SETS, File
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +27,10 @@ def test_fetch_prints_the_place_the_licence_the_size_and_the_next_command(eyebri
     assert (
         f"{tmp_path}/my digits" in finished.out
         and "Alpaydin and Kaynak" in finished.out
-        and "Size:    none" in finished.out
+        and "Downloaded: nothing" in finished.out
     )
-    assert f"eyebright train '{tmp_path}/my digits' -o digits_run" in finished.out
+    command = finished.out.partition("To train on it:\n")[2].replace("\\\n", "")
+    assert shlex.split(command) == ["eyebright", "train", f"{tmp_path}/my digits", "-o", "digits_run"]
 
 
 def test_what_was_fetched_can_be_trained_on_with_the_command_that_json_gives(eyebright, tmp_path, monkeypatch, quick):
@@ -40,19 +42,20 @@ def test_what_was_fetched_can_be_trained_on_with_the_command_that_json_gives(eye
 
 
 def test_without_a_network_the_message_says_which_file_to_put_where(eyebright, tmp_path, monkeypatch):
-    own = PublishedFile("http://127.0.0.1:9/flower_photos.tgz", 10, "0" * 64)
+    own = File("http://127.0.0.1:9/flower_photos.tgz", 10, "0" * 64)
     monkeypatch.setitem(SETS, "flowers", SETS["flowers"]._replace(files=(own,)))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     finished = eyebright("fetch", "flowers")
     assert finished.code == 1 and "Traceback" not in finished.err
-    assert f"download {own.address} in another way and save it as {tmp_path}" in finished.err
+    assert f"download {own.address} in another way and put it at {tmp_path}" in finished.err
     assert "eyebright fetch flowers --from flower_photos.tgz" in finished.err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [([], "missing name of an image set"), (["mnits"], "did you mean 'mnist'")]
+    ("arguments", "words"),
+    [([], "the name of a data set is missing, as in eyebright fetch flowers"), (["mnits"], "did you mean 'mnist'")],
 )
-def test_what_is_no_name_is_refused(eyebright, arguments, words):
+def test_an_unknown_or_missing_name_is_refused(eyebright, arguments, words):
     finished = eyebright("fetch", *arguments)
     assert finished.code == 1 and words in finished.err
 

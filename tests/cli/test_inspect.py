@@ -57,7 +57,7 @@ def test_a_wide_terminal_gets_all_digits(eyebright, monkeypatch) -> None:
     assert "118,013,952" in eyebright("inspect", "resnet18").out
 
 
-def test_a_narrow_terminal_gets_80_columns_all_the_same(eyebright, monkeypatch) -> None:
+def test_a_narrow_terminal_gets_80_columns_too(eyebright, monkeypatch) -> None:
     wide = eyebright("inspect", "lenet5").out
     monkeypatch.setenv("COLUMNS", "40")
     assert eyebright("inspect", "lenet5").out == wide
@@ -81,21 +81,21 @@ def test_kernels_are_drawn(model, eyebright, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("layer", ["conv_2", "dense_2"])
-def test_what_a_layer_makes_of_a_photo_is_drawn(layer, model, photo, eyebright, tmp_path) -> None:
+def test_the_activations_of_a_layer_are_drawn(layer, model, photo, eyebright, tmp_path) -> None:
     finished = eyebright("inspect", model, "--activations", photo, "--layer", layer, "-o", tmp_path / "maps.png")
     assert finished.code == 0, finished.err
     with Image.open(tmp_path / "maps.png", formats=["PNG"]) as figure:
         assert figure.width > 500
 
 
-def test_a_figure_says_when_the_weights_are_not_trained(eyebright, tmp_path, monkeypatch) -> None:
+def test_the_title_of_a_figure_says_when_the_weights_are_not_trained(eyebright, tmp_path, monkeypatch) -> None:
     titles = []
     monkeypatch.setattr("eyebright.report.maps.draw_kernels", lambda kernels, title: titles.append(title) or b"")
     eyebright("inspect", "lenet5", "--kernels", "c1", "-o", tmp_path / "kernels.png")
     assert titles == ["c1 (not trained)"]
 
 
-def test_the_result_of_a_classifier_is_drawn_with_its_classes(model, photo, eyebright, tmp_path, monkeypatch) -> None:
+def test_the_output_of_a_classifier_is_drawn_with_its_classes(model, photo, eyebright, tmp_path, monkeypatch) -> None:
     found = {}
     monkeypatch.setattr(
         "eyebright.report.maps.draw_maps", lambda *arrays, title, names: found.update({title: names}) or b""
@@ -125,24 +125,24 @@ def test_netron_is_opened_on_the_models_graph(model, eyebright, monkeypatch) -> 
     ("arguments", "words"),
     [
         (["lenet55"], "did you mean 'lenet5'"),
-        (["lenet5", "--json", "--kernels", "c1"], "--json and --kernels are different things to do"),
-        (["lenet5", "--diagram", "a.svg", "--netron"], "--diagram and --netron are different"),
+        (["lenet5", "--json", "--kernels", "c1"], "use only one of --json and --kernels"),
+        (["lenet5", "--diagram", "a.svg", "--netron"], "use only one of --diagram and --netron"),
         (
             ["lenet5", "--kernels", "c1", "--activations", "a.jpg", "-o", "x.png"],
-            "--kernels and --activations are diff",
+            "use only one of --kernels and --activations",
         ),
         (["lenet5", "--kernels", "c1"], "--kernels needs -o, as in --kernels conv_1 -o kernels.png"),
         (["lenet5", "--activations", "a.jpg", "-o", "x.png"], "--activations needs --layer"),
         (["lenet5", "--activations", "a.jpg", "--layer", "c1"], "--activations needs -o"),
-        (["lenet5", "-o", "x.png"], "-o belongs to --kernels or --activations"),
-        (["lenet5", "--layer", "c1"], "--layer belongs to --activations"),
-        (["lenet5", "--depth", "2"], "--depth belongs to --diagram"),
-        (["lenet5", "--weights", "x.pth"], "--weights belongs to --kernels or --activations or --netron"),
+        (["lenet5", "-o", "x.png"], "-o is only used with --kernels or --activations"),
+        (["lenet5", "--layer", "c1"], "--layer is only used with --activations"),
+        (["lenet5", "--depth", "2"], "--depth is only used with --diagram"),
+        (["lenet5", "--weights", "x.pth"], "--weights is only used with --kernels or --activations or --netron"),
         (["lenet5", "--kernels", "c1_than", "-o", "x.png"], "no layer 'c1_than': did you mean 'c1_tanh'?"),
         (["lenet5", "--kernels", "s2", "-o", "x.png"], "the convolutions are c1, c3"),
-        (["lenet5", "--kernels", "c1", "-o", "x.jpg"], "is a PNG file, got x.jpg: name it x.png"),
-        (["lenet5", "--diagram", "x.png"], "is an SVG file, got x.png: name it x.svg"),
-        (["lenet5", "--kernels", "c1", "-o", "nowhere/x.png"], "there is no folder nowhere"),
+        (["lenet5", "--kernels", "c1", "-o", "x.jpg"], "expected a file name ending in .png, got x.jpg: use x.png"),
+        (["lenet5", "--diagram", "x.png"], "expected a file name ending in .svg, got x.png: use x.svg"),
+        (["lenet5", "--kernels", "c1", "-o", "nowhere/x.png"], "the folder nowhere does not exist"),
         (["lenet5", "--activations", "a.jpg", "--layer", "c1", "-o", "x.png"], "a.jpg: file not found"),
         (
             ["lenet5", "--kernels", "c1", "-o", "x.png", "--weights", "published"],
@@ -150,9 +150,7 @@ def test_netron_is_opened_on_the_models_graph(model, eyebright, monkeypatch) -> 
         ),
     ],
 )
-def test_what_does_not_go_together_is_explained_and_nothing_is_written(
-    arguments, words, eyebright, tmp_path, monkeypatch
-) -> None:
+def test_wrong_options_are_refused_and_nothing_is_written(arguments, words, eyebright, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     finished = eyebright("inspect", *arguments)
     assert (finished.code, finished.out) == (1, "")
@@ -161,7 +159,7 @@ def test_what_does_not_go_together_is_explained_and_nothing_is_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_figure_replaces_nothing_unless_it_is_told_to(eyebright, tmp_path) -> None:
+def test_a_figure_replaces_a_file_only_with_overwrite(eyebright, tmp_path) -> None:
     place = tmp_path / "kernels.png"
     place.write_bytes(b"mine")
     finished = eyebright("inspect", "lenet5", "--kernels", "c1", "-o", place)
@@ -172,10 +170,10 @@ def test_a_figure_replaces_nothing_unless_it_is_told_to(eyebright, tmp_path) -> 
     assert place.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_figure_never_lands_on_the_photo(model, photo, eyebright) -> None:
+def test_a_figure_never_replaces_the_image(model, photo, eyebright) -> None:
     before = photo.read_bytes()
     finished = eyebright("inspect", model, "--activations", photo, "--layer", "conv_1", "-o", photo, "--overwrite")
-    assert "is the picture to look at" in finished.err
+    assert "is the image itself: choose another name for the figure" in finished.err
     assert photo.read_bytes() == before
 
 

@@ -37,7 +37,7 @@ def server(picture: Path):
         thread.join()
 
 
-def test_one_picture_gives_the_sentence_and_bars(run, picture, eyebright):
+def test_one_image_gives_a_sentence_and_bars(run, picture, eyebright):
     finished = eyebright("predict", run, picture)
     lines = finished.out.splitlines()
     assert finished.code == 0
@@ -52,7 +52,7 @@ def test_top_limits_the_bars(run, picture, eyebright):
     assert len(eyebright("predict", run, picture, "--top", "2").out.splitlines()) == 3
 
 
-def test_a_folder_gives_a_line_for_each_picture(run, picture, eyebright):
+def test_a_folder_gives_a_line_for_each_image(run, picture, eyebright):
     finished = eyebright("predict", run, picture.parent.parent)
     assert len(finished.out.splitlines()) == 48
     assert finished.out.count(" red ") > 8
@@ -81,7 +81,7 @@ def test_odd_names_are_shown_in_one_line(run, picture, eyebright, tmp_path):
     assert len(finished.out.splitlines()) == 2
 
 
-def test_bad_pictures_are_told_and_the_others_answered(run, picture, eyebright, tmp_path):
+def test_damaged_images_are_reported_and_the_others_predicted(run, picture, eyebright, tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"hello")
     finished = eyebright("predict", run, picture, tmp_path / "bad.jpg", tmp_path / "missing.jpg", picture, "--json")
     answers = [json.loads(line) for line in finished.out.splitlines()]
@@ -91,14 +91,14 @@ def test_bad_pictures_are_told_and_the_others_answered(run, picture, eyebright, 
     assert "not found" in answers[2]["error"]
 
 
-def test_a_single_bad_picture_is_an_error(run, eyebright, tmp_path):
+def test_a_single_damaged_image_is_an_error(run, eyebright, tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"")
     finished = eyebright("predict", run, tmp_path / "bad.jpg")
     assert (finished.code, finished.out) == (1, "")
     assert "bad.jpg: empty file" in finished.err
 
 
-def test_of_fetched_pictures_only_those_that_are_drawn_are_kept(run, picture, eyebright, tmp_path, monkeypatch):
+def test_of_downloaded_images_only_those_that_are_drawn_are_kept(run, picture, eyebright, tmp_path, monkeypatch):
     alive, most, fetched = set(), [], []
 
     class Content(bytes):
@@ -115,7 +115,7 @@ def test_of_fetched_pictures_only_those_that_are_drawn_are_kept(run, picture, ey
         return content
 
     monkeypatch.setattr("eyebright.system.downloads.fetch", fetch)
-    monkeypatch.setattr("eyebright.report.sheets.MOST", 4)
+    monkeypatch.setattr("eyebright.report.sheets.MAX_SHOWN", 4)
     addresses = [f"https://example.org/{number}.png" for number in range(150)]
     finished = eyebright("predict", run, *addresses, "--figure", tmp_path / "drawn.png")
     assert finished.code == 0 and "the first 4 of 150" in finished.err
@@ -143,7 +143,7 @@ def test_a_dash_reads_standard_input(run, picture, eyebright, monkeypatch):
     assert "belongs to red" in eyebright("predict", run, "-").out
 
 
-def test_a_figure_shows_winners_blue_or_red_where_the_folder_tells_the_class(run, picture, eyebright, tmp_path):
+def test_a_figure_is_blue_or_red_where_the_folder_is_the_true_class(run, picture, eyebright, tmp_path):
     wrong = tmp_path / "elsewhere" / "blue" / "really_red.png"
     wrong.parent.mkdir(parents=True)
     shutil.copy(picture, wrong)
@@ -157,16 +157,16 @@ def test_a_figure_shows_winners_blue_or_red_where_the_folder_tells_the_class(run
     assert colors == {"right": {"blue"}, "wrong": {"red"}}
 
 
-def test_a_figure_never_lands_on_a_photograph(run, picture, eyebright, tmp_path):
+def test_a_figure_never_replaces_an_image(run, picture, eyebright, tmp_path):
     before = picture.read_bytes()
-    for figure, words in ((picture, "already exists"), (picture.with_suffix(".jpg"), "draws a PNG")):
+    for figure, words in ((picture, "already exists"), (picture.with_suffix(".jpg"), "expects a PNG file")):
         finished = eyebright("predict", run, picture, "--figure", figure)
         assert finished.code == 1
         assert words in finished.err
     assert picture.read_bytes() == before
 
 
-def test_json_gives_names_as_they_are(run, picture, eyebright, tmp_path):
+def test_json_has_unchanged_names(run, picture, eyebright, tmp_path):
     odd = tmp_path / "line\nbreak 👩\u200d🌾.png"
     shutil.copy(picture, odd)
     assert json.loads(eyebright("predict", run, odd, "--json").out)["name"] == str(odd)
@@ -182,7 +182,7 @@ def test_json_gives_names_as_they_are(run, picture, eyebright, tmp_path):
         (lambda model: (model / "model.json").write_text("{"), "cannot be read"),
     ],
 )
-def test_a_model_that_is_not_sound_is_refused(damage, words, run, picture, eyebright):
+def test_a_damaged_model_is_refused(damage, words, run, picture, eyebright):
     damage(run / "model")
     finished = eyebright("predict", run, picture)
     assert finished.code == 1
@@ -190,19 +190,19 @@ def test_a_model_that_is_not_sound_is_refused(damage, words, run, picture, eyebr
     assert "Traceback" not in finished.err
 
 
-def test_a_folder_without_a_model_is_no_model(eyebright, tmp_path):
+def test_a_folder_without_a_model_is_refused(eyebright, tmp_path):
     assert "does not exist" in eyebright("predict", tmp_path / "nowhere", "x.png").err
     assert "is not a model" in eyebright("predict", tmp_path, "x.png").err
 
 
-def test_json_and_csv_exclude_each_other(run, picture, eyebright):
+def test_only_one_of_json_and_csv_can_be_used(run, picture, eyebright):
     finished = eyebright("predict", run, picture, "--json", "--csv")
     assert finished.code == 1
-    assert "--json and --csv" in finished.err
+    assert "use only one of --json and --csv" in finished.err
 
 
-def test_an_empty_folder_is_told(run, eyebright, tmp_path):
+def test_an_empty_folder_is_an_error(run, eyebright, tmp_path):
     (tmp_path / "empty").mkdir()
     finished = eyebright("predict", run, tmp_path / "empty")
     assert finished.code == 1
-    assert "no pictures found" in finished.err
+    assert "there are no images in" in finished.err

@@ -48,7 +48,7 @@ def test_events_tell_the_run_from_start_to_saved_model(run: Path):
 
 def test_prints_what_was_found_done_and_what_to_do_next(make_folder, eyebright, quick, tmp_path):
     finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick)
-    for words in ("48 pictures in 3 classes", "3/3", "Test accuracy", "95 % interval", "eyebright predict"):
+    for words in ("Found 48 images in 3 classes", "3/3", "Test accuracy", "(95% interval ", "eyebright predict"):
         assert words in finished.out
     assert all(len(line) <= 80 for line in finished.out.replace(str(tmp_path), "").splitlines())
 
@@ -103,7 +103,7 @@ def test_pictures_that_vanish_are_told_and_the_run_goes_on(make_folder, eyebrigh
     (pictures / "red" / "000.png").unlink()
     resumed = eyebright("train", "--resume", tmp_path / "run")
     assert resumed.code == 0, resumed.err
-    assert "Gone since the run began, and left out from now on: 1 (all in left_out.csv)" in resumed.out
+    assert "1 image can no longer be opened since the run started" in resumed.out
     assert "red/000.png" in resumed.out
     (pictures / "red" / "new.png").write_bytes((pictures / "red" / "001.png").read_bytes())
     resumed = eyebright("train", "--resume", tmp_path / "run", "--epochs", "5")
@@ -118,8 +118,8 @@ def test_a_finished_run_gets_more_epochs_and_nothing_else(run, eyebright):
     assert "leave out batch_size" in resumed.err
     resumed = eyebright("train", "--resume", run, "--epochs", "5")
     assert resumed.code == 0, resumed.err
-    words = "Up to epoch 5 instead of 3: after those that were planned, the learning rate falls anew, from a tenth of "
-    assert f"{words}its peak, 0.0003." in " ".join(resumed.out.split())
+    words = "For the added epochs the learning rate starts again at a tenth of its peak, 0.0003, and falls to 0."
+    assert f"Training to epoch 5 instead of 3. {words}" in " ".join(resumed.out.split())
     assert "   5/5 " in resumed.out and "   3/5 " not in resumed.out
     assert "Traceback" not in eyebright("train", "--resume", run, "--config", "run.toml").err
 
@@ -250,7 +250,7 @@ def test_bad_files_are_left_out_and_listed(make_folder, eyebright, quick, tmp_pa
     (pictures / "green" / "UPPER.PNG").write_bytes((pictures / "green" / "001.png").read_bytes())
     finished = eyebright("train", pictures, "-o", tmp_path / "run", *quick)
     assert finished.code == 0, finished.err
-    assert "cannot be opened: 4" in finished.out
+    assert "4 files cannot be opened (all are listed in left_out.csv):" in finished.out
     assert "zero.png: empty file" in finished.out
     listed = (tmp_path / "run" / "left_out.csv").read_text()
     assert all(word in listed for word in ("zero.png", "cut.png", "no picture.jpg", "名\n前 🌸.JPG"))
@@ -345,8 +345,8 @@ def test_given_sides_are_respected_and_leaks_left_out(make_folder, eyebright, qu
             path.unlink()
     finished = eyebright("train", tmp_path / "sides", "-o", tmp_path / "run", *quick)
     assert finished.code == 0, finished.err
-    assert "very same pictures are on a later side: 12" in finished.out
-    assert "12 to test" in finished.out
+    assert "12 exact duplicates of validation or test images will not be used." in finished.out
+    assert "12 for testing" in finished.out
 
 
 def test_trains_a_network_from_a_file(make_folder, eyebright, tmp_path):
@@ -546,10 +546,10 @@ def test_long_pictures_are_shown_whole_unless_one_asks_for_crops(eyebright, quic
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(stream.integers(0, 256, (20, 70, 3), np.uint8)).save(place / f"{number}.png")
     finished = eyebright("train", tmp_path / "long", "-o", tmp_path / "run", *quick)
-    assert "cropping would leave out" in finished.out
+    assert "cropping would remove" in " ".join(finished.out.split())
     assert 'fit = "pad"' in (tmp_path / "run" / "config.toml").read_text()
     finished = eyebright("train", tmp_path / "long", "-o", tmp_path / "other", "--fit", "crop", *quick)
-    assert "Cropping leaves out 7" in finished.out and "--fit pad" in finished.out
+    assert "Cropping removes 7" in finished.out and "--resize pad" in " ".join(finished.out.split())
     assert 'fit = "crop"' in (tmp_path / "other" / "config.toml").read_text()
 
 

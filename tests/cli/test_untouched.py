@@ -110,13 +110,13 @@ def test_the_figure_of_a_learning_rate_lands_on_no_picture(untouched, inputs, tm
     pictures, other = inputs / "folder", inputs / "listed" / "red" / "00.png"
     for figure, words in (
         (pictures / "red" / "00.png", "already exists"),
-        (pictures / "red" / "rate.png", "among the pictures"),
+        (pictures / "red" / "rate.png", "inside the folder of images"),
         (other, "already exists"),
-        (tmp_path / "missing" / "rate.png", "there is no folder"),
+        (tmp_path / "missing" / "rate.png", "does not exist"),
     ):
         assert words in untouched("train", pictures, "--find-lr", "-o", figure, *TINY, code=1).err
     taken = ["--find-lr", "-o", pictures / "red" / "00.png", "--overwrite"]
-    assert "among the pictures" in untouched("train", pictures, *taken, *TINY, code=1).err
+    assert "inside the folder of images" in untouched("train", pictures, *taken, *TINY, code=1).err
 
 
 @pytest.mark.parametrize("source", ["table.csv", "arrays.npz", "idx", "shard.tar", "listed"])
@@ -137,8 +137,8 @@ def test_models_and_networks_are_only_read(untouched, inputs, tmp_path, eyebrigh
         (picture, picture, "already exists"),
         (inputs / "folder", picture, "already exists"),
         (picture, other, "already exists"),
-        (inputs / "folder", inputs / "folder" / "sheet.png", "among the pictures"),
-        (picture, tmp_path / "missing" / "drawn.png", "there is no folder"),
+        (inputs / "folder", inputs / "folder" / "sheet.png", "inside the folder of images"),
+        (picture, tmp_path / "missing" / "drawn.png", "does not exist"),
     ):
         assert words in untouched("predict", model, looked_at, "--figure", taken, code=1).err
     for looked_at in (picture, inputs / "folder"):
@@ -149,7 +149,7 @@ def test_models_and_networks_are_only_read(untouched, inputs, tmp_path, eyebrigh
     untouched("inspect", model, "--activations", picture, "--layer", "relu_1", "-o", tmp_path / "maps.png")
     untouched("train", "--resume", inputs / "run", code=1)  # it is complete
     untouched("train", inputs / "folder", "-o", tmp_path / "run", "--weights", model / "weights.safetensors", *TINY)
-    untouched("explain", "conv", "--input", "8x8x3")
+    untouched("arithmetic", "conv", "--input", "8x8x3")
     untouched("networks")
     untouched("cache")
     untouched("cache", "--remove", "all")
@@ -160,6 +160,6 @@ def test_every_command_is_here():
     commands = {command.callback.__name__ for command in app.registered_commands} | {
         group.name for group in app.registered_groups
     }
-    tested = {"train", "evaluate", "predict", "audit", "networks", "inspect", "cache", "explain"}
+    tested = {"train", "evaluate", "predict", "audit", "networks", "inspect", "cache", "arithmetic", "explain"}
     takes_nothing = {"fetch", "demo"}  # they take no pictures and no model
     assert commands == tested | takes_nothing

@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from eyebright.network import AvgPool2d, Conv2d, MaxPool2d
-from eyebright.report.arithmetic import Step, conv_steps, conv_text, pool_steps, pool_text, steps_text
-from eyebright.report.figures import filters, matrix
+from eyebright.report.arithmetic import (
+    Step,
+    conv_steps,
+    conv_text,
+    filters,
+    matrix,
+    pool_steps,
+    pool_text,
+    steps_text,
+)
 from eyebright.system.errors import NetworkError, SettingsError
 
 
@@ -75,7 +83,7 @@ def test_height_and_width_are_told_apart_where_they_differ() -> None:
 
 def test_dilation_spreads_the_kernel() -> None:
     text = conv_text(Conv2d(1, 3, dilation=2), (1, 9, 9))
-    assert "(3 - 1) * 2 + 1 = 5" in text
+    assert "a kernel of 3 with dilation 2 covers (3 - 1) * 2 + 1 = 5" in text
     assert "(9 - 5 + 2 * 0) / 1 + 1\n    = 5" in text
 
 
@@ -87,7 +95,7 @@ def test_padding_like_tensorflows_same_is_told_side_by_side() -> None:
 
 def test_a_depthwise_filter_sees_one_channel() -> None:
     text = conv_text(Conv2d(32, 3, groups=32, bias=False), (32, 8, 8))
-    assert "it sees 1 of the 32 channels" in text
+    assert "it reads 1 of the 32 channels" in text
     assert "32 * 9 = 288" in line_of(text, "parameters")
     assert "bias" not in text
 
@@ -95,9 +103,9 @@ def test_a_depthwise_filter_sees_one_channel() -> None:
 @pytest.mark.parametrize(
     ("layer", "words"),
     [
-        (MaxPool2d(2), "13.5, rounded down to 13: no window sees the last one"),
-        (MaxPool2d(2, ceil_mode=True), "13.5, rounded up to 14: the last window hangs out of the picture"),
-        (MaxPool2d(3, 5), "5.8, rounded down to 5: no window sees the last 4"),
+        (MaxPool2d(2), "13.5, rounded down to 13: no window covers the last one"),
+        (MaxPool2d(2, ceil_mode=True), "13.5, rounded up to 14: the last window goes beyond the edge of the input"),
+        (MaxPool2d(3, 5), "5.8, rounded down to 5: no window covers the last 4"),
     ],
 )
 def test_rounding_is_told(layer: MaxPool2d, words: str) -> None:
@@ -105,7 +113,7 @@ def test_rounding_is_told(layer: MaxPool2d, words: str) -> None:
 
 
 def test_pools_say_what_they_take() -> None:
-    assert "greatest value" in pool_text(MaxPool2d(2), (1, 4, 4))
+    assert "maximum" in pool_text(MaxPool2d(2), (1, 4, 4))
     assert "mean" in pool_text(AvgPool2d(2), (1, 4, 4))
 
 
@@ -208,12 +216,13 @@ def test_a_mean_names_what_it_divides_by() -> None:
 
 
 def test_letters_cannot_be_pooled() -> None:
-    with pytest.raises(SettingsError, match="numbers, but --values holds 'a'"):
+    with pytest.raises(SettingsError, match="pooling needs numbers, but --values has 'a'"):
         pool_steps(MaxPool2d(2), LETTERS)
 
 
-def test_more_steps_than_anyone_reads_are_refused() -> None:
-    with pytest.raises(SettingsError, match=r"441 places are too many to print \(at most 400\)"):
+def test_more_than_400_positions_are_refused() -> None:
+    assert len(conv_steps(Conv2d(1, 1), np.full((1, 20, 20), "1"), filters("1"))) == 400
+    with pytest.raises(SettingsError, match=r"441 positions are too many to print \(at most 400\)"):
         conv_steps(Conv2d(1, 1), np.full((1, 21, 21), "1"), filters("1"))
 
 
@@ -222,3 +231,35 @@ def test_wide_matrices_are_cut_at_80_columns() -> None:
     text = steps_text(pool_steps(MaxPool2d(2), values), values)
     assert max(map(len, text.splitlines())) <= 80
     assert "  ..." in text
+
+
+@pytest.mark.parametrize("text", ["a b c; d e f", "a, b, c; d, e, f", " a b c ;d e f; ", "a,b,c;d,e,f"])
+def test_semicolons_separate_rows_and_spaces_or_commas_values(text: str) -> None:
+    assert matrix(text, what="it").tolist() == [[["a", "b", "c"], ["d", "e", "f"]]]
+
+
+def test_bars_separate_channels_and_slashes_filters() -> None:
+    assert matrix("1 2 | 3 4", what="it").tolist() == [[["1", "2"]], [["3", "4"]]]
+    assert filters("1|2 / 3|4").tolist() == [[[["1"]], [["2"]]], [[["3"]], [["4"]]]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "it: row 1 is empty"),
+        (" ; ", "it: row 1 is empty"),
+        ("1 2;; 3 4", "it: row 2 is empty"),
+        ("1 2 | ", "it: row 1 of channel 2 is empty"),
+        ("1 2; 3", "it: row 2 has 1 value, the first row has 2"),
+        ("1 2; 3 4 | 1 2; 3 4 5", "it: row 2 of channel 2 has 3 values, the first row has 2"),
+        ("1 2 | 3; 4", "it: all channels must have the same size, got 1 x 2, 2 x 1"),
+    ],
+)
+def test_rows_and_channels_must_be_of_one_size(text: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        matrix(text, what="it")
+
+
+def test_filters_of_different_sizes_are_refused() -> None:
+    with pytest.raises(SettingsError, match="--weights: all filters must have the same size, got 1 x 1 x 1, 1 x 2 x 1"):
+        filters("1 / 1 2")

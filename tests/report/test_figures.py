@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from eyebright.report import figures
-from eyebright.report.figures import BLUE, ORANGE, filters, matrix, new_figure, to_png
-from eyebright.system.errors import SettingsError
+from eyebright.report.figures import BLUE, ORANGE, new_figure, to_png
 from eyebright.training.history import History
 from eyebright.training.range_test import RangeTest
 
@@ -57,6 +56,14 @@ def test_epochs_are_whole_numbers_and_no_value_is_cut_off(as_figure: Callable, e
         assert axes.get_ylim()[1] >= 1
 
 
+@pytest.mark.parametrize(("epochs", "marker"), [(40, "."), (41, "None")])
+def test_values_are_marked_with_dots_up_to_40_epochs(as_figure: Callable, epochs: int, marker: str) -> None:
+    falling = tuple(np.linspace(1.0, 0.2, epochs))
+    history = History(loss=falling, accuracy=falling, validation_loss=falling, validation_accuracy=falling)
+    lines = [line for axes in as_figure(figures, "draw_curves", history).axes for line in axes.lines]
+    assert [line.get_marker() or "None" for line in lines] == [marker] * 4
+
+
 @pytest.mark.parametrize(
     "history",
     [
@@ -99,38 +106,6 @@ def test_drawing_leaves_the_users_matplotlib_as_it_was() -> None:
         assert mpl.rcParams["font.family"] == ["serif"]
 
 
-@pytest.mark.parametrize("text", ["a b c; d e f", "a, b, c; d, e, f", " a b c ;d e f; ", "a,b,c;d,e,f"])
-def test_rows_are_parted_by_semicolons_and_values_by_spaces_or_commas(text: str) -> None:
-    assert matrix(text, what="it").tolist() == [[["a", "b", "c"], ["d", "e", "f"]]]
-
-
-def test_channels_and_filters_have_signs_of_their_own() -> None:
-    assert matrix("1 2 | 3 4", what="it").tolist() == [[["1", "2"]], [["3", "4"]]]
-    assert filters("1|2 / 3|4").tolist() == [[[["1"]], [["2"]]], [[["3"]], [["4"]]]]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "it is empty in row 1"),
-        (" ; ", "it is empty in row 1"),
-        ("1 2;; 3 4", "it is empty in row 2"),
-        ("1 2 | ", "it is empty in row 1 of channel 2"),
-        ("1 2; 3", "it has 1 values in row 2, but 2 in its first row"),
-        ("1 2; 3 4 | 1 2; 3 4 5", "it has 3 values in row 2 of channel 2"),
-        ("1 2 | 3; 4", "it has channels of different sizes: 1 x 2, 2 x 1"),
-    ],
-)
-def test_a_matrix_with_holes_is_refused_and_the_place_is_named(text: str, words: str) -> None:
-    with pytest.raises(SettingsError, match=words):
-        matrix(text, what="it")
-
-
-def test_filters_of_different_sizes_are_refused() -> None:
-    with pytest.raises(SettingsError, match="filters of different sizes: 1 x 1 x 1, 1 x 2 x 1"):
-        filters("1 / 1 2")
-
-
 TRIED = tuple(np.geomspace(1e-6, 1e-1, 6).tolist())
 TEST = RangeTest(TRIED, (2.0, 2.1, 1.5, 1.0, 1.2, 40.0), (2.0, 2.05, 1.8, 1.5, 1.4, 9.0), 1e-3)
 
@@ -145,8 +120,7 @@ def test_the_figure_shows_the_smoothed_loss_against_the_rate_and_the_suggestion(
     assert low < 1.4 and 2.05 < high < 9  # what bursts is cut off
 
 
-def test_rates_below_the_axis_are_plain_numbers(as_figure: Callable) -> None:
-    """Figures know no formulas, which matplotlib would write there."""
+def test_rates_below_the_axis_are_numbers_without_formulas(as_figure: Callable) -> None:
     figure = as_figure(figures, "draw_rates", TEST)
     figure.draw_without_rendering()
     words = [label.get_text() for label in figure.axes[0].get_xticklabels()]
@@ -154,11 +128,13 @@ def test_rates_below_the_axis_are_plain_numbers(as_figure: Callable) -> None:
     assert not any("$" in word for word in words)
 
 
-def test_the_suggestion_is_told(as_figure: Callable) -> None:
+def test_the_legend_has_the_suggested_rate(as_figure: Callable) -> None:
     (legend,) = as_figure(figures, "draw_rates", TEST).legends
     assert "suggested: 0.001" in [text.get_text() for text in legend.get_texts()]
 
 
 @pytest.mark.parametrize("test", [TEST, TEST._replace(losses=(np.inf,) * 6)])
-def test_it_is_a_png(decode: Callable[[bytes], np.ndarray], test: RangeTest) -> None:
+def test_a_range_test_is_a_png_also_where_losses_are_infinite(
+    decode: Callable[[bytes], np.ndarray], test: RangeTest
+) -> None:
     assert decode(figures.draw_rates(test)).shape == (480, 840, 3)

@@ -48,7 +48,7 @@ def written(axes: Axes) -> list[str]:
     return [text.get_text() for text in axes.texts]
 
 
-def test_kernels_on_colour_are_drawn_in_colour_with_grey_for_zero(drawn: Callable) -> None:
+def test_kernels_with_three_channels_are_drawn_in_colour_with_grey_for_zero(drawn: Callable) -> None:
     kernels = np.zeros((2, 3, 2, 2), np.float32)
     kernels[0, 0, 0, 1], kernels[1, 2, 1, 0] = 0.5, -0.5
     (axes,) = drawn("draw_kernels", kernels).axes
@@ -59,7 +59,7 @@ def test_kernels_on_colour_are_drawn_in_colour_with_grey_for_zero(drawn: Callabl
     assert written(axes) == ["1", "2"]
 
 
-def test_one_scale_serves_all_kernels(drawn: Callable) -> None:
+def test_all_kernels_have_one_scale(drawn: Callable) -> None:
     kernels = np.zeros((2, 3, 2, 2), np.float32)
     kernels[0], kernels[1] = 0.1, 1.0
     (axes,) = drawn("draw_kernels", kernels).axes
@@ -78,7 +78,7 @@ def test_other_kernels_are_a_table_of_filters_and_channels_with_zero_in_the_midd
     assert bar is not axes
 
 
-def test_depthwise_kernels_stand_side_by_side(drawn: Callable) -> None:
+def test_depthwise_kernels_are_side_by_side(drawn: Callable) -> None:
     kernels = RANDOM.normal(size=(6, 1, 3, 3)).astype(np.float32)
     axes, _ = drawn("draw_kernels", kernels).axes
     assert np.allclose([tile[8::16, 8::16] for tile in tiles(axes)], kernels[:, 0])
@@ -111,7 +111,7 @@ def test_no_more_than_16_by_16_are_shown_and_the_title_says_so(
     assert rest.removesuffix("; grey is 0") == title
 
 
-def test_maps_stand_behind_the_picture_numbered_and_brighter_where_stronger(drawn: Callable) -> None:
+def test_maps_are_numbered_beside_the_image_and_brighter_where_stronger(drawn: Callable) -> None:
     activations = RANDOM.uniform(0, 1, (5, 48, 48)).astype(np.float32)
     figure = drawn("draw_maps", PICTURE, activations)
     picture, grid, _ = figure.axes
@@ -124,7 +124,7 @@ def test_maps_stand_behind_the_picture_numbered_and_brighter_where_stronger(draw
     assert grid.images[0].get_clim()[0] == 0
 
 
-def test_a_stray_value_does_not_leave_the_rest_in_the_dark(drawn: Callable) -> None:
+def test_an_outlier_does_not_leave_the_rest_dark(drawn: Callable) -> None:
     activations = RANDOM.uniform(0, 1, (4, 40, 40)).astype(np.float32)
     activations[0, 0, 0] = 1000
     _, grid, _ = drawn("draw_maps", PICTURE, activations).axes
@@ -154,7 +154,7 @@ def test_a_vector_is_drawn_as_bars(drawn: Callable, shape: tuple[int, ...]) -> N
     | st.tuples(st.integers(1, 2000)),
     st.sampled_from([0.0, -1.0, np.nan, np.inf]),
 )  # fmt: skip
-def test_whatever_a_layer_gives_can_be_drawn(shape: tuple[int, ...], value: float) -> None:
+def test_any_activations_can_be_drawn(shape: tuple[int, ...], value: float) -> None:
     activations = RANDOM.normal(size=shape).astype(np.float32)
     activations.flat[0] = value
     tall = np.zeros((60, 20, 3), np.uint8)
@@ -163,6 +163,6 @@ def test_whatever_a_layer_gives_can_be_drawn(shape: tuple[int, ...], value: floa
 
 @settings(max_examples=12, deadline=None)
 @given(st.tuples(st.integers(1, 20), st.integers(1, 20), st.integers(1, 7), st.integers(1, 7)), st.booleans())
-def test_whatever_a_convolution_has_learned_can_be_drawn(shape: tuple[int, ...], broken: bool) -> None:
+def test_any_kernels_can_be_drawn(shape: tuple[int, ...], broken: bool) -> None:
     kernels = np.full(shape, np.nan if broken else 0.0, np.float32)
     assert draw_kernels(kernels, title="x").startswith(b"\x89PNG")

@@ -1,3 +1,5 @@
+"""What a terminal, and a pipe, receive from a run; the sentences themselves are tested in test_telling.py."""
+
 import io
 import re
 from collections.abc import Callable
@@ -8,9 +10,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from eyebright.report import progress
-from eyebright.report.progress import Display
+from eyebright.report.progress import Display, console
 from eyebright.training import events
-from eyebright.trust.intervals import Difference, Share
+from eyebright.trust.intervals import Difference, counted
 from eyebright.trust.verdict import Verdict
 
 
@@ -20,71 +22,58 @@ def step(epoch: int, pictures: int, of: int = 1000, epochs: int = 15) -> events.
 
 def epoch_ended(epoch: int, *, best: bool) -> events.EpochEnded:
     return events.EpochEnded(
-        epoch=epoch,
-        epochs=15,
-        train_loss=0.5123,
-        train_accuracy=0.8154,
-        validation_loss=0.7321,
-        validation_accuracy=0.7512,
-        learning_rate=1e-3,
-        best=best,
-        seconds=3.0,
-        cpu_seconds=5.0,
+        epoch=epoch, epochs=15, train_loss=0.5123, train_accuracy=0.8154, validation_loss=0.7321,
+        validation_accuracy=0.7512, learning_rate=1e-3, best=best, seconds=3.0, cpu_seconds=5.0,
         pictures_per_second=1812.4,
-    )
+    )  # fmt: skip
 
 
-COURSE = [
+STARTED = events.RunStarted(
+    pictures="my flowers", network="flowers_cnn", size=128, seed=0, epochs=15, classes=("daisy", "rose"), train=3021,
+    validation=648, test=647, left_out=("daisy/bad.jpg: empty file", "very/" + "long/" * 40 + "name.jpg: damaged"),
+    leaking=3, parameters=1_234_567, versions={}, naive_leak=0.14,
+)  # fmt: skip
+JUDGED = events.Judged(
+    kind="overfitting",
+    text="Overfitting: [bold] training accuracy 99.0%.",
+    advice="Add dropout, or:\n  eyebright train PICTURES -o NEW --augment rotation=0.1,zoom=0.1 \\\n    --epochs 30",
+    others=(Verdict(kind="class failing", short="12.0% of daisy are correct", text="Long.", advice="Longer."),),
+)
+EVALUATED = events.Evaluated(side="test", pictures=647, accuracy=0.7012, low=0.66, high=0.74, loss=0.9, seen=12)
+SAVED = events.ModelSaved(path="run/model", weights_sha256="0" * 64)
+RUN = [
     events.Progress(stage="scanning", done=4317, of=None),
     events.Progress(stage="preparing", done=1, of=4317),
     events.Progress(stage="preparing", done=4317, of=4317),
     events.Progress(stage="comparing", done=2000, of=4317),
-    events.RunStarted(
-        pictures="flowers",
-        network="flowers_cnn",
-        size=128,
-        seed=0,
-        epochs=15,
-        classes=("daisy", "rose"),
-        train=3021,
-        validation=648,
-        test=647,
-        left_out=("daisy/bad.jpg: empty file", "very/" + "long/" * 40 + "name.jpg: damaged"),
-        leaking=3,
-        parameters=1_234_567,
-        versions={},
-    ),
+    STARTED,
+    events.FitChosen(fit="crop", lost=0.2),
     events.PrecisionChosen(precision="bfloat16", reason="a step takes 12 ms instead of 20 ms", threads=2),
+    events.Planned(steps=1425, epochs=15.0, seconds=187.4),
+    events.StartJudged(validation_loss=1.6, validation_accuracy=0.2),
     step(1, 32),
     step(1, 1000),
     epoch_ended(1, best=True),
-    events.Resumed(epoch=1),
     step(15, 32),
     epoch_ended(15, best=False),
     events.Stopped(reason="patience", epoch=15, best_epoch=1),
     events.Calibrated(temperature=1.234, error_before=0.0812, error_after=0.0234),
-    events.Judged(
-        kind="overfitting",
-        text="Overfitting: [bold] training accuracy 99.0%.",
-        advice="Add dropout, or:\n  eyebright train PICTURES -o NEW --augment rotation=0.1,zoom=0.1,shift=0.1",
-        others=(Verdict(kind="class failing", short="only 12.0% of daisy are told", text="Long.", advice="Longer."),),
-    ),
-    events.Evaluated(side="test", pictures=12_345, accuracy=0.7012, low=0.66, high=0.74, loss=0.9),
-    events.Evaluated(side="test", pictures=12, accuracy=0.5, low=0.4, high=0.6, loss=0.9, seen=1_234),
-    events.Extended(planned=15, epochs=30, learning_rate=0.0002),
-    events.PicturesGone(names=tuple(f"daisy/{number}.png" for number in range(12))),
-    events.ModelSaved(path="run/model", weights_sha256="0" * 64),
+    JUDGED,
+    EVALUATED,
+    SAVED,
 ]
+HEALED = events.Healed(
+    pictures=648, before=counted(387, 648), after=counted(430, 648), kept="a b/healed",
+    difference=Difference(value=0.066, low=0.026, high=0.103),
+)  # fmt: skip
 
 
-def test_an_advised_command_names_the_run_that_was_judged(show):
-    judged = events.Judged(kind="", text="Low.", advice="Try:\n  eyebright train --config RUN/config.toml -o NEW")
-    healing = events.HealingBegun(kind="", changes={}, path="my runs/healed", seconds=9)
-    lines = show(judged, healing, judged)
-    assert [line for line in lines if "config.toml" in line] == [
-        "  eyebright train --config RUN/config.toml -o NEW",  # a display that was not told
-        "  eyebright train --config 'my runs/healed'/config.toml -o NEW",
-    ]
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' own terminal decides nothing."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
 
 
 @pytest.fixture
@@ -96,162 +85,254 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 @pytest.fixture
-def show(clock: SimpleNamespace) -> Callable[..., list[str]]:
-    """The lines that a display writes when it is given events, one each second."""
+def written(clock: SimpleNamespace) -> Callable[..., str]:
+    """All that a display writes for events, one each second."""
 
-    def show(*course: object, terminal: bool = False) -> list[str]:
-        console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
-        with Display(console) as display:
+    def written(*course: object, terminal: bool, run: str = "RUN", **options: object) -> str:
+        target = Console(file=io.StringIO(), width=80, force_terminal=terminal, **options)
+        with Display(target) as display:
+            display.run = run
             for event in course:
                 clock.seconds += 1
                 display(event)
                 display._progress.refresh()
-        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
+        return target.file.getvalue()
+
+    return written
+
+
+@pytest.fixture
+def show(written: Callable[..., str]) -> Callable[..., list[str]]:
+    """The same as lines, without escape codes."""
+
+    def show(*course: object, terminal: bool = False, run: str = "RUN") -> list[str]:
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written(*course, terminal=terminal, run=run))
         return [line for line in re.split(r"[\r\n]+", text) if line.strip()]
 
     return show
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_a_whole_course_fits_80_columns(show: Callable, terminal: bool) -> None:
-    assert max(map(cell_len, show(*COURSE, terminal=terminal))) <= 80
+def test_all_lines_of_a_run_fit_80_columns(show: Callable, terminal: bool) -> None:
+    assert max(map(cell_len, show(*RUN, HEALED, terminal=terminal, run="run"))) <= 80
 
 
-def test_a_whole_course_tells_its_figures(show: Callable) -> None:
-    text = " ".join(" ".join(show(*COURSE)).split())
-    for told in (
-        "4,316 pictures in 2 classes: 3,021 to train, 648 to validate, 647 to test",
-        "cannot be opened: 2",
-        "daisy/bad.jpg: empty file",
-        "on a later side: 3",
-        "flowers_cnn at 128x128: 1,234,567 parameters",
-        "bfloat16 on 2 threads: a step takes 12 ms instead of 20 ms",
-        "Going on after epoch 1",
-        "kept the weights of epoch 1",
-        "Stopped after epoch 15",
-        "temperature 1.23",
-        "from 0.081 to 0.023",
-        "[bold] training accuracy 99.0%. Add dropout, or: eyebright train PICTURES -o NEW --augment rotation=0.1,zoom",
-        "shift=0.1 Also class failing: only 12.0% of daisy are told.",
-        "Test accuracy 70.1% (95 % interval 66.0% to 74.0%) on 12,345 pictures",
-        "1,234 others did not count: the model has seen them before.",
-        "Up to epoch 30 instead of 15",
-        "from a tenth of its peak, 0.0002.",
-        "left out from now on: 12 (all in left_out.csv) daisy/0.png",
+def test_a_result_says_what_was_found_then_done_then_how_good_it_is_then_what_to_do(show: Callable) -> None:
+    lines = show(*RUN, run="'my run'")
+    assert lines[0] == "Found 4,316 images in 2 classes: 3,021 for training, 648 for validation, 647 for"
+    assert lines[-7:] == [
         "Model saved: run/model",
-    ):
-        assert told in text
+        "Test accuracy 70.1% (95% interval 66.0-74.0%) on 647 held-out images",
+        "12 images not counted: the model was trained on them or selected by them.",
+        "Overfitting: [bold] training accuracy 99.0%. Add dropout, or:",
+        "  eyebright train 'my flowers' -o 'my run_2' --augment rotation=0.1,zoom=0.1 \\",
+        "    --epochs 30",
+        "Also class failing: 12.0% of daisy are correct.",
+    ]
 
 
-def test_each_epoch_is_a_line_of_figures_under_headings_the_best_one_marked(show: Callable) -> None:
+def test_a_result_without_a_saved_model_is_shown_in_the_end(show: Callable) -> None:
+    assert show(JUDGED, EVALUATED)[0].startswith("Test accuracy 70.1%")
+
+
+@pytest.mark.parametrize(
+    ("run", "command"),
+    [
+        ("RUN", "  eyebright train --config RUN/config.toml -o NEW"),
+        ("'my runs/healed'", "  eyebright train --config 'my runs/healed'/config.toml -o 'my runs/healed_2'"),
+    ],
+)
+def test_a_command_names_the_run_where_it_is_known(show: Callable, run: str, command: str) -> None:
+    judged = events.Judged(kind="", text="Low.", advice="Try:\n  eyebright train --config RUN/config.toml -o NEW")
+    assert show(judged, run=run)[-1] == command
+
+
+def test_after_healing_a_command_names_the_second_run(show: Callable) -> None:
+    judged = events.Judged(kind="", text="Low.", advice="Try:\n  eyebright train --config RUN/config.toml -o NEW")
+    healing = events.HealingBegun(kind="", changes={}, path="second", seconds=9)
+    assert show(healing, judged, run="first")[-1] == "  eyebright train --config second/config.toml -o second_2"
+
+
+def test_healing_ends_with_the_run_that_is_kept(show: Callable) -> None:
+    assert show(HEALED)[-1] == "Kept: a b/healed"
+
+
+def test_the_accuracy_and_the_comparison_stand_out_on_a_terminal(written: Callable) -> None:
+    text = written(*RUN, HEALED, terminal=True, color_system="standard")
+    bold_cyan = r"\x1b\[1;36m([^\x1b]*)\x1b\[0m"
+    assert re.findall(bold_cyan, text) == [
+        "Test accuracy 70.1% (95% interval 66.0-74.0%) on 647 held-out images",
+        "Second training: accuracy 66.4% against 59.7%: significantly better",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environment"), [(False, {}), (True, {"NO_COLOR": "1"}), (True, {"TERM": "dumb"})]
+)
+def test_no_escape_codes_are_written_where_they_are_not_wanted(
+    written: Callable, show: Callable, monkeypatch: pytest.MonkeyPatch, terminal: bool, environment: dict[str, str]
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    text = written(*RUN, HEALED, terminal=terminal)
+    assert "\x1b" not in text and "\r" not in text
+    assert text.splitlines() == show(*RUN, HEALED)
+
+
+@pytest.mark.parametrize(("name", "value", "styled"), [("NO_COLOR", "1", False), ("NO_COLOR", "", True)])
+def test_the_console_for_results_writes_styles_to_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, styled: bool
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    monkeypatch.setenv(name, value)
+    target = console()
+    target.file = io.StringIO()
+    target.print("[a] :smile: 12", style=progress.HEADLINE)
+    assert ("\x1b[1;36m" in target.file.getvalue()) == styled
+    assert "[a] :smile: 12" in target.file.getvalue()
+
+
+def test_each_epoch_is_a_row_of_figures_below_headings_the_best_one_marked(show: Callable) -> None:
     heading, first, last = show(epoch_ended(1, best=True), epoch_ended(15, best=False))
     assert first.split() == ["1/15", "0.512", "81.5%", "0.732", "75.1%", "*", "1,812"]
     assert last.split() == ["15/15", "0.512", "81.5%", "0.732", "75.1%", "1,812"]
-    spans = [match.span() for match in re.finditer(r"epoch|(training|validation) loss|accuracy|pictures/s", heading)]
+    spans = [match.span() for match in re.finditer(r"epoch|(training|validation) loss|accuracy|images/s", heading)]
     figures = [match.span() for match in re.finditer(r"[\d.,/%]+", last)]
     assert len(spans) == len(figures) == 6
     assert all(start < figure_end <= end for (start, end), (_, figure_end) in zip(spans[1:], figures[1:], strict=True))
 
 
+def test_the_weights_at_the_start_are_a_row_below_the_same_headings(show: Callable) -> None:
+    heading, start, first = show(
+        events.StartJudged(validation_loss=1.6, validation_accuracy=0.2), epoch_ended(1, best=True)
+    )
+    assert start.split() == ["start", "1.600", "20.0%"]
+    assert start.index("20.0%") == first.index("75.1%") and heading.split()[0] == "epoch"
+
+
 @pytest.mark.parametrize(
-    ("of", "rate", "left"), [(1000, "100/s", "0:17"), (40_000, "100/s", "13:17"), (400_000, "100/s", "2:13:17")]
-)
-def test_the_bar_shows_pictures_rate_time_left_loss_and_accuracy_uncut(
-    show: Callable, of: int, rate: str, left: str
-) -> None:
+    ("of", "left"), [(1000, "0:17"), (40_000, "13:17"), (400_000, "2:13:17")]
+)  # 100 images a second: the rest of this epoch, and another one
+def test_the_bar_of_an_epoch_shows_images_rate_time_left_loss_and_accuracy(show: Callable, of: int, left: str) -> None:
     line = show(*(step(1, pictures, of, epochs=2) for pictures in (200, 300)), terminal=True)[-1]
-    assert f"300/{of}" in line
-    assert "epoch 1/2" in line
-    assert "loss 0.612" in line
-    assert "accuracy 76.5%" in line
-    assert rate in line
-    assert f"{left} left" in line
+    for part in ("epoch 1/2 ━", f"300/{of}", "loss 0.612", "accuracy 76.5%", "100/s", f"{left} left"):
+        assert part in line
     assert "…" not in line
 
 
 def test_the_longest_bar_is_not_cut_either(show: Callable) -> None:
     line = show(step(99, 1000, 50_000, epochs=100), step(99, 33_000, 50_000, epochs=100), terminal=True)[-1]
-    for told in ("epoch 99/100", "33000/50000", "loss 0.612", "accuracy 76.5%", "32,000/s", "0:02 left"):
-        assert told in line
+    for part in ("epoch 99/100 ━", "33000/50000", "loss 0.612", "accuracy 76.5%", "32,000/s", "0:02 left"):
+        assert part in line
     assert "…" not in line
 
 
-def test_the_rate_begins_anew_with_each_epoch(show: Callable) -> None:
-    line = show(step(1, 10), step(1, 900), step(2, 100), step(2, 150), terminal=True)[-1]
-    assert " 50/s" in line
+def test_the_rate_starts_again_with_each_epoch(show: Callable) -> None:
+    assert " 50/s" in show(step(1, 10), step(1, 900), step(2, 100), step(2, 150), terminal=True)[-1]
+
+
+def test_steps_of_a_trial_do_not_count_for_the_rate(show: Callable) -> None:
+    plan = events.Planned(steps=1425, epochs=15.0, seconds=187.4)
+    assert " 50/s" in show(step(1, 10), step(1, 900), plan, step(1, 100), step(1, 150), terminal=True)[-1]
 
 
 @pytest.mark.parametrize(
-    ("event", "told"),
+    ("event", "words"),
     [
-        (events.Progress(stage="scanning", done=1234, of=None), "1234"),
-        (events.Progress(stage="preparing", done=77, of=999), "77/999"),
+        (events.Progress(stage="scanning", done=1234, of=None), "looking for images . 0:00 1234"),
+        (events.Progress(stage="preparing", done=77, of=999), "preparing images [━╸╺]+ +77/999"),
         (
             events.Progress(stage="trying learning rates", done=40, of=200, note="rate 2.5e-04  loss 1.234"),
-            "40/200 rate 2.5e-04  loss 1.234",
+            "trying learning rates [━╸╺]+ +40/200 rate 2.5e-04  loss 1.234",
         ),
     ],
 )
-def test_a_terminal_sees_the_work_before_the_training_too(show: Callable, event: object, told: str) -> None:
-    assert told in show(event, terminal=True)[-1]
+def test_a_terminal_shows_the_work_before_the_training_too(show: Callable, event: object, words: str) -> None:
+    assert re.match(words, show(event, terminal=True)[-1])
 
 
-def test_where_there_is_no_terminal_nothing_moves(show: Callable) -> None:
-    assert (
-        show(
-            events.Progress(stage="scanning", done=1, of=None),
-            events.Progress(stage="preparing", done=1, of=2),
-            step(1, 1),
-            step(1, 2),
-        )
-        == []
-    )
+def test_the_time_left_is_shown_after_two_seconds_of_a_stage(show: Callable) -> None:
+    """10 images a second after the first report: 60 are left after three seconds."""
+    course = [events.Progress(stage="preparing", done=done, of=100) for done in (10, 20, 30, 40)]
+    shown = dict(re.findall(r"(\d+)/100 ?(.*?) *$", "\n".join(show(*course, terminal=True)), re.MULTILINE))
+    assert shown == {"10": "", "20": "", "30": "0:07 left", "40": "0:06 left"}
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"), [("finished", "all epochs"), ("patience", "nothing got better"), ("interrupted", "Interrupted")]
-)
-def test_the_end_tells_its_reason(show: Callable, reason: str, told: str) -> None:
-    assert told in " ".join(show(events.Stopped(reason=reason, epoch=7, best_epoch=5)))
-
-
-def test_streaming_is_told_with_what_would_be_needed(show: Callable) -> None:
-    text = " ".join(show(events.Streaming(pictures=1_000_000, size_bytes=97_200_000_000)))
-    assert "no room for 97,200 MB of prepared pictures" in text and "EYEBRIGHT_CACHE" in text
-
-
-def healed(value: float, low: float, high: float) -> events.Healed:
-    return events.Healed(
-        pictures=648, before=Share.from_counts(387, 648), after=Share.from_counts(430, 648), kept="a b/healed",
-        difference=Difference(value=value, low=low, high=high),
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("event", "told"),
+    ("course", "title"),
     [
-        (
-            healed(0.066, 0.026, 0.103),
-            "better: of the same 648 validation pictures it tells 66.4%, the first 59.7%; +6.6",
-        ),
-        (healed(0.066, -0.01, 0.103), "not surely different"),
-        (healed(-0.05, -0.09, -0.01), "The second is worse"),
+        ([], "starting"),
+        ([events.Progress(stage="comparing", done=0, of=500)], "comparing images"),
+        ([step(1, 30), STARTED], "starting the training"),
+        ([step(15, 1000), events.Stopped(reason="finished", epoch=15, best_epoch=3)], "evaluating"),
     ],
 )
-def test_healing_tells_before_and_after_and_what_the_interval_allows(show: Callable, event: object, told: str) -> None:
-    lines = show(event)
-    assert told in " ".join(" ".join(lines).split())
-    assert lines[-1] == "Kept: a b/healed"
-    assert max(map(cell_len, lines)) <= 80
+def test_a_stage_without_a_report_shows_the_time_and_never_an_empty_bar(
+    clock: SimpleNamespace, course: list[object], title: str
+) -> None:
+    target = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    with Display(target) as display:
+        for event in course:
+            display(event)
+        clock.seconds += 65
+        target.file = io.StringIO()
+        display._progress.refresh()
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", target.file.getvalue()).strip()
+    assert re.fullmatch(rf"{title} [⠀-⣿] 1:05", re.split(r"\s*[\r\n]+", text)[-1])
 
 
-def test_healing_says_beforehand_what_it_tries_and_how_long_that_takes(show: Callable) -> None:
-    changes = {"rotation": 0.1, "dropout": 0.2, "epochs": 15}
-    text = " ".join(show(events.HealingBegun(kind="overfitting", changes=changes, path="run/healed", seconds=207.0)))
-    assert "Healing (overfitting): training again with rotation 0.1, dropout 0.2, epochs 15; about 3:27" in text
+def test_a_bar_moves_at_most_ten_times_a_second_but_always_to_its_end(clock: SimpleNamespace) -> None:
+    with Display(Console(file=io.StringIO(), force_terminal=True)) as display:
+        shown = []
+        for seconds, done in ((0.0, 1), (0.09, 2), (0.11, 3), (0.12, 9), (0.13, 10)):
+            clock.seconds = 100 + seconds
+            display(events.Progress(stage="preparing", done=done, of=10))
+            shown.append(display._progress.tasks[0].completed)
+    assert shown == [1, 1, 3, 3, 10]
 
 
-def test_the_time_that_it_will_take_is_said_once_also_after_trials(show: Callable) -> None:
+def test_a_pipe_receives_no_bars(show: Callable) -> None:
+    assert show(events.Progress(stage="preparing", done=1, of=2), step(1, 1), step(1, 2)) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "best", "line"),
+    [
+        ("finished", 5, "Trained all epochs. The model has the weights of epoch 5 (marked *)."),
+        ("interrupted", 5, "Interrupted after epoch 7. The model has the weights of epoch 5 (marked *)."),
+        (
+            "budget", 0,
+            "Stopped after epoch 7 (time is up). The model has the weights of the start (no epoch was better).",
+        ),
+        (
+            "patience", 5,
+            "Stopped early after epoch 7 (no further improvement). The model has the weights of epoch 5 (marked *).",
+        ),
+    ],
+)  # fmt: skip
+def test_the_end_has_its_reason_and_the_epoch_of_the_weights(show: Callable, reason: str, best: int, line: str) -> None:
+    assert " ".join(" ".join(show(events.Stopped(reason=reason, epoch=7, best_epoch=best))).split()) == line
+
+
+def test_where_nothing_was_trained_no_epoch_is_named(show: Callable) -> None:
+    assert show(events.Stopped(reason="finished", epoch=0, best_epoch=0)) == []
+
+
+def test_the_expected_time_and_the_headings_are_printed_once_for_each_training(show: Callable) -> None:
     plan = events.Planned(steps=1425, epochs=15.0, seconds=187.4)
-    lines = show(step(1, 32), step(1, 64), COURSE[4], plan, step(1, 32), step(1, 1000), plan)
-    assert [line for line in lines if "steps" in line] == ["1,425 steps, 15.0 epochs, are to take about 3 min 7 s."]
+    lines = show(step(1, 32), step(1, 64), STARTED, plan, step(1, 32), step(1, 1000), plan)
+    assert lines[-1] == "Training 15 epochs (1,425 steps), about 3 min 7 s."
+    assert sum("1,425 steps" in line for line in lines) == 1
+    rows = show(epoch_ended(1, best=True), events.HealingBegun(kind="", changes={}, path="second", seconds=9),
+                epoch_ended(1, best=True))  # fmt: skip
+    assert sum("training loss" in row for row in rows) == 2
+    second = show(plan, events.HealingBegun(kind="", changes={}, path="second", seconds=9), plan)
+    assert sum("1,425 steps" in line for line in second) == 2
+
+
+def test_a_display_knows_whether_a_run_can_be_resumed(show: Callable, clock: SimpleNamespace) -> None:
+    display = Display(Console(file=io.StringIO()))
+    display(events.Progress(stage="scanning", done=1, of=None))
+    assert not display.begun
+    display(events.Resumed(epoch=1))
+    assert display.begun

@@ -1,4 +1,4 @@
-"""What other programs read of a run; TensorBoard's files are read back by their format."""
+"""TensorBoard's files are read back by their format, without eyebright."""
 
 import csv
 import struct
@@ -24,10 +24,10 @@ def table(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_table_is_whole_after_each_epoch_and_holds_each_once(tmp_path):
+def test_the_table_is_complete_after_each_epoch_and_has_each_epoch_once(tmp_path):
     with opened(["csv", "csv"], tmp_path, [ended(1, 0.5), ended(2, 0.4)]) as sinks:
         assert len(sinks) == 1
-        for loss, epoch in ((0.3, 2), (0.2, 3)):  # the second is done again, after a kill
+        for loss, epoch in ((0.3, 2), (0.2, 3)):  # the second epoch is repeated after a crash
             sinks[0](ended(epoch, loss))
             assert [row["epoch"] for row in table(tmp_path)] == [str(number) for number in range(1, epoch + 1)]
     rows = table(tmp_path)
@@ -35,7 +35,7 @@ def test_the_table_is_whole_after_each_epoch_and_holds_each_once(tmp_path):
     assert {"validation_loss", "validation_accuracy", "learning_rate", "seconds", "best"} <= rows[0].keys()
 
 
-def test_a_table_that_cannot_be_written_is_named(tmp_path):
+def test_the_error_names_a_table_that_cannot_be_written(tmp_path):
     (tmp_path / "epochs.csv").mkdir()
     with opened(["csv"], tmp_path, []) as sinks, pytest.raises(OutputError, match=r"epochs\.csv cannot be written"):
         sinks[0](ended(1, 0.5))
@@ -51,7 +51,7 @@ def records(file: Path) -> list[bytes]:
     return found
 
 
-def test_tensorboard_finds_the_scalars_of_each_epoch(tmp_path):
+def test_tensorboard_reads_the_scalars_of_each_epoch(tmp_path):
     proto = pytest.importorskip("tensorboardX.proto.event_pb2")
     for earlier, epochs in (([], (1, 2)), ([ended(1, 0.5)], (2, 3))):
         with opened(["tensorboard"], tmp_path, earlier) as (sink,):
@@ -73,11 +73,11 @@ def test_tensorboard_finds_the_scalars_of_each_epoch(tmp_path):
 
 
 def test_an_unknown_sink_is_refused_with_the_nearest():
-    with pytest.raises(SettingsError, match=r"log = csw: there is no such log; did you mean 'csv'\?"):
+    with pytest.raises(SettingsError, match=r"log = csw: unknown log, did you mean 'csv'\?"):
         require(["csw"])
 
 
-def test_without_the_extra_it_says_what_to_install(monkeypatch):
+def test_a_missing_package_is_named_with_the_command_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'eyebright\[tensorboard\]'"):
         require(["tensorboard"])

@@ -3,16 +3,16 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.cells import cell_len
 
-from eyebright.report.tables import evaluation_text, prediction_text
-from eyebright.system.text import fit, pad
+from eyebright.data.audit.findings import Audit, Finding
+from eyebright.report.progress import HEADLINE
+from eyebright.report.tables import audit_text, cache_text, prediction_text
+from eyebright.report.tables import evaluation_text as styled_evaluation
+from eyebright.system.cache import Entry
 from eyebright.trust.metrics import Evaluation, evaluate
 
-LETTERS = st.text("abc ABCéß-_雏菊ひ🌻🚀Ж", max_size=60)
 NAMES = {
     "digits": [str(digit) for digit in range(10)],
     "flowers": ["daisy", "dandelion", "roses", "sunflowers", "tulips"],
@@ -24,11 +24,15 @@ NAMES = {
 }
 
 
-@pytest.fixture
-def judged() -> Callable[..., Evaluation]:
-    """An evaluation of random guesses, nine pictures of each class, each counted so many times."""
+def evaluation_text(evaluation: Evaluation) -> str:
+    return styled_evaluation(evaluation).plain
 
-    def judged(names: list[str], times: int = 1) -> Evaluation:
+
+@pytest.fixture
+def random_guesses() -> Callable[..., Evaluation]:
+    """An evaluation of random guesses on nine images of each class; all counts are multiplied by `times`."""
+
+    def random_guesses(names: list[str], times: int = 1) -> Evaluation:
         labels = np.repeat(np.arange(len(names)), 9)
         probabilities = np.random.default_rng(0).dirichlet(np.ones(len(names)), len(labels))
         once = evaluate(np.log(probabilities), labels, tuple(names))
@@ -39,56 +43,33 @@ def judged() -> Callable[..., Evaluation]:
             confusion=tuple(tuple(times * count for count in row) for row in once.confusion),
         )
 
-    return judged
-
-
-@settings(max_examples=50, deadline=None)
-@given(LETTERS, st.integers(5, 40))
-def test_fitting_keeps_within_the_width_and_shortens_only_the_middle(text: str, width: int) -> None:
-    fitted = fit(text, width)
-    assert cell_len(fitted) <= width
-    if cell_len(text) <= width:
-        assert fitted == text
-    else:
-        head, tail = fitted.split("…")
-        assert text.startswith(head)
-        assert text.endswith(tail)
-        assert tail
-        assert cell_len(fitted) >= width - 3
-
-
-@settings(max_examples=50, deadline=None)
-@given(LETTERS, st.integers(0, 30))
-def test_padding_fills_up_to_just_that_many_columns(text: str, more: int) -> None:
-    padded = pad(text, cell_len(text) + more)
-    assert cell_len(padded) == cell_len(text) + more
-    assert padded.startswith(text)
+    return random_guesses
 
 
 @pytest.mark.parametrize("times", [1, 1000, 100_000])
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
-def test_every_line_of_an_evaluation_fits_80_columns(judged: Callable, names: list[str], times: int) -> None:
-    assert max(map(cell_len, evaluation_text(judged(names, times)).splitlines())) <= 80
+def test_every_line_of_an_evaluation_fits_80_columns(random_guesses: Callable, names: list[str], times: int) -> None:
+    assert max(map(cell_len, evaluation_text(random_guesses(names, times)).splitlines())) <= 80
 
 
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
-def test_the_columns_stand_under_their_headings(judged: Callable, names: list[str]) -> None:
-    lines = evaluation_text(judged(names, 100)).splitlines()
+def test_the_columns_are_aligned_with_their_headings(random_guesses: Callable, names: list[str]) -> None:
+    lines = evaluation_text(random_guesses(names, 100)).splitlines()
     heading = next(index for index, line in enumerate(lines) if line.startswith("class "))
-    ends = [match.end() for match in re.finditer(r"pictures|precision|recall|F1", lines[heading])]
+    ends = [match.end() for match in re.finditer(r"images|precision|recall|F1", lines[heading])]
     for line in lines[heading + 1 : heading + 1 + len(names)]:
         numbers = re.search(r"900( +(-|[\d.]+%)){3}$", line)
         shift = cell_len(line) - len(line)
         assert [numbers.start() + 3 + shift, *(m.end() + shift for m in re.finditer(r"%|-$", line))] == ends
 
 
-def test_an_evaluation_tells_accuracy_interval_loss_and_calibration() -> None:
+def test_an_evaluation_has_accuracy_interval_loss_and_calibration() -> None:
     evaluation = evaluate(np.log([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]]), np.array([0, 0, 1, 1]), ("a", "b"))
     text = evaluation_text(evaluation)
     low, high = evaluation.interval
-    assert f"75.0% (95 % interval {100 * low:.1f}% to {100 * high:.1f}%) on 4 pictures" in text
-    assert re.search(rf"loss +{-(np.log(0.8) + np.log(0.6) + np.log(0.7) + np.log(0.1)) / 4:.3f}", text)
-    assert re.search(r"calibration error +0\.", text)
+    assert f"Accuracy 75.0% (95% interval {100 * low:.1f}-{100 * high:.1f}%) on 4 images\n" in text
+    loss = -(np.log(0.8) + np.log(0.6) + np.log(0.7) + np.log(0.1)) / 4
+    assert re.search(rf"^Loss {loss:.3f}, expected calibration error 0\.\d{{3}}$", text, re.MULTILINE)
     assert re.search(r"a +2 +66\.7% +100\.0% +80\.0%", text)
     assert re.search(r"b +2 +100\.0% +50\.0% +66\.7%", text)
 
@@ -96,19 +77,23 @@ def test_an_evaluation_tells_accuracy_interval_loss_and_calibration() -> None:
 def test_an_evaluation_of_groups_says_so() -> None:
     groups = np.array([0, 1, 1])
     evaluation = evaluate(np.log([[0.8, 0.2]] * 3), np.array([0, 0, 1]), ("a", "b"), groups=groups)
-    assert re.search(r"on 3 pictures\n +in 2 groups\n", evaluation_text(evaluation))
+    text = evaluation_text(evaluation)
+    assert " on 3 images\nThe images come in 2 groups; the interval takes this into account.\n" in text
+    assert "groups" not in evaluation_text(replace(evaluation, groups=3))
 
 
-def test_a_class_without_pictures_has_dashes() -> None:
+def test_a_class_without_images_has_dashes() -> None:
     text = evaluation_text(evaluate(np.log([[0.8, 0.1, 0.1]]), np.array([0]), ("a", "b", "c")))
     assert re.search(r"c +0 +- +- +-$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("seen", "left_out"), [(1234, 0), (0, 7), (1_234_567, 1_234_567)])
-def test_pictures_that_were_left_out_are_counted(judged: Callable, seen: int, left_out: int) -> None:
-    text = evaluation_text(replace(judged(["a", "b"]), seen=seen, left_out=left_out))
-    assert (f"{seen:,} pictures that the model was trained on" in text) == bool(seen)
-    assert (f"{left_out:,} pictures that cannot be opened" in text) == bool(left_out)
+def test_images_that_were_left_out_are_counted(random_guesses: Callable, seen: int, left_out: int) -> None:
+    text = evaluation_text(replace(random_guesses(["a", "b"]), seen=seen, left_out=left_out))
+    known = f"{seen:,} images left out: the model was trained on them or selected by them.\n"
+    assert (known in text) == bool(seen)
+    assert (f"{left_out:,} images left out: they cannot be opened.\n" in text) == bool(left_out)
+    assert text.count("left out") == bool(seen) + bool(left_out)
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -117,24 +102,27 @@ def test_the_matrix_has_a_row_for_each_true_class() -> None:
     text = evaluation_text(evaluate(np.log(np.eye(3)[predicted] * 0.7 + 0.1), labels, ("cat", "dog", "emu")))
     rows = [line.split() for line in text.splitlines()[-3:]]
     assert rows == [["1", "cat", "1", "2", "."], ["2", "dog", ".", "1", "."], ["3", "emu", "1", ".", "."]]
-    assert text.splitlines()[-4].split() == ["1", "2", "3"]
+    assert text.splitlines()[-5:-3] == [
+        "confusion matrix (rows: true class, columns: predicted class)", "           1  2  3",
+    ]  # fmt: skip
 
 
-def test_where_there_are_many_classes_the_commonest_mistakes_are_named() -> None:
+def test_with_many_classes_the_most_frequent_mistakes_are_listed() -> None:
     names = tuple(f"sign {index}" for index in range(43))
     labels = np.arange(43)
     predicted = labels.copy()
     labels, predicted = np.append(labels, [7, 7, 7, 8, 8]), np.append(predicted, [9, 9, 9, 3, 3])
     text = evaluation_text(evaluate(np.log(np.eye(43)[predicted] * 0.9 + 0.002), labels, names))
-    mistakes = [line.strip() for line in text.splitlines() if "taken for" in line]
-    assert mistakes == ["3  sign 7 taken for sign 9", "2  sign 8 taken for sign 3"]
+    mistakes = [line.strip() for line in text.splitlines() if "predicted as" in line]
+    assert mistakes == ["3  sign 7 predicted as sign 9", "2  sign 8 predicted as sign 3"]
+    assert "\nmost frequent mistakes\n" in text
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "carriage\rreturn", "\x1b[2Jclear the screen", "tab\tbed", "vt\x0b"])
-def test_control_characters_in_a_name_reach_no_terminal(judged: Callable, predict: Callable, name: str) -> None:
+def test_control_characters_in_a_class_name_are_escaped(random_guesses: Callable, predict: Callable, name: str) -> None:
     for text in (
-        evaluation_text(judged([name, "plain"])),
-        evaluation_text(judged([name, *NAMES["signs"]])),
+        evaluation_text(random_guesses([name, "plain"])),
+        evaluation_text(random_guesses([name, *NAMES["signs"]])),
         prediction_text(predict(**{name: 0.9, "plain": 0.1}), 5),
     ):
         assert all(letter.isprintable() for letter in text.replace("\n", ""))
@@ -150,10 +138,89 @@ def test_a_prediction_is_a_sentence_and_bars(predict: Callable) -> None:
 
 
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
-def test_the_bars_of_a_prediction_fit_80_columns_and_stand_in_line(predict: Callable, names: list[str]) -> None:
+def test_the_bars_of_a_prediction_fit_80_columns_and_are_aligned(predict: Callable, names: list[str]) -> None:
     shares = [1.0, *[0.0] * (len(names) - 1)]
     bars = prediction_text(predict(**dict(zip(names, shares, strict=True))), 5).splitlines()[1:]
     assert len(bars) == min(len(names), 5)
     assert max(map(cell_len, bars)) <= 80
     assert bars[0].endswith("█" * 30)
     assert len({cell_len(bar[: bar.index("%")]) for bar in bars}) == 1
+
+
+def test_the_accuracy_is_the_headline_of_an_evaluation(random_guesses: Callable) -> None:
+    text = styled_evaluation(random_guesses(["a", "b"]))
+    (headline,) = [text.plain[span.start : span.end] for span in text.spans if span.style == HEADLINE]
+    assert headline.startswith("Accuracy ") and headline.endswith(" on 18 images\n")
+
+
+def finding(kind: str, *pictures: str, sentence: str = "why") -> Finding:
+    return Finding(kind=kind, pictures=pictures, classes=("a",) * len(pictures), figure=1.0, sentence=sentence)
+
+
+def audit(*findings: Finding, notes: tuple[str, ...] = (), classes: dict[str, int] | None = None) -> Audit:
+    counts = {"a": 1_200, "b": 34} if classes is None else classes
+    return Audit(origin="x", pictures=sum(counts.values()), classes=counts, findings=findings, notes=notes)
+
+
+def test_an_audit_lists_each_kind_with_three_examples_and_then_what_a_random_split_would_do() -> None:
+    found = audit(
+        *(finding("exact copies", f"a/{number}.png", "b.png") for number in range(4)),
+        finding("very dark", "d.png", sentence="brightness 3 of 255"),
+        notes=("Labels were not checked: cleanlab is not installed. " + "word " * 20,),
+    )
+    text = audit_text(found, 0.14)
+    lines = text.plain.splitlines()
+    assert lines[:4] == [
+        "Found 1,234 images in 2 classes of 34 to 1,200.", "", "exact copies: 8 images in 4 sets",
+        "  exact duplicates: the same pixels in several files",
+    ]  # fmt: skip
+    assert lines[4:6] == ["  a/0.png, b.png", "    why"] and lines[10] == "  and 1 more"
+    assert lines[12:16] == ["very dark: 1 image", "  hardly anything is visible", "  d.png", "    brightness 3 of 255"]
+    assert lines[-2:] == [
+        "With a random split, 14% of the test images would have a near-duplicate in the",
+        "training set. Near-duplicates are kept in the same split.",
+    ]
+    assert max(map(cell_len, lines)) <= 80
+    (headline,) = [text.plain[span.start : span.end] for span in text.spans if span.style == HEADLINE]
+    assert headline.split() == " ".join(lines[-2:]).split()
+
+
+def test_single_images_and_sets_of_one_kind_are_counted_together() -> None:
+    found = audit(finding("near copies", "a", "b"), finding("near copies", "c"))
+    assert "near copies: 3 images in 2 sets\n" in audit_text(found, None).plain
+
+
+def test_an_audit_without_findings_says_so() -> None:
+    assert audit_text(audit(classes={"a": 5, "b": 5}), 0.0).plain.splitlines() == [
+        "Found 10 images in 2 classes of 5.", "", "No problem found.", "",
+        "With a random split, no test image would have a near-duplicate in the training",
+        "set.",
+    ]  # fmt: skip
+
+
+def test_long_names_in_an_audit_are_shortened() -> None:
+    text = audit_text(audit(finding("blurred", *["雏菊" * 30] * 3, sentence="s" * 100)), None).plain
+    assert max(map(cell_len, text.splitlines())) <= 80
+
+
+def test_the_cache_is_listed_by_kind_with_size_and_last_use() -> None:
+    entries = [
+        Entry(kind="packs", name="1f", about="flowers at 128x128", size_bytes=2_000_000, used_days=0.4),
+        Entry(kind="weights", name="net.safetensors", about="net.safetensors", size_bytes=5, used_days=1.2),
+        Entry(kind="packs", name="long" * 20, about="雏菊" * 40, size_bytes=12_345_678_900, used_days=400.0),
+    ]
+    lines = cache_text(entries, "/cache").splitlines()
+    assert lines[0] == "packs: prepared pictures" and lines[4] == "weights: published weights"
+    assert lines[1].split() == ["flowers", "at", "128x128", "2.0", "MB", "today", "1f"]
+    assert lines[2].split()[1:5] == ["12,345.7", "MB", "400", "days"]
+    assert lines[5].split() == ["net.safetensors", "0.0", "MB", "1", "day", "ago"]
+    assert lines[-2:] == [
+        "3 entries, 12,347.7 MB, in /cache",
+        "To remove some: eyebright cache --remove packs --unused-days 30",
+    ]
+    assert max(map(cell_len, lines)) <= 80
+    assert "\n1 entry, 2.0 MB, in /cache\n" in cache_text(entries[:1], "/cache")
+
+
+def test_an_empty_cache_is_named() -> None:
+    assert cache_text([], "/cache") == "Nothing is cached in /cache."

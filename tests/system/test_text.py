@@ -1,6 +1,11 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from eyebright.system import text
+
+LETTERS = st.text("abc ABCéß-_雏菊ひ🌻🚀Ж", max_size=60)
 
 
 @pytest.mark.parametrize(
@@ -16,6 +21,20 @@ from eyebright.system import text
         (text.percent(0.996), "99.6%"),
         (text.percent(0.14, 0), "14%"),
         (text.interval(0.979, 1), "95% interval 97.9-100.0%"),
+        (text.abbreviated(0), ""),
+        (text.abbreviated(7), "7"),
+        (text.abbreviated(999), "999"),
+        (text.abbreviated(1000), "1.00k"),
+        (text.abbreviated(9994), "9.99k"),
+        (text.abbreviated(9996), "10.0k"),
+        (text.abbreviated(99_960), "100k"),
+        (text.abbreviated(999_400), "999k"),
+        (text.abbreviated(999_500), "1.00M"),
+        (text.abbreviated(123_456), "123k"),
+        (text.abbreviated(61_100_840), "61.1M"),
+        (text.abbreviated(11_513_626_624), "11.5G"),
+        (text.abbreviated(483_385_147_392), "483G"),
+        (text.abbreviated(2_000_000_000_000), "2.00T"),
         (text.duration(7.4), "7 s"),
         (text.duration(59.6), "1 min 0 s"),
         (text.duration(125), "2 min 5 s"),
@@ -29,7 +48,37 @@ from eyebright.system import text
         (text.fit("abcdefgh", 5), "ab…gh"),
         (text.fit("花花花花", 5), "花…花"),
         (text.pad("花", 4), "花  "),
+        (text.columns("a花"), 3),
     ],
 )
 def test_numbers_names_and_lists_are_written_in_one_way(written, expected):
     assert written == expected
+
+
+@pytest.mark.parametrize("number", [999_500, 999_999, 999_999_999, 10**12 - 1])
+def test_rounding_never_gives_a_thousand_thousands(number):
+    assert len(text.abbreviated(number)) <= 5
+    assert not text.abbreviated(number).startswith("1000")
+
+
+@settings(max_examples=50, deadline=None)
+@given(LETTERS, st.integers(5, 40))
+def test_fit_shortens_in_the_middle_to_the_width(whole: str, width: int) -> None:
+    fitted = text.fit(whole, width)
+    assert cell_len(fitted) <= width
+    if cell_len(whole) <= width:
+        assert fitted == whole
+    else:
+        head, tail = fitted.split("…")
+        assert whole.startswith(head)
+        assert whole.endswith(tail)
+        assert tail
+        assert cell_len(fitted) >= width - 3
+
+
+@settings(max_examples=50, deadline=None)
+@given(LETTERS, st.integers(0, 30))
+def test_pad_adds_spaces_up_to_the_width(whole: str, more: int) -> None:
+    padded = text.pad(whole, cell_len(whole) + more)
+    assert cell_len(padded) == cell_len(whole) + more
+    assert padded.startswith(whole)

@@ -1,4 +1,4 @@
-"""The command line: puts the commands together, and shows errors as messages."""
+"""The command line: all commands together; errors are printed as messages without a traceback."""
 
 import io
 import os
@@ -15,7 +15,7 @@ from eyebright.training import processes, trainer
 
 app = typer.Typer(
     name="eyebright",
-    help="Turn a folder of pictures into an image classifier you can trust.",
+    help="Turn a folder of images into an image classifier you can trust.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,7 +24,8 @@ app = typer.Typer(
 )
 for module in (train, evaluate, predict, audit, networks, inspect, fetch, cache, demo):
     app.command(epilog=module.EXAMPLE)(getattr(module, module.__name__.rsplit(".", 1)[-1]))
-app.add_typer(arithmetic.app, name="explain")
+app.add_typer(arithmetic.app, name="arithmetic")
+app.add_typer(arithmetic.app, name="explain", hidden=True, callback=arithmetic.note_new_name)
 
 
 def _version(asked: bool) -> None:
@@ -49,7 +50,7 @@ def _warn(
 
 
 def _run() -> None:
-    """Do what is asked for; of several processes that a launcher has started the first does, and the others follow."""
+    """Run the command; of several processes of a launcher the first one runs it, and the others follow."""
     if processes.started().of == 1:
         app()
         return
@@ -65,11 +66,11 @@ def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a letter that the terminal lacks is no reason to stop
+            stream.reconfigure(errors="backslashreplace")  # the terminal may lack a character
     warnings.showwarning = _warn
     try:
         _run()
-    except BrokenPipeError:  # whoever was reading has seen enough
+    except BrokenPipeError:  # the reader of the pipe has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (EyebrightError, OSError) as problem:

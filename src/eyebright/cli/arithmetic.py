@@ -1,4 +1,4 @@
-"""eyebright explain: the arithmetic of a convolution or a pool, with the numbers in place."""
+"""eyebright arithmetic: the arithmetic of a convolution or a pooling layer, step by step."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,53 +11,64 @@ if TYPE_CHECKING:
     from eyebright.report.arithmetic import Step
 
 app = typer.Typer(
-    help="Walk through the arithmetic of a convolution or a pool.",
-    epilog="Example: eyebright explain conv --input 28x28x3 --filters 16 --kernel 3",
+    help="Explain the arithmetic of a convolution or a pooling layer.",
+    epilog="Example: eyebright arithmetic conv --input 28x28x3 --filters 16 --kernel 3",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 _CONV = (
-    "Examples: eyebright explain conv --input 28x28x3 --filters 16 --kernel 3; "
-    "eyebright explain conv --values 'a b c d; e f g h; i j k l' --weights 'w x; y z'"
+    "Examples: eyebright arithmetic conv --input 28x28x3 --filters 16 --kernel 3; "
+    "eyebright arithmetic conv --values 'a b c d; e f g h; i j k l' --weights 'w x; y z'"
 )
 _POOL = (
-    "Examples: eyebright explain pool --input 26x26x16 --kernel 2; "
-    "eyebright explain pool --values '1 2 5 6; 3 4 7 8' --kind avg"
+    "Examples: eyebright arithmetic pool --input 26x26x16 --kernel 2; "
+    "eyebright arithmetic pool --values '1 2 5 6; 3 4 7 8' --kind avg"
 )
 
-Input = Annotated[str | None, typer.Option("--input", help="Height, width and channels: 28x28x3.", show_default=False)]
-Padding = Annotated[str, typer.Option(help="On each side: 0, 1, 1x2; or same, or valid.")]
+Input = Annotated[
+    str | None,
+    typer.Option("--input", help="Size of the input, height x width x channels: 28x28x3.", show_default=False),
+]
+Padding = Annotated[str, typer.Option(help="Padding on each side: 0, 1, 1x2, same or valid.")]
 Values = Annotated[
     str | None,
-    typer.Option(help="A small input, to see every step: rows parted by ;, channels by |.", show_default=False),
+    typer.Option(
+        help="A small input, to see every step; separate rows with ; and channels with |.", show_default=False
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
+
+
+def note_new_name(ctx: typer.Context) -> None:
+    """Explain the arithmetic of a convolution or a pooling layer (old name of arithmetic)."""
+    what = ctx.invoked_subcommand or "conv"
+    typer.echo(f"Note: eyebright explain {what} is now called eyebright arithmetic {what}.", err=True)
 
 
 @app.command(epilog=_CONV)
 def conv(
     input_size: Input = None,
     filters: Annotated[
-        int | None, typer.Option(min=1, help="How many filters [default: 1]", show_default=False)
+        int | None, typer.Option(min=1, help="Number of filters [default: 1]", show_default=False)
     ] = None,
-    kernel: Annotated[str | None, typer.Option(help="Its size: 3, or 3x5 [default: 3]", show_default=False)] = None,
-    stride: Annotated[str, typer.Option(help="How far it moves: 1, or 2x1.")] = "1",
+    kernel: Annotated[str | None, typer.Option(help="Kernel size: 3, or 3x5 [default: 3]", show_default=False)] = None,
+    stride: Annotated[str, typer.Option(help="Stride: 1, or 2x1.")] = "1",
     padding: Padding = "0",
-    dilation: Annotated[str, typer.Option(help="How far apart its values are.")] = "1",
-    groups: Annotated[int, typer.Option(min=1, help="Groups of channels that do not see each other.")] = 1,
+    dilation: Annotated[str, typer.Option(help="Dilation: 1, or 2x1.")] = "1",
+    groups: Annotated[int, typer.Option(min=1, help="Number of groups of channels.")] = 1,
     bias: Annotated[bool, typer.Option(help="Whether each filter has a bias.")] = True,
     values: Values = None,
     weights: Annotated[
-        str | None, typer.Option(help="For --values: the filters, parted by /.", show_default=False)
+        str | None, typer.Option(help="For --values: the filters, separated with /.", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Explain a convolution: sizes, parameters, and every product.
 
-    The products are shown where values are given.
+    The products are printed where --values and --weights are given.
     """
     from eyebright.network import Conv2d
-    from eyebright.report import arithmetic, figures
+    from eyebright.report import arithmetic
 
     settings = {"stride": _pair(stride, "--stride"), "padding": _padding(padding), "groups": groups,
                 "dilation": _pair(dilation, "--dilation")}  # fmt: skip
@@ -67,10 +78,10 @@ def conv(
         typer.echo(_json(layer, shape) if as_json else arithmetic.conv_text(layer, shape))
         return
     if values is None or weights is None:
-        raise SettingsError("--values and --weights go together, as in --values '1 2; 3 4' --weights '1 0; 0 1'")
+        raise SettingsError("--values and --weights are used together, as in --values '1 2; 3 4' --weights '1 0; 0 1'")
     if input_size or kernel or filters is not None:
-        raise SettingsError("--values and --weights tell all sizes: leave --input, --kernel and --filters away")
-    tokens, kernels = figures.matrix(values, what="--values"), figures.filters(weights)
+        raise SettingsError("--values and --weights define all sizes: remove --input, --kernel and --filters")
+    tokens, kernels = arithmetic.matrix(values, what="--values"), arithmetic.filters(weights)
     channels, depth = len(tokens), kernels.shape[1]
     if channels != depth * groups:
         raise SettingsError(
@@ -85,22 +96,24 @@ def conv(
 @app.command(epilog=_POOL)
 def pool(
     input_size: Input = None,
-    kind: Annotated[Literal["max", "avg"], typer.Option(help="The greatest value, or the mean.")] = "max",
-    kernel: Annotated[str, typer.Option(help="Its size: 2, or 2x3.")] = "2",
+    kind: Annotated[Literal["max", "avg"], typer.Option(help="Maximum or average pooling.")] = "max",
+    kernel: Annotated[str, typer.Option(help="Kernel size: 2, or 2x3.")] = "2",
     stride: Annotated[
-        str | None, typer.Option(help="How far it moves [default: the kernel's size]", show_default=False)
+        str | None, typer.Option(help="Stride: 2, or 2x1 [default: the kernel size]", show_default=False)
     ] = None,
     padding: Padding = "0",
-    ceil_mode: Annotated[bool, typer.Option("--ceil", help="Let a last window hang out of the picture.")] = False,
+    ceil_mode: Annotated[
+        bool, typer.Option("--ceil", help="Round the output size up: the last window may go beyond the edge.")
+    ] = False,
     values: Values = None,
     as_json: AsJson = False,
 ) -> None:
-    """Explain a pool: sizes, and what each window gives.
+    """Explain a pooling layer: sizes, and the value of each window.
 
-    The windows are shown where values are given.
+    The windows are printed where --values is given.
     """
     from eyebright.network import AvgPool2d, MaxPool2d
-    from eyebright.report import arithmetic, figures
+    from eyebright.report import arithmetic
 
     step = None if stride is None else _pair(stride, "--stride")
     layer = (MaxPool2d if kind == "max" else AvgPool2d)(_pair(kernel, "--kernel"), step, _padding(padding), ceil_mode)
@@ -109,8 +122,8 @@ def pool(
         typer.echo(_json(layer, shape) if as_json else arithmetic.pool_text(layer, shape))
         return
     if input_size:
-        raise SettingsError("--values tells how large the input is: leave --input away")
-    tokens = figures.matrix(values, what="--values")
+        raise SettingsError("--values defines the size of the input: remove --input")
+    tokens = arithmetic.matrix(values, what="--values")
     steps = arithmetic.pool_steps(layer, tokens)
     typer.echo(_json(layer, tokens.shape, steps) if as_json else arithmetic.steps_text(steps, tokens))
 
@@ -130,17 +143,17 @@ def _json(layer: "Conv2d | MaxPool2d | AvgPool2d", shape: "Shape", steps: "list[
 
 
 def _shape(text: str | None) -> "Shape":
-    """(C, H, W) from "28x28x3"; one channel where only two numbers are given."""
+    """(C, H, W) from "28x28x3"; one channel from "28x28"."""
     if text is None:
-        raise SettingsError("say how large the input is, as in --input 28x28x3, or give --values")
-    numbers = _numbers(text, "--input", "height x width x channels, as in 28x28x3", counts=(2, 3))
+        raise SettingsError("the size of the input is missing: add --input 28x28x3, or --values")
+    numbers = _numbers(text, "--input", "height x width x channels such as 28x28x3", counts=(2, 3))
     height, width, *channels = numbers
     return (channels[0] if channels else 1), height, width
 
 
 def _pair(text: str, option: str) -> tuple[int, int]:
     """(vertical, horizontal) from "3" or "3x5"."""
-    numbers = _numbers(text, option, "one size or two, as in 3 or 3x5", counts=(1, 2))
+    numbers = _numbers(text, option, "a size such as 3 or 3x5", counts=(1, 2))
     return numbers[0], numbers[-1]
 
 
@@ -157,5 +170,5 @@ def _numbers(text: str, option: str, wanted: str, *, counts: tuple[int, int], le
     except ValueError:
         numbers = []
     if len(numbers) not in counts or min(numbers) < least or max(numbers) > 65_536:
-        raise SettingsError(f"{option} is {wanted}; got {text!r}")
+        raise SettingsError(f"{option}: expected {wanted}, got {text!r}")
     return numbers

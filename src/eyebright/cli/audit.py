@@ -1,103 +1,132 @@
-"""eyebright audit: what is wrong with a set of pictures, before anything is learned from it."""
+"""eyebright audit: find what is wrong with a set of images before training on it."""
 
 import shlex
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
 from eyebright.system.errors import SettingsError
 
 if TYPE_CHECKING:
+    from eyebright.runs.audit import Audited
     from eyebright.training.settings import Settings
 
-_COLUMNS = 80
 EXAMPLE = "Example: eyebright audit flower_photos -o audit.json --page audit.html"
+_WIDTH = 80
+_Resize: TypeAlias = Literal["auto", "crop", "pad", "stretch"]
 
 
 def audit(
     pictures: Annotated[
-        str, typer.Argument(help="A folder with one folder of pictures for each class, or what else train takes.")
+        str,
+        typer.Argument(
+            metavar="PICTURES",
+            help="A folder with one folder of images for each class, or any other source that train accepts.",
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the findings to this JSON file.", show_default=False)
     ] = None,
     page: Annotated[
-        Path | None, typer.Option(help="Show the findings as pictures on this HTML page.", show_default=False)
+        Path | None, typer.Option(help="Show the findings with their images in this HTML file.", show_default=False)
     ] = None,
     preview: Annotated[
         Path | None,
-        typer.Option(help="Draw what the network will see of them, on this PNG sheet.", show_default=False),
+        typer.Option(help="Draw images as the network will receive them, in this PNG file.", show_default=False),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="For --preview: pixels a side [default: as train chooses]", show_default=False)
+        int | None,
+        typer.Option(help="For --preview: image size in pixels [default: as train chooses]", show_default=False),
     ] = None,
-    fit: Annotated[
-        Literal["auto", "crop", "pad", "stretch"] | None,
-        typer.Option(help="For --preview: as for train [default: auto]", show_default=False),
+    resize: Annotated[
+        _Resize | None, typer.Option(help="For --preview: as for train [default: auto]", show_default=False)
     ] = None,
+    fit: Annotated[_Resize | None, typer.Option(hidden=True)] = None,
     augment: Annotated[
-        str | None,
-        typer.Option(help="For --preview: as for train [default: what train does]", show_default=False),
+        str | None, typer.Option(help="For --preview: as for train [default: as train does]", show_default=False)
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Find copies, leaks, unreadable files, and what stands out.
+    """Find duplicates, leaks, damaged files and unusual images.
 
-    The pictures are only read.
+    The images are only read, never changed.
     """
-    from rich.console import Console
-
-    from eyebright.data.sources.ranged import without_token
-    from eyebright.report.progress import Display
+    from eyebright.data.audit.findings import save
+    from eyebright.report.progress import Display, console
     from eyebright.report.tables import audit_text
     from eyebright.runs import audit as auditing
     from eyebright.runs import preview as previewing
-    from eyebright.runs.request import Request
     from eyebright.system import files, records
+    from eyebright.web.pages.audit import write_page
 
-    settings = _require_preview(preview, size, fit, augment)
-    places = [place for place in (output, page, preview) if place is not None]
-    auditing.require_free(places, pictures, overwrite=overwrite)
-    with Display(Console(stderr=as_json)) as display:
+    resize = _renamed(resize, fit)
+    settings = _preview_settings(preview, size, resize, augment)
+    outputs = [path for path in (output, page, preview) if path is not None]
+    auditing.require_free(outputs, pictures, overwrite=overwrite)
+    with Display(console(stderr=as_json)) as display:
         found = auditing.audit(pictures, callbacks=[display])
         if page is not None:
-            auditing.write_page(found, page)
+            write_page(found, page)
     notes: list[str] = []
     if preview is not None:
-        sheet, notes = previewing.preview(found.dataset, found.pack, size=size, resize=fit or "auto", settings=settings)
+        sheet, notes = previewing.preview(
+            found.dataset, found.pack, size=size, resize=resize or "auto", settings=settings
+        )
         files.write_file(preview, sheet)
     if output is not None:
-        auditing.write(found, output)
+        save(found.audit, output)
     if as_json:
         typer.echo(records.to_json(found.audit))
         return
-    typer.echo(audit_text(found.audit, found.leak))
-    for place in places:
-        typer.echo(f"Written: {place}")
+    console().print(audit_text(found.audit, found.leak), soft_wrap=True)
     for note in notes:
-        typer.echo(textwrap.fill(note, _COLUMNS))
-    here = shlex.quote(without_token(pictures))
+        typer.echo(textwrap.fill(note, _WIDTH))
+    for path in outputs:
+        typer.echo(f"Written: {path}")
+    _print_next_step(found, pictures, output)
+
+
+def _print_next_step(found: "Audited", pictures: str, output: Path | None) -> None:
+    """The command that looks at the findings, or trains without the duplicates that were found."""
+    from eyebright.data.sources.ranged import without_token
+    from eyebright.report.telling import command_text
+    from eyebright.runs.request import Request
+
+    images = shlex.quote(without_token(pictures))
     if output is None and found.audit.findings:
-        typer.echo(f"To look at them: eyebright audit {here} -o audit.json --page audit.html")
+        typer.echo("To see the images of the findings:")
+        typer.echo(command_text(f"eyebright audit {images} -o audit.json --page audit.html"))
     elif found.audit.to_exclude(Request().exclude_kinds.split(",")):
-        typer.echo(f"To leave copies out: eyebright train {here} -o RUN --exclude {shlex.quote(str(output))}")
+        typer.echo("To train without the duplicates:")
+        typer.echo(command_text(f"eyebright train {images} -o RUN --exclude {shlex.quote(str(output))}"))
 
 
-def _require_preview(preview: Path | None, size: int | None, fit: str | None, augment: str | None) -> "Settings | None":
-    """How training changes pictures, if it is said; what is wrong with the options is found before the work begins."""
+def _renamed(resize: _Resize | None, fit: _Resize | None) -> _Resize | None:
+    """The value of --resize, also where it is given by its old name."""
+    if fit is None:
+        return resize
+    if resize is not None:
+        raise SettingsError("use only one of --resize and --fit (its old name)")
+    typer.echo("Note: --fit is now called --resize.", err=True)
+    return fit
+
+
+def _preview_settings(
+    preview: Path | None, size: int | None, resize: _Resize | None, augment: str | None
+) -> "Settings | None":
+    """The augmentation of the preview, where one is given; wrong options are found before the work starts."""
     from eyebright.data.pictures import Preparation
     from eyebright.runs.request import augmentation
     from eyebright.training.settings import Settings
 
-    of_preview = {"--size": size, "--fit": fit, "--augment": augment}
-    for name, value in of_preview.items():
+    for name, value in {"--size": size, "--resize": resize, "--augment": augment}.items():
         if preview is None and value is not None:
-            raise SettingsError(f"{name} says how a preview is drawn: give --preview preview.png as well")
+            raise SettingsError(f"{name} is only used with --preview: add --preview preview.png")
     if preview is not None and preview.suffix.lower() != ".png":
-        raise SettingsError(f"--preview draws a PNG, got {preview}: name it {preview.with_suffix('.png').name}")
+        raise SettingsError(f"--preview expects a PNG file, got {preview}: use {preview.with_suffix('.png').name}")
     if size is not None:
         Preparation(width=size, height=size)
     return None if augment is None else Settings().changed(augmentation(augment))

@@ -1,4 +1,4 @@
-"""eyebright evaluate: how good a model is on pictures that it has not seen."""
+"""eyebright evaluate: how good a model is on images that it was not trained on."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,24 +9,31 @@ EXAMPLE = "Example: eyebright evaluate flowers_run more_flower_photos"
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A model's folder, or a run.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or a run.")],
     pictures: Annotated[
-        str, typer.Argument(help="A folder with one folder of pictures for each class, or what else train takes.")
+        str,
+        typer.Argument(
+            metavar="PICTURES",
+            help="A folder with one folder of images for each class, or any other source that train accepts.",
+        ),
     ],
-    tta: Annotated[bool, typer.Option("--tta", help="Ask about mirror images too, and take the mean.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average the predictions for each image and its mirror image.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
 ) -> None:
-    """Judge a model on pictures with known classes.
+    """Evaluate a model on images with known classes.
 
-    Pictures that it was trained on are left out, and counted.
+    Images that the model was trained on are left out and counted.
     """
-    from rich.console import Console
-
-    from eyebright.report.progress import Display
+    from eyebright.report.progress import Display, console
     from eyebright.report.tables import evaluation_text
     from eyebright.runs import train
     from eyebright.system import records
 
-    with Display(Console(stderr=True)) as display:
+    with Display(console(stderr=True)) as display:
         evaluation = train.evaluate(model, pictures, tta=tta, callbacks=[display])
-    typer.echo(records.to_json(evaluation) if as_json else evaluation_text(evaluation))
+    if as_json:
+        typer.echo(records.to_json(evaluation))
+    else:
+        console().print(evaluation_text(evaluation), soft_wrap=True)

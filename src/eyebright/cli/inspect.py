@@ -1,4 +1,4 @@
-"""eyebright inspect: every layer of a network, its arithmetic, and what its weights look like."""
+"""eyebright inspect: the layers of a network in numbers, and figures of its structure, kernels and activations."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +10,7 @@ from eyebright.system.errors import OutputError, SettingsError
 if TYPE_CHECKING:
     from eyebright.model.inspect import LoadedNetwork
 
+_COLUMNS = 80
 EXAMPLE = (
     "Example: eyebright inspect flowers_run; "
     "eyebright inspect flowers_run --activations rose.jpg --layer conv_2 -o maps.png"
@@ -18,45 +19,50 @@ EXAMPLE = (
 
 def inspect(
     target: Annotated[
-        str, typer.Argument(help="A model's folder, a run, a network's name, or a file with its JSON.", metavar="MODEL")
+        str,
+        typer.Argument(
+            help="A model folder, a run, the name of a network, or a network in a JSON file.", metavar="MODEL"
+        ),
     ],
-    size: Annotated[int | None, typer.Option(min=1, help="For a name: pixels a side.", show_default=False)] = None,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="For a name: image size in pixels.", show_default=False)
+    ] = None,
     classes: Annotated[
-        int | None, typer.Option(min=1, help="For a name: how many classes.", show_default=False)
+        int | None, typer.Option(min=1, help="For a name: number of classes.", show_default=False)
     ] = None,
     weights: Annotated[
         str,
         typer.Option(
-            help="For a name or JSON: published (trained on ImageNet), or a file of weights.", show_default=False
+            help="For a name or JSON file: published (trained on ImageNet), or a file of weights.", show_default=False
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print every layer as JSON.")] = False,
     diagram: Annotated[
-        Path | None, typer.Option(help="Draw the network by blocks into this SVG.", show_default=False)
+        Path | None, typer.Option(help="Draw a diagram of the network in this SVG file.", show_default=False)
     ] = None,
     depth: Annotated[
         int | None,
-        typer.Option(min=1, help="For the diagram: levels of blocks to unfold [default: 1]", show_default=False),
+        typer.Option(min=1, help="For --diagram: levels of blocks to show [default: 1]", show_default=False),
     ] = None,
     kernels: Annotated[
         str | None, typer.Option(help="Draw the kernels of this convolution.", metavar="LAYER", show_default=False)
     ] = None,
     activations: Annotated[
         Path | None,
-        typer.Option(help="Draw what --layer makes of this picture.", metavar="PICTURE", show_default=False),
+        typer.Option(help="Draw the activations of --layer for this image.", metavar="IMAGE", show_default=False),
     ] = None,
-    layer: Annotated[str | None, typer.Option(help="The layer for --activations.", show_default=False)] = None,
+    layer: Annotated[str | None, typer.Option(help="For --activations: the layer.", show_default=False)] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The PNG of --kernels or --activations.", show_default=False),
+        typer.Option("-o", "--output", help="The PNG file for --kernels or --activations.", show_default=False),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a figure that is there.")] = False,
-    netron: Annotated[bool, typer.Option("--netron", help="Open the ONNX graph in Netron, in the browser.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+    netron: Annotated[bool, typer.Option("--netron", help="Show the ONNX graph in the browser, with Netron.")] = False,
 ) -> None:
-    """Show a network: its layers in numbers, a diagram, kernels, maps.
+    """Show the layers of a network, or draw figures of it.
 
-    Without options it prints a line for each layer: kernel, stride, padding, shape, parameters, multiply-adds, and
-    how many pixels one value sees.
+    Without options it prints kernel size, stride, padding, output shape, parameters, multiply-adds and receptive
+    field of each layer.
     """
     from eyebright.model import inspect
 
@@ -64,7 +70,7 @@ def inspect(
              "--netron": netron}  # fmt: skip
     given = [name for name, value in asked.items() if value]
     if len(given) > 1:
-        raise SettingsError(f"{' and '.join(given)} are different things to do: ask for one at a time")
+        raise SettingsError(f"use only one of {' and '.join(given)}")
     _require_companions(given, {"--depth": depth, "--layer": layer, "--weights": weights, "-o": output})
     place = diagram or output
     if place is not None:
@@ -92,10 +98,10 @@ _AS_IN = {
 
 
 def _require_companions(given: list[str], values: dict[str, object]) -> None:
-    """Refuse an option without that to which it belongs, and the other way round."""
+    """Refuse an option without the one that it is used with."""
     for name, companions in _COMPANIONS.items():
         if values[name] not in (None, "") and not set(companions) & set(given):
-            raise SettingsError(f"{name} belongs to {' or '.join(companions)}")
+            raise SettingsError(f"{name} is only used with {' or '.join(companions)}")
     for name in given:
         for needed in _NEEDED.get(name, ()):
             if values[needed] is None:
@@ -103,14 +109,13 @@ def _require_companions(given: list[str], values: dict[str, object]) -> None:
 
 
 def _require_free(place: Path, suffix: str, *, overwrite: bool) -> None:
-    """The figure must not land on anything that somebody may miss."""
+    """Refuse a wrong suffix, a missing folder, and a file that exists."""
     if place.suffix.lower() != suffix:
-        kind = {".png": "a PNG", ".svg": "an SVG"}[suffix]
-        raise OutputError(f"the figure is {kind} file, got {place}: name it {place.stem}{suffix}")
+        raise OutputError(f"expected a file name ending in {suffix}, got {place}: use {place.with_suffix(suffix)}")
     if place.exists() and not overwrite:
         raise OutputError(f"{place} already exists: choose another name, or pass --overwrite to replace it")
     if not place.absolute().parent.is_dir():
-        raise OutputError(f"{place} cannot be written: there is no folder {place.parent}")
+        raise OutputError(f"{place} cannot be written: the folder {place.parent} does not exist")
 
 
 def _draw(
@@ -135,7 +140,7 @@ def _draw(
         from eyebright.report.maps import draw_maps
 
         if place.exists() and place.samefile(activations):
-            raise OutputError(f"{place} is the picture to look at: give the figure another name")
+            raise OutputError(f"{place} is the image itself: choose another name for the figure")
         names = subject.classes if layer == subject.network.output else ()
         content = draw_maps(*inspect.activations(subject, activations, layer), title=layer + untrained, names=names)
     else:
@@ -143,19 +148,20 @@ def _draw(
 
         content = draw_diagram(subject.network, title=target, depth=1 if depth is None else depth).encode()
     files.write_file(place, content)
-    typer.echo(f"Drawn: {place}", err=True)
+    typer.echo(f"Written: {place}", err=True)
 
 
 def _print(subject: "LoadedNetwork", *, as_json: bool) -> None:
-    from rich.console import Console
+    from rich.text import Text
 
-    from eyebright.network.summary import summarize
-    from eyebright.report.network_table import COLUMNS, network_table, totals
+    from eyebright.network.summary import network_table, summarize, totals_text
+    from eyebright.report.progress import HEADING, console
     from eyebright.system import records
 
     if as_json:
         typer.echo(records.to_json(summarize(subject.network)))
         return
-    width = max(Console().width, COLUMNS)
-    Console(width=width).print(network_table(subject.network, width=width))
-    typer.echo(f"\n{totals(subject.network)}")
+    target = console()
+    for line in network_table(subject.network, max(target.width, _COLUMNS)):
+        target.print(Text(line.text, HEADING if line.heading else ""), soft_wrap=True)
+    typer.echo(f"\n{totals_text(subject.network)}")

@@ -1,4 +1,4 @@
-"""eyebright networks: the named networks, and what each brought."""
+"""eyebright networks: the named networks, their sizes and papers."""
 
 from typing import Annotated
 
@@ -8,11 +8,11 @@ EXAMPLE = "Example: eyebright networks; then: eyebright inspect resnet18"
 
 
 def networks(
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
-    """List the named networks, their size, and what each brought."""
-    from eyebright.report.catalog import catalog_rows, catalog_text
+    """List the named networks with size, year and paper."""
+    from eyebright.report.network_list import network_list_text, network_rows
     from eyebright.system import records
 
-    rows = catalog_rows()
-    typer.echo(records.to_json(rows) if as_json else catalog_text(rows))
+    rows = network_rows()
+    typer.echo(records.to_json(rows) if as_json else network_list_text(rows))

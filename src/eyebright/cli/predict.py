@@ -1,4 +1,4 @@
-"""eyebright predict: what pictures show, and how sure that is."""
+"""eyebright predict: the class of images, with the confidence of the model."""
 
 import csv
 import io
@@ -20,31 +20,39 @@ _NAME_WIDTH, _LABEL_WIDTH = 44, 22
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A model's folder, or a run.")],
-    pictures: Annotated[list[str], typer.Argument(help="Files, folders, http(s) addresses; - reads one from stdin.")],
-    top: Annotated[int, typer.Option(min=1, help="How many classes to show for a single picture.")] = 5,
-    tta: Annotated[bool, typer.Option("--tta", help="Ask about the mirror image too, and take the mean.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or a run.")],
+    pictures: Annotated[
+        list[str],
+        typer.Argument(metavar="PICTURES", help="Files, folders or http(s) addresses; - reads one image from stdin."),
+    ],
+    top: Annotated[int, typer.Option(min=1, help="Number of classes to show for a single image.")] = 5,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average the predictions for each image and its mirror image.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table.")] = False,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw the pictures beside the bars of their classes (PNG).", show_default=False)
+        Path | None, typer.Option(help="Draw the images with their predictions in this PNG file.", show_default=False)
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a figure that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a figure that exists.")] = False,
 ) -> None:
-    """Say what pictures show. Exit code 1 where one of them cannot be read; the others are answered."""
+    """Predict the class of images.
+
+    The exit code is 1 if an image cannot be opened; the others are predicted all the same.
+    """
     from eyebright.model.folder import read_model
     from eyebright.model.predictor import Prediction, Predictor, Unreadable
-    from eyebright.report.sheets import MOST
+    from eyebright.report.sheets import MAX_SHOWN
 
     if as_json and as_csv:
-        raise SettingsError("--json and --csv exclude each other: leave one away")
+        raise SettingsError("use only one of --json and --csv")
     if figure:
         _require_figure(figure, pictures, overwrite=overwrite)
     predictor = Predictor.of_model(read_model(model))
     predictor = predictor.with_tta() if tta else predictor
     sources = list(_sources(pictures))
     if not sources:
-        raise SettingsError(f"no pictures found in {', '.join(pictures)}")
+        raise SettingsError(f"there are no images in {', '.join(pictures)}")
     single = len(sources) == 1 and not (as_json or as_csv)
     drawn: list[tuple[Prediction, LazyImage]] = []  # what the figure needs
     answered = failed = 0
@@ -54,7 +62,7 @@ def predict(
         failed += isinstance(answer, Unreadable)
         _print(answer, top if single else 0, as_json=as_json, as_csv=as_csv)
         answered += isinstance(answer, Prediction)
-        if figure and isinstance(answer, Prediction) and answered <= MOST:
+        if figure and isinstance(answer, Prediction) and answered <= MAX_SHOWN:
             drawn.append((answer, source))
         elif isinstance(source, _Fetched):
             source.forget()
@@ -65,17 +73,17 @@ def predict(
 
 
 def _require_figure(figure: Path, pictures: list[str], *, overwrite: bool) -> None:
-    """The figure must not land on somebody's photograph."""
+    """Refuse a figure that would replace a file, or that is inside a folder of images."""
     from eyebright.runs.audit import require_free
 
     if figure.suffix.lower() != ".png":
-        raise SettingsError(f"--figure draws a PNG, got {figure}: name it {figure.with_suffix('.png').name}")
+        raise SettingsError(f"--figure expects a PNG file, got {figure}: use {figure.with_suffix('.png').name}")
     for picture in pictures:
         require_free([figure], picture, overwrite=overwrite)
 
 
 class _Fetched:
-    """A picture at an address, fetched when its turn comes, and kept until nobody needs it any more."""
+    """An image at an address: downloaded when it is needed, and kept until `forget` is called."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -93,7 +101,7 @@ class _Fetched:
 
 
 def _sources(pictures: list[str]) -> "Iterator[tuple[str, LazyImage]]":
-    """Name and picture for everything that was asked for; addresses are fetched when their turn comes."""
+    """Name and image of everything that was asked for; addresses are downloaded when they are needed."""
     from eyebright.data.sources.folder import walk_files
     from eyebright.system.downloads import is_address
 
@@ -110,7 +118,7 @@ def _sources(pictures: list[str]) -> "Iterator[tuple[str, LazyImage]]":
 
 
 def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv: bool) -> None:
-    """One answer as a JSON line, a CSV line, a line of a table, or (where `top` is given) a sentence with bars."""
+    """Print one answer as a JSON line, a CSV line, a line of a table, or (with `top`) a sentence with bars."""
     from eyebright.model.predictor import Unreadable
     from eyebright.report.tables import prediction_text
     from eyebright.system import records
@@ -128,7 +136,7 @@ def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv
         elif top:
             typer.echo(f"Error: {name}: {answer.error}", err=True)
         else:
-            typer.echo(f"{pad(fit(name, _NAME_WIDTH), _NAME_WIDTH)}  cannot be read: {answer.error}")
+            typer.echo(f"{pad(fit(name, _NAME_WIDTH), _NAME_WIDTH)}  cannot be opened: {answer.error}")
     elif as_csv:
         _print_csv(answer.name, answer.label, f"{answer.confidence:.6f}", "")
     elif top:
@@ -146,7 +154,7 @@ def _print_csv(*cells: str) -> None:
 
 
 def _draw(figure: Path, predictor: "Predictor", drawn: "list[tuple[Prediction, LazyImage]]", of: int) -> None:
-    """Draw the first pictures as the model saw them; the folder that a picture lies in may tell its true class."""
+    """Draw the first images as the network receives them; a folder with the name of a class is their true class."""
     from eyebright.data.pictures import open_picture
     from eyebright.report.sheets import Shown, draw_sheet
     from eyebright.system import files
@@ -157,4 +165,4 @@ def _draw(figure: Path, predictor: "Predictor", drawn: "list[tuple[Prediction, L
         pixels = open_picture(source() if callable(source) else source, predictor.preparation)
         shown.append(Shown(pixels, answer, folder if folder in predictor.classes else None))
     files.write_file(figure, draw_sheet(shown))
-    typer.echo(f"Drawn: {figure}" + (f" (the first {len(drawn)} of {of:,})" if of > len(drawn) else ""), err=True)
+    typer.echo(f"Written: {figure}" + (f" (the first {len(drawn)} of {of:,})" if of > len(drawn) else ""), err=True)

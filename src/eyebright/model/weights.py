@@ -18,7 +18,7 @@ from eyebright.network import (
     read_weights,
     save_weights,
 )
-from eyebright.report.network_table import network_text
+from eyebright.network.summary import network_text
 from eyebright.system.errors import NetworkError
 
 

@@ -1,20 +1,25 @@
-"""How much of the picture one value of each layer sees.
+"""A network in numbers, for people and programs: receptive fields, a row for each layer, totals, and a text table.
 
 Along a path, the field grows by (kernel - 1) times the distance between neighbouring values in pixels of the input, and
 each stride multiplies that distance. Where paths join, the larger field counts.
 
 Source: Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks", equations 1 and 2.
-
-A network as a table: one row for each layer.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from eyebright.network.graph import Network, Place
 from eyebright.network.layer import Layer, Shape
+from eyebright.network.layers.windows import as_pair
 from eyebright.system.records import Record
+from eyebright.system.text import abbreviated, columns, fit, pad
+
+_HEADERS = ("layer", "type", "kernel", "stride", "pad", "output", "params", "mult-\nadds", "sees", "reads")
+_RIGHT = ("output", "params", "mult-\nadds", "sees")  # aligned to the right
+_MIN_TYPE, _MIN_NAME = 9, 8  # columns that types and names of layers keep
 
 
 class _View(NamedTuple):
@@ -102,3 +107,105 @@ def settings_of(layer: Layer) -> dict[str, Any]:
     defaults = {field.name: field.default for field in msgspec.structs.fields(layer)}
     values = {name: getattr(layer, name) for name in defaults if name not in ("name", "shape")}
     return {name: value for name, value in values.items() if value != defaults[name]}
+
+
+class TableLine(NamedTuple):
+    """One line of a network's table; headings are column names and names of blocks."""
+
+    text: str
+    heading: bool = False
+
+
+def network_text(network: Network, width: int = 80) -> str:
+    """A network as plain text for people: a line for each layer below the name of its block, and the totals.
+
+    Args:
+        network: The network.
+        width: Columns of the text. In a wide one, numbers have all digits and the last column names the inputs of each
+            layer.
+    """
+    return "\n".join([*(line.text for line in network_table(network, width)), "", totals_text(network)])
+
+
+def network_table(network: Network, width: int = 80) -> list[TableLine]:
+    """The lines of `network_text` without the totals."""
+    summary = summarize(network)
+    rows, gap = _cells(network, summary, exact=True), 2
+    if sum(_widths(rows)) + gap * len(_HEADERS) > width:
+        rows, gap = _cells(network, summary, exact=False), 1
+    widths = _narrowed(_widths(rows), width - gap * (len(rows[0]) - 1))
+    headers = [(header if "\n" in header else f"\n{header}").split("\n") for header in _HEADERS]
+    lines = [TableLine(_line(header, widths, gap), heading=True) for header in zip(*headers, strict=True)]
+    above = ""
+    for layer, cells in zip(summary.layers, rows, strict=True):
+        block = layer.name.rpartition(".")[0]
+        lines += [TableLine(block, heading=True)] if block and block != above else []
+        lines.append(TableLine(_line(cells, widths, gap)))
+        above = block
+    return lines
+
+
+def totals_text(network: Network) -> str:
+    """The totals over all layers, and how to read the table."""
+    layers = [place.layer for place in network.places.values()]
+    grouped = any(getattr(layer, "groups", 1) > 1 for layer in layers)
+    return (
+        f"{len(layers)} layers, {network.parameter_count:,} parameters "
+        f"({abbreviated(4 * network.parameter_count) or 0}B as float32),\n"
+        f"{network.multiply_adds:,} multiply-adds for one sample.\n"
+        "sees: the receptive field, in pixels of the input (height x width)."
+        + ("\ng: groups of channels; a filter reads the channels of its own group." if grouped else "")
+    )
+
+
+def _cells(network: Network, summary: Summary, *, exact: bool) -> list[list[str]]:
+    """The cells of each layer; `exact` ones have all digits, and the names of inputs other than the layer above."""
+    rows, above = [], ""
+    for row in summary.layers:
+        layer = network.places[row.name].layer
+        block, _, name = row.name.rpartition(".")
+        kernel, stride, groups = (getattr(layer, setting, None) for setting in ("kernel_size", "stride", "groups"))
+        if stride is None and hasattr(layer, "stride"):
+            stride = kernel  # the default of pooling
+        counts = [f"{n:,}" if exact and n else abbreviated(n) for n in (row.parameters, row.multiply_adds)]
+        rows.append([
+            f" {name}" if block else name,
+            f"{row.type} g={groups}" if groups and groups > 1 else row.type,
+            *(_size(value) for value in (kernel, stride, getattr(layer, "padding", None))),
+            "x".join(map(str, row.shape)),
+            *counts,
+            "all" if row.receptive_field is None else _size(row.receptive_field),
+            *([] if not exact else [""] if row.inputs in ((), (above,)) else [", ".join(row.inputs)]),
+        ])  # fmt: skip
+        above = row.name
+    return rows
+
+
+def _size(value: Any) -> str:
+    """3 for 3 and (3, 3), 1x3 for (1, 3)."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    height, width = as_pair(value)
+    return str(height) if height == width else f"{height}x{width}"
+
+
+def _widths(rows: list[list[str]]) -> list[int]:
+    """What each column needs, its header included."""
+    headers = [max(map(len, header.split("\n"))) for header in _HEADERS]
+    return [max(header, *map(columns, cells)) for header, cells in zip(headers, zip(*rows, strict=True), strict=False)]
+
+
+def _narrowed(widths: list[int], room: int) -> list[int]:
+    """Fit the columns into the room: layer types are shortened first, since names often repeat them, then names."""
+    name, kind, *others = widths
+    kind = max(min(kind, room - name - sum(others)), min(kind, _MIN_TYPE))
+    name = max(min(name, room - kind - sum(others)), min(name, _MIN_NAME))
+    return [name, kind, *others]
+
+
+def _line(cells: Sequence[str], widths: list[int], gap: int) -> str:
+    parts = []
+    for header, cell, width in zip(_HEADERS, cells, widths, strict=False):
+        text = fit(cell, width)
+        parts.append(" " * (width - columns(text)) + text if header in _RIGHT else pad(text, width))
+    return (" " * gap).join(parts).rstrip()

@@ -1,37 +1,122 @@
-"""A window that slides over a small matrix, place by place: the products of a convolution, the values of a pool.
+"""The arithmetic of a convolution or a pool, explained in text of 80 columns for whoever learns or checks it.
 
-The arithmetic of a convolution or a pool in words, with the numbers in place.
-
-Every number comes from the layer's own description, so that what is explained is what runs.
+`conv_text` and `pool_text` put a layer's sizes into the formulas. `conv_steps` and `pool_steps` slide the window over a
+small matrix and give every product or value. All numbers come from the layer's own description, so that what is
+explained is what runs.
 """
 
 import math
 import textwrap
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.network import AvgPool2d, Conv2d, MaxPool2d, Shape
 from eyebright.network.layers.windows import Size, Window, as_pair
-from eyebright.report.figures import Tokens
 from eyebright.system.errors import SettingsError
 from eyebright.system.records import Record
 from eyebright.system.text import counted
 
-_MOST_STEPS = 400
+_MAX_STEPS = 400
 _COLUMNS = 80
+Tokens: TypeAlias = NDArray[np.str_]
+"""Matrices as they are typed: numbers or letters."""
+
+
+def conv_text(layer: Conv2d, shape: Shape) -> str:
+    """Explain a convolution on an input `(C, H, W)`: size of the output, parameters, multiply-adds."""
+    channels, height, width = shape
+    filters, *area = layer.output_shape(shape)
+    kernel, depth = as_pair(layer.kernel_size), channels // layer.groups
+    parameters = {name: tensor.size for name, tensor in layer.parameters(shape).items()}
+    weights = parameters["weight"] // filters
+    dense = math.prod((*shape, *area, filters))
+    lines = [
+        f"{counted(filters, 'filter')} of {kernel[0]} x {kernel[1]} over {height} x {width} with "
+        f"{counted(channels, 'channel')}.",
+        "",
+        *_sizes(shape, layer.window(shape), kernel, layer.dilation, same=layer.padding == "same"),
+        "",
+        f"output      {area[0]} x {area[1]} x {filters}: one map for each filter",
+        f"one filter  {kernel[0]} * {kernel[1]} * {depth} = {counted(weights, 'weight')}"
+        + (" and 1 bias" if layer.bias else ""),
+        *([f"            it reads {depth:,} of the {channels:,} channels"] if layer.groups > 1 else []),
+        f"parameters  {filters} * {f'({weights:,} + 1)' if layer.bias else f'{weights:,}'}"
+        f" = {sum(parameters.values()):,}",
+        f"mult-adds   {area[0]} * {area[1]} * {filters} * {weights:,} = {layer.multiply_adds(shape):,}",
+        "            each weight is used at each position of its filter",
+        "",
+        f"A dense layer from {channels * height * width:,} values to {math.prod(area) * filters:,}"
+        f" would have {dense:,} weights.",
+    ]
+    return "\n".join(lines)
+
+
+def pool_text(layer: MaxPool2d | AvgPool2d, shape: Shape) -> str:
+    """Explain a pooling layer on an input `(C, H, W)`."""
+    channels, height, width = shape
+    _, *area = layer.output_shape(shape)
+    kernel = as_pair(layer.kernel_size)
+    what = "maximum" if isinstance(layer, MaxPool2d) else "mean"
+    lines = [
+        f"The {what} of each {kernel[0]} x {kernel[1]} over {height} x {width} with {counted(channels, 'channel')}.",
+        "",
+        *_sizes(shape, layer.window(shape), kernel, 1, same=layer.padding == "same"),
+        "",
+        f"output      {area[0]} x {area[1]} x {channels}: the number of channels stays the same",
+        f"values      {channels * height * width:,} become {channels * area[0] * area[1]:,}",
+        "parameters  0",
+    ]
+    return "\n".join(lines)
+
+
+def _sizes(shape: Shape, window: Window, kernel: tuple[int, int], dilation: Size, *, same: bool) -> list[str]:
+    """The size of the output, step by step; for height and width separately where they differ."""
+    axes = [_axis(shape, window, axis, kernel[axis], as_pair(dilation)[axis], same=same) for axis in (0, 1)]
+    if axes[0] == axes[1]:
+        return axes[0]
+    return ["height:", *axes[0], "", "width:", *axes[1]]
+
+
+def _axis(shape: Shape, window: Window, axis: int, kernel: int, dilation: int, *, same: bool) -> list[str]:
+    size, field, step = shape[axis + 1], window.kernel[axis], window.stride[axis]
+    before, after, count = window.before[axis], window.after[axis], window.counts[axis]
+    even = before == after
+    exact = (size - field + before + after) / step + 1
+    pad = before if even else before + after
+    lines = [f"  W = {size} (input)   F = {field} (kernel)   P = {pad} (padding)   S = {step} (stride)"]
+    if dilation > 1:
+        lines.append(
+            f"  F: a kernel of {kernel} with dilation {dilation} covers ({kernel} - 1) * {dilation} + 1 = {field}"
+        )
+    if same:
+        lines.append(f'  P: "same" pads so that L = W / S, rounded up: {before} before and {after} after')
+    lines += [
+        "",
+        f"  L = (W - F + {'2P' if even else 'P'}) / S + 1",
+        f"    = ({size} - {field} + {f'2 * {pad}' if even else pad}) / {step} + 1",
+    ]
+    if exact == count:
+        return [*lines, f"    = {count}"]
+    uncovered = size + before + after - (count - 1) * step - field
+    if uncovered < 0:
+        end = f"up to {count}: the last window goes beyond the edge of the input"
+    else:
+        end = f"down to {count}: no window covers the last {'one' if uncovered == 1 else uncovered}"
+    return [*lines, f"    = {exact:.4g}, rounded {end}"]
 
 
 class Step(Record, frozen=True, kw_only=True):
-    """One place of the window.
+    """One position of the window.
 
     Args:
         map: Which map of the output it belongs to, from 1.
         row: Row of the output, from 1.
         column: Column of the output, from 1.
-        terms: What is added up, averaged or compared.
-        value: What comes out; empty where there are letters.
+        terms: What is added, averaged or compared.
+        value: The result; "" where the terms have letters.
     """
 
     map: int
@@ -42,7 +127,7 @@ class Step(Record, frozen=True, kw_only=True):
 
 
 def conv_steps(layer: Conv2d, values: Tokens, weights: Tokens) -> list[Step]:
-    """The products of each filter at each of its places, and their sum.
+    """The products of each filter at each of its positions, and their sum.
 
     Args:
         layer: The convolution.
@@ -50,25 +135,33 @@ def conv_steps(layer: Conv2d, values: Tokens, weights: Tokens) -> list[Step]:
         weights: Its filters, `(out_channels, C / groups, rows, columns)`.
 
     Raises:
-        SettingsError: When there are too many places to print.
+        SettingsError: When there are more positions than 400.
     """
     _require_few(layer.output_shape(values.shape))
     depth = weights.shape[1]
     steps = []
     for number, one in enumerate(weights):
         begin = number // (len(weights) // layer.groups) * depth
-        for row, column, inside in _places(layer, values[begin : begin + depth]):
+        for row, column, inside in _windows(layer, values[begin : begin + depth]):
             terms, value = _products(inside, one)
             steps.append(Step(map=number + 1, row=row, column=column, terms=terms, value=value))
     return steps
 
 
 def pool_steps(layer: MaxPool2d | AvgPool2d, values: Tokens) -> list[Step]:
-    """What each window of a channel holds and gives; a `SettingsError` where there are letters or too many places."""
+    """The values in each window of each channel, and the result.
+
+    Args:
+        layer: The pooling layer.
+        values: Its input, `(C, H, W)`.
+
+    Raises:
+        SettingsError: When there are letters, or more positions than 400.
+    """
     _require_few(layer.output_shape(values.shape))
     steps = []
     for number, channel in enumerate(values):
-        for row, column, inside in _places(layer, channel[None]):
+        for row, column, inside in _windows(layer, channel[None]):
             terms, value = _pooled(layer, inside.ravel())
             steps.append(Step(map=number + 1, row=row, column=column, terms=terms, value=value))
     return steps
@@ -92,12 +185,12 @@ def steps_text(steps: list[Step], values: Tokens, weights: Tokens | None = None)
     return "\n".join(lines)
 
 
-def _places(layer: Conv2d | MaxPool2d | AvgPool2d, values: Tokens) -> Iterator[tuple[int, int, NDArray[np.object_]]]:
-    """Row, column and content of each window; "0" on the padding of a convolution, "" on a pool's and beyond it."""
+def _windows(layer: Conv2d | MaxPool2d | AvgPool2d, values: Tokens) -> Iterator[tuple[int, int, NDArray[np.object_]]]:
+    """Row, column and content of each window; padding is "0" where it counts, and "" where it does not."""
     window = layer.window(values.shape)
-    counted = isinstance(layer, Conv2d) or (isinstance(layer, AvgPool2d) and layer.count_include_pad)
+    counts = isinstance(layer, Conv2d) or (isinstance(layer, AvgPool2d) and layer.count_include_pad)
     pads = [(0, 0), *zip(window.before, window.after, strict=True)]
-    padded = np.pad(values.astype(object), pads, constant_values="0" if counted else "")
+    padded = np.pad(values.astype(object), pads, constant_values="0" if counts else "")
     padded = np.pad(padded, [(0, 0), *((0, more) for more in window.beyond)], constant_values="")
     spread = as_pair(layer.dilation) if isinstance(layer, Conv2d) else (1, 1)
     for row in range(window.counts[0]):
@@ -130,7 +223,7 @@ def _product(value: str, weight: str) -> str:
 
 
 def _pooled(layer: MaxPool2d | AvgPool2d, inside: NDArray[np.object_]) -> tuple[str, str]:
-    """How the value of one window comes about, and the value."""
+    """The calculation of one window, and its value."""
     present = [str(value) for value in inside if value]
     numbers = [_float(value) for value in present]
     if isinstance(layer, MaxPool2d):
@@ -142,7 +235,7 @@ def _float(token: str) -> float:
     try:
         return float(token)
     except ValueError as problem:
-        raise SettingsError(f"a pool compares and averages numbers, but --values holds {token!r}") from problem
+        raise SettingsError(f"pooling needs numbers, but --values has {token!r}") from problem
 
 
 def _number(value: float) -> str:
@@ -151,8 +244,10 @@ def _number(value: float) -> str:
 
 def _require_few(shape: tuple[int, ...]) -> None:
     steps = int(np.prod(shape))
-    if steps > _MOST_STEPS:
-        raise SettingsError(f"{steps:,} places are too many to print (at most {_MOST_STEPS}): give a smaller matrix")
+    if steps > _MAX_STEPS:
+        raise SettingsError(
+            f"{steps:,} positions are too many to print (at most {_MAX_STEPS}): use smaller --values, or --input"
+        )
 
 
 def _step_lines(step: Step) -> list[str]:
@@ -168,7 +263,7 @@ def _cells(steps: list[Step], columns: int) -> list[str]:
 
 
 def _shown(title: str, values: Tokens) -> list[str]:
-    """A matrix under its title and size; what goes beyond 80 columns is left away."""
+    """A matrix below its title and size, cut off at 80 columns."""
     channels, rows, columns = values.shape
     size = f"{rows} x {columns}" + (f" x {channels}" if channels > 1 else "")
     width = max(len(token) for token in values.ravel())
@@ -182,86 +277,38 @@ def _shown(title: str, values: Tokens) -> list[str]:
     return lines
 
 
-_SIDES = ("height", "width")
+def matrix(text: str, *, what: str) -> Tokens:
+    """A matrix from text, `(channels, rows, columns)`.
 
+    Args:
+        text: As in "1 2 3; 4 5 6"; | separates channels.
+        what: What it is called in an error message: "--values".
 
-def conv_text(layer: Conv2d, shape: Shape) -> str:
-    """What a convolution does to an input of shape (C, H, W): size of the output, parameters, multiply-adds."""
-    channels, height, width = shape
-    filters, *area = layer.output_shape(shape)
-    kernel, depth = as_pair(layer.kernel_size), channels // layer.groups
-    parameters = {name: tensor.size for name, tensor in layer.parameters(shape).items()}
-    weights = parameters["weight"] // filters
-    dense = math.prod((*shape, *area, filters))
-    lines = [
-        f"{counted(filters, 'filter')} of {kernel[0]} x {kernel[1]} over {height} x {width} with "
-        f"{counted(channels, 'channel')}.",
-        "",
-        *_sizes(shape, layer.window(shape), kernel, layer.dilation, same=layer.padding == "same"),
-        "",
-        f"output      {area[0]} x {area[1]} x {filters}: one map for each filter",
-        f"one filter  {kernel[0]} * {kernel[1]} * {depth} = {counted(weights, 'weight')}"
-        + (" and 1 bias" if layer.bias else ""),
-        *([f"            it sees {depth:,} of the {channels:,} channels"] if layer.groups > 1 else []),
-        f"parameters  {filters} * {f'({weights:,} + 1)' if layer.bias else f'{weights:,}'}"
-        f" = {sum(parameters.values()):,}",
-        f"mult-adds   {area[0]} * {area[1]} * {filters} * {weights:,} = {layer.multiply_adds(shape):,}",
-        "            every weight, at every place of its filter",
-        "",
-        f"A dense layer from {channels * height * width:,} values to {math.prod(area) * filters:,}"
-        f" would have {dense:,} weights.",
+    Raises:
+        SettingsError: When a row is empty, or rows or channels differ in size.
+    """
+    channels = [
+        [row.replace(",", " ").split() for row in channel.strip().strip(";").split(";")] for channel in text.split("|")
     ]
-    return "\n".join(lines)
+    for number, channel in enumerate(channels, start=1):
+        place = f" of channel {number}" if len(channels) > 1 else ""
+        for index, row in enumerate(channel, start=1):
+            if not row:
+                raise SettingsError(f"{what}: row {index}{place} is empty; expected rows such as '1 2 3; 4 5 6'")
+            if len(row) != len(channel[0]):
+                raise SettingsError(
+                    f"{what}: row {index}{place} has {counted(len(row), 'value')}, the first row has {len(channel[0])}"
+                )
+    sizes = [f"{len(channel)} x {len(channel[0])}" for channel in channels]
+    if len(set(sizes)) > 1:
+        raise SettingsError(f"{what}: all channels must have the same size, got {', '.join(sizes)}")
+    return np.array(channels)
 
 
-def pool_text(layer: MaxPool2d | AvgPool2d, shape: Shape) -> str:
-    """What a pool does to an input of shape (C, H, W)."""
-    channels, height, width = shape
-    _, *area = layer.output_shape(shape)
-    kernel = as_pair(layer.kernel_size)
-    what = "greatest value" if isinstance(layer, MaxPool2d) else "mean"
-    lines = [
-        f"The {what} of each {kernel[0]} x {kernel[1]} over {height} x {width} with {counted(channels, 'channel')}.",
-        "",
-        *_sizes(shape, layer.window(shape), kernel, 1, same=layer.padding == "same"),
-        "",
-        f"output      {area[0]} x {area[1]} x {channels}: the depth stays",
-        f"values      {channels * height * width:,} become {channels * area[0] * area[1]:,}",
-        "parameters  0: there is nothing to learn",
-    ]
-    return "\n".join(lines)
-
-
-def _sizes(shape: Shape, window: Window, kernel: tuple[int, int], dilation: Size, *, same: bool) -> list[str]:
-    """The size of the output, step by step; for height and width apart where they differ."""
-    axes = [_axis(shape, window, axis, kernel[axis], as_pair(dilation)[axis], same=same) for axis in (0, 1)]
-    if axes[0] == axes[1]:
-        return axes[0]
-    return [f"{_SIDES[0]}:", *axes[0], "", f"{_SIDES[1]}:", *axes[1]]
-
-
-def _axis(shape: Shape, window: Window, axis: int, kernel: int, spread: int, *, same: bool) -> list[str]:
-    size, field, step = shape[axis + 1], window.kernel[axis], window.stride[axis]
-    before, after, count = window.before[axis], window.after[axis], window.counts[axis]
-    even = before == after
-    exact = (size - field + before + after) / step + 1
-    pad = before if even else before + after
-    lines = [f"  W = {size} (input)   F = {field} (kernel)   P = {pad} (padding)   S = {step} (stride)"]
-    if spread > 1:
-        span = f"({kernel} - 1) * {spread} + 1 = {field}"
-        lines.append(f"  F: a kernel of {kernel}, its values {spread} apart, spans {span}")
-    if same:
-        lines.append(f'  P: "same" pads so that L = W / S, rounded up: {before} before and {after} after')
-    lines += [
-        "",
-        f"  L = (W - F + {'2P' if even else 'P'}) / S + 1",
-        f"    = ({size} - {field} + {f'2 * {pad}' if even else pad}) / {step} + 1",
-    ]
-    if exact == count:
-        return [*lines, f"    = {count}"]
-    unseen = size + before + after - (count - 1) * step - field
-    if unseen < 0:
-        end = f"up to {count}: the last window hangs out of the picture"
-    else:
-        end = f"down to {count}: no window sees the last {'one' if unseen == 1 else unseen}"
-    return [*lines, f"    = {exact:.4g}, rounded {end}"]
+def filters(text: str, *, what: str = "--weights") -> Tokens:
+    """Filters from text, `(filters, channels, rows, columns)`; / separates filters. Errors as in `matrix`."""
+    found = [matrix(part, what=what) for part in text.split("/")]
+    sizes = [" x ".join(map(str, (*one.shape[1:], one.shape[0]))) for one in found]
+    if len(set(sizes)) > 1:
+        raise SettingsError(f"{what}: all filters must have the same size, got {', '.join(sizes)}")
+    return np.stack(found)

@@ -1,56 +1,87 @@
-"""The course of a run on the terminal: bars that move where there is a terminal, one line for each epoch anywhere."""
+"""The terminal: which console is written to, and the display of a run or of other long work, fed with its events.
 
+A result is shown in this order: what was found, what was done, how good it is, what to do next. Escape codes (colours,
+moving bars) are written to a terminal only, and not when NO_COLOR is set or TERM is "dumb".
+"""
+
+import os
+import re
 import shlex
 import time
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.console import Console, RenderableType
+from rich.progress import Progress, ProgressColumn, Task, TextColumn
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
 from rich.table import Column
+from rich.text import Text
 
-from eyebright.report.telling import told
+from eyebright.report.telling import command_text, sentences
 from eyebright.system.progress import Stage
 from eyebright.system.text import clock
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
 
+HEADLINE, HEADING = "bold cyan", "bold"
 _REFRESH_S = 0.1
+_LEFT_SHOWN_S = 2.0  # seconds of a stage after which its rate is known well enough to show how long the rest takes
 _TITLES: dict[Stage, str] = {
-    "scanning": "looking for pictures",
-    "preparing": "preparing pictures",
-    "comparing": "comparing pictures",
+    "scanning": "looking for images",
+    "preparing": "preparing images",
+    "comparing": "comparing images",
     "computing features": "computing features",
     "downloading": "downloading",
-    "unpacking": "unpacking",
-    "trying learning rates": "trying rates",
+    "trying learning rates": "trying learning rates",
+}
+_REASONS = {
+    "finished": "Trained all epochs",
+    "patience": "Stopped early after epoch {} (no further improvement)",
+    "interrupted": "Interrupted after epoch {}",
+    "budget": "Stopped after epoch {} (time is up)",
 }
 
 
+def console(*, stderr: bool = False) -> Console:
+    """The console for results: one without any escape codes where these are not wanted."""
+    plain = is_plain(Console(stderr=stderr))
+    return Console(stderr=stderr, force_terminal=False if plain else None, highlight=False, markup=False, emoji=False)
+
+
+def is_plain(console: Console) -> bool:
+    """Whether no escape codes may be written: not to a pipe or file, not with NO_COLOR or TERM=dumb."""
+    return not console.is_terminal or console.is_dumb_terminal or bool(os.environ.get("NO_COLOR"))
+
+
 class Display:
-    """Shows events; use it as a context, and pass it wherever events are received.
+    """Shows events; use it as a context, and pass it wherever callbacks are received.
+
+    Attributes:
+        begun: Whether a run has started that can be resumed.
+        run: The run's folder as it is written in a command.
+        images: The images of the run as they are written in a command.
 
     Args:
         console: Where to show them.
     """
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        self.begun, self.run, self.images = False, "RUN", "PICTURES"
+        self._console, self._plain = console, is_plain(console)
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=12),
-            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            _Bar(),
+            _Count(table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[note]}"),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=self._plain,
+            get_time=lambda: time.monotonic(),  # noqa: PLW0108 - looked up at each call
         )
-        self._task: TaskID | None = None
-        self._stage = ""
-        self._shown_at = 0.0
-        self._epoch_start, self._epoch = 0.0, 0
-        self._header = self._foretold = False
-        self.begun = False  # whether a run has begun, that can be gone on with
-        self.run = "RUN"  # the folder of the run that is shown, as commands name it
+        self._task = self._progress.add_task("starting", total=None, note="")
+        self._stage, self._stage_start_s, self._stage_first, self._shown_s = "", 0.0, 0, 0.0
+        self._has_heading = self._has_plan = False
+        self._results: list[events.Evaluated | events.Judged] = []  # shown when the model is saved
 
     def __enter__(self) -> "Display":
         self._progress.start()
@@ -60,84 +91,99 @@ class Display:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+        self._show_results()
 
     def __call__(self, event: AnyEvent) -> None:
-        self.begun |= isinstance(event, events.RunStarted | events.Resumed)
         match event:
             case events.Progress():
-                self._bar(event.stage, _TITLES[event.stage], event.done, event.of, event.note)
+                self.bar(_TITLES[event.stage], event.done, event.of, event.note)
             case events.StepDone():
                 self._step(event)
             case events.Planned():
                 self._planned(event)
             case events.StartJudged():
-                self._start_line(event)
+                self._start_row(event)
             case events.EpochEnded():
-                self._epoch_line(event)
+                self._epoch_row(event)
             case events.Stopped():
                 self._stopped(event)
-            case events.Judged():
-                self._judged(event)
+            case events.Evaluated() | events.Judged():
+                self._results.append(event)
+            case events.ModelSaved():
+                self._say(f"Model saved: {event.path}", wrap=False)
+                self._show_results()
             case events.HealingBegun():
-                self._header = self._foretold = False
+                self._has_heading = self._has_plan = False
                 self.run = shlex.quote(event.path)
                 self._tell(event)
             case events.Healed():
-                self._tell(event)
-                self._say(f"Kept: {event.kept}", wrap=False)
-            case events.ModelSaved():
-                self._say(f"Model saved: {event.path}", wrap=False)
+                self._healed(event)
+            case events.RunStarted():
+                self.images = shlex.quote(event.pictures)
+                self._started(event)
+            case events.Resumed():
+                self._started(event)
             case _:
                 self._tell(event)
 
-    def _tell(self, event: AnyEvent) -> None:
-        for line in told(event):
-            self._say(line)
+    def bar(self, title: str, done: int, of: int | None, note: str = "") -> None:
+        """Show how far a stage is.
 
-    def _say(self, text: str, *, wrap: bool = True) -> None:
-        """Print a line; one that is to be copied is better not wrapped."""
-        self._console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=not wrap)
-
-    def _bar(self, stage: str, title: str, done: int, of: int | None, note: str) -> None:
-        """Move the bar, or begin another; not more often than an eye can follow."""
-        now = time.monotonic()
-        if stage == self._stage and now - self._shown_at < _REFRESH_S and done != of:
-            return
-        self._shown_at = now
-        if stage != self._stage or self._task is None:
-            if self._task is not None:
-                self._progress.remove_task(self._task)
-            self._task, self._stage = self._progress.add_task(title, total=of, note=note), stage
-        self._progress.update(self._task, description=title, completed=done, total=of, note=note)
+        Args:
+            title: The stage.
+            done: How many units of it are done.
+            of: How many there are; None where that is not known.
+            note: What else to show.
+        """
+        rate = self._rate(title, done)
+        if rate and of is not None and time.monotonic() - self._stage_start_s >= _LEFT_SHOWN_S:
+            note = f"{note}  {clock((of - done) / rate)} left".lstrip()
+        self._move(done, of, note)
 
     def _step(self, event: events.StepDone) -> None:
-        now = time.monotonic()
-        if event.epoch != self._epoch:
-            self._epoch, self._epoch_start = event.epoch, now
-            self._first = event.pictures
-        rate = (event.pictures - self._first) / max(now - self._epoch_start, 1e-9)
-        left = ((event.epochs - event.epoch) * event.of + event.of - event.pictures) / rate if rate else 0.0
+        rate = self._rate(f"epoch {event.epoch}/{event.epochs}", event.pictures)
         note = f"loss {event.loss:.3f}  accuracy {event.accuracy:.1%}"
         if rate:
-            note += f"  {rate:,.0f}/s  {clock(left)} left"
-        self._bar("epoch", f"epoch {event.epoch}/{event.epochs}", event.pictures, event.of, note)
+            left = (event.epochs - event.epoch + 1) * event.of - event.pictures
+            note += f"  {rate:,.0f}/s  {clock(left / rate)} left"
+        self._move(event.pictures, event.of, note)
+
+    def _rate(self, title: str, done: int) -> float:
+        """Units per second since the first report of this stage, which is shown from now on; 0 where not known yet."""
+        now = time.monotonic()
+        if title != self._stage:
+            self._wait(title)
+            self._stage_start_s, self._stage_first = now, done
+        return (done - self._stage_first) / max(now - self._stage_start_s, 1e-9)
+
+    def _move(self, done: int, of: int | None, note: str) -> None:
+        """Move the bar, not more often than an eye can follow."""
+        now = time.monotonic()
+        if done == of or now - self._shown_s >= _REFRESH_S:
+            self._shown_s = now
+            self._progress.update(self._task, completed=done, total=of, note=note)
+
+    def _wait(self, title: str) -> None:
+        """Show a stage of which nothing is reported yet, with the time that it has taken."""
+        self._stage, self._shown_s = title, 0.0
+        self._progress.reset(self._task, total=None, description=title, note="")
+
+    def _started(self, event: events.RunStarted | events.Resumed) -> None:
+        self.begun = True
+        self._tell(event)
+        self._wait("starting the training")
 
     def _planned(self, event: events.Planned) -> None:
-        """Said once; later plans only change how many epochs the lines tell."""
-        if not self._foretold:
+        """Said once; later plans change only the number of epochs in the rows."""
+        if not self._has_plan:
             self._tell(event)
-            self._foretold, self._epoch = True, 0  # the steps before were those of a trial
+            self._has_plan, self._stage = True, ""  # the steps before this were those of a trial
 
-    def _start_line(self, event: events.StartJudged) -> None:
+    def _start_row(self, event: events.StartJudged) -> None:
         self._heading()
         self._say(f"{'start':>9} {'':23} {event.validation_loss:17.3f} {event.validation_accuracy:9.1%}")
 
-    def _heading(self) -> None:
-        if not self._header:
-            self._say("   epoch    training loss  accuracy    validation loss  accuracy   pictures/s")
-            self._header = True
-
-    def _epoch_line(self, event: events.EpochEnded) -> None:
+    def _epoch_row(self, event: events.EpochEnded) -> None:
         self._heading()
         mark = "*" if event.best else " "
         self._say(
@@ -145,27 +191,79 @@ class Display:
             f"{event.validation_loss:17.3f} {event.validation_accuracy:9.1%} {mark} {event.pictures_per_second:9,.0f}"
         )
 
+    def _heading(self) -> None:
+        if not self._has_heading:
+            self._say("   epoch    training loss  accuracy    validation loss  accuracy     images/s", style=HEADING)
+            self._has_heading = True
+
+    def _stopped(self, event: events.Stopped) -> None:
+        if event.epoch:
+            kept = f"epoch {event.best_epoch} (marked *)" if event.best_epoch else "the start (no epoch was better)"
+            self._say(f"{_REASONS[event.reason].format(event.epoch)}. The model has the weights of {kept}.")
+        self._wait("evaluating")
+
+    def _show_results(self) -> None:
+        """How good the model is, and then what the verdict advises."""
+        for result in sorted(self._results, key=lambda result: isinstance(result, events.Judged)):
+            if isinstance(result, events.Judged):
+                self._judged(result)
+            else:
+                headline, *more = sentences(result)
+                self._say(headline, style=HEADLINE)
+                for line in more:
+                    self._say(line)
+        self._results = []
+
     def _judged(self, event: events.Judged) -> None:
-        """The first verdict in full, its command not wrapped; of the others what they are."""
-        words, *commands = event.advice.split("\n")
+        """The first verdict in full, with the user's own paths in its commands; the others in a few words."""
+        words, _, commands = event.advice.partition("\n")
         self._say(f"{event.text} {words}".strip())
-        for line in commands:
-            self._say(line.replace(" RUN/", f" {self.run}/"), wrap=False)
+        for command in commands.replace(" \\\n", " ").splitlines():
+            self._say(command_text(self._with_paths(command)), wrap=False)
         for other in event.others:
             self._say(f"Also {other.kind}: {other.short}.")
 
-    def _stopped(self, event: events.Stopped) -> None:
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-            self._task = None
-        reason = {
-            "finished": "Trained for all epochs",
-            "patience": f"Stopped after epoch {event.epoch}, since nothing got better any more",
-            "interrupted": f"Interrupted after epoch {event.epoch}",
-            "budget": "Trained as long as the time allowed",
-        }[event.reason]
-        if event.epoch:
-            kept = (
-                f"of epoch {event.best_epoch}, marked *" if event.best_epoch else "that it started from: no better came"
-            )
-            self._say(f"{reason}; kept the weights {kept}.")
+    def _with_paths(self, command: str) -> str:
+        """A command of the advice with the user's paths; the new run is named after this one."""
+        run = shlex.split(self.run)[0]
+        new = "NEW" if run == "RUN" else shlex.quote(f"{run}_2")
+        paths = {"PICTURES": self.images, "RUN": self.run, "NEW": new}
+        return re.sub(r"\b(PICTURES|RUN|NEW)\b", lambda found: paths[found[0]], command)
+
+    def _healed(self, event: events.Healed) -> None:
+        headline, *more = sentences(event)
+        self._say(headline, style=HEADLINE)
+        for line in more:
+            self._say(line)
+        self._say(f"Kept: {event.kept}", wrap=False)
+
+    def _tell(self, event: AnyEvent) -> None:
+        for line in sentences(event):
+            self._say(line)
+
+    def _say(self, text: str, *, wrap: bool = True, style: str = "") -> None:
+        """Print a line; one that is to be copied is better not wrapped."""
+        self._console.print(Text(text, "" if self._plain else style), soft_wrap=not wrap)
+
+
+class _Bar(ProgressColumn):
+    """A bar from the first unit that is done; before that, or without a total, a spinner and the time so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spinner = Spinner("dots")
+
+    def render(self, task: Task) -> RenderableType:
+        """The bar, or the spinner with the time."""
+        if task.total and task.completed:
+            return ProgressBar(total=task.total, completed=task.completed, width=12)
+        return Text(f"{self._spinner.render(task.get_time())} {clock(task.elapsed or 0.0)}")
+
+
+class _Count(ProgressColumn):
+    """How many units are done, and of how many; nothing before the first one."""
+
+    def render(self, task: Task) -> RenderableType:
+        """The numbers."""
+        of = f"/{task.total:.0f}" if task.total else ""
+        return Text(f"{task.completed:.0f}{of}" if task.completed else "")

@@ -1,7 +1,7 @@
-"""The course of a run for other programs: a table of its epochs, or TensorBoard's files. They receive its events.
+"""Logs of a run for other programs, written from its events: `--log csv`, `--log tensorboard`.
 
 RUN/epochs.csv      a row for each epoch
-RUN/tensorboard/    scalars by epoch; look at them with: tensorboard --logdir RUN
+RUN/tensorboard/    scalars by epoch; to see them: tensorboard --logdir RUN
 """
 
 import csv
@@ -31,11 +31,11 @@ class Sink(Protocol):
 
     def __call__(self, event: AnyEvent) -> None: ...
     def close(self) -> None:
-        """Write what is still to be written."""
+        """Write what is still in memory."""
 
 
 class CsvSink:
-    """A table with a row for each epoch; whole after every epoch, also where an epoch is done again after a kill.
+    """A table with a row for each epoch, complete after every epoch, also when an epoch is repeated after a crash.
 
     Args:
         folder: The run's folder.
@@ -62,22 +62,22 @@ class CsvSink:
         return isinstance(event, EpochEnded)
 
     def close(self) -> None:
-        """Nothing is left to write."""
+        """Do nothing: the file is complete."""
 
 
 class TensorBoardSink:
-    """Scalars by epoch, as TensorBoard reads them.
+    """Scalars by epoch, for TensorBoard.
 
     Args:
         folder: The run's folder.
-        earlier: The events of the run so far; TensorBoard passes over what was told of an epoch that is done again.
+        earlier: The events of the run so far; TensorBoard ignores earlier values of a repeated epoch.
     """
 
     def __init__(self, folder: Path, earlier: Iterable[AnyEvent] = ()) -> None:
         self._place = folder / "tensorboard"
         done = [event.epoch for event in earlier if isinstance(event, EpochEnded)]
         with files.write_errors(self._place):
-            count = len(list(self._place.glob("*")))  # two files that are begun in one second must differ in name
+            count = len(list(self._place.glob("*")))  # names of two files from the same second must differ
             self._writer = _tensorboard().SummaryWriter(
                 str(self._place), purge_step=done[-1] + 1 if done else None, filename_suffix=f".{count}"
             )
@@ -94,7 +94,7 @@ class TensorBoardSink:
                     self._writer.add_scalar(f"accuracy/{event.side}", event.accuracy, 0)
 
     def close(self) -> None:
-        """Write what is still to be written."""
+        """Write what is still in memory."""
         with files.write_errors(self._place):
             self._writer.close()
 
@@ -104,22 +104,22 @@ SINKS: dict[str, type[CsvSink] | type[TensorBoardSink]] = {"csv": CsvSink, "tens
 
 
 def require(names: Sequence[str]) -> None:
-    """Refuse what cannot be had, before the work begins.
+    """Check the names of sinks before the training starts.
 
     Raises:
-        SettingsError: When there is no such sink; the nearest is named.
-        MissingExtraError: When the one for TensorBoard is not installed.
+        SettingsError: When a name is unknown; the nearest one is suggested.
+        MissingExtraError: When the package for TensorBoard is not installed.
     """
     for name in names:
         if name not in SINKS:
-            raise SettingsError(f"log = {name}: there is no such log; {nearest(name, list(SINKS))}")
+            raise SettingsError(f"log = {name}: unknown log, {nearest(name, list(SINKS))}")
         if name == "tensorboard":
             _tensorboard()
 
 
 @contextmanager
 def opened(names: Sequence[str], folder: Path, earlier: Iterable[AnyEvent]) -> Iterator[list[Sink]]:
-    """The sinks of these names, for a run; they are closed in the end, whatever happens."""
+    """Open the sinks of these names for a run, and close them in the end, also after an error."""
     events = list(earlier)
     with ExitStack() as stack:
         yield [stack.enter_context(closing(SINKS[name](folder, events))) for name in dict.fromkeys(names)]
@@ -130,6 +130,6 @@ def _tensorboard() -> Any:
         import tensorboardX
     except ModuleNotFoundError as problem:
         raise MissingExtraError(
-            "writing for TensorBoard needs a package that is not installed: pip install 'eyebright[tensorboard]'"
+            "TensorBoard logs need a package that is not installed: pip install 'eyebright[tensorboard]'"
         ) from problem
     return tensorboardX

@@ -1,168 +1,132 @@
-"""Evaluations and predictions as plain text that fits 80 columns.
-
-What is kept in the cache as plain text that fits 80 columns.
-
-The findings of an audit as plain text that fits 80 columns.
-"""
+"""Results as text of at most 80 columns: evaluations, predictions, audits and the cache."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
+from rich.text import Text
 
-from eyebright.data.audit.findings import KINDS, Audit, Kind
+from eyebright.data.audit.findings import KINDS, Audit
+from eyebright.report.progress import HEADING, HEADLINE
+from eyebright.report.telling import accuracy_text, leak_text
 from eyebright.system.cache import CONTENTS, Entry
-from eyebright.system.text import counted, fit, pad, printable
+from eyebright.system.text import columns, counted, fit, pad, percent, printable
 
 if TYPE_CHECKING:
     from eyebright.model.predictor import Prediction
     from eyebright.trust.metrics import Evaluation
 
-_BAR = 30
-_COLUMNS = 80
+_WIDTH, _BAR = 80, 30
+_CLASS_WIDTH, _ABOUT_WIDTH, _NAME_WIDTH = 24, 26, 24
+_MAX_EXAMPLES, _MAX_MISTAKES = 3, 10
 
 
-def evaluation_text(evaluation: "Evaluation") -> str:
-    """Accuracy, the score of each class, and who is taken for whom."""
-    low, high = evaluation.interval
-    lines = [
-        f"accuracy           {evaluation.accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}) "
-        f"on {evaluation.pictures:,} pictures"
-        + (
-            f"\n                   in {evaluation.groups:,} groups"
-            if 0 < evaluation.groups < evaluation.pictures
-            else ""
-        ),
-        f"loss               {evaluation.loss:.3f}",
-        f"calibration error  {evaluation.calibration_error:.3f}",
-    ]
-    if evaluation.seen:
-        lines.append(f"left out           {evaluation.seen:,} pictures that the model was trained on or chosen by")
-    if evaluation.left_out:
-        lines.append(f"left out           {evaluation.left_out:,} pictures that cannot be opened")
-    names = [fit(printable(score.name), 24) for score in evaluation.classes]
-    width = max(5, *map(cell_len, names))
-    lines += ["", f"{'class'.ljust(width)}  pictures  precision  recall     F1"]
+def evaluation_text(evaluation: "Evaluation") -> Text:
+    """Accuracy, the scores of each class, and which classes are predicted as which."""
+    text, names = Text(), [fit(printable(score.name), _CLASS_WIDTH) for score in evaluation.classes]
+    for count, reason in (
+        (evaluation.seen, "the model was trained on them or selected by them"),
+        (evaluation.left_out, "they cannot be opened"),
+    ):
+        text.append(f"{counted(count, 'image')} left out: {reason}.\n" if count else "")
+    accuracy = accuracy_text(evaluation.accuracy, *evaluation.interval)
+    text.append(f"Accuracy {accuracy} on {counted(evaluation.pictures, 'image')}\n", HEADLINE)
+    if 0 < evaluation.groups < evaluation.pictures:
+        text.append(
+            f"The images come in {counted(evaluation.groups, 'group')}; the interval takes this into account.\n"
+        )
+    text.append(f"Loss {evaluation.loss:.3f}, expected calibration error {evaluation.calibration_error:.3f}\n\n")
+    width = max(5, *map(columns, names))
+    text.append(f"{'class'.ljust(width)}    images  precision  recall     F1\n", HEADING)
     for name, score in zip(names, evaluation.classes, strict=True):
         shares = f"{_share(score.precision):>9}  {_share(score.recall):>6}  {_share(score.f1):>5}"
-        lines.append(f"{pad(name, width)}  {score.pictures:8,}  {shares}")
-    matrix = _matrix(names, width, evaluation.confusion)
-    lines += ["", *(matrix if cell_len(matrix[1]) <= _COLUMNS else _confusions(evaluation))]
-    return "\n".join(lines)
+        text.append(f"{pad(name, width)}  {score.pictures:8,}  {shares}\n")
+    title, *lines = _confusion(names, width, evaluation.confusion)
+    if max(map(columns, lines)) > _WIDTH:
+        title, *lines = _mistakes(evaluation)
+    text.append(f"\n{title}\n", HEADING)
+    return text.append("\n".join(lines))
 
 
 def prediction_text(prediction: "Prediction", top: int) -> str:
-    """One picture's answer as a sentence, with bars for the likeliest classes."""
-    percent = f"{100 * prediction.confidence:.2f} percent"
-    text = [f"This image most likely belongs to {printable(prediction.label)} with a {percent} confidence."]
-    best = [(fit(printable(name), 24), share) for name, share in list(prediction.probabilities.items())[:top]]
-    width = max(cell_len(name) for name, _ in best)
-    for name, share in best:
-        text.append(f"  {pad(name, width)}  {share:7.2%}  {'█' * round(_BAR * share)}".rstrip())
-    return "\n".join(text)
+    """The prediction for one image as a sentence, with bars for the `top` most probable classes."""
+    confidence = f"{100 * prediction.confidence:.2f} percent"
+    lines = [f"This image most likely belongs to {printable(prediction.label)} with a {confidence} confidence."]
+    best = [(fit(printable(name), _CLASS_WIDTH), share) for name, share in list(prediction.probabilities.items())[:top]]
+    width = max(columns(name) for name, _ in best)
+    lines += [f"  {pad(name, width)}  {share:7.2%}  {'█' * round(_BAR * share)}".rstrip() for name, share in best]
+    return "\n".join(lines)
 
 
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
+def audit_text(audit: Audit, leak: float | None) -> Text:
+    """What an audit found: each kind with its first examples, and what a random split would do.
 
-
-def _matrix(names: Sequence[str], width: int, confusion: Sequence[Sequence[int]]) -> list[str]:
-    """Counts, a row for each true class; columns are numbered like the rows."""
-    cell = max(3, len(str(max(max(row) for row in confusion))) + 1)
-    lines = ["true class (rows) taken for (columns):"]
-    lines.append(" " * (width + 4) + "".join(f"{number:>{cell}}" for number in range(1, len(names) + 1)))
-    for number, (name, row) in enumerate(zip(names, confusion, strict=True), start=1):
-        counts = "".join(f"{count or '.':>{cell}}" for count in row)
-        lines.append(f"{number:>2}  {pad(name, width)}{counts}")
-    return lines
-
-
-def _confusions(evaluation: "Evaluation", most: int = 10) -> list[str]:
-    """The commonest mistakes, where there are too many classes for a matrix."""
-    names = [printable(score.name) for score in evaluation.classes]
-    mistakes = [
-        (count, names[true], names[taken])
-        for true, row in enumerate(evaluation.confusion)
-        for taken, count in enumerate(row)
-        if count and true != taken
-    ]
-    mistakes.sort(key=lambda mistake: -mistake[0])
-    return ["commonest mistakes:"] + [
-        f"{count:5,}  {fit(true, 30)} taken for {fit(taken, 30)}" for count, true, taken in mistakes[:most]
-    ]
-
-
-_ABOUT, _NAME = 34, 24
+    Args:
+        audit: The findings.
+        leak: Share of the test images of a random split with a near-duplicate in the training set, 0 to 1; None where
+            a split is given.
+    """
+    sizes = sorted(audit.classes.values())
+    each = f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,} to {sizes[-1]:,}"
+    text = Text(f"Found {counted(audit.pictures, 'image')} in {len(audit.classes)} classes of {each}.\n")
+    for kind in KINDS:
+        if found := audit.of(kind):
+            images = counted(sum(len(finding.pictures) for finding in found), "image")
+            sets = f" in {counted(len(found), 'set')}" if any(len(finding.pictures) > 1 for finding in found) else ""
+            text.append(f"\n{kind}: {images}{sets}\n", HEADING).append(f"  {KINDS[kind]}\n")
+            for finding in found[:_MAX_EXAMPLES]:
+                text.append(f"  {fit(', '.join(finding.pictures), 76)}\n    {fit(finding.sentence, 74)}\n")
+            text.append(f"  and {len(found) - _MAX_EXAMPLES:,} more\n" if len(found) > _MAX_EXAMPLES else "")
+    text.append("" if audit.findings else "\nNo problem found.\n")
+    for note in audit.notes:
+        text.append(f"\n{textwrap.fill(note, _WIDTH)}\n")
+    return text.append(f"\n{textwrap.fill(leak_text(leak), _WIDTH)}", HEADLINE)
 
 
 def cache_text(entries: Sequence[Entry], place: str) -> str:
-    """One line for each entry under its kind, with sizes, and how to remove them."""
+    """One line for each entry below its kind, with size and last use, and how to remove entries."""
     if not entries:
-        return f"Nothing is kept in {place}."
+        return f"Nothing is cached in {place}."
     lines = []
     for kind, title in CONTENTS.items():
         here = [entry for entry in entries if entry.kind == kind]
-        if here:
-            lines += [f"{kind}: {title}", *map(_line, here), ""]
-    total = sum(entry.size_bytes for entry in entries)
-    return "\n".join(
-        [*lines, f"{counted(len(entries), 'thing')}, {total / 1e6:,.1f} MB, in {place}",
-         "To remove some: eyebright cache --remove packs --unused-days 30"]
-    )  # fmt: skip
+        lines += [f"{kind}: {title}", *map(_entry, here), ""] if here else []
+    total = f"{sum(entry.size_bytes for entry in entries) / 1e6:,.1f} MB"
+    count = "1 entry" if len(entries) == 1 else f"{len(entries):,} entries"
+    example = "To remove some: eyebright cache --remove packs --unused-days 30"
+    return "\n".join([*lines, f"{count}, {total}, in {place}", example])
 
 
-def _line(entry: Entry) -> str:
+def _share(value: float | None) -> str:
+    return "-" if value is None else percent(value)
+
+
+def _confusion(names: Sequence[str], width: int, confusion: Sequence[Sequence[int]]) -> Iterator[str]:
+    """Counts, a row for each true class; columns are numbered like the rows."""
+    cell = max(3, len(str(max(max(row) for row in confusion))) + 1)
+    yield "confusion matrix (rows: true class, columns: predicted class)"
+    yield " " * (width + 4) + "".join(f"{number:>{cell}}" for number in range(1, len(names) + 1))
+    for number, (name, row) in enumerate(zip(names, confusion, strict=True), start=1):
+        yield f"{number:>2}  {pad(name, width)}" + "".join(f"{count or '.':>{cell}}" for count in row)
+
+
+def _mistakes(evaluation: "Evaluation") -> Iterator[str]:
+    """The most frequent mistakes, where there are too many classes for a matrix."""
+    names = [printable(score.name) for score in evaluation.classes]
+    mistakes = [
+        (count, names[true], names[predicted])
+        for true, row in enumerate(evaluation.confusion)
+        for predicted, count in enumerate(row)
+        if count and true != predicted
+    ]
+    yield "most frequent mistakes"
+    for count, true, predicted in sorted(mistakes, key=lambda mistake: -mistake[0])[:_MAX_MISTAKES]:
+        yield f"{count:5,}  {fit(true, 26)} predicted as {fit(predicted, 26)}"
+
+
+def _entry(entry: Entry) -> str:
     days = round(entry.used_days)
     used = "today" if days < 1 else f"{counted(days, 'day')} ago"
-    about = pad(fit(entry.about, _ABOUT), _ABOUT)
-    name = "" if entry.about == entry.name else fit(entry.name, _NAME)
-    return f"  {about} {entry.size_bytes / 1e6:9,.1f} MB  {used:>12}  {name}".rstrip()
-
-
-_SHOWN = 3
-
-
-def audit_text(audit: Audit, leak: float | None) -> str:
-    """A line for each kind that was found, with the first few pictures, and what a naive split would have leaked."""
-    sizes = sorted(audit.classes.values())
-    lines = [
-        f"{audit.pictures:,} pictures in {len(audit.classes)} classes of {sizes[0]:,} to {sizes[-1]:,}.",
-        *textwrap.wrap(leak_text(leak), 80),
-    ]
-    for kind in KINDS:
-        found = audit.of(kind)
-        if found:
-            lines += ["", f"{kind}: {_count(audit, kind)}; {KINDS[kind]}", *_examples(audit, kind)]
-    lines += [] if audit.findings else ["Nothing stands out."]
-    for note in audit.notes:
-        lines += ["", *textwrap.wrap(note, 80)]
-    return "\n".join([*lines, ""])
-
-
-def leak_text(leak: float | None) -> str:
-    """What a split that knows nothing of copies and groups would have done."""
-    if leak is None:
-        return "The split is the one that is given."
-    if not leak:
-        return "No picture has its like elsewhere: any split by classes is sound."
-    return (
-        f"A random split would have had the like of {leak:.0%} of its test pictures in training; copies and pictures "
-        "of one burst are kept on one side."
-    )
-
-
-def _count(audit: Audit, kind: Kind) -> str:
-    found = audit.of(kind)
-    pictures = counted(sum(len(finding.pictures) for finding in found), "picture")
-    return f"{pictures} in {counted(len(found), 'set')}" if any(len(f.pictures) > 1 for f in found) else pictures
-
-
-def _examples(audit: Audit, kind: Kind) -> Iterator[str]:
-    found = audit.of(kind)
-    for finding in found[:_SHOWN]:
-        names = ", ".join(finding.pictures)
-        yield f"  {fit(names, 76)}"
-        yield f"    {fit(finding.sentence, 74)}"
-    if len(found) > _SHOWN:
-        yield f"  and {len(found) - _SHOWN:,} more"
+    name = "" if entry.about == entry.name else fit(entry.name, _NAME_WIDTH)
+    about = pad(fit(entry.about, _ABOUT_WIDTH), _ABOUT_WIDTH)
+    return f"  {about} {entry.size_bytes / 1e6:8,.1f} MB  {used:>12}  {name}".rstrip()

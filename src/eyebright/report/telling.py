@@ -1,136 +1,199 @@
-"""What happens in a run, in sentences."""
+"""Events as sentences, for the terminal: what was found, what is done, and how good the result is."""
 
+import re
 from collections.abc import Iterator, Sequence
 
-from eyebright.report.sheets import fit_text
-from eyebright.system.text import duration
+from eyebright.system.text import counted, duration, interval, percent
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
 
-_SHOWN = 10
-_WORTH_TELLING = 0.005  # of the test pictures
+NOTABLE_LOSS = 0.05  # of an image's detail: a crop that removes less is not worth a sentence
+_NOTABLE_LEAK = 0.005  # of the test images
+_MAX_LISTED = 10
+_COLUMNS = 80
 
 
-def told(event: AnyEvent) -> Iterator[str]:
-    """The sentences that tell of an event, one a line; none for those that a display shows in another way."""
+def sentences(event: AnyEvent) -> Iterator[str]:
+    """What an event says, one sentence or row a line; nothing for events that a display shows in another way."""
     match event:
         case events.RunStarted():
-            yield from _started(event)
+            yield from _run_started(event)
         case events.FitChosen():
-            if said := fit_text(event):
-                yield said
+            yield from _if_any(resize_text(event))
         case events.Streaming():
             yield (
-                f"The disk of the cache has no room for {event.size_bytes / 1e6:,.0f} MB of prepared pictures: "
-                "each is opened anew whenever it is needed. Make room, or set EYEBRIGHT_CACHE, to train faster."
+                f"The cache has too little disk space for {event.size_bytes / 1e6:,.0f} MB of prepared images, so each "
+                "image is opened again in every epoch. To train faster, free disk space, or set EYEBRIGHT_CACHE to a "
+                "folder on another disk."
             )
         case events.Resumed():
-            within = f" and {event.pictures:,} pictures of the next" if event.pictures else ""
-            yield f"Going on after epoch {event.epoch}{within}."
+            within = f" and {counted(event.pictures, 'image')} of the next epoch" if event.pictures else ""
+            yield f"Resuming after epoch {event.epoch}{within}."
         case events.Extended():
             yield (
-                f"Up to epoch {event.epochs} instead of {event.planned}: after those that were planned, the "
-                f"learning rate falls anew, from a tenth of its peak, {event.learning_rate:.2g}."
+                f"Training to epoch {event.epochs} instead of {event.planned}. For the added epochs the learning rate "
+                f"starts again at a tenth of its peak, {event.learning_rate:.2g}, and falls to 0."
             )
         case events.SharedOut():
             yield from _shared_out(event)
         case events.PicturesGone():
-            yield f"Gone since the run began, and left out from now on: {len(event.names):,} (all in left_out.csv)"
+            yield (
+                f"{counted(len(event.names), 'image')} can no longer be opened since the run started, and will not be "
+                "used from now on (all are listed in left_out.csv):"
+            )
             yield from _listed(event.names)
         case events.PrecisionChosen():
-            where = f"{event.threads} threads" if event.device == "cpu" else event.device
+            where = counted(event.threads, "thread") if event.device == "cpu" else event.device
             yield f"Computing in {event.precision} on {where}: {event.reason}."
         case events.BatchLowered():
-            needed, free = event.needed_bytes / 1e6, event.free_bytes / 1e6
-            why = f"needs about {needed:,.0f} MB of the {free:,.0f} MB free" if needed else "the device refused"
+            yield _batch_lowered(event)
+        case events.Unavailable():
+            yield f"Published weights are not available, so a network is trained from scratch: {event.reason}"
+        case events.MirroringJudged(same=False):
             yield (
-                f"Too little memory for the batch, which {why}: batches of {event.batch_size} instead, "
-                f"{event.accumulation} of them added into a step."
+                f"Training images are not mirrored: of {counted(event.pictures, 'validation image')} a simple "
+                f"classifier predicts {percent(event.accuracy, 0)} correctly, but of their mirror images "
+                f"{percent(event.mirrored_accuracy, 0)}."
             )
         case _:
             yield from _learned(event)
 
 
+def resize_text(chosen: events.FitChosen) -> str:
+    """How images are brought to the network's size, where that removes, or would remove, much; else ""."""
+    much = f"{percent(chosen.lost, 0)} of the detail of a typical image"
+    if chosen.fit == "pad":
+        return f"Images are padded with grey, because cropping would remove {much}. To crop them: --resize crop"
+    if chosen.fit == "crop" and chosen.lost >= NOTABLE_LOSS:
+        return f"Cropping removes {much}. To keep whole images: --resize pad"
+    return ""
+
+
+def leak_text(share: float | None) -> str:
+    """What a random split would do with near-duplicates.
+
+    Args:
+        share: Of the test images of a random split, how many have a near-duplicate in the training set, 0 to 1; None
+            where a split is given.
+    """
+    if share is None:
+        return "The images have a given split, which is kept."
+    if not share:
+        return "With a random split, no test image would have a near-duplicate in the training set."
+    amount = percent(share, 0) if share >= 0.01 else "less than 1%"
+    return (
+        f"With a random split, {amount} of the test images would have a near-duplicate in the training set. "
+        "Near-duplicates are kept in the same split."
+    )
+
+
+def accuracy_text(accuracy: float, low: float, high: float) -> str:
+    """An accuracy with its 95% interval, all from 0 to 1."""
+    return f"{percent(accuracy)} ({interval(low, high)})"
+
+
+def command_text(command: str) -> str:
+    """A command to copy, indented; one that is wider than a terminal goes on in the next line, after a backslash."""
+    lines = [" "]
+    for word in re.findall(r"(?:-\S+ (?!-))?(?:'[^']*'|[^\s'])+", command):
+        if lines[-1].strip() and len(lines[-1]) + len(word) + 3 > _COLUMNS:
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += f" {word}"
+    return "\n".join(lines)
+
+
 def _learned(event: AnyEvent) -> Iterator[str]:
     match event:
-        case events.Unavailable():
-            yield f"Published weights cannot be had, so a network is trained from scratch: {event.reason}"
-        case events.MirroringJudged(same=False):
-            yield (
-                "Training pictures are not mirrored, since these come one way round: a plain classifier tells "
-                f"{event.accuracy:.0%} of {event.pictures:,} validation pictures, and of the same mirrored "
-                f"{event.mirrored_accuracy:.0%}."
-            )
         case events.Tried():
             yield (
-                f"Tried {event.what}: {event.validation_accuracy:.1%} of the validation pictures right, loss "
+                f"Tried {event.what}: validation accuracy {percent(event.validation_accuracy)}, loss "
                 f"{event.validation_loss:.3f}, after {duration(event.seconds)}."
             )
         case events.CrossValidated():
             yield (
-                f"So few pictures are better judged by cross-validation: {event.accuracy:.1%} of all "
-                f"{event.pictures:,} right (95 % interval {event.low:.1%} to {event.high:.1%}), each by a head "
-                "that had not seen it."
+                f"Cross-validated accuracy {accuracy_text(event.accuracy, event.low, event.high)} on all "
+                f"{counted(event.pictures, 'image')}. With so few images this is more precise than the validation "
+                "accuracy."
             )
         case events.Planned(steps=0):
-            yield "There is no time left to tune the network further."
+            yield "There is no time left to train the network further."
         case events.Planned():
-            yield f"{event.steps:,} steps, {event.epochs:.1f} epochs, are to take about {duration(event.seconds)}."
+            epochs = f"{event.epochs:.1f}".removesuffix(".0")
+            yield (
+                f"Training {epochs} epoch{'' if epochs == '1' else 's'} ({counted(event.steps, 'step')}), about "
+                f"{duration(event.seconds)}."
+            )
         case events.Calibrated():
             yield (
-                f"Confidence: temperature {event.temperature:.2f}; on validation the calibration error went from "
-                f"{event.error_before:.3f} to {event.error_after:.3f}."
+                f"Calibrated with temperature {event.temperature:.2f}: the expected calibration error on the "
+                f"validation set changed from {event.error_before:.3f} to {event.error_after:.3f}."
             )
         case events.Evaluated():
             yield (
-                f"Test accuracy {event.accuracy:.1%} (95 % interval {event.low:.1%} to {event.high:.1%}) on "
-                f"{event.pictures:,} pictures that entered no choice."
+                f"{event.side.capitalize()} accuracy {accuracy_text(event.accuracy, event.low, event.high)} on "
+                f"{event.pictures:,} held-out image{'' if event.pictures == 1 else 's'}"
             )
             if event.seen:
-                yield f"{event.seen:,} others did not count: the model has seen them before."
+                yield f"{counted(event.seen, 'image')} not counted: the model was trained on them or selected by them."
         case events.HealingBegun():
             changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
-            about = duration(max(event.seconds, 1))
-            yield f"Healing ({event.kind}): training again with {changes}; about {about}."
+            yield (f"Healing ({event.kind}): training again with {changes}, about {duration(max(event.seconds, 1))}.")
         case events.Healed():
-            yield _healed(event)
+            yield from _healed(event)
 
 
-def _listed(lines: Sequence[str]) -> Iterator[str]:
-    return (f"  {line}" for line in lines[:_SHOWN])
-
-
-def _started(event: events.RunStarted) -> Iterator[str]:
+def _run_started(event: events.RunStarted) -> Iterator[str]:
     total = event.train + event.validation + event.test
     yield (
-        f"{total:,} pictures in {len(event.classes)} classes: {event.train:,} to train, {event.validation:,} to "
-        f"validate, {event.test:,} to test."
+        f"Found {counted(total, 'image')} in {len(event.classes)} classes: {event.train:,} for training, "
+        f"{event.validation:,} for validation, {event.test:,} for testing."
     )
     if event.left_out:
-        yield f"Left out, since they cannot be opened: {len(event.left_out):,} (all in left_out.csv)"
+        yield f"{counted(len(event.left_out), 'file')} cannot be opened (all are listed in left_out.csv):"
         yield from _listed(event.left_out)
     if event.leaking:
-        yield f"Left out, since the very same pictures are on a later side: {event.leaking:,}"
-    if event.naive_leak >= _WORTH_TELLING:
-        yield (
-            f"A random split would have had the like of {event.naive_leak:.0%} of its test pictures in training: "
-            "copies and pictures of one burst are kept on one side."
-        )
-    yield f"{event.network} at {event.size}x{event.size}: {event.parameters:,} parameters."
+        yield f"{counted(event.leaking, 'exact duplicate')} of validation or test images will not be used."
+    if event.naive_leak >= _NOTABLE_LEAK:
+        yield leak_text(event.naive_leak)
+    yield f"Network: {event.network} at {event.size}x{event.size}, {event.parameters:,} parameters."
 
 
 def _shared_out(event: events.SharedOut) -> Iterator[str]:
     own = event.batch_size // event.processes
-    yield f"{event.processes} processes train together: each has {own} of the {event.batch_size} pictures of a batch."
+    yield f"{event.processes} processes train together: each takes {own} of the {event.batch_size} images of a batch."
     if event.norms:
-        yield "Batch norms take the statistics of a process's own pictures; those of the first are kept."
+        yield "Batch normalisation uses each process's own images; the model keeps the first process's statistics."
 
 
-def _healed(event: events.Healed) -> str:
-    low, high = 100 * event.difference.low, 100 * event.difference.high
-    better = "better" if low > 0 else "worse" if high < 0 else "not surely different"
+def _batch_lowered(event: events.BatchLowered) -> str:
+    needed, free = f"{event.needed_bytes / 1e6:,.0f} MB", f"{event.free_bytes / 1e6:,.0f} MB"
+    why = f"it needs about {needed}, and {free} are free" if event.needed_bytes else "the device refused it"
     return (
-        f"The second is {better}: of the same {event.pictures:,} validation pictures it tells "
-        f"{event.after.value:.1%}, the first {event.before.value:.1%}; {100 * event.difference.value:+.1f} points "
-        f"(95 % interval {low:+.1f} to {high:+.1f})."
+        f"Not enough memory for the batch: {why}. The batch size is now {event.batch_size}, and the gradients of "
+        f"{event.accumulation} batches are added up for each step."
     )
+
+
+def _healed(event: events.Healed) -> Iterator[str]:
+    difference = event.difference
+    if difference.low > 0:
+        significance = "significantly better"
+    else:
+        significance = "significantly worse" if difference.high < 0 else "no significant difference"
+    yield (
+        f"Second training: accuracy {percent(event.after.value)} against {percent(event.before.value)}: {significance}"
+    )
+    low, value, high = (f"{100 * points:+.1f}" for points in (difference.low, difference.value, difference.high))
+    yield (f"  {value} points (95% interval {low} to {high}) on the same {counted(event.pictures, 'validation image')}")
+
+
+def _listed(lines: Sequence[str]) -> Iterator[str]:
+    yield from (f"  {line}" for line in lines[:_MAX_LISTED])
+    if len(lines) > _MAX_LISTED:
+        yield f"  and {len(lines) - _MAX_LISTED:,} more"
+
+
+def _if_any(text: str) -> Iterator[str]:
+    if text:
+        yield text

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.audit.examine import Described, examine
-from eyebright.data.audit.findings import Audit, save
+from eyebright.data.audit.findings import Audit
 from eyebright.data.audit.together import Together
 from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack
@@ -18,14 +18,11 @@ from eyebright.data.prepare import find_sets, naive_leak
 from eyebright.data.split import connected, links_within
 from eyebright.model.backbone import Backbone
 from eyebright.model.features import features
-from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError
-from eyebright.system.text import printable
 from eyebright.training.events import AnyEvent, Emit, reporting, to_all
 from eyebright.training.head import cross_validated
 from eyebright.trust.calibration import fit_temperature
 from eyebright.trust.metrics import softmax
-from eyebright.web.pages.audit import audit_page
 
 SIDE = 128
 FOLDS = 5
@@ -137,22 +134,6 @@ def out_of_fold(
     probabilities = np.zeros((len(labels), num_classes))
     probabilities[:, present] = known
     return probabilities
-
-
-def write(found: Audited, path: Path) -> None:
-    """Write the findings as JSON; an `OutputError` where that cannot be done."""
-    save(found.audit, path)
-
-
-def write_page(found: Audited, path: Path) -> None:
-    """Write a page with the pictures that were found; it needs nothing beside itself."""
-    position = {printable(name): index for index, name in enumerate(found.dataset.source.names)}
-
-    def picture(name: str) -> NDArray[np.uint8] | None:
-        index = position[name]
-        return found.pack.read([index])[0] if found.pack.rows[index] >= 0 else None
-
-    files.write_file(path, audit_page(found.audit, found.leak, picture).encode())
 
 
 def require_free(places: Sequence[Path], pictures: str | Path, *, overwrite: bool) -> None:

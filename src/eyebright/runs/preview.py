@@ -12,7 +12,8 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import DIGEST_SIDE, Preparation, crop_box, decode, fit_picture
 from eyebright.data.prepare import prepare
-from eyebright.report.sheets import Row, draw_preview, fit_text
+from eyebright.report.sheets import PreviewRow, draw_preview
+from eyebright.report.telling import resize_text
 from eyebright.runs.auto import backbone_px
 from eyebright.runs.request import Resize
 from eyebright.runs.start import choose_resize, mirrored_by_evidence
@@ -62,12 +63,12 @@ def preview(
     seen = np.stack([fit_picture(whole, preparation) for whole in wholes])
     draws, notes = _draws(seen, pack.digests.at(where).keys, settings)
     rows = [
-        Row(printable(dataset.classes[label]), *_cut(whole, preparation), prepared, drawn)
+        PreviewRow(printable(dataset.classes[label]), *_cut(whole, preparation), prepared, drawn)
         for label, whole, prepared, drawn in zip(dataset.labels[where].tolist(), wholes, seen, draws, strict=True)
     ]
-    how = {"crop": "cropped to the middle", "pad": "padded with grey", "stretch": "stretched"}[chosen.fit]
-    warning = fit_text(chosen)
-    sheet = draw_preview(rows, f"What the network sees: {side} x {side} pixels, {how}", warning)
+    how = {"crop": "cropped at the centre", "pad": "padded with grey", "stretch": "stretched"}[chosen.fit]
+    warning = resize_text(chosen)
+    sheet = draw_preview(rows, f"Input of the network: {side} x {side} pixels, {how}", warning)
     return Preview(sheet, [*([warning] if warning else []), *notes])
 
 
@@ -98,7 +99,7 @@ def _draws(
     try:
         shown = trainer().shown
     except MissingExtraError as problem:
-        return none, [f"How training changes images is not shown: {problem}."]
+        return none, [f"Augmentation is not shown: {problem}."]
     return np.stack([shown(seen, keys, settings, epoch) for epoch in range(1, DRAWS + 1)], axis=1), []
 
 

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Sequence
 
 _NEAREST_SHOWN = 40
+_UNITS = ((1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
 
 
 def counted(number: int, noun: str) -> str:
@@ -25,6 +26,15 @@ def percent(share: float, digits: int = 1) -> str:
 def interval(low: float, high: float) -> str:
     """A 95% interval with both ends from 0 to 1: "95% interval 97.9-100.0%"."""
     return f"95% interval {100 * low:.1f}-{100 * high:.1f}%"
+
+
+def abbreviated(number: int) -> str:
+    """A large number in three digits: 9.41k, 118M; "" for 0."""
+    for unit, letter in _UNITS:
+        if number >= 0.9995 * unit:
+            value = number / unit
+            return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}{letter}"
+    return str(number) if number else ""
 
 
 def duration(seconds: float) -> str:
@@ -57,21 +67,22 @@ def printable(name: str) -> str:
 
 
 def fit(text: str, width: int) -> str:
-    """The text, shortened in the middle if it is wider than `width` columns; Chinese characters take two columns."""
-    if _width(text) <= width:
+    """The text, shortened in the middle if it is wider than `width` columns; Chinese characters take two."""
+    if columns(text) <= width:
         return text
     head, tail = width // 2, width - width // 2 - 1
-    while _width(text[:head]) + _width(text[-tail:]) + 1 > width:
+    while columns(text[:head]) + columns(text[-tail:]) + 1 > width:
         head, tail = head - 1, max(tail - 1, 1)
     return f"{text[:head]}…{text[-tail:]}"
 
 
 def pad(text: str, width: int) -> str:
     """The text, filled with spaces to `width` columns."""
-    return text + " " * (width - _width(text))
+    return text + " " * (width - columns(text))
 
 
-def _width(text: str) -> int:
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes; Chinese characters take two."""
     from rich.cells import cell_len
 
     return cell_len(text)

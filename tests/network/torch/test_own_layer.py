@@ -21,9 +21,8 @@ from eyebright.network import (
 )
 from eyebright.network.onnx import Graph, emit
 from eyebright.network.rewrites import faster
-from eyebright.network.summary import receptive_fields, summarize
+from eyebright.network.summary import network_text, receptive_fields, summarize
 from eyebright.network.torch import TorchNetwork, to_torch
-from eyebright.report.network_table import network_text
 from eyebright.system.errors import NetworkError
 
 

@@ -1,12 +1,10 @@
 """There is no GPU where these tests run: what is known of one is put in its place."""
 
-import msgspec
 import pytest
 import torch
 
 from eyebright.network import Conv2d, Flatten, Input, Linear, Network, zoo
 from eyebright.network.rewrites import faster
-from eyebright.report.progress import Display
 from eyebright.system import machine
 from eyebright.system.errors import SettingsError
 from eyebright.training.events import BatchLowered, EpochEnded, PrecisionChosen
@@ -196,13 +194,3 @@ def test_a_training_with_little_memory_says_so_and_makes_the_same_steps(job, mon
     assert (event.batch_size, event.accumulation) == (4, 2)
     for name, values in whole.weights.items():
         assert lowered.weights[name] == pytest.approx(values, abs=1e-4), name
-
-
-def test_people_are_told(capsys: pytest.CaptureFixture[str]):
-    from rich.console import Console
-
-    event = BatchLowered(batch_size=8, accumulation=4, needed_bytes=3_000_000_000, free_bytes=1_000_000_000)
-    Display(Console(width=300))(event)
-    assert "needs about 3,000 MB of the 1,000 MB free: batches of 8 instead, 4 of them" in capsys.readouterr().out
-    Display(Console(width=300))(msgspec.structs.replace(event, needed_bytes=0, free_bytes=0))
-    assert "the device refused: batches of 8" in capsys.readouterr().out

@@ -16,19 +16,19 @@ Kind: TypeAlias = Literal[
     "cropped by preparation", "probably mislabelled", "outlier",
 ]  # fmt: skip
 KINDS: dict[Kind, str] = {
-    "unreadable": "cannot be opened, and left out of every training",
+    "unreadable": "files that cannot be opened; they are not used",
     "exact duplicates": "the same pixels in several files",
-    "near-duplicates": "changed versions of one image",
-    "conflicting labels": "duplicates labelled differently",
-    "leaks between splits": "duplicates in several splits",
-    "odd size": "proportions or area unlike the other images",
+    "near-duplicates": "re-encoded, resized, rotated, mirrored or cropped",
+    "conflicting labels": "duplicates in different classes: a label is wrong",
+    "leaks between splits": "duplicates of training images in another split",
+    "odd size": "aspect ratio or area unlike that of the other images",
     "nearly empty": "almost one colour",
-    "very dark": "almost nothing is visible",
-    "very bright": "almost nothing is visible",
-    "blurred": "far less sharp than the other images",
-    "cropped by preparation": "resizing crops much of the image away",
-    "probably mislabelled": "predicted as another class",
-    "outlier": "resembles no other image",
+    "very dark": "hardly anything is visible",
+    "very bright": "hardly anything is visible",
+    "blurred": "much less sharp than the other images",
+    "cropped by preparation": "cropping to a square removes much of the image",
+    "probably mislabelled": "a simple classifier predicts another class",
+    "outlier": "not similar to any other image",
 }
 """All kinds in the order in which they are shown, each with an explanation that fits on its line."""
 

@@ -1,9 +1,10 @@
-"""The findings of an audit as one HTML page with the pictures in it."""
+"""The findings of an audit as one HTML file that holds its images and needs no other file."""
 
 import base64
 import html
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eyebright.data.audit.findings import KINDS, Audit, Finding, Kind
-from eyebright.report.tables import leak_text
-from eyebright.system.text import counted
+from eyebright.report.telling import leak_text
+from eyebright.runs.audit import Audited
+from eyebright.system import files
+from eyebright.system.text import counted, printable
 
 Opened: TypeAlias = Callable[[str], NDArray[np.uint8] | None]
-"""Gives a picture by its name, `(H, W, 3)`, or None where it cannot be opened."""
-MOST, MOST_TOGETHER = 60, 12
+"""Gives an image by its name, `(H, W, 3)`, uint8; None where it cannot be opened."""
+MAX_FINDINGS, MAX_TOGETHER = 60, 12  # of a kind; images of a finding
 _STYLE = """
 body { font: 15px/1.5 system-ui, "Noto Sans CJK SC", "PingFang SC", sans-serif; color: #1a202c; margin: 2rem auto;
   max-width: 78rem; padding: 0 1rem }
@@ -27,18 +30,34 @@ nav a { margin-right: 1.2rem; white-space: nowrap } .findings { display: flex; f
 figure { margin: 0; width: 128px } img, .none { width: 128px; height: 128px; object-fit: cover; display: block;
   background: #edf2f7 } figcaption { font-size: 11px; overflow-wrap: anywhere; line-height: 1.3 }
 .said { font-size: 12px; width: 0; min-width: 100%; margin-top: .4rem } .class { color: #2b6cb0 }
+.leak { color: #1a202c; font-weight: bold }
 """
 
 
+def write_page(found: Audited, path: Path) -> None:
+    """Write the page of an audit.
+
+    Raises:
+        OutputError: When it cannot be written.
+    """
+    rows = {printable(name): index for index, name in enumerate(found.dataset.source.names)}
+
+    def opened(name: str) -> NDArray[np.uint8] | None:
+        index = rows[name]
+        return found.pack.read([index])[0] if found.pack.rows[index] >= 0 else None
+
+    files.write_file(path, audit_page(found.audit, found.leak, opened).encode())
+
+
 def audit_page(audit: Audit, leak: float | None, opened: Opened) -> str:
-    """The page: a section for each kind, with up to 60 findings of each.
+    """The page: a section for each kind, with at most 60 findings.
 
     Args:
         audit: The findings.
-        leak: Share of the test pictures that a naive split would have leaked.
-        opened: Gives the pictures.
+        leak: As for `leak_text`.
+        opened: Gives the images.
     """
-    title = f"Audit of {audit.origin or 'pictures'}"
+    title = f"Audit of {audit.origin or 'images'}"
     kinds = [kind for kind in KINDS if audit.of(kind)]
     links = "".join(f'<a href="#{_anchor(kind)}">{kind} ({len(audit.of(kind)):,})</a> ' for kind in kinds)
     classes = ", ".join(f"{html.escape(name)} {count:,}" for name, count in audit.classes.items())
@@ -46,15 +65,15 @@ def audit_page(audit: Audit, leak: float | None, opened: Opened) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>"
-        f"<p>{audit.pictures:,} pictures: {classes}.</p><p>{leak_text(leak)}</p>"
+        f'<p>Found {counted(audit.pictures, "image")}: {classes}.</p><p class="leak">{leak_text(leak)}</p>'
         f"{''.join(f'<p>{html.escape(note)}</p>' for note in audit.notes)}"
-        f"<nav>{links or 'Nothing stands out.'}</nav>{sections}</body></html>\n"
+        f"<nav>{links or 'No problem found.'}</nav>{sections}</body></html>\n"
     )
 
 
 def _section(kind: Kind, found: tuple[Finding, ...], opened: Opened) -> str:
-    more = f"; the first {MOST} of {len(found):,} are shown" if len(found) > MOST else ""
-    findings = "".join(_finding(finding, opened) for finding in found[:MOST])
+    more = f"; the first {MAX_FINDINGS} of {len(found):,} are shown" if len(found) > MAX_FINDINGS else ""
+    findings = "".join(_finding(finding, opened) for finding in found[:MAX_FINDINGS])
     return (
         f'<h2 id="{_anchor(kind)}">{kind}: {counted(len(found), "finding")}</h2>'
         f'<p>{KINDS[kind]}{more}</p><div class="findings">{findings}</div>'
@@ -62,9 +81,9 @@ def _section(kind: Kind, found: tuple[Finding, ...], opened: Opened) -> str:
 
 
 def _finding(finding: Finding, opened: Opened) -> str:
-    shown = zip(finding.pictures[:MOST_TOGETHER], finding.classes, strict=False)
+    shown = zip(finding.pictures[:MAX_TOGETHER], finding.classes, strict=False)
     figures = "".join(_figure(name, label, opened) for name, label in shown)
-    more = f" ({len(finding.pictures) - MOST_TOGETHER:,} more)" if len(finding.pictures) > MOST_TOGETHER else ""
+    more = f" ({len(finding.pictures) - MAX_TOGETHER:,} more)" if len(finding.pictures) > MAX_TOGETHER else ""
     return (
         f'<div class="finding"><div class="set">{figures}</div>'
         f'<div class="said">{html.escape(finding.sentence)}{more}</div></div>'

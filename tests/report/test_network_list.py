@@ -4,17 +4,17 @@ import re
 import pytest
 
 from eyebright.network import zoo
-from eyebright.report.catalog import CatalogRow, catalog_rows, catalog_text
+from eyebright.report.network_list import NetworkRow, network_list_text, network_rows
 
-ROWS = catalog_rows()
-TEXT = catalog_text(ROWS)
+ROWS = network_rows()
+TEXT = network_list_text(ROWS)
 
 
-def row(name: str) -> CatalogRow:
+def row(name: str) -> NetworkRow:
     return next(row for row in ROWS if row.name == name)
 
 
-def test_all_networks_are_listed_once_in_the_order_of_their_history() -> None:
+def test_all_networks_are_listed_once_oldest_family_first() -> None:
     listed = re.findall(r"^(\w+)\*? +(?:19|20)\d\d ", TEXT, re.MULTILINE)
     assert sorted(listed) == sorted(zoo.NETWORKS)
     order = [
@@ -48,7 +48,7 @@ def test_the_figures_of_the_table_are_those_of_the_rows() -> None:
     assert re.search(r"^lenet5 +1998 +61\.7k +417k +convolution", TEXT, re.MULTILINE)
 
 
-def test_every_paper_and_everything_that_was_new_is_told_in_full() -> None:
+def test_every_paper_and_what_was_new_is_printed_in_full() -> None:
     flowing = " ".join(TEXT.split())
     for found in ROWS:
         assert found.brought
@@ -56,7 +56,7 @@ def test_every_paper_and_everything_that_was_new_is_told_in_full() -> None:
         assert " ".join(itertools.islice(found.brought.split(), 3)) in flowing
 
 
-def test_what_differs_from_imagenets_pictures_is_named() -> None:
+def test_other_sizes_and_classes_than_those_of_imagenet_are_named() -> None:
     flowing = " ".join(TEXT.split())
     assert "mlp (28x28x1, 10 classes)" in flowing
     assert "alexnet (227x227x3)" in flowing
@@ -68,8 +68,8 @@ def test_a_star_marks_published_weights() -> None:
     assert starred == set(zoo.WEIGHTS) == {found.name for found in ROWS if found.published_weights}
 
 
-def test_the_mlp_grows_with_the_picture_and_convolutional_networks_do_not() -> None:
-    growth = TEXT.split("parameters for ten classes")[1].splitlines()
+def test_the_mlp_grows_with_the_image_and_convolutional_networks_do_not() -> None:
+    growth = TEXT.split("parameters for 10 classes")[1].splitlines()
     sizes = [int(size.split("x")[0]) for size in growth[1].split()]
     grown = {line.split()[0]: line.split()[1:] for line in growth[2:6]}
     expected = [(3 * size**2 + 1) * 128 + 129 * 10 for size in sizes]
@@ -80,7 +80,7 @@ def test_the_mlp_grows_with_the_picture_and_convolutional_networks_do_not() -> N
     assert len(set(grown["densenet121"])) == 1
 
 
-def test_vggs_first_layer_as_a_dense_one_is_counted() -> None:
+def test_the_weights_of_vggs_first_layer_as_a_dense_layer_are_counted() -> None:
     flowing = " ".join(TEXT.split())
     assert f"{3 * 224**2 * 64 * 224**2:,} weights" in flowing
     assert f"it has {3 * 3 * 3 * 64:,}" in flowing

@@ -1,0 +1,272 @@
+"""Each event with the exact words that a user reads; percentages are those of the issue and of counts by hand."""
+
+import shlex
+
+import pytest
+
+from eyebright.report.telling import command_text, leak_text, resize_text, sentences
+from eyebright.training import events
+from eyebright.trust.intervals import Difference, counted
+
+
+def started(**changes: object) -> events.RunStarted:
+    fields = {
+        "pictures": "flowers", "network": "flowers_cnn", "size": 128, "seed": 0, "epochs": 15,
+        "classes": ("daisy", "rose"), "train": 3021, "validation": 648, "test": 647, "left_out": (), "leaking": 0,
+        "parameters": 1_234_567, "versions": {},
+    }  # fmt: skip
+    return events.RunStarted(**fields | changes)
+
+
+def healed(value: float, low: float, high: float) -> events.Healed:
+    return events.Healed(
+        pictures=648, before=counted(387, 648), after=counted(430, 648), kept="run/healed",
+        difference=Difference(value=value, low=low, high=high),
+    )  # fmt: skip
+
+
+FOUND = "Found 4,316 images in 2 classes: 3,021 for training, 648 for validation, 647 for testing."
+NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
+
+
+@pytest.mark.parametrize(
+    ("event", "lines"),
+    [
+        (started(), [FOUND, NETWORK]),
+        (started(naive_leak=0.0049), [FOUND, NETWORK]),
+        (
+            started(naive_leak=0.005),
+            [
+                FOUND,
+                "With a random split, less than 1% of the test images would have a near-duplicate in the training set. "
+                "Near-duplicates are kept in the same split.",
+                NETWORK,
+            ],
+        ),
+        (
+            started(naive_leak=0.14),
+            [
+                FOUND,
+                "With a random split, 14% of the test images would have a near-duplicate in the training set. "
+                "Near-duplicates are kept in the same split.",
+                NETWORK,
+            ],
+        ),
+        (
+            started(left_out=tuple(f"{number}.jpg: empty file" for number in range(12)), leaking=3),
+            [
+                FOUND, "12 files cannot be opened (all are listed in left_out.csv):",
+                *(f"  {number}.jpg: empty file" for number in range(10)), "  and 2 more",
+                "3 exact duplicates of validation or test images will not be used.", NETWORK,
+            ],
+        ),
+        (
+            events.Streaming(pictures=1_000_000, size_bytes=97_200_000_000),
+            [
+                "The cache has too little disk space for 97,200 MB of prepared images, so each image is opened again "
+                "in every epoch. To train faster, free disk space, or set EYEBRIGHT_CACHE to a folder on another disk."
+            ],
+        ),
+        (events.Resumed(epoch=3), ["Resuming after epoch 3."]),
+        (events.Resumed(epoch=3, pictures=1_200), ["Resuming after epoch 3 and 1,200 images of the next epoch."]),
+        (
+            events.Extended(planned=15, epochs=30, learning_rate=0.0002),
+            [
+                "Training to epoch 30 instead of 15. For the added epochs the learning rate starts again at a tenth of "
+                "its peak, 0.0002, and falls to 0."
+            ],
+        ),
+        (
+            events.SharedOut(processes=4, batch_size=32, norms=True, group="g"),
+            [
+                "4 processes train together: each takes 8 of the 32 images of a batch.",
+                "Batch normalisation uses each process's own images; the model keeps the first process's statistics.",
+            ],
+        ),
+        (
+            events.PicturesGone(names=("daisy/1.png",)),
+            [
+                "1 image can no longer be opened since the run started, and will not be used from now on (all are "
+                "listed in left_out.csv):",
+                "  daisy/1.png",
+            ],
+        ),
+        (
+            events.PrecisionChosen(precision="bfloat16", reason="a step takes 12 ms instead of 20 ms", threads=2),
+            ["Computing in bfloat16 on 2 threads: a step takes 12 ms instead of 20 ms."],
+        ),
+        (
+            events.PrecisionChosen(precision="float32", reason="requested", threads=2, device="cuda"),
+            ["Computing in float32 on cuda: requested."],
+        ),
+        (
+            events.BatchLowered(batch_size=8, accumulation=4, needed_bytes=9_000_000_000, free_bytes=2_000_000_000),
+            [
+                "Not enough memory for the batch: it needs about 9,000 MB, and 2,000 MB are free. The batch size is "
+                "now 8, and the gradients of 4 batches are added up for each step."
+            ],
+        ),
+        (
+            events.BatchLowered(batch_size=8, accumulation=4),
+            [
+                "Not enough memory for the batch: the device refused it. The batch size is now 8, and the gradients "
+                "of 4 batches are added up for each step."
+            ],
+        ),
+        (
+            events.Unavailable(reason="no network"),
+            ["Published weights are not available, so a network is trained from scratch: no network"],
+        ),
+        (
+            events.MirroringJudged(same=False, pictures=400, accuracy=0.93, mirrored_accuracy=0.61),
+            [
+                "Training images are not mirrored: of 400 validation images a simple classifier predicts 93% "
+                "correctly, but of their mirror images 61%."
+            ],
+        ),
+        (events.MirroringJudged(same=True, pictures=400, accuracy=0.93, mirrored_accuracy=0.92), []),
+        (
+            events.Tried(what="compact", validation_loss=0.3456, validation_accuracy=0.891, seconds=67.2),
+            ["Tried compact: validation accuracy 89.1%, loss 0.346, after 1 min 7 s."],
+        ),
+        (
+            events.CrossValidated(pictures=120, accuracy=0.951, low=0.895, high=0.977),
+            [
+                "Cross-validated accuracy 95.1% (95% interval 89.5-97.7%) on all 120 images. With so few images this "
+                "is more precise than the validation accuracy."
+            ],
+        ),
+        (events.Planned(steps=0, epochs=0.0, seconds=3.0), ["There is no time left to train the network further."]),
+        (events.Planned(steps=1200, epochs=30.0, seconds=7.4), ["Training 30 epochs (1,200 steps), about 7 s."]),
+        (events.Planned(steps=1, epochs=1.0, seconds=125), ["Training 1 epoch (1 step), about 2 min 5 s."]),
+        (events.Planned(steps=140, epochs=3.46, seconds=7), ["Training 3.5 epochs (140 steps), about 7 s."]),
+        (
+            events.Calibrated(temperature=1.234, error_before=0.0812, error_after=0.0234),
+            [
+                "Calibrated with temperature 1.23: the expected calibration error on the validation set changed from "
+                "0.081 to 0.023."
+            ],
+        ),
+        (
+            events.Evaluated(side="test", pictures=270, accuracy=0.9963, low=0.979, high=0.9999, loss=0.1),
+            ["Test accuracy 99.6% (95% interval 97.9-100.0%) on 270 held-out images"],
+        ),
+        (
+            events.Evaluated(side="test", pictures=1, accuracy=1.0, low=0.2, high=1.0, loss=0.1, seen=1_234),
+            [
+                "Test accuracy 100.0% (95% interval 20.0-100.0%) on 1 held-out image",
+                "1,234 images not counted: the model was trained on them or selected by them.",
+            ],
+        ),
+        (
+            events.HealingBegun(
+                kind="overfitting", changes={"rotation": 0.1, "epochs": 15}, path="run/healed", seconds=207.0
+            ),
+            ["Healing (overfitting): training again with rotation 0.1, epochs 15, about 3 min 27 s."],
+        ),
+        (
+            events.HealingBegun(kind="noisy labels", changes={"epochs": 1}, path="run/healed", seconds=0.2),
+            ["Healing (noisy labels): training again with epochs 1, about 1 s."],
+        ),
+        (
+            healed(0.066, 0.026, 0.103),
+            [
+                "Second training: accuracy 66.4% against 59.7%: significantly better",
+                "  +6.6 points (95% interval +2.6 to +10.3) on the same 648 validation images",
+            ],
+        ),
+        (
+            healed(0.066, 0.0, 0.103),
+            [
+                "Second training: accuracy 66.4% against 59.7%: no significant difference",
+                "  +6.6 points (95% interval +0.0 to +10.3) on the same 648 validation images",
+            ],
+        ),
+        (
+            healed(-0.05, -0.09, 0.0),
+            [
+                "Second training: accuracy 66.4% against 59.7%: no significant difference",
+                "  -5.0 points (95% interval -9.0 to +0.0) on the same 648 validation images",
+            ],
+        ),
+        (
+            healed(-0.05, -0.09, -0.01),
+            [
+                "Second training: accuracy 66.4% against 59.7%: significantly worse",
+                "  -5.0 points (95% interval -9.0 to -1.0) on the same 648 validation images",
+            ],
+        ),
+        (events.Stopped(reason="finished", epoch=1, best_epoch=1), []),
+    ],
+)  # fmt: skip
+def test_an_event_says(event: events.AnyEvent, lines: list[str]) -> None:
+    assert list(sentences(event)) == lines
+
+
+@pytest.mark.parametrize(
+    ("resize", "lost", "text"),
+    [
+        ("crop", 0.049, ""),
+        ("crop", 0.05, "Cropping removes 5% of the detail of a typical image. To keep whole images: --resize pad"),
+        (
+            "pad",
+            0.4,
+            "Images are padded with grey, because cropping would remove 40% of the detail of a typical image. To crop "
+            "them: --resize crop",
+        ),
+        ("stretch", 0.9, ""),
+    ],
+)
+def test_cropping_is_mentioned_where_it_removes_much(resize: str, lost: float, text: str) -> None:
+    event = events.FitChosen(fit=resize, lost=lost)
+    assert resize_text(event) == text
+    assert list(sentences(event)) == [text] * bool(text)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (None, "The images have a given split, which is kept."),
+        (0.0, "With a random split, no test image would have a near-duplicate in the training set."),
+        (
+            0.137,
+            "With a random split, 14% of the test images would have a near-duplicate in the training set. "
+            "Near-duplicates are kept in the same split.",
+        ),
+    ],
+)
+def test_a_leak_is_given_in_whole_percent(share: float | None, text: str) -> None:
+    assert leak_text(share) == text
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("eyebright predict run PICTURES", "  eyebright predict run PICTURES"),
+        (
+            f"  eyebright train {'p' * 60} -o run --epochs 30",
+            f"  eyebright train {'p' * 60} \\\n    -o run --epochs 30",
+        ),
+        (
+            f"eyebright train 'my images of {'p' * 40}' -o {'r' * 60} --heal",
+            f"  eyebright train 'my images of {'p' * 40}' \\\n    -o {'r' * 60} --heal",
+        ),
+    ],
+)
+def test_a_command_is_broken_between_words_at_80_columns(command: str, text: str) -> None:
+    assert command_text(command) == text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("length", range(1, 60))
+def test_no_line_of_a_command_is_wider_than_80_columns(length: int) -> None:
+    command = shlex.join(["eyebright", "train", "p" * length, "-o", "r" * length, "--size", "128", "--heal"])
+    lines = command_text(command).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(line.endswith(" \\") for line in lines[:-1])
+    assert len(lines) == 1 or len(f"  {command}") + 2 > 80
+
+
+def test_a_broken_command_is_the_same_to_a_shell() -> None:
+    words = ["eyebright", "train", "a b" * 20, *(f"--option-{number}={number * 'x'}" for number in range(30))]
+    assert shlex.split(command_text(shlex.join(words)).replace("\\\n", "")) == words
