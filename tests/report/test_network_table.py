@@ -31,7 +31,7 @@ def row_of(text: str, name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", zoo.NETWORKS)
 def test_every_network_of_the_zoo_fits_80_columns_and_nothing_is_cut(name: str) -> None:
-    network = zoo.named(name).as_published()
+    network = zoo.named_network(name).as_published()
     lines = network_text(network).splitlines()
     assert max(map(cell_len, lines)) <= 80
     assert not any("…" in line for line in lines)

@@ -20,7 +20,7 @@ from safetensors.numpy import save
 
 from eyebright.model.card import FORMAT, ModelCard
 from eyebright.model.golden import Golden
-from eyebright.network import Network, Weights, read_tensors
+from eyebright.network import Network, Weights, load_tensors
 from eyebright.system import files, records
 from eyebright.system.errors import ModelError, NetworkError
 
@@ -135,7 +135,7 @@ class StoredModel(NamedTuple):
 
     def weights(self) -> Weights:
         """The weights by `layer.tensor`; a `ModelError` where they are not those of the network."""
-        weights = read_tensors(self.path / WEIGHTS, error=ModelError)
+        weights = load_tensors(self.path / WEIGHTS, error=ModelError)
         expected = {name: f"float32 {parameter.shape}" for name, parameter in self.network.tensors.items()}
         found = {name: f"{values.dtype} {values.shape}" for name, values in weights.items()}
         if found != expected:

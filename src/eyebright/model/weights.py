@@ -14,8 +14,8 @@ from eyebright.network import (
     Parameter,
     Weights,
     check_weights,
-    compare,
-    read_weights,
+    compare_weights,
+    load_weights,
     save_weights,
 )
 from eyebright.report.network_table import network_text
@@ -78,8 +78,8 @@ class Weighted(abc.ABC):
         Raises:
             NetworkError: When the file is not sound or, if `strict`, does not match; nothing is changed then.
         """
-        weights = read_weights(path)
-        report = compare(self.network, weights)
+        weights = load_weights(path)
+        report = compare_weights(self.network, weights)
         if strict:
             report.assert_consumed()
         self.set_weights(self._weights | {name: weights[name] for name in report.consumed})

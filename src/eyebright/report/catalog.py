@@ -8,7 +8,7 @@ from eyebright.report.network_table import short
 from eyebright.system.records import Record
 
 if TYPE_CHECKING:
-    from eyebright.network.zoo import Named
+    from eyebright.network.zoo import NamedNetwork
 
 _COLUMNS = 80
 _SIZES = (32, 64, 128, 224, 448)  # pixels a side, to show what grows with the picture
@@ -98,7 +98,7 @@ def _published_for(row: CatalogRow) -> str:
     return ", ".join(parts)
 
 
-def _row(name: str, named: "Named", *, published: bool) -> CatalogRow:
+def _row(name: str, named: "NamedNetwork", *, published: bool) -> CatalogRow:
     network = named.as_published()
     return CatalogRow(
         name=name,

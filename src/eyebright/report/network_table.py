@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rich.cells import cell_len
 
 from eyebright.network.layers.windows import as_pair
-from eyebright.network.summary import Row, Summary, summarize
+from eyebright.network.summary import LayerSummary, Summary, summarize
 from eyebright.system.text import fit
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _lines(summary: Summary, layers: "list[Layer]", *, exact: bool) -> list[_Lin
     return lines
 
 
-def _cells(row: Row, layer: "Layer", *, exact: bool) -> list[str]:
+def _cells(row: LayerSummary, layer: "Layer", *, exact: bool) -> list[str]:
     kernel, stride, groups = (getattr(layer, name, None) for name in ("kernel_size", "stride", "groups"))
     if stride is None and hasattr(layer, "stride"):
         stride = kernel  # of pools

@@ -51,7 +51,7 @@ def find_learning_rate(
     settings, emit = settings or Settings(), to_all(callbacks)
     pictures.require_trainable()
     if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
-        size = zoo.named(network).input_size if size is None else size
+        size = zoo.named_network(network).input_size if size is None else size
     built = network_for(pictures, network, size)
     name = network if isinstance(network, str) else "network.json"
     start = weights_for(built, str(weights), name, settings.seed, emit)

@@ -21,7 +21,6 @@ from eyebright.data.pictures import Fit
 from eyebright.model.card import ModelCard
 from eyebright.model.folder import read_model
 from eyebright.network import Conv2d, Linear, Network, Softmax, Weights, initial_weights, zoo
-from eyebright.network.wiring import Parts
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
 from eyebright.training.events import Emit, FitChosen, Progress
 from eyebright.training.mirroring import ASKED, LEARNED, judge_mirroring
@@ -224,5 +223,5 @@ def _with_outputs(start: Start, count: int) -> tuple[Network, str]:
             f"the model in {start.path} ends with {name!r}, a {type(head).__name__}: to begin anew with other classes "
             "it must end with a Linear or a Conv2d"
         )
-    layers, wiring, output = start.network.parts
-    return Network.from_parts(Parts([head if layer.name == name else layer for layer in layers], wiring, output)), name
+    layers = [head if other == name else place.layer for other, place in start.network.places.items()]
+    return Network.from_layers(layers, start.network.wiring, start.network.output), name

@@ -315,7 +315,7 @@ def train(
         )
     else:
         if weights == zoo.PUBLISHED and isinstance(network, str) and not is_file(network):
-            size = zoo.named(network).input_size if size is None else size
+            size = zoo.named_network(network).input_size if size is None else size
         built = network_for(dataset, network, size)
         name = network if isinstance(network, str) else NETWORK
         start = weights_for(built, str(weights), name, settings.seed, emit)
