@@ -187,7 +187,7 @@ def test_a_card_of_monstrous_size_is_refused_unread(model: Path) -> None:
         (["sha256"], {"network.onnx": 3}, r"\$\.sha256"),
         (["network"], [], r"\$\.network"),
         (["network"], {"format": 2, "layers": [], "output": ""}, "network is of format 2"),
-        (["network", "output"], "nowhere", "'nowhere' is no layer"),
+        (["network", "output"], "nowhere", "'nowhere' is not a layer"),
         (["network", "layers"], 10**400, r"network.*not sound"),
         (["network", "layers", 2, "out_channels"], 10**400, "layer 'conv_1'.*at most a million"),
         (["network", "layers", 2, "kernel_size"], [3], "layer 'conv_1'"),

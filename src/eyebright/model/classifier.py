@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from eyebright.data import prepare
 from eyebright.data.dataset import Dataset, Part
-from eyebright.data.pictures import Fit, Preparation, Source
+from eyebright.data.pictures import Fit, ImageInput, Preparation
 from eyebright.data.prepare import Prepared
 from eyebright.data.split import SIDES
 from eyebright.model import assess
@@ -70,10 +70,10 @@ class Deployable(Weighted):
         self.set_weights(initial_weights(network, seed) if weights is None else weights)
 
     @overload
-    def predict(self, pictures: Source) -> Prediction: ...
+    def predict(self, pictures: ImageInput) -> Prediction: ...
     @overload
-    def predict(self, pictures: list[Source]) -> list[Prediction]: ...
-    def predict(self, pictures: Source | list[Source]) -> Prediction | list[Prediction]:
+    def predict(self, pictures: list[ImageInput]) -> list[Prediction]: ...
+    def predict(self, pictures: ImageInput | list[ImageInput]) -> Prediction | list[Prediction]:
         """What a picture shows, and how sure that is.
 
         Args:

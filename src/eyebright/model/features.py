@@ -18,7 +18,7 @@ import filelock
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Preparation, Source, open_picture
+from eyebright.data.pictures import ImageInput, Preparation, open_picture
 from eyebright.data.store import Growing, Rows, rows_of
 from eyebright.data.threads import in_threads
 from eyebright.model.backbone import Backbone
@@ -63,7 +63,7 @@ class Features:
 
 
 def features(
-    opened: Callable[[int], Source],
+    opened: Callable[[int], ImageInput],
     digests: Sequence[bytes],
     backbone: Backbone | None = None,
     *,
@@ -117,7 +117,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _compute(
     store: Growing,
-    opened: Callable[[int], Source],
+    opened: Callable[[int], ImageInput],
     keys: NDArray[np.uint64],
     missing: NDArray[np.int64],
     backbone: Backbone,
@@ -156,7 +156,10 @@ def _add(store: Growing, computed: list[tuple[int, bytes]]) -> None:
 
 
 def _batches(
-    opened: Callable[[int], Source], positions: NDArray[np.int64], preparation: Preparation, left_out: dict[int, str]
+    opened: Callable[[int], ImageInput],
+    positions: NDArray[np.int64],
+    preparation: Preparation,
+    left_out: dict[int, str],
 ) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
     """Prepared pictures in batches, with their positions; those that cannot be opened are entered in `left_out`."""
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Preparation, Source, open_picture
+from eyebright.data.pictures import ImageInput, Preparation, open_picture
 from eyebright.data.threads import in_threads
 from eyebright.model.engine import Engine
 from eyebright.model.folder import StoredModel
@@ -45,7 +45,7 @@ class Unreadable(Record, frozen=True, kw_only=True):
 
 
 Answer: TypeAlias = Prediction | Unreadable
-Openable: TypeAlias = Source | Callable[[], Source]
+Openable: TypeAlias = ImageInput | Callable[[], ImageInput]
 """A picture, or what fetches it when its turn comes."""
 Opened: TypeAlias = tuple[str, NDArray[np.uint8] | EyebrightError]
 
@@ -85,7 +85,7 @@ class Predictor:
         mirrored = self._engine(np.ascontiguousarray(pictures[:, :, ::-1]))
         return np.asarray((given + mirrored) / 2, np.float32)
 
-    def predict(self, source: Source, name: str = "") -> Prediction:
+    def predict(self, source: ImageInput, name: str = "") -> Prediction:
         """The answer for one picture; a `PictureError` where it cannot be opened."""
         name = name or (str(source) if isinstance(source, str | Path) else "")
         try:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from eyebright.data.pictures import Source as Openable
+from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.source import SIDE_NAMES, Found
 from eyebright.data.split import SIDES, Side
 from eyebright.system.errors import DataError
@@ -34,7 +34,7 @@ class FolderSource:
             return "missing"
         return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
-    def open(self, index: int) -> Openable:
+    def open(self, index: int) -> ImageInput:
         return self.root / self.names[index]
 
 

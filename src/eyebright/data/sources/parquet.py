@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eyebright.data.pictures import Source as Openable
+from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.folder import FolderSource, Progress
 from eyebright.data.sources.labels import label_of
 from eyebright.data.sources.parquet_columns import Columns, columns_of, open_table
@@ -59,7 +59,7 @@ class ParquetSource:
         except OSError:
             return "missing"
 
-    def open(self, index: int) -> Openable:
+    def open(self, index: int) -> ImageInput:
         which, row = self._rows[index]
         content = self._contents.get(which, row) if self._columns[which].embedded else None
         if content is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Source as Openable
+from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.folder import Progress
 from eyebright.data.sources.labels import require_distinct
 from eyebright.data.sources.ranged import Ranged
@@ -47,7 +47,7 @@ class ShardSource:
         number, offset, _ = self._places[index].tolist()
         return f"{self._stamps[number]} {offset}"
 
-    def open(self, index: int) -> Openable:
+    def open(self, index: int) -> ImageInput:
         number, offset, size = self._places[index].tolist()
         shard = self._shards[number]
         if offset < 0:

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Source as Openable
+from eyebright.data.pictures import ImageInput
 from eyebright.data.split import Side
 from eyebright.system import text
 from eyebright.system.errors import DataError
@@ -34,7 +34,7 @@ class Source(Protocol):
     def stamp(self, index: int) -> str:
         """A short text that changes when the picture does, had without reading it."""
 
-    def open(self, index: int) -> Openable:
+    def open(self, index: int) -> ImageInput:
         """What `eyebright.pictures` opens."""
 
 
@@ -57,7 +57,7 @@ class ArraySource:
     def stamp(self, index: int) -> str:
         return ""  # the identity covers the content
 
-    def open(self, index: int) -> Openable:
+    def open(self, index: int) -> ImageInput:
         return self._images[index]
 
 
@@ -123,7 +123,7 @@ class Subset:
     def stamp(self, index: int) -> str:
         return self._source.stamp(self._kept[index])
 
-    def open(self, index: int) -> Openable:
+    def open(self, index: int) -> ImageInput:
         return self._source.open(self._kept[index])
 
 

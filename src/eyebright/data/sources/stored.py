@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Source as Openable
+from eyebright.data.pictures import ImageInput
 from eyebright.system import cache, files
 from eyebright.system.errors import DataError
 
@@ -43,7 +43,7 @@ class StoredSource:
     def stamp(self, index: int) -> str:
         return self._stamps[self._array_of(index)]
 
-    def open(self, index: int) -> Openable:
+    def open(self, index: int) -> ImageInput:
         which = self._array_of(index)
         return np.asarray(self._images[which][index - int(self._starts[which])])
 

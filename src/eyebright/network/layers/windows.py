@@ -47,7 +47,7 @@ def slide(
     if any(axis.positions < 1 for axis in axes):
         padded = " x ".join(str(size + axis.before + axis.after) for size, axis in zip(sizes, axes, strict=True))
         raise NetworkError(
-            f"the kernel of {kernel[0]} x {kernel[1]} is larger than the input of {padded} (with padding): "
+            f"the kernel of {kernel[0]} x {kernel[1]} is larger than its input of {padded} (with padding): "
             "use larger images, a smaller kernel, or fewer layers that reduce the size"
         )
     before, after, beyond, counts = zip(*axes, strict=True)

@@ -170,7 +170,7 @@ def with_new_head(network: Network, weights: Weights, seed: int = 0) -> Weights:
 def _published(name: str) -> Published:
     named_network(name)
     if name not in WEIGHTS:
-        raise NetworkError(f"there are no published weights for {name!r}: {text.nearest(name, list(WEIGHTS))}")
+        raise NetworkError(f"no weights are published for {name!r}: {text.nearest(name, list(WEIGHTS))}")
     return WEIGHTS[name]
 
 
