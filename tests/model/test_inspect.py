@@ -68,7 +68,9 @@ def test_a_file_of_json_is_a_network(tmp_path: Path, network: Network) -> None:
 def test_a_network_of_ones_own_has_no_published_weights(tmp_path: Path, network: Network) -> None:
     (tmp_path / "net.json").write_text(network.to_json())
     subject = inspect.find(str(tmp_path / "net.json"), weights="published")
-    with pytest.raises(SettingsError, match=r"no published weights for .*net\.json, which is not in the zoo: give a file"):
+    with pytest.raises(
+        SettingsError, match=r"no published weights for .*net\.json, which is not in the zoo: give a file"
+    ):
         subject.weights()
 
 
