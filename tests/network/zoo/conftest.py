@@ -1,4 +1,4 @@
-"""What other programs found for the published networks, and the filling of the weights with which they found it."""
+"""Figures that other programs computed for the published networks, and the weights that they used."""
 
 import json
 import math
