@@ -87,7 +87,7 @@ def test_damaged_images_are_reported_and_the_others_predicted(run, picture, eyeb
     answers = [json.loads(line) for line in finished.out.splitlines()]
     assert finished.code == 1
     assert [answer.get("label") for answer in answers] == ["red", None, None, "red"]
-    assert "not a picture" in answers[1]["error"]
+    assert "not an image" in answers[1]["error"]
     assert "not found" in answers[2]["error"]
 
 

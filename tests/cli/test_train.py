@@ -403,7 +403,7 @@ def test_training_starts_from_published_weights_at_their_size(make_folder, eyebr
     """flowers_cnn plays a published network; its file lies in the cache, where a download would have put it."""
     weights = {name: values + 1 for name, values in initial_weights(zoo.flowers_cnn(5, input_size=20)).items()}
     monkeypatch.setitem(zoo.WEIGHTS, "flowers_cnn", zoo.Published("flowers-0123abcd.pth"))
-    monkeypatch.setitem(zoo.NETWORKS, "flowers_cnn", zoo.named("flowers_cnn")._replace(input_size=20))
+    monkeypatch.setitem(zoo.NETWORKS, "flowers_cnn", zoo.named_network("flowers_cnn")._replace(input_size=20))
     save_file(weights, files.cache_folder("weights") / "flowers-0123abcd.safetensors")
     finished = eyebright(
         "train", make_folder(), "-o", tmp_path / "run", "--weights", "published", "--batch-size", "8",

@@ -142,7 +142,7 @@ def test_bad_files_are_listed_with_their_reasons_and_have_no_row(root, preparati
     reasons = dict(found.left_out)
     assert list(reasons) == ["a/1.png", "a/3.png", "b/0.png", "b/1.png"]
     assert reasons["a/1.png"] == "empty file"
-    assert "not a picture" in reasons["a/3.png"]
+    assert "not an image" in reasons["a/3.png"]
     assert reasons["b/0.png"].startswith("damaged: ")
     assert reasons["b/1.png"] == "file not found"
     assert (found.rows < 0).tolist() == [False, True, False, True, False, True, True, False]

@@ -18,7 +18,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
 @pytest.fixture
 def random_weights(monkeypatch):
     """Random weights in the place of the published ones."""
-    weights = initial_weights(zoo.named("efficientnet_lite0").build(1000, input_size=32), 1)
+    weights = initial_weights(zoo.named_network("efficientnet_lite0").build(1000, input_size=32), 1)
     monkeypatch.setattr(backbone, "published_weights", lambda name: weights)
 
 

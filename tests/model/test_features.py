@@ -148,7 +148,7 @@ def test_pictures_that_cannot_be_opened_have_none(pictures, digests):
     pictures[2] = b"no picture"
     found = features(Opening(pictures), [b"", *digests[1:]], SMALL)
     assert found.rows[0] == found.rows[2] == -1 and list(found.left_out) == [2]
-    assert "not a picture" in found.left_out[2] or "identify" in found.left_out[2]
+    assert "not an image" in found.left_out[2] or "identify" in found.left_out[2]
     assert np.isnan(found.read([0, 2])).all() and np.isfinite(found.read(np.r_[1, 3:40])).all()
 
 

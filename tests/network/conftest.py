@@ -1,30 +1,156 @@
-"""Networks drawn at random, and ONNX graphs run by ONNX's own reference implementation."""
+"""Networks run in three ways: by torch, by ONNX's reference implementation, and by OpenVINO, which predicts in use."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
-from onnx.reference import ReferenceEvaluator
+from onnx.reference import ReferenceEvaluator, ops
 
-from eyebright.network import Add, Conv2d, Flatten, Input, Linear, MaxPool2d, Network, Node, ReLU, Weights
+from eyebright.model.engine import Engine
+from eyebright.network import (
+    ELU,
+    GELU,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    Add,
+    AvgPool2d,
+    BatchNorm,
+    Concat,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    GlobalMaxPool2d,
+    Hardsigmoid,
+    Hardswish,
+    Input,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    LocalContrastNorm,
+    LocalResponseNorm,
+    MaxPool2d,
+    Multiply,
+    Network,
+    Node,
+    Normalize,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+    Weights,
+    initial_weights,
+)  # fmt: skip
 from eyebright.network.onnx import to_onnx
+from eyebright.network.torch import TorchNetwork, as_input
+
+Answers: TypeAlias = dict[str, NDArray[np.float32]]
+Sides: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+LAYERS = [
+    Normalize((120.0, 110.0, 100.0), 60.0, name="own"),
+    Conv2d(6, (3, 5), (2, 1), "same", (1, 2), 3, bias=False, initializer="he_uniform", name="own"),
+    MaxPool2d((3, 2), 2, (1, 0), ceil_mode=True, name="own"),
+    AvgPool2d(3, (2, 1), 1, ceil_mode=True, count_include_pad=False, name="own"),
+    AdaptiveAvgPool2d((4, 3), name="own"),
+    AdaptiveMaxPool2d(4, name="own"),
+    GlobalAvgPool2d(name="own"),
+    GlobalMaxPool2d(name="own"),
+    BatchNorm(1e-3, 0.01, name="own"),
+    LayerNorm(1e-6, name="own"),
+    LocalResponseNorm(3, 0.5, 0.5, 2.0, name="own"),
+    LocalContrastNorm(5, 1.5, 1e-4, name="own"),
+    Linear(7, bias=False, initializer="he_normal", name="own"),
+    Flatten(name="own"),
+    Dropout(0.25, name="own"),
+    *(ReLU(name="own"), ReLU6(name="own"), LeakyReLU(0.3, name="own"), ELU(0.7, name="own"), GELU(name="own")),
+    *(SiLU(name="own"), Hardswish(name="own"), Hardsigmoid(name="own"), Sigmoid(name="own"), Tanh(name="own")),
+    *(Softplus(name="own"), Softmax(name="own"), Add(name="own"), Multiply(name="own"), Concat(name="own")),
+]
+
+
+@pytest.fixture(params=LAYERS, ids=lambda layer: type(layer).__name__)
+def any_layer(request: pytest.FixtureRequest) -> Layer:
+    """Each type of layer once, with settings that differ from the defaults, named "own"."""
+    return request.param
+
+
+@pytest.fixture
+def any_network(any_layer: Layer) -> Network:
+    """A network on images (3, 9, 8) that ends in `any_layer`."""
+    images = Input((3, 9, 8), name="pictures")()
+    values: Node = images if isinstance(any_layer, Normalize) else Normalize(128.0, 32.0)(images)
+    if isinstance(any_layer, Linear):
+        values = Flatten()(values)
+    return Network(images, any_layer(*([values, ReLU()(values)] if any_layer.arity()[1] > 1 else [values])))
+
+
+@pytest.fixture
+def any_weights(any_network: Network) -> Weights:
+    """Weights for `any_network` without zeros and ones."""
+    return {
+        name: values * np.float32(0.5) + np.float32(0.3) for name, values in initial_weights(any_network, 1).items()
+    }
+
+
+class MaxPool(ops.op_max_pool.MaxPool):
+    """ONNX's reference implementation without its shortcut for stride 1, which pads wrongly."""
+
+    op_domain = ""
+
+    def _run(self, samples, **attributes):
+        return self._max_pool(samples, **attributes)
+
+
+class LRN(ops.op_lrn.LRN):
+    """ONNX's reference implementation, which takes the number of images in the batch for that of the channels."""
+
+    op_domain = ""
+
+    def _run(self, samples, *, alpha, beta, bias, size):
+        squares = np.zeros_like(samples)
+        for channel in range(samples.shape[1]):
+            around = slice(max(channel - (size - 1) // 2, 0), channel + size // 2 + 1)
+            squares[:, channel] = (samples[:, around] ** 2).sum(axis=1)
+        return (samples / (bias + np.float32(alpha / size) * squares) ** beta,)
 
 
 @pytest.fixture(scope="session")
 def run() -> Callable[..., NDArray[np.float32]]:
-    """What ONNX's reference implementation makes of a network, its weights and a batch."""
+    """The output of a network for a batch, by ONNX's reference implementation."""
 
     def run(network: Network, weights: Weights, samples: np.ndarray, **options: float) -> NDArray[np.float32]:
         model = to_onnx(network, weights, **options)
-        return ReferenceEvaluator(model).run(None, {model.graph.input[0].name: samples})[0]
+        evaluator = ReferenceEvaluator(model, new_ops=[MaxPool, LRN])
+        return evaluator.run(None, {model.graph.input[0].name: samples})[0]
 
     return run
 
 
 @pytest.fixture(scope="session")
+def answers(run: Callable[..., NDArray[np.float32]]) -> Callable[..., Answers]:
+    """The outputs of a network for a batch by torch, by ONNX's reference and, if asked for, by OpenVINO."""
+
+    def answers(network: Network, weights: Weights, samples: np.ndarray, *, engine: bool = False) -> Answers:
+        with torch.no_grad():
+            found = {"torch": TorchNetwork(network, weights).eval()(as_input(samples)).numpy()}
+        found["onnx"] = run(network, weights, samples)
+        if engine:
+            found["openvino"] = Engine.of_bytes(to_onnx(network, weights).SerializeToString())(samples)
+        return found
+
+    return answers
+
+
+@pytest.fixture(scope="session")
 def random_network() -> Callable[[int], Network]:
-    """A network on pictures (3, 9, 8) with five random parts: ReLUs read once and twice, before pools and elsewhere."""
+    """A network on images (3, 9, 8) with five random parts: ReLUs read once and twice, before pools and elsewhere."""
 
     conv, halve, pool, wide_pool = (  # the last three make ceil(size / 2) of any size
         Conv2d(3, 3, padding="same"),
@@ -52,6 +178,61 @@ def random_network() -> Callable[[int], Network]:
 
 
 @pytest.fixture(scope="session")
+def noise() -> Callable[..., NDArray[np.uint8]]:
+    """Two images `(2, height, width, channels)` of noise, always the same for a shape `(channels, height, width)`."""
+
+    def noise(channels: int, height: int, width: int) -> NDArray[np.uint8]:
+        seed = [channels, height, width]
+        return np.random.default_rng(seed).integers(0, 256, (2, height, width, channels), np.uint8)
+
+    return noise
+
+
+@pytest.fixture(scope="session")
+def agree(answers: Callable[..., Answers]) -> Callable[..., None]:
+    """Asserts that layers give the expected values in torch, in ONNX and, if asked for, in OpenVINO.
+
+    `expected` is a function of the values (N, C, H, W) in float64, from -8 to 8, that the first layer reads.
+    """
+
+    def agree(
+        layers: Layer | list[Layer],
+        pictures: NDArray[np.uint8],
+        expected: Callable[[NDArray[np.float64]], np.ndarray],
+        weights: Weights | None = None,
+        *,
+        engine: bool = False,
+        tolerance: float = 1e-5,
+    ) -> None:
+        layers = layers if isinstance(layers, list) else [layers]
+        shape = (pictures.shape[3], *pictures.shape[1:3])
+        network = Network.sequential(Input(shape), Normalize(128.0, 16.0), *layers)
+        wanted = np.asarray(expected((pictures.astype(np.float64) - 128).transpose(0, 3, 1, 2) / 16))
+        for who, found in answers(network, weights or {}, pictures, engine=engine).items():
+            assert found.shape == (len(pictures), *network.output_shape), who
+            np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance, err_msg=who)
+
+    return agree
+
+
+@pytest.fixture(scope="session")
+def same_sides() -> Callable[..., Sides]:
+    """Padding "same" of a kernel (with dilation) on an image, as TensorFlow's guide defines it.
+
+    (top, bottom), (left, right)
+    """
+
+    def along(width: int, kernel: int, stride: int) -> tuple[int, int]:
+        total = max(kernel - stride, 0) if width % stride == 0 else max(kernel - width % stride, 0)
+        return total // 2, total - total // 2
+
+    def same_sides(size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int]) -> Sides:
+        return along(size[0], kernel[0], stride[0]), along(size[1], kernel[1], stride[1])
+
+    return same_sides
+
+
+@pytest.fixture(scope="session")
 def pictures() -> NDArray[np.uint8]:
-    """Two pictures `(2, 9, 8, 3)` of noise."""
+    """Two images `(2, 9, 8, 3)` of noise."""
     return np.random.default_rng(7).integers(0, 256, (2, 9, 8, 3), np.uint8)

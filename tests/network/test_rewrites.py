@@ -40,7 +40,7 @@ from eyebright.network import (
     initial_weights,
     zoo,
 )
-from eyebright.network.rewrites import faster, pool_before_activation, with_dropout
+from eyebright.network.rewrites import faster, with_dropout
 from eyebright.network.torch import TorchNetwork, as_input
 
 RISING = [ReLU(), ReLU6(), LeakyReLU(0.2), ELU(1.5), Hardsigmoid(), Sigmoid(), Tanh(), Softplus()]
@@ -49,7 +49,7 @@ PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
 @st.composite
-def any_pool(draw: st.DrawFn) -> Layer:
+def pools(draw: st.DrawFn) -> Layer:
     """A pool of any kind that fits every picture of at least one pixel."""
     kind = draw(st.sampled_from(["max", "max", "average", "adaptive max", "adaptive average"]))
     if "adaptive" in kind:
@@ -61,7 +61,7 @@ def any_pool(draw: st.DrawFn) -> Layer:
 
 
 @st.composite
-def any_network(draw: st.DrawFn) -> Network:
+def networks(draw: st.DrawFn) -> Network:
     """Convolutions, activations and pools of all kinds in chains and branches; their loose ends are joined."""
     pictures = Input((2, 11, 10))()
     nodes: list[Node] = [Normalize()(pictures)]
@@ -73,7 +73,7 @@ def any_network(draw: st.DrawFn) -> Network:
         others = [Conv2d(2, 3, padding="same"), BatchNorm(), Dropout(0.2)]
         node = {
             "activation": lambda source=source: draw(st.sampled_from(RISING + OTHERS))(source),
-            "pool": lambda source=source: draw(any_pool())(source),
+            "pool": lambda source=source: draw(pools())(source),
             "other": lambda source=source, others=others: draw(st.sampled_from(others))(source),
             "merge": lambda source=source, mate=mate: draw(st.sampled_from([Add(), Multiply()]))(source, mate),
         }[step]()
@@ -98,8 +98,8 @@ def wires(network: Network) -> dict[str, tuple[str, ...]]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(network=any_network())
-def test_any_network_gives_the_same_in_torch_on_the_same_weights(network):
+@given(network=networks())
+def test_a_rewritten_network_gives_the_same_outputs_on_the_same_weights(network):
     weights = {name: values + np.float32(0.1) for name, values in initial_weights(network, 1).items()}
     batch = np.random.default_rng(1).integers(0, 256, (2, 11, 10, 2), np.uint8)
     rewritten = faster(network)
@@ -110,10 +110,10 @@ def test_any_network_gives_the_same_in_torch_on_the_same_weights(network):
 
 
 @settings(max_examples=60, deadline=None)
-@given(network=any_network())
-def test_just_the_activations_that_may_move_do(network):
+@given(network=networks())
+def test_exactly_the_activations_that_may_move_are_moved(network):
     """Those that never decrease, and that only a maximum reads."""
-    rewritten = pool_before_activation(network)
+    rewritten = faster(network)
     maxima = (MaxPool2d, AdaptiveMaxPool2d, GlobalMaxPool2d)
     for name, place in network.places.items():
         if not isinstance(place.layer, (*map(type, RISING), *map(type, OTHERS))):
@@ -134,9 +134,9 @@ def test_just_the_activations_that_may_move_do(network):
     [MaxPool2d(3, 2, 1, ceil_mode=True), AdaptiveMaxPool2d((2, 3)), GlobalMaxPool2d()],
     ids=["max", "adaptive", "global"],
 )
-def test_every_rising_activation_goes_behind_every_maximum(activation, pool):
+def test_every_monotone_activation_moves_behind_every_max_pool(activation, pool):
     network = Network.sequential(Input((2, 11, 10)), Normalize(128.0, 16.0), activation, pool)
-    rewritten = pool_before_activation(network)
+    rewritten = faster(network)
     names = list(network.places)
     assert list(rewritten.places) == [*names[:2], names[3], names[2]]
     batch = np.random.default_rng(2).integers(0, 256, (3, 11, 10, 2), np.uint8)
@@ -145,9 +145,9 @@ def test_every_rising_activation_goes_behind_every_maximum(activation, pool):
 
 
 @pytest.mark.parametrize("activation", OTHERS, ids=lambda layer: type(layer).__name__)
-def test_an_activation_that_falls_somewhere_is_never_moved_for_that_would_change_the_result(activation):
+def test_an_activation_that_is_not_monotone_is_not_moved(activation):
     network = Network.sequential(Input((2, 8, 8)), Normalize(300.0, 64.0), activation, MaxPool2d(2))
-    assert pool_before_activation(network) == network
+    assert faster(network) == network
     swapped = Network.sequential(Input((2, 8, 8)), Normalize(300.0, 64.0), MaxPool2d(2), activation)
     batch = np.random.default_rng(3).integers(0, 256, (1, 8, 8, 2), np.uint8)
     assert np.abs(in_torch(network, {}, batch) - in_torch(swapped, {}, batch)).max() > 0.01
@@ -156,21 +156,21 @@ def test_an_activation_that_falls_somewhere_is_never_moved_for_that_would_change
 @pytest.mark.parametrize(
     "pool", [AvgPool2d(2), AdaptiveAvgPool2d(2), GlobalAvgPool2d()], ids=lambda pool: type(pool).__name__
 )
-def test_a_mean_is_never_moved(pool):
+def test_an_activation_before_an_average_pool_is_not_moved(pool):
     network = Network.sequential(Input((2, 8, 8)), Normalize(), ReLU(), pool)
-    assert pool_before_activation(network) == network
+    assert faster(network) == network
 
 
 def test_an_activation_that_two_pools_read_stays():
     pictures = Input((2, 8, 8))()
     relu = ReLU(name="r")(pictures)
     network = Network(pictures, Add()(MaxPool2d(2)(relu), MaxPool2d(2, padding="same")(relu)))
-    assert pool_before_activation(network) == network
+    assert faster(network) == network
 
 
 def test_an_activation_that_is_the_result_stays():
     network = Network.sequential(Input((2, 8, 8)), MaxPool2d(2), ReLU())
-    assert pool_before_activation(network) == network
+    assert faster(network) == network
 
 
 def test_a_rewritten_network_goes_to_json_and_back():
@@ -180,18 +180,18 @@ def test_a_rewritten_network_goes_to_json_and_back():
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6))
-def test_the_function_stays_the_same_bit_by_bit(random_network, run, pictures, seed):
+def test_the_outputs_stay_the_same_bit_by_bit(random_network, run, pictures, seed):
     network = random_network(seed)
     weights = initial_weights(network, seed)
     expected = run(network, weights, pictures)
-    assert np.array_equal(run(pool_before_activation(network), weights, pictures), expected)
+    assert np.array_equal(run(faster(network), weights, pictures), expected)
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**6))
-def test_what_is_learned_and_what_is_given_stay_the_same(random_network, seed):
+def test_parameters_and_output_shape_stay_the_same(random_network, seed):
     network = random_network(seed)
-    rewritten = pool_before_activation(network)
+    rewritten = faster(network)
     assert rewritten.parameters == network.parameters
     assert rewritten.output_shape == network.output_shape
     assert rewritten.places.keys() == network.places.keys()
@@ -199,16 +199,16 @@ def test_what_is_learned_and_what_is_given_stay_the_same(random_network, seed):
 
 def test_the_pool_comes_before_the_activation():
     network = Network.sequential(Input((3, 8, 8)), Conv2d(4, 3, name="c"), ReLU(name="r"), MaxPool2d(2, name="p"))
-    rewritten = pool_before_activation(network)
+    rewritten = faster(network)
     assert wires(rewritten) == {"input_1": (), "c": ("input_1",), "p": ("c",), "r": ("p",)}
     assert rewritten.output == "r" and rewritten.places["r"].shape == (4, 3, 3)
 
 
-def test_an_activation_that_something_else_reads_stays_where_it_is():
+def test_an_activation_that_another_layer_reads_stays():
     pictures = Input((3, 8, 8))()
     relu = ReLU(name="r")(pictures)
     network = Network(pictures, Add()(MaxPool2d(3, 1, padding="same", name="p")(relu), relu))
-    assert pool_before_activation(network) == network
+    assert faster(network) == network
 
 
 def test_only_the_side_with_a_single_reader_is_rewritten():
@@ -216,7 +216,7 @@ def test_only_the_side_with_a_single_reader_is_rewritten():
     shared = ReLU(name="shared")(pictures)
     own = ReLU(name="own")(Conv2d(3, 3, padding="same", name="c")(shared))
     network = Network(pictures, Add(name="sum")(MaxPool2d(2, name="p")(shared), MaxPool2d(2, name="q")(own)))
-    rewritten = wires(pool_before_activation(network))
+    rewritten = wires(faster(network))
     assert (rewritten["p"], rewritten["q"], rewritten["own"]) == (("shared",), ("c",), ("q",))
     assert rewritten["sum"] == ("p", "own")
 
@@ -224,17 +224,17 @@ def test_only_the_side_with_a_single_reader_is_rewritten():
 def test_an_activation_after_a_rewritten_one_is_rewritten_too():
     relu, pool = ReLU(), MaxPool2d(2)
     network = Network.sequential(Input((1, 8, 8)), relu, pool, relu, pool)
-    assert list(pool_before_activation(network).places) == ["input_1", "max_pool_1", "relu_1", "max_pool_2", "relu_2"]
+    assert list(faster(network).places) == ["input_1", "max_pool_1", "relu_1", "max_pool_2", "relu_2"]
 
 
 @pytest.mark.parametrize("size", [16, 180])
-def test_the_flower_network_is_made_faster(size):
+def test_all_pools_of_the_flower_network_move(size):
     places = list(faster(zoo.flowers_cnn(input_size=size)).places)
     assert places[2:11] == [f"{kind}_{index}" for index in (1, 2, 3) for kind in ("conv", "pool", "relu")]
 
 
 @pytest.mark.parametrize("p", [0.0, 0.3])
-def test_dropout_is_put_before_the_last_layer_where_there_is_none(p):
+def test_dropout_is_added_before_the_last_layer_if_there_is_none(p):
     network = Network.sequential(Input((3, 4, 4), name="in"), Flatten(name="dropout"), Linear(2, name="head"))
     changed = with_dropout(network, p)
     added = [name for name, place in changed.places.items() if isinstance(place.layer, Dropout)]
@@ -243,6 +243,6 @@ def test_dropout_is_put_before_the_last_layer_where_there_is_none(p):
     assert initial_weights(changed, 1).keys() == initial_weights(network, 1).keys()
 
 
-def test_dropout_that_is_stronger_already_stays():
+def test_stronger_dropout_stays():
     network = with_dropout(zoo.flowers_cnn(input_size=16, dropout=0.4), 0.2)
     assert msgspec.structs.asdict(network.places["dropout"].layer)["p"] == 0.4

@@ -32,7 +32,14 @@ from eyebright.network import (
     Softmax,
     zoo,
 )
-from eyebright.network.summary import Row, network_table, network_text, receptive_fields, settings_of, summarize
+from eyebright.network.summary import (
+    LayerSummary,
+    network_table,
+    network_text,
+    receptive_fields,
+    settings_of,
+    summarize,
+)
 from eyebright.network.torch import TorchNetwork
 from eyebright.system.errors import NetworkError
 
@@ -56,14 +63,14 @@ def resnet(depths: tuple[int, ...]) -> Network:
 @pytest.mark.parametrize(
     ("depths", "field"), [((3, 4, 6, 3), 483), ((3, 4, 23, 3), 1027), ((3, 8, 36, 3), 1507)], ids=[50, 101, 152]
 )
-def test_residual_networks_see_what_was_published(depths, field):
+def test_receptive_fields_of_resnets_are_those_published(depths, field):
     """Araujo et al. 2019, table 1: ResNet-50, 101 and 152."""
     network = resnet(depths)
     assert receptive_fields(network)[network.output] == (field, field)
 
 
 @pytest.mark.parametrize(("name", "layer", "field"), [("alexnet", "pool5", 195), ("vgg16", "features.30", 212)])
-def test_networks_of_the_zoo_see_what_was_published(name, layer, field):
+def test_receptive_fields_of_the_zoo_are_those_published(name, layer, field):
     """Araujo et al. 2019, table 1: AlexNet and VGG-16, after their last pool."""
     assert receptive_fields(getattr(zoo, name)())[layer] == (field, field)
 
@@ -123,6 +130,7 @@ def extent(seen: np.ndarray) -> tuple[int, int]:
 
 
 PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))
+
 STRIDES = st.tuples(st.integers(1, 2), st.integers(1, 2))
 
 
@@ -141,10 +149,10 @@ def windows_in_a_row(draw: st.DrawFn) -> list[Layer]:
 
 @settings(max_examples=50, deadline=None)
 @given(layers=windows_in_a_row())
-def test_the_gradient_of_a_value_reaches_just_its_field(layers):
+def test_the_gradient_of_a_value_reaches_exactly_its_field(layers):
     try:
         network = Network.sequential(Input((2, 70, 60)), *layers)
-    except NetworkError:  # nothing is left of the picture
+    except NetworkError:  # the image is too small
         reject()
     field = receptive_fields(network)[network.output]
     assume(field[0] <= 30 and field[1] <= 25 and min(network.output_shape) > 1)
@@ -159,13 +167,13 @@ def test_within_the_field_every_pixel_counts():
     assert seen_by_the_middle(network).sum() == 12 * 12
 
 
-def test_a_maximum_sees_all_that_may_be_the_greatest():
+def test_a_max_pool_depends_on_its_whole_window():
     network = Network.sequential(Input((1, 24, 24)), Conv2d(1, 2), MaxPool2d(3, 2), MaxPool2d(2))
     assert receptive_fields(network)[network.output] == (6, 6)
     assert extent(seen_by_the_middle(network, samples=500)) == (6, 6)
 
 
-def test_an_adaptive_pool_sees_one_of_its_parts():
+def test_an_adaptive_pool_sees_one_bin():
     network = Network.sequential(Input((1, 24, 20)), Conv2d(1, 3, padding=1), AdaptiveAvgPool2d((4, 5)))
     assert receptive_fields(network)[network.output] == extent(seen_by_the_middle(network)) == (8, 6)
 
@@ -179,7 +187,7 @@ def test_where_paths_join_the_larger_field_counts(merge):
     assert receptive_fields(network)[network.output] == extent(seen_by_the_middle(network)) == (9, 7)
 
 
-def test_through_a_skip_the_field_is_that_of_the_longest_way():
+def test_through_a_skip_connection_the_longest_path_counts():
     pictures = Input((2, 40, 40))()
     x = pictures
     for stride in (1, 2, 1):
@@ -202,14 +210,14 @@ def test_through_a_skip_the_field_is_that_of_the_longest_way():
         lambda x: Conv2d(2, 1)(LayerNorm()(x)),
     ],
 )
-def test_what_sees_all_of_the_picture_says_so(ending):
+def test_layers_that_see_the_whole_image_have_no_field(ending):
     pictures = Input((2, 9, 8))()
     network = Network(pictures, ending(Conv2d(2, 3, padding=1)(pictures)))
     assert receptive_fields(network)[network.output] is None
     assert seen_by_the_middle(network).all()
 
 
-def test_flattening_joins_nothing():
+def test_flatten_keeps_the_field():
     network = Network.sequential(Input((2, 9, 8)), Conv2d(2, 3), Flatten())
     assert receptive_fields(network)[network.output] == (3, 3)
     assert math.prod(extent(seen_by_the_middle(network))) == 9
@@ -228,9 +236,9 @@ def skipping() -> Network:
     return Network(pictures, Add(name="add")(convolved, pictures))
 
 
-def test_a_row_tells_all_that_there_is_to_know_about_a_layer() -> None:
+def test_the_summary_of_a_layer() -> None:
     network = Network.sequential(Input((3, 9, 9), name="pictures"), Conv2d(4, 3, stride=2, name="stem"))
-    assert summarize(network).layers[1] == Row(
+    assert summarize(network).layers[1] == LayerSummary(
         name="stem",
         type="Conv2d",
         settings={"out_channels": 4, "kernel_size": 3, "stride": 2},
@@ -242,14 +250,14 @@ def test_a_row_tells_all_that_there_is_to_know_about_a_layer() -> None:
     )
 
 
-def test_rows_stand_in_the_order_of_computation_and_name_what_they_read(skipping: Network) -> None:
+def test_layers_are_in_order_of_computation_and_name_their_inputs(skipping: Network) -> None:
     rows = summarize(skipping).layers
     assert [(row.name, row.inputs) for row in rows] == [
         ("pictures", ()), ("conv", ("pictures",)), ("add", ("conv", "pictures")),
     ]  # fmt: skip
 
 
-def test_the_totals_are_those_of_kerass_flower_network() -> None:
+def test_the_totals_are_those_of_the_flower_network_of_keras() -> None:
     """Keras's tutorial network at 180x180, five classes, has 3,989,285 parameters."""
     summary = summarize(zoo.flowers_cnn())
     convolutions = 180 * 180 * 16 * 27 + 90 * 90 * 32 * 144 + 45 * 45 * 64 * 288
@@ -285,7 +293,7 @@ def test_receptive_fields_grow_as_in_vgg_and_dense_layers_see_everything() -> No
         (Input((3, 8, 8)), {}),
     ],
 )  # fmt: skip
-def test_only_settings_that_differ_from_their_defaults_are_told(layer, settings) -> None:
+def test_only_settings_that_differ_from_their_defaults_are_listed(layer, settings) -> None:
     assert settings_of(layer) == settings
 
 
@@ -305,7 +313,7 @@ def row_of(text: str, name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", zoo.NETWORKS)
 def test_every_network_of_the_zoo_fits_80_columns_and_nothing_is_cut(name: str) -> None:
-    network = zoo.named(name).as_published()
+    network = zoo.named_network(name).as_published()
     lines = network_text(network).splitlines()
     assert max(map(cell_len, lines)) <= 80
     assert not any("…" in line for line in lines)

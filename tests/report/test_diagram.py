@@ -148,7 +148,7 @@ def check_texts(group: ElementTree.Element, place: Rect) -> None:
 
 
 def drawn(name: str, depth: int) -> tuple[Network, Drawn]:
-    network = zoo.named(name).as_published()
+    network = zoo.named_network(name).as_published()
     return network, Drawn(draw_diagram(network, title=name, depth=depth))
 
 

@@ -10,7 +10,7 @@ from eyebright.data.prepare import prepare
 from eyebright.data.split_file import read_split
 from eyebright.model.card import Seen
 from eyebright.network import initial_weights
-from eyebright.network.weights import read_weights
+from eyebright.network.weights import load_weights
 from eyebright.runs.folder import Run
 from eyebright.runs.request import Request
 from eyebright.system import files
@@ -42,7 +42,7 @@ def test_what_is_created_is_read_again(tmp_path):
     run.create(REQUEST, NETWORK, overwrite=False, seen=seen, start=weights)
     assert run.read() == (REQUEST, NETWORK)
     assert run.read_seen() == seen
-    stored = read_weights(run.start)
+    stored = load_weights(run.start)
     assert all(np.array_equal(stored[name], value) for name, value in weights.items())
     names = {"config.toml", "network.json", "seen.json", "start.safetensors"}
     assert {path.name for path in run.path.iterdir()} == names

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.digests import KIND, Digests
-from eyebright.data.pictures import PRINT, Opened, Preparation, open_with_digest
+from eyebright.data.pictures import PRINT, OpenedImage, Preparation, open_with_digest
 from eyebright.data.sources.source import Source
 from eyebright.data.store import Reader, RowFile, RowStore, rows_of, streamed
 from eyebright.data.threads import in_threads
@@ -212,10 +212,10 @@ def _append(
 
 def _opened(
     source: Source, preparation: Preparation, positions: NDArray[np.int64]
-) -> Iterator[tuple[int, Opened | PictureError]]:
+) -> Iterator[tuple[int, OpenedImage | PictureError]]:
     """Open images ahead of the reader, in a few threads: decoding and resizing release Python's lock."""
 
-    def attempt(position: int) -> Opened | PictureError:
+    def attempt(position: int) -> OpenedImage | PictureError:
         try:
             return open_with_digest(source.open(position), preparation)
         except PictureError as problem:

@@ -13,7 +13,7 @@ from eyebright.data.pictures import Preparation
 from eyebright.data.pictures.preparation import Fit
 from eyebright.model.engine import Engine, Precision, fastest_precision, onnx_graph
 from eyebright.network import GlobalAvgPool2d, Network
-from eyebright.network.zoo import named, published_digest, published_weights
+from eyebright.network.zoo import named_network, published_digest, published_weights
 from eyebright.system import cache, files
 from eyebright.system.errors import NetworkError
 from eyebright.system.records import Record
@@ -40,7 +40,7 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
     @cached_property
     def preparation(self) -> Preparation:
         """Size and resizing of the images."""
-        size = self.size_px or named(self.name).input_size
+        size = self.size_px or named_network(self.name).input_size
         return Preparation(width=size, height=size, fit=self.fit)
 
     @cached_property
@@ -55,7 +55,7 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
         Raises:
             NetworkError: When there is no network of this name, or it has no global average pool.
         """
-        whole = named(self.name).build(named(self.name).num_classes, input_size=self.preparation.width)
+        whole = named_network(self.name).build(named_network(self.name).num_classes, input_size=self.preparation.width)
         pools = [name for name, place in whole.places.items() if isinstance(place.layer, GlobalAvgPool2d)]
         if not pools:
             raise NetworkError(

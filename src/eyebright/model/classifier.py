@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.dataset import Dataset, Part
-from eyebright.data.pictures import Fit, Preparation, Source
+from eyebright.data.pictures import Fit, ImageInput, Preparation
 from eyebright.data.prepare import Prepared, groups_of, labels_among, prepare
 from eyebright.data.split import Side
 from eyebright.model import assess
@@ -239,10 +239,10 @@ class Classifier(Weighted):
         )  # fmt: skip
 
     @overload
-    def predict(self, pictures: Source) -> Prediction: ...
+    def predict(self, pictures: ImageInput) -> Prediction: ...
     @overload
-    def predict(self, pictures: list[Source]) -> list[Prediction]: ...
-    def predict(self, pictures: Source | list[Source]) -> Prediction | list[Prediction]:
+    def predict(self, pictures: list[ImageInput]) -> list[Prediction]: ...
+    def predict(self, pictures: ImageInput | list[ImageInput]) -> Prediction | list[Prediction]:
         """The most probable class of an image, and its calibrated probability.
 
         Args:

@@ -17,7 +17,7 @@ import filelock
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Preparation, Source, open_picture
+from eyebright.data.pictures import ImageInput, Preparation, open_picture
 from eyebright.data.store import RowFile, RowStore, rows_of
 from eyebright.data.threads import in_threads
 from eyebright.model.backbone import Backbone
@@ -60,7 +60,7 @@ class Features:
 
 
 def features(
-    opened: Callable[[int], Source],
+    opened: Callable[[int], ImageInput],
     digests: Sequence[bytes],
     backbone: Backbone | None = None,
     *,
@@ -113,7 +113,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _compute(
     store: RowStore,
-    opened: Callable[[int], Source],
+    opened: Callable[[int], ImageInput],
     keys: NDArray[np.uint64],
     missing: NDArray[np.int64],
     backbone: Backbone,
@@ -150,7 +150,10 @@ def _add(store: RowStore, computed: list[tuple[int, bytes]]) -> None:
 
 
 def _batches(
-    opened: Callable[[int], Source], positions: NDArray[np.int64], preparation: Preparation, left_out: dict[int, str]
+    opened: Callable[[int], ImageInput],
+    positions: NDArray[np.int64],
+    preparation: Preparation,
+    left_out: dict[int, str],
 ) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
     """Prepared images in batches, with their positions; images that cannot be opened are added to `left_out`."""
 

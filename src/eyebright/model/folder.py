@@ -16,7 +16,7 @@ from safetensors.numpy import save
 
 from eyebright.model.card import FORMAT, ModelCard
 from eyebright.model.golden import Golden
-from eyebright.network import Network, Weights, read_tensors
+from eyebright.network import Network, Weights, load_tensors
 from eyebright.system import files, records
 from eyebright.system.errors import ModelError, NetworkError
 
@@ -54,7 +54,7 @@ class StoredModel(NamedTuple):
         Raises:
             ModelError: When the file is damaged, or its tensors are not those of the network.
         """
-        weights = read_tensors(self.path / WEIGHTS, error=ModelError)
+        weights = load_tensors(self.path / WEIGHTS, error=ModelError)
         expected = {name: f"float32 {parameter.shape}" for name, parameter in self.network.tensors.items()}
         found = {name: f"{values.dtype} {values.shape}" for name, values in weights.items()}
         if found != expected:

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.numpy import save
 
 from eyebright.data.pictures import Preparation, open_picture
-from eyebright.network import read_tensors
+from eyebright.network import load_tensors
 from eyebright.system.errors import ModelError
 
 
@@ -41,7 +41,7 @@ class Golden(NamedTuple):
     @classmethod
     def load(cls, path: Path) -> "Golden":
         """Read the file; a `ModelError` if it is damaged."""
-        tensors = read_tensors(path, error=ModelError)
+        tensors = load_tensors(path, error=ModelError)
         try:
             sources = [tensors[f"source_{index}"].tobytes() for index in range(len(tensors) - 2)]
             return cls(sources, tensors["prepared"], tensors["probabilities"])

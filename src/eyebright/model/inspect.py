@@ -153,7 +153,7 @@ def _from_zoo(name: str, size: int | None, classes: int | None) -> Network:
     if name not in zoo.NETWORKS:
         known = text.nearest(name, list(zoo.NETWORKS))
         raise NetworkError(f"there is no folder, file or network {name!r}: {known} (eyebright networks lists them)")
-    named = zoo.named(name)
+    named = zoo.named_network(name)
     return named.build(
         named.num_classes if classes is None else classes,
         input_size=named.input_size if size is None else size,

@@ -25,7 +25,7 @@ from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.folder import CARD, ONNX, PLAIN, WEIGHTS, read_card
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.model.weights import Weighted
-from eyebright.network import Network, Weights, check_weights, initial_weights, read_weights, save_weights
+from eyebright.network import Network, Weights, check_weights, initial_weights, load_weights, save_weights
 from eyebright.system import files, records
 from eyebright.system.errors import ModelError, NetworkError
 from eyebright.system.records import Record
@@ -70,7 +70,7 @@ def read_plain(path: Path) -> tuple[Network, Weights]:
     card = read_card(path / PLAIN, _Card, newest=FORMAT, names=(WEIGHTS, ONNX))
     try:
         network = Network.from_dict(card.network)
-        weights = read_weights(path / WEIGHTS)
+        weights = load_weights(path / WEIGHTS)
         check_weights(network, weights)
     except NetworkError as problem:
         raise ModelError(f"{path} is invalid: {problem}") from problem

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Preparation, Source, open_picture
+from eyebright.data.pictures import ImageInput, Preparation, open_picture
 from eyebright.data.threads import in_threads
 from eyebright.model.engine import Engine
 from eyebright.model.folder import StoredModel
@@ -44,7 +44,7 @@ class Unreadable(Record, frozen=True, kw_only=True):
     error: str
 
 
-LazyImage: TypeAlias = Source | Callable[[], Source]
+LazyImage: TypeAlias = ImageInput | Callable[[], ImageInput]
 """An image, or a function that returns it and is called shortly before the prediction."""
 _Prepared: TypeAlias = tuple[
     str, NDArray[np.uint8] | EyebrightError
@@ -89,7 +89,7 @@ class Predictor:
         mirrored = self._engine(np.ascontiguousarray(pictures[:, :, ::-1]))
         return np.asarray((found + mirrored) / 2, np.float32)
 
-    def predict(self, source: Source, name: str = "") -> Prediction:
+    def predict(self, source: ImageInput, name: str = "") -> Prediction:
         """The prediction for one image; a `PictureError` if it cannot be opened."""
         name = name or (str(source) if isinstance(source, str | Path) else "")
         try:

@@ -14,8 +14,8 @@ from eyebright.network import (
     Parameter,
     Weights,
     check_weights,
-    compare,
-    read_weights,
+    compare_weights,
+    load_weights,
     save_weights,
 )
 from eyebright.network.summary import network_text
@@ -80,8 +80,8 @@ class Weighted(abc.ABC):
         Raises:
             NetworkError: When the file is invalid or, if `strict`, does not match; then nothing changes.
         """
-        weights = read_weights(path)
-        report = compare(self.network, weights)
+        weights = load_weights(path)
+        report = compare_weights(self.network, weights)
         if strict:
             report.assert_consumed()
         self.set_weights(self._weights | {name: weights[name] for name in report.consumed})

@@ -1,4 +1,4 @@
-"""Networks as data: layers, graphs, their arithmetic, their initial weights, and their ONNX graph. No torch."""
+"""Networks as data: layers, graphs, summaries, weights and their files. Needs no torch."""
 
 from eyebright.network.graph import Network, Place
 from eyebright.network.layer import Layer, Node, Parameter, Reach, Shape, layer_from_dict, layer_to_dict
@@ -35,17 +35,9 @@ from eyebright.network.layers import (
     Softplus,
     Tanh,
 )
-from eyebright.network.summary import Summary, receptive_fields, summarize
-from eyebright.network.weights import (
-    LoadReport,
-    Weights,
-    check_weights,
-    compare,
-    initial_weights,
-    read_tensors,
-    read_weights,
-    save_weights,
-)
+from eyebright.network.summary import LayerSummary, Summary, receptive_fields, summarize
+from eyebright.network.weight_files import load_tensors, load_weights, save_weights
+from eyebright.network.weights import LoadReport, Weights, check_weights, compare_weights, initial_weights
 
 __all__ = [
     "ELU",
@@ -66,6 +58,7 @@ __all__ = [
     "Input",
     "Layer",
     "LayerNorm",
+    "LayerSummary",
     "LeakyReLU",
     "Linear",
     "LoadReport",
@@ -90,12 +83,12 @@ __all__ = [
     "Tanh",
     "Weights",
     "check_weights",
-    "compare",
+    "compare_weights",
     "initial_weights",
     "layer_from_dict",
     "layer_to_dict",
-    "read_tensors",
-    "read_weights",
+    "load_tensors",
+    "load_weights",
     "receptive_fields",
     "save_weights",
     "summarize",

@@ -1,6 +1,6 @@
-"""Rewrites: network in, network out, the same function: with less work, or with more dropout while it is trained.
+"""Rewrites of a network that keep its function but need less work, or that add dropout for training.
 
-Weights keep their names, so that the rewritten network runs on the weights of the one that people wrote and see.
+The weights keep their names, so a rewritten network runs on the weights of the original.
 """
 
 from collections import Counter
@@ -10,21 +10,16 @@ import msgspec
 from eyebright.network.graph import Network
 from eyebright.network.layer import Layer
 from eyebright.network.layers import AdaptiveMaxPool2d, Dropout, GlobalMaxPool2d, MaxPool2d
-from eyebright.network.wiring import Parts
 
 
 def faster(network: Network) -> Network:
-    """The network with all rewrites applied, for training."""
-    return pool_before_activation(network)
+    """The same function with less work: each max pool comes before the activation that it reads, not after it.
 
-
-def pool_before_activation(network: Network) -> Network:
-    """Take the maximum first and the activation of a quarter as many values after it.
-
-    max(f(a), f(b)) = f(max(a, b)) where f never decreases, as ReLU. Applied where nothing else reads the activation.
+    max(f(a), f(b)) = f(max(a, b)) if f never decreases, as ReLU, and the activation then has fewer values to compute.
+    An activation that another layer reads too stays where it is.
     """
     readers = Counter(source for place in network.places.values() for source in place.inputs)
-    swapped = {  # each activation that moves, and the pool that moves before it
+    swapped = {  # from each activation that moves to the pool that comes before it
         place.inputs[0]: name
         for name, place in network.places.items()
         if isinstance(place.layer, MaxPool2d | AdaptiveMaxPool2d | GlobalMaxPool2d)
@@ -45,18 +40,22 @@ def pool_before_activation(network: Network) -> Network:
         else:
             wiring[name] = tuple(after.get(source, source) for source in place.inputs)
             order.append(place.layer)
-    return Network.from_parts(Parts(order, wiring, after.get(network.output, network.output)))
+    return Network.from_layers(order, wiring, after.get(network.output, network.output))
 
 
 def with_dropout(network: Network, p: float) -> Network:
-    """The network in which every `Dropout` drops at least a share `p`; where it has none, there is one before the last
-    layer. With 0 it stays as it is.
+    """The network with at least this much dropout.
+
+    Args:
+        network: The network.
+        p: Every `Dropout` gets at least this probability; if there is none, one is added before the last layer. With 0
+            the network is returned unchanged.
     """
     if not p:
         return network
     places, last = network.places, network.output
     layers: list[Layer] = []
-    wiring = {name: place.inputs for name, place in places.items()}
+    wiring = network.wiring
     for name, place in places.items():
         layer = place.layer
         if name == last and not any(isinstance(other.layer, Dropout) for other in places.values()):
@@ -64,4 +63,4 @@ def with_dropout(network: Network, p: float) -> Network:
             layers.append(Dropout(p, name=added))
             wiring |= {added: place.inputs, name: (added,)}
         layers.append(msgspec.structs.replace(layer, p=max(layer.p, p)) if isinstance(layer, Dropout) else layer)
-    return Network.from_parts(Parts(layers, wiring, last))
+    return Network.from_layers(layers, wiring, last)

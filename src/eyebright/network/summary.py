@@ -22,17 +22,23 @@ _RIGHT = ("output", "params", "mult-\nadds", "sees")  # aligned to the right
 _MIN_TYPE, _MIN_NAME = 9, 8  # columns that types and names of layers keep
 
 
-class _View(NamedTuple):
-    field: tuple[int, int]
-    step: tuple[int, int]
-
-
 def receptive_fields(network: Network) -> dict[str, tuple[int, int] | None]:
-    """Height and width in pixels that one value of each layer sees, borders left aside; None: all of the input."""
+    """Receptive field of each layer: (height, width) in pixels of the input, without borders; None: all of the input.
+
+    Along a path, the field grows by (kernel - 1) times the distance of neighbouring values in pixels of the input, and
+    each stride multiplies that distance. Where paths join, the larger field counts.
+
+    Source: Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks", equations 1 and 2.
+    """
     views: dict[str, _View | None] = {}
     for name, place in network.places.items():
         views[name] = _view(place, [views[source] for source in place.inputs])
     return {name: None if view is None else view.field for name, view in views.items()}
+
+
+class _View(NamedTuple):
+    field: tuple[int, int]
+    step: tuple[int, int]  # distance of neighbouring values in pixels of the input
 
 
 def _view(place: Place, sources: list[_View | None]) -> _View | None:
@@ -51,18 +57,18 @@ def _view(place: Place, sources: list[_View | None]) -> _View | None:
     )
 
 
-class Row(Record, frozen=True, kw_only=True):
-    """One layer.
+class LayerSummary(Record, frozen=True, kw_only=True):
+    """One layer of a network in numbers.
 
     Args:
         name: Its name.
-        type: Its kind.
+        type: Its type, as "Conv2d".
         settings: Its settings that differ from their defaults, by name.
-        inputs: Names of the layers that it reads from.
-        shape: Shape of its result for one sample.
-        parameters: How many numbers it learns.
-        multiply_adds: Of convolutions and matrix products, for one sample.
-        receptive_field: Height and width of the input that one value sees; None: all of it.
+        inputs: Names of its input layers.
+        shape: Shape of its output for one sample.
+        parameters: Number of values that it learns.
+        multiply_adds: Multiply-adds of convolutions and matrix products for one sample.
+        receptive_field: (height, width) in pixels of the input that one value depends on; None: all of the input.
     """
 
     name: str
@@ -76,18 +82,18 @@ class Row(Record, frozen=True, kw_only=True):
 
 
 class Summary(Record, frozen=True, kw_only=True):
-    """All layers, and totals."""
+    """All layers of a network in the order in which they are computed, and the totals."""
 
-    layers: tuple[Row, ...]
+    layers: tuple[LayerSummary, ...]
     parameters: int
     multiply_adds: int
 
 
 def summarize(network: Network) -> Summary:
-    """The layers of a network in the order in which they are computed, and totals."""
+    """The summary of a network."""
     fields = receptive_fields(network)
     rows = tuple(
-        Row(
+        LayerSummary(
             name=name,
             type=type(place.layer).__name__,
             settings=settings_of(place.layer),
@@ -103,7 +109,7 @@ def summarize(network: Network) -> Summary:
 
 
 def settings_of(layer: Layer) -> dict[str, Any]:
-    """A layer's settings that differ from their defaults, by name; its name and its shape are told elsewhere."""
+    """A layer's settings that differ from their defaults, by name; without its name and shape."""
     defaults = {field.name: field.default for field in msgspec.structs.fields(layer)}
     values = {name: getattr(layer, name) for name in defaults if name not in ("name", "shape")}
     return {name: value for name, value in values.items() if value != defaults[name]}

@@ -1,34 +1,33 @@
-"""Layers and who reads from whom: names for all, and orders in which they can be computed."""
+"""How layers are connected: a name for each layer, and an order in which they can be computed."""
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 
 from eyebright.network.layer import Layer, Node
-from eyebright.system import text
 from eyebright.system.errors import NetworkError
+from eyebright.system.text import nearest
 
 Wiring: TypeAlias = Mapping[str, tuple[str, ...]]
-"""For each layer's name the names of the layers that it reads from."""
+"""For each layer's name the names of its input layers."""
 
 
-class Parts(NamedTuple):
-    """What a network is made of: named layers in an order in which they can be computed, their wiring, the last one."""
-
-    layers: list[Layer]
-    wiring: Wiring
-    output: str
-
-
-def parts_of(outputs: Node) -> Parts:
-    """The parts of the graph that ends in a node."""
+def traced(outputs: Node) -> tuple[list[Layer], Wiring, str]:
+    """The named layers of the graph that ends in a node, their wiring, and the name of the last one."""
     nodes = list(_in_order(outputs))
-    by_node = dict(zip(nodes, names_of([node.layer for node in nodes]), strict=True))
-    wiring = {by_node[node]: tuple(by_node[source] for source in node.inputs) for node in nodes}
-    return Parts([_named(node.layer, by_node[node]) for node in nodes], wiring, by_node[outputs])
+    names = dict(zip(nodes, names_of([node.layer for node in nodes]), strict=True))
+    wiring = {names[node]: tuple(names[source] for source in node.inputs) for node in nodes}
+    return [_named(node.layer, name) for node, name in names.items()], wiring, names[outputs]
+
+
+def chained(layers: Sequence[Layer]) -> tuple[list[Layer], Wiring, str]:
+    """As `traced`, for layers that each read from the one before."""
+    names = names_of(layers)
+    wiring = {name: tuple(names[max(index - 1, 0) : index]) for index, name in enumerate(names)}
+    return [_named(layer, name) for layer, name in zip(layers, names, strict=True)], wiring, names[-1]
 
 
 def depends(outputs: Node, inputs: Node) -> bool:
@@ -36,19 +35,16 @@ def depends(outputs: Node, inputs: Node) -> bool:
     return any(node is inputs for node in _in_order(outputs))
 
 
-def parts_in_a_row(layers: list[Layer]) -> Parts:
-    """The parts of a network in which each layer reads from the one before it."""
-    names = names_of(layers)
-    wiring = {name: tuple(names[max(index - 1, 0) : index]) for index, name in enumerate(names)}
-    return Parts([_named(layer, name) for layer, name in zip(layers, names, strict=True)], wiring, names[-1])
+def names_of(layers: Sequence[Layer]) -> list[str]:
+    """A name for every layer: its own, or its stem and the next free number.
 
-
-def names_of(layers: list[Layer]) -> list[str]:
-    """A name for every layer: its own, or its stem and the next free number."""
+    Raises:
+        NetworkError: If two layers have the same name.
+    """
     taken = Counter(layer.name for layer in layers if layer.name)
     twice = [name for name, count in taken.items() if count > 1]
     if twice:
-        raise NetworkError(f"two layers are named {twice[0]!r}: every layer of a network needs a name of its own")
+        raise NetworkError(f"two layers are named {twice[0]!r}: the names of a network's layers must be unique")
     counts: Counter[str] = Counter()
     names = []
     for layer in layers:
@@ -60,14 +56,30 @@ def names_of(layers: list[Layer]) -> list[str]:
     return names
 
 
-def sorted_layers(layers: list[Layer], wiring: Wiring, output: str) -> list[Layer]:
-    """The layers in an order in which they can be computed, which keeps to the given order where that is one."""
+def sorted_layers(layers: Sequence[Layer], wiring: Wiring, output: str) -> list[Layer]:
+    """The layers in an order in which they can be computed, as close to the given order as possible.
+
+    Raises:
+        NetworkError: If an input layer does not exist, the layers form a cycle, or the output does not need one.
+    """
     for name, sources in wiring.items():
         unknown = [source for source in sources if source not in wiring]
         if unknown:
             raise NetworkError(
-                f"layer {name!r} reads from unknown {unknown[0]!r}: {text.nearest(unknown[0], list(wiring))}"
+                f"layer {name!r} has the unknown input {unknown[0]!r}: {nearest(unknown[0], list(wiring))}"
             )
+    order, waiting = _topological(layers, wiring)
+    if waiting:
+        raise NetworkError(f"the layers form a cycle: {' <- '.join(_cycle(waiting, wiring))}")
+    used = ancestors(output, wiring)
+    unused = [str(layer.name) for layer in order if layer.name not in used]
+    if unused:
+        raise NetworkError(f"the output {output!r} does not depend on {', '.join(unused)}: remove or connect them")
+    return order
+
+
+def _topological(layers: Sequence[Layer], wiring: Wiring) -> tuple[list[Layer], set[str]]:
+    """The layers in an order in which they can be computed, and the names of those that wait for each other."""
     readers: dict[str, list[int]] = {name: [] for name in wiring}
     missing = [len(wiring[str(layer.name)]) for layer in layers]
     for index, layer in enumerate(layers):
@@ -81,38 +93,31 @@ def sorted_layers(layers: list[Layer], wiring: Wiring, output: str) -> list[Laye
             missing[reader] -= 1
             if not missing[reader]:
                 heapq.heappush(ready, reader)
-    if len(order) < len(layers):
-        waiting = {str(layer.name) for layer, count in zip(layers, missing, strict=True) if count}
-        raise NetworkError(f"layers wait for each other in a cycle: {' <- '.join(_cycle(waiting, wiring))}")
-    used = ancestors(output, wiring)
-    idle = [str(layer.name) for layer in order if layer.name not in used]
-    if idle:
-        raise NetworkError(f"layers do not lead to the output {output!r}: {', '.join(idle)}")
-    return order
+    return order, {str(layer.name) for layer, count in zip(layers, missing, strict=True) if count}
 
 
 def _cycle(waiting: set[str], wiring: Wiring) -> list[str]:
-    """One loop among layers that wait: each reads from the next, the last is the first."""
+    """One cycle among layers that wait for each other: each reads from the next, and the last is the first."""
     path = [min(waiting)]
     while (source := next(name for name in wiring[path[-1]] if name in waiting)) not in path:
         path.append(source)
     return [*path[path.index(source) :], source]
 
 
-def ancestors(output: str, wiring: Wiring) -> set[str]:
-    """A layer and all that it depends on."""
+def ancestors(name: str, wiring: Wiring) -> set[str]:
+    """The names of a layer and of all layers that it depends on."""
     found: set[str] = set()
-    waiting = [output]
+    waiting = [name]
     while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(wiring[name])
+        source = waiting.pop()
+        if source not in found:
+            found.add(source)
+            waiting.extend(wiring[source])
     return found
 
 
 def _in_order(output: Node) -> Iterator[Node]:
-    """All nodes that the output depends on, each after those it reads from; without recursion, for deep networks."""
+    """All nodes that the output depends on, each after its inputs; without recursion, for deep networks."""
     done: set[Node] = set()
     stack = [(output, iter(output.inputs))]
     while stack:

@@ -8,7 +8,7 @@ from eyebright.system.records import Record
 from eyebright.system.text import abbreviated
 
 if TYPE_CHECKING:
-    from eyebright.network.zoo import Named
+    pass
 
 _COLUMNS = 80
 _SIZES = (32, 64, 128, 224, 448)  # pixels a side
@@ -55,7 +55,7 @@ def network_list_text(rows: list[NetworkRow]) -> str:
     return "\n".join([*_table(rows), "", *_papers(rows), "", *_growth()])
 
 
-def _row(name: str, named: "Named", *, published: bool) -> NetworkRow:
+def _row(name: str, named: "NamedNetwork", *, published: bool) -> NetworkRow:
     network = named.as_published()
     return NetworkRow(
         name=name, year=named.year, paper=named.paper, brought=named.brought, input_size=named.input_size,

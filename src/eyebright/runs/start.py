@@ -17,7 +17,6 @@ from eyebright.model.card import ModelCard
 from eyebright.model.classifier import require_classifier
 from eyebright.model.folder import read_model
 from eyebright.network import Conv2d, Linear, Network, Weights, initial_weights, zoo
-from eyebright.network.wiring import Parts
 from eyebright.runs.request import Request, Resize
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
 from eyebright.training.events import Emit, FitChosen, reporting
@@ -91,7 +90,7 @@ def start_named(dataset: Dataset, request: Request, emit: Emit, network: Network
             )
     elif network is None:
         if size is None and request.weights == zoo.PUBLISHED:
-            size = zoo.named(name).input_size
+            size = zoo.named_network(name).input_size
         if size is None:
             size = min(max(dataset.typical_side(), SMALLEST_PX), LARGEST_PX)
         network = zoo.build(name, num_classes=len(dataset.classes), input_size=size)
@@ -231,9 +230,8 @@ def _with_outputs(source: SourceModel, count: int) -> tuple[Network, str]:
             f"the model in {source.path} ends with {name!r}, a {type(head).__name__}: to start with other classes it "
             "must end with a Linear or a Conv2d"
         )
-    layers, wiring, output = source.network.parts
-    parts = Parts([head if layer.name == name else layer for layer in layers], wiring, output)
-    return Network.from_parts(parts), name
+    layers = [head if other == name else place.layer for other, place in source.network.places.items()]
+    return Network.from_layers(layers, source.network.wiring, source.network.output), name
 
 
 def as_fit(resize: Resize) -> Fit:

@@ -1,4 +1,4 @@
-"""Pictures that the tests make, and a resize written out in numpy to judge the real one."""
+"""Images that the tests make, and a bilinear resize in NumPy to compare the real one with."""
 
 import io
 import struct
@@ -49,7 +49,7 @@ def photo() -> Callable[[int, int], Pixels]:
 
 @pytest.fixture
 def png() -> Callable[..., bytes]:
-    """A PNG written by hand: `png(width, height, depth, colour_type, rows)`; rows lack their filter bytes."""
+    """A PNG made byte by byte: `png(width, height, depth, colour_type, rows)`, rows without filter bytes."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
@@ -64,7 +64,7 @@ def png() -> Callable[..., bytes]:
 
 @pytest.fixture
 def as_is() -> Callable[[Pixels], Preparation]:
-    """The preparation that leaves pixels as they are."""
+    """The preparation that does not change the pixels."""
     return lambda pixels: Preparation(width=pixels.shape[1], height=pixels.shape[0], fit="stretch")
 
 

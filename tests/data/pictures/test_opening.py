@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from eyebright.data.pictures import Preparation, decode, open_picture, size_of
+from eyebright.data.pictures import Preparation, decode, open_picture, open_with_digest, size_of
 from eyebright.system.errors import PictureError
 
 TINY = Preparation(width=8, height=8)
+
 
 # What is stored under each orientation, from the table of EXIF 2.32 (tag 274): where row 0 and column 0 lie.
 STORED = {
@@ -22,6 +23,8 @@ STORED = {
     7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),  # right, bottom
     8: lambda upright: upright[::-1].swapaxes(0, 1),  # left, bottom
 }
+
+
 FORMATS = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "PNG": {},
@@ -32,7 +35,7 @@ FORMATS = {
 
 @pytest.mark.parametrize("orientation", STORED)
 @pytest.mark.parametrize("kind", FORMATS)
-def test_every_orientation_comes_upright(blocks, encode, as_is, kind, orientation):
+def test_every_orientation_is_turned_upright(blocks, encode, as_is, kind, orientation):
     exif = Image.Exif()
     exif[274] = orientation
     stored = np.ascontiguousarray(STORED[orientation](blocks))
@@ -41,13 +44,13 @@ def test_every_orientation_comes_upright(blocks, encode, as_is, kind, orientatio
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 60_000])
-def test_an_orientation_that_does_not_exist_is_passed_over(blocks, encode, as_is, orientation):
+def test_an_unknown_orientation_is_ignored(blocks, encode, as_is, orientation):
     exif = Image.Exif()
     exif[274] = orientation
     np.testing.assert_array_equal(open_picture(encode(blocks, "PNG", exif=exif), as_is(blocks)), blocks)
 
 
-def test_broken_exif_does_not_cost_the_picture(blocks, encode, as_is):
+def test_an_image_with_damaged_exif_is_opened(blocks, encode, as_is):
     content = encode(blocks, "PNG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff broken")
     np.testing.assert_array_equal(open_picture(content, as_is(blocks)), blocks)
 
@@ -138,9 +141,11 @@ def test_sixteen_bit_colours_are_scaled_to_eight(png, blocks, as_is, kind):
     np.testing.assert_array_equal(open_picture(content, as_is(blocks)), blocks)
 
 
-def test_float_pixels_are_refused_with_a_way_out(encode):
+def test_float_pixels_are_refused(encode):
     content = encode(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF")
-    with pytest.raises(PictureError, match="32-bit float pixels have no agreed range: save it with 8 or 16 bits"):
+    with pytest.raises(
+        PictureError, match="32-bit float pixels are not supported, since they have no fixed range: use 8 or 16 bits"
+    ):
         open_picture(content, TINY)
 
 
@@ -156,14 +161,14 @@ def test_the_first_frame_of_an_animation_is_taken(encode, kind):
     ("size", "least_side", "reduced"),
     [((2_100, 1_100), 256, 4), ((1_100, 2_100), 256, 4), ((900, 700), 256, 2), ((511, 2_000), 256, 1)],
 )
-def test_a_large_jpeg_is_decoded_at_the_least_scale_that_serves(photo, encode, size, least_side, reduced):
+def test_a_large_jpeg_is_decoded_at_the_smallest_scale_with_enough_pixels(photo, encode, size, least_side, reduced):
     picture = decode(encode(photo(*size), "JPEG"), least_side)
     assert picture.size == (-(-size[0] // reduced), -(-size[1] // reduced))
     assert (picture.size[0] // 2 < least_side) or (picture.size[1] // 2 < least_side)
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_reduced_decoding_looks_like_full_decoding(photo, encode, progressive):
+def test_reduced_decoding_agrees_with_full_decoding(photo, encode, progressive):
     content = encode(photo(1_600, 1_200), "JPEG", quality=90, progressive=progressive)
     reduced = open_picture(content, Preparation(width=160, height=120)).astype(int)
     full = np.asarray(Image.open(io.BytesIO(content)).resize((160, 120), Image.Resampling.BILINEAR))
@@ -188,7 +193,7 @@ def test_a_preparation_larger_than_the_digest_gets_all_of_its_detail(encode):
         pytest.param(np.asfortranarray, id="columns first"),
     ],
 )
-def test_arrays_are_taken_as_they_are(blocks, as_is, pixels):
+def test_arrays_keep_their_pixels(blocks, as_is, pixels):
     pixels = pixels(blocks)
     wanted = pixels if pixels.ndim == 3 else pixels[:, :, None]
     np.testing.assert_array_equal(open_picture(pixels, as_is(pixels)), np.broadcast_to(wanted, (*wanted.shape[:2], 3)))
@@ -215,7 +220,7 @@ def test_other_arrays_are_refused(pixels, received):
         open_picture(pixels, TINY)
 
 
-def test_path_text_bytes_and_file_are_one(tmp_path, blocks, encode, as_is):
+def test_path_str_bytes_and_file_give_the_same_pixels(tmp_path, blocks, encode, as_is):
     path = tmp_path / "Schöne Blüte 花\n🌼.png"
     path.write_bytes(encode(blocks, "PNG"))
     with path.open("rb") as file:
@@ -233,7 +238,7 @@ def test_size_of_reads_width_then_height_as_stored(png, blocks):
 
 
 @pytest.mark.parametrize("folder", ["flowers", "traffic_signs"])
-def test_real_pictures_open_as_pillow_opens_them(real_pictures, folder):
+def test_real_images_are_opened_as_by_pillow(real_pictures, folder):
     found = (Path(place, name) for place, _, names in os.walk(real_pictures / folder) for name in sorted(names))
     pictures = [path for path in found if path.suffix.lower() in (".jpg", ".png", ".ppm")][::50][:20]
     assert pictures
@@ -242,3 +247,44 @@ def test_real_pictures_open_as_pillow_opens_them(real_pictures, folder):
             wanted = ImageOps.exif_transpose(picture).convert("RGB")
         opened = open_picture(path, Preparation(width=wanted.width, height=wanted.height))
         np.testing.assert_array_equal(opened, wanted)
+
+
+def test_the_digest_is_the_same_in_every_lossless_file(blocks, encode):
+    exif = Image.Exif()
+    exif[274] = 6
+    turned = np.ascontiguousarray(np.rot90(blocks))
+    sources = [
+        blocks,
+        *(encode(blocks, kind) for kind in ("PNG", "BMP", "TIFF", "PPM")),
+        encode(blocks, "PNG", compress_level=0),
+        encode(np.dstack([blocks, np.full(blocks.shape[:2], 255, np.uint8)]), "PNG"),
+        encode(turned, "PNG", exif=exif),
+    ]
+    assert len({open_with_digest(source, TINY)[1] for source in sources}) == 1
+
+
+def test_the_digest_changes_with_one_value_of_one_pixel(blocks):
+    changed = blocks.copy()
+    changed[47, 79, 2] ^= 1
+    assert open_with_digest(blocks, TINY)[1] != open_with_digest(changed, TINY)[1]
+
+
+def test_the_digest_changes_with_the_proportions(blocks):
+    assert open_with_digest(blocks, TINY)[1] != open_with_digest(blocks.reshape(80, 48, 3), TINY)[1]
+
+
+@pytest.mark.parametrize("size", [(300, 200), (600, 530), (1_100, 1_030), (1_700, 515), (2_200, 2_100)])
+@pytest.mark.parametrize("kind", ["JPEG", "BMP"])
+def test_digest_and_print_do_not_depend_on_the_preparation(photo, encode, kind, size):
+    content = encode(photo(*size), kind)
+    preparations = [
+        TINY,
+        Preparation(width=256, height=200, fit="pad"),
+        Preparation(width=257, height=257),
+        Preparation(width=300, height=512, fit="stretch"),
+        Preparation(width=1_100, height=64),
+    ]
+    opened = [open_with_digest(content, preparation) for preparation in preparations]
+    assert len({(one.digest, one.print.tobytes()) for one in opened}) == 1
+    for preparation, (pixels, _, _) in zip(preparations, opened, strict=True):
+        np.testing.assert_array_equal(pixels, open_picture(content, preparation))

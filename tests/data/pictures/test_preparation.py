@@ -98,12 +98,12 @@ def test_crop_takes_squares_of_every_size(side):
 
 @pytest.mark.parametrize("size", [(1, 5_000), (5_000, 1)])
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
-def test_lines_of_pixels_fit(size, fit):
+def test_images_of_one_row_or_column_are_resized(size, fit):
     assert fit_picture(Image.new("RGB", size, RED), Preparation(width=9, height=7, fit=fit)).shape == (7, 9, 3)
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
-def test_a_picture_of_the_right_size_stays_as_it_is(fit):
+def test_an_image_of_the_wanted_size_is_unchanged(fit):
     picture = noise(23, 17)
     np.testing.assert_array_equal(fit_picture(picture, Preparation(width=23, height=17, fit=fit)), picture)
 
@@ -115,18 +115,18 @@ def test_a_fine_checkerboard_becomes_grey(fit):
     np.testing.assert_allclose(fitted, 127.5, atol=2)
 
 
-def test_shape_and_bytes_speak_of_height_then_width():
+def test_shape_is_height_then_width():
     preparation = Preparation(width=7, height=5)
     assert (preparation.shape, preparation.size_bytes, preparation.fit) == ((5, 7, 3), 105, "crop")
 
 
 @pytest.mark.parametrize(("width", "height"), [(0, 5), (5, 0), (-1, 5), (16_385, 5), (5, 16_385)])
-def test_impossible_sizes_are_refused(width, height):
-    with pytest.raises(SettingsError, match=f"1 to 16384 pixels a side, got {width}x{height}"):
+def test_invalid_sizes_are_refused(width, height):
+    with pytest.raises(SettingsError, match=f"from 1 to 16384 pixels, got {width}x{height}"):
         Preparation(width=width, height=height)
 
 
-def test_an_unknown_fit_is_refused_and_the_known_ones_are_named():
+def test_an_unknown_resize_mode_is_refused_and_the_known_ones_are_listed():
     with pytest.raises(SettingsError, match=r"zoom.*crop.*pad.*stretch"):
         Preparation(width=8, height=8, fit="zoom")
 
@@ -146,6 +146,6 @@ def test_a_preparation_goes_to_json_and_back():
         ('{"width": 0, "height": 4}', "0x4"),
     ],
 )
-def test_a_preparation_in_a_strangers_json_is_checked(text, message):
+def test_an_invalid_preparation_in_json_is_refused(text, message):
     with pytest.raises(ModelError, match=message):
         records.from_json(text, Preparation, what="model.json", error=ModelError)

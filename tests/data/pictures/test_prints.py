@@ -1,3 +1,4 @@
+import hashlib
 import io
 
 import numpy as np
@@ -5,13 +6,18 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter, laplace
 
-from eyebright.data.pictures import Preparation, open_with_digest, take_print
+from eyebright.data.pictures import Preparation, digest, open_with_digest, take_print
 from eyebright.data.pictures.prints import sharpness
 
 NOISE = np.random.default_rng(3).integers(0, 256, (100, 90, 3), np.uint8)
 
 
-def test_a_print_holds_the_full_size_though_a_jpeg_was_decoded_smaller_and_stood_on_its_side():
+def test_a_digest_is_blake2b_of_size_and_pixels(blocks):
+    wanted = hashlib.blake2b(b"80x48" + blocks.tobytes(), digest_size=16).digest()
+    assert digest(Image.fromarray(blocks)) == wanted
+
+
+def test_a_print_has_the_upright_full_size_of_a_jpeg_decoded_at_a_reduced_scale():
     exif = Image.Exif()
     exif[274] = 6
     file = io.BytesIO()
@@ -35,5 +41,5 @@ def test_blur_lowers_sharpness_and_less_contrast_does_not():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (50, 50)])
-def test_a_picture_without_anything_to_judge_has_sharpness_0(size):
+def test_a_flat_or_tiny_image_has_sharpness_0(size):
     assert take_print(Image.new("RGB", size, "blue"), size)["sharpness"] == 0

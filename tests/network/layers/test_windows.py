@@ -20,7 +20,7 @@ def shape_in_torch(module: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]
 
 @settings(max_examples=50, deadline=None)
 @given(size=SIZE, kernel=PAIR, stride=PAIR, padding=st.tuples(st.integers(0, 3), st.integers(0, 3)), dilation=PAIR)
-def test_convolutions_have_the_shape_that_torch_gives(size, kernel, stride, padding, dilation):
+def test_convolutions_have_the_shapes_of_torch(size, kernel, stride, padding, dilation):
     spread = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     padding = tuple(min(p, s - 1) for p, s in zip(padding, spread, strict=True))
     assume(all(w + 2 * p >= s for w, p, s in zip(size, padding, spread, strict=True)))
@@ -31,13 +31,13 @@ def test_convolutions_have_the_shape_that_torch_gives(size, kernel, stride, padd
 @settings(max_examples=100, deadline=None)
 @given(size=SIZE, kernel=PAIR, stride=st.none() | PAIR, padding=st.tuples(SMALL, SMALL), ceil_mode=st.booleans())
 @pytest.mark.parametrize(("own", "torchs"), [(MaxPool2d, nn.MaxPool2d), (AvgPool2d, nn.AvgPool2d)])
-def test_pools_have_the_shape_that_torch_gives(own, torchs, size, kernel, stride, padding, ceil_mode):
+def test_pools_have_the_shapes_of_torch(own, torchs, size, kernel, stride, padding, ceil_mode):
     padding = tuple(min(pad, length // 2) for pad, length in zip(padding, kernel, strict=True))
     module = torchs(kernel, stride, padding, ceil_mode=ceil_mode)
     layer = own(kernel, stride, padding, ceil_mode=ceil_mode)
     try:
         expected = shape_in_torch(module, (3, *size))
-    except RuntimeError:  # torch says that nothing would be left
+    except RuntimeError:  # torch refuses an empty output
         with pytest.raises(NetworkError, match="is larger than its input"):
             layer.output_shape((3, *size))
     else:
@@ -69,14 +69,14 @@ def test_same_padding_follows_tensorflow(make, size, kernel, stride, dilation):
     assert layer.output_shape((1, *size)) == (1, *window.counts)
 
 
-def test_same_padding_gives_the_published_example():
+def test_same_padding_agrees_with_the_published_example():
     """TensorFlow's: width 13, filter 6, stride 5 is padded by 1 at the start and by 2 at the end."""
     window = MaxPool2d(6, 5, padding="same").window((1, 13, 13))
     assert (window.before, window.after, window.counts) == ((1, 1), (2, 2), (3, 3))
 
 
 @pytest.mark.parametrize(("width", "before", "after"), [(224, 0, 1), (225, 1, 1)])
-def test_same_padding_at_stride_2_is_lopsided_on_even_sizes_only(width, before, after):
+def test_same_padding_at_stride_2_is_uneven_on_even_sizes_only(width, before, after):
     window = Conv2d(1, 3, 2, "same").window((1, width, width))
     assert (window.before, window.after) == ((before, before), (after, after))
 
@@ -101,7 +101,7 @@ def test_pairs_are_vertical_then_horizontal():
         (4, 3, 3, 1, 2, 0),
     ],
 )
-def test_in_ceil_mode_a_last_window_may_hang_out_if_it_starts_on_the_picture(
+def test_with_ceil_mode_a_last_window_may_reach_beyond_if_it_starts_inside_the_image(
     width, kernel, stride, padding, count, beyond
 ):
     window = MaxPool2d(kernel, stride, padding, ceil_mode=True).window((1, width, width))
@@ -111,18 +111,18 @@ def test_in_ceil_mode_a_last_window_may_hang_out_if_it_starts_on_the_picture(
 @pytest.mark.parametrize(
     ("layer", "shape", "message"),
     [
-        (Conv2d(4, 9), (3, 8, 8), "its kernel of 9 x 9 is larger than its input of 8 x 8.*smaller kernel"),
+        (Conv2d(4, 9), (3, 8, 8), "the kernel of 9 x 9 is larger than its input of 8 x 8.*smaller kernel"),
         (Conv2d(4, 3, dilation=4), (3, 8, 8), "kernel of 9 x 9 is larger than its input of 8 x 8"),
         (Conv2d(4, (1, 9)), (3, 8, 8), "kernel of 1 x 9"),
-        (Conv2d(4, 9, padding=1, stride=3), (3, 6, 9), "9 x 9 is larger than its input of 8 x 11 .padding included"),
+        (Conv2d(4, 9, padding=1, stride=3), (3, 6, 9), "9 x 9 is larger than its input of 8 x 11 .with padding"),
         (MaxPool2d(4, padding=1), (3, 1, 8), "kernel of 4 x 4 is larger than its input of 3 x 10"),
         (MaxPool2d(3, 2, ceil_mode=True), (3, 1, 8), "kernel of 3 x 3 is larger than its input of 1 x 8"),
         (AvgPool2d(7), (3, 6, 6), "kernel of 7 x 7 is larger than its input of 6 x 6"),
-        (Conv2d(4, 1), (3,), r"expected pictures .*got \(3,\)"),
-        (MaxPool2d(1), (3,), r"expected pictures .*got \(3,\)"),
-        (AvgPool2d(1), (3,), r"expected pictures .*got \(3,\)"),
+        (Conv2d(4, 1), (3,), r"expected an image .*got \(3,\)"),
+        (MaxPool2d(1), (3,), r"expected an image .*got \(3,\)"),
+        (AvgPool2d(1), (3,), r"expected an image .*got \(3,\)"),
     ],
 )
-def test_a_window_that_does_not_fit_once_is_refused(layer, shape, message):
+def test_a_window_larger_than_its_input_is_refused(layer, shape, message):
     with pytest.raises(NetworkError, match=f"^{type(layer).__name__}, after Input: .*{message}"):
         layer(Input(shape)())

@@ -1,4 +1,7 @@
 import gc
+import os
+import subprocess
+import sys
 import weakref
 
 import numpy as np
@@ -17,11 +20,16 @@ from eyebright.network import (
     Linear,
     MaxPool2d,
     Network,
+    Normalize,
     ReLU,
+    ReLU6,
+    Sigmoid,
+    Softmax,
+    Tanh,
     initial_weights,
     zoo,
 )
-from eyebright.network.torch import TorchNetwork, as_input
+from eyebright.network.torch import TorchNetwork, as_input, to_torch
 from eyebright.system.errors import NetworkError
 
 
@@ -40,7 +48,7 @@ def test_branches_read_the_same_value_and_add_up():
     assert module(torch.tensor([[-1.0, 2.0, -3.0, 4.0]])).tolist() == [[-1, 6, -3, 12]]
 
 
-def test_a_network_of_nothing_but_its_input_gives_what_it_gets():
+def test_a_network_of_only_an_input_returns_its_input():
     module = TorchNetwork(Network.sequential(Input((2,))), {})
     assert module(torch.tensor([[1.0, 2.0]])).tolist() == [[1, 2]]
 
@@ -54,7 +62,7 @@ def test_a_layer_that_is_called_twice_has_two_sets_of_weights():
     assert module(torch.tensor([[5.0, 7.0]])).tolist() == [[14, 16]]
 
 
-def test_what_no_layer_will_read_any_more_is_let_go():
+def test_values_that_no_later_layer_reads_are_freed():
     inputs = Input((4,), name="in")()
     trunk = Linear(4, name="trunk")(inputs)
     network = Network(inputs, Linear(4, name="last")(Linear(4, name="late")(Add(name="sum")(trunk, ReLU()(trunk)))))
@@ -81,7 +89,7 @@ def test_what_no_layer_will_read_any_more_is_let_go():
     ]
 
 
-def test_pictures_become_channels_first_floats_that_lie_channels_last(noise):
+def test_images_become_channels_first_floats_in_channels_last_order(noise):
     pictures = noise(3, 4, 5)
     samples = as_input(pictures)
     assert samples.dtype == torch.float32 and samples.is_contiguous(memory_format=torch.channels_last)
@@ -107,14 +115,14 @@ def test_weights_go_in_and_out_by_layer_name(network):
     )
 
 
-def test_weights_that_were_taken_out_are_a_copy(network):
+def test_get_weights_returns_a_copy(network):
     module = TorchNetwork(network, initial_weights(network))
     before = module.get_weights()
     before["head.bias"] += 1
     assert not module.get_weights()["head.bias"].any()
 
 
-def test_weights_that_were_put_in_are_not_changed_by_training(network):
+def test_training_does_not_change_the_given_weights(network):
     weights = initial_weights(network)
     module = TorchNetwork(network, weights)
     with torch.no_grad():
@@ -123,7 +131,7 @@ def test_weights_that_were_put_in_are_not_changed_by_training(network):
     assert np.array_equal(weights["head.weight"], initial_weights(network)["head.weight"])
 
 
-def test_an_optimizer_sees_every_weight_once(network):
+def test_parameters_are_those_of_the_network(network):
     module = TorchNetwork(network, initial_weights(network))
     assert sum(parameter.numel() for parameter in module.parameters()) == network.parameter_count
 
@@ -134,7 +142,7 @@ def test_every_weight_gets_a_gradient(network, noise):
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in module.parameters())
 
 
-def test_running_statistics_go_in_and_out_with_the_weights():
+def test_running_statistics_belong_to_the_weights():
     pictures = Input((2, 4, 4))()
     network = Network(pictures, Concat()(BatchNorm(name="a")(pictures), BatchNorm(name="b")(pictures)))
     weights = {name: np.full(tensor.shape, index + 1, np.float32)
@@ -149,7 +157,7 @@ def test_running_statistics_go_in_and_out_with_the_weights():
     assert module.get_weights()["a.running_mean"].tolist() == weights["a.running_mean"].tolist()
 
 
-def test_convolutions_lie_channels_last(network):
+def test_kernels_are_stored_channels_last(network):
     module = TorchNetwork(network, initial_weights(network))
     (kernel,) = [parameter for parameter in module.parameters() if parameter.ndim == 4]
     assert kernel.is_contiguous(memory_format=torch.channels_last)
@@ -160,17 +168,17 @@ def test_weights_that_do_not_fit_are_refused(network):
         TorchNetwork(network, initial_weights(network) | {"head.bias": np.zeros(3, np.float32)})
 
 
-def test_a_layer_without_torch_form_is_refused_with_the_way_to_give_it_one(monkeypatch):
-    monkeypatch.setattr(Layer, "kinds", dict(Layer.kinds))
+def test_a_layer_without_torch_module_is_refused_and_registration_suggested(monkeypatch):
+    monkeypatch.setattr(Layer, "types", dict(Layer.types))
 
     class Swish(Layer, frozen=True):
         stem = "swish"
 
-    with pytest.raises(NetworkError, match=r"Swish cannot run in torch: register one with to_torch\.register"):
+    with pytest.raises(NetworkError, match=r"Swish cannot run in torch: register a function with to_torch\.register"):
         TorchNetwork(Network.sequential(Input((3,)), Swish()), {})
 
 
-def test_frozen_layers_have_no_gradient_and_keep_their_statistics_however_often_one_says_train():
+def test_frozen_layers_have_no_gradient_and_keep_their_statistics_after_train():
     network = Network.sequential(
         Input((3, 6, 6)),
         Conv2d(4, 3, name="a"),
@@ -189,3 +197,77 @@ def test_frozen_layers_have_no_gradient_and_keep_their_statistics_however_often_
     assert learned == {"c.weight", "c.bias", "d.weight", "d.bias"}
     changed = {name for name, values in module.get_weights().items() if not np.array_equal(values, before[name])}
     assert changed == {"d.running_mean", "d.running_var"}
+
+
+def test_every_layer_gives_the_same_in_torch_onnx_and_openvino(answers, noise, any_network, any_weights):
+    found = answers(any_network, any_weights, noise(3, 9, 8), engine=True)
+    assert {result.shape for result in found.values()} == {(2, *any_network.output_shape)}
+    assert found["torch"].std() > 0
+    for who in ("onnx", "openvino"):
+        np.testing.assert_allclose(found[who], found["torch"], rtol=1e-5, atol=1e-5, err_msg=who)
+
+
+def test_every_torch_module_has_the_tensors_of_its_layer(any_layer, any_network):
+    place = any_network.places["own"]
+    module = to_torch(any_layer, place)
+    learned = {name: tuple(getattr(module, name).shape) for name in place.parameters}
+    assert learned == {name: parameter.shape for name, parameter in place.parameters.items()}
+    assert all(getattr(module, name).requires_grad for name in place.parameters)
+    assert sum(parameter.numel() for parameter in module.parameters()) == sum(p.size for p in place.parameters.values())
+    for name in place.tensors.keys() - place.parameters.keys():
+        assert not getattr(module, name).requires_grad
+
+
+def test_weights_of_every_layer_go_in_and_out_unchanged(any_network, any_weights):
+    found = TorchNetwork(any_network, any_weights).get_weights()
+    assert found.keys() == any_weights.keys()
+    assert all(np.array_equal(found[name], values) for name, values in any_weights.items())
+
+
+def test_gradients_of_every_layer_reach_the_image_and_all_parameters(noise, any_network, any_weights):
+    module = TorchNetwork(any_network, any_weights).eval()
+    samples = torch.tensor(noise(3, 9, 8)).permute(0, 3, 1, 2).float().requires_grad_()
+    module(samples).square().sum().backward()
+    assert samples.grad.any() and torch.isfinite(samples.grad).all()
+    assert all(parameter.grad.any() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("source", [Conv2d(3, 1, name="c"), BatchNorm(name="c"), MaxPool2d(1, name="c")])
+@pytest.mark.parametrize("merge", [Add(name="end"), Concat(name="end")])
+def test_a_value_that_another_layer_reads_is_not_overwritten(source, merge):
+    """Add(c, ReLU(c)) is c + max(c, 0), and its gradient that of both."""
+    inputs = Input((3, 4, 4), name="in")()
+    value = source(inputs)
+    network = Network(inputs, merge(value, ReLU(name="r")(value)))
+    weights = initial_weights(network, 3)
+    alone = network.up_to("c")
+    module = TorchNetwork(network, weights).eval()
+    samples = torch.linspace(-5, 5, 96).reshape(2, 3, 4, 4)
+    before = TorchNetwork(alone, {name: weights[name] for name in alone.tensors}).eval()(samples)
+    parts = [before, before.clamp(min=0)]
+    assert (before < 0).any()
+    torch.testing.assert_close(module(samples), sum(parts) if isinstance(merge, Add) else torch.cat(parts, dim=1))
+
+
+@pytest.mark.parametrize("source", [Sigmoid(), Tanh(), Softmax()])
+def test_a_value_that_a_gradient_needs_is_not_overwritten(source):
+    """The gradient of a sigmoid, for one, is computed from its output. Expected values are by central differences."""
+    network = Network.sequential(Input((5,)), source, Normalize(0.3, 1.0), source, ReLU6())
+    module = TorchNetwork(network, {}).double()
+    samples = torch.linspace(-2, 2, 10, dtype=torch.float64).reshape(2, 5).requires_grad_()
+    assert torch.autograd.gradcheck(module, (samples,))
+
+
+def test_threads_wait_without_spinning_since_the_setting_is_made_before_torch_is_imported():
+    """torch reads OMP_WAIT_POLICY when it is imported."""
+    script = (
+        "import os, sys\n"
+        "class Finder:\n"
+        "    def find_spec(name, *_):\n"
+        "        if name == 'torch': print(os.environ.get('OMP_WAIT_POLICY'))\n"
+        "sys.meta_path.insert(0, Finder)\n"
+        "import eyebright.network.torch\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout == "PASSIVE\n"

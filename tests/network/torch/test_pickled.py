@@ -13,7 +13,7 @@ from eyebright.network.torch import pickled
 
 @pytest.fixture
 def convert(tmp_path, monkeypatch):
-    """What the program makes of a file."""
+    """Runs the program on a file and returns its output."""
 
     def convert(file):
         monkeypatch.setattr("sys.argv", ["pickled", str(file), str(tmp_path / "out.safetensors")])
@@ -46,7 +46,7 @@ def saved(tmp_path):
     ],
 )
 @pytest.mark.parametrize("zipped", [True, False])
-def test_tensors_are_found_where_checkpoints_have_them(convert, saved, nested, zipped):
+def test_tensors_are_found_at_the_usual_keys_of_checkpoints(convert, saved, nested, zipped):
     tensors = {"conv.weight": torch.arange(8.0).reshape(2, 1, 2, 2), "conv.bias": torch.tensor([1.0, -1.0])}
     found = convert(saved(nested(tensors), _use_new_zipfile_serialization=zipped))
     assert found.keys() == tensors.keys()
@@ -59,14 +59,14 @@ def test_numbers_of_every_width_become_float32(convert, saved, kind):
     assert found["a"].dtype == np.float32 and found["a"].tolist() == [1, 0, 1]
 
 
-def test_tensors_that_share_or_turn_their_memory_are_written_by_value(convert, saved):
+def test_views_and_shared_tensors_are_saved_by_value(convert, saved):
     values = torch.arange(6.0).reshape(2, 3)
     found = convert(saved({"a": values, "b": values, "turned": values.T, "part": values[:, 1:]}))
     for name, expected in {"a": values, "b": values, "turned": values.T, "part": values[:, 1:]}.items():
         assert np.array_equal(found[name], expected.numpy())
 
 
-def test_old_names_of_densenet_become_todays(convert, saved):
+def test_old_names_of_densenet_become_current_ones(convert, saved):
     old = {
         "features.denseblock1.denselayer12.norm.1.weight": "features.denseblock1.denselayer12.norm1.weight",
         "features.denseblock1.denselayer12.norm.2.running_var": "features.denseblock1.denselayer12.norm2.running_var",
@@ -84,12 +84,12 @@ def test_old_names_of_densenet_become_todays(convert, saved):
 
 @pytest.mark.parametrize("value", [{}, {"epoch": 3}, [torch.ones(1)], torch.ones(1), {"state_dict": {}}, None])
 def test_a_file_without_named_tensors_is_refused(convert, saved, value):
-    with pytest.raises(SystemExit, match="it holds no tensors by name; expected a state dict"):
+    with pytest.raises(SystemExit, match="it contains no named tensors, expected a state dict"):
         convert(saved(value))
 
 
 class Intruder:
-    """Unpickled without care, it makes a folder."""
+    """Creates a folder when it is unpickled without protection."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -107,45 +107,45 @@ def test_code_is_refused_and_does_not_run(convert, saved, tmp_path, form):
     else:
         value = {"state_dict": {"a": torch.ones(1), "b": intruder}} if form == "nested" else intruder
         file = saved(value, _use_new_zipfile_serialization=form != "legacy")
-    with pytest.raises(SystemExit, match=r"something other than tensors, which may be code; .* as safetensors"):
+    with pytest.raises(SystemExit, match=r"other objects than tensors, which may run code: .* as safetensors"):
         convert(file)
     assert not (tmp_path / "made").exists() and not (tmp_path / "out.safetensors").exists()
 
 
 def test_a_whole_module_is_refused(convert, saved):
-    with pytest.raises(SystemExit, match="something other than tensors"):
+    with pytest.raises(SystemExit, match="other objects than tensors"):
         convert(saved(torch.nn.Linear(2, 3)))
 
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.1, 0.3, 0.6, 0.9, 0.99])
-def test_what_is_left_of_a_file_is_refused_in_one_line(convert, saved, zipped, kept):
+def test_a_truncated_file_is_refused_in_one_line(convert, saved, zipped, kept):
     file = saved({"a": torch.ones(50), "b": torch.ones(50)}, _use_new_zipfile_serialization=zipped)
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * kept)])
-    with pytest.raises(SystemExit, match=r"^it (is damaged, or no file of PyTorch's \(.+\)|holds .+)$"):
+    with pytest.raises(SystemExit, match=r"^it (is damaged, or is not a PyTorch file \(.+\)|contains .+)$"):
         convert(file)
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"hello, world\n", b"\x80\x02.", b"\x80\x02}q\0.", b"<!DOCTYPE html>"])
 def test_other_files_are_refused_in_one_line(convert, tmp_path, content):
     (tmp_path / "in.pth").write_bytes(content)
-    with pytest.raises(SystemExit, match=r"^it (is damaged, or no file of PyTorch's \(.+\)|holds .+)$"):
+    with pytest.raises(SystemExit, match=r"^it (is damaged, or is not a PyTorch file \(.+\)|contains .+)$"):
         convert(tmp_path / "in.pth")
 
 
 def test_an_archive_of_something_else_is_refused_in_one_line(convert, tmp_path):
     with zipfile.ZipFile(tmp_path / "in.pth", "w") as archive:
         archive.writestr("hello.txt", "hello")
-    with pytest.raises(SystemExit, match=r"^it is damaged, or no file of PyTorch's \(.+\)$"):
+    with pytest.raises(SystemExit, match=r"^it is damaged, or is not a PyTorch file \(.+\)$"):
         convert(tmp_path / "in.pth")
 
 
-def test_bytes_that_changed_on_the_way_never_end_in_a_traceback(convert, saved):
-    """What still reads as a file of tensors may pass; the rest must be told in one line."""
+def test_changed_bytes_never_cause_a_traceback(convert, saved):
+    """A file that is still valid may pass; anything else must be refused in one line."""
     file = saved({"a": torch.ones(4), "b": torch.ones(2)}, _use_new_zipfile_serialization=False)
     content, random = file.read_bytes(), np.random.default_rng(0)
-    told = 0
+    refused = 0
     for _ in range(300):
         altered = bytearray(content)
         for place in random.integers(0, len(content), 3):
@@ -154,6 +154,6 @@ def test_bytes_that_changed_on_the_way_never_end_in_a_traceback(convert, saved):
         try:
             convert(file)
         except SystemExit as refusal:
-            told += 1
+            refused += 1
             assert str(refusal).startswith("it ") and "\n" not in str(refusal)
-    assert told > 100
+    assert refused > 100

@@ -1,4 +1,4 @@
-"""What other programs found for the published networks, and the filling of the weights with which they found it."""
+"""Figures that other programs computed for the published networks, and the weights that they used."""
 
 import json
 import math
@@ -32,7 +32,7 @@ def reference() -> Mapping[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def noise() -> Callable[[int, tuple[int, ...]], NDArray[np.float32]]:
+def waves() -> Callable[[int, tuple[int, ...]], NDArray[np.float32]]:
     """u(k, n) of the reference as an array of a shape: numbers from 0 to 1 that need no random generator."""
     return lambda k, shape: _noise(k, shape, scale=1.0, offset=0.0)
 

@@ -9,7 +9,7 @@ from eyebright.network import Input, Network, Normalize, ReLU, Sigmoid, initial_
 from eyebright.network.onnx import to_onnx
 from eyebright.network.torch import TorchNetwork, as_input
 from eyebright.network.zoo import squeeze_excite
-from eyebright.network.zoo.blocks import entrance
+from eyebright.network.zoo.blocks import normalized_input
 
 
 def network_of(channels: int, squeeze_channels: int, size: tuple[int, int]) -> Network:
@@ -33,7 +33,7 @@ def by_hand(values: np.ndarray, weights: dict[str, np.ndarray]) -> np.ndarray:
     size=st.tuples(st.integers(1, 7), st.integers(1, 7)),
     seed=st.integers(0, 1000),
 )
-def test_squeeze_and_excitation_is_the_paper_written_out(channels, squeeze_channels, size, seed):
+def test_squeeze_and_excitation_follows_the_equations_of_the_paper(channels, squeeze_channels, size, seed):
     network = network_of(channels, squeeze_channels, size)
     weights = {name: values + np.float32(0.2) for name, values in initial_weights(network, seed).items()}
     pictures = np.random.default_rng(seed).integers(0, 256, (2, *size, channels), np.uint8)
@@ -81,9 +81,9 @@ def test_squeeze_and_excitation_keeps_the_shape_and_goes_to_json_and_back():
         (1, {"scale": (127.0, 128.0)}, 127.0, 128.0),
     ],
 )
-def test_the_entrance_brings_pictures_to_the_scale_of_published_weights(channels, options, mean, std):
+def test_images_are_normalised_as_published_weights_expect(channels, options, mean, std):
     """ImageNet's means and deviations, of 0 to 1, as published: 0.485, 0.456, 0.406 and 0.229, 0.224, 0.225."""
-    pictures, normalised = entrance(32, channels, **options)
+    pictures, normalised = normalized_input(32, channels, **options)
     assert pictures.layer == Input((channels, 32, 32), name="input") and normalised.shape == (channels, 32, 32)
     assert normalised.inputs == (pictures,)
     np.testing.assert_allclose((normalised.layer.mean, normalised.layer.std), (mean, std))

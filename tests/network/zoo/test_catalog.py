@@ -10,7 +10,7 @@ from eyebright.network.onnx import to_onnx
 from eyebright.network.torch import TorchNetwork, as_input
 from eyebright.system.errors import NetworkError
 
-SMALLEST = {  # pixels a side, and the layer that one pixel less does not reach through
+SMALLEST = {  # pixels a side, and the layer for which one pixel less is too small
     "compact": (2, "stage1.pool"),
     "alexnet": (67, "pool5"),
     "alexnet_owt": (63, "features.12"),
@@ -50,13 +50,13 @@ FAMILIES = {  # a member of each family, and a small size for it
 
 @pytest.mark.parametrize("name", zoo.NETWORKS)
 @pytest.mark.parametrize(("num_classes", "channels"), [(2, 1), (37, 3)])
-def test_every_network_is_built_for_any_number_of_classes_grey_and_in_colour(name, num_classes, channels):
+def test_every_network_takes_any_number_of_classes_and_channels(name, num_classes, channels):
     network = zoo.build(name, num_classes=num_classes, input_size=95, channels=channels)
     assert (network.input_shape, network.output_shape) == ((channels, 95, 95), (num_classes,))
 
 
 @pytest.mark.parametrize("name", zoo.NETWORKS)
-def test_every_network_has_a_smallest_size_and_below_it_names_the_layer_that_does_not_fit(name):
+def test_below_its_smallest_size_a_network_is_refused_and_the_layer_named(name):
     size, layer = SMALLEST.get(name, (1, ""))
     assert zoo.build(name, num_classes=2, input_size=size).output_shape == (2,)
     with pytest.raises(NetworkError, match=rf"'{layer}', after.*larger than its input" if layer else "must be"):
@@ -64,7 +64,7 @@ def test_every_network_has_a_smallest_size_and_below_it_names_the_layer_that_doe
 
 
 @pytest.mark.parametrize("name", SMALLEST)
-def test_smallest_sizes_stand_in_the_documentation(name):
+def test_smallest_sizes_are_documented(name):
     family = inspect.getmodule(zoo.NETWORKS[name].build)
     documentation = " ".join(
         inspect.getdoc(value) or "" for value in vars(family).values() if inspect.isfunction(value)
@@ -73,26 +73,26 @@ def test_smallest_sizes_stand_in_the_documentation(name):
 
 
 @pytest.mark.parametrize("name", zoo.NETWORKS)
-def test_every_network_is_its_own_function_as_published_and_survives_json(name):
+def test_every_network_is_a_function_of_its_name_and_goes_to_json_and_back(name):
     network = getattr(zoo, name)(input_size=96)
     assert Network.from_json(network.to_json()) == network == zoo.NETWORKS[name].build(input_size=96)
 
 
 @pytest.mark.parametrize("name", zoo.NETWORKS)
-def test_every_network_documents_itself(name):
+def test_every_network_has_a_docstring_a_year_and_a_paper(name):
     entry = zoo.NETWORKS[name]
     assert inspect.getdoc(entry.build) and entry.brought and 1980 < entry.year <= 2020
     assert bool(entry.paper) == (name not in ("mlp", "flowers_cnn"))
 
 
 @pytest.mark.parametrize("name", zoo.NETWORKS)
-def test_defaults_of_each_function_are_as_published(name):
+def test_defaults_are_as_published(name):
     entry = zoo.NETWORKS[name]
     defaults = {key: value.default for key, value in inspect.signature(entry.build).parameters.items()}
     assert (defaults["num_classes"], defaults["input_size"]) == (entry.num_classes, entry.input_size)
 
 
-def test_networks_are_listed_by_year_and_each_differs_from_all_others():
+def test_no_two_networks_have_the_same_tensors():
     built = [entry.build(10, input_size=224, channels=3) for entry in zoo.NETWORKS.values()]
     assert len({tuple(network.tensors.items()) for network in built}) == len(zoo.NETWORKS)
 
@@ -100,7 +100,7 @@ def test_networks_are_listed_by_year_and_each_differs_from_all_others():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("flower_cnn", "no network 'flower_cnn': did you mean 'flowers_cnn'"),
+        ("flower_cnn", "unknown network 'flower_cnn': did you mean 'flowers_cnn'"),
         ("ResNet50", "did you mean 'resnet50'"),
         ("zzz", "known are alexnet, alexnet_owt, compact, .*, vgg19_bn"),
     ],
@@ -112,13 +112,13 @@ def test_an_unknown_network_is_refused(name, message):
 
 @pytest.mark.parametrize("sizes", [{"num_classes": 0}, {"input_size": 0}, {"input_size": 10**9}, {"channels": 0}])
 @pytest.mark.parametrize("name", zoo.NETWORKS)
-def test_sizes_that_cannot_be_are_refused(name, sizes):
+def test_invalid_sizes_are_refused(name, sizes):
     with pytest.raises(NetworkError, match=r"must be|more than .* values"):
         zoo.build(name, **{"num_classes": 3, "input_size": 96} | sizes)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_onnx_gives_what_torch_gives(name):
+def test_openvino_agrees_with_torch(name):
     size = FAMILIES[name]
     network = zoo.build(name, num_classes=3, input_size=size)
     if name in ("alexnet_owt", "vgg11_bn"):

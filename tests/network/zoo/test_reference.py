@@ -38,19 +38,19 @@ def test_parameters_and_multiply_adds_are_as_published(reference, name):
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
-def test_outputs_are_those_of_torchvision(reference, name, noise, filling, logits):
+def test_outputs_are_those_of_torchvision(reference, name, waves, filling, logits):
     network = zoo.NETWORKS[name].as_published()
-    found = logits(network, filling(network), noise(0, (2, 3, 224, 224)))
+    found = logits(network, filling(network), waves(0, (2, 3, 224, 224)))
     assert deviation(found, reference[name]) < 1e-4
 
 
 @pytest.mark.parametrize("name", LITE)
-def test_outputs_on_imagenet_weights_are_those_of_their_publisher(reference, name, noise, logits):
+def test_outputs_on_imagenet_weights_are_those_of_their_publisher(reference, name, waves, logits):
     package = zoo.WEIGHTS[name].package
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"the package {package} is not installed: it holds the weights")
     network, expected = zoo.NETWORKS[name].as_published(), reference[name]
-    found = logits(network, zoo.published_weights(name), 2 * noise(0, (2, *network.input_shape)) - 1)
+    found = logits(network, zoo.published_weights(name), 2 * waves(0, (2, *network.input_shape)) - 1)
     norms = np.linalg.norm(found, axis=1)
     assert (np.abs(found[:, :10] - expected["logits_first10"]).max(axis=1) < 1e-4 * norms).all()
     assert found.argmax(axis=1).tolist() == expected["argmax"]

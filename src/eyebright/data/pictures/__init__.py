@@ -1,25 +1,16 @@
-"""One picture: open, orient, convert, fit."""
+"""One image: open it, turn it upright, convert it to RGB, resize it, and identify it."""
 
-from eyebright.data.pictures.opening import (
-    DIGEST_SIDE,
-    Opened,
-    Source,
-    decode,
-    digest,
-    open_picture,
-    open_with_digest,
-    size_of,
-)
+from eyebright.data.pictures.opening import ImageInput, OpenedImage, decode, open_picture, open_with_digest, size_of
 from eyebright.data.pictures.preparation import Fit, Preparation, crop_box, fit_picture
-from eyebright.data.pictures.prints import PRINT, take_print
+from eyebright.data.pictures.prints import DIGEST_SIDE, PRINT, digest, take_print
 
 __all__ = [
     "DIGEST_SIDE",
     "PRINT",
     "Fit",
-    "Opened",
+    "ImageInput",
+    "OpenedImage",
     "Preparation",
-    "Source",
     "crop_box",
     "decode",
     "digest",

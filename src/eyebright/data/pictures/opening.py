@@ -1,23 +1,21 @@
-"""The one way from a file to an array: open, orient, convert, fit.
+"""The one way from a file to an array: open, turn upright, convert to RGB, resize.
 
-Everything that looks at a picture comes through here: training, evaluation, prediction, the audit and the server.
+Training, evaluation, prediction, the audit and the server all open images through this module.
 """
 
-import hashlib
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from eyebright.data.pictures.formats import PIXEL_LIMIT, ImageFile, opened
 from eyebright.data.pictures.preparation import Preparation, fit_picture
-from eyebright.data.pictures.prints import take_print
-from eyebright.data.pictures.recognising import PIXEL_LIMIT, File, recognised
+from eyebright.data.pictures.prints import DIGEST_SIDE, digest, take_print
 from eyebright.system.errors import PictureError
 
-Source: TypeAlias = File | NDArray[np.uint8]
-
-DIGEST_SIDE = 256  # the scale at which a picture's content is compared; see `open_with_digest`
+ImageInput: TypeAlias = ImageFile | NDArray[np.uint8]
+"""Anything that can be opened as one image: a path, the bytes of a file, an open binary file, or an array of pixels."""
 
 _ORIENTATION = 0x0112
 _TRANSPOSE = {
@@ -31,31 +29,31 @@ _TRANSPOSE = {
 }
 
 
-def open_picture(source: Source, preparation: Preparation) -> NDArray[np.uint8]:
-    """Open a picture as a model wants it.
+def open_picture(source: ImageInput, preparation: Preparation) -> NDArray[np.uint8]:
+    """Open an image and prepare it for a model.
 
     Args:
         source: A path, the bytes of a file, an open binary file, or pixels `(H, W)`, `(H, W, 1)`, `(H, W, 3)` or
             `(H, W, 4)`, uint8.
-        preparation: Size and fit.
+        preparation: The size, and how to resize.
 
     Returns:
-        The pixels, RGB, `(height, width, 3)`, uint8: upright (EXIF), transparency over white, 16 bits scaled to 8, the
-        first frame of an animation.
+        The pixels, RGB, `(height, width, 3)`, uint8: upright (EXIF orientation), transparency over white, 16 bits
+        scaled to 8, the first frame of an animation.
 
     Raises:
-        PictureError: When it cannot be opened; the message gives the reason.
+        PictureError: If the image cannot be opened; the message gives the reason.
     """
     return fit_picture(decode(source, max(preparation.width, preparation.height, DIGEST_SIDE)), preparation)
 
 
-class Opened(NamedTuple):
-    """A picture with all that is kept of it.
+class OpenedImage(NamedTuple):
+    """A prepared image and what identifies it.
 
     Args:
-        pixels: As `open_picture` gives them.
-        digest: 16 bytes that stand for its content.
-        print: By which it is compared and judged, a record of `PRINT`.
+        pixels: As `open_picture` returns them.
+        digest: 16 bytes that identify the decoded pixels; see `digest`.
+        print: The thumbnail and the measurements by which images are compared, one record of `PRINT`.
     """
 
     pixels: NDArray[np.uint8]
@@ -63,72 +61,65 @@ class Opened(NamedTuple):
     print: NDArray[np.void]
 
 
-def open_with_digest(source: Source, preparation: Preparation) -> Opened:
-    """As `open_picture`, with a digest of the picture's content and its print.
+def open_with_digest(source: ImageInput, preparation: Preparation) -> OpenedImage:
+    """As `open_picture`, with the digest and the print of the image.
 
-    The digest is taken from the decoded pixels, so that it is the same for the same picture in another file or another
-    lossless format, and neither it nor the print depends on the preparation. Large JPEGs are decoded at the reduced
-    scale that leaves at least 256 pixels a side.
+    Both are taken from the decoded pixels: the same image has the same digest in every file and every lossless format,
+    and neither depends on the preparation. Large JPEG files are decoded at the smallest scale with at least 256 pixels
+    a side.
     """
     side = max(preparation.width, preparation.height, DIGEST_SIDE)
     picture, full_size = _decode(source, side)
     pixels = fit_picture(picture, preparation)
     if side > DIGEST_SIDE and min(picture.size) >= 2 * DIGEST_SIDE and _is_jpeg(source):
         picture = decode(source, DIGEST_SIDE)
-    return Opened(pixels, digest(picture), take_print(picture, full_size))
+    return OpenedImage(pixels, digest(picture), take_print(picture, full_size))
 
 
-def size_of(source: Source) -> tuple[int, int]:
-    """(width, height) of a picture as its file says, had without decoding it; raises as `open_picture`."""
+def size_of(source: ImageInput) -> tuple[int, int]:
+    """(width, height) of an image as it is stored, read without decoding it; raises as `open_picture`."""
     if isinstance(source, np.ndarray):
         return source.shape[1], source.shape[0]
-    with recognised(source) as picture:
+    with opened(source) as picture:
         return picture.size
 
 
-def _is_jpeg(source: Source) -> bool:
-    """Whether a picture is of the one kind that is decoded at a reduced scale."""
-    if isinstance(source, np.ndarray):
-        return False
-    with recognised(source) as picture:
-        return picture.format in ("JPEG", "MPO")
-
-
-def digest(picture: Image.Image) -> bytes:
-    """16 bytes that stand for the pixels of an RGB picture."""
-    state = hashlib.blake2b(f"{picture.width}x{picture.height}".encode(), digest_size=16)
-    state.update(picture.tobytes())
-    return state.digest()
-
-
-def decode(source: Source, least_side: int) -> Image.Image:
-    """Decode a picture, upright and in RGB; a large JPEG at a reduced scale with at least `least_side` pixels a side.
+def decode(source: ImageInput, least_side: int) -> Image.Image:
+    """Decode an image, upright and in RGB; a large JPEG at a reduced scale with at least `least_side` pixels a side.
 
     Raises:
-        PictureError: When it cannot be opened; the message gives the reason.
+        PictureError: If the image cannot be opened; the message gives the reason.
     """
     return _decode(source, least_side)[0]
 
 
-def _decode(source: Source, least_side: int) -> tuple[Image.Image, tuple[int, int]]:
-    """As `decode`, with the (width, height) of the upright picture at full scale."""
+def _decode(source: ImageInput, least_side: int) -> tuple[Image.Image, tuple[int, int]]:
+    """As `decode`, with the (width, height) of the upright image at full scale."""
     if isinstance(source, np.ndarray):
         picture = _from_array(source)
         return picture, picture.size
-    with recognised(source) as opened:
-        size = opened.size
+    with opened(source) as stored:
+        size = stored.size
         if size[0] * size[1] > PIXEL_LIMIT:
             raise Image.DecompressionBombError
-        opened.draft(None, (least_side, least_side))
-        opened.load()
-        orientation = _orientation(opened)
-        return _upright(_to_rgb(opened), orientation), size[::-1] if orientation >= 5 else size
+        stored.draft(None, (least_side, least_side))
+        stored.load()
+        orientation = _orientation(stored)
+        return _upright(_to_rgb(stored), orientation), size[::-1] if orientation >= 5 else size
+
+
+def _is_jpeg(source: ImageInput) -> bool:
+    """Whether an image has the one format that is decoded at a reduced scale."""
+    if isinstance(source, np.ndarray):
+        return False
+    with opened(source) as picture:
+        return picture.format in ("JPEG", "MPO")
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode == "F":
-        raise PictureError("32-bit float pixels have no agreed range: save it with 8 or 16 bits")
-    if picture.mode.startswith("I"):  # 16 bits, which Pillow may hold in 32
+        raise PictureError("32-bit float pixels are not supported, since they have no fixed range: use 8 or 16 bits")
+    if picture.mode.startswith("I"):  # 16 bits, which Pillow may store in 32
         wide = np.asarray(picture).astype(np.float32)
         return Image.fromarray(np.clip(np.rint(wide / 257), 0, 255).astype(np.uint8)).convert("RGB")
     if picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info:
@@ -141,7 +132,7 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 def _orientation(picture: Image.Image) -> int:
     try:
         return int(picture.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a damaged EXIF block raises whatever its parser stumbles over; the picture itself may be sound
+    except Exception:  # Pillow raises many types of errors on a damaged EXIF block; the image itself may be good
         return 1
 
 

@@ -1,4 +1,4 @@
-"""How a picture becomes an array: the settings that travel with a model, and fitting a decoded picture to size."""
+"""How a decoded image is resized for a model: settings that are saved with the model, and the resize itself."""
 
 from typing import Literal, TypeAlias, get_args
 
@@ -11,17 +11,17 @@ from eyebright.system.records import Record
 from eyebright.system.text import nearest
 
 Fit: TypeAlias = Literal["crop", "pad", "stretch"]
-BACKGROUND = (127, 127, 127)  # what pads a picture: the middle of the range, near zero after normalisation
+BACKGROUND = (127, 127, 127)  # of padding: the middle of the range, near zero after normalisation
 
 
 class Preparation(Record, frozen=True, kw_only=True):
-    """Size and fit of the arrays that a model sees.
+    """The size of the images that a model takes, and how images are resized to it.
 
     Args:
-        width: Pixels across.
-        height: Pixels down.
-        fit: What happens to a picture of other proportions: "crop" covers the area and loses the overhanging sides,
-            "pad" shows all of it on grey, "stretch" distorts it.
+        width: Width in pixels, 1 to 16384.
+        height: Height in pixels, 1 to 16384.
+        fit: How to resize an image of other proportions: "crop" cuts off two sides, "pad" adds grey bars, "stretch"
+            distorts it.
     """
 
     width: int
@@ -30,31 +30,31 @@ class Preparation(Record, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not (0 < self.width <= 16_384 and 0 < self.height <= 16_384):
-            raise SettingsError(f"pictures are prepared to 1 to 16384 pixels a side, got {self.width}x{self.height}")
+            raise SettingsError(f"width and height must be from 1 to 16384 pixels, got {self.width}x{self.height}")
         if self.fit not in get_args(Fit):
-            raise SettingsError(f"fit {self.fit!r} is unknown: {nearest(self.fit, list(get_args(Fit)))}")
+            raise SettingsError(f"unknown resize mode {self.fit!r}: {nearest(self.fit, list(get_args(Fit)))}")
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Shape of a prepared picture: (height, width, 3)."""
+        """Shape of a prepared image: (height, width, 3)."""
         return self.height, self.width, 3
 
     @property
     def size_bytes(self) -> int:
-        """Bytes that a prepared picture takes."""
+        """Size of a prepared image in bytes."""
         return self.height * self.width * 3
 
 
 def crop_box(width: int, height: int, preparation: Preparation) -> tuple[float, float, float, float]:
-    """What cropping keeps of a picture of so many pixels: left, top, right, bottom."""
+    """The part of an image that "crop" keeps, in pixels: (left, top, right, bottom)."""
     scale = max(preparation.width / width, preparation.height / height)
-    left = max((width - preparation.width / scale) / 2, 0)  # rounding may leave it a hair below
+    left = max((width - preparation.width / scale) / 2, 0)  # rounding may give a value just below 0
     top = max((height - preparation.height / scale) / 2, 0)
     return left, top, width - left, height - top
 
 
 def fit_picture(picture: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
-    """Bring an RGB picture to size with an antialiased (bilinear) resize.
+    """Resize an RGB image as the preparation says, bilinear with antialiasing.
 
     Returns:
         The pixels, `(height, width, 3)`, uint8.

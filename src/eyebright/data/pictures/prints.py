@@ -1,25 +1,35 @@
-"""The print of a picture: the little of it by which pictures are compared and judged, taken when it is opened anyway.
+"""What identifies an image: the digest of its pixels, and a small print by which images are compared.
 
-A print is a small thumbnail of the whole picture, its full size and how sharp it is: 3,084 bytes, the same for every
-preparation. Copies are found by comparing thumbnails, light is theirs too; see `eyebright.audit`.
+A print is a thumbnail of the whole image, its full size and its sharpness: 3,084 bytes, the same for every preparation.
+The audit finds near-duplicates and dark, bright or blurred images from prints alone; see `eyebright.data.audit`.
 """
+
+import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+DIGEST_SIDE = 256  # pixels a side, at least, to which large JPEG files are decoded for the digest and the print
 THUMBNAIL_SIDE = 32
-SHARPNESS_SIDE = 128  # the scale at which sharpness is judged: large pictures are brought to it, so that they compare
+SHARPNESS_SIDE = 128  # larger images are reduced to this before sharpness is measured, so that values are comparable
 PRINT = np.dtype(
     [("width", "<u4"), ("height", "<u4"), ("sharpness", "<f4"), ("thumbnail", "u1", (THUMBNAIL_SIDE,) * 2 + (3,))]
 )
 
 
+def digest(picture: Image.Image) -> bytes:
+    """16 bytes that identify the size and pixels of an RGB image (BLAKE2b)."""
+    state = hashlib.blake2b(f"{picture.width}x{picture.height}".encode(), digest_size=16)
+    state.update(picture.tobytes())
+    return state.digest()
+
+
 def take_print(picture: Image.Image, full_size: tuple[int, int]) -> NDArray[np.void]:
-    """The print of an upright RGB picture.
+    """The print of an upright RGB image.
 
     Args:
-        picture: The picture, perhaps decoded at a reduced scale.
+        picture: The image, possibly decoded at a reduced scale.
         full_size: (width, height) at full scale.
 
     Returns:
@@ -33,12 +43,12 @@ def take_print(picture: Image.Image, full_size: tuple[int, int]) -> NDArray[np.v
 
 
 def sharpness(picture: Image.Image) -> float:
-    """How sharp a picture is: variance of the Laplacian of its light over the variance of the light itself.
+    """Sharpness of an image: the variance of the Laplacian of its brightness, divided by that of the brightness itself.
 
-    Sides above 128 pixels are brought to 128 first. Without the division a picture with little contrast would pass for
-    a blurred one. White noise gives about 20, photographs 0.05 to 2, an even area 0.
+    Sides above 128 pixels are reduced to 128 first. White noise has about 20, photographs 0.05 to 2, a flat area 0.
 
-    Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000 (without the division).
+    Source: Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy". The division is not in the paper;
+    without it, images with little contrast would count as blurred.
     """
     size = min(picture.width, SHARPNESS_SIDE), min(picture.height, SHARPNESS_SIDE)
     grey = np.asarray(picture.resize(size, Image.Resampling.BILINEAR).convert("L"), np.float32)  # (H, W)

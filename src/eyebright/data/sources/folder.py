@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from eyebright.data.pictures import Source as ImageInput
+from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.labels import index_classes
 from eyebright.data.sources.source import SIDE_NAMES, FoundImages, scanning, stamp_of
 from eyebright.data.split import Side

@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Source as ImageInput
+from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.folder import FolderSource
 from eyebright.data.sources.source import SIDE_NAMES, FoundImages, scanning, sides_in_names, stamp_of
 from eyebright.data.sources.table import COLUMNS, ImageRow, find_column, image_row, images_of_rows, unique_rows

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Source as ImageInput
+from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.labels import index_classes, require_distinct_classes
 from eyebright.data.sources.ranged import Ranged
 from eyebright.data.sources.shard_index import ShardSample, cached_samples, is_weak

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Source as ImageInput
+from eyebright.data.pictures import ImageInput
 from eyebright.data.split import SIDES, Side
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report

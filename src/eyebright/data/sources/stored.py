@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import Source as ImageInput
+from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.labels import index_classes
 from eyebright.data.sources.source import FoundImages, stamp_of
 from eyebright.data.split import Side

@@ -1,4 +1,4 @@
-"""The layers, each a frozen description with the arithmetic of its shapes. Arguments are spelled as in PyTorch."""
+"""The layers: frozen descriptions that compute their shapes. Arguments are named as in PyTorch."""
 
 from eyebright.network.layers.activations import (
     ELU,
@@ -14,10 +14,8 @@ from eyebright.network.layers.activations import (
     Softplus,
     Tanh,
 )
+from eyebright.network.layers.basic import Add, Concat, Dropout, Flatten, Input, Linear, Multiply, Normalize
 from eyebright.network.layers.convolution import Conv2d
-from eyebright.network.layers.dense import Dropout, Flatten, Linear
-from eyebright.network.layers.inputs import Input, Normalize
-from eyebright.network.layers.merging import Add, Concat, Multiply
 from eyebright.network.layers.normalization import BatchNorm, LayerNorm, LocalContrastNorm, LocalResponseNorm
 from eyebright.network.layers.pooling import (
     AdaptiveAvgPool2d,

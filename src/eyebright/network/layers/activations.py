@@ -1,4 +1,4 @@
-"""Activations: a function of each value by itself. `monotone` ones never decrease; see `network.rewrites`."""
+"""Activations: element-wise functions. Those marked `monotone` never decrease; see `network.rewrites`."""
 
 import math
 
@@ -21,7 +21,7 @@ class ReLU6(Layer, frozen=True):
 
 
 class LeakyReLU(Layer, frozen=True):
-    """`x` where it is positive, elsewhere `negative_slope * x`."""
+    """`x` if x > 0, else `negative_slope * x`."""
 
     stem = "leaky_relu"
     monotone = True
@@ -33,7 +33,7 @@ class LeakyReLU(Layer, frozen=True):
 
 
 class ELU(Layer, frozen=True):
-    """`x` where it is positive, elsewhere `alpha * (exp(x) - 1)`.
+    """`x` if x > 0, else `alpha * (exp(x) - 1)`.
 
     Source: Clevert et al. 2015, "Fast and Accurate Deep Network Learning by Exponential Linear Units".
     """
@@ -44,7 +44,7 @@ class ELU(Layer, frozen=True):
 
     def check(self) -> None:
         if not 0 <= self.alpha < math.inf:
-            raise NetworkError(f"alpha must be 0 or more and finite, got {self.alpha}")
+            raise NetworkError(f"alpha must be at least 0 and finite, got {self.alpha}")
 
 
 class GELU(Layer, frozen=True):
@@ -100,9 +100,9 @@ class Softplus(Layer, frozen=True):
 
 
 class Softmax(Layer, frozen=True):
-    """`exp(x)` as a share of the sum over all features (of a vector) or over all channels (at each pixel).
+    """`exp(x)` divided by its sum over all features (of a vector) or all channels (at each pixel).
 
-    A classifier's network ends without one: its logits become calibrated probabilities in the saved graph.
+    The network of a classifier needs none: the saved model turns its logits into calibrated probabilities.
     """
 
     stem = "softmax"

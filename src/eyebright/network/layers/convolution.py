@@ -1,4 +1,4 @@
-"""Convolution: a small kernel slides over the picture, and sees all channels (or those of its group) at once."""
+"""Convolution: small kernels slide over the image; each sees all channels, or those of its group."""
 
 import math
 
@@ -10,7 +10,7 @@ from eyebright.network.layers.windows import (
     Window,
     as_pair,
     extent,
-    picture_shape,
+    image_shape,
     require_padding,
     require_positive,
     slide,
@@ -19,9 +19,10 @@ from eyebright.system.errors import NetworkError
 
 
 class Conv2d(Layer, frozen=True):
-    """2-D convolution. Weights `(out_channels, C / groups, kernel, kernel)`; He normal for the ReLU that follows it.
+    """2-D convolution. Weight `(out_channels, in_channels / groups, kernel height, kernel width)`.
 
-    With `groups` equal to the channels of its input it is depthwise: each channel has kernels of its own.
+    It is initialised for a ReLU that follows it (He normal). With `groups` equal to the number of input channels it is
+    depthwise: each channel has its own kernels.
     """
 
     stem = "conv"
@@ -38,15 +39,15 @@ class Conv2d(Layer, frozen=True):
         require_positive(self, "out_channels", "kernel_size", "stride", "dilation", "groups")
         vertical, horizontal = extent(self.kernel_size, self.dilation)
         most = vertical - 1, horizontal - 1
-        # Windows that see no pixel tell nothing, and OpenVINO (2026.4) gives anything at all for some of them.
-        require_padding(self.padding, most, "no less than the kernel, which would see no pixel")
+        # A window inside the padding sees no pixel, and OpenVINO (2026.4) gives arbitrary results for some of them.
+        require_padding(self.padding, most, "smaller than the kernel")
         if self.out_channels % self.groups:
-            raise NetworkError(f"out_channels {self.out_channels} cannot be shared among {self.groups} groups")
+            raise NetworkError(f"out_channels must be a multiple of groups = {self.groups}, got {self.out_channels}")
 
     @property
-    def spread(self) -> Pair:
-        """The dilation, but 1 where the kernel is of one pixel, which has nothing to spread."""
-        # Told to spread it, oneDNN may fall over (as of torch 2.13 and OpenVINO 2026.4).
+    def effective_dilation(self) -> Pair:
+        """The dilation, but 1 along a side where the kernel is one pixel long and dilation has no effect."""
+        # With a larger one, oneDNN may crash (as of torch 2.13 and OpenVINO 2026.4).
         sizes = zip(as_pair(self.kernel_size), as_pair(self.dilation), strict=True)
         vertical, horizontal = (1 if length == 1 else dilation for length, dilation in sizes)
         return vertical, horizontal
@@ -56,9 +57,11 @@ class Conv2d(Layer, frozen=True):
         return slide(shape, self.kernel_size, self.stride, self.padding, dilation=self.dilation)
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        channels, _, _ = picture_shape(inputs[0])
+        channels, _, _ = image_shape(inputs[0])
         if channels % self.groups:
-            raise NetworkError(f"its input's {channels} channels cannot be shared among {self.groups} groups")
+            raise NetworkError(
+                f"the number of input channels must be a multiple of groups = {self.groups}, got {channels}"
+            )
         return (self.out_channels, *self.window(inputs[0]).counts)
 
     def parameters(self, *inputs: Shape) -> dict[str, Parameter]:

@@ -1,4 +1,4 @@
-"""Normalisation: values are brought to a common mean and spread, over the batch, the sample, or the neighbourhood."""
+"""Normalisation of values by their mean and variance over the batch, the sample or a neighbourhood."""
 
 import math
 
@@ -6,16 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.network.layer import Layer, Parameter, Reach, Shape
-from eyebright.network.layers.windows import picture_shape
+from eyebright.network.layers.windows import image_shape
 from eyebright.system.errors import NetworkError
 
 
 class BatchNorm(Layer, frozen=True):
-    """Each channel to mean 0 and variance 1 over the batch, then scaled and shifted as learned: PyTorch's
-    BatchNorm2d for pictures, BatchNorm1d for vectors.
+    """Normalises each channel over the batch to mean 0 and variance 1, then applies a learned scale and shift.
 
-    In training it follows the batches with `running_mean` and `running_var`, of which each batch moves a share
-    `momentum`; in use it takes those.
+    This is PyTorch's BatchNorm2d for images and BatchNorm1d for vectors. In training, `running_mean` and `running_var`
+    move towards those of each batch by a share `momentum`; in evaluation they are used instead of the batch's.
 
     Source: Ioffe and Szegedy 2015, "Batch Normalization".
     """
@@ -37,7 +36,7 @@ class BatchNorm(Layer, frozen=True):
 
 
 class LayerNorm(Layer, frozen=True):
-    """All values of a sample to mean 0 and variance 1, then scaled and shifted each as learned.
+    """Normalises all values of a sample to mean 0 and variance 1, then applies a learned scale and shift to each.
 
     Source: Ba et al. 2016, "Layer Normalization".
     """
@@ -56,10 +55,10 @@ class LayerNorm(Layer, frozen=True):
 
 
 class LocalResponseNorm(Layer, frozen=True):
-    """Each value by those of the `size` channels around it: `x / (k + alpha / size * sum of squares) ** beta`.
+    """Divides by the values of the `size` channels around: `x / (k + alpha / size * sum of squares) ** beta`.
 
     Source: Krizhevsky et al. 2012, "ImageNet Classification with Deep Convolutional Neural Networks", section 3.3.
-    There alpha is not divided by `size`, as it is in PyTorch and here.
+    Unlike in the paper, alpha is divided by `size`, as in PyTorch.
     """
 
     stem = "lrn"
@@ -72,25 +71,25 @@ class LocalResponseNorm(Layer, frozen=True):
         _require_odd("size", self.size)
         if not (0 <= self.alpha < math.inf and 0 < self.beta < math.inf and 0 < self.k < math.inf):
             raise NetworkError(
-                "alpha must be 0 or more, beta and k above 0, all finite; "
+                "alpha must be at least 0, beta and k above 0, all finite, "
                 f"got alpha={self.alpha}, beta={self.beta}, k={self.k}"
             )
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        return picture_shape(inputs[0])
+        return image_shape(inputs[0])
 
 
 class LocalContrastNorm(Layer, frozen=True):
     """Subtracts the mean of the neighbourhood and divides by its standard deviation, over all channels together.
 
-    The neighbourhood is weighted by a Gaussian of standard deviation `sigma` pixels (a quarter of the kernel's size
-    unless given); at the border the weights of the pixels that are there add up to 1. Where the deviation is below its
-    mean over the picture, that mean divides instead, so that flat places stay flat. The result does not change when a
-    constant is added to the picture, and hardly when it is multiplied by one.
+    The neighbourhood has Gaussian weights with a standard deviation of `sigma` pixels (default: a quarter of the kernel
+    size). At the border, the weights of the pixels inside the image add up to 1. The divisor is at least the mean of
+    the standard deviation over the image, so that flat areas stay flat. Adding a constant to the image does not change
+    the output, and multiplying by one hardly does.
 
     Source: Jarrett et al. 2009, "What is the Best Multi-Stage Architecture for Object Recognition?", section 2, "Local
-    Contrast Normalization Layer", with windows of 9 x 9. `eps`, added to the variance, is ours: it keeps a picture of
-    one colour finite.
+    Contrast Normalization Layer", with windows of 9 x 9. Not in the paper: `eps` is added to the variance, so that the
+    output for an image of one colour is finite.
     """
 
     stem = "lcn"
@@ -105,28 +104,28 @@ class LocalContrastNorm(Layer, frozen=True):
             raise NetworkError(f"sigma must be above 0 and finite, got {self.sigma}")
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        return picture_shape(inputs[0])
+        return image_shape(inputs[0])
 
     def multiply_adds(self, *inputs: Shape) -> int:
         _, height, width = inputs[0]
         return 2 * height * width * self.kernel_size**2  # the mean, and the mean of squares
 
     def reach(self, *inputs: Shape) -> Reach | None:
-        return None  # through the mean of the deviation
+        return None  # because of the mean of the standard deviation
 
     def kernel(self) -> NDArray[np.float64]:
-        """The neighbourhood's weights, which add up to 1: `(kernel_size, kernel_size)`."""
+        """The weights of the neighbourhood, which add up to 1: `(kernel_size, kernel_size)`."""
         return np.outer(self._profile(), self._profile())
 
     def coverage(self, shape: Shape) -> NDArray[np.float64]:
-        """The sum of the weights that lie on the picture, for each of its pixels: `(H, W)`."""
+        """For each pixel the sum of the weights inside the image: `(H, W)`."""
         half = self.kernel_size // 2
         rows, columns = (np.convolve(np.ones(size), self._profile())[half : half + size] for size in shape[1:])
         return np.outer(rows, columns)
 
     def _profile(self) -> NDArray[np.float64]:
-        places = np.arange(self.kernel_size) - self.kernel_size // 2
-        weights = np.exp(-0.5 * (places / (self.sigma or self.kernel_size / 4)) ** 2)
+        offsets = np.arange(self.kernel_size) - self.kernel_size // 2
+        weights = np.exp(-0.5 * (offsets / (self.sigma or self.kernel_size / 4)) ** 2)
         return np.asarray(weights / weights.sum())
 
 
@@ -137,4 +136,4 @@ def _require_eps(eps: float) -> None:
 
 def _require_odd(name: str, size: int) -> None:
     if not (0 < size < 1_000 and size % 2):
-        raise NetworkError(f"{name} must be odd, from 1 to 999, so that it has a middle; got {size}")
+        raise NetworkError(f"{name} must be an odd number from 1 to 999, got {size}")

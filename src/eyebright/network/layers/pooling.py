@@ -1,4 +1,4 @@
-"""Pooling: one value for each window of each channel; the depth stays, height and width shrink."""
+"""Pooling: one value for each window of each channel; the number of channels stays the same."""
 
 from eyebright.network.layer import Layer, Reach, Shape
 from eyebright.network.layers.windows import (
@@ -7,7 +7,7 @@ from eyebright.network.layers.windows import (
     Size,
     Window,
     as_pair,
-    picture_shape,
+    image_shape,
     require_padding,
     require_positive,
     slide,
@@ -15,9 +15,9 @@ from eyebright.network.layers.windows import (
 
 
 class MaxPool2d(Layer, frozen=True):
-    """The greatest value of each window; `stride` is the kernel's size unless given. Padding never wins.
+    """The maximum of each window, without the padding; `stride` defaults to the kernel size.
 
-    With `ceil_mode` a last window that hangs out of the picture counts too.
+    With `ceil_mode`, a last window that reaches beyond the image counts too.
     """
 
     stem = "max_pool"
@@ -42,10 +42,10 @@ class MaxPool2d(Layer, frozen=True):
 
 
 class AvgPool2d(Layer, frozen=True):
-    """The mean of each window; `stride` is the kernel's size unless given.
+    """The mean of each window; `stride` defaults to the kernel size.
 
-    Zeros of the padding count as values, as in PyTorch, unless `count_include_pad` is off, as in TensorFlow. What hangs
-    out of the padding in `ceil_mode` never counts.
+    The zeros of the padding count, as in PyTorch; with `count_include_pad=False` they do not, as in TensorFlow. With
+    `ceil_mode`, a last window may reach beyond the padding; what lies there never counts.
     """
 
     stem = "avg_pool"
@@ -71,9 +71,9 @@ class AvgPool2d(Layer, frozen=True):
 
 
 class AdaptiveAvgPool2d(Layer, frozen=True):
-    """The means of so many parts of the picture as are asked for, whatever its size: `output_size` high and wide.
+    """The means of `output_size` bins (height, width) that divide an image of any size.
 
-    Part i of n over a length L goes from floor(i L / n) to ceil((i + 1) L / n), as in PyTorch.
+    Bin i of n along a side of L pixels goes from floor(i L / n) to ceil((i + 1) L / n), as in PyTorch.
     """
 
     stem = "adaptive_avg_pool"
@@ -83,14 +83,14 @@ class AdaptiveAvgPool2d(Layer, frozen=True):
         require_positive(self, "output_size")
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        return (picture_shape(inputs[0])[0], *as_pair(self.output_size))
+        return (image_shape(inputs[0])[0], *as_pair(self.output_size))
 
     def reach(self, *inputs: Shape) -> Reach | None:
         return _adaptive_reach(inputs[0], as_pair(self.output_size))
 
 
 class AdaptiveMaxPool2d(Layer, frozen=True):
-    """The greatest values of so many parts of the picture as are asked for; parts as in `AdaptiveAvgPool2d`."""
+    """The maxima of `output_size` bins (height, width); the bins are those of `AdaptiveAvgPool2d`."""
 
     stem = "adaptive_max_pool"
     output_size: Size
@@ -99,7 +99,7 @@ class AdaptiveMaxPool2d(Layer, frozen=True):
         require_positive(self, "output_size")
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        return (picture_shape(inputs[0])[0], *as_pair(self.output_size))
+        return (image_shape(inputs[0])[0], *as_pair(self.output_size))
 
     def reach(self, *inputs: Shape) -> Reach | None:
         return _adaptive_reach(inputs[0], as_pair(self.output_size))
@@ -114,33 +114,33 @@ class GlobalAvgPool2d(Layer, frozen=True):
     stem = "global_avg_pool"
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        return (picture_shape(inputs[0])[0],)
+        return (image_shape(inputs[0])[0],)
 
     def reach(self, *inputs: Shape) -> Reach | None:
         return None
 
 
 class GlobalMaxPool2d(Layer, frozen=True):
-    """The greatest value of each channel, as a vector `(C,)`: Keras's GlobalMaxPooling2D."""
+    """The maximum of each channel, as a vector `(C,)`: Keras's GlobalMaxPooling2D."""
 
     stem = "global_max_pool"
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        return (picture_shape(inputs[0])[0],)
+        return (image_shape(inputs[0])[0],)
 
     def reach(self, *inputs: Shape) -> Reach | None:
         return None
 
 
-def parts(length: int, count: int) -> list[Pair]:
-    """Where each of `count` parts of an adaptive pool begins and ends along a side of so many pixels."""
+def bins(length: int, count: int) -> list[Pair]:
+    """Start and end of each of the `count` bins of an adaptive pool along a side of `length` pixels."""
     return [(index * length // count, -(-(index + 1) * length // count)) for index in range(count)]
 
 
 def _check(layer: MaxPool2d | AvgPool2d) -> None:
     require_positive(layer, "kernel_size", "stride")
     vertical, horizontal = as_pair(layer.kernel_size)
-    require_padding(layer.padding, (vertical // 2, horizontal // 2), "more than half of the kernel")
+    require_padding(layer.padding, (vertical // 2, horizontal // 2), "at most half of the kernel")
 
 
 def _window(layer: MaxPool2d | AvgPool2d, shape: Shape) -> Window:
@@ -149,10 +149,10 @@ def _window(layer: MaxPool2d | AvgPool2d, shape: Shape) -> Window:
 
 
 def _adaptive_reach(shape: Shape, counts: Pair) -> Reach | None:
-    """The largest part and the mean step between parts."""
+    """The largest bin and the mean distance of bins."""
     if counts == (1, 1):
         return None
     sizes = shape[1:]
-    kernel = [max(end - begin for begin, end in parts(size, count)) for size, count in zip(sizes, counts, strict=True)]
+    kernel = [max(end - start for start, end in bins(size, count)) for size, count in zip(sizes, counts, strict=True)]
     stride = [max(size // count, 1) for size, count in zip(sizes, counts, strict=True)]
     return (kernel[0], kernel[1]), (stride[0], stride[1])

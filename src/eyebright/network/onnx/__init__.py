@@ -1,7 +1,6 @@
-"""Networks as ONNX graphs. One module for each family of layers says which nodes compute them."""
+"""Networks as ONNX models. Each family of layers has a module with the nodes that compute it."""
 
-from eyebright.network.onnx import activations, convolution, dense, inputs, merging, normalization, pooling
-from eyebright.network.onnx.graph import INPUT, Graph, emit
-from eyebright.network.onnx.model import OPSET, PROBABILITIES, to_onnx
+from eyebright.network.onnx import activations, basic, convolution, normalization, pooling
+from eyebright.network.onnx.graph import INPUT, OPSET, PROBABILITIES, Graph, emit, to_onnx
 
 __all__ = ["INPUT", "OPSET", "PROBABILITIES", "Graph", "emit", "to_onnx"]

@@ -1,4 +1,4 @@
-"""ONNX nodes of activations."""
+"""ONNX nodes of the activations."""
 
 import math
 
@@ -71,7 +71,7 @@ def _(layer: SiLU, place: Place, graph: Graph, inputs: list[str], output: str) -
 
 @emit.register
 def _(layer: GELU, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
-    """`x * (1 + erf(x / sqrt(2))) / 2`; the operator Gelu is younger than the opset."""
+    """`x * (1 + erf(x / sqrt(2))) / 2`, since the operator Gelu is newer than the opset."""
     root, one, half = (graph.values(f"{output}.constant", number) for number in (math.sqrt(2), 1, 0.5))
     scaled = graph.add("Div", [*inputs, root], graph.fresh(f"{output}_scaled"))
     error = graph.add("Erf", [scaled], graph.fresh(f"{output}_erf"))

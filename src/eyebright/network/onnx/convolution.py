@@ -11,25 +11,26 @@ from eyebright.network.onnx.graph import Graph, emit
 @emit.register
 def _(layer: Conv2d, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
     window = layer.window(place.input_shapes[0])
-    # OpenVINO (2026.4) mixes up the rows of one channel where one column is left: strides are taken afterwards then.
-    leaps = window.stride != (1, 1) and place.input_shapes[0][0] == 1 and 1 in window.counts
-    result = graph.fresh(f"{output}_everywhere") if leaps else output
+    # OpenVINO (2026.4) mixes up rows of images with one channel if the output has one row or column. In this case,
+    # convolve without stride and select rows and columns afterwards.
+    sliced = window.stride != (1, 1) and place.input_shapes[0][0] == 1 and 1 in window.counts
+    result = graph.fresh(f"{output}_everywhere") if sliced else output
     graph.add(
         "Conv",
         inputs,
         result,
         kernel_shape=list(as_pair(layer.kernel_size)),
-        strides=[1, 1] if leaps else list(window.stride),
-        dilations=list(layer.spread),
+        strides=[1, 1] if sliced else list(window.stride),
+        dilations=list(layer.effective_dilation),
         pads=[*window.before, *window.after],
         group=layer.groups,
     )
-    if leaps:
-        _every(graph, result, output, window.stride)
+    if sliced:
+        _slice(graph, result, output, window.stride)
 
 
-def _every(graph: Graph, source: str, output: str, step: Pair) -> None:
-    """Rows and columns of which so many lie between one and the next."""
+def _slice(graph: Graph, source: str, output: str, step: Pair) -> None:
+    """Select every `step`-th row and column."""
     settings = {"starts": [0, 0], "ends": [2**31, 2**31], "axes": [2, 3], "steps": step}
     constants = [graph.constant(graph.fresh(f"{output}.{name}"), np.array(value)) for name, value in settings.items()]
     graph.add("Slice", [source, *constants], output)

@@ -1,4 +1,4 @@
-"""ONNX nodes of normalisations."""
+"""ONNX nodes of the normalisations."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def _(layer: LayerNorm, place: Place, graph: Graph, inputs: list[str], output: s
 
 @emit.register
 def _(layer: LocalResponseNorm, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
-    """OpenVINO (2026.4) takes k for a whole number, so any other is drawn out: (k + a)^-b = k^-b (1 + a / k)^-b."""
+    """OpenVINO (2026.4) rounds k to an integer; any other k is factored out: (k + a)^-b = k^-b (1 + a / k)^-b."""
     if layer.k.is_integer():
         graph.add("LRN", inputs, output, size=layer.size, alpha=layer.alpha, beta=layer.beta, bias=layer.k)
         return
@@ -40,13 +40,13 @@ def _(layer: LocalContrastNorm, place: Place, graph: Graph, inputs: list[str], o
     coverage = graph.values(f"{output}.coverage", layer.coverage(place.shape)[None, None])
 
     def around(source: str, name: str) -> str:
-        """The weighted mean of the neighbourhood, over all channels."""
+        """The weighted mean of the neighbourhood over all channels."""
         flat = add("ReduceMean", [source, channel], f"{name}_over_channels", keepdims=1)
         total = add("Conv", [flat, kernel], f"{name}_total", pads=[layer.kernel_size // 2] * 4)
         return add("Div", [total, coverage], name)
 
     level = add("ReduceMean", [inputs[0], whole], "level", keepdims=1)
-    samples = add("Sub", [inputs[0], level], "levelled")  # changes nothing but the rounding
+    samples = add("Sub", [inputs[0], level], "levelled")  # only to reduce rounding errors
     centred = add("Sub", [samples, around(samples, "mean")], "centred")
     variance = around(add("Mul", [centred, centred], "squares"), "variance")
     safe = add("Add", [variance, graph.values(f"{output}.eps", layer.eps)], "safe_variance")

@@ -1,4 +1,4 @@
-"""ONNX nodes of pools. `ceil_mode` becomes plain padding, about which all runtimes agree."""
+"""ONNX nodes of the pooling layers. `ceil_mode` becomes padding, which all runtimes compute in the same way."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from eyebright.network.layers import (
     GlobalMaxPool2d,
     MaxPool2d,
 )
-from eyebright.network.layers.pooling import parts
+from eyebright.network.layers.pooling import bins
 from eyebright.network.layers.windows import Pair, Window
 from eyebright.network.onnx.graph import Graph, emit
 
@@ -51,8 +51,8 @@ def _(layer: AdaptiveAvgPool2d, place: Place, graph: Graph, inputs: list[str], o
 @emit.register
 def _(layer: AdaptiveMaxPool2d, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
     sizes, counts = place.input_shapes[0][1:], place.shape[1:]
-    low = _greatest(graph, inputs[0], graph.fresh(f"{output}_low"), axis=2, spans=parts(sizes[0], counts[0]))
-    _greatest(graph, low, output, axis=3, spans=parts(sizes[1], counts[1]))
+    low = _maxima(graph, inputs[0], graph.fresh(f"{output}_low"), axis=2, spans=bins(sizes[0], counts[0]))
+    _maxima(graph, low, output, axis=3, spans=bins(sizes[1], counts[1]))
 
 
 @emit.register
@@ -79,19 +79,19 @@ def _sum(first: Pair, second: Pair) -> Pair:
 
 
 def _shares(size: int, count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """What each pixel along a side contributes to each part's mean, (count, size)."""
+    """The weight of each pixel along a side in each bin's mean, (count, size)."""
     shares = np.zeros((count, size))
-    for index, (begin, end) in enumerate(parts(size, count)):
-        shares[index, begin:end] = 1 / (end - begin)
+    for index, (start, end) in enumerate(bins(size, count)):
+        shares[index, start:end] = 1 / (end - start)
     return shares
 
 
-def _greatest(graph: Graph, source: str, output: str, *, axis: int, spans: list[Pair]) -> str:
-    """The greatest value of each span along an axis."""
+def _maxima(graph: Graph, source: str, output: str, *, axis: int, spans: list[Pair]) -> str:
+    """The maximum of each span along an axis."""
     found = []
     axes = graph.constant(graph.fresh(f"{output}.axis"), np.array([axis]))
-    for begin, end in spans:
-        bounds = [graph.constant(graph.fresh(f"{output}.bound"), np.array([bound])) for bound in (begin, end)]
+    for start, end in spans:
+        bounds = [graph.constant(graph.fresh(f"{output}.bound"), np.array([bound])) for bound in (start, end)]
         span = graph.add("Slice", [source, *bounds, axes], graph.fresh(f"{output}_span"))
         found.append(graph.add("ReduceMax", [span, axes], graph.fresh(f"{output}_greatest"), keepdims=1))
     return graph.add("Concat", found, output, axis=axis)

@@ -1,14 +1,13 @@
-"""Network data to a torch module. Importing this imports torch.
+"""Networks as torch modules. Importing this imports torch.
 
-One module for each family of layers says which torch module computes them.
+Each family of layers has a module with the torch modules that compute it.
 """
 
-from eyebright.network.torch import activations, convolution, dense, inputs, merging, normalization, pooling
-from eyebright.network.torch.build import to_torch
-from eyebright.network.torch.network import TorchNetwork, as_input
 from eyebright.system import machine
 
-machine.yield_when_waiting()  # torch reads the setting when it loads
+machine.yield_when_waiting()  # before torch is imported, which reads the setting
 
+from eyebright.network.torch import activations, basic, convolution, normalization, pooling  # noqa: E402
+from eyebright.network.torch.network import TorchNetwork, as_input, to_torch  # noqa: E402
 
 __all__ = ["TorchNetwork", "as_input", "to_torch"]

@@ -1,4 +1,4 @@
-"""Torch modules of activations."""
+"""Torch modules of the activations."""
 
 from torch import nn
 
@@ -18,7 +18,7 @@ from eyebright.network import (
     Softplus,
     Tanh,
 )
-from eyebright.network.torch.build import to_torch
+from eyebright.network.torch.network import to_torch
 
 _PLAIN: dict[type[Layer], type[nn.Module]] = {
     ReLU: nn.ReLU,

@@ -1,6 +1,6 @@
-"""Torch modules of convolutions, and padding that differs from side to side.
+"""Torch modules of convolutions, also with padding that differs between opposite sides.
 
-Modules are made without values: `TorchNetwork` puts the network's own weights in their place.
+They are made without values: `TorchNetwork` sets the weights.
 """
 
 from torch import Tensor, nn
@@ -8,17 +8,17 @@ from torch.nn import functional
 
 from eyebright.network import Conv2d, Place, Shape
 from eyebright.network.layers.windows import Window
-from eyebright.network.torch.build import to_torch
+from eyebright.network.torch.network import to_torch
 
 
 def sides(window: Window) -> list[int]:
-    """Padding in the order of `torch.nn.functional.pad`."""
+    """The padding of a window in the order of `torch.nn.functional.pad`."""
     (top, left), (bottom, right) = window.before, window.after
     return [left, right, top, bottom]
 
 
 class _UnevenConv2d(nn.Conv2d):
-    """Pads by amounts that differ from side to side, which torch's own cannot."""
+    """A convolution whose padding differs between opposite sides, which torch does not offer."""
 
     pads: list[int]
 
@@ -30,7 +30,7 @@ class _UnevenConv2d(nn.Conv2d):
 def _(layer: Conv2d, place: Place) -> nn.Module:
     window = layer.window(place.input_shapes[0])
     if place.input_shapes[0][0] == layer.groups:
-        window = _settled(window, place.input_shapes[0])
+        window = _without_idle_stride(window, place.input_shapes[0])
     even = window.before == window.after
     conv = (nn.Conv2d if even else _UnevenConv2d)(
         place.input_shapes[0][0],
@@ -38,7 +38,7 @@ def _(layer: Conv2d, place: Place) -> nn.Module:
         layer.kernel_size,
         window.stride,
         window.before if even else 0,
-        layer.spread,
+        layer.effective_dilation,
         layer.groups,
         layer.bias,
         device="meta",
@@ -48,15 +48,17 @@ def _(layer: Conv2d, place: Place) -> nn.Module:
     return conv
 
 
-def _settled(window: Window, shape: Shape) -> Window:
-    """The window of kernels of one channel; where it has one place along a side, it just fits and needs no stride.
+def _without_idle_stride(window: Window, shape: Shape) -> Window:
+    """The same window, but with stride 1 and an exact fit along each side where it has only one position.
 
-    Told of one, oneDNN (as of torch 2.13) reads beyond pictures of one channel that lie channels last and, in bfloat16,
-    beyond those of convolutions with several kernels for each channel by itself.
+    With a larger stride there, oneDNN (as of torch 2.13) reads beyond the image in depthwise convolutions: if the image
+    has one channel and is stored channels last, and in bfloat16 if there are several kernels for each channel.
     """
     stride, after = list(window.stride), list(window.after)
     for axis, size in enumerate(shape[1:]):
         if window.counts[axis] == 1:
             stride[axis] = 1
-            after[axis] = window.kernel[axis] - size - window.before[axis]  # below 0 it cuts off what is never seen
+            after[axis] = (
+                window.kernel[axis] - size - window.before[axis]
+            )  # if negative, it crops pixels that no window covers
     return window._replace(stride=(stride[0], stride[1]), after=(after[0], after[1]))

@@ -1,7 +1,8 @@
-"""A network as a torch module: a plain loop over its layers, weights in and out by `layer.tensor`."""
+"""A network as a torch module: a plain loop over its layers, with weights in and out by `layer.tensor`."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import singledispatch
 from typing import NamedTuple
 
 import numpy as np
@@ -14,21 +15,39 @@ from eyebright.network import (
     BatchNorm,
     Concat,
     Conv2d,
+    Layer,
     Linear,
     MaxPool2d,
     Network,
+    Place,
     ReLU,
     ReLU6,
     Weights,
     check_weights,
 )
-from eyebright.network.torch.build import to_torch
+from eyebright.system.errors import NetworkError
 
-_UNUSED_IN_BACKWARD = (Conv2d, BatchNorm, Linear, Add, Concat, MaxPool2d)  # layers whose gradient needs no result
+_OVERWRITABLE = (Conv2d, BatchNorm, Linear, Add, Concat, MaxPool2d)  # their gradients do not need their outputs
+
+
+@singledispatch
+def to_torch(layer: Layer, place: Place) -> nn.Module:
+    """The torch module of a layer. Register a function for your own layer with `to_torch.register`.
+
+    The module's parameters and buffers have the names that `Layer.parameters` and `Layer.buffers` give them; their
+    values do not matter, since `TorchNetwork` replaces them by the weights of the network.
+
+    Args:
+        layer: The layer.
+        place: The layer in its network: the shapes of its inputs and output.
+    """
+    raise NetworkError(
+        f"a layer of type {type(layer).__name__} cannot run in torch: register a function with to_torch.register"
+    )
 
 
 class _Step(NamedTuple):
-    """One layer's turn: whose values it reads, and whose values nobody reads after it."""
+    """The computation of one layer: its input layers, and those whose values no later layer reads."""
 
     name: str
     module: Callable[..., Tensor]
@@ -37,14 +56,14 @@ class _Step(NamedTuple):
 
 
 class TorchNetwork(nn.Module):
-    """Runs a network with torch.
+    """A network that runs in torch.
 
     Args:
         network: The network.
         weights: Its tensors by `layer.tensor`.
 
     Raises:
-        NetworkError: When the weights are not those of the network.
+        NetworkError: If the weights do not fit the network.
     """
 
     def __init__(self, network: Network, weights: Mapping[str, NDArray[np.float32]]) -> None:
@@ -52,9 +71,11 @@ class TorchNetwork(nn.Module):
         self.network = network
         self._frozen: list[nn.Module] = []
         modules = {name: to_torch(place.layer, place) for name, place in network.places.items()}
-        _work_in_place(network, modules)
+        _overwrite_inputs(network, modules)
         self._steps = _steps(network, modules)
-        self._list = nn.ModuleList(modules.values())  # registers them; a layer's name may hold dots, a module's may not
+        self._list = nn.ModuleList(
+            modules.values()
+        )  # registers them; unlike a layer's name, a module's may not contain dots
         self._owners = {
             f"{name}.{key}": (modules[name], key) for name, place in network.places.items() for key in place.tensors
         }
@@ -64,13 +85,13 @@ class TorchNetwork(nn.Module):
             setattr(module, key, nn.Parameter(tensor) if isinstance(getattr(module, key), nn.Parameter) else tensor)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """The network's result.
+        """The output of the network for a batch.
 
         Args:
-            samples: float32, `(N, C, H, W)` with values 0 to 255, or `(N, features)`; see `as_input`.
+            samples: float32 `(N, C, H, W)` with values 0 to 255, or `(N, features)`; see `as_input`.
 
         Returns:
-            float32 or, under autocast, bfloat16, `(N, *output_shape)`.
+            `(N, *output_shape)`, float32 or, under autocast, bfloat16.
         """
         values = {self.network.input: samples}
         for name, module, sources, finished in self._steps:
@@ -84,21 +105,21 @@ class TorchNetwork(nn.Module):
         return {name: tensor.detach().cpu().numpy().copy(order="C") for name, tensor in self.named_tensors()}
 
     def set_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over the values of every tensor."""
+        """Replace the values of every tensor; a `NetworkError` if they do not fit the network."""
         check_weights(self.network, weights)
         with torch.no_grad():
             for name, tensor in self.named_tensors():
                 tensor.copy_(torch.from_numpy(np.ascontiguousarray(weights[name])))
 
     def freeze(self, layers: Collection[str]) -> None:
-        """Keep these layers as they are: no gradients, and batch norms use the statistics that they have."""
+        """Freeze these layers: no gradients, and batch norms use their running statistics and do not update them."""
         for name, (module, key) in self._owners.items():
             if name.rpartition(".")[0] in layers:
                 getattr(module, key).requires_grad_(False)
                 self._frozen.append(module)
 
     def keep_statistics(self) -> None:
-        """Let all batch norms use the statistics that they have, and keep them."""
+        """Freeze the running statistics of all batch norms: they are used in training, and not updated."""
         self._frozen += [module for module in self._list if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
 
     def train(self, mode: bool = True) -> "TorchNetwork":
@@ -108,25 +129,25 @@ class TorchNetwork(nn.Module):
         return self
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """The tensors themselves, learned ones and running statistics, by `layer.tensor`."""
+        """The tensors themselves, parameters and running statistics, by `layer.tensor`."""
         return ((name, getattr(module, key)) for name, (module, key) in self._owners.items())
 
 
 def _channels_last(values: NDArray[np.float32]) -> Tensor:
-    """A copy as a tensor, in the order of memory that convolutions like; by numpy, which calls no threads together."""
+    """A copy as a tensor in channels-last order, which convolutions prefer; made by NumPy, which starts no threads."""
     if values.ndim != 4:
         return torch.from_numpy(np.array(values, np.float32))
     return torch.from_numpy(np.array(values.transpose(0, 2, 3, 1), np.float32, order="C")).permute(0, 3, 1, 2)
 
 
-def _work_in_place(network: Network, modules: Mapping[str, nn.Module]) -> None:
-    """Let activations overwrite what they read where nobody else reads it and no gradient is computed from it."""
+def _overwrite_inputs(network: Network, modules: Mapping[str, nn.Module]) -> None:
+    """Let activations overwrite their input where no other layer reads it and no gradient needs it."""
     readers = Counter(source for place in network.places.values() for source in place.inputs)
     for name, place in network.places.items():
         if isinstance(place.layer, ReLU | ReLU6):
             (source,) = place.inputs
-            spent = readers[source] == 1 and isinstance(network.places[source].layer, _UNUSED_IN_BACKWARD)
-            modules[name].inplace = spent  # type: ignore[assignment]
+            overwritable = readers[source] == 1 and isinstance(network.places[source].layer, _OVERWRITABLE)
+            modules[name].inplace = overwritable  # type: ignore[assignment]
 
 
 def _steps(network: Network, modules: Mapping[str, nn.Module]) -> list[_Step]:
@@ -139,6 +160,13 @@ def _steps(network: Network, modules: Mapping[str, nn.Module]) -> list[_Step]:
 
 
 def as_input(samples: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor:
-    """A batch as networks take it: pictures `(N, H, W, C)` become float32 `(N, C, H, W)`, vectors stay as they are."""
+    """A batch as `TorchNetwork` takes it.
+
+    Args:
+        samples: Images `(N, H, W, C)` or vectors `(N, features)`.
+
+    Returns:
+        float32, images as `(N, C, H, W)` in channels-last order.
+    """
     tensor = torch.from_numpy(samples)
     return tensor.permute(0, 3, 1, 2).float() if tensor.ndim == 4 else tensor.float()

@@ -1,11 +1,14 @@
-"""Torch modules of normalisations. Those of a neighbourhood are computed in float32: they subtract like from like."""
+"""Torch modules of normalisations.
+
+Local response and local contrast normalisation run in float32 also under autocast, since rounding would dominate.
+"""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from eyebright.network import BatchNorm, LayerNorm, LocalContrastNorm, LocalResponseNorm, Place
-from eyebright.network.torch.build import to_torch
+from eyebright.network.torch.network import to_torch
 
 
 @to_torch.register
@@ -47,13 +50,13 @@ class _LocalContrastNorm(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         with torch.autocast(samples.device.type, enabled=False):
             samples = samples.float()
-            samples = samples - samples.mean(dim=(1, 2, 3), keepdim=True)  # changes nothing but the rounding
+            samples = samples - samples.mean(dim=(1, 2, 3), keepdim=True)  # only to reduce rounding errors
             centred = samples - self._around(samples)
             deviation = (self._around(centred * centred) + self.eps).sqrt()
             return centred / torch.maximum(deviation, deviation.mean(dim=(2, 3), keepdim=True))
 
     def _around(self, values: Tensor) -> Tensor:
-        """The weighted mean of the neighbourhood, over all channels, (N, 1, H, W)."""
+        """The weighted mean of the neighbourhood over all channels, (N, 1, H, W)."""
         flat = values.mean(dim=1, keepdim=True)
         return functional.conv2d(flat, self.kernel, padding=self.padding) / self.coverage
 

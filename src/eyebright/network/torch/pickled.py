@@ -1,9 +1,9 @@
-"""Turn a pickled state dict into safetensors.
+"""A program that converts a pickled state dict to safetensors:
 
-python -m eyebright.network.torch.pickled WEIGHTS.pth WEIGHTS.safetensors.
+    python -m eyebright.network.torch.pickled WEIGHTS.pth WEIGHTS.safetensors
 
-`weights_only=True` unpickles nothing but tensors and plain containers. It runs in a process of its own all the same, so
-that even a flaw in the unpickler does not meet the user's program.
+`weights_only=True` unpickles only tensors and plain containers. It is a separate program so that even a bug in the
+unpickler cannot affect the user's process.
 """
 
 import pickle
@@ -18,22 +18,22 @@ _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")  # befor
 
 
 def main() -> None:
-    """Convert the file that the command line names."""
+    """Convert the file given on the command line."""
     source, target = sys.argv[1:]
     try:
         tensors = _state_dict(torch.load(source, map_location="cpu", weights_only=True))
     except pickle.UnpicklingError:
-        sys.exit("it holds something other than tensors, which may be code; ask for the weights as safetensors")
-    except Exception as problem:  # whatever broken bytes make of the unpickler
+        sys.exit("it contains other objects than tensors, which may run code: ask for the weights as safetensors")
+    except Exception as problem:  # broken bytes cause many types of errors
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
-        sys.exit(f"it is damaged, or no file of PyTorch's ({reason})")
+        sys.exit(f"it is damaged, or is not a PyTorch file ({reason})")
     if not tensors:
-        sys.exit("it holds no tensors by name; expected a state dict")
+        sys.exit("it contains no named tensors, expected a state dict")
     save_file(tensors, target)
 
 
 def _state_dict(found: object) -> dict[str, torch.Tensor]:
-    """The tensors by name, also where they lie one level down, as in a checkpoint."""
+    """The tensors by name, also if they are nested, as in a checkpoint."""
     if not isinstance(found, Mapping):
         return {}
     for key in ("state_dict", "model"):

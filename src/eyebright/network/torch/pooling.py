@@ -1,4 +1,4 @@
-"""Torch modules of pools."""
+"""Torch modules of the pooling layers."""
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +14,12 @@ from eyebright.network import (
     Place,
 )
 from eyebright.network.layers.windows import Window
-from eyebright.network.torch.build import to_torch
 from eyebright.network.torch.convolution import sides
+from eyebright.network.torch.network import to_torch
 
 
 class _Padded(nn.Module):
-    """Pads by amounts that differ from side to side, which torch's own pools cannot."""
+    """A pool whose padding differs between opposite sides, which torch does not offer."""
 
     def __init__(self, window: Window, value: float, pool: nn.Module) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ def _(layer: MaxPool2d, place: Place) -> nn.Module:
 
 
 class _MeanOfPresent(nn.Module):
-    """The mean over what lies on the picture: the mean with zeros, divided by the share that is no padding."""
+    """The mean of the values inside the image: the mean with zeros, divided by the share that is not padding."""
 
     share: Tensor
 

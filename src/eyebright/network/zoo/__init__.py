@@ -1,8 +1,8 @@
-"""Named networks, as data: each is a function of the number of classes, the size and the channels of the pictures."""
+"""Named networks as data: functions of the number of classes, the image size and the number of channels."""
 
 from eyebright.network.zoo.alexnet import alexnet, alexnet_owt
 from eyebright.network.zoo.blocks import squeeze_excite
-from eyebright.network.zoo.catalog import NETWORKS, Named, build, named
+from eyebright.network.zoo.catalog import NETWORKS, NamedNetwork, build, named_network
 from eyebright.network.zoo.densenet import densenet121, densenet161, densenet169, densenet201
 from eyebright.network.zoo.efficientnet import efficientnet_lite0, efficientnet_lite1, efficientnet_lite2
 from eyebright.network.zoo.googlenet import googlenet
@@ -25,7 +25,7 @@ __all__ = [
     "NETWORKS",
     "PUBLISHED",
     "WEIGHTS",
-    "Named",
+    "NamedNetwork",
     "Published",
     "alexnet",
     "alexnet_owt",
@@ -42,7 +42,7 @@ __all__ = [
     "googlenet",
     "lenet5",
     "mlp",
-    "named",
+    "named_network",
     "nin",
     "pretrained",
     "published_digest",

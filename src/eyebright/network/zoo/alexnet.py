@@ -1,9 +1,4 @@
-"""AlexNet: five convolutions and three dense layers, in its form of two towers and in that of one.
-
-Sources: `alexnet` is Krizhevsky et al. 2012, "ImageNet Classification with Deep Convolutional Neural Networks", section
-3.5: the halves that ran on two graphics cards are groups of two. `alexnet_owt` is Krizhevsky 2014, "One weird trick for
-parallelizing convolutional neural networks"; names as torchvision's, whose weights fit.
-"""
+"""AlexNet: five convolutions and three dense layers, as published in 2012 and in its simpler form of 2014."""
 
 from eyebright.network import (
     AdaptiveAvgPool2d,
@@ -17,15 +12,17 @@ from eyebright.network import (
     ReLU,
 )
 from eyebright.network.layer import Layer
-from eyebright.network.zoo.blocks import entrance
+from eyebright.network.zoo.blocks import normalized_input
 
 _NEURONS = 4096
 
 
 def alexnet(num_classes: int = 1000, *, input_size: int = 227, channels: int = 3) -> Network:
-    """The network of 2012, for pictures of 224, 227 or 240 pixels a side; others fit too, of at least 67.
+    """AlexNet of 2012, for images of 224, 227 or 240 pixels a side; others of at least 67 work too.
 
-    The paper says 224, but its 55 x 55 places of the first kernel need 227, or 224 and padding.
+    Source: Krizhevsky et al. 2012, "ImageNet Classification with Deep Convolutional Neural Networks", section 3.5 and
+    figure 2. The halves that ran on two GPUs are convolutions of two groups. The paper says 224 pixels, but the 55 x 55
+    positions of its first kernel need 227, or 224 with padding.
     """
     padding = 2 if input_size == 224 else 0
     layers: list[Layer] = [
@@ -53,11 +50,16 @@ def alexnet(num_classes: int = 1000, *, input_size: int = 227, channels: int = 3
         Dropout(0.5, name="drop7"),
         Linear(num_classes, name="fc8"),
     ]
-    return _in_a_row(layers, input_size, channels)
+    return _chain(layers, input_size, channels)
 
 
 def alexnet_owt(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """The network of 2014: one tower, fewer filters, no normalisation. Pictures of at least 63 pixels a side."""
+    """AlexNet of 2014: no groups, fewer filters, no normalisation. Images need at least 63 pixels a side.
+
+    Source: Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks", footnote 1. As in
+    torchvision, whose names and weights fit, ours differs: the fourth convolution has 256 filters instead of 384,
+    dropout comes before the first two dense layers, and an adaptive pool allows other image sizes.
+    """
     layers: list[Layer] = [
         Conv2d(64, 11, 4, 2, name="features.0"),
         ReLU(name="features.1"),
@@ -82,16 +84,16 @@ def alexnet_owt(num_classes: int = 1000, *, input_size: int = 224, channels: int
         ReLU(name="classifier.5"),
         Linear(num_classes, name="classifier.6"),
     ]
-    return _in_a_row(layers, input_size, channels)
+    return _chain(layers, input_size, channels)
 
 
 def _response_norm(name: str) -> Layer:
-    """The paper's n = 5, k = 2, beta = 0.75, and alpha = 1e-4 for each square, here for their mean."""
+    """The paper's n = 5, k = 2, beta = 0.75 and alpha = 1e-4; our alpha is divided by n, hence 5e-4."""
     return LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0, name=name)
 
 
-def _in_a_row(layers: list[Layer], input_size: int, channels: int) -> Network:
-    pictures, x = entrance(input_size, channels)
+def _chain(layers: list[Layer], input_size: int, channels: int) -> Network:
+    images, x = normalized_input(input_size, channels)
     for layer in layers:
         x = layer(x)
-    return Network(pictures, x)
+    return Network(images, x)

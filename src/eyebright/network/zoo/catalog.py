@@ -1,4 +1,4 @@
-"""All named networks: where they come from, and what each brought."""
+"""The catalogue of named networks: where each comes from, and what was new in it."""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
@@ -17,17 +17,17 @@ from eyebright.system.errors import NetworkError
 Builder: TypeAlias = Callable[..., Network]
 
 
-class Named(NamedTuple):
+class NamedNetwork(NamedTuple):
     """A named network.
 
     Args:
-        build: Builds it for a number of classes, an `input_size` and a number of `channels`.
-        year: When it was published.
-        paper: First author and title; empty for those of textbooks.
-        brought: What was new.
-        num_classes: As published.
-        input_size: Pixels a side, as published.
-        channels: As published.
+        build: Its function, with the arguments `num_classes`, `input_size` and `channels`.
+        year: The year of its publication.
+        paper: First author and title; empty for those of tutorials.
+        brought: What was new in it.
+        num_classes: Number of classes as published.
+        input_size: Pixels a side as published.
+        channels: Number of channels as published.
     """
 
     build: Builder
@@ -39,68 +39,75 @@ class Named(NamedTuple):
     channels: int = 3
 
     def as_published(self) -> Network:
-        """The network for the classes and pictures of its paper."""
+        """The network for the number of classes and the image size of its paper."""
         return self.build(self.num_classes, input_size=self.input_size, channels=self.channels)
 
 
 _VGG = "Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition"
 _RESNET = "He et al., Deep Residual Learning for Image Recognition"
 _DENSENET = "Huang et al., Densely Connected Convolutional Networks"
-_LITE = "Tan and Le, EfficientNet: Rethinking Model Scaling (Lite form by TensorFlow)"
+_LITE = "Tan and Le, EfficientNet: Rethinking Model Scaling (Lite variant by TensorFlow)"
 
-NETWORKS: dict[str, Named] = {
-    "mlp": Named(mlp, 1986, "", "dense layers only: every pixel has a weight to every neuron",
-                 num_classes=10, input_size=28, channels=1),
-    "lenet5": Named(lenet5, 1998, "LeCun et al., Gradient-Based Learning Applied to Document Recognition",
-                    "convolution and pooling: few weights, used everywhere",
-                    num_classes=10, input_size=32, channels=1),
-    "alexnet": Named(alexnet, 2012,
-                     "Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks",
-                     "ReLU, dropout, two towers on two graphics cards", input_size=227),
-    "nin": Named(nin, 2013, "Lin et al., Network In Network", "1x1 convolutions; global pooling, no dense layer"),
-    "alexnet_owt": Named(alexnet_owt, 2014,
-                         "Krizhevsky, One weird trick for parallelizing convolutional neural networks",
-                         "AlexNet as one tower"),
-    "vgg11": Named(vgg11, 2014, _VGG, "nothing but 3x3 kernels, in depth"),
-    "vgg11_bn": Named(vgg11_bn, 2015, _VGG, "with batch normalisation"),
-    "vgg13": Named(vgg13, 2014, _VGG, "two more layers"),
-    "vgg13_bn": Named(vgg13_bn, 2015, _VGG, "with batch normalisation"),
-    "vgg16": Named(vgg16, 2014, _VGG, "the form that everyone used"),
-    "vgg16_bn": Named(vgg16_bn, 2015, _VGG, "with batch normalisation"),
-    "vgg19": Named(vgg19, 2014, _VGG, "the deepest that still trained"),
-    "vgg19_bn": Named(vgg19_bn, 2015, _VGG, "with batch normalisation"),
-    "googlenet": Named(googlenet, 2014, "Szegedy et al., Going Deeper with Convolutions",
-                       "branches of several kernel sizes; few weights"),
-    "resnet18": Named(resnet18, 2015, _RESNET, "skips that add: depth without end"),
-    "resnet34": Named(resnet34, 2015, _RESNET, "twice as many blocks"),
-    "resnet50": Named(resnet50, 2015, _RESNET, "bottlenecks: 1x1, 3x3, 1x1"),
-    "resnet101": Named(resnet101, 2015, _RESNET, "deeper"),
-    "resnet152": Named(resnet152, 2015, _RESNET, "deeper still"),
-    "densenet121": Named(densenet121, 2016, _DENSENET, "skips that keep everything found before"),
-    "densenet161": Named(densenet161, 2016, _DENSENET, "wider"),
-    "densenet169": Named(densenet169, 2016, _DENSENET, "deeper"),
-    "densenet201": Named(densenet201, 2016, _DENSENET, "deeper still"),
-    "efficientnet_lite0": Named(efficientnet_lite0, 2020, _LITE, "depthwise kernels, few operations"),
-    "efficientnet_lite1": Named(efficientnet_lite1, 2020, _LITE, "deeper", input_size=240),
-    "efficientnet_lite2": Named(efficientnet_lite2, 2020, _LITE, "wider", input_size=260),
-    "compact": Named(compact, 2018, "Page, How to train your ResNet",
-                     "from scratch in minutes, for small pictures", num_classes=10, input_size=32),
-    "flowers_cnn": Named(flowers_cnn, 2020, "", "three convolutions, two dense layers, for a few classes",
-                         num_classes=5, input_size=180),
+NETWORKS: dict[str, NamedNetwork] = {
+    "mlp": NamedNetwork(mlp, 1986, "", "dense layers only: every neuron sees every pixel",
+                        num_classes=10, input_size=28, channels=1),
+    "lenet5": NamedNetwork(lenet5, 1998, "LeCun et al., Gradient-Based Learning Applied to Document Recognition",
+                           "convolution and pooling: few weights, shared by all positions",
+                           num_classes=10, input_size=32, channels=1),
+    "alexnet": NamedNetwork(alexnet, 2012,
+                            "Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks",
+                            "ReLU, dropout, trained on two GPUs", input_size=227),
+    "nin": NamedNetwork(nin, 2013, "Lin et al., Network In Network",
+                        "1x1 convolutions; global pooling, no dense layer"),
+    "alexnet_owt": NamedNetwork(alexnet_owt, 2014,
+                                "Krizhevsky, One weird trick for parallelizing convolutional neural networks",
+                                "AlexNet without groups, for one GPU"),
+    "vgg11": NamedNetwork(vgg11, 2014, _VGG, "only 3x3 kernels, many layers"),
+    "vgg11_bn": NamedNetwork(vgg11_bn, 2015, _VGG, "with batch normalisation"),
+    "vgg13": NamedNetwork(vgg13, 2014, _VGG, "two more layers"),
+    "vgg13_bn": NamedNetwork(vgg13_bn, 2015, _VGG, "with batch normalisation"),
+    "vgg16": NamedNetwork(vgg16, 2014, _VGG, "three more layers; the most used variant"),
+    "vgg16_bn": NamedNetwork(vgg16_bn, 2015, _VGG, "with batch normalisation"),
+    "vgg19": NamedNetwork(vgg19, 2014, _VGG, "three more layers"),
+    "vgg19_bn": NamedNetwork(vgg19_bn, 2015, _VGG, "with batch normalisation"),
+    "googlenet": NamedNetwork(googlenet, 2014, "Szegedy et al., Going Deeper with Convolutions",
+                              "parallel branches of several kernel sizes; few weights"),
+    "resnet18": NamedNetwork(resnet18, 2015, _RESNET, "skip connections that add: much deeper networks train"),
+    "resnet34": NamedNetwork(resnet34, 2015, _RESNET, "twice as many blocks"),
+    "resnet50": NamedNetwork(resnet50, 2015, _RESNET, "bottlenecks: 1x1, 3x3, 1x1"),
+    "resnet101": NamedNetwork(resnet101, 2015, _RESNET, "deeper"),
+    "resnet152": NamedNetwork(resnet152, 2015, _RESNET, "deeper"),
+    "densenet121": NamedNetwork(densenet121, 2016, _DENSENET, "each layer reads the outputs of all layers before it"),
+    "densenet161": NamedNetwork(densenet161, 2016, _DENSENET, "wider"),
+    "densenet169": NamedNetwork(densenet169, 2016, _DENSENET, "deeper"),
+    "densenet201": NamedNetwork(densenet201, 2016, _DENSENET, "deeper"),
+    "efficientnet_lite0": NamedNetwork(efficientnet_lite0, 2020, _LITE, "depthwise convolutions, few operations"),
+    "efficientnet_lite1": NamedNetwork(efficientnet_lite1, 2020, _LITE, "deeper", input_size=240),
+    "efficientnet_lite2": NamedNetwork(efficientnet_lite2, 2020, _LITE, "wider and deeper", input_size=260),
+    "compact": NamedNetwork(compact, 2018, "Page, How to train your ResNet",
+                            "trains from scratch in minutes, for small images", num_classes=10, input_size=32),
+    "flowers_cnn": NamedNetwork(flowers_cnn, 2020, "", "three convolutions, two dense layers, for a few classes",
+                                num_classes=5, input_size=180),
 }  # fmt: skip
 
 
-def named(name: str) -> Named:
-    """The entry of that name; a `NetworkError` that names the nearest one where there is none."""
+def named_network(name: str) -> NamedNetwork:
+    """The entry of this name; a `NetworkError` that suggests the nearest name if there is none."""
     if name not in NETWORKS:
-        raise NetworkError(f"there is no network {name!r}: {text.nearest(name, list(NETWORKS))}")
+        raise NetworkError(f"unknown network {name!r}: {text.nearest(name, list(NETWORKS))}")
     return NETWORKS[name]
 
 
 def build(name: str, *, num_classes: int, input_size: int, channels: int = 3) -> Network:
-    """The named network for so many classes and square pictures of so many pixels a side.
+    """Build a named network.
+
+    Args:
+        name: A name from `NETWORKS`.
+        num_classes: Number of classes.
+        input_size: Pixels a side of the square images.
+        channels: 3 for colour, 1 for grey.
 
     Raises:
-        NetworkError: When the name is unknown (the nearest one is named) or the pictures are too small for the network.
+        NetworkError: If the name is unknown, or the images are too small for the network.
     """
-    return named(name).build(num_classes, input_size=input_size, channels=channels)
+    return named_network(name).build(num_classes, input_size=input_size, channels=channels)

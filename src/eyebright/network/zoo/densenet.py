@@ -1,7 +1,7 @@
-"""DenseNet: within a block every layer sees what all layers before it have found, and adds a few channels of its own.
+"""DenseNet: each layer of a block reads the outputs of all layers before it, and adds a few channels.
 
-Source: Huang et al. 2016, "Densely Connected Convolutional Networks", table 1 (DenseNet-BC). Names are torchvision's,
-whose weights fit.
+Source: Huang et al. 2016, "Densely Connected Convolutional Networks", table 1 (DenseNet-BC). As in torchvision, whose
+names and weights fit. `densenet161` (growth rate 48) is not in table 1 but in the authors' published models.
 """
 
 from eyebright.network import (
@@ -16,9 +16,9 @@ from eyebright.network import (
     Node,
     ReLU,
 )
-from eyebright.network.zoo.blocks import entrance
+from eyebright.network.zoo.blocks import normalized_input
 
-_BOTTLENECK = 4  # the 1x1 convolution before a layer's 3x3 gives so many times the growth rate
+_BOTTLENECK = 4  # output channels of a layer's 1x1 convolution, as a multiple of the growth rate
 
 
 def _densenet(
@@ -30,8 +30,8 @@ def _densenet(
     growth_rate: int = 32,
     stem_channels: int = 64,
 ) -> Network:
-    """So many layers in each of four blocks."""
-    pictures, x = entrance(input_size, channels)
+    """A network of four blocks with `depths` layers."""
+    images, x = normalized_input(input_size, channels)
     x = Conv2d(stem_channels, 7, 2, 3, bias=False, name="features.conv0")(x)
     x = ReLU(name="features.relu0")(BatchNorm(name="features.norm0")(x))
     x = MaxPool2d(3, 2, 1, name="features.pool0")(x)
@@ -42,11 +42,11 @@ def _densenet(
             x = _transition(x, name=f"features.transition{block}")
     x = ReLU(name="features.relu5")(BatchNorm(name="features.norm5")(x))
     x = GlobalAvgPool2d(name="avgpool")(x)
-    return Network(pictures, Linear(num_classes, name="classifier")(x))
+    return Network(images, Linear(num_classes, name="classifier")(x))
 
 
 def _dense_layer(x: Node, growth_rate: int, *, name: str) -> Node:
-    """What was there, and the channels found from it."""
+    """The input, followed by `growth_rate` channels that are computed from it."""
     y = ReLU(name=f"{name}.relu1")(BatchNorm(name=f"{name}.norm1")(x))
     y = Conv2d(_BOTTLENECK * growth_rate, 1, bias=False, name=f"{name}.conv1")(y)
     y = ReLU(name=f"{name}.relu2")(BatchNorm(name=f"{name}.norm2")(y))
@@ -55,27 +55,27 @@ def _dense_layer(x: Node, growth_rate: int, *, name: str) -> Node:
 
 
 def _transition(x: Node, *, name: str) -> Node:
-    """Half the channels, half the height and width."""
+    """Halves the channels, the height and the width."""
     y = ReLU(name=f"{name}.relu")(BatchNorm(name=f"{name}.norm")(x))
     y = Conv2d(x.shape[0] // 2, 1, bias=False, name=f"{name}.conv")(y)
     return AvgPool2d(2, name=f"{name}.pool")(y)
 
 
 def densenet121(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """121 layers with weights. Pictures of at least 29 pixels a side, as for all of the family."""
+    """DenseNet-121. Images need at least 29 pixels a side, as for the whole family."""
     return _densenet((6, 12, 24, 16), num_classes, input_size, channels)
 
 
 def densenet161(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """161 layers with weights, half as wide again as the others."""
+    """DenseNet-161, half as wide again as the others."""
     return _densenet((6, 12, 36, 24), num_classes, input_size, channels, growth_rate=48, stem_channels=96)
 
 
 def densenet169(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """169 layers with weights."""
+    """DenseNet-169."""
     return _densenet((6, 12, 32, 32), num_classes, input_size, channels)
 
 
 def densenet201(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """201 layers with weights."""
+    """DenseNet-201."""
     return _densenet((6, 12, 48, 32), num_classes, input_size, channels)

@@ -1,15 +1,16 @@
-"""EfficientNet-Lite: inverted bottlenecks, scaled in depth, width and picture size together, for processors in phones.
+"""EfficientNet-Lite: inverted bottlenecks whose depth, width and image size grow together, for mobile processors.
 
-Sources: Tan and Le 2019, "EfficientNet", table 1 and section 3.3; the Lite form is that of TensorFlow's own
-`efficientnet/lite`: no squeeze-and-excitation, ReLU6, stem and head of one width in all variants, and the first and
-last stage of one depth. Names are those of the efficientnet-lite-pytorch weights, which fit.
+Source: Tan and Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", table 1 and section
+3.3. Ours is the Lite form of 2020 (TensorFlow's `efficientnet/lite`), which differs: no squeeze-and-excitation, ReLU6
+instead of swish, the same stem and head width in all variants, and the first and last stage always of the same depth.
+Names are those of the efficientnet-lite-pytorch weights, which fit.
 """
 
 import math
 from typing import NamedTuple
 
 from eyebright.network import Add, BatchNorm, Conv2d, Dropout, GlobalAvgPool2d, Linear, Network, Node, ReLU6
-from eyebright.network.zoo.blocks import entrance
+from eyebright.network.zoo.blocks import normalized_input
 
 _STEM, _HEAD = 32, 1280
 
@@ -36,8 +37,8 @@ _STAGES = (
 def _efficientnet_lite(
     num_classes: int, input_size: int, channels: int, *, width: float = 1.0, depth: float = 1.0, dropout: float
 ) -> Network:
-    """The seven stages, so many times as wide and as deep."""
-    pictures, x = entrance(input_size, channels, scale=(127.0, 128.0))
+    """The seven stages, with `width` and `depth` times as many channels and blocks."""
+    images, x = normalized_input(input_size, channels, scale=(127.0, 128.0))
     x = Conv2d(_STEM, 3, 2, "same", bias=False, name="_conv_stem")(x)
     x = ReLU6(name="_relu0")(_norm(x, "_bn0"))
     number = 0
@@ -49,11 +50,11 @@ def _efficientnet_lite(
             number += 1
     x = Conv2d(_HEAD, 1, bias=False, name="_conv_head")(x)
     x = GlobalAvgPool2d(name="_avg_pooling")(ReLU6(name="_relu1")(_norm(x, "_bn1")))
-    return Network(pictures, Linear(num_classes, name="_fc")(Dropout(dropout, name="_dropout")(x)))
+    return Network(images, Linear(num_classes, name="_fc")(Dropout(dropout, name="_dropout")(x)))
 
 
 def _block(x: Node, stage: _Stage, width: int, stride: int, *, name: str) -> Node:
-    """Widen by 1x1, look around channel by channel, narrow by 1x1; added to its input where the shapes agree."""
+    """1x1 to widen, a depthwise convolution, 1x1 to narrow; plus the block's input if the shapes are the same."""
     y = x
     if stage.expansion > 1:
         y = Conv2d(stage.expansion * x.shape[0], 1, bias=False, name=f"{name}._expand_conv")(y)
@@ -71,21 +72,21 @@ def _norm(x: Node, name: str) -> Node:
 
 
 def _rounded(width: float) -> int:
-    """The nearest multiple of eight, not below nine tenths of the width."""
+    """The nearest multiple of 8 that is at least 90% of the width."""
     nearest = max(8, int(width + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * width else nearest
 
 
 def efficientnet_lite0(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """The smallest; its weights come with `eyebright[train]`."""
+    """EfficientNet-Lite0, the smallest; its weights are installed with `eyebright[train]`."""
     return _efficientnet_lite(num_classes, input_size, channels, dropout=0.2)
 
 
 def efficientnet_lite1(num_classes: int = 1000, *, input_size: int = 240, channels: int = 3) -> Network:
-    """A tenth deeper."""
+    """EfficientNet-Lite1, 1.1 times as deep."""
     return _efficientnet_lite(num_classes, input_size, channels, depth=1.1, dropout=0.2)
 
 
 def efficientnet_lite2(num_classes: int = 1000, *, input_size: int = 260, channels: int = 3) -> Network:
-    """A tenth wider, a fifth deeper."""
+    """EfficientNet-Lite2, 1.1 times as wide and 1.2 times as deep."""
     return _efficientnet_lite(num_classes, input_size, channels, width=1.1, depth=1.2, dropout=0.3)

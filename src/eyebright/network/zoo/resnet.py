@@ -1,19 +1,19 @@
-"""ResNet: blocks that add to their input what they have learned, so that a hundred layers can be trained.
+"""ResNet: blocks that add their output to their input, so that networks of a hundred layers can be trained.
 
-Source: He et al. 2015, "Deep Residual Learning for Image Recognition", table 1. As in torchvision, whose names these
-are and whose weights fit, bottlenecks halve the picture in their 3x3 convolution, not in the 1x1 before it.
+Source: He et al. 2015, "Deep Residual Learning for Image Recognition", table 1. As in torchvision, whose names and
+weights fit, ours differs: bottlenecks have the stride in their 3x3 convolution, not in the 1x1 before it.
 """
 
 from eyebright.network import Add, BatchNorm, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, Network, Node, ReLU
-from eyebright.network.zoo.blocks import entrance
+from eyebright.network.zoo.blocks import normalized_input
 
 _WIDTHS = (64, 128, 256, 512)
-_EXPANSION = 4  # a bottleneck's output is so many times as wide as its middle
+_EXPANSION = 4  # output channels of a bottleneck, as a multiple of its width
 
 
 def _resnet(depths: tuple[int, ...], num_classes: int, input_size: int, channels: int, *, bottleneck: bool) -> Network:
-    """So many blocks in each of four stages."""
-    pictures, x = entrance(input_size, channels)
+    """A network of four stages with `depths` blocks."""
+    images, x = normalized_input(input_size, channels)
     x = Conv2d(64, 7, 2, 3, bias=False, name="conv1")(x)
     x = ReLU(name="relu")(BatchNorm(name="bn1")(x))
     x = MaxPool2d(3, 2, 1, name="maxpool")(x)
@@ -23,7 +23,7 @@ def _resnet(depths: tuple[int, ...], num_classes: int, input_size: int, channels
             stride = 2 if stage > 1 and index == 0 else 1
             x = block(x, width, stride, name=f"layer{stage}.{index}")
     x = GlobalAvgPool2d(name="avgpool")(x)
-    return Network(pictures, Linear(num_classes, name="fc")(x))
+    return Network(images, Linear(num_classes, name="fc")(x))
 
 
 def _basic(x: Node, width: int, stride: int, *, name: str) -> Node:
@@ -47,7 +47,7 @@ def _bottleneck(x: Node, width: int, stride: int, *, name: str) -> Node:
 
 
 def _joined(x: Node, y: Node, stride: int, *, name: str) -> Node:
-    """The block's input, brought to the shape of what it has computed where that differs, plus this."""
+    """The sum of a block's input and output, with a 1x1 convolution of the input if the shapes differ."""
     if x.shape != y.shape:
         x = Conv2d(y.shape[0], 1, stride, bias=False, name=f"{name}.downsample.0")(x)
         x = BatchNorm(name=f"{name}.downsample.1")(x)
@@ -55,25 +55,25 @@ def _joined(x: Node, y: Node, stride: int, *, name: str) -> Node:
 
 
 def resnet18(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """18 layers with weights."""
+    """ResNet-18, of basic blocks."""
     return _resnet((2, 2, 2, 2), num_classes, input_size, channels, bottleneck=False)
 
 
 def resnet34(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """34 layers with weights."""
+    """ResNet-34, of basic blocks."""
     return _resnet((3, 4, 6, 3), num_classes, input_size, channels, bottleneck=False)
 
 
 def resnet50(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """50 layers with weights, in bottlenecks."""
+    """ResNet-50, of bottlenecks."""
     return _resnet((3, 4, 6, 3), num_classes, input_size, channels, bottleneck=True)
 
 
 def resnet101(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """101 layers with weights, in bottlenecks."""
+    """ResNet-101, of bottlenecks."""
     return _resnet((3, 4, 23, 3), num_classes, input_size, channels, bottleneck=True)
 
 
 def resnet152(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """152 layers with weights, in bottlenecks."""
+    """ResNet-152, of bottlenecks."""
     return _resnet((3, 8, 36, 3), num_classes, input_size, channels, bottleneck=True)

@@ -1,25 +1,4 @@
-"""The multi-layer perceptron of the Fashion-MNIST example: every pixel reaches every neuron.
-
-It needs no convolution and pays for it: the first layer alone has channels * size^2 * 128 weights.
-
-LeNet-5, with which reading cheques began: two convolutions, two pools, three dense layers.
-
-Source: LeCun et al. 1998, "Gradient-Based Learning Applied to Document Recognition", section II.B. As is usual today,
-C3 sees all maps of S2 instead of a chosen table of them, pools are plain means, and the output is dense instead of
-radial; that gives the 61,706 parameters by which it is known (at 10 classes, grey).
-
-Network in Network: after each convolution a small dense network for every pixel, and no dense layer at the end.
-
-Source: Lin et al. 2013, "Network In Network", section 3. Kernels and widths are those of the authors' ImageNet model
-(`cccp` layers are the 1x1 convolutions); the mean of each map of the last layer is the logit of a class.
-
-The flower classifier: three convolutions, each halved by a pool, and two dense layers.
-
-A compact residual network for small pictures, trained from scratch in minutes on a few cores.
-
-Source: the idea and the order of its layers are those of David Page's ResNet-9 ("How to train your ResNet", 2018), at
-half the width; every halving is followed by a residual block only where the original has one, the first and the last.
-"""
+"""Small networks that train in minutes on a CPU: the first ones of history, and those of well-known tutorials."""
 
 from eyebright.network import (
     Add,
@@ -39,11 +18,20 @@ from eyebright.network import (
     Tanh,
 )
 from eyebright.network.layer import Layer
-from eyebright.network.zoo.blocks import entrance
+from eyebright.network.zoo.blocks import normalized_input
+
+_COMPACT_FIRST, _COMPACT_MOST = 32, 256  # channels of `compact`
+_COMPACT_LAST_SIDE = 6  # pixels a side, at most, before the global pool of `compact`
 
 
 def mlp(num_classes: int = 10, *, input_size: int = 28, channels: int = 3) -> Network:
-    """Flatten, 128 neurons with ReLU, one output for each class (logits)."""
+    """Multi-layer perceptron: one hidden layer of 128 neurons, and no convolution.
+
+    Every neuron sees every pixel, so that the hidden layer alone has channels * size^2 * 128 weights.
+
+    Source: the tutorial "Basic classification: Classify images of clothing" of Keras, with Fashion-MNIST (28x28 grey,
+    101,770 parameters). Ours normalises the pixels to -1 to 1 instead of 0 to 1.
+    """
     return Network.sequential(
         Input((channels, input_size, input_size), name="input"),
         Normalize(name="normalize"),
@@ -55,7 +43,15 @@ def mlp(num_classes: int = 10, *, input_size: int = 28, channels: int = 3) -> Ne
 
 
 def lenet5(num_classes: int = 10, *, input_size: int = 32, channels: int = 1) -> Network:
-    """Pictures of 32 pixels a side, as in the paper; smaller ones, as MNIST's of 28, are padded by two; at least 12."""
+    """LeNet-5, which read digits on cheques: two convolutions, two pools, three dense layers.
+
+    The paper's images are 32 pixels a side. Smaller ones, such as MNIST's of 28, are padded by two; at least 12 are
+    needed.
+
+    Source: LeCun et al. 1998, "Gradient-Based Learning Applied to Document Recognition", section II.B, figure 2. Ours
+    differs, as is usual today: C3 sees all maps of S2, not those of table I; pools are means without coefficient and
+    bias; tanh is not scaled; the output is dense, not radial. It has 61,706 parameters (10 classes, grey).
+    """
     return Network.sequential(
         Input((channels, input_size, input_size), name="input"),
         Normalize(name="normalize"),
@@ -75,20 +71,26 @@ def lenet5(num_classes: int = 10, *, input_size: int = 32, channels: int = 1) ->
 
 
 def nin(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """Four blocks of one convolution and two 1x1 convolutions. Pictures of at least 39 pixels a side."""
-    pictures, x = entrance(input_size, channels)
-    x = _block(x, 1, (96, 96, 96), kernel_size=11, stride=4)
+    """Network in Network: two 1x1 convolutions after each convolution, and no dense layer.
+
+    The mean of each map of the last layer is the logit of a class. Images need at least 39 pixels a side.
+
+    Source: Lin et al. 2013, "Network In Network", section 3. The paper gives no widths for ImageNet: kernels and widths
+    are those of the authors' published Caffe model (`cccp` layers are the 1x1 convolutions).
+    """
+    images, x = normalized_input(input_size, channels)
+    x = _nin_block(x, 1, (96, 96, 96), kernel_size=11, stride=4)
     x = MaxPool2d(3, 2, ceil_mode=True, name="pool1")(x)
-    x = _block(x, 2, (256, 256, 256), kernel_size=5, padding=2)
+    x = _nin_block(x, 2, (256, 256, 256), kernel_size=5, padding=2)
     x = MaxPool2d(3, 2, ceil_mode=True, name="pool2")(x)
-    x = _block(x, 3, (384, 384, 384), kernel_size=3, padding=1)
+    x = _nin_block(x, 3, (384, 384, 384), kernel_size=3, padding=1)
     x = MaxPool2d(3, 2, ceil_mode=True, name="pool3")(x)
     x = Dropout(0.5, name="drop")(x)
-    x = _block(x, 4, (1024, 1024, num_classes), kernel_size=3, padding=1)
-    return Network(pictures, GlobalAvgPool2d(name="pool4")(x))
+    x = _nin_block(x, 4, (1024, 1024, num_classes), kernel_size=3, padding=1)
+    return Network(images, GlobalAvgPool2d(name="pool4")(x))
 
 
-def _block(
+def _nin_block(
     x: Node, number: int, widths: tuple[int, int, int], *, kernel_size: int, stride: int = 1, padding: int = 0
 ) -> Node:
     x = Conv2d(widths[0], kernel_size, stride, padding, name=f"block{number}.conv")(x)
@@ -99,9 +101,12 @@ def _block(
 
 
 def flowers_cnn(num_classes: int = 5, *, input_size: int = 180, channels: int = 3, dropout: float = 0.2) -> Network:
-    """3x3 convolutions with 16, 32 and 64 filters, dropout, 128 neurons, one output for each class (logits).
+    """The flower classifier: three convolutions, each followed by a pool, dropout, and two dense layers.
 
-    Pictures must be at least 8 pixels a side; 16 or more make sense.
+    Images need at least 8 pixels a side; use 16 or more.
+
+    Source: the tutorial "Image classification" of TensorFlow, with its flower photos (180x180, 5 classes, 3,989,285
+    parameters). Ours normalises the pixels to -1 to 1 instead of 0 to 1, and leaves augmentation to the training.
     """
     layers: list[Layer] = [Input((channels, input_size, input_size), name="input"), Normalize(name="normalize")]
     for index, filters in enumerate((16, 32, 64), start=1):
@@ -120,25 +125,27 @@ def flowers_cnn(num_classes: int = 5, *, input_size: int = 180, channels: int = 
     return Network.sequential(*layers)
 
 
-_WIDTH, _WIDEST = 32, 256
-_LAST_SIDE = 6  # pixels a side at most, before the global pool
-
-
 def compact(num_classes: int = 10, *, input_size: int = 32, channels: int = 3) -> Network:
-    """The larger the pictures, the more often they are halved. They must be at least 2 pixels a side; 16 make sense."""
-    pictures, x = entrance(input_size, channels)
-    x = _convolution(x, _WIDTH, name="stem")
-    halvings = max(next(count for count in range(9) if input_size >> count <= _LAST_SIDE), 1)
-    for number in range(1, halvings + 1):
-        width = min(_WIDTH << number, _WIDEST)
-        x = MaxPool2d(2, name=f"stage{number}.pool")(_convolution(x, width, name=f"stage{number}.down"))
-        if number in (1, halvings):
-            y = _convolution(x, width, name=f"stage{number}.first")
-            x = Add(name=f"stage{number}.add")(_convolution(y, width, name=f"stage{number}.second"), x)
-    return Network(pictures, Linear(num_classes, name="fc")(GlobalAvgPool2d(name="avgpool")(x)))
+    """A compact residual network that trains from scratch in minutes, for small images.
+
+    Larger images are halved more often. Images need at least 2 pixels a side; use 16 or more.
+
+    Source: Page 2018, "How to train your ResNet" (ResNet-9, for CIFAR-10). Ours has half its width and as many stages
+    as the image size asks for; as there, only the first and the last stage have a residual block.
+    """
+    images, x = normalized_input(input_size, channels)
+    x = _compact_conv(x, _COMPACT_FIRST, name="stem")
+    stages = max(next(count for count in range(9) if input_size >> count <= _COMPACT_LAST_SIDE), 1)
+    for number in range(1, stages + 1):
+        width = min(_COMPACT_FIRST << number, _COMPACT_MOST)
+        x = MaxPool2d(2, name=f"stage{number}.pool")(_compact_conv(x, width, name=f"stage{number}.down"))
+        if number in (1, stages):
+            y = _compact_conv(x, width, name=f"stage{number}.first")
+            x = Add(name=f"stage{number}.add")(_compact_conv(y, width, name=f"stage{number}.second"), x)
+    return Network(images, Linear(num_classes, name="fc")(GlobalAvgPool2d(name="avgpool")(x)))
 
 
-def _convolution(x: Node, width: int, *, name: str) -> Node:
-    """3x3, normalised, rectified."""
+def _compact_conv(x: Node, width: int, *, name: str) -> Node:
+    """3x3 convolution, batch norm, ReLU."""
     x = Conv2d(width, 3, padding="same", bias=False, name=f"{name}.conv")(x)
     return ReLU(name=f"{name}.relu")(BatchNorm(name=f"{name}.bn")(x))

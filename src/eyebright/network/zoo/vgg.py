@@ -1,7 +1,8 @@
-"""VGG: nothing but 3x3 convolutions, pooled by two, deeper than anything before.
+"""VGG: stages of 3x3 convolutions with a pool after each, and three dense layers.
 
-Source: Simonyan and Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale Image Recognition", table 1; the
-forms with batch normalisation and all names are torchvision's, whose weights fit.
+Source: Simonyan and Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale Image Recognition", table 1. Ours
+differs as in torchvision, whose names and weights fit: there are variants with batch normalisation, and an adaptive
+pool allows other image sizes.
 """
 
 from eyebright.network import (
@@ -16,15 +17,15 @@ from eyebright.network import (
     Node,
     ReLU,
 )
-from eyebright.network.zoo.blocks import entrance
+from eyebright.network.zoo.blocks import normalized_input
 
 _WIDTHS = (64, 128, 256, 512, 512)
 _NEURONS = 4096
 
 
 def _vgg(depths: tuple[int, ...], num_classes: int, input_size: int, channels: int, *, norm: bool = False) -> Network:
-    """So many convolutions in each of five stages, then three dense layers."""
-    pictures, x = entrance(input_size, channels)
+    """A network of five stages with `depths` convolutions, then three dense layers."""
+    images, x = normalized_input(input_size, channels)
     number = 0
     for depth, width in zip(depths, _WIDTHS, strict=True):
         for _ in range(depth):
@@ -34,11 +35,11 @@ def _vgg(depths: tuple[int, ...], num_classes: int, input_size: int, channels: i
     for index in (0, 3):
         x = Linear(_NEURONS, name=f"classifier.{index}", initializer="he_normal")(x)
         x = Dropout(0.5, name=f"classifier.{index + 2}")(ReLU(name=f"classifier.{index + 1}")(x))
-    return Network(pictures, Linear(num_classes, name="classifier.6")(x))
+    return Network(images, Linear(num_classes, name="classifier.6")(x))
 
 
 def _conv(x: Node, width: int, number: int, *, norm: bool) -> tuple[Node, int]:
-    """A convolution with its ReLU, and the number of the layer after them."""
+    """A convolution with its ReLU, and the number of the next layer."""
     x, number = Conv2d(width, 3, padding=1, name=f"features.{number}")(x), number + 1
     if norm:
         x, number = BatchNorm(name=f"features.{number}")(x), number + 1
@@ -46,40 +47,40 @@ def _conv(x: Node, width: int, number: int, *, norm: bool) -> tuple[Node, int]:
 
 
 def vgg11(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """Column A of table 1. Pictures of at least 32 pixels a side, as for all of the family."""
+    """VGG-11, column A of table 1. Images need at least 32 pixels a side, as for the whole family."""
     return _vgg((1, 1, 2, 2, 2), num_classes, input_size, channels)
 
 
 def vgg11_bn(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """Column A with batch normalisation."""
+    """VGG-11 with batch normalisation."""
     return _vgg((1, 1, 2, 2, 2), num_classes, input_size, channels, norm=True)
 
 
 def vgg13(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """Column B."""
+    """VGG-13, column B of table 1."""
     return _vgg((2, 2, 2, 2, 2), num_classes, input_size, channels)
 
 
 def vgg13_bn(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """Column B with batch normalisation."""
+    """VGG-13 with batch normalisation."""
     return _vgg((2, 2, 2, 2, 2), num_classes, input_size, channels, norm=True)
 
 
 def vgg16(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """Column D."""
+    """VGG-16, column D of table 1."""
     return _vgg((2, 2, 3, 3, 3), num_classes, input_size, channels)
 
 
 def vgg16_bn(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """Column D with batch normalisation."""
+    """VGG-16 with batch normalisation."""
     return _vgg((2, 2, 3, 3, 3), num_classes, input_size, channels, norm=True)
 
 
 def vgg19(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """Column E."""
+    """VGG-19, column E of table 1."""
     return _vgg((2, 2, 4, 4, 4), num_classes, input_size, channels)
 
 
 def vgg19_bn(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:
-    """Column E with batch normalisation."""
+    """VGG-19 with batch normalisation."""
     return _vgg((2, 2, 4, 4, 4), num_classes, input_size, channels, norm=True)

@@ -3,6 +3,8 @@ import os
 import subprocess
 import sys
 
+import numpy as np
+import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,8 +17,8 @@ TINY = Preparation(width=8, height=8)
 
 
 @pytest.mark.parametrize("content", [b"some text", b""])
-def test_a_stream_that_is_no_picture_says_so(stream, content):
-    with pytest.raises(PictureError, match=r"empty file|not a picture"):
+def test_a_stream_without_an_image_is_refused(stream, content):
+    with pytest.raises(PictureError, match=r"empty file|not an image"):
         open_picture(stream(content), TINY)
 
 
@@ -25,13 +27,16 @@ def test_a_stream_that_is_no_picture_says_so(stream, content):
     ("content", "message"),
     [
         (b"", "empty file"),
-        (b"these are words, no picture\n" * 20, "not a picture in a format that can be read"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n", "not a picture in a format"),
-        (b"%PDF-1.7\n", "not a picture in a format"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "not a picture in a format"),
+        (b"these are words, no picture\n" * 20, "not an image in a supported format"),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n",
+            "not an image in a supported format",
+        ),
+        (b"%PDF-1.7\n", "not an image in a supported format"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "not an image in a supported format"),
     ],
 )
-def test_what_is_no_picture_is_refused(tmp_path, content, message, kind):
+def test_files_that_are_not_images_are_refused(tmp_path, content, message, kind):
     path = tmp_path / "a.png"
     path.write_bytes(content)
     source = {"bytes": content, "path": path, "file": io.BytesIO(content)}[kind]
@@ -42,7 +47,7 @@ def test_what_is_no_picture_is_refused(tmp_path, content, message, kind):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM"])
 def test_a_truncated_file_is_damaged(photo, encode, kind):
     content = encode(photo(60, 50), kind)
-    with pytest.raises(PictureError, match=r"damaged|not a picture|truncated"):
+    with pytest.raises(PictureError, match=r"damaged|not an image|truncated"):
         open_picture(content[: len(content) // 2], TINY)
 
 
@@ -50,7 +55,7 @@ def test_a_truncated_file_is_damaged(photo, encode, kind):
     ("path", "message"),
     [("missing.png", "file not found"), (".", "directory"), ("x" * 5_000, "name too long"), ("a\0b", "null")],
 )
-def test_a_path_that_is_no_file_says_why(path, message):
+def test_a_path_that_is_not_a_file_is_refused_with_the_reason(path, message):
     with pytest.raises(PictureError, match=f"(?i){message}"):
         open_picture(path, TINY)
 
@@ -58,15 +63,15 @@ def test_a_path_that_is_no_file_says_why(path, message):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither in its folders")
 @pytest.mark.parametrize("kind", ["device", "pipe"])
 @pytest.mark.parametrize("open_it", [lambda path: open_picture(path, TINY), size_of])
-def test_what_would_be_waited_for_without_end_is_refused(tmp_path, kind, open_it):
+def test_pipes_and_devices_are_refused_since_reading_them_could_block(tmp_path, kind, open_it):
     path = tmp_path / "a.png"
     path.symlink_to(os.devnull) if kind == "device" else os.mkfifo(path)
     for source in (path, str(path)):
-        with pytest.raises(PictureError, match=r"^not a file"):
+        with pytest.raises(PictureError, match=r"^not a regular file"):
             open_it(source)
 
 
-def test_an_unreadable_file_says_why(monkeypatch):
+def test_an_unreadable_file_is_refused_with_the_reason(monkeypatch):
     def refused(*_, **__):
         raise PermissionError(13, "Permission denied")
 
@@ -81,13 +86,13 @@ def test_a_bomb_is_refused_before_it_is_decoded(png, open_it):
         open_it(png(60_000, 60_000))
 
 
-def test_the_limit_holds_where_the_program_around_us_lifted_that_of_pillow(png, monkeypatch):
+def test_the_limit_holds_also_if_that_of_pillow_is_switched_off(png, monkeypatch):
     monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", None)
     with pytest.raises(PictureError, match="too large"):
         open_picture(png(60_000, 60_000), TINY)
 
 
-def test_a_large_picture_below_the_limit_is_no_reason_to_warn(png, tmp_path):
+def test_a_large_image_below_the_limit_causes_no_warning(png, tmp_path):
     (tmp_path / "large.png").write_bytes(png(13_000, 13_000))
     script = "import sys; from eyebright.data.pictures import size_of; print(size_of(sys.argv[1]))"
     run = subprocess.run([sys.executable, "-c", script, tmp_path / "large.png"], capture_output=True, text=True)
@@ -116,7 +121,7 @@ def test_a_damaged_header_is_a_picture_error(encode, kind, offset, replaced):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "TGA", "JPEG2000"])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), min_size=1, max_size=4), st.integers(0, 2_000))
-def test_damage_anywhere_gives_a_picture_or_a_picture_error(photo, encode, kind, changes, length):
+def test_damage_anywhere_gives_an_image_or_a_picture_error(photo, encode, kind, changes, length):
     content = bytearray(encode(photo(24, 20), kind))
     for position, value in changes:
         content[position % len(content)] = value
@@ -124,3 +129,52 @@ def test_damage_anywhere_gives_a_picture_or_a_picture_error(photo, encode, kind,
         assert open_picture(bytes(content[: max(length, 20)]), TINY).shape == (8, 8, 3)
     except PictureError as problem:
         assert str(problem)
+
+
+SIZE = Preparation(width=48, height=32)
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    """Four quarters of different colours, so that no turn or mirror looks the same."""
+    quarters = np.array([[[250, 10, 10], [10, 240, 10]], [[10, 10, 250], [240, 240, 240]]], np.uint8)
+    return quarters.repeat(16, axis=0).repeat(24, axis=1)
+
+
+def heic(pixels, **options) -> bytes:
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(pixels)).save(stream, quality=-1, chroma=444, **options)
+    return stream.getvalue()
+
+
+def test_heic_is_recognised_by_content_not_by_name(pixels, tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(heic(pixels))
+    for source in (tmp_path / "photo.jpg", str(tmp_path / "photo.jpg"), heic(pixels), io.BytesIO(heic(pixels))):
+        np.testing.assert_allclose(open_picture(source, SIZE), pixels, atol=6)
+
+
+def test_a_heic_image_is_turned_upright(pixels):
+    exif = Image.Exif()
+    exif[274] = 6  # row 0 is the right side
+    stored = np.ascontiguousarray(pixels[:, ::-1].swapaxes(0, 1))
+    np.testing.assert_allclose(open_picture(heic(stored, exif=exif.tobytes()), SIZE), pixels, atol=6)
+
+
+def test_a_truncated_heic_file_is_damaged(pixels):
+    for end in (12, 40, -200):
+        with pytest.raises(PictureError, match="damaged"):
+            open_picture(heic(pixels)[:end], SIZE)
+
+
+def test_without_the_extra_the_error_says_what_to_install(pixels, monkeypatch):
+    picture = heic(pixels)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(PictureError, match=r"HEIC image: pip install 'eyebright\[heic\]'"):
+        open_picture(picture, SIZE)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "WEBP", "TIFF", "PPM"])
+def test_other_formats_are_recognised_by_content(pixels, tmp_path, kind):
+    options = {"AVIF": {"quality": 100, "subsampling": "4:4:4"}, "WEBP": {"lossless": True}}.get(kind, {})
+    Image.fromarray(pixels).save(tmp_path / "a.bin", kind, **options)
+    np.testing.assert_allclose(open_picture(tmp_path / "a.bin", SIZE), pixels, atol=6)

@@ -1,0 +1,54 @@
+"""ONNX nodes of the basic layers: inputs, layers on vectors, dropout, and merging."""
+
+import numpy as np
+from onnx import TensorProto
+
+from eyebright.network.graph import Place
+from eyebright.network.layers import Add, Concat, Dropout, Flatten, Input, Linear, Multiply, Normalize
+from eyebright.network.onnx.graph import INPUT, Graph, emit
+
+
+@emit.register
+def _(layer: Input, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
+    if len(layer.shape) == 3:
+        floats = graph.add("Cast", [INPUT], graph.fresh(f"{output}_float"), to=TensorProto.FLOAT)
+        graph.add("Transpose", [floats], output, perm=[0, 3, 1, 2])
+
+
+@emit.register
+def _(layer: Normalize, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
+    shape = (-1, *(1,) * (len(place.shape) - 1))
+    mean = graph.values(f"{output}.mean", np.reshape(layer.mean, shape))
+    std = graph.values(f"{output}.std", np.reshape(layer.std, shape))
+    centred = graph.add("Sub", [*inputs, mean], graph.fresh(f"{output}_centred"))
+    graph.add("Div", [centred, std], output)
+
+
+@emit.register
+def _(layer: Flatten, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
+    graph.add("Flatten", inputs, output, axis=1)
+
+
+@emit.register
+def _(layer: Linear, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
+    graph.add("Gemm", inputs, output, transB=1)
+
+
+@emit.register
+def _(layer: Dropout, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
+    graph.add("Identity", inputs, output)
+
+
+@emit.register
+def _(layer: Add, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
+    graph.add("Sum", inputs, output)
+
+
+@emit.register
+def _(layer: Multiply, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
+    graph.add("Mul", inputs, output)
+
+
+@emit.register
+def _(layer: Concat, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
+    graph.add("Concat", inputs, output, axis=1)
