@@ -18,7 +18,7 @@ are opened anew whenever they are read.
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import filelock
 import numpy as np
@@ -71,6 +71,10 @@ class Pack:
         self.streamed = stream is not None
         self._prints = Rows(folder / PRINTS)
         self._read = stream or self._reader(Rows(folder / ROWS))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To be sent to another process on the same disk; images that are streamed cannot be."""
+        return Pack, (self.folder, self.preparation, self.rows, self.digests, self.left_out)
 
     def prints(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.void]:
         """The prints of the pictures at these positions of the source: `(n,)` records of `PRINT`."""

@@ -42,7 +42,7 @@ from eyebright.system import machine, records
 from eyebright.system.errors import DataError, ModelError
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
-from eyebright.training.events import AnyEvent, Calibrated, Emit, Judged, PrecisionChosen
+from eyebright.training.events import AnyEvent, Calibrated, Emit, Judged
 from eyebright.training.history import History, Recorder
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation, evaluate, log_softmax, softmax
@@ -187,6 +187,7 @@ class Classifier(Deployable):
         checkpoint: Path | None = None,
         earlier: Sequence[AnyEvent] | None = None,
         begun_at: float | None = None,
+        on_settled: Callable[[Settings], None] = lambda settings: None,
         **changes: Any,
     ) -> History:
         """Train on the training side, pick the best epoch and the temperature on the validation side.
@@ -199,6 +200,7 @@ class Classifier(Deployable):
             checkpoint: A folder for the state, after each epoch and now and then within one.
             earlier: The events of a training that was interrupted: go on from that checkpoint.
             begun_at: When the budget of time began, on `time.monotonic`; now unless given.
+            on_settled: Receives the settings with all that was measured, before the first step.
             **changes: Settings by name.
 
         Returns:
@@ -212,7 +214,6 @@ class Classifier(Deployable):
         settings = settings or self.settings
         changes |= {} if epochs is None else {"epochs": epochs}
         self.settings = settings = settings.changed(changes)
-        chosen = [event for event in earlier or () if isinstance(event, PrecisionChosen)]
         emit = Recorder(callbacks, earlier)
         pack, labels, sides = self.prepare(pictures, emit)
         train, validation = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
@@ -224,8 +225,9 @@ class Classifier(Deployable):
             material,
             settings,
             emit=emit,
+            on_settled=on_settled,
             checkpoint_folder=checkpoint,
-            resume_with=chosen[-1] if chosen else None,
+            resume=earlier is not None,
             deadline=_deadline(settings, begun_at, sides),
         )
         self.set_weights(outcome.weights)

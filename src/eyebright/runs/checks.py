@@ -52,7 +52,7 @@ def require_something_to_learn(
 
 def require_shares(settings: Settings) -> None:
     """Each of several processes must have as many pictures of a batch."""
-    share(np.empty(0, np.int64), settings.batch_size, 0, processes.place().of)
+    share(np.empty(0, np.int64), settings.batch_size, 0, processes.place().size)
 
 
 def require_start_apart(old: Start, output: Path) -> None:

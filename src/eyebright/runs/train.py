@@ -45,7 +45,6 @@ from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
 from eyebright.training.events import (
     AnyEvent,
-    BatchLowered,
     Emit,
     Evaluated,
     EventLog,
@@ -53,7 +52,6 @@ from eyebright.training.events import (
     FitChosen,
     MirroringJudged,
     ModelSaved,
-    PrecisionChosen,
     Progress,
     Resumed,
     RunStarted,
@@ -96,14 +94,15 @@ def go(
         OutputError: When the disk is full, say; what was learned before is kept.
         SettingsError: When another process is at it.
     """
-    settle = _Settling(run, config)
+
+    def settle(settings: Settings) -> None:
+        run.write_config(msgspec.structs.replace(config, training=settings))
+
     try:
         with run.locked(), sinks.opened(config.log, run.path, earlier or ()) as receivers:
-            emit = to_all([emit, EventLog(run.events), *receivers, settle])
-            if processes.place().of > 1:
+            emit = to_all([emit, EventLog(run.events), *receivers])
+            if processes.place().size > 1:
                 emit(_shared_out(config, classifier))
-            for event in earlier or ():
-                settle(event)  # in case that a kill came between the choice and the writing
             if earlier is None:
                 run.write_split(dataset, pack)
                 run.write_left_out(pack.left_out)
@@ -112,8 +111,8 @@ def go(
                 EventLog(run.events)(event)
             if fitted is not None:
                 emit(fitted)
-            classifier.fit(dataset, settings=settle.config.training, callbacks=[emit], checkpoint=run.checkpoint,
-                           earlier=earlier, begun_at=begun_at)  # fmt: skip
+            classifier.fit(dataset, settings=config.training, callbacks=[emit], checkpoint=run.checkpoint,
+                           earlier=earlier, begun_at=begun_at, on_settled=settle)  # fmt: skip
             test = classifier.metrics["test"] = classifier.evaluate(dataset.test)
             emit(evaluated("test", test))
             if classifier.history.loss:  # of a head alone there is nothing to draw
@@ -127,23 +126,6 @@ def go(
     files.forget_aside(run.path)
     last = [event for event in read_events(run.events) if isinstance(event, Stopped)][-1]
     return Result(run.path, classifier, test, interrupted=last.reason == "interrupted")
-
-
-class _Settling:
-    """Writes down what was decided by measurement, so that config.toml repeats the run."""
-
-    def __init__(self, run: Run, config: RunConfig) -> None:
-        self.run, self.config = run, config
-
-    def __call__(self, event: AnyEvent) -> None:
-        if isinstance(event, PrecisionChosen):
-            self._settle(precision=event.precision, threads=event.threads, device=event.device)
-        elif isinstance(event, BatchLowered):
-            self._settle(batch_size=event.batch_size, accumulation=event.accumulation)
-
-    def _settle(self, **settled: Any) -> None:
-        self.config = msgspec.structs.replace(self.config, training=self.config.training.changed(settled))
-        self.run.write_config(self.config)
 
 
 def _started(config: RunConfig, title: str, classifier: Classifier, dataset: Dataset, pack: Pack) -> RunStarted:
@@ -171,7 +153,7 @@ def _shared_out(config: RunConfig, classifier: Classifier) -> SharedOut:
     learning = config.training.norm_statistics == "batch"
     norms = learning and any(isinstance(place.layer, BatchNorm) for place in classifier.network.places.values())
     size = config.training.batch_size
-    return SharedOut(processes=processes.place().of, batch_size=size, norms=norms, group=processes.group())
+    return SharedOut(processes=processes.place().size, batch_size=size, norms=norms, group=processes.launch_id())
 
 
 def evaluated(side: str, evaluation: Evaluation) -> Evaluated:
@@ -198,7 +180,7 @@ def is_ours(path: str | Path) -> bool:
     if not processes.restarts():
         return False
     told = [event for event in read_events(Run(Path(path)).events) if isinstance(event, SharedOut)]
-    return bool(told) and told[-1].group == processes.group()
+    return bool(told) and told[-1].group == processes.launch_id()
 
 
 def scan(path: str | Path, emit: Emit, **opening: Any) -> Dataset:
