@@ -262,9 +262,9 @@ def _optimizer(module: TorchNetwork, network: Network, settings: Settings) -> to
 
 
 def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What an optimizer keeps for each tensor, by the tensor's number and a name."""
+    """A copy of what an optimizer keeps for each tensor, by the tensor's number and a name."""
     return {
-        f"{index}.{key}": value.cpu().contiguous()
+        f"{index}.{key}": value.cpu().clone(memory_format=torch.contiguous_format)
         for index, state in optimizer.state_dict()["state"].items()
         for key, value in state.items()
         if value is not None  # as SGD's buffer is without momentum

@@ -59,7 +59,7 @@ class Outcome(NamedTuple):
 class Job(NamedTuple):
     """What the other ranks need to train with rank 0."""
 
-    network: Network
+    network: str  # as JSON
     material: Material
     settings: Settings
     precision: hardware.Chosen
@@ -96,7 +96,7 @@ class Trainer:
     @classmethod
     def of_job(cls, job: Job, group: Group) -> "Trainer":
         """The same training on another rank."""
-        trainer = cls(job.network, job.state.weights, job.material, job.settings, group)
+        trainer = cls(Network.from_json(job.network), job.state.weights, job.material, job.settings, group)
         trainer._restore(job.state)
         trainer.learner.precision = job.precision
         trainer.pace = job.pace
@@ -106,9 +106,8 @@ class Trainer:
     def job(self) -> Job:
         """What other ranks need to join, before the first step."""
         state = self.learner.state(self.progress, self.best)
-        return Job(
-            self.network, self.material._replace(names=()), self.settings, self.learner.precision, state, self.pace
-        )
+        material = self.material._replace(names=())
+        return Job(self.network.to_json(), material, self.settings, self.learner.precision, state, self.pace)
 
     def start(self, deadline: Deadline | None, *, resume: bool) -> bool:
         """Settle all that is measured, and restore the state; False if there is no time for a step."""
