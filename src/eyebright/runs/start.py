@@ -24,7 +24,7 @@ from eyebright.network import Conv2d, Linear, Network, Softmax, Weights, initial
 from eyebright.network.wiring import Parts
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
 from eyebright.training.events import Emit, FitChosen, Progress
-from eyebright.training.mirroring import ASKED, LEARNED, judge_mirroring
+from eyebright.training.mirroring import MAX_TRAIN, MAX_VALIDATION, judge_mirroring
 from eyebright.training.settings import Settings
 
 LARGEST_SIZE, SMALLEST_SIZE = 180, 24
@@ -89,7 +89,9 @@ def mirrored_by_evidence(
     """The settings, with mirroring taken back where a mirrored picture is found not to show the same."""
     if not settings.flip:
         return settings
-    train, validation = (_some(pack, dataset.labels, sides == side, most) for side, most in ((0, LEARNED), (1, ASKED)))
+    train, validation = (
+        _some(pack, dataset.labels, sides == side, most) for side, most in ((0, MAX_TRAIN), (1, MAX_VALIDATION))
+    )
     groups = dataset.group_numbers
     judged = judge_mirroring(
         pack.thumbnails(train)[:], dataset.labels[train], pack.thumbnails(validation)[:], dataset.labels[validation],
