@@ -601,8 +601,8 @@ def test_any_setting_can_be_set_by_its_name(make_folder, eyebright, quick, tmp_p
         ("nesterov=perhaps", "--set nesterov=perhaps: Expected `bool`, got `str`"),
         ("ema=2", "ema must be from 0 to 0.999999, got 2"),
         ("schedule=linear", "--set schedule=linear: Invalid enum value 'linear'"),
-        ("frozen=conv_9", "frozen: there is no layer or stage 'conv_9': did you mean 'conv_"),
-        ("optimizer=sgd", "weight_decay=0.3 and optimizer='sgd' contradict each other"),
+        ("frozen=conv_9", "frozen: unknown layer or stage 'conv_9': did you mean 'conv_"),
+        ("optimizer=sgd", "weight_decay=0.3 is too large for optimizer='sgd'"),
     ],
 )
 def test_a_setting_that_cannot_be_is_explained_before_any_work(given, words, make_folder, eyebright, quick, tmp_path):

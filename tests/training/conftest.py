@@ -15,7 +15,7 @@ from eyebright.training.torch.feed import Material
 
 
 class Job(NamedTuple):
-    """What `fit` takes."""
+    """The arguments of `fit`."""
 
     network: Network
     weights: Weights
@@ -30,5 +30,5 @@ def job(make_folder: Callable[..., Path]) -> Job:
     sides = dataset.split(pack)
     material = Material(pack, dataset.labels, np.flatnonzero(sides == 0), np.flatnonzero(sides == 1))
     network = zoo.flowers_cnn(3, input_size=16)
-    settings = Settings(epochs=4, batch_size=8, learning_rate=3e-3, seed=5)
+    settings = Settings(epochs=4, batch_size=8, learning_rate=3e-3, precision="float32", seed=5)
     return Job(network, initial_weights(network, 5), material, settings)

@@ -55,9 +55,9 @@ def test_what_is_planned_fits_with_its_validations_and_what_comes_after(minutes,
 
 
 def test_too_little_time_is_refused_with_what_would_do(clock):
-    with pytest.raises(SettingsError, match=r"0\.1 minutes are too few") as problem:
+    with pytest.raises(SettingsError, match=r"minutes = 0\.1 is too short: 0 s were used before") as problem:
         plan_of(clock, minutes=0.1)
-    enough = float(re.search(r"give ([\d.]+) minutes", str(problem.value))[1])
+    enough = float(re.search(r"use minutes = ([\d.]+) or more", str(problem.value))[1])
     assert plan_of(clock, minutes=enough).more_steps() > 0
 
 
@@ -85,9 +85,11 @@ def test_preparing_that_would_not_be_done_in_time_is_stopped_with_what_would_do(
     tell(Progress(stage="preparing", done=500, of=1000))  # 20 seconds in all
     tell(Progress(stage="computing features", done=0, of=1000))
     clock.now += 1
-    tell(Progress(stage="computing features", done=1, of=1000))  # a thousand seconds, but one is too few to know
+    tell(Progress(stage="computing features", done=1, of=1000))  # 1,000 s, but one image is too few to know
     clock.now += 10
-    with pytest.raises(SettingsError, match=r"1 minutes are too few: preparing 1,000 pictures takes until 10\d\d s"):
+    with pytest.raises(
+        SettingsError, match=r"minutes = 1 is too short: preparing 1,000 images ends after about 16 min 44 s"
+    ):
         tell(Progress(stage="computing features", done=20, of=1000))
     assert len(said) == 5
 

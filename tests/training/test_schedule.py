@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from eyebright.system.errors import SettingsError
-from eyebright.training.events import AnyEvent, EpochEnded, PrecisionChosen
 from eyebright.training.schedule import Pace, Position, learning_rate, leg_ends, leg_rate
 from eyebright.training.settings import Settings
-from eyebright.training.torch.fit import fit
 
 
 def test_a_leg_falls_as_half_a_cosine_from_a_tenth_of_the_peak():
@@ -42,43 +40,12 @@ def test_legs_ascend_up_to_the_number_of_epochs(extended_at):
         Settings().changed({"epochs": 15, "extended_at": extended_at})
 
 
-def told(job, folder, chosen=None, **changes) -> list[AnyEvent]:
-    events: list[AnyEvent] = []
-    settings = job.settings.changed(changes)
-    fit(*job._replace(settings=settings), emit=events.append, checkpoint_folder=folder, resume_with=chosen)
-    return events
-
-
-def test_a_training_goes_on_where_it_ended_though_nothing_got_better(job, tmp_path):
-    """With a rate of next to nothing an epoch soon brings nothing; the next leg begins, with new patience."""
-    quiet = {"learning_rate": 1e-9, "patience": 1, "warmup_epochs": 0}
-    first = told(job, tmp_path, epochs=30, **quiet)
-    chosen = next(event for event in first if isinstance(event, PrecisionChosen))
-    second = told(job, tmp_path, chosen, epochs=60, extended_at=[30], **quiet)
-    one, two = ([e.epoch for e in events if isinstance(e, EpochEnded)] for events in (first, second))
-    assert one[-1] < 30
-    assert two[0] == one[-1] + 1
-    assert two[-1] < 60
-
-
-class Plans:
-    """Plans whatever it is told."""
-
-    def __init__(self, *more: int) -> None:
-        self.more = list(more)
-        self.deadline = type("Deadline", (), {"left_s": 60.0})
-
-    def more_steps(self) -> int:
-        return self.more.pop(0)
-
-
 @given(more=st.lists(st.integers(1, 3000), min_size=2, max_size=8), schedule=st.sampled_from(["cosine", "constant"]))
 def test_however_the_plans_change_the_rate_never_jumps_and_only_falls_after_the_warm_up(more, schedule):
     settings = Settings(minutes=1, learning_rate=1.0, schedule=schedule, warmup_epochs=1)
-    pace, at, rates = Pace(settings, steps=10), Position(), []
-    pace.plan = Plans(*more)
-    for _ in more:
-        at, _ = pace.plan_again(at)
+    pace, at, rates = Pace(settings, steps=10, timed=True), Position(), []
+    for more_steps in more:
+        at = pace.plan(at, more_steps)
         for _ in range(min(10, pace.total - at.step)):
             rates.append(pace.rate(at.step, at))
             at = at.after_step(1, 0.0, 0)
@@ -89,25 +56,53 @@ def test_however_the_plans_change_the_rate_never_jumps_and_only_falls_after_the_
 
 def test_a_plan_that_holds_gives_the_cosine_of_as_many_steps():
     settings = Settings(minutes=1, learning_rate=1.0, warmup_epochs=0)
-    pace = Pace(settings, steps=10)
-    pace.plan = Plans(100, 50)
-    at, planned = pace.plan_again(Position())
-    assert planned.steps == 100 and planned.epochs == 10
+    pace = Pace(settings, steps=10, timed=True)
+    at = pace.plan(Position(), 100)
+    assert pace.total == 100 and pace.epochs == 10
     assert [pace.rate(step, at) for step in (0, 50, 100)] == pytest.approx([1.0, 0.5, 0.0], abs=1e-6)
-    at = msgspec.structs.replace(at, step=50, epoch=5)
-    at, _ = pace.plan_again(at)
-    assert pace.rate(75, at) == pytest.approx(0.1464, abs=1e-3)  # (1 + cos(3/4 pi)) / 2, as if nothing had been
+    at = pace.plan(msgspec.structs.replace(at, step=50, epoch=5), 50)
+    assert pace.rate(75, at) == pytest.approx(0.1464, abs=1e-3)  # (1 + cos(3/4 pi)) / 2, as without a second plan
 
 
-def test_a_training_that_goes_on_in_a_new_process_goes_on_at_the_same_rates():
+def test_a_training_that_continues_in_a_new_process_has_the_same_rates():
     settings = Settings(minutes=1, learning_rate=1.0, warmup_epochs=0, epochs=0)
-    whole, resumed = (Pace(settings, steps=10) for _ in range(2))
-    whole.plan, resumed.plan = Plans(200), Plans(155)
-    at, _ = whole.plan_again(Position())
-    at = msgspec.structs.replace(at, step=45, epoch=4, seen=5)  # what the checkpoint held
-    later, _ = resumed.plan_again(at)
+    whole, resumed = (Pace(settings, steps=10, timed=True) for _ in range(2))
+    at = whole.plan(Position(), 200)
+    at = msgspec.structs.replace(at, step=45, epoch=4, seen=5)  # from a checkpoint
+    later = resumed.plan(at, 155)
     steps = range(45, 200, 5)
     assert [resumed.rate(step, later) for step in steps] == pytest.approx([whole.rate(step, at) for step in steps])
+
+
+def test_the_warm_up_of_a_timed_training_takes_a_fifth_of_its_steps_at_most():
+    pace = Pace(Settings(minutes=1, learning_rate=1.0, warmup_epochs=3), steps=10, timed=True)
+    at = pace.plan(Position(), 50)
+    assert pace.warmup == 10
+    assert [pace.rate(step, at) for step in (0, 4)] == pytest.approx([0.1, 0.5], rel=0.05)
+
+
+def test_without_a_budget_there_are_steps_left_until_the_leg_ends():
+    pace = Pace(Settings(epochs=9, extended_at=(4,)), steps=10)
+    assert (pace.total, pace.epochs) == (90, 9)
+    for epoch, leg, more in ((3, 0, True), (4, 0, False), (4, 1, True), (9, 1, False)):
+        assert pace.more(Position(epoch=epoch, leg=leg)) == more
+
+
+def test_a_start_is_replaced_only_by_an_epoch_that_is_better_in_loss_and_accuracy():
+    start = Position().at_start(loss=0.70, accuracy=0.80)
+    assert start.after_epoch(loss=0.71, accuracy=0.81).best_epoch == 0
+    assert start.after_epoch(loss=0.69, accuracy=0.79).best_epoch == 0
+    assert start.after_epoch(loss=0.69, accuracy=0.81).best_epoch == 1
+    assert Position().after_epoch(loss=9.0, accuracy=0.1).best_epoch == 1  # the start was not validated
+
+
+def test_epochs_are_stale_until_accuracy_or_loss_improves():
+    at = Position().after_epoch(loss=1.0, accuracy=0.5).after_epoch(loss=1.0, accuracy=0.5)
+    assert (at.best_epoch, at.stale_epochs) == (1, 1)
+    assert at.after_epoch(loss=0.9, accuracy=0.4).stale_epochs == 0
+    better = at.after_epoch(loss=1.5, accuracy=0.6)
+    assert (better.best_epoch, better.stale_epochs, better.lowest_loss) == (3, 0, 1.0)
+    assert at.next_leg().stale_epochs == 0
 
 
 def rates(steps: int, warmup: int, schedule: str = "cosine") -> list[float]:

@@ -40,8 +40,14 @@ def test_any_change_counts_as_augmented(name, value):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"optimizer": "sgd"}, r"weight_decay=0.3 and optimizer='sgd' contradict .* try weight_decay=5e-4"),
-        ({"class_weights": "balanced", "sampling": "balanced"}, "class_weights='balanced' and sampling='balanced'"),
+        (
+            {"optimizer": "sgd"},
+            r"weight_decay=0.3 is too large for optimizer='sgd'.* expected at most 0.1; try weight_decay=5e-4",
+        ),
+        (
+            {"class_weights": "balanced", "sampling": "balanced"},
+            "use only one of class_weights='balanced' and sampling='balanced'",
+        ),
         ({"optimizer": "adam"}, r"Invalid enum value 'adam'.*did you mean 'adamw'"),
         ({"schedule": "one_cycle"}, r"did you mean 'one-cycle'"),
         ({"ema": 1.0}, "ema must be from 0 to 0.999999, got 1"),

@@ -57,9 +57,12 @@ def test_names_stand_for_stages_layers_and_beginnings():
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["layer9"], r"frozen: there is no layer or stage 'layer9': did you mean 'layer\d'"),
-        (["avgpool"], "'avgpool' is a GlobalAvgPool2d, without weights"),
-        (["conv1", "layer1", "layer2", "layer3", "layer4", "fc"], "leaves nothing to learn"),
+        (["layer9"], r"frozen: unknown layer or stage 'layer9': did you mean 'layer\d'"),
+        (["avgpool"], "'avgpool' is a GlobalAvgPool2d, which has no weights"),
+        (
+            ["conv1", "layer1", "layer2", "layer3", "layer4", "fc"],
+            "nothing would be trained: remove at least the last layer",
+        ),
     ],
 )
 def test_names_that_freeze_nothing_or_all_are_refused(names, words):

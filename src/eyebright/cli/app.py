@@ -50,16 +50,12 @@ def _warn(
 
 
 def _run() -> None:
-    """Run the command; of several processes of a launcher the first one runs it, and the others follow."""
-    if processes.started().of == 1:
+    """Run the command; of several processes that a launcher has started, rank 0 does and the others train with it."""
+    if processes.launched().size == 1:
         app()
-        return
-    processes.ends_at_once()
-    if processes.is_first():
-        with trainer().leading():
-            app()
     else:
-        trainer().follow()
+        processes.interrupt_ends_the_process()
+        trainer().run_together(app)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ and images are opened again whenever they are read.
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import filelock
 import numpy as np
@@ -70,6 +70,10 @@ class Pack:
         self.streamed = stream is not None
         self._prints = RowFile(folder / PRINTS)
         self._read = stream or self._reader(RowFile(folder / ROWS))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To be sent to another process on the same disk; images that are streamed cannot be."""
+        return Pack, (self.folder, self.preparation, self.rows, self.digests, self.left_out)
 
     def prints(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.void]:
         """The prints of the images at these positions of the source: `(n,)` records of `PRINT`."""

@@ -42,7 +42,6 @@ from eyebright.training.events import (
     Calibrated,
     Emit,
     Judged,
-    PrecisionChosen,
     Streaming,
     reporting,
     to_all,
@@ -136,6 +135,7 @@ class Classifier(Weighted):
         started_at: float,
         checkpoint: Path | None = None,
         earlier: Sequence[AnyEvent] | None = None,
+        on_settled: Callable[[Settings], None] = lambda settings: None,
     ) -> str:
         """Train on prepared images with the classifier's settings, then calibrate and check the result.
 
@@ -145,12 +145,12 @@ class Classifier(Weighted):
             started_at: When the budget of time started, on `time.monotonic`.
             checkpoint: A folder for the state, written after each epoch and now and then within one.
             earlier: The events of a training that was interrupted: continue from its checkpoint.
+            on_settled: Receives the settings with everything that was measured, before the first step.
 
         Returns:
             Why the training ended: "finished", "patience", "budget" or "interrupted".
         """
         training, recorder = trainer(), Recorder([emit], earlier)
-        chosen = [event for event in earlier or () if isinstance(event, PrecisionChosen)]
         if prepared.pack.streamed:
             size = prepared.pack.preparation.size_bytes
             emit(Streaming(pictures=len(prepared.labels), size_bytes=len(prepared.labels) * size))
@@ -162,7 +162,8 @@ class Classifier(Weighted):
             self.settings,
             emit=recorder,
             checkpoint_folder=checkpoint,
-            resume_with=chosen[-1] if chosen else None,
+            on_settled=on_settled,
+            resume=earlier is not None,
             deadline=_deadline(self.settings, started_at, prepared),
         )
         self.set_weights(outcome.weights)

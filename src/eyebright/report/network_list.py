@@ -8,7 +8,7 @@ from eyebright.system.records import Record
 from eyebright.system.text import abbreviated
 
 if TYPE_CHECKING:
-    pass
+    from eyebright.network.zoo.catalog import NamedNetwork
 
 _COLUMNS = 80
 _SIZES = (32, 64, 128, 224, 448)  # pixels a side

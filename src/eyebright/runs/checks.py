@@ -46,7 +46,7 @@ def require_sound(request: Request) -> None:
                 f"split = {request.split} and {name} = {getattr(request, name):g} contradict each other: the file "
                 "already decides the split; use only one of them"
             )
-    share(np.empty(0, np.int64), settings.batch_size, 0, processes.place().of)  # each process has as many images
+    share(np.empty(0, np.int64), settings.batch_size, 0, processes.place().size)  # each process has as many images
 
 
 def require_effect(settings: Settings) -> None:

@@ -113,8 +113,8 @@ class Request(Record, frozen=True, kw_only=True):
     def changed(self, **changes: Any) -> "Request":
         """The request with some fields changed; names of settings change `training`."""
         settings = {name: changes.pop(name) for name in SETTINGS & changes.keys()}
-        training = changes.pop("training", self.training).changed(settings) if settings else self.training
-        return msgspec.structs.replace(self, **{"training": training, **changes})
+        training = changes.pop("training", self.training)
+        return msgspec.structs.replace(self, **changes, training=training.changed(settings) if settings else training)
 
     def names_left_out(self) -> set[str]:
         """Names of the images to leave out; errors as in reading audit.json."""

@@ -20,7 +20,7 @@ from eyebright.network import Conv2d, Linear, Network, Weights, initial_weights,
 from eyebright.runs.request import Request, Resize
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
 from eyebright.training.events import Emit, FitChosen, reporting
-from eyebright.training.mirroring import ASKED, LEARNED, judge_mirroring
+from eyebright.training.mirroring import MAX_TRAIN, MAX_VALIDATION, judge_mirroring
 from eyebright.training.settings import Settings
 from eyebright.training.stages import frozen_layers
 
@@ -122,7 +122,7 @@ def mirrored_by_evidence(prepared: Prepared, settings: Settings, emit: Emit) -> 
     """The settings, without mirroring where a mirrored image is found not to show the same."""
     if not settings.flip:
         return settings
-    train, validation = _some(prepared, 0, LEARNED), _some(prepared, 1, ASKED)
+    train, validation = _some(prepared, 0, MAX_TRAIN), _some(prepared, 1, MAX_VALIDATION)
     pack, labels = prepared.pack, prepared.labels
     found = judge_mirroring(
         pack.thumbnails(train)[:], labels[train], pack.thumbnails(validation)[:], labels[validation],

@@ -38,13 +38,11 @@ from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
 from eyebright.training.events import (
     AnyEvent,
-    BatchLowered,
     Emit,
     Evaluated,
     EventLog,
     FitChosen,
     ModelSaved,
-    PrecisionChosen,
     RunStarted,
     SharedOut,
     reporting,
@@ -248,8 +246,8 @@ def finish(
     try:
         with run.locked(), sinks.opened(request.log, run.path, earlier or ()) as receivers:
             log = EventLog(run.events)
-            emit = to_all([emit, log, *receivers, _Settled(run, request, earlier or ())])
-            if processes.place().of > 1:
+            emit = to_all([emit, log, *receivers])
+            if processes.place().size > 1:
                 emit(_shared_out(request, classifier))
             if earlier is None:
                 run.write_split(prepared)
@@ -259,8 +257,9 @@ def finish(
                 (emit if isinstance(event, FitChosen) else log)(event)  # the others were shown as they happened
             classifier.settings = request.training
             reason = classifier.fit_prepared(
-                prepared, emit=emit, started_at=started_at, checkpoint=run.checkpoint, earlier=earlier
-            )
+                prepared, emit=emit, started_at=started_at, checkpoint=run.checkpoint, earlier=earlier,
+                on_settled=lambda settings: run.write_config(request.changed(training=settings)),
+            )  # fmt: skip
             test = classifier.metrics["test"] = classifier.evaluate(prepared)
             emit(evaluated("test", test))
             if classifier.history.loss:  # of a head alone there is nothing to draw
@@ -273,25 +272,6 @@ def finish(
         ) from problem
     files.forget_aside(run.path)
     return Result(run.path, classifier, test, interrupted=reason == "interrupted")
-
-
-class _Settled:
-    """Writes into config.toml what a measurement decided, so that it repeats the run."""
-
-    def __init__(self, run: Run, request: Request, earlier: Iterable[AnyEvent]) -> None:
-        self.run, self.request = run, request
-        for event in earlier:  # in case that a kill came between the measurement and the writing
-            self(event)
-
-    def __call__(self, event: AnyEvent) -> None:
-        if isinstance(event, PrecisionChosen):
-            self._write(precision=event.precision, threads=event.threads, device=event.device)
-        elif isinstance(event, BatchLowered):
-            self._write(batch_size=event.batch_size, accumulation=event.accumulation)
-
-    def _write(self, **settled: Any) -> None:
-        self.request = self.request.changed(**settled)
-        self.run.write_config(self.request)
 
 
 def _run_started(request: Request, title: str, classifier: Classifier, prepared: Prepared) -> RunStarted:
@@ -321,7 +301,7 @@ def _shared_out(request: Request, classifier: Classifier) -> SharedOut:
         isinstance(place.layer, BatchNorm) for place in classifier.network.places.values()
     )
     return SharedOut(
-        processes=processes.place().of, batch_size=training.batch_size, norms=norms, group=processes.group()
+        processes=processes.place().size, batch_size=training.batch_size, norms=norms, group=processes.launch_id()
     )
 
 
@@ -339,7 +319,7 @@ def started_by_this_group(path: str | Path) -> bool:
     if not processes.restarts():
         return False
     told = [event for event in Run(path).read_events() if isinstance(event, SharedOut)]
-    return bool(told) and told[-1].group == processes.group()
+    return bool(told) and told[-1].group == processes.launch_id()
 
 
 def open_pictures(request: Request, emit: Emit) -> Dataset:

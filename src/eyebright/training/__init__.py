@@ -1,6 +1,6 @@
-"""Training: weights in, weights out, events on the way.
+"""Training: how weights change.
 
-Settings, events and history are plain data and import no torch; `trainer()` is the door to what does.
+Settings, events, schedule and history are plain data and import no torch. `trainer()` is the one door to what does.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ machine.yield_when_waiting()
 
 
 def trainer() -> Any:
-    """The module `eyebright.training.torch.fit`, imported when it is needed.
+    """The module `eyebright.training.torch.fit`, imported only when it is needed.
 
     Raises:
         MissingExtraError: When torch is not installed.
@@ -24,6 +24,6 @@ def trainer() -> Any:
             raise
         raise MissingExtraError(
             "training needs PyTorch, which is not installed: pip install 'eyebright[train]' "
-            "(the README says how to get a small build without CUDA)"
+            "(the README explains how to install a small build without CUDA)"
         ) from problem
     return fit

@@ -1,33 +1,34 @@
-"""A budget of time: how many steps fit into it, found by measuring, and found again after every epoch."""
+"""A budget of time: how many steps fit into it, by measurement, and again after every epoch."""
 
 import time
 from collections import deque
 from typing import NamedTuple
 
 from eyebright.system.errors import SettingsError
+from eyebright.system.text import counted, duration
 from eyebright.training.events import AnyEvent, Emit, Progress
 
 _SAVING_S = 4.0
-_OVERRUN = 1.05  # of the budget: a projection beyond it is worth stopping for
-_JUDGED_SHARE = 0.8  # of the time for all features: to judge the head, in float32, on half of the pictures
-_SURE_SHARE = 0.15  # of the budget: after that the pace of a stage is believed, whose beginning is slow
-_JUDGING = 0.6  # time of a picture that is judged in float32, over that of one that is learned
+_OVERRUN = 1.05  # of the budget: a preparation that is estimated to take longer is stopped
+_JUDGED_SHARE = 0.8  # of the time for all features: evaluating the head, in float32, on half of the images
+_SURE_SHARE = 0.15  # of the budget: before that the speed of a stage is not reliable, since its start is slow
+_JUDGING = 0.6  # time to evaluate an image in float32, as a share of the time to train on one
 VALIDATING = 0.4  # the same in the precision of the training
-_CAREFUL = 0.95  # share of the time that is planned with
-_RECENT = 3  # epochs from which the pace is told: a machine that is busy for a moment is soon itself again
+_CAREFUL = 0.95  # share of the time that is planned for
+_RECENT = 3  # epochs by which the speed is measured: a machine is often busy only for a moment
 _WORTHWHILE = 0.15  # of the budget
-_SLOW = ("preparing", "computing features")  # stages whose pace is watched
-_FEWEST = 8  # steps below which nothing is learned
+_SLOW = ("preparing", "computing features")  # stages whose speed is watched
+_FEWEST = 8  # fewer steps would train nothing
 
 
 class Deadline(NamedTuple):
-    """When everything is to be done.
+    """The end of the budget.
 
     Args:
-        minutes: The whole budget, for messages.
-        begun_at: When it began, on `time.monotonic`.
-        judged: How many pictures will be judged after the training, before the model stands.
-        saving_s: What compiling the graph, drawing the curves and writing the model take.
+        minutes: The whole budget, in minutes.
+        begun_at: When it started, on `time.monotonic`.
+        judged: Images to evaluate between the training and the saved model.
+        saving_s: Seconds to compile the graph, draw the curves and write the model.
     """
 
     minutes: float
@@ -42,24 +43,24 @@ class Deadline(NamedTuple):
 
     @property
     def used_s(self) -> float:
-        """Seconds of the budget that have gone by."""
+        """Seconds of the budget that were used."""
         return 60 * self.minutes - self.left_s
 
     def after(self, used_s: float) -> "Deadline":
-        """The same for a training that goes on: so much was used before it was stopped."""
+        """The same for a training that is resumed: so much was used before it stopped."""
         return self._replace(begun_at=self.begun_at - used_s)
 
     @property
     def too_late(self) -> bool:
-        """Whether so little is left that it is not worth measuring what could be learned in it."""
+        """Whether so little is left that measuring a step is not worth the time."""
         return self.left_s < _WORTHWHILE * 60 * self.minutes
 
 
 def watched(emit: Emit, minutes: float, begun_at: float) -> Emit:
-    """The same receiver, which stops the preparation of pictures where it will not be done in time.
+    """The same receiver, but it stops the preparation of images if that would not end in time.
 
     Raises:
-        SettingsError: From within, with the minutes that would do; what was prepared is kept.
+        SettingsError: From the receiver, with the minutes that are enough; what was prepared is kept.
     """
     if not minutes:
         return emit
@@ -79,25 +80,26 @@ def watched(emit: Emit, minutes: float, begun_at: float) -> Emit:
             needed_s = now - begun_at + took_s / made * (event.of - event.done + judging) + _SAVING_S
             if needed_s > _OVERRUN * 60 * minutes:
                 raise SettingsError(
-                    f"{minutes:g} minutes are too few: preparing {event.of:,} pictures takes until {needed_s:.0f} s; "
-                    f"give {1.2 * needed_s / 60:.1f} minutes or more. What was prepared so far is kept"
+                    f"minutes = {minutes:g} is too short: preparing {counted(event.of, 'image')} ends after about "
+                    f"{duration(needed_s)}; use minutes = {1.2 * needed_s / 60:.1f} or more. Images that are prepared "
+                    "already are kept"
                 )
 
     return receive
 
 
 class Plan:
-    """How many steps to make, and when to stop whatever was planned.
+    """How many steps to make, and when to stop in any case.
 
     Args:
-        deadline: When everything is to be done.
-        step_s: Seconds of a step, measured; an epoch measures it again.
-        picture_s: Seconds in which this process learns a picture.
-        steps: Of an epoch.
-        validation: Pictures judged after each epoch.
+        deadline: The end of the budget.
+        step_s: Measured seconds of a step; each epoch measures it again.
+        picture_s: Seconds in which this process trains on an image.
+        steps: Steps in an epoch.
+        validation: Number of validation images.
 
     Raises:
-        SettingsError: When there is no time to learn anything; names the least.
+        SettingsError: When there is no time to train; the error names the least budget.
     """
 
     def __init__(self, deadline: Deadline, step_s: float, *, picture_s: float, steps: int, validation: int) -> None:
@@ -105,14 +107,14 @@ class Plan:
         self._after_s = deadline.saving_s + deadline.judged * picture_s * _JUDGING
         self._validation_s = validation * picture_s * VALIDATING
         self._step_s = step_s
-        self._epochs: deque[tuple[int, float]] = deque(maxlen=_RECENT)  # steps made and seconds, of the last ones
+        self._epochs: deque[tuple[int, float]] = deque(maxlen=_RECENT)  # steps and seconds of the last ones
         fewest = min(_FEWEST, steps)
         if self.more_steps() < fewest:
             used_s, least_s = deadline.used_s, self._after_s + (self._validation_s + fewest * step_s) / _CAREFUL
             raise SettingsError(
-                f"{deadline.minutes:g} minutes are too few: {used_s:.0f} seconds went by before the training, and "
-                f"learning, judging and saving take {least_s:.0f} at least; give {1.2 * (used_s + least_s) / 60:.1f} "
-                "minutes or more, or a smaller network"
+                f"minutes = {deadline.minutes:g} is too short: {duration(used_s)} were used before the training, and "
+                f"training, evaluating and saving take at least {duration(least_s)}; use minutes = "
+                f"{1.2 * (used_s + least_s) / 60:.1f} or more, or a smaller network"
             )
 
     @property
@@ -122,7 +124,7 @@ class Plan:
 
     @property
     def over(self) -> bool:
-        """Whether the epoch must end now, so that there is time to judge it."""
+        """Whether the epoch must end now, so that there is time to validate it."""
         return self._left_s <= self._validation_s
 
     def more_steps(self) -> int:
@@ -133,10 +135,10 @@ class Plan:
         return int(whole) * self.steps + min(int(rest_s / self._step_s), self.steps)
 
     def measured(self, steps: int, training_s: float, validation_s: float) -> None:
-        """Take over what an epoch took."""
+        """Correct the plan by what an epoch took."""
         self._epochs.append((steps, training_s))
-        made, took_s = map(sum, zip(*self._epochs, strict=True))
-        ratio = took_s / max(made, 1) / self._step_s
+        done, took_s = map(sum, zip(*self._epochs, strict=True))
+        ratio = took_s / max(done, 1) / self._step_s
         self._step_s *= ratio
         self._after_s = self.deadline.saving_s + (self._after_s - self.deadline.saving_s) * ratio
         self._validation_s = validation_s

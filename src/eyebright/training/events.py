@@ -1,16 +1,8 @@
-"""What is common to all events.
+"""The events of a run: what happened, as typed records, and the file that they are appended to.
 
-What a run begins, or goes on, with: its pictures, its processes, precision and memory.
-
-What happens while something is learned: what is tried and planned, each epoch, the end.
-
-What moves a bar and is not written down.
-
-What came of it: confidence, the verdict and what it healed, figures, the model.
-
-All events there are, and who receives them.
-
-The file of a run's events, one a line; only ever appended to.
+A training sends events to receivers: the log, the terminal, reports. Transient ones only move a progress bar. The
+classes stand in the order of a run: its start, the training, progress, the results. Fields called `pictures` count
+images.
 """
 
 import time
@@ -28,20 +20,21 @@ from eyebright.trust.verdict import Verdict
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event"):
-    """Something that happened. `time_s` is seconds since 1970, for people; nothing is computed from it."""
+    """Something that happened; `time_s`, in seconds since 1970, is only for people."""
 
     time_s: float = msgspec.field(default_factory=lambda: round(time.time(), 3))
 
 
 class Transient(Event, frozen=True):
-    """Something for displays only; it is not written down."""
+    """Something that is only displayed and not written to the log."""
 
 
 class RunStarted(Event, frozen=True):
-    """The work begins: how many pictures there are on each side, and with what they are learned.
+    """A run starts: its images, their split, and its network.
 
-    `left_out` tells the pictures that could not be opened, `leaking` counts those left out since a later side has them
-    too. `naive_leak` is the share of the test pictures of a random split whose like would have been in training.
+    `left_out` names the images that cannot be opened. `leaking` counts images left out because an exact duplicate is in
+    the validation or test set. `naive_leak` is the share of test images that would have a near-duplicate in the
+    training set with a random split.
     """
 
     pictures: str
@@ -61,19 +54,16 @@ class RunStarted(Event, frozen=True):
 
 
 class FitChosen(Event, frozen=True):
-    """How pictures of other proportions are brought to size.
-
-    `lost` is the share of a typical picture's detail that cropping leaves out.
-    """
+    """How images with another aspect ratio are resized; `lost` is the share of a typical image that is cropped."""
 
     fit: Literal["crop", "pad", "stretch"]
     lost: float
 
 
 class Streaming(Event, frozen=True):
-    """The disk has no room for the prepared pictures: each is opened anew whenever it is needed.
+    """The disk has no room for the prepared images, so each is opened again whenever it is needed.
 
-    `size_bytes` is what all of them would have taken.
+    `size_bytes` is the size of all prepared images.
     """
 
     pictures: int
@@ -81,14 +71,14 @@ class Streaming(Event, frozen=True):
 
 
 class Resumed(Event, frozen=True):
-    """The run goes on after this many complete epochs, and so many pictures of the next one."""
+    """A run is resumed after so many complete epochs, and so many images of the next one."""
 
     epoch: int
     pictures: int = 0
 
 
 class Extended(Event, frozen=True):
-    """More epochs were asked for than the `planned` ones: the learning rate falls anew, from `learning_rate`."""
+    """More epochs than `planned` are requested; after those, the learning rate starts again at `learning_rate`."""
 
     planned: int
     epochs: int
@@ -96,9 +86,10 @@ class Extended(Event, frozen=True):
 
 
 class SharedOut(Event, frozen=True):
-    """So many processes train together, of whose `group` the launcher knows; each has its share of every batch.
+    """Several processes train together; each has its share of every batch.
 
-    `norms` tells whether there are batch norms that take the statistics of a process's own share.
+    `norms` is true if batch norms use the statistics of a process's own share. `group` identifies what the launcher
+    started, see `processes.launch_id`.
     """
 
     processes: int
@@ -108,13 +99,13 @@ class SharedOut(Event, frozen=True):
 
 
 class PicturesGone(Event, frozen=True):
-    """Pictures that have vanished, or can no longer be opened, since the run began: from now on it goes without."""
+    """Images that were removed, or can no longer be opened, since the run started; they are left out from now on."""
 
     names: tuple[str, ...]
 
 
 class PrecisionChosen(Event, frozen=True):
-    """The precision of the convolutions and products, where, and why; times are of one training step."""
+    """The precision of convolutions and matrix products, the device and threads, and the reason for the choice."""
 
     precision: Literal["float32", "bfloat16"]
     reason: str
@@ -123,9 +114,9 @@ class PrecisionChosen(Event, frozen=True):
 
 
 class BatchLowered(Event, frozen=True):
-    """A batch did not fit into memory: smaller ones are added into steps of the same size.
+    """A batch does not fit into memory: smaller batches are added up for steps of the same size.
 
-    `needed_bytes` is what the batch that was asked for would take, where that is known, `free_bytes` what there was.
+    `needed_bytes` is the memory for the batch of the settings, `free_bytes` the free memory; 0 if they are not known.
     """
 
     batch_size: int
@@ -134,20 +125,15 @@ class BatchLowered(Event, frozen=True):
     free_bytes: int = 0
 
 
-AnyBeginning: TypeAlias = (
-    RunStarted | FitChosen | Streaming | Resumed | Extended | SharedOut | PicturesGone | PrecisionChosen | BatchLowered
-)
-
-
 class Unavailable(Event, frozen=True):
-    """Published weights cannot be had; something else is done."""
+    """Published weights are not available; a network is trained from scratch."""
 
     reason: str
 
 
 class MirroringJudged(Event, frozen=True):
-    """Whether mirrored pictures show the same: how many of so many validation pictures a plain classifier tells as they
-    are, and mirrored.
+    """Whether mirrored images show the same: the accuracy of a simple classifier on validation images as they are, and
+    mirrored.
     """
 
     same: bool
@@ -157,7 +143,7 @@ class MirroringJudged(Event, frozen=True):
 
 
 class Tried(Event, frozen=True):
-    """Something was tried by `--network auto`: what, how good it was on validation pictures, how long it took."""
+    """A candidate of `--network auto`: what was tried, its validation loss and accuracy, and the time it took."""
 
     what: str
     validation_loss: float
@@ -166,7 +152,7 @@ class Tried(Event, frozen=True):
 
 
 class CrossValidated(Event, frozen=True):
-    """How good a head of a frozen network is on all pictures, each judged by one that had not seen it."""
+    """Cross-validated accuracy of the head of a frozen network, with its 95% interval."""
 
     pictures: int
     accuracy: float
@@ -175,7 +161,7 @@ class CrossValidated(Event, frozen=True):
 
 
 class Planned(Event, frozen=True):
-    """So many steps, and epochs, are to be made, in so many seconds: those left of a budget, or as a few steps tell."""
+    """So many steps and epochs are planned. `seconds` is the time left of a budget, or an estimate from a few steps."""
 
     steps: int
     epochs: float
@@ -183,17 +169,17 @@ class Planned(Event, frozen=True):
 
 
 class StartJudged(Event, frozen=True):
-    """How good the weights are that the training starts from."""
+    """The weights at the start were validated."""
 
     validation_loss: float
     validation_accuracy: float
 
 
 class EpochEnded(Event, frozen=True):
-    """All training pictures were seen once more and the validation pictures judged.
+    """An epoch of training and its validation.
 
-    Losses and accuracies in training are means over the epoch, as the pictures were learned: augmented, with dropout.
-    `pictures` is how many that were, fewer where a budget cut the epoch short; 0 in logs that do not tell.
+    Training loss and accuracy are means over the epoch, on augmented images, with dropout. `pictures` is the number of
+    images, smaller if a budget cut the epoch short; 0 in logs of older versions.
     """
 
     epoch: int
@@ -211,22 +197,17 @@ class EpochEnded(Event, frozen=True):
 
 
 class Stopped(Event, frozen=True):
-    """Training ended; the weights of epoch `best_epoch` are kept, 0 being those that it started from."""
+    """The training ended; the weights of epoch `best_epoch` are kept, where 0 means those of the start."""
 
     reason: Literal["finished", "patience", "interrupted", "budget"]
     epoch: int
     best_epoch: int
 
 
-AnyLearning: TypeAlias = (
-    Unavailable | MirroringJudged | Tried | CrossValidated | Planned | StartJudged | EpochEnded | Stopped
-)
-
-
 class Progress(Transient, frozen=True):
-    """So many units of a stage are done, of so many in all (None where that is not known).
+    """So many units of a stage are done, of so many in all (None if that is not known).
 
-    `note` says what else is worth showing beside the bar.
+    `note` is a text to show beside the bar.
     """
 
     stage: Stage
@@ -236,7 +217,7 @@ class Progress(Transient, frozen=True):
 
 
 class StepDone(Transient, frozen=True):
-    """A batch was learned."""
+    """A step was made; `pictures` images of the epoch are done, loss and accuracy are means over them."""
 
     epoch: int
     epochs: int
@@ -246,11 +227,8 @@ class StepDone(Transient, frozen=True):
     accuracy: float
 
 
-AnyPassing: TypeAlias = Progress | StepDone
-
-
 class Calibrated(Event, frozen=True):
-    """A temperature was fitted on the validation pictures; errors are expected calibration errors on them."""
+    """A temperature was fitted on the validation images; the errors are expected calibration errors on them."""
 
     temperature: float
     error_before: float
@@ -258,9 +236,9 @@ class Calibrated(Event, frozen=True):
 
 
 class Judged(Event, frozen=True):
-    """The verdict on the training: the most important thing that its figures show, and what else they show.
+    """The verdict on a training: the most important finding, and the `others`.
 
-    `remedy` holds the settings by which the advice may be tried.
+    `remedy` has the settings that try the advice.
     """
 
     kind: str
@@ -271,7 +249,7 @@ class Judged(Event, frozen=True):
 
     @classmethod
     def of(cls, verdicts: Sequence[Verdict]) -> "Judged":
-        """The event that tells of these verdicts, at least one, most important first."""
+        """The event of at least one verdict, the most important first."""
         first = verdicts[0]
         return cls(
             kind=first.kind, text=first.text, advice=first.advice, remedy=first.remedy, others=tuple(verdicts[1:])
@@ -279,9 +257,9 @@ class Judged(Event, frozen=True):
 
 
 class Evaluated(Event, frozen=True):
-    """Somebody looked at pictures that were not learned from. Each look at the test side is written down.
+    """The model was evaluated on images that it was not trained on. Each use of the test set is written to the log.
 
-    `seen` counts those that did not count, since the model had learned from them or was chosen by them.
+    `seen` counts images that were left out because the model was trained or selected with them.
     """
 
     side: str
@@ -294,7 +272,7 @@ class Evaluated(Event, frozen=True):
 
 
 class HealingBegun(Event, frozen=True):
-    """What the verdict `kind` advises is tried: a run in the folder `path` with these changes, of about so long."""
+    """The advice of the verdict `kind` is tried: a run in the folder `path` with these changes, for about so long."""
 
     kind: str
     changes: dict[str, Any]
@@ -303,9 +281,9 @@ class HealingBegun(Event, frozen=True):
 
 
 class Healed(Event, frozen=True):
-    """On the same validation pictures so many were told right before and after; the run in the folder `kept` is better.
+    """The accuracy on the same validation images before and after; the run in the folder `kept` is the better one.
 
-    `difference` is of paired answers; the second run is kept where its interval lies above 0.
+    `difference` compares the predictions in pairs; the second run is kept if its interval is above 0.
     """
 
     pictures: int
@@ -316,26 +294,49 @@ class Healed(Event, frozen=True):
 
 
 class ModelSaved(Event, frozen=True):
-    """The model stands in the run's folder."""
+    """The model was saved in the run's folder."""
 
     path: str
     weights_sha256: str
 
 
-AnyResult: TypeAlias = Calibrated | Judged | Evaluated | HealingBegun | Healed | ModelSaved
-
-
-AnyEvent: TypeAlias = AnyBeginning | AnyLearning | AnyPassing | AnyResult
+AnyEvent: TypeAlias = (
+    RunStarted
+    | FitChosen
+    | Streaming
+    | Resumed
+    | Extended
+    | SharedOut
+    | PicturesGone
+    | PrecisionChosen
+    | BatchLowered
+    | Unavailable
+    | MirroringJudged
+    | Tried
+    | CrossValidated
+    | Planned
+    | StartJudged
+    | EpochEnded
+    | Stopped
+    | Progress
+    | StepDone
+    | Calibrated
+    | Judged
+    | Evaluated
+    | HealingBegun
+    | Healed
+    | ModelSaved
+)
 Emit: TypeAlias = Callable[[AnyEvent], None]
 
 
 def reporting(emit: Emit) -> Report:
-    """What passes reports of progress on as events."""
+    """A function that sends reports of progress as events."""
     return lambda stage, done, of: emit(Progress(stage=stage, done=done, of=of))
 
 
 def to_all(callbacks: Iterable[Emit]) -> Emit:
-    """One receiver that passes events on to many."""
+    """One receiver that passes events on to several."""
     receivers = list(callbacks)
 
     def emit(event: AnyEvent) -> None:
@@ -346,13 +347,20 @@ def to_all(callbacks: Iterable[Emit]) -> Emit:
 
 
 class EventLog:
-    """Appends events to a file; call it like any other receiver of events."""
+    """A receiver that appends events to a file, one per line.
+
+    Args:
+        path: The file; it need not exist.
+
+    Raises:
+        OutputError: When called, and the file cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._separator = (
             b"\n" if path.exists() and path.stat().st_size and not path.read_bytes().endswith(b"\n") else b""
-        )  # after a crash
+        )  # a crash may have cut off the last line
 
     def __call__(self, event: AnyEvent) -> None:
         if isinstance(event, Transient):
@@ -366,7 +374,7 @@ class EventLog:
 
 
 def read_events(path: Path) -> list[AnyEvent]:
-    """The events of a run; lines that a crash cut off are passed over."""
+    """The events of a run; a line that a crash cut off is skipped."""
     decoder = msgspec.json.Decoder(AnyEvent)
     events: list[AnyEvent] = []
     if path.exists():

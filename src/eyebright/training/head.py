@@ -1,7 +1,7 @@
-"""The head of a frozen network: a multinomial logistic regression on its features, which has one best solution.
+"""The head of a frozen network: a multinomial logistic regression on its features.
 
-Features are standardised for the fit, and that is folded into the head afterwards. How much weights are held small is
-chosen by cross-validation on the training pictures.
+The features are standardised for the fit; the head that comes out takes them as they are. The strength of the penalty
+on the weights is chosen by cross-validation on the training images.
 """
 
 import math
@@ -14,21 +14,28 @@ from numpy.typing import NDArray
 
 from eyebright.trust.metrics import log_softmax
 
-STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # of the penalty: half the squared weights, beside the mean loss
+STRENGTHS = (
+    1.0,
+    0.3,
+    0.1,
+    0.03,
+    0.01,
+    0.003,
+)  # of the penalty: half the sum of squared weights, added to the mean loss
 FOLDS = 3
-_SAMPLE = 4_000  # pictures by which the strength is chosen
+_SAMPLE = 4_000  # images by which the strength is chosen
 _ITERATIONS = 200
 
 
 class Head(NamedTuple):
-    """A linear layer and how it was chosen.
+    """A linear layer, and how good it is.
 
     Args:
-        weight: `(K, D)`.
-        bias: `(K,)`.
-        strength: Of the penalty.
-        loss: Mean cross-entropy, cross-validated.
-        accuracy: Share told right, cross-validated; 0 to 1.
+        weight: `(num_classes, features)`.
+        bias: `(num_classes,)`.
+        strength: The strength of the penalty.
+        loss: Cross-validated mean cross-entropy.
+        accuracy: Cross-validated accuracy, 0 to 1.
     """
 
     weight: NDArray[np.float32]
@@ -38,20 +45,20 @@ class Head(NamedTuple):
     accuracy: float
 
     def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """`(N, D)` to `(N, K)`."""
+        """The logits `(N, num_classes)` of features `(N, features)`."""
         return np.asarray(features @ self.weight.T + self.bias)
 
 
 def fit_head(
     features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int, groups: NDArray[np.int64] | None = None
 ) -> Head:
-    """Learn the head.
+    """Fit the head.
 
     Args:
-        features: `(N, D)`.
-        labels: `(N,)`, from 0 on; every class is there, and there are two at least.
-        num_classes: K.
-        groups: The number of each picture's group, `(N,)`: a group is in one fold.
+        features: `(N, features)`.
+        labels: `(N,)`, counted from 0; at least two classes, and every class has an image.
+        num_classes: The number of classes.
+        groups: The number of each image's group, `(N,)`: a group is in one fold.
     """
     sample = np.arange(len(labels))[:: -(-len(labels) // _SAMPLE)]
     members = None if groups is None else groups[sample]
@@ -60,7 +67,7 @@ def fit_head(
     for strength in STRENGTHS:
         logits = _out_of_fold(features[sample], num_classes, strength, parts)
         loss, accuracy = score(logits, labels[sample])
-        if loss > best[0]:  # the loss has one lowest place along the strengths, and the weaker ones take long
+        if loss > best[0]:  # the loss has one minimum along the strengths, and weak penalties take long
             break
         best = (loss, accuracy, strength)
     weight, bias = solve(features, labels, num_classes, best[2])
@@ -76,7 +83,10 @@ def cross_validated(
     *,
     folds: int = FOLDS,
 ) -> NDArray[np.float32]:
-    """What heads say of pictures that they have not seen, `(N, K)`: logits; zeros where no fold can be made."""
+    """Out-of-fold logits `(N, num_classes)`: each image is predicted by a head that was fitted without its fold.
+
+    They are zero if the images are too few, or in too few groups, for two folds.
+    """
     parts = _parts(features, labels, num_classes, groups, folds)
     return _out_of_fold(features, num_classes, strength, parts)
 
@@ -98,7 +108,7 @@ def _parts(
     groups: NDArray[np.int64] | None,
     folds: int,
 ) -> "list[_Part]":
-    """What learns from each fold's training pictures, and the pictures that it has not seen."""
+    """For each fold, a regression on its training images, and the positions of its other images."""
     return [
         (_Regression(features[train], labels[train], num_classes), rest)
         for train, rest in _folds(labels, groups, folds)
@@ -114,7 +124,7 @@ def score(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float
 def _folds(
     labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """The pictures to learn from and those to judge, fold by fold."""
+    """Positions of the training images and of the others, fold by fold."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     members = np.arange(len(labels)) if groups is None else groups
@@ -122,7 +132,7 @@ def _folds(
     if folds < 2:
         return
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of classes with fewer pictures than folds, which is no harm
+        warnings.simplefilter("ignore", UserWarning)  # some classes have fewer images than folds, which is harmless
         for train, rest in StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(labels, labels, members):
             if len(np.unique(labels[train])) > 1:
                 yield train, rest
@@ -131,12 +141,15 @@ def _folds(
 def solve(
     features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int, strength: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights `(K, D)` and biases `(K,)`; a class that is not there is as good as excluded."""
+    """Weights `(num_classes, features)` and biases `(num_classes,)`.
+
+    A class without images gets a bias so low that it is practically never predicted.
+    """
     return _Regression(features, labels, num_classes).solve(strength)
 
 
 class _Regression:
-    """A regression on pictures; each strength's search begins at the solution of the one before."""
+    """A regression that is solved for several strengths; each search starts at the solution before."""
 
     def __init__(self, features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int) -> None:
         from sklearn.linear_model import LogisticRegression
@@ -146,15 +159,18 @@ class _Regression:
         self._model: Any = LogisticRegression(max_iter=_ITERATIONS, tol=1e-3, warm_start=True)
 
     def solve(self, strength: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Weights and biases as in `solve`."""
+        """As the function `solve`."""
         from threadpoolctl import threadpool_limits
 
         model = self._model.set_params(C=1 / (strength * len(self._labels)))
-        with threadpool_limits(1), warnings.catch_warnings():  # of so thin products threads wait more than they share
-            warnings.simplefilter("ignore")  # an optimum that is only nearly reached serves as well
+        with (
+            threadpool_limits(1),
+            warnings.catch_warnings(),
+        ):  # for such thin matrices threads would wait more than compute
+            warnings.simplefilter("ignore")  # nearly reaching the optimum is enough
             model.fit(self._points, self._labels)
         known, bias_known = model.coef_, model.intercept_
-        if len(known) == 1:  # of two classes the model tells the second one's lead
+        if len(known) == 1:  # for two classes the model has only the difference of the logits
             known, bias_known = (np.concatenate([-lead / 2, lead / 2]) for lead in (known, bias_known))
         known = known / self._deviation
         weight = np.zeros((self._num_classes, len(self._mean)))

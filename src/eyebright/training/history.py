@@ -1,4 +1,4 @@
-"""History: the course of a training, epoch by epoch, as lists that plot well."""
+"""The history of a training: losses, accuracies and speed of each epoch, as lists that plot well."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,7 +7,7 @@ from eyebright.training.events import AnyEvent, Emit, EpochEnded, StepDone, to_a
 
 
 class History(Record, frozen=True, kw_only=True):
-    """One value for each epoch; see `EpochEnded` for what they are."""
+    """One value for each epoch; `EpochEnded` explains them."""
 
     loss: tuple[float, ...] = ()
     accuracy: tuple[float, ...] = ()
@@ -21,35 +21,35 @@ class History(Record, frozen=True, kw_only=True):
 
     @classmethod
     def from_events(cls, events: Iterable[AnyEvent]) -> "History":
-        """The history that a run's events tell; an epoch that was done twice (after a crash) counts as done last."""
+        """The history of a run, from its events; of an epoch that was repeated after a crash, the last one counts."""
         epochs = {event.epoch: event for event in events if isinstance(event, EpochEnded)}
-        course = [epochs[number] for number in sorted(epochs)]
+        ended = [epochs[number] for number in sorted(epochs)]
         return cls(
-            loss=tuple(epoch.train_loss for epoch in course),
-            accuracy=tuple(epoch.train_accuracy for epoch in course),
-            validation_loss=tuple(epoch.validation_loss for epoch in course),
-            validation_accuracy=tuple(epoch.validation_accuracy for epoch in course),
-            learning_rate=tuple(epoch.learning_rate for epoch in course),
-            pictures_per_second=tuple(epoch.pictures_per_second for epoch in course),
-            pictures=tuple(epoch.pictures for epoch in course),
-            seconds=tuple(epoch.seconds for epoch in course),
-            best_epoch=max((epoch.epoch for epoch in course if epoch.best), default=0),
+            loss=tuple(epoch.train_loss for epoch in ended),
+            accuracy=tuple(epoch.train_accuracy for epoch in ended),
+            validation_loss=tuple(epoch.validation_loss for epoch in ended),
+            validation_accuracy=tuple(epoch.validation_accuracy for epoch in ended),
+            learning_rate=tuple(epoch.learning_rate for epoch in ended),
+            pictures_per_second=tuple(epoch.pictures_per_second for epoch in ended),
+            pictures=tuple(epoch.pictures for epoch in ended),
+            seconds=tuple(epoch.seconds for epoch in ended),
+            best_epoch=max((epoch.epoch for epoch in ended if epoch.best), default=0),
         )
 
 
 class Recorder:
-    """Passes events on, and keeps those that a history and a verdict need.
+    """Passes events on, and keeps what a history and a verdict need.
 
     Args:
         callbacks: Receive every event.
-        earlier: The events of a training that goes on.
+        earlier: The events before, if a training is resumed.
     """
 
     def __init__(self, callbacks: Iterable[Emit], earlier: Sequence[AnyEvent] | None = None) -> None:
         self._pass_on = to_all(callbacks)
         self._epochs: list[AnyEvent] = [event for event in earlier or () if isinstance(event, EpochEnded)]
         self._from_the_start = earlier is None
-        self.first_loss = 0.0  # on the first batch; 0 where a training goes on
+        self.first_loss = 0.0  # of the first step; 0 if a training is resumed
 
     def __call__(self, event: AnyEvent) -> None:
         if isinstance(event, EpochEnded):
@@ -60,5 +60,5 @@ class Recorder:
 
     @property
     def history(self) -> History:
-        """The course so far."""
+        """The history so far."""
         return History.from_events(self._epochs)

@@ -1,14 +1,11 @@
-"""Which of several processes that train together this one is; a launcher such as `torchrun` says so in the environment.
+"""The processes that train one network together, as a launcher such as `torchrun` starts them. Needs no torch.
 
-The first does the whole work of the command. The others follow it, see `training/following.py`: they read their share
-of each batch, and write nothing. Needs no torch.
+Rank 0 runs the command: it prepares the images, evaluates, prints and writes. The other ranks wait, and make the same
+training steps on their shares of each batch; `training/torch/distributed.py` has what they send each other.
 
-Ctrl-C where several processes train together: it reaches all of them, and `torchrun` sends it to each once more.
-
-Until they have joined, it ends each at once: nothing is lost, and none waits for one that is gone. Then the first
-process decides what comes of it, and the others ignore it. The first is interrupted once, so that what the launcher
-sends does not stop it from keeping its best weights; and never in the middle of what all do together, where the
-others would be left waiting. Needs no torch.
+Ctrl-C reaches every process, and `torchrun` sends it to each of them once more. Before the processes have joined, it
+ends each of them at once. Afterwards only rank 0 reacts, and only once: what the launcher sends must not stop it from
+saving its best weights. While all ranks train, rank 0 only notes it, and tells the others at the end of the step.
 """
 
 import os
@@ -21,35 +18,43 @@ from typing import NamedTuple
 
 from eyebright.system import machine
 
-_STARTED_AT = 19  # which field of /proc/PID/stat, after the name, tells when a process started
+_START_TIME = 19  # the field of /proc/PID/stat, counted after the process's name
 
 
 class Place(NamedTuple):
-    """One of several processes: which (from 0), of how many, and how many of them are on this machine."""
+    """A process's place among those that train together.
 
-    rank: int
-    of: int
-    here: int
+    Args:
+        rank: Its number, from 0.
+        size: How many processes there are.
+        local_size: How many of them run on this machine.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_size: int = 1
 
 
-_ALONE = Place(0, 1, 1)
-_place = _ALONE
+_place = Place()
 
 
-def started() -> Place:
-    """The place that the launcher gave this process, whether it has taken it or not."""
-    of = int(os.environ.get("WORLD_SIZE", "1"))
-    return Place(int(os.environ.get("RANK", "0")), of, int(os.environ.get("LOCAL_WORLD_SIZE", of)))
+def launched() -> Place:
+    """The place that the launcher gave to this process, whether it has joined the others or not."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    return Place(int(os.environ.get("RANK", "0")), size, int(os.environ.get("LOCAL_WORLD_SIZE", size)))
 
 
 def place() -> Place:
-    """The place of this process among those that train together: alone, unless it has taken another."""
+    """The place of this process: alone, unless it has joined others.
+
+    A script that is started by a launcher but does not call `training.torch.fit.run_together` trains alone.
+    """
     return _place
 
 
 @contextmanager
-def taking(taken: Place = _ALONE) -> Iterator[None]:
-    """Take a place; afterwards it is as before."""
+def joined(taken: Place) -> Iterator[None]:
+    """Be one of several processes inside the block."""
     global _place  # noqa: PLW0603  # a process has one place
     before, _place = _place, taken
     try:
@@ -58,75 +63,68 @@ def taking(taken: Place = _ALONE) -> Iterator[None]:
         _place = before
 
 
-def is_first() -> bool:
-    """Whether this process does the work of the command: all but the sharing of batches is its own."""
-    return started().rank == 0
-
-
 def threads() -> int:
-    """How many threads may compute here: the machine's cores, shared with the other processes on it."""
-    return max(machine.cores() // _place.here, 1)
+    """Threads that this process may use: the machine's cores, divided among the processes on it."""
+    return max(machine.cores() // _place.local_size, 1)
 
 
-def group() -> str:
-    """What tells the processes that one launcher has started, also when it starts them again, from all others."""
-    name = os.environ.get("TORCHELASTIC_RUN_ID", "none")
-    return name if name != "none" else f"process {os.getppid()}, started at {_started_at(os.getppid())}"
+def launch_id() -> str:
+    """Identifies all processes that one launcher starts, also when it starts them again after a failure."""
+    given = os.environ.get("TORCHELASTIC_RUN_ID", "none")
+    return given if given != "none" else f"process {os.getppid()}, started at {_start_time(os.getppid())}"
 
 
 def restarts() -> int:
-    """How often the launcher has started these processes again, since one of them had died."""
+    """How often the launcher has started these processes again because one of them died."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
 
 
-def _started_at(process: int) -> str:
-    """In ticks since the machine started; a number alone may be given to another process later."""
+def _start_time(process: int) -> str:
+    """In ticks since the machine started; process numbers alone are used again."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[_STARTED_AT]
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[_START_TIME]
     except OSError:
         return "an unknown time"
 
 
-class _First:
-    """What becomes of Ctrl-C in the first process."""
+class _Interrupt:
+    """The handler of Ctrl-C in rank 0."""
 
-    held, came, raised = 0, False, False
+    seen = deferred = pending = False
 
     def __call__(self, _signal: int, _frame: FrameType | None) -> None:
-        self.came = True
-        self.let()
-
-    def let(self) -> None:
-        """Interrupt, if that was asked for and not done yet."""
-        if self.came and not self.raised and not self.held:
-            self.raised = True
-            raise KeyboardInterrupt
+        if not self.seen:
+            self.seen, self.pending = True, self.deferred
+            if not self.deferred:
+                raise KeyboardInterrupt
 
 
-_first = _First()
+_interrupt = _Interrupt()
 
 
-def ends_at_once() -> None:
-    """Before the processes have joined."""
+def interrupt_ends_the_process() -> None:
+    """What Ctrl-C does before the processes have joined: nothing is lost, and none waits for one that is gone."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def interrupts_once() -> None:
-    """In the first process."""
-    signal.signal(signal.SIGINT, _first)
-
-
-def is_ignored() -> None:
-    """In the others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def interrupt_only_rank_0() -> None:
+    """What Ctrl-C does once they have joined: rank 0 is interrupted once, the other ranks ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN if _place.rank else _interrupt)
 
 
 @contextmanager
-def held() -> Iterator[None]:
-    """Finish what is done in the block before an interruption."""
-    _first.held += 1
+def interrupt_deferred() -> Iterator[None]:
+    """In the block Ctrl-C does not raise; `interrupted` reports it. If nobody asks in time, it raises at the end."""
+    _interrupt.deferred = True
     try:
         yield
     finally:
-        _first.held -= 1
-    _first.let()
+        _interrupt.deferred = False
+    if interrupted():
+        raise KeyboardInterrupt
+
+
+def interrupted() -> bool:
+    """Whether Ctrl-C came in a block that defers it; says so once."""
+    pending, _interrupt.pending = _interrupt.pending, False
+    return pending

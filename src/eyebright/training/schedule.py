@@ -1,18 +1,17 @@
-"""The learning rate as a pure function of the step.
+"""The schedule of a training: its learning rates, its position, and how many steps are left.
 
-cosine: a linear warm-up, then half a cosine down to nearly nothing.
-one-cycle: along half a cosine up for three tenths of the steps, from a 25th of the peak, then down to next to nothing.
-constant: a linear warm-up, then the peak.
+The learning rate is a pure function of the settings and of the position:
+
+cosine      a linear warm-up, then half a cosine down to almost 0
+one-cycle   half a cosine up during 30% of the steps, from 1/25 of the peak, then down to almost 0
+constant    a linear warm-up, then the peak
 
 Sources: Loshchilov and Hutter 2017, "SGDR", eq. 5, without restarts; warm-up as in Goyal et al. 2017, section 2.2;
 Smith and Topin 2017, "Super-Convergence", in the form and with the numbers of torch's OneCycleLR.
 
-More epochs than were planned at first: each leg but the first is a cosine of its own, from a tenth of the peak.
-
-A leg ends after its epochs, or earlier where nothing gets better any more. The rate is a function of the settings and
-of where the leg began, so a training that was planned with legs and one that was extended afterwards are the same.
-
-How many steps a training makes, and at what rates: as its epochs say, or as many as fit into a budget of time.
+A training that gets more epochs than planned has several legs. Each leg after the first has a schedule of its own,
+which starts at a tenth of the peak. A leg ends after its epochs, or earlier by `patience`. So a training that was
+extended later has the same learning rates as one that was planned with these legs.
 """
 
 import math
@@ -21,22 +20,25 @@ import sys
 import msgspec
 
 from eyebright.system.records import Record
-from eyebright.training.budget import Plan
-from eyebright.training.events import Planned
 from eyebright.training.settings import ScheduleName, Settings
 
-_RISING, _FIRST, _LAST = 0.3, 1 / 25, 1 / 25e4  # of the steps; of the peak
+LEG_SHARE = 0.1
+"""The peak of a later leg, as a share of the first leg's peak."""
+
+_RISING, _FIRST, _LAST = 0.3, 1 / 25, 1 / 25e4  # one-cycle: share of the steps; shares of the peak
+_FINE = 1_000_000  # parts into which the schedule of a timed training is divided
+_WARMUP_SHARE = 5  # the warm-up of a timed training takes at most one step in so many
 
 
 def learning_rate(step: int, *, steps: int, warmup_steps: int, peak: float, schedule: ScheduleName = "cosine") -> float:
-    """The rate for a step.
+    """The learning rate of a step.
 
     Args:
         step: Counted from 0.
         steps: Of the whole training.
-        warmup_steps: How many of them lead up to the peak; at most half of all. One-cycle has its own.
-        peak: The greatest rate.
-        schedule: Which course it takes.
+        warmup_steps: Length of the warm-up, at most half of all steps; one-cycle does not use it.
+        peak: The highest rate.
+        schedule: The name of the schedule.
     """
     if schedule == "one-cycle":
         return peak * _one_cycle(step, steps)
@@ -50,8 +52,8 @@ def learning_rate(step: int, *, steps: int, warmup_steps: int, peak: float, sche
 
 
 def _one_cycle(step: int, steps: int) -> float:
-    """The share of the peak."""
-    top = max(_RISING * steps - 1, 0.0)  # where the peak lies; between two steps, as in torch
+    """The rate as a share of the peak."""
+    top = max(_RISING * steps - 1, 0.0)  # the position of the peak; between two steps, as in torch
     if step <= top:
         return _between(_FIRST, 1.0, step / top if top else 1.0)
     return _between(1.0, _LAST, min((step - top) / max(steps - 1 - top, 1e-9), 1.0))
@@ -62,25 +64,21 @@ def _between(start: float, end: float, progress: float) -> float:
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-LEG_SHARE = 0.1
-"""Of the peak: where the learning rate begins when more epochs are asked for."""
-
-
 def leg_ends(settings: Settings) -> tuple[int, ...]:
-    """The epoch after which each leg ends at the latest."""
+    """The last epoch of each leg."""
     return (*settings.extended_at, settings.epochs)
 
 
 def leg_rate(step: int, settings: Settings, steps_per_epoch: int, *, leg: int, leg_epoch: int, leg_step: int) -> float:
-    """The learning rate of a step.
+    """The learning rate of a step in a training with legs.
 
     Args:
-        step: Counted from the beginning of the training.
+        step: Counted from the start of the training.
         settings: Peak, warm-up, and the ends of the legs.
-        steps_per_epoch: Batches in an epoch.
-        leg: Which leg the step belongs to, counted from 0.
-        leg_epoch: Complete epochs when that leg began.
-        leg_step: Batches learned when that leg began.
+        steps_per_epoch: Steps in an epoch.
+        leg: The leg of the step, counted from 0.
+        leg_epoch: Complete epochs before that leg.
+        leg_step: Steps before that leg.
     """
     return learning_rate(
         step - leg_step,
@@ -92,20 +90,26 @@ def leg_rate(step: int, settings: Settings, steps_per_epoch: int, *, leg: int, l
 
 
 class Position(Record, frozen=True, kw_only=True):
-    """How far a training has come, and how good it was at its best.
+    """The position of a training, and its best result so far; part of every checkpoint.
 
     Args:
         epoch: Complete epochs.
-        step: Steps made in all.
-        seen: Pictures learned in the epoch that is not complete yet; `losses` and `correct` are sums over them.
-        best_epoch: The epoch whose weights are kept, with its accuracy and loss on the validation pictures.
-        lowest_loss: The lowest loss on the validation pictures so far.
-        stale_epochs: Epochs since anything got better.
-        leg: How many times more epochs have been begun than were planned at first; see `training/legs.py`.
-        leg_epoch: Complete epochs when this leg began, and steps made by then, `leg_step`.
-        phase: With a budget of time, how much of the schedule was gone through, 0 to 1, at the step `phase_step`.
-        planned: How many steps the plan made at that step foresees in all.
-        used_s: Seconds of the budget that had gone by.
+        step: Steps in all.
+        seen: Images learned in the current epoch.
+        losses: Sum of their losses.
+        correct: How many of them were predicted correctly.
+        best_epoch: The epoch with the best weights; 0 for those at the start.
+        best_accuracy: Its validation accuracy; below 0 if nothing was validated yet.
+        best_loss: Its validation loss.
+        lowest_loss: The lowest validation loss so far.
+        stale_epochs: Epochs since the accuracy or the loss improved.
+        leg: The current leg, counted from 0: how often more epochs were started than planned before.
+        leg_epoch: Complete epochs before this leg.
+        leg_step: Steps before this leg.
+        phase: With a budget of time: the part of the schedule, 0 to 1, that was complete at `phase_step`.
+        phase_step: The step at which the last plan was made.
+        planned: Steps in all according to that plan.
+        used_s: Seconds of the budget that were used.
     """
 
     epoch: int = 0
@@ -127,11 +131,11 @@ class Position(Record, frozen=True, kw_only=True):
     used_s: float = 0.0
 
     def at_start(self, loss: float, accuracy: float) -> "Position":
-        """Before the first epoch, with the loss and accuracy of the weights that are started from."""
+        """Before the first epoch, with the validation loss and accuracy of the weights at the start."""
         return msgspec.structs.replace(self, best_accuracy=accuracy, best_loss=loss, lowest_loss=loss)
 
     def after_step(self, count: int, loss: float, correct: int) -> "Position":
-        """One step further: how many pictures it had, their mean loss, how many were told right."""
+        """One step later; its number of images, their mean loss, and how many were predicted correctly."""
         return msgspec.structs.replace(
             self,
             step=self.step + 1,
@@ -141,9 +145,9 @@ class Position(Record, frozen=True, kw_only=True):
         )
 
     def after_epoch(self, loss: float, accuracy: float) -> "Position":
-        """One epoch further, with its loss and accuracy on the validation pictures."""
+        """One epoch later, with its validation loss and accuracy."""
         best = (accuracy, -loss) > (self.best_accuracy, -self.best_loss)
-        if not self.best_epoch and self.best_accuracy >= 0:  # a good start is not left for one picture more
+        if not self.best_epoch and self.best_accuracy >= 0:  # one more correct image alone does not beat the start
             best &= loss < self.best_loss
         return msgspec.structs.replace(
             self,
@@ -159,76 +163,67 @@ class Position(Record, frozen=True, kw_only=True):
         )
 
     def at_phase(self, phase: float, planned: int) -> "Position":
-        """With so much of the schedule gone through, and the rest of it spread over the steps up to `planned`."""
+        """With so much of the schedule complete, and the rest of it spread over the steps up to `planned`."""
         return msgspec.structs.replace(self, phase=phase, phase_step=self.step, planned=planned)
 
     def at_time(self, used_s: float) -> "Position":
-        """With so many seconds of the budget gone by."""
+        """With so many seconds of the budget used."""
         return msgspec.structs.replace(self, used_s=used_s)
 
     def next_leg(self) -> "Position":
-        """At the beginning of the epochs that were added."""
+        """At the start of the next leg."""
         return msgspec.structs.replace(self, leg=self.leg + 1, leg_epoch=self.epoch, leg_step=self.step, stale_epochs=0)
 
 
-_FINE = 1_000_000  # parts of a schedule
-_WARMUP_SHARE = 5  # of the steps that fit into a budget, one in so many at most leads up to the peak
-
-
 class Pace:
-    """What is left to do, asked before each step.
+    """The steps of a training and their learning rates: as the epochs say, or as many as a budget of time allows.
+
+    Attributes:
+        total: Steps in all.
 
     Args:
-        settings: Epochs, rates and their schedule.
-        steps: Of an epoch.
+        settings: Epochs, learning rate and schedule.
+        steps: Steps in an epoch.
+        timed: Whether there is a budget of time; then `plan` decides how many steps are made.
     """
 
-    def __init__(self, settings: Settings, steps: int) -> None:
-        self.settings, self.steps = settings, steps
-        self.plan: Plan | None = None
-        self.total = settings.epochs * steps  # steps to make
-        self.warmup = 0  # steps of a training with a budget that lead up to the peak
-
-    def more(self, at: Position) -> bool:
-        """Whether there are steps left to make; without a budget, in this leg."""
-        if self.plan is not None:
-            return at.step < self.total
-        return at.epoch < leg_ends(self.settings)[at.leg]
+    def __init__(self, settings: Settings, steps: int, *, timed: bool = False) -> None:
+        self.settings, self.steps, self.timed = settings, steps, timed
+        self.total = settings.epochs * steps
+        self.warmup = 0  # steps, of a timed training
 
     @property
     def epochs(self) -> int:
-        """How many epochs there will be, the last one perhaps cut short."""
+        """How many epochs there will be; a budget may cut the last one short."""
         return math.ceil(self.total / self.steps)
 
-    def plan_again(self, at: Position) -> tuple[Position, Planned | None]:
-        """Decide anew how many steps to make. Without a budget that is settled, and nothing is planned."""
-        if self.plan is None:
-            return at, None
+    def more(self, at: Position) -> bool:
+        """Whether there are steps left; without a budget, in this leg."""
+        if self.timed:
+            return at.step < self.total
+        return at.epoch < leg_ends(self.settings)[at.leg]
+
+    def plan(self, at: Position, more_steps: int) -> Position:
+        """Plan so many more steps: what is left of the schedule is spread over them.
+
+        The learning rate never jumps, however much the speed of the machine changes.
+        """
         phase = self._phase(at.step, at) if at.step else 0.0
-        self.total = at.step + self.plan.more_steps()
-        at = at.at_phase(phase, planned=self.total)
+        self.total = at.step + more_steps
         if not self.warmup:
             self.warmup = min(round(self.settings.warmup_epochs * self.steps), self.total // _WARMUP_SHARE)
-        return at, Planned(steps=self.total, epochs=self.total / self.steps, seconds=self.plan.deadline.left_s)
-
-    def end_in_time(self, at: Position) -> None:
-        """Make no further step where the budget leaves no time for one."""
-        if self.plan is not None and self.plan.over:
-            self.total = at.step
+        return at.at_phase(phase, planned=self.total)
 
     def rate(self, step: int, at: Position) -> float:
         """The learning rate of a step."""
         settings = self.settings
-        if self.plan is None:
+        if not self.timed:
             return leg_rate(step, settings, self.steps, leg=at.leg, leg_epoch=at.leg_epoch, leg_step=at.leg_step)
         rate = learning_rate(round(_FINE * self._phase(step, at)), steps=_FINE, warmup_steps=0,
                              peak=settings.learning_rate, schedule=settings.schedule)  # fmt: skip
         return rate if settings.schedule == "one-cycle" else rate * min((step + 1) / max(self.warmup, 1), 1.0)
 
     def _phase(self, step: int, at: Position) -> float:
-        """How much of its schedule a training with a budget has gone through, 0 to 1.
-
-        A new plan stretches or shortens what is left of it: the rate never jumps, however the machine's speed changes.
-        """
+        """The part of the schedule that is complete at a step, 0 to 1."""
         left = max(at.planned - at.phase_step, 1)
         return min(at.phase + (1 - at.phase) * (step - at.phase_step) / left, 1.0)

@@ -1,4 +1,4 @@
-"""How to train: flat, frozen, written down with every run."""
+"""The settings of a training: flat, frozen, saved with every run."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
@@ -14,12 +14,12 @@ DeviceName: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 ScheduleName: TypeAlias = Literal["cosine", "one-cycle", "constant"]
 
 
-AUGMENTATIONS = {  # of each its greatest value, and what it means to name it alone
+AUGMENTATIONS = {  # for each its largest value, and the value if only its name is given
     "flip": (1, True), "rotation": (0.5, 0.1), "zoom": (0.9, 0.1), "shift": (0.5, 0.1), "shear": (1, 0.1),
     "brightness": (1, 0.2), "contrast": (1, 0.2), "saturation": (1, 0.2), "hue": (0.5, 0.05), "erasing": (1, 0.25),
     "mixup": (10, 0.2), "cutmix": (10, 1.0),
 }  # fmt: skip
-"""The changes that training pictures may undergo, by name."""
+"""The kinds of augmentation, by name."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "epochs": (0, 100_000), "minutes": (0, 1e6), "batch_size": (1, 65_536), "accumulation": (1, 65_536),
@@ -27,67 +27,69 @@ RANGES: dict[str, tuple[float, float]] = {
     "clip_norm": (0, 1e9), "ema": (0, 0.999999), "stage_decay": (0.01, 1), "label_smoothing": (0, 0.9),
     "patience": (0, 100_000), "threads": (0, 4_096), "checkpoint_s": (0, 1e9),
 } | {name: (0, most) for name, (most, _) in AUGMENTATIONS.items()}  # fmt: skip
-"""The least and the greatest value of each setting that is a number."""
+"""The smallest and the largest value of each setting that is a number."""
 
-_MOST_SGD_DECAY = 0.1
+_MAX_SGD_DECAY = 0.1
 
 
 class Settings(Record, frozen=True, kw_only=True):
-    """What decides how a network is trained.
+    """How to train a network.
 
     Args:
-        epochs: Passes over the training pictures; 0 leaves the weights as they are.
-        minutes: Time for the whole run, from the command to the saved model: as many steps are made as fit, whatever
-            `epochs` says; 0 sets no limit.
-        judge_start: Judge the weights that are started from too, and keep them where no epoch is better.
-        batch_size: Pictures that go through the network together.
-        accumulation: Batches whose gradients are added into one step, as if they were one batch (but for batch norm,
-            which sees each by itself): large steps in little memory.
+        epochs: Passes over the training images; 0 does not train.
+        minutes: Time for the whole run, from the command to the saved model, in minutes. As many steps are made as fit
+            into this time, whatever `epochs` says; 0 sets no limit.
+        judge_start: Evaluate the weights at the start too, and keep them if no epoch is better.
+        batch_size: Images that go through the network together.
+        accumulation: Batches whose gradients are added up for one step, as if they were one batch. This makes large
+            steps in little memory; only batch norms see each batch separately.
         optimizer: "adamw", or "sgd" with momentum.
-        learning_rate: Its peak. SGD wants a greater one than AdamW, about 0.05.
-        schedule: "cosine": warm-up, then half a cosine down to nothing; "one-cycle": a third of the way up, then down,
-            with a warm-up of its own; "constant": warm-up, then the peak.
-        warmup_epochs: Length of the warm-up.
-        weight_decay: On weights of convolutions and dense layers, not on biases and norms. AdamW's is apart from the
-            gradient and may be large; SGD's is added to the gradient, 5e-4 for instance.
-        momentum: SGD's.
-        nesterov: Whether SGD looks ahead along its momentum.
-        clip_norm: The gradient of all weights together is shortened to this length; 0 leaves it.
-        ema: Weights are averaged over the steps, of the last `1 / (1 - ema)` most; the average is what is judged and
-            kept. Early on over fewer: a tenth of the steps so far. 0 averages nothing, 0.99 to 0.9999 are usual.
-        frozen: Layers and stages whose weights stay as they are, by their name or the beginning of their names up to a
-            dot, as in ("conv1", "layer1"); see `training.stages`. Their batch norms keep their statistics.
-        norm_statistics: "batch": batch norms use the mean and variance of each batch, and learn theirs from them;
-            "kept": they use those that they start with, as when predicting. A short training does not learn new ones.
-        stage_decay: The rate of a layer is multiplied by this for every stage that lies between it and the output, so
-            that a pretrained network is changed the more, the nearer to its head; 1 treats all alike.
-        class_weights: "balanced": a picture counts the more, the rarer its class.
-        sampling: "all": every picture once in an epoch; "balanced": as many pictures of each class, the rare ones more
-            than once (changed anew each time), of the frequent ones other parts in each epoch.
-        label_smoothing: Share of the certainty that is spread over all classes.
-        patience: Stop after so many epochs without a better validation accuracy or loss; 0 never stops early.
-        precision: "float32", "bfloat16", or "auto": whichever a short measurement finds faster.
-        threads: How many threads compute; 0 for one on each core.
-        device: Where it is trained: "cpu", "cuda", "mps" (Apple's GPU), or "auto": on a GPU where there is one.
-        extended_at: Totals of epochs that were planned before more were asked for, ascending: at the end of each the
-            learning rate falls anew, from a tenth of its peak.
-        checkpoint_s: Seconds after which the state is kept within an epoch too; 0 keeps it after every step.
+        learning_rate: The peak of the learning rate. SGD needs a higher one than AdamW, about 0.05.
+        schedule: "cosine": warm-up, then half a cosine down to 0; "one-cycle": up during 30% of the steps, then down,
+            without another warm-up; "constant": warm-up, then the peak.
+        warmup_epochs: Length of the warm-up, in epochs.
+        weight_decay: For weights of convolutions and dense layers, not for biases and norms. In AdamW it is decoupled
+            from the gradient and may be large; in SGD it is added to the gradient (5e-4 is usual).
+        momentum: Momentum of SGD.
+        nesterov: Whether SGD uses Nesterov momentum.
+        clip_norm: Largest norm of the gradient of all weights together; a longer one is scaled down. 0 does not clip.
+        ema: Average the weights over the steps, about the last `1 / (1 - ema)` of them (fewer at the start: a tenth of
+            the steps so far). The average is evaluated and kept. 0 turns it off; 0.99 to 0.9999 are usual.
+        frozen: Layers and stages whose weights stay the same, by their names or by the start of their names up to a
+            dot, such as ("conv1", "layer1"). Their batch norms keep their statistics.
+        norm_statistics: "batch": batch norms use the mean and variance of each batch, and update their statistics;
+            "kept": they use the statistics that they start with, as in prediction. This suits short trainings.
+        stage_decay: The learning rate of a layer is multiplied by this for every stage between it and the output, so
+            that a pretrained network changes most near its head; 1 treats all layers alike.
+        class_weights: "balanced": the rarer a class, the more its images count in the loss.
+        sampling: "all": every image once in an epoch; "balanced": as many images of each class. Images of rare classes
+            are repeated with different augmentation; of frequent classes each epoch uses another part.
+        label_smoothing: Share of the target probability that is spread over all classes.
+        patience: Stop after so many epochs in which neither validation accuracy nor validation loss improves; 0 never
+            stops early.
+        precision: "float32", "bfloat16", or "auto": the one that is faster in a short measurement.
+        threads: Threads to compute with; 0 uses one per core.
+        device: "cpu", "cuda", "mps" (Apple's GPU), or "auto": a GPU if there is one.
+        extended_at: Numbers of epochs that were planned before more were requested, ascending. After each of them the
+            learning rate starts again, at a tenth of its peak.
+        checkpoint_s: Seconds between checkpoints within an epoch; 0 writes one after every step.
         seed: Decides initial weights, order, augmentation and dropout.
-        flip: Mirror half of the pictures left to right.
-        rotation: Turn by up to this share of a full turn, either way; 0.1 is 36 degrees.
+        flip: Mirror half of the images horizontally.
+        rotation: Rotate by up to this share of a full turn, in both directions; 0.1 is 36 degrees.
         zoom: Scale by up to this share, in or out.
         shift: Move by up to this share of width and height.
-        shear: Lean by up to this share of the height.
-        brightness: Multiply by up to this share more or less.
-        contrast: Widen or narrow the distance to the mean light by up to this share.
-        saturation: Strengthen or weaken the colours by up to this share; 1 may leave none.
-        hue: Turn the colours by up to this share of the full circle, either way.
-        erasing: Share of the pictures of which a rectangle is covered.
-        mixup: Alpha of the Beta distribution by which two pictures and their labels are blended; 0 for none.
-        cutmix: Alpha by which a rectangle of another picture, with its share of the label, is put in; 0 for none.
+        shear: Shear by up to this share of the height.
+        brightness: Multiply all values by a factor from 1 - this to 1 + this.
+        contrast: Multiply the distance to the mean brightness by a factor from 1 - this to 1 + this.
+        saturation: Strengthen or weaken the colours by up to this share; with 1 some images become grey.
+        hue: Rotate the hue by up to this share of the full circle, in both directions.
+        erasing: Share of the images of which a rectangle is covered.
+        mixup: Alpha of the Beta distribution by which two images and their labels are blended; 0 turns it off.
+        cutmix: Alpha of the Beta distribution by which a rectangle is replaced by that of another image, and its share
+            of the label; 0 turns it off.
 
     Raises:
-        SettingsError: When a value is out of range, or two contradict each other.
+        SettingsError: When a value is out of range, or two settings contradict each other.
     """
 
     epochs: int = 15
@@ -135,34 +137,36 @@ class Settings(Record, frozen=True, kw_only=True):
             if not least <= (value := getattr(self, name)) <= most:
                 raise SettingsError(f"{name} must be from {least:g} to {most:g}, got {value:g}")
         if list(ends := (*self.extended_at, self.epochs)) != sorted({0, *ends})[1:] and self.extended_at:
-            raise SettingsError(f"extended_at must ascend up to epochs, got {self.extended_at} and {self.epochs}")
-        if self.optimizer == "sgd" and self.weight_decay > _MOST_SGD_DECAY:
             raise SettingsError(
-                f"weight_decay={self.weight_decay:g} and optimizer='sgd' contradict each other: SGD adds it to the "
-                f"gradient, so that it may be {_MOST_SGD_DECAY:g} at most: try weight_decay=5e-4, learning_rate=0.05"
+                f"extended_at must ascend up to epochs, got {self.extended_at} with epochs={self.epochs}"
+            )
+        if self.optimizer == "sgd" and self.weight_decay > _MAX_SGD_DECAY:
+            raise SettingsError(
+                f"weight_decay={self.weight_decay:g} is too large for optimizer='sgd', which adds it to the gradient: "
+                f"expected at most {_MAX_SGD_DECAY:g}; try weight_decay=5e-4, learning_rate=0.05"
             )
         if self.class_weights == self.sampling == "balanced":
             raise SettingsError(
-                "class_weights='balanced' and sampling='balanced' contradict each other: rare classes would count "
-                "twice; choose one of them"
+                "use only one of class_weights='balanced' and sampling='balanced': together rare classes would count "
+                "twice"
             )
 
     @property
     def augmented(self) -> bool:
-        """Whether training pictures are changed at all."""
+        """Whether training images are augmented at all."""
         return any(getattr(self, name) for name in AUGMENTATIONS)
 
     @property
     def step_size(self) -> int:
-        """Pictures in one step."""
+        """Images in one step."""
         return self.batch_size * self.accumulation
 
     def changed(self, changes: Mapping[str, Any]) -> "Settings":
         """The settings with some of them changed.
 
         Raises:
-            SettingsError: When one is unknown (the nearest is named), of the wrong type, out of range, or contradicts
-                another.
+            SettingsError: When a name is unknown (the error suggests the nearest one), or a value has the wrong type,
+                is out of range, or contradicts another setting.
         """
         data = msgspec.to_builtins(self) | dict(changes)
         return records.from_builtins(data, Settings, what="the settings", error=SettingsError)

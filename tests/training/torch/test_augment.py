@@ -164,6 +164,33 @@ def test_light_and_colour_change_as_pillow_changes_them(name, column, enhance):
         assert np.abs(result - expected).max() < 2  # Pillow rounds light and mean
 
 
+def test_contrast_changes_around_the_mean_and_brightness_scales_the_result_as_in_pillow():
+    """On mid-range colours, so that nothing is clipped in between."""
+    batch = np.random.default_rng(5).integers(90, 140, (6, 9, 11, 3), np.uint8)
+    found = changed(batch, brightness=0.4, contrast=0.6)
+    for picture, result, brightness, contrast in zip(batch, found, factors(0, 0.4), factors(1, 0.6), strict=True):
+        step = ImageEnhance.Contrast(Image.fromarray(picture)).enhance(contrast)
+        expected = np.asarray(ImageEnhance.Brightness(step).enhance(brightness), np.float32)
+        assert np.abs(result - expected).max() < 3  # Pillow rounds the mean and each of the two results
+
+
+def test_all_changes_of_colour_together_are_those_of_the_formulas():
+    """In float64, pixel by pixel: saturation, hue as a rotation by Rodrigues' formula, contrast, brightness."""
+    batch = np.random.default_rng(6).integers(100, 140, (6, 5, 7, 3), np.uint8)
+    shares = {"brightness": 0.2, "contrast": 0.3, "saturation": 0.4, "hue": 0.1}
+    found = changed(batch, **shares)
+    axis = np.full(3, 1 / math.sqrt(3))
+    draws = [factors(column, share) for column, share in enumerate(shares.values())]
+    for picture, result, brightness, contrast, saturation, hue in zip(batch.astype(float), found, *draws, strict=True):
+        luma = picture @ [0.299, 0.587, 0.114]
+        colours = luma[..., None] + saturation * (picture - luma[..., None])
+        angle = 2 * math.pi * (hue - 1)
+        along = (colours @ axis)[..., None] * axis
+        turned = along + math.cos(angle) * (colours - along) + math.sin(angle) * np.cross(axis, colours)
+        expected = brightness * (luma.mean() + contrast * (turned - luma.mean()))
+        assert result == pytest.approx(expected, abs=1e-2)
+
+
 def test_a_third_of_a_turn_of_hue_exchanges_the_colours(monkeypatch):
     monkeypatch.setattr("eyebright.training.torch.augment.uniforms", lambda *_, **__: np.full((6, 4), 1.0))
     batch = pictures_colours()

@@ -1,192 +1,240 @@
-"""Two processes on one machine, beside one process that does the same."""
+"""Two processes on this machine, as `torchrun` starts them, compared with one process.
+
+Nothing here depends on time: the processes wait for each other, and the tests for their exit codes. A process ends when
+its standard input is closed, so that none outlives the tests, whatever becomes of them.
+"""
 
 import json
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch.distributed import TCPStore
 
-from eyebright.runs.train import train
-from eyebright.system.errors import DataError, SettingsError
-from eyebright.training import processes
-from eyebright.training.events import EventLog, SharedOut
-from eyebright.training.processes import Place
-from eyebright.training.torch.feed import Feed
-from eyebright.training.torch.following import Lead
-from eyebright.training.torch.learner import Learner
+from eyebright.training.torch.distributed import ALONE, Group, group
 
+LAST_RESORT_S = 300
 SCRIPT = """
-import sys
+import json, os, signal, sys, threading
 import numpy as np
-from eyebright import codec, zoo
+from pathlib import Path
 from eyebright.data.dataset import Dataset
-from eyebright.network import initial_weights
 from eyebright.data.pictures import Preparation
+from eyebright.network import initial_weights, zoo
+from eyebright.system.errors import SettingsError
 from eyebright.training import processes, trainer
 from eyebright.training.events import EpochEnded, StepDone
 from eyebright.training.settings import Settings
-pictures, result = sys.argv[1:]
+from eyebright.training.torch.distributed import Group
+from eyebright.training.torch.learner import Learner
 
-def work():
-    dataset = Dataset.from_folder(pictures)
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(9)), daemon=True).start()
+PICTURES, FOLDER, CHANGES = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
+RANK = processes.launched().rank
+RECIPE = {"accumulation": 2, "clip_norm": 1.0, "class_weights": "balanced", "ema": 0.9, "threads": 1, "batch_size": 8}
+
+def train(emit=lambda event: None, folder=None, **changes):
+    dataset = Dataset.from_folder(PICTURES)
     pack, fitting = dataset.pack(Preparation(width=16, height=16)), trainer()
     sides = dataset.split(pack)
     material = fitting.Material(pack, dataset.labels, np.flatnonzero(sides == 0), np.flatnonzero(sides == 1))
-    network = zoo.flowers_cnn(3, input_size=16, dropout=0)
-    recipe = {"accumulation": 2, "clip_norm": 1.0, "class_weights": "balanced", "ema": 0.9, "threads": 1}
-    settings = Settings(epochs=3, batch_size=8, precision="float32", seed=5, judge_start=True).changed(recipe)
-    curve = []
+    network = zoo.flowers_cnn(3, input_size=16, dropout=CHANGES.get("dropout", 0))
+    settings = Settings(epochs=3, precision="float32", seed=5, judge_start=True).changed(RECIPE | changes)
+    resume = folder is not None and folder.exists()
+    return fitting.fit(network, initial_weights(network, 5), material, settings, emit=emit,
+                       checkpoint_folder=folder, resume=resume)
 
+def curve_of(**changes):
+    curve = []
     def emit(event):
         if isinstance(event, StepDone):
             curve.append(event.loss)
         elif isinstance(event, EpochEnded):
             curve.append(event.validation_loss)
+    reason = train(emit, **changes).reason
+    return [reason, *curve]
 
-    for _ in range(2):  # a command may train more than once
-        fitting.fit(network, initial_weights(network, 5), material, settings, emit=emit)
-    open(result, "w").write(codec.to_json(curve))
+def write(result):
+    (FOLDER / "result.json").write_text(json.dumps(result))
 
-if processes.started().of == 1:
-    work()
-elif processes.is_first():
-    with trainer().leading():
-        work()
-else:
-    trainer().follow()
+def nth_call(owner, name, number, act):
+    # calls `act` before the call of this number, counted from 1
+    plain, calls = getattr(owner, name), []
+    def counted(*arguments, **options):
+        calls.append(1)
+        if len(calls) == number:
+            act()
+        return plain(*arguments, **options)
+    setattr(owner, name, counted)
+
+def ctrl_c():
+    for _ in range(3):  # from the terminal, and from the launcher
+        os.kill(os.getpid(), signal.SIGINT)
+"""
+MAIN = """
+trainer().run_together(work) if processes.launched().size > 1 else work()
 """
 
 
-CTRL_C = """
-import os, signal
-from eyebright.training import parallel
-add_up, added = parallel.add_up, []
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Callable[..., tuple[list[int], list[str]]]]:
+    """Runs a script on several ranks; gives exit codes and error output. What it started ends with the test."""
+    started: list[subprocess.Popen[str]] = []
 
-def interrupted(*parts):  # twice in the middle of a step, as by a terminal and a launcher
-    added.append(1)
-    if len(added) == 5:
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
-    sums = add_up(*parts)
-    if len(added) == 5:
-        os.kill(os.getpid(), signal.SIGINT)
-    return sums
+    def run(pictures: Path, work: str, *, ranks: int = 2, restarts: int = 0, folder: Path = tmp_path,
+            changes: Mapping[str, object] | None = None) -> tuple[list[int], list[str]]:  # fmt: skip
+        arguments = [str(pictures), str(folder), json.dumps(changes or {})]
+        command = [sys.executable, "-c", SCRIPT + work + MAIN, *arguments]
+        store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # as torchrun has one; any free port
+        launcher = {
+            "WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port),
+            "TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": str(restarts), "OMP_NUM_THREADS": "1",
+        }  # fmt: skip
+        for rank in range(ranks):
+            process = subprocess.Popen(
+                command, env=os.environ | launcher | {"RANK": str(rank)},
+                stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            started.append(process)
+        running = started[-ranks:]
+        codes = [process.wait(LAST_RESORT_S) for process in running]
+        errors = [process.stderr.read() if process.stderr else "" for process in running]
+        del store
+        return codes, errors
 
-parallel.add_up = interrupted
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def result_of(launched: tuple[list[int], list[str]], folder: Path) -> list[list[object]]:
+    codes, errors = launched
+    assert not any(codes), "\n".join(errors)
+    return json.loads((folder / "result.json").read_text())
+
+
+TWICE = """
+def work():  # a command may train more than once
+    write([curve_of(), curve_of()])
 """
 
 
-def together_on_this_machine() -> list[dict[str, str]]:
-    """What a launcher tells each of two processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    return [group | {"RANK": rank} for rank in "01"]
-
-
-def curve_of(pictures: Path, result: Path, ranks: Sequence[dict[str, str]], script: str = SCRIPT) -> list[float]:
-    """Run one process for each of these environments; the losses, step by step."""
-    command = [sys.executable, "-c", script, str(pictures), str(result)]
-    started = [subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"} | rank) for rank in ranks]
-    assert [process.wait(60) for process in started] == [0] * len(ranks)
-    return json.loads(result.read_text())
-
-
-def test_two_processes_learn_what_one_learns(make_folder: Callable[..., Path], tmp_path: Path):
-    """33 pictures to train make steps of 16, 16 and 1: in the last, one process has nothing."""
+def test_two_processes_learn_what_one_learns(launch, make_folder: Callable[..., Path], tmp_path: Path):
+    """33 training images make steps of 16, 16 and 1: in the last one, a process has no image. No thread is left."""
     pictures = make_folder(count=17)
-    alone = curve_of(pictures, tmp_path / "alone.json", [{}])
-    together = curve_of(pictures, tmp_path / "together.json", together_on_this_machine())
-    assert len(alone) == 2 * 3 * (3 + 1)
-    assert together == pytest.approx(alone, abs=1e-3)
-    assert min(alone) < 0.9 * alone[0]
-
-
-def test_ctrl_c_ends_the_training_after_the_step_that_all_make(make_folder: Callable[..., Path], tmp_path: Path):
-    """It reaches both in the fifth step, again and again; the script's second training then is made as ever."""
-    curve = curve_of(make_folder(count=17), tmp_path / "curve.json", together_on_this_machine(), CTRL_C + SCRIPT)
-    assert len(curve) == (3 + 1) + 1 + 3 * (3 + 1)
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system does not list a process's threads")
-def test_no_thread_outlives_the_group(make_folder: Callable[..., Path], tmp_path: Path):
-    """A thread of gloo's that drops a tensor while the interpreter ends takes the process with it."""
-    look = """
-from pathlib import Path
-names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
-assert not [name for name in names if "gloo" in name], names
+    last = """
+import atexit
+def threads():
+    names = [(task / "comm").read_text() for task in Path("/proc/self/task").glob("*")]
+    if any("gloo" in name for name in names):  # one that drops a tensor while Python ends would crash it
+        os._exit(8)
+atexit.register(threads)
 """
-    curve_of(make_folder(count=17), tmp_path / "curve.json", together_on_this_machine(), SCRIPT + look)
+    alone = result_of(launch(pictures, TWICE, ranks=1), tmp_path)
+    together = result_of(launch(pictures, TWICE + last), tmp_path)
+    for one, two in zip(alone, together, strict=True):
+        assert one[0] == two[0] == "finished"
+        assert len(one) == 1 + 3 * (3 + 1)
+        assert two[1:] == pytest.approx(one[1:], abs=1e-3)
+        assert min(one[1:]) < 0.9 * one[1]
 
 
-def test_each_process_reads_its_share_of_every_batch(job):
-    whole = Feed(job.material, job.settings, 3)
-    parts = []
-    for rank in range(2):
-        with processes.taking(Place(rank, 2, 2)):
-            parts.append(Feed(job.material, job.settings, 3))
-    for start in (0, 8):
-        batches = [[labels.tolist() for _, labels in feed.batches(2, start)] for feed in (whole, *parts)]
-        assert {len(feed) for feed in batches} == {len(batches[0])}
-        for together, first, second in zip(*batches, strict=True):
-            assert (first, second) == (together[::2], together[1::2])
+INTERRUPTED = """
+def work():
+    if CHANGES["where"] == "step":
+        nth_call(Group, "add_up", 5, ctrl_c)  # rank 0 asks before it adds up: the next step is the last
+    else:
+        nth_call(Learner, "validate", 2, ctrl_c)  # the first one is that of the start
+    write([curve_of(), curve_of()])
+"""
 
 
-def test_a_picture_is_augmented_alike_whoever_reads_it(job):
-    whole = next(Feed(job.material, job.settings, 3).batches(1))[0]
-    with processes.taking(Place(1, 2, 2)):
-        part = next(Feed(job.material, job.settings, 3).batches(1))[0]
-    np.testing.assert_array_equal(part.numpy(), whole[1::2].numpy())
+@pytest.mark.parametrize(("where", "steps"), [("step", (3 + 1) + 3), ("validation", 3 + 1)])
+def test_ctrl_c_ends_the_training_on_all_ranks_after_the_same_step(launch, make_folder, tmp_path, where, steps):
+    """Only the first Ctrl-C counts; the training after it is complete."""
+    launched = launch(make_folder(count=17), INTERRUPTED, changes={"where": where})
+    first, second = result_of(launched, tmp_path)
+    assert first[0] == "interrupted" and len(first) == 1 + steps
+    assert second[0] == "finished" and len(second) == 1 + 3 * (3 + 1)
 
 
-def test_a_batch_that_cannot_be_shared_evenly_is_refused(job):
-    with processes.taking(Place(0, 3, 3)), pytest.raises(SettingsError, match="a batch of 8 cannot be shared among 3"):
-        Feed(job.material, job.settings, 3)
+EARLY = """
+def work():
+    nth_call(Group, "add_up", 1, ctrl_c)
+    try:
+        curve_of(judge_start=False)
+    except KeyboardInterrupt:
+        pass
+    else:
+        sys.exit("it was not interrupted")
+    try:
+        curve_of(optimizer="sgd", weight_decay=0.0, learning_rate=100.0, warmup_epochs=0.0, clip_norm=0.0, epochs=30)
+    except SettingsError as problem:
+        write([str(problem), curve_of()])
+"""
 
 
-def test_pictures_that_are_opened_anew_cannot_be_shared(job):
-    learner = Learner(job.network, job.weights, job.settings, job.material.labels)
-    job.material.pack.streamed = True
-    Lead(job.network, learner, job.material)  # one process may
-    with processes.taking(Place(0, 2, 2)), pytest.raises(DataError, match="no room"):
-        Lead(job.network, learner, job.material)
+def test_the_other_ranks_wait_for_the_next_training_after_one_without_a_result(launch, make_folder, tmp_path: Path):
+    """Interrupted before the first epoch ends, then diverged: all ranks see both, and train again."""
+    problem, third = result_of(launch(make_folder(count=17), EARLY), tmp_path)
+    assert "became nan in epoch" in problem or "became inf in epoch" in problem
+    assert third[0] == "finished"
 
 
-def test_the_cores_are_shared_among_the_processes_of_a_machine(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(processes.machine, "cores", lambda: 7)
-    for here, threads in ((1, 7), (2, 3), (9, 1)):
-        with processes.taking(Place(0, 9, here)):
-            assert processes.threads() == threads
+CONTINUED = """
+def work():
+    outcome = train(folder=FOLDER / "checkpoint", checkpoint_s=0, norm_statistics="kept")
+    np.savez(FOLDER / "weights.npz", **outcome.weights)
+
+if CHANGES.get("dies") == RANK:
+    nth_call(Group, "add_up", 5, lambda: os._exit(7))
+"""
 
 
-def test_a_place_is_taken_only_by_who_asks_for_it(monkeypatch: pytest.MonkeyPatch):
-    """A script that a launcher has started, and that knows nothing of eyebright's processes, trains alone."""
-    for name, value in {"RANK": "1", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}.items():
-        monkeypatch.setenv(name, value)
-    assert processes.started() == (1, 4, 2) and not processes.is_first()
-    assert processes.place() == (0, 1, 1)
+def test_a_group_that_lost_a_process_continues_to_the_same_weights(launch, make_folder, tmp_path: Path):
+    pictures, changes = make_folder(count=17), {"dropout": 0.3}
+    folders = [tmp_path / "whole", tmp_path / "killed"]
+    for folder in folders:
+        folder.mkdir()
+    assert launch(pictures, CONTINUED, folder=folders[0], changes=changes)[0] == [0, 0]
+    codes, errors = launch(pictures, CONTINUED, folder=folders[1], changes=changes | {"dies": 1})
+    assert codes == [1, 7]
+    assert "another of the processes that train together has ended; torchrun --max-restarts 3" in errors[0]
+    assert launch(pictures, CONTINUED, folder=folders[1], changes=changes, restarts=1)[0] == [0, 0]
+    whole, continued = (np.load(folder / "weights.npz") for folder in folders)
+    assert all(np.array_equal(whole[name], continued[name]) for name in whole.files)
 
 
-@pytest.mark.parametrize(
-    ("restarts", "group", "ours"), [("0", "this", False), ("1", "this", True), ("2", "other", False)]
-)
-def test_only_a_group_that_was_started_again_goes_on_with_its_own_run(
-    restarts, group, ours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "this")
-    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", restarts)
-    assert not train.is_ours(tmp_path)
-    EventLog(tmp_path / "events.jsonl")(SharedOut(processes=2, batch_size=8, norms=False, group=group))
-    assert train.is_ours(tmp_path) == ours
+FAILING = """
+def work():
+    def fail(event):
+        if isinstance(event, StepDone) and event.pictures == 32:
+            raise OSError("the disk is gone")
+    train(fail)
+"""
 
 
-def test_a_launcher_without_a_name_is_told_by_its_process(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
-    first = processes.group()
-    assert str(os.getppid()) in first and processes.group() == first
+def test_an_error_of_one_rank_ends_the_others(launch, make_folder):
+    codes, errors = launch(make_folder(count=17), FAILING)
+    assert codes == [1, 1]
+    assert "the disk is gone" in errors[0] and "another of the processes" in errors[1]
+
+
+def test_a_process_alone_decides_and_adds_up_by_itself():
+    parameter = torch.nn.Parameter(torch.zeros(3))
+    assert ALONE.agree(lambda: "decided") == "decided"
+    assert ALONE.add_up([parameter], [1.5, 2]) == [1.5, 2]
+    assert parameter.grad is None
+    ALONE.send("nobody listens")
+    ALONE.leave()
+    assert not ALONE.connected
+    assert group() == ALONE == Group(0, 1, 1)

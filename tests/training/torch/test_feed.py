@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
-from eyebright.training.torch.feed import Feed, balanced, class_weights, every_picture
+from eyebright.system.errors import SettingsError
+from eyebright.training.torch.distributed import ALONE, Group
+from eyebright.training.torch.feed import Feed, balanced, class_weights, every_image
 
 LABELS = np.array([0] * 50 + [1] * 7 + [2] * 23)
 INDICES = np.arange(100, 180)
@@ -62,8 +64,8 @@ def test_classes_are_equal_whatever_there_is(labels, seed, epoch):
     assert abs(sum(counts.values()) - len(labels)) <= len(counts) / 2 or len(order.indices) == len(counts)
 
 
-def test_without_balance_every_picture_comes_once():
-    order = every_picture(INDICES, 3, 1)
+def test_without_balance_every_image_comes_once():
+    order = every_image(INDICES, 3, 1)
     assert sorted(order.indices) == list(INDICES)
     assert not order.copies.any()
 
@@ -109,4 +111,24 @@ def test_pictures_are_called_by_their_names(job):
     labels = next(made.batches(3))[1].tolist()
     called = made.names(3, 0, 8)
     assert [job.material.labels[int(name[:-4])] for name in called] == labels
-    assert feed(job).names(3, 0, 1) == [f"picture {called[0][:-4]}"]
+    assert feed(job).names(3, 0, 1) == [f"image {called[0][:-4]}"]
+
+
+def test_each_process_reads_its_share_of_every_batch(job):
+    whole, *parts = (Feed(job.material, job.settings, 3, group) for group in (ALONE, Group(0, 2, 2), Group(1, 2, 2)))
+    for start in (0, 8):
+        batches = [[labels.tolist() for _, labels in feed.batches(2, start)] for feed in (whole, *parts)]
+        assert {len(feed) for feed in batches} == {len(batches[0])}
+        for together, first, second in zip(*batches, strict=True):
+            assert (first, second) == (together[::2], together[1::2])
+
+
+def test_an_image_is_augmented_in_the_same_way_by_every_process(job):
+    whole = next(Feed(job.material, job.settings, 3).batches(1))[0]
+    part = next(Feed(job.material, job.settings, 3, Group(1, 2, 2)).batches(1))[0]
+    assert torch.equal(part, whole[1::2])
+
+
+def test_a_batch_that_cannot_be_divided_evenly_is_refused(job):
+    with pytest.raises(SettingsError, match=r"8\b.* 3\b"):
+        Feed(job.material, job.settings, 3, Group(0, 3, 3))

@@ -1,18 +1,17 @@
 """There is no GPU where these tests run: what is known of one is put in its place."""
 
+import msgspec
 import pytest
 import torch
 
 from eyebright.network import Conv2d, Flatten, Input, Linear, Network, zoo
 from eyebright.network.rewrites import faster
-from eyebright.system import machine
+from eyebright.report.progress import Display
 from eyebright.system.errors import SettingsError
-from eyebright.training.events import BatchLowered, EpochEnded, PrecisionChosen
-from eyebright.training.processes import Place, taking
+from eyebright.training.events import BatchLowered
+from eyebright.training.processes import Place
 from eyebright.training.settings import Settings
 from eyebright.training.torch import hardware
-from eyebright.training.torch.fit import fit
-from eyebright.training.torch.learner import Learner
 
 
 def machine_with(monkeypatch: pytest.MonkeyPatch, *, cuda: int = 0, mps: bool = False) -> None:
@@ -34,60 +33,14 @@ def test_a_gpu_is_taken_where_there_is_one(cuda, mps, wanted, found, monkeypatch
 def test_each_of_several_processes_takes_a_gpu_of_its_own(monkeypatch):
     machine_with(monkeypatch, cuda=2)
     for rank, found in ((0, "cuda:0"), (1, "cuda:1"), (2, "cuda:0")):
-        with taking(Place(rank, 3, 3)):
-            assert str(hardware.find("cuda")) == found
+        assert str(hardware.find("cuda", rank)) == found
 
 
 @pytest.mark.parametrize("wanted", ["cuda", "mps"])
-def test_a_device_that_is_not_here_is_refused(wanted, job, monkeypatch):
+def test_a_device_that_is_not_available_is_refused(wanted, monkeypatch):
     machine_with(monkeypatch)
-    with pytest.raises(SettingsError, match=f"device={wanted} is not here.*device=auto, or cpu"):
-        fit(*job._replace(settings=job.settings.changed({"device": wanted})), emit=lambda event: None)
-
-
-def test_the_device_is_told_with_the_precision(job):
-    told: list[object] = []
-    fit(*job._replace(settings=job.settings.changed({"epochs": 1})), emit=told.append)
-    assert [event.device for event in told if isinstance(event, PrecisionChosen)] == ["cpu"]
-
-
-class Small:
-    """Stands for a GPU that holds so many pictures: `Learner.loss` fails on more, after some of the work is done."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-        loss = Learner.loss
-        self.refused: list[int] = []
-
-        def bounded(learner: Learner, pictures: torch.Tensor, labels: torch.Tensor, chosen: str):
-            if len(pictures) > most:
-                self.refused.append(len(pictures))
-                raise torch.OutOfMemoryError("no memory")
-            return loss(learner, pictures, labels, chosen)
-
-        monkeypatch.setattr(Learner, "loss", bounded)
-
-
-@pytest.mark.parametrize("precision", ["float32", "auto"])
-def test_a_batch_that_the_device_refuses_is_halved_and_the_steps_are_the_same(precision, job, monkeypatch):
-    settings = job.settings.changed({"epochs": 2, "flip": False, "precision": precision})
-    network = type(job.network).from_json(job.network.to_json().replace('"p": 0.2', '"p": 0.0'))
-    job = job._replace(settings=settings, network=network)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    curves: list[list[float]] = []
-    for most in (8, 3):
-        told: list[object] = []
-        device_memory = Small(monkeypatch, most)
-        fit(*job, emit=told.append)
-        curves.append([event.train_loss for event in told if isinstance(event, EpochEnded)])
-    lowered = [(event.batch_size, event.accumulation) for event in told if isinstance(event, BatchLowered)]
-    assert lowered == [(4, 2), (2, 4)] and device_memory.refused == [8, 4]
-    assert curves[1] == pytest.approx(curves[0], abs=1e-4)
-
-
-def test_a_device_that_holds_no_picture_at_all_is_an_error(job, monkeypatch):
-    Small(monkeypatch, 0)
-    with pytest.raises(SettingsError, match="too little memory for 1 pictures at once"):
-        fit(*job, emit=lambda event: None)
+    with pytest.raises(SettingsError, match=f"device={wanted} is not available: torch .* only cpu; use device=auto"):
+        hardware.find(wanted)
 
 
 LARGE = 10**9
@@ -130,7 +83,7 @@ def test_nothing_is_tried_on_a_network_so_small_that_noise_would_choose(monkeypa
 @pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
 def test_what_is_asked_for_is_taken(wanted):
     event = hardware.choose(wanted, LARGE, lambda chosen: pytest.fail(f"tried {chosen}"))
-    assert (event.precision, event.reason) == (wanted, "as asked")
+    assert (event.precision, event.reason) == (wanted, "as set")
 
 
 SMALL = Network.sequential(Input((3, 8, 8)), Conv2d(4, 3), Flatten(), Linear(2))
@@ -182,15 +135,11 @@ def test_the_estimate_for_a_known_network_is_near_what_was_measured():
         assert hardware.picture_bytes(network) / 1e6 == pytest.approx(measured, rel=0.2), name
 
 
-def test_a_training_with_little_memory_says_so_and_makes_the_same_steps(job, monkeypatch: pytest.MonkeyPatch):
-    job = job._replace(network=zoo.flowers_cnn(3, input_size=16, dropout=0),
-                       settings=job.settings.changed({"epochs": 2, "precision": "float32"}))  # fmt: skip
-    whole = fit(*job, emit=lambda event: None)
-    need = hardware.weight_bytes(job.network) + 4.5 * hardware.picture_bytes(job.network)
-    monkeypatch.setattr(machine, "free_memory_bytes", lambda: round(need / 0.7))
-    told: list[object] = []
-    lowered = fit(*job, emit=told.append)
-    (event,) = [event for event in told if isinstance(event, BatchLowered)]
-    assert (event.batch_size, event.accumulation) == (4, 2)
-    for name, values in whole.weights.items():
-        assert lowered.weights[name] == pytest.approx(values, abs=1e-4), name
+def test_people_are_told(capsys: pytest.CaptureFixture[str]):
+    from rich.console import Console
+
+    event = BatchLowered(batch_size=8, accumulation=4, needed_bytes=3_000_000_000, free_bytes=1_000_000_000)
+    Display(Console(width=300))(event)
+    assert "needs about 3,000 MB of the 1,000 MB free: batches of 8 instead, 4 of them" in capsys.readouterr().out
+    Display(Console(width=300))(msgspec.structs.replace(event, needed_bytes=0, free_bytes=0))
+    assert "the device refused: batches of 8" in capsys.readouterr().out

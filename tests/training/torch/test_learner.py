@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from eyebright.network import BatchNorm, Conv2d, Flatten, Input, LayerNorm, Linear, Network, ReLU, initial_weights
 from eyebright.network.torch import TorchNetwork
+from eyebright.training.schedule import Position
 from eyebright.training.settings import Settings
 from eyebright.training.torch.learner import Average, Learner, decay_at
 
@@ -24,7 +25,7 @@ def test_the_mean_is_the_weighted_sum_of_all_weights_so_far(decay):
     for step in range(40):
         weights = {name: stream.normal(size=values.shape).astype(np.float32) for name, values in start.items()}
         module.set_weights(weights)
-        average.follow(module, step)
+        average.update(module, step)
         course.append(weights)
     kept = [min(decay, (1 + step) / (10 + step)) for step in range(40)]
     shares = [np.prod(kept)] + [(1 - kept[step]) * np.prod(kept[step + 1 :]) for step in range(40)]
@@ -38,7 +39,7 @@ def test_running_statistics_are_averaged_with_the_weights():
     start = initial_weights(NETWORK, 1)
     module, average = TorchNetwork(NETWORK, start).train(), Average(NETWORK, start, 0.9)
     module(torch.full((8, 3, 4, 4), 100.0) + torch.randn(8, 3, 4, 4))
-    average.follow(module, 0)
+    average.update(module, 0)
     now = module.get_weights()["norm.running_mean"]
     assert average.module.get_weights()["norm.running_mean"] == pytest.approx(0.9 * now)
     assert not average.module.training
@@ -164,7 +165,7 @@ def test_what_is_frozen_stays_to_the_last_bit_and_the_rest_learns(changes):
     for name, values in start.items():
         frozen = name.startswith(("conv.", "norm."))
         assert np.array_equal(found[name], values) == frozen, name
-        assert np.array_equal(made.judged.get_weights()[name], values) == frozen, name
+        assert np.array_equal(made.result.get_weights()[name], values) == frozen, name
 
 
 def test_a_loss_that_is_no_number_changes_nothing():
@@ -183,8 +184,55 @@ def test_a_loss_that_is_no_number_changes_nothing():
 def test_the_mean_of_the_weights_is_what_is_judged():
     made = learner(ema=0.5)
     first, start = learn(made), initial_weights(DENSE, 2)
-    for name, values in made.judged.get_weights().items():
+    for name, values in made.result.get_weights().items():
         assert values == pytest.approx(0.1 * start[name] + 0.9 * first[name], abs=1e-6)
-    assert learner().judged is not made.judged
+    assert learner().result is not made.result
     plain = learner()
-    assert plain.judged is plain.module
+    assert plain.result is plain.module
+
+
+def test_validation_loss_and_accuracy_are_those_of_the_formulas():
+    made = learner(label_smoothing=0.3)
+    pictures, labels = samples(DENSE), torch.from_numpy(LABELS)
+    score = made.validate(zip(pictures.split(3), labels.split(3), strict=True))
+    logits = made.module(pictures).detach().numpy().astype(np.float64)
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert score.loss == pytest.approx(-np.log(chances[np.arange(8), LABELS]).mean(), rel=1e-5)
+    assert score.accuracy == np.mean(logits.argmax(axis=1) == LABELS)
+
+
+@pytest.mark.parametrize("changes", [{"ema": 0.9}, {**SGD, "momentum": 0.8}, {**SGD, "momentum": 0.0}])
+def test_a_learner_continues_from_a_state_to_the_same_weights(changes):
+    """As a resumed training does, and the other ranks of a group."""
+    first, second = learner(NORMED, **changes), learner(NORMED, **changes)
+    learn(first, 3)
+    second.restore(first.state(Position(step=3), {}))
+    for made in (first, second):
+        learn(made, 3)
+    for one, other in ((first.module, second.module), (first.result, second.result)):
+        expected, found = one.get_weights(), other.get_weights()
+        assert all(np.array_equal(expected[name], found[name]) for name in expected)
+
+
+def test_an_average_starts_at_the_weights_of_a_state_that_has_none():
+    """As an older version wrote it, or a training without an average."""
+    plain, made = learner(), learner(ema=0.9)
+    weights = learn(plain, 2)
+    made.restore(plain.state(Position(step=2), {}))
+    assert all(np.array_equal(values, weights[name]) for name, values in made.result.get_weights().items())
+
+
+def test_measuring_leaves_the_weights_as_they_are():
+    made = learner(NORMED)
+    before = made.module.get_weights()
+    batch = samples(NORMED), torch.from_numpy(LABELS)
+    assert made.seconds(*batch) > 0
+    made.choose_precision(*batch)
+    assert all(np.array_equal(before[name], values) for name, values in made.module.get_weights().items())
+
+
+def test_what_rank_0_says_at_the_end_of_a_step_comes_with_its_result():
+    batch = [(samples(DENSE), torch.from_numpy(LABELS))]
+    made = learner()
+    assert made.learn(batch, 8, step=0, rate=0.1).halt == 0
+    assert made.learn(batch, 8, step=1, rate=0.1, halt=lambda: 2).halt == 2

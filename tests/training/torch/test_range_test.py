@@ -57,5 +57,5 @@ def test_it_ends_where_the_loss_bursts_and_tells_every_step(job):
 
 def test_a_network_whose_weights_are_no_numbers_suggests_nothing(job):
     weights = dict(job.weights) | {"dense_2.bias": np.full(3, np.nan, np.float32)}
-    with pytest.raises(SettingsError, match="the loss falls at no learning rate"):
+    with pytest.raises(SettingsError, match="the loss does not fall at any learning rate"):
         range_test(job.network, weights, job.material, job.settings, emit=nothing)

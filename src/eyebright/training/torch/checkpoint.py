@@ -1,14 +1,20 @@
-"""Where a training stands, within an epoch too: enough to go on to the same weights as if it had never stopped.
+"""Checkpoints: the state of a training on disk, also within an epoch, and when one is written.
 
-FOLDER/000001200/   the state after so many steps; it stands there whole or not at all, and the last two are kept
+FOLDER/000001200/       the state after 1,200 steps; it appears as a whole or not at all, and the last two are kept
+    progress.json           the position in the training
+    weights.safetensors     the weights
+    best.safetensors        the weights of the best epoch so far
+    average.safetensors     the average of the weights over the steps, if there is one
+    optimizer.safetensors   the optimizer's moments
 """
 
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import load_file as load_tensors
@@ -22,11 +28,18 @@ from eyebright.training.schedule import Position
 
 KEPT = 2
 _AVERAGE = "average.safetensors"
+_SHARE = 50  # training between two checkpoints takes at least so many times as long as writing one
 
 
-class Checkpoint(NamedTuple):
-    """What was kept: how far the training was, its weights, those of its best epoch, their mean over the steps (where
-    there is one), the optimizer's moments.
+class State(NamedTuple):
+    """All that a training needs to continue to the same weights.
+
+    Args:
+        progress: The position in the training.
+        weights: The weights.
+        best: The weights of the best epoch; empty before the end of the first epoch.
+        average: The average of the weights over the steps; empty if there is none.
+        moments: What the optimizer keeps for each tensor that it changes, by the tensor's number and a name.
     """
 
     progress: Position
@@ -36,98 +49,116 @@ class Checkpoint(NamedTuple):
     moments: dict[str, Tensor]
 
 
-def save(
-    folder: Path,
-    progress: Position,
-    weights: Weights,
-    best: Weights,
-    average: Weights,
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    """Write a checkpoint, and remove all but the last two."""
-    with files.new_folder(folder / f"{progress.step:09d}", overwrite=True, made_with=["progress.json"]) as place:
+def save(folder: Path, state: State) -> None:
+    """Write a checkpoint, and remove all but the last two.
+
+    Raises:
+        OutputError: When it cannot be written.
+    """
+    with files.new_folder(folder / f"{state.progress.step:09d}", overwrite=True, made_with=["progress.json"]) as place:
         try:
-            save_file(weights, place / "weights.safetensors")
-            save_file(best, place / "best.safetensors")
-            if average:
-                save_file(average, place / _AVERAGE)
-            save_tensors(moments(optimizer), place / "optimizer.safetensors")
-        except SafetensorError as problem:  # what it makes of a full disk, too
+            save_file(state.weights, place / "weights.safetensors")
+            save_file(state.best, place / "best.safetensors")
+            if state.average:
+                save_file(state.average, place / _AVERAGE)
+            save_tensors(state.moments, place / "optimizer.safetensors")
+        except SafetensorError as problem:  # raised for a full disk, too
             raise OutputError(f"{folder} cannot be written: {problem}") from problem
-        (place / "progress.json").write_text(records.to_json(progress), encoding="utf-8")
+        (place / "progress.json").write_text(records.to_json(state.progress), encoding="utf-8")
     kept = _places(folder)[-KEPT:]
     for other in folder.iterdir():  # also what a kill left unfinished
         if other not in kept:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def load(folder: Path, network: Network, parameters: Sequence[Tensor]) -> Checkpoint:
-    """Read the newest checkpoint that is sound.
+def load(folder: Path, network: Network, parameters: Sequence[Tensor]) -> State:
+    """Read the newest checkpoint that is not damaged.
 
     Args:
-        folder: Where they are.
-        network: The network that it must be of.
-        parameters: What the optimizer moves, in its order.
+        folder: The folder with the checkpoints.
+        network: The network that it must belong to.
+        parameters: What the optimizer changes, in its order.
 
     Raises:
-        DataError: When there is none, or it is of another network.
+        DataError: When there is no readable checkpoint, or it belongs to another network.
     """
     problems = []
     for place in reversed(_places(folder)):
         try:
-            found = _read(place)
+            state = _read(place)
         except (OSError, SafetensorError, DataError) as problem:
             problems.append(f"{place.name}: {problem}")
         else:
-            _require_of(place, found, network, parameters)
-            return found
-    raise DataError(f"no checkpoint in {folder} can be read: {'; '.join(problems) or 'there is none'}")
+            _require_same_training(place, state, network, parameters)
+            return state
+    raise DataError(f"no checkpoint in {folder} can be read: {'; '.join(problems) or 'the folder has none'}")
 
 
-def moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What an optimizer keeps for each tensor that it moves, by the tensor's place among them and a name."""
-    return {
-        f"{index}.{key}": value.cpu().contiguous()
-        for index, state in optimizer.state_dict()["state"].items()
-        for key, value in state.items()
-        if value is not None  # as SGD's momentum where there is none
-    }
-
-
-def restore(optimizer: torch.optim.Optimizer, kept: dict[str, Tensor]) -> None:
-    """Give an optimizer its moments back."""
-    state = optimizer.state_dict()
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for name, value in kept.items():
-        index, key = name.split(".", 1)
-        # the fused optimizer walks raw memory: moments must lie there in the order of their parameter
-        laid_out = torch.empty_like(parameters[int(index)]).copy_(value) if value.ndim else value
-        state["state"].setdefault(int(index), {})[key] = laid_out
-    optimizer.load_state_dict(state)
-
-
-def _read(place: Path) -> Checkpoint:
+def _read(place: Path) -> State:
     text = (place / "progress.json").read_bytes()
     progress = records.from_json(text, Position, what=f"{place}/progress.json", error=DataError)
     weights, best = load_file(place / "weights.safetensors"), load_file(place / "best.safetensors")
     average = load_file(place / _AVERAGE) if (place / _AVERAGE).exists() else {}
-    return Checkpoint(progress, weights, best, average, load_tensors(place / "optimizer.safetensors"))
+    return State(progress, weights, best, average, load_tensors(place / "optimizer.safetensors"))
 
 
-def _require_of(place: Path, found: Checkpoint, network: Network, parameters: Sequence[Tensor]) -> None:
-    """Refuse the state of another training, which would fail somewhere within torch, or learn nonsense."""
+def _require_same_training(place: Path, state: State, network: Network, parameters: Sequence[Tensor]) -> None:
+    """Refuse the state of another training: torch would fail on it without explanation, or learn from it."""
     try:
-        for weights in (found.weights, found.best or found.weights):  # before the end of an epoch none is the best
+        for weights in (state.weights, state.best or state.weights):
             check_weights(network, weights)
     except NetworkError as problem:
         raise DataError(f"{place} belongs to another run, with another network: {problem}") from problem
-    for name, value in found.moments.items():
+    for name, value in state.moments.items():
         index = name.partition(".")[0]
         fits = index.isdecimal() and int(index) < len(parameters)
         if not fits or (value.ndim and value.shape != parameters[int(index)].shape):
-            raise DataError(f"{place} belongs to another run: its optimizer moves something else, as {name} shows")
+            raise DataError(f"{place} belongs to another run: the optimizer state {name} does not fit this network")
 
 
 def _places(folder: Path) -> list[Path]:
     """The checkpoints of a folder, oldest first."""
     return sorted(folder.glob("[0-9]*")) if folder.is_dir() else []
+
+
+class Keeper:
+    """Writes checkpoints: after each epoch, and within one when that takes little time beside the training.
+
+    Attributes:
+        kept: Whether there is a checkpoint in the folder.
+
+    Args:
+        folder: Where to write them; None writes none.
+        pause_s: Least time between checkpoints within an epoch, in seconds; 0 writes one after each step.
+    """
+
+    def __init__(self, folder: Path | None, pause_s: float) -> None:
+        self.folder, self.pause_s = folder, pause_s
+        self.kept = False
+        self._due_at = time.monotonic() + pause_s
+
+    @property
+    def due(self) -> bool:
+        """Whether a checkpoint within an epoch is due."""
+        return self.folder is not None and time.monotonic() >= self._due_at
+
+    def load(self, network: Network, parameters: Sequence[Tensor]) -> State | None:
+        """The last state, as `load` reads it; None without a folder."""
+        if self.folder is None:
+            return None
+        state = load(self.folder, network, parameters)
+        self.kept = True
+        return state
+
+    def keep(self, state: State) -> bool:
+        """Write a checkpoint; False, and none is written, if a weight is not finite."""
+        if self.folder is None:
+            return True
+        start = time.monotonic()
+        if not all(np.isfinite(values).all() for values in state.weights.values()):
+            return False
+        save(self.folder, state)
+        self.kept = True
+        end = time.monotonic()
+        self._due_at = end + (max(self.pause_s, _SHARE * (end - start)) if self.pause_s else 0)
+        return True

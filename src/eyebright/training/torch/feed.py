@@ -1,8 +1,7 @@
-"""Classes of unequal size: weights for their losses, or an epoch in which each has as many pictures.
+"""The training images on their way to the network: in the order of an epoch, in batches, augmented and mixed.
 
-Both are pure functions of the labels, the seed and the epoch.
-
-What is learned from, and how it comes to the network: in the order of an epoch, augmented and mixed.
+Order and augmentation are pure functions of the seed, the epoch and the content of the images. They depend neither on
+the batch nor on the process that reads an image, nor on whether the training was interrupted.
 """
 
 import math
@@ -18,47 +17,115 @@ from eyebright.data.batches import batches, content_order, share, shuffled
 from eyebright.data.pack import Pack
 from eyebright.data.threads import ahead
 from eyebright.network.torch import as_input
-from eyebright.training import processes
 from eyebright.training.settings import Settings
 from eyebright.training.torch.augment import augment
+from eyebright.training.torch.distributed import ALONE, Group
 from eyebright.training.torch.mixing import mix
 
 
-class Order(NamedTuple):
-    """The pictures of an epoch, one after the other: `indices` (n,) int64.
+class Material(NamedTuple):
+    """What a network learns from.
 
-    `copies` (n,) uint64 counts how often a picture came before in this epoch, so that it can be changed anew each time.
+    Args:
+        pack: The prepared images.
+        labels: The class of each, `(N,)`.
+        train: Positions of the training images.
+        validation: Positions of the validation images.
+        names: Names of all images, for error messages.
+    """
+
+    pack: Pack
+    labels: NDArray[np.int64]
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    names: Sequence[str] = ()
+
+
+class Feed:
+    """Reads the images of a training in batches; each of several processes gets its share of every batch.
+
+    Args:
+        material: The images.
+        settings: Order, batch size, augmentation.
+        num_classes: The number of classes.
+        group: The processes that train together.
+
+    Raises:
+        SettingsError: When the batch size is not a multiple of the number of processes.
+    """
+
+    def __init__(self, material: Material, settings: Settings, num_classes: int, group: Group = ALONE) -> None:
+        self.material, self.settings, self.num_classes, self.group = material, settings, num_classes, group
+        self._own(material.train)  # refuses an uneven batch
+        self.train = content_order(material.pack, material.labels, material.train)
+        self.length = len(self.order(1).indices)  # images in an epoch
+        self.steps = math.ceil(self.length / settings.step_size)  # steps in an epoch
+
+    @property
+    def batch_size(self) -> int:
+        """How many images go through the network together in this process."""
+        return self.settings.batch_size // self.group.size
+
+    def order(self, epoch: int) -> "Order":
+        """The images of an epoch, for all processes together."""
+        if self.settings.sampling == "balanced":
+            return balanced(self.train, self.material.labels[self.train], self.settings.seed, epoch)
+        return every_image(self.train, self.settings.seed, epoch)
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images and labels of an epoch, from a position on, augmented and mixed.
+
+        Augmentation uses the network's threads: in a thread of its own it would occupy one of them, and the others
+        would wait for that one.
+        """
+        indices, copies = (self._own(part[start:]) for part in self.order(epoch))
+        position = 0
+        for batch in ahead(batches(self.material.pack, self.material.labels, indices, self.batch_size)):
+            keys = batch.keys + copies[position : position + len(batch.keys)].astype(np.uint64)
+            position += len(batch.keys)
+            pictures = augment(as_input(batch.pictures), keys, self.settings, epoch)
+            yield mix(pictures, torch.from_numpy(batch.labels), self.num_classes, keys, self.settings, epoch)
+
+    def plain(self, indices: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images and labels without augmentation."""
+        for batch in ahead(batches(self.material.pack, self.material.labels, indices, self.settings.batch_size)):
+            yield as_input(batch.pictures), torch.from_numpy(batch.labels)
+
+    def names(self, epoch: int, start: int, count: int) -> list[str]:
+        """Names of some images of an epoch."""
+        indices = self.order(epoch).indices[start : start + count].tolist()
+        return [self.material.names[index] if self.material.names else f"image {index}" for index in indices]
+
+    def _own(self, order: NDArray[Any]) -> NDArray[Any]:
+        """The part of an epoch's order that this process reads."""
+        return share(order, self.settings.batch_size, self.group.rank, self.group.size)
+
+
+class Order(NamedTuple):
+    """The order of an epoch.
+
+    Args:
+        indices: Positions of the images, int64 `(n,)`.
+        copies: How often the image came before in this epoch, uint64 `(n,)`; each time it is augmented differently.
     """
 
     indices: NDArray[np.int64]
     copies: NDArray[np.uint64]
 
 
-def class_weights(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float32]:
-    """What the loss of a picture is multiplied by, for each class: over these labels 1 in the mean, `(num_classes,)`.
-
-    A class with no picture has 0.
-    """
-    counts = np.bincount(labels, minlength=num_classes)
-    present = np.count_nonzero(counts)
-    weights = np.zeros(num_classes, np.float32)
-    weights[counts > 0] = len(labels) / (present * counts[counts > 0])
-    return weights
-
-
-def every_picture(indices: NDArray[np.int64], seed: int, epoch: int) -> Order:
-    """Every picture once."""
+def every_image(indices: NDArray[np.int64], seed: int, epoch: int) -> Order:
+    """Every image once."""
     return Order(shuffled(indices, seed, epoch), np.zeros(len(indices), np.uint64))
 
 
 def balanced(indices: NDArray[np.int64], labels: NDArray[np.int64], seed: int, epoch: int) -> Order:
-    """As many pictures of each class, together about as many as there are; no picture more than once beyond another.
+    """As many images of each class, together about as many as there are; counts within a class differ by at most one.
 
     Args:
-        indices: The pictures.
+        indices: Positions of the images.
         labels: The class of each, `(len(indices),)`.
-        seed: With the epoch it decides which pictures, and their order.
-        epoch: Another epoch draws others.
+        seed: Decides with the epoch which images, and their order.
+        epoch: The epoch.
     """
     classes = np.unique(labels)
     count = max(round(len(indices) / len(classes)), 1)
@@ -68,89 +135,31 @@ def balanced(indices: NDArray[np.int64], labels: NDArray[np.int64], seed: int, e
     return Order(np.concatenate([np.resize(part, count) for part in parts])[order], np.concatenate(rounds)[order])
 
 
-class Material(NamedTuple):
-    """Prepared pictures, the class of each, which are on which side, and what they are called (for messages)."""
+def class_weights(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float32]:
+    """Weights of the classes in the loss, `(num_classes,)`: the rarer a class, the larger.
 
-    pack: Pack
-    labels: NDArray[np.int64]
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    names: Sequence[str] = ()
+    Their mean over these labels is 1. A class without images has weight 0.
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    present = np.count_nonzero(counts)
+    weights = np.zeros(num_classes, np.float32)
+    weights[counts > 0] = len(labels) / (present * counts[counts > 0])
+    return weights
 
 
 def shown(pictures: NDArray[np.uint8], keys: NDArray[np.uint64], settings: Settings, epoch: int) -> NDArray[np.uint8]:
-    """Pictures as an epoch shows them to the network, for people to look at.
+    """Images as the network sees them in an epoch, for people to look at.
 
     Args:
-        pictures: Prepared pictures, `(N, H, W, 3)`, as one batch.
-        keys: What stands for the content of each, `(N,)`.
-        settings: How they are changed.
-        epoch: Which epoch.
+        pictures: Prepared images, `(N, H, W, 3)`, as one batch.
+        keys: A number for the content of each, `(N,)`.
+        settings: The augmentation.
+        epoch: The epoch.
 
     Returns:
-        uint8, `(N, H, W, 3)`; mixed with the next one where the settings mix.
+        uint8, `(N, H, W, 3)`; with mixup or CutMix, each is mixed with the next one.
     """
     changed = augment(as_input(pictures), keys, settings, epoch)
     labels = torch.zeros(len(pictures), dtype=torch.int64)
     mixed, _ = mix(changed, labels, 1, keys, settings, epoch)
     return mixed.permute(0, 2, 3, 1).round().clamp(0, 255).byte().numpy()
-
-
-class Feed:
-    """Hands out the training pictures of an epoch in batches; of several processes each gets its share of a batch.
-
-    Args:
-        material: The pictures.
-        settings: Order, sizes, augmentation.
-        num_classes: How many classes the network tells apart.
-
-    Raises:
-        SettingsError: When a batch cannot be shared evenly among the processes that train together.
-    """
-
-    def __init__(self, material: Material, settings: Settings, num_classes: int) -> None:
-        self.material, self.settings, self.num_classes = material, settings, num_classes
-        self.rank, self.of, _ = processes.place()
-        self._own(material.train)
-        self.train = content_order(material.pack, material.labels, material.train)
-        self.length = len(self.order(1).indices)  # of an epoch, in pictures
-        self.steps = math.ceil(self.length / settings.step_size)  # of an epoch
-
-    def order(self, epoch: int) -> Order:
-        """The pictures of an epoch: a pure function of their content, the seed and the epoch."""
-        if self.settings.sampling == "balanced":
-            return balanced(self.train, self.material.labels[self.train], self.settings.seed, epoch)
-        return every_picture(self.train, self.settings.seed, epoch)
-
-    def names(self, epoch: int, start: int, count: int) -> list[str]:
-        """What some of the pictures of an epoch are called."""
-        indices = self.order(epoch).indices[start : start + count].tolist()
-        return [self.material.names[index] if self.material.names else f"picture {index}" for index in indices]
-
-    def batches(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pictures and labels of an epoch from some place on, augmented and mixed.
-
-        Augmentation shares the network's threads: in a thread of its own it would hold up one of them, and the others
-        would wait for that one.
-        """
-        indices, copies = (self._own(part[start:]) for part in self.order(epoch))
-        begin = 0
-        for batch in ahead(batches(self.material.pack, self.material.labels, indices, self.batch_size)):
-            keys = batch.keys + copies[begin : begin + len(batch.keys)].astype(np.uint64)
-            begin += len(batch.keys)
-            pictures = augment(as_input(batch.pictures), keys, self.settings, epoch)
-            yield mix(pictures, torch.from_numpy(batch.labels), self.num_classes, keys, self.settings, epoch)
-
-    @property
-    def batch_size(self) -> int:
-        """Pictures that go through the network together in this process."""
-        return self.settings.batch_size // self.of
-
-    def _own(self, order: NDArray[Any]) -> NDArray[Any]:
-        """What this process reads of an epoch, or the rest of one."""
-        return share(order, self.settings.batch_size, self.rank, self.of)
-
-    def plain(self, indices: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pictures and labels as they are."""
-        for batch in ahead(batches(self.material.pack, self.material.labels, indices, self.settings.batch_size)):
-            yield as_input(batch.pictures), torch.from_numpy(batch.labels)

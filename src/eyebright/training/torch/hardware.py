@@ -1,17 +1,13 @@
-"""Where a network is trained: on the processor, or on a GPU by CUDA or by Apple's Metal (MPS).
+"""What a training computes with: the device, the precision, memory, threads.
 
-Weights, batches and results are on the processor everywhere else: what is here moves them there and back.
-None of this has been run on a GPU yet; the processor's part is what the tests know.
-
-float32 or bfloat16: whichever trains faster here, found by trying a few steps of both.
-
-Whether a batch fits into memory, told from the shapes of the network before anything is computed.
+A network is trained on the processor or on a GPU, by CUDA or by Apple's Metal (MPS). Outside of this folder weights,
+batches and results are always on the processor. No GPU has run this yet: the tests put doubles in its place.
 """
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
 
 import msgspec
@@ -19,30 +15,38 @@ import torch
 
 from eyebright.network import Network
 from eyebright.system.errors import SettingsError
-from eyebright.training import processes
 from eyebright.training.events import BatchLowered, PrecisionChosen
 from eyebright.training.processes import Place
 from eyebright.training.settings import DeviceName, Precision, Settings
 
-_NATIVE = ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16")  # how processors call that they compute in bfloat16
+Chosen = Literal["float32", "bfloat16"]
 CPU = torch.device("cpu")
 
+_NATIVE = ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16")  # names of processor features that compute in bfloat16
+_WARM_UP, _TIMED = 2, 3  # steps
+_WORTHWHILE = 1.1  # smaller gains are noise, and float32 is the safer of two equals
+_SMALL = 100_000_000  # multiply-adds of a batch; up to here bfloat16 gains so little that noise would decide
 
-def find(wanted: DeviceName) -> torch.device:
-    """The device that is asked for; "auto" takes a GPU where there is one. Several processes take one GPU each.
+_FLOAT = 4  # bytes of a number; bfloat16 takes less, but float32 is tried too
+_COPIES = 7  # of the weights: themselves, gradients, two moments, their average, the best, one that is written
+_SHARE = 0.7  # of the free memory that is used; measured peaks are up to a fifth above the estimate
+
+
+def find(wanted: DeviceName, rank: int = 0) -> torch.device:
+    """The device that is asked for; "auto" takes a GPU if there is one. Each of several processes takes another GPU.
 
     Raises:
-        SettingsError: When it is not there.
+        SettingsError: When there is no such device.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    kind = next(name for name, here in there.items() if here) if wanted == "auto" else wanted
-    if not there[kind]:
-        known = ", ".join(name for name, here in there.items() if here)
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    kind = next(name for name, there in available.items() if there) if wanted == "auto" else wanted
+    if not available[kind]:
+        known = ", ".join(name for name, there in available.items() if there)
         raise SettingsError(
-            f"device={kind} is not here, as far as torch {torch.__version__} can tell: take device=auto, or {known}"
+            f"device={kind} is not available: torch {torch.__version__} finds only {known}; use device=auto"
         )
     if kind == "cuda":
-        return torch.device("cuda", processes.place().rank % torch.cuda.device_count())
+        return torch.device("cuda", rank % torch.cuda.device_count())
     return torch.device(kind)
 
 
@@ -52,52 +56,57 @@ def autocast(precision: str, device: torch.device = CPU) -> AbstractContextManag
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:
-    """Whether it is worth trying; on Apple's GPUs not yet."""
+    """Whether bfloat16 is worth a try on this device; on Apple's GPUs it is not."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return device.type == "cpu" and any(torch.cpu.get_capabilities().get(name) for name in _NATIVE)
 
 
 def wait(device: torch.device) -> None:
-    """Wait until what was asked of a GPU is done, so that its time can be measured."""
+    """Wait until a GPU has finished, so that its time can be measured."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
 
 
-def forget(device: torch.device) -> None:
-    """Give back the memory of a GPU that is kept for later."""
+def release_memory(device: torch.device) -> None:
+    """Give back the GPU memory that torch keeps for later."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
 
 
-_WARM_UP, _TIMED = 2, 3
-_WORTHWHILE = 1.1  # gains below this are within the noise, and float32 is the safer of two equals
-_SMALL = 100_000_000  # multiply-adds a batch; up to here bfloat16 gains so little that noise would choose
-
-Chosen = Literal["float32", "bfloat16"]
+@contextmanager
+def torch_set_up(threads: int) -> Iterator[None]:
+    """Compute with so many threads; the caller's number of threads and random state return at the end."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def choose(
-    wanted: Precision, multiply_adds: int, try_step: Callable[[Chosen], None], at: torch.device = CPU
+    wanted: Precision, multiply_adds: int, try_step: Callable[[Chosen], None], device: torch.device = CPU
 ) -> PrecisionChosen:
-    """Choose the precision.
+    """Choose the precision: what the settings say, or the faster one.
 
     Args:
-        wanted: What the settings say.
-        multiply_adds: How many a batch takes on its way through the network.
-        try_step: Does one training step in a precision, on weights that will not be used, and waits for its end.
-        at: The device.
+        wanted: The setting.
+        multiply_adds: Of a batch in the forward pass.
+        try_step: Computes one training step in a precision, and waits for its end.
+        device: Where the network is trained.
     """
 
     def chosen(precision: Chosen, reason: str) -> PrecisionChosen:
-        kind: Any = at.type
+        kind: Any = device.type
         return PrecisionChosen(precision=precision, reason=reason, threads=torch.get_num_threads(), device=kind)
 
     if wanted != "auto":
-        return chosen(wanted, "as asked")
-    if not computes_in_bfloat16(at):
+        return chosen(wanted, "as set")
+    if not computes_in_bfloat16(device):
         return chosen("float32", "this processor does not compute in bfloat16")
     if multiply_adds < _SMALL:
         return chosen("float32", "the network is too small to gain from bfloat16")
@@ -116,47 +125,45 @@ def _seconds(try_step: Callable[[Chosen], None], precision: Chosen) -> float:
     return time.perf_counter() - start
 
 
-_FLOAT = 4  # bytes of a number; bfloat16 takes less, but float32 is tried too
-_COPIES = 7  # of the weights: themselves, gradients, two moments, their mean, the best, one that is written
-_SHARE = 0.7  # of the free memory that is counted on; measured peaks are up to a fifth above what shapes tell
-
-
 def picture_bytes(network: Network) -> int:
-    """What a picture takes while it is learned: what every layer gives, and the gradients of the two largest."""
+    """Memory for one training image: the outputs of all layers, and the gradients of the two largest."""
     sizes = sorted(math.prod(place.shape) for place in network.places.values())
     return _FLOAT * (sum(sizes) + sum(sizes[-2:]))
 
 
 def weight_bytes(network: Network) -> int:
-    """What the weights take with all that is kept for each of them."""
+    """Memory for the weights, with everything that is kept for each of them."""
     return _FLOAT * _COPIES * network.parameter_count
 
 
 def lowered(network: Network, settings: Settings, free_bytes: int, place: Place) -> BatchLowered | None:
-    """The greatest batch that fits, of which a whole number makes the same step; None where the one asked for does.
+    """The largest batch that fits into memory, estimated from the network's shapes; the steps stay as large as before.
 
     Args:
-        network: As it is trained.
-        settings: How large batch and steps are.
-        free_bytes: What the machine has left, for all processes on it.
-        place: Which of several processes this is.
+        network: The network as it is trained.
+        settings: Sizes of batch and step.
+        free_bytes: Free memory, for all processes on this machine.
+        place: The place of this process.
+
+    Returns:
+        None if the batch of the settings fits.
     """
     each = picture_bytes(network)
-    left = _SHARE * free_bytes / place.here - weight_bytes(network)
-    most = max(int(left / each), 1) * place.of  # pictures of all processes together
-    if settings.batch_size <= most or settings.batch_size % place.of:  # which is refused elsewhere
+    left = _SHARE * free_bytes / place.local_size - weight_bytes(network)
+    most = max(int(left / each), 1) * place.size  # images of all processes together
+    if settings.batch_size <= most or settings.batch_size % place.size:  # an uneven batch is refused elsewhere
         return None
-    event = _smaller(settings, most, place.of)
-    needed = settings.batch_size // place.of * each + weight_bytes(network)
-    return msgspec.structs.replace(event, needed_bytes=needed, free_bytes=free_bytes // place.here)
+    event = _smaller(settings, most, place.size)
+    needed = settings.batch_size // place.size * each + weight_bytes(network)
+    return msgspec.structs.replace(event, needed_bytes=needed, free_bytes=free_bytes // place.local_size)
 
 
 def halved(settings: Settings) -> BatchLowered:
-    """Half the batch, or what is nearest below it and divides it."""
+    """Half the batch, or the next smaller one that divides it."""
     return _smaller(settings, settings.batch_size // 2, 1)
 
 
-def _smaller(settings: Settings, most: int, of: int) -> BatchLowered:
-    """The greatest batch up to `most` pictures, a multiple of `of`, of which a whole number makes the same step."""
-    size = max(size for size in range(of, most + 1, of) if settings.batch_size % size == 0)
+def _smaller(settings: Settings, most: int, multiple: int) -> BatchLowered:
+    """The largest batch of at most `most` images that divides the old one and is a multiple of `multiple`."""
+    size = max(size for size in range(multiple, most + 1, multiple) if settings.batch_size % size == 0)
     return BatchLowered(batch_size=size, accumulation=settings.accumulation * (settings.batch_size // size))

@@ -1,7 +1,7 @@
-"""Mixup and CutMix: a picture shares its place with its neighbour in the batch, and so do their labels.
+"""Mixup and CutMix: each image is mixed with the next one in the batch, and so are their labels.
 
 Sources: Zhang et al. 2017, "mixup: Beyond Empirical Risk Minimization"; Yun et al. 2019, "CutMix", both with shares
-from Beta(alpha, alpha). Where both are asked for, about half of the batches are mixed by either.
+from Beta(alpha, alpha). If both are set, each is used for about half of the batches.
 """
 
 import numpy as np
@@ -18,18 +18,18 @@ from eyebright.training.torch.augment import rectangles, uniforms
 def mix(
     pictures: Tensor, labels: Tensor, num_classes: int, keys: NDArray[np.uint64], settings: Settings, epoch: int
 ) -> tuple[Tensor, Tensor]:
-    """Mix each picture with the one after it in the batch.
+    """Mix each image with the next one in the batch.
 
     Args:
         pictures: `(N, C, H, W)`.
         labels: `(N,)`, int64.
-        num_classes: How many classes there are.
-        keys: What stands for each picture's content, `(N,)`.
-        settings: `mixup` and `cutmix`, alpha of each; 0 for none.
-        epoch: Another epoch gives other shares.
+        num_classes: The number of classes.
+        keys: A number for the content of each image, `(N,)`.
+        settings: `mixup` and `cutmix`, the alpha of each; 0 turns it off.
+        epoch: Each epoch mixes differently.
 
     Returns:
-        Pictures and labels; where anything is mixed, labels are shares of the classes, `(N, num_classes)`.
+        Images and labels; if they are mixed, labels are shares of the classes, float32 `(N, num_classes)`.
     """
     if not (settings.mixup or settings.cutmix) or len(pictures) < 2:
         return pictures, labels
@@ -37,7 +37,7 @@ def mix(
     cut = bool(settings.cutmix) and (not settings.mixup or draws[0, 3] < 0.5)
     alpha = settings.cutmix if cut else settings.mixup
     drawn = beta.ppf(draws[:, 0], alpha, alpha)
-    share = np.maximum(drawn, 1 - drawn)  # the picture itself keeps the larger part
+    share = np.maximum(drawn, 1 - drawn)  # the image itself keeps the larger part
     others = pictures.roll(-1, 0)
     if cut:
         side = np.sqrt(1 - share)

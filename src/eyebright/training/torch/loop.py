@@ -1,0 +1,334 @@
+"""The loop over epochs and steps, the same on every rank.
+
+An epoch is one pass over the training images. Their order is a function of (seed, epoch), dropout of (seed, step),
+augmentation of (seed, epoch, image). So a training that continues from a checkpoint ends with the same weights as one
+that was never interrupted. Checkpoints are written between steps, never between the batches of one step.
+
+Several processes run this loop on their shares of each batch and add up their gradients, so that their weights stay
+equal. Rank 0 alone measures time, validates, writes and prints. Before the first step it sends the state of the
+training to the other ranks. What it decides later (by the clock, or for Ctrl-C) reaches them with the gradients of a
+step, or at the end of an epoch.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
+
+import torch
+from torch import Tensor
+
+from eyebright.network import Network, Weights
+from eyebright.system.errors import SettingsError
+from eyebright.system.text import listed, printable
+from eyebright.training import processes
+from eyebright.training.budget import VALIDATING, Deadline, Plan
+from eyebright.training.events import Emit, EpochEnded, Planned, Resumed, StartJudged, StepDone, Stopped
+from eyebright.training.schedule import Pace, Position
+from eyebright.training.settings import Settings
+from eyebright.training.torch import hardware
+from eyebright.training.torch.checkpoint import Keeper, State
+from eyebright.training.torch.distributed import ALONE, Group
+from eyebright.training.torch.feed import Feed, Material
+from eyebright.training.torch.learner import Learner, Score
+
+Reason: TypeAlias = Literal["finished", "patience", "interrupted", "budget"]
+T = TypeVar("T")
+
+_CONTINUE, _OUT_OF_TIME, _INTERRUPTED = range(3)  # what rank 0 says at the end of a step
+_NAMED = 8  # images in an error message
+
+
+class Outcome(NamedTuple):
+    """The result of a training.
+
+    Args:
+        weights: The weights of the epoch with the best validation accuracy; of equals, the one with the lowest loss.
+        reason: Why the training ended.
+        settings: The settings with all that was measured: precision, threads, device, batch size, accumulation. With
+            these the same training runs again.
+    """
+
+    weights: Weights
+    reason: Reason
+    settings: Settings
+
+
+class Job(NamedTuple):
+    """What the other ranks need to train with rank 0."""
+
+    network: str  # as JSON
+    material: Material
+    settings: Settings
+    precision: hardware.Chosen
+    state: State
+    pace: Pace
+
+
+class Trainer:
+    """A training: the loop over epochs and steps, the same on every rank."""
+
+    def __init__(
+        self,
+        network: Network,
+        weights: Weights,
+        material: Material,
+        settings: Settings,
+        group: Group = ALONE,
+        emit: Emit = lambda event: None,
+        on_settled: Callable[[Settings], None] = lambda settings: None,
+        checkpoint_folder: Path | None = None,
+    ) -> None:
+        self.network, self.material, self.settings, self.group = network, material, settings, group
+        self.emit, self.on_settled = emit, on_settled
+        self.feed = Feed(material, settings, network.output_shape[0], group)
+        self.learner = Learner(network, weights, settings, material.labels[material.train], group)
+        self.keeper = Keeper(checkpoint_folder, settings.checkpoint_s)
+        self.pace = Pace(settings, self.feed.steps)
+        self.plan: Plan | None = None
+        self.progress = self.before = Position()  # now, and before the last step
+        self.best: Weights = {}
+        self.interrupted = False
+        self._coming: Iterator[tuple[Tensor, Tensor]] = iter(())
+
+    @classmethod
+    def of_job(cls, job: Job, group: Group) -> "Trainer":
+        """The same training on another rank."""
+        trainer = cls(Network.from_json(job.network), job.state.weights, job.material, job.settings, group)
+        trainer._restore(job.state)
+        trainer.learner.precision = job.precision
+        trainer.pace = job.pace
+        return trainer
+
+    @property
+    def job(self) -> Job:
+        """What other ranks need to join, before the first step."""
+        state = self.learner.state(self.progress, self.best)
+        material = self.material._replace(names=())
+        return Job(self.network.to_json(), material, self.settings, self.learner.precision, state, self.pace)
+
+    def start(self, deadline: Deadline | None, *, resume: bool) -> bool:
+        """Settle all that is measured, and restore the state; False if there is no time for a step."""
+        if resume and self.settings.precision != "auto":
+            self.learner.precision = self.settings.precision
+        else:
+            self._choose_precision()
+        if resume:
+            state = self.keeper.load(self.learner.module.network, self.learner.parameters)
+            if state is not None:
+                self._restore(state)
+            self.emit(Resumed(epoch=self.progress.epoch, pictures=self.progress.seen))
+        if deadline is None:
+            self._forecast()
+        elif not self._make_plan(deadline.after(self.progress.used_s)):
+            return False
+        if self.settings.judge_start and not self.best:
+            self._judge_start()
+        return True
+
+    def run(self) -> Outcome:
+        """Train until the end; without weights in the outcome if interrupted before the end of the first epoch."""
+        reason: Reason = "budget" if self.pace.timed else "finished"
+        try:
+            while not self.interrupted:
+                stale = self.settings.patience and self.progress.stale_epochs >= self.settings.patience
+                if self.pace.more(self.progress) and not stale:
+                    self._epoch()
+                elif self.progress.leg < len(self.settings.extended_at):
+                    self.progress = self.progress.next_leg()
+                else:
+                    reason = "patience" if self.pace.more(self.progress) else reason
+                    break
+        except KeyboardInterrupt:
+            if self.group.size > 1:  # from a callback; Ctrl-C itself is deferred
+                raise
+            self.interrupted = True
+        return self.stopped("interrupted" if self.interrupted else reason)
+
+    def stopped(self, reason: Reason) -> Outcome:
+        """The outcome, with the best weights so far; those of the start if there was no time for a step."""
+        best = self.best or (self.learner.module.get_weights() if reason == "budget" else {})
+        if best:
+            self.emit(Stopped(reason=reason, epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
+        return Outcome(best, reason, self.settings)
+
+    def _restore(self, state: State) -> None:
+        self.learner.restore(state)
+        self.progress = self.before = state.progress
+        self.best = state.best
+
+    def _choose_precision(self) -> None:
+        def choose() -> None:
+            batch = next(self.feed.plain(self.feed.train[: self.feed.batch_size]))
+            chosen = self.learner.choose_precision(*batch)
+            self._settle(precision=chosen.precision, threads=chosen.threads, device=chosen.device)
+            self.emit(chosen)
+
+        self._in_memory(choose)
+
+    def _settle(self, **settled: object) -> None:
+        self.settings = self.settings.changed(settled)
+        self.on_settled(self.settings)
+
+    def _make_plan(self, deadline: Deadline) -> bool:
+        """Measure a step and plan how many fit; False if none fits, and there are weights to keep."""
+        step_s, picture_s = self._times()
+        self.pace.timed = True
+        try:
+            self.plan = Plan(deadline, step_s, picture_s=picture_s, steps=self.feed.steps,
+                             validation=len(self.material.validation))  # fmt: skip
+        except SettingsError:
+            if not (self.settings.judge_start or self.best):
+                raise
+            self.emit(Planned(steps=0, epochs=0.0, seconds=deadline.left_s))
+            return False
+        self._plan_steps(*self._time_left())
+        return True
+
+    def _time_left(self) -> tuple[int, float]:
+        """How many more steps fit into the budget, and the seconds that are left of it; only rank 0 has a plan."""
+        return (self.plan.more_steps(), self.plan.deadline.left_s) if self.plan else (0, 0.0)
+
+    def _plan_steps(self, more_steps: int, seconds: float) -> None:
+        self.progress = self.pace.plan(self.progress, more_steps)
+        self.emit(Planned(steps=self.pace.total, epochs=self.pace.total / self.feed.steps, seconds=seconds))
+
+    def _forecast(self) -> None:
+        """Say how long the remaining epochs will take."""
+        step_s, picture_s = self._times()
+        epoch_s = self.feed.steps * step_s + len(self.material.validation) * VALIDATING * picture_s
+        epochs = self.settings.epochs - self.progress.epoch
+        self.emit(Planned(steps=epochs * self.feed.steps, epochs=epochs, seconds=epochs * epoch_s))
+
+    def _times(self) -> tuple[float, float]:
+        """Seconds of a step, and of an image of this process, measured on a few batches."""
+        batch_s = self._in_memory(lambda: self.learner.seconds(*next(self.feed.batches(1))))
+        return self.settings.accumulation * batch_s, batch_s / self.feed.batch_size
+
+    def _judge_start(self) -> None:
+        """Validate the weights of the start, as those of epoch 0: kept unless an epoch is better."""
+        score = self._finite(self._validate())
+        self.best = self.learner.result.get_weights()
+        self.progress = self.progress.at_start(score.loss, score.accuracy)
+        self.emit(StartJudged(validation_loss=score.loss, validation_accuracy=score.accuracy))
+
+    def _epoch(self) -> None:
+        """One pass over the training images, or what the budget leaves of it, and one over the validation images."""
+        epoch, start, cpu_start = self.progress.epoch + 1, time.perf_counter(), time.process_time()
+        first = self.progress  # within the epoch, if the training continues there
+        self.learner.module.train()
+        self._coming = self.feed.batches(epoch, first.seen)
+        while self.progress.seen < self.feed.length and self.progress.step < self.pace.total and not self.interrupted:
+            self._step(epoch)
+            if self.keeper.due:
+                self._keep()
+        if self.interrupted:
+            return
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+        validation_start, done = time.monotonic(), self.progress
+        score, self.interrupted = self.group.agree(lambda: (self._validate(), processes.interrupted()))
+        self._finite(score)
+        if self.plan is not None:
+            self.plan.measured(done.step - first.step, seconds, time.monotonic() - validation_start)
+        self.progress = done.after_epoch(score.loss, score.accuracy)
+        best = self.progress.best_epoch == epoch
+        if best:
+            self.best = self.learner.result.get_weights()
+        self.emit(
+            EpochEnded(
+                epoch=epoch,
+                epochs=self.pace.epochs,
+                train_loss=done.losses / done.seen,
+                train_accuracy=done.correct / done.seen,
+                validation_loss=score.loss,
+                validation_accuracy=score.accuracy,
+                learning_rate=self.pace.rate(done.step - 1, done),
+                best=best,
+                seconds=time.perf_counter() - start,
+                cpu_seconds=cpu_seconds,
+                pictures_per_second=(done.seen - first.seen) / seconds,
+                pictures=done.seen,
+            )
+        )
+        self._keep()
+        if self.pace.timed and self.pace.more(self.progress):
+            self._plan_steps(*self.group.agree(self._time_left))
+
+    def _step(self, epoch: int) -> None:
+        """Learn as many of the coming batches as make a step."""
+        before = self.before = self.progress
+        count = min(self.settings.step_size, self.feed.length - before.seen)
+        rate = self.pace.rate(before.step, before)
+        learned = self._in_memory(
+            lambda: self.learner.learn(
+                islice(self._coming, self.settings.accumulation), count, step=before.step, rate=rate, halt=self._halt
+            )
+        )
+        if not math.isfinite(learned.loss):
+            raise self._diverged(f"the loss became {learned.loss}")
+        done = self.progress = before.after_step(count, learned.loss, learned.correct)
+        self.emit(StepDone(epoch=epoch, epochs=self.pace.epochs, pictures=done.seen, of=self.feed.length,
+                           loss=done.losses / done.seen, accuracy=done.correct / done.seen))  # fmt: skip
+        if learned.halt == _OUT_OF_TIME:
+            self.pace.total = done.step
+        self.interrupted = learned.halt == _INTERRUPTED
+
+    def _halt(self) -> int:
+        """What rank 0 decides at the end of a step; the other ranks have neither a plan nor Ctrl-C."""
+        if processes.interrupted():
+            return _INTERRUPTED
+        return _OUT_OF_TIME if self.plan is not None and self.plan.over else _CONTINUE
+
+    def _in_memory(self, work: Callable[[], T]) -> T:
+        """Do something; again with smaller batches as long as a GPU has too little memory for it.
+
+        A batch norm may see a batch that did not fit once more in its parts; otherwise a step is as if it had fitted.
+        """
+        while True:
+            try:
+                return work()
+            except torch.OutOfMemoryError as problem:
+                self._halve(problem)
+
+    def _halve(self, problem: torch.OutOfMemoryError) -> None:
+        if self.settings.batch_size == 1 or self.group.size > 1:
+            self.group.leave()  # the other ranks may have had enough memory
+            raise SettingsError(
+                f"the GPU has too little memory for {self.feed.batch_size} images at once: use a smaller batch_size, "
+                "a smaller network or smaller images"
+            ) from problem
+        event = hardware.halved(self.settings)
+        self._settle(batch_size=event.batch_size, accumulation=event.accumulation)
+        self.feed.settings = self.settings
+        self._coming = self.feed.batches(self.progress.epoch + 1, self.progress.seen)
+        self.learner.optimizer.zero_grad(set_to_none=True)
+        hardware.release_memory(self.learner.device)
+        self.emit(event)
+
+    def _keep(self) -> None:
+        if self.plan is not None:
+            self.progress = self.progress.at_time(self.plan.deadline.used_s)
+        if not self.keeper.keep(self.learner.state(self.progress, self.best)):
+            self.group.leave()  # the other ranks do not look at their weights
+            raise self._diverged("the weights became nan or infinite")
+
+    def _validate(self) -> Score:
+        return self.learner.validate(self.feed.plain(self.material.validation))
+
+    def _finite(self, score: Score) -> Score:
+        if not math.isfinite(score.loss):
+            raise self._diverged(f"the loss on the validation images became {score.loss}")
+        return score
+
+    def _diverged(self, what: str) -> SettingsError:
+        """The error that names the last step, its images, and the last good checkpoint."""
+        last, rate = self.before, self.pace.rate(self.before.step, self.before)
+        count = min(self.settings.step_size, self.feed.length - last.seen)
+        names = [printable(name) for name in self.feed.names(last.epoch + 1, last.seen, count)]
+        kept = f"; the last good checkpoint is kept in {self.keeper.folder}" if self.keeper.kept else ""
+        return SettingsError(
+            f"{what} in epoch {last.epoch + 1}, step {last.step}, on {listed(names, _NAMED)}: use a learning rate "
+            f"below {rate:.2g}, or clip_norm=1{kept}"
+        )
