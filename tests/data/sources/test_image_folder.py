@@ -90,13 +90,6 @@ def test_a_missing_or_unclear_column_of_classes_is_refused(tmp_path, kind, row, 
         find_images(tmp_path)
 
 
-@pytest.mark.parametrize("row", [{"file_name": "rose/0.png", "text": "a rose"}, {"photographer": "me"}])
-def test_folders_are_the_classes_if_metadata_has_none(make_folder, row):
-    root = make_folder({"rose": 2, "iris": 1})
-    write(root, [row], "csv")
-    assert list(find_images(root).source.names) == ["iris/0.png", "rose/0.png", "rose/1.png"]
-
-
 def test_a_warning_gives_the_number_of_files_that_are_not_listed(tmp_path, add_picture):
     write(tmp_path, ROWS, "jsonl")
     for name in ("0.png", "in/1.png", "more/2.png", "3.png"):
@@ -121,11 +114,8 @@ def test_images_that_do_not_exist_are_left_out_with_the_reason(tmp_path, add_pic
         ('{"file_name": "0.png", "label": "a"}\n[1]', r"line 2: Expected `object`"),
         ('{"file_name": "0.png", "label": "a"}\n{"label": "a"}', "line 2 has no column for the path"),
         ('{"file_name": "0.png", "label": "a"}\n\n{"file_name": "1.png"}', "line 3 has no column for the class"),
-        ('{"file_name": "0.png", "label": null}', "line 1: missing class"),
         ('{"file_name": "0.png", "label": 0.5}', r"line 1: invalid class 0\.5: expected a text or a whole number"),
-        ('{"file_name": "0.png", "label": false}', "invalid class False"),
         ('{"file_name": 7, "label": "a"}', "line 1: missing path"),
-        ('{"file_name": "0.png", "label": 1}\n{"file_name": "1.png", "label": "1.0"}', "classes '1' and '1.0'"),
     ],
 )
 def test_an_invalid_line_is_named(tmp_path, text, words):

@@ -67,16 +67,9 @@ def test_parts_are_read_from_a_server(serve, served, noise, place):
     found = find_images(f"{address}/{place}")
     assert len(found.labels) == (10 if place.startswith("train") else 20)
     assert not any("secret" in name for name in found.source.names)
+    assert found.origin == f"{address}/{place.partition('?')[0]}"
     for index, name in enumerate(found.source.names):
         np.testing.assert_array_equal(open_picture(found.source.open(index), SIZE), noise(int(name[-9:-4])))
-
-
-def test_threads_pack_what_a_server_holds(serve, served):
-    address, _ = serve()
-    served()
-    dataset = Dataset.open(f"{address}/train-0.tar")
-    pack = dataset.pack(SIZE)
-    assert (len(pack.digests), pack.left_out, dataset.origin) == (10, [], f"{address}/train-0.tar")
 
 
 def test_a_request_is_repeated_and_a_lasting_failure_is_an_error_not_a_bad_image(serve, served, monkeypatch):

@@ -191,18 +191,14 @@ def _rows(table: _Table, side: Side | None = None) -> Iterator[ImageRow]:
     for number, values in enumerate(_cells(table, [*columns.values()]), start=1):
         cells = dict(zip(columns, values, strict=True))
         try:
-            if table.classes and isinstance(cells["class"], int):
-                cells["class"] = _name_of(cells["class"], table.classes)
+            if table.classes and isinstance(label := cells["class"], int):
+                if not 0 <= label < len(table.classes):
+                    raise DataError(f"label {label} has no name, the file names {len(table.classes)} labels from 0 on")
+                cells["class"] = table.classes[label]
             row = image_row(cells, needs_path=not table.has_bytes)
         except DataError as problem:
             raise DataError(f"{table.file}, row {number}: {problem}") from None
         yield row if row.side else row._replace(side=side)
-
-
-def _name_of(label: int, names: Sequence[str]) -> str:
-    if not 0 <= label < len(names):
-        raise DataError(f"label {label} has no name, the file names {len(names)} labels from 0 on")
-    return names[label]
 
 
 def _cells(table: _Table, columns: Sequence[_Column], group: int | None = None) -> Iterator[tuple[Any, ...]]:
