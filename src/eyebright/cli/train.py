@@ -110,6 +110,7 @@ def _train(
     request: Request, place: Path, typed: dict[str, Any], display: "Display", *, resume: bool, heal: bool
 ) -> "Result | None":
     """Train or continue; None where the run is complete."""
+    from eyebright.data.sources.ranged import without_token
     from eyebright.runs import resume as resuming
     from eyebright.runs.folder import Run
     from eyebright.runs.train import run_request, started_by_this_group
@@ -120,6 +121,7 @@ def _train(
         display.begun = True
         return None
     if resume:
+        display.images = shlex.quote(without_token(Run(place).read()[0].pictures))
         return resuming.resume(place, epochs=None if again else epochs, callbacks=[display])
     if again:
         return None if Run(place).is_complete else resuming.resume(place, callbacks=[display])

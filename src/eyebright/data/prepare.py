@@ -105,7 +105,8 @@ def prepare(
     pack = dataset.pack(preparation, report)
     sets = find_sets(dataset, pack, report)
     sides = split(dataset, pack, sets, seen=seen)
-    leak = 0.0 if dataset.sides is not None else naive_leak(dataset, pack, sets)
+    given = dataset.sides is not None or dataset.fixed is not None
+    leak = 0.0 if given else naive_leak(dataset, pack, sets)
     return Prepared(dataset, pack, labels, sides, groups_of(dataset, sets), sets.copies, leak)
 
 

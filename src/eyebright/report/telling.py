@@ -62,9 +62,11 @@ def sentences(event: AnyEvent) -> Iterator[str]:
 def resize_text(chosen: events.FitChosen) -> str:
     """How images are brought to the network's size, where that removes, or would remove, much; else ""."""
     much = f"{percent(chosen.lost, 0)} of the detail of a typical image"
+    if chosen.lost < NOTABLE_LOSS:
+        return ""
     if chosen.fit == "pad":
         return f"Images are padded with grey, because cropping would remove {much}. To crop them: --resize crop"
-    if chosen.fit == "crop" and chosen.lost >= NOTABLE_LOSS:
+    if chosen.fit == "crop":
         return f"Cropping removes {much}. To keep whole images: --resize pad"
     return ""
 
