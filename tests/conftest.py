@@ -1,8 +1,9 @@
-"""What tests share: a cache of their own, small and real images, a small training, and a kill during one."""
+"""What tests share: a cache of their own, images small and real, small trainings, a kill during one, the command."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -78,3 +79,31 @@ def killed() -> Callable[..., None]:
             work(*arguments, callbacks=[kill], **options)
 
     return call
+
+
+class Finished(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def eyebright(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Finished]:
+    """Calls a command with its arguments; `code` is what a shell would see."""
+
+    from eyebright.cli.app import main
+
+    def run(*arguments: str | Path) -> Finished:
+        monkeypatch.setattr("sys.argv", ["eyebright", *map(str, arguments)])
+        capfdbinary.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as finished:
+            code = finished.code if isinstance(finished.code, int) else 0 if finished.code is None else 1
+        output = capfdbinary.readouterr()
+        return Finished(code, output.out.decode(), output.err.decode())
+
+    return run

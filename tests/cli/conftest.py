@@ -1,38 +1,10 @@
-"""Runs the command line as a shell does, but in this process."""
+"""Options for a training of a second, and a finished run."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pytest
-
-from eyebright.cli.app import main
-
-
-class Finished(NamedTuple):
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def eyebright(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Finished]:
-    """Calls a command with its arguments; `code` is what a shell would see."""
-
-    def run(*arguments: str | Path) -> Finished:
-        monkeypatch.setattr("sys.argv", ["eyebright", *map(str, arguments)])
-        capfdbinary.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as finished:
-            code = finished.code if isinstance(finished.code, int) else 0 if finished.code is None else 1
-        output = capfdbinary.readouterr()
-        return Finished(code, output.out.decode(), output.err.decode())
-
-    return run
 
 
 @pytest.fixture
@@ -55,7 +27,7 @@ def quick() -> list[str]:
 
 
 @pytest.fixture
-def run(make_folder: Callable[..., Path], eyebright: Callable[..., Finished], quick: list[str], tmp_path: Path) -> Path:
+def run(make_folder: Callable[..., Path], eyebright: Callable[..., Any], quick: list[str], tmp_path: Path) -> Path:
     """A finished run on the small folder of pictures."""
     finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick)
     assert finished.code == 0, finished.err

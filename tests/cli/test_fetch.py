@@ -62,3 +62,17 @@ def test_an_unknown_or_missing_name_is_refused(eyebright, arguments, words):
 
 def test_help_has_an_example(eyebright):
     assert "Example: eyebright fetch --list" in eyebright("fetch", "--help").out
+
+
+def test_the_bar_counts_megabytes(eyebright, tmp_path, monkeypatch):
+    shown = []
+
+    def fetch_set(name, folder, *, given, report):
+        report("fetching a.tgz", 120_500_000, 228_800_000)
+        report("unpacking", 3_999_999, None)
+        return tmp_path
+
+    monkeypatch.setattr("eyebright.data.published.fetch.fetch_set", fetch_set)
+    monkeypatch.setattr("eyebright.report.progress.Display.bar", lambda _, *arguments: shown.append(arguments))
+    assert eyebright("fetch", "flowers").code == 0
+    assert shown == [("fetching a.tgz", 120, 229, "MB"), ("unpacking", 3, None, "MB")]

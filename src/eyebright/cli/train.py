@@ -52,9 +52,7 @@ _OWN: dict[str, tuple[Any, Any]] = {
 
 def train(ctx: typer.Context, **_: Any) -> None:
     """Train a classifier, evaluate it on held-out images, and save it."""
-    from rich.console import Console
-
-    from eyebright.report.progress import Display
+    from eyebright.report.progress import Display, console
     from eyebright.runs.heal import OutOfTimeError
     from eyebright.runs.heal import heal as try_advice
     from eyebright.runs.train import default_output
@@ -75,7 +73,7 @@ def train(ctx: typer.Context, **_: Any) -> None:
     place = Path(resume or request.output or default_output(request.pictures))
     outcome = Outcome(place, heal=bool(heal), second=typed.get("output") if resume else None)
     try:
-        with Display(Console(stderr=bool(as_json))) as display:
+        with Display(console(stderr=bool(as_json))) as display:
             display.run = shlex.quote(str(place))
             result = _train(request, place, typed, display, resume=bool(resume), heal=bool(heal))
             outcome = outcome._replace(result=result)
@@ -207,10 +205,8 @@ def _print_interrupted(outcome: Outcome, *, started: bool) -> None:
 
 def _find_learning_rate(request: Request, *, as_json: bool) -> None:
     """Suggest a learning rate instead of training, and draw the test where the output names a PNG file."""
-    from rich.console import Console
-
     from eyebright.report.figures import draw_rates
-    from eyebright.report.progress import Display
+    from eyebright.report.progress import Display, console
     from eyebright.runs import audit
     from eyebright.runs.learning_rate import find_learning_rate
     from eyebright.runs.train import open_pictures
@@ -227,7 +223,7 @@ def _find_learning_rate(request: Request, *, as_json: bool) -> None:
         raise SettingsError(f"with --find-lr, expected a PNG file as -o, such as -o learning_rate.png; got {figure}")
     if figure is not None:
         audit.require_free([figure], request.pictures, overwrite=request.overwrite)
-    with Display(Console(stderr=as_json)) as display:
+    with Display(console(stderr=as_json)) as display:
         found = find_learning_rate(
             open_pictures(request, display), network=network, weights=request.weights, size=request.size,
             resize=request.resize, settings=request.training, callbacks=[display],

@@ -1,1 +1,1 @@
-"""What people look at in a terminal or a picture."""
+"""Results for people: text for the terminal, and figures."""

@@ -1,4 +1,4 @@
-"""The arithmetic of a convolution or a pool, explained in text of 80 columns for whoever learns or checks it.
+"""The arithmetic of a convolution or a pooling layer, explained step by step in text of 80 columns.
 
 `conv_text` and `pool_text` put a layer's sizes into the formulas. `conv_steps` and `pool_steps` slide the window over a
 small matrix and give every product or value. All numbers come from the layer's own description, so that what is

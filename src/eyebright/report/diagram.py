@@ -1,4 +1,4 @@
-"""A network as an SVG picture that needs no other file: boxes from top to bottom, arrows between them.
+"""A diagram of a network as an SVG file that needs no other file: boxes from top to bottom, arrows between them.
 
 Dotted layer names such as `layer1.0.conv1` are blocks within blocks. `_fold` turns them into a tree of boxes and
 frames. `_Rows` places the members of each frame in rows, by the longest path; an arrow that passes a row runs in a lane
@@ -65,7 +65,7 @@ def draw_diagram(network: Network, *, title: str, depth: int = 1) -> str:
 
     Args:
         network: The network to draw.
-        title: The line above the picture.
+        title: The line above the diagram.
         depth: How many levels of blocks to show. At 1, each outer block (the first part of dotted names) is a box. At
             2, it is a frame around its own blocks, and so on. Beyond the last level, every layer is shown.
 
@@ -374,7 +374,7 @@ class _Drawing:
         return _Piece(svg, self.half, self.half, height)
 
     def legend(self) -> list[str]:
-        """The colours in the picture, with their names, in two lines."""
+        """The colours of the diagram with their names, in two lines."""
         used = {kind for lines in self.lines.values() for kind, _, _ in lines} | ({"skip"} if self.skips else set())
         signs = {kind: "━" if kind == "skip" else "■" for kind in _KINDS if kind in used}
         words = [f'<tspan fill="{_KINDS[kind][1]}">{sign}</tspan> {kind}' for kind, sign in signs.items()]
@@ -400,5 +400,5 @@ def _rectangle(x: int, y: int, width: int, height: int, style: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text as it may stand in XML, within or between tags; control characters are written as escape sequences."""
+    """Text for XML, within or between tags; control characters are written as escape sequences."""
     return escape(printable(text))

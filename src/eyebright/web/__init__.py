@@ -1,1 +1,1 @@
-"""What people look at in a browser."""
+"""Results for the browser."""
