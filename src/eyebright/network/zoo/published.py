@@ -102,9 +102,7 @@ def published_digest(name: str) -> str:
     return _published(name).digest
 
 
-def start_weights(
-    network: Network, source: str | Path, *, name: str, seed: int = 0, report: Report = quiet
-) -> Weights:
+def start_weights(network: Network, source: str | Path, *, name: str, seed: int = 0, report: Report = quiet) -> Weights:
     """The weights that a network starts from.
 
     Args:
