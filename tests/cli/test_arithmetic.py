@@ -93,7 +93,7 @@ def test_an_input_that_is_no_size_is_refused(input_size, eyebright) -> None:
         (["pool", "--values", "a b; c d"], "numbers, but --values holds 'a'"),
         (["pool", "--values", "1 2; 3 4", "--input", "2x2"], "leave --input away"),
         (["pool", "--values", "1 2; 3 4", "--kernel", "3"], "kernel of 3 x 3 is larger"),
-        (["pool", "--input", "8x8", "--padding", "2"], "more than half of the kernel"),
+        (["pool", "--input", "8x8", "--padding", "2"], "at most half of the kernel"),
     ],
 )
 def test_what_does_not_fit_is_explained(arguments, words, eyebright) -> None:

@@ -312,7 +312,7 @@ def test_without_torch_it_says_what_to_install(make_folder, tmp_path):
         (["--minutes", "0.05"], "0.05 minutes are too few: starting, judging and saving take"),
         (["--network", "flower_cnn"], "did you mean 'flowers_cnn'"),
         (["--size", "4", "--network", "flowers_cnn"], "larger than its input"),
-        (["--size", "0", "--network", "flowers_cnn"], "each 1 to 65536; got (3, 0, 0)"),
+        (["--size", "0", "--network", "flowers_cnn"], "each from 1 to 65536, got (3, 0, 0)"),
         (["--network", "missing.json"], "missing.json cannot be read"),
         (["--validation", "0.6", "--test", "0.6"], "below 1 together"),
         (["--resume", "elsewhere"], "leave out output, pictures"),
