@@ -44,7 +44,7 @@ def test_a_layer_of_ones_own_runs_everywhere():
         assert graph.run(None, {"input_1": values})[0] == pytest.approx(expected, abs=1e-6)
         assert TorchNetwork(network, {})(torch.from_numpy(values)).numpy() == pytest.approx(expected, abs=1e-6)
     finally:
-        Layer.kinds.pop("Softsign", None)
+        Layer.types.pop("Softsign", None)
 
 
 def test_a_layer_of_ones_own_can_learn(tmp_path):
@@ -66,7 +66,7 @@ def test_a_layer_of_ones_own_can_learn(tmp_path):
         module(torch.full((1, 3, 2, 2), -2.0)).sum().backward()
         assert next(module.parameters()).grad.item() == -2.0 * 12  # of each of 12 values the derivative is x
     finally:
-        Layer.kinds.pop("PReLU", None)
+        Layer.types.pop("PReLU", None)
 
 
 def test_the_guide_to_training_runs_and_its_file_of_settings_is_one(make_folder, tmp_path, monkeypatch, capsys):
