@@ -175,6 +175,8 @@ def test_the_advice_against_underfitting_is_longer_training_only_while_the_loss_
         ((9.0, 2.0, 1.7), 0.01, (300, 1000), ""),  # the first epoch may have started there
         ((1.61, 1.61, 1.61), 0.1, (200, 1000), "stayed at 1.61"),
         ((1.61, 1.61, 1.61), 2e-3, (200, 1000), ""),  # nothing was learned, but the learning rate is not the reason
+        ((2.0, 2.39, 2.0), 0.01, (300, 1000), ""),  # less than 1.5 times the loss of guessing, ln 5 = 1.61
+        ((2.0, 2.44, 2.0), 0.01, (300, 1000), "rose to 2.44"),
         ((2.0, 9.0, 2.0), 0.01, (900, 1000), ""),  # it blew up, but recovered
         ((9.0, 9.0, 8.9), 1e-6, (200, 1000), ""),  # it started there, and hardly moved
     ],
@@ -203,13 +205,17 @@ def test_a_high_first_epoch_counts_only_above_the_loss_of_the_first_batch(eviden
         (1e-6, (950, 1000), True, False),  # it started from trained weights
         (1e-6, (250, 1000), False, False),  # the bound does not hold for other optimizers
         (4e-4, (250, 1000), True, False),
+        (1.0e-4, (250, 1000), True, True),  # 471 steps: 0.047
+        (1.1e-4, (250, 1000), True, False),  # 0.052
     ],
 )
 def test_a_rate_is_too_low_where_no_weight_could_move_far(evidence, peak, train, adaptive, expected) -> None:
     found = rate_too_low(evidence(train, train, peak=peak, adaptive=adaptive))
     assert (found is not None) == expected
     if found:
-        assert "no weight could move by more than 0.00047 in the whole training" in found.text  # three times 157 steps
+        assert (
+            f"no weight could move by more than {471 * peak:.2g} in the whole training" in found.text
+        )  # 3 x 157 steps
         assert "--learning-rate 0.002" in found.advice
 
 
@@ -245,6 +251,8 @@ def test_where_all_images_leak_there_is_no_accuracy_without_them(evidence, share
         ((225, 250), (0.64, 0.60, 0.68), (600, 1000), True),
         ((248, 250), (0.64, 0.60, 0.68), (600, 1000), False),  # its most confident predictions are correct
         ((225, 250), (0.75, 0.71, 0.79), (600, 1000), False),  # confidence separates correct from wrong
+        ((225, 250), (0.65, 0.61, 0.69), (600, 1000), True),
+        ((225, 250), (0.67, 0.63, 0.71), (600, 1000), False),
         ((225, 250), (0.64, 0.50, 0.78), (600, 1000), False),  # or may do so
         ((225, 250), (0.64, 0.60, 0.68), (250, 1000), False),  # it has learned too little to contradict a label
     ],
