@@ -139,7 +139,7 @@ def judged(pictures: Pictures, *, sides: Sequence[str] | None = None, **settings
     return model.verdicts
 
 
-def test_a_training_without_problems_gets_no_verdict_of_one():
+def test_a_good_training_has_no_problem():
     assert [verdict.kind for verdict in judged(stripes(600), epochs=6)] == ["no problem found"]
 
 
