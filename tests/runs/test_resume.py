@@ -19,6 +19,7 @@ from eyebright.model.card import Seen
 from eyebright.network import Weights
 from eyebright.runs.folder import Run
 from eyebright.runs.resume import resume
+from eyebright.runs.train import is_ours
 from eyebright.system import files, machine
 from eyebright.system.errors import DataError, NetworkError, OutputError, SettingsError
 from eyebright.training.budget import Deadline, Plan
@@ -30,6 +31,7 @@ from eyebright.training.events import (
     Extended,
     ModelSaved,
     PicturesGone,
+    SharedOut,
     StepDone,
     Stopped,
     read_events,
@@ -305,7 +307,7 @@ def test_the_moments_of_another_optimizer_are_refused(make_folder, tmp_path):
     for place in (tmp_path / "run" / "checkpoint").iterdir():
         moments = load_file(place / "optimizer.safetensors")
         save_file({f"7{name}": values for name, values in moments.items()}, place / "optimizer.safetensors")
-    with pytest.raises(DataError, match=r"its optimizer moves something else, as 7\d\.\w+ shows"):
+    with pytest.raises(DataError, match=r"the optimizer state 7\d\.\w+ does not fit this network"):
         resume(tmp_path / "run")
 
 
@@ -520,3 +522,16 @@ def test_pictures_that_were_left_out_on_purpose_may_vanish(pictures, train_mlp, 
     resume(tmp_path / "run")
     assert not any(isinstance(event, PicturesGone) for event in read_events(tmp_path / "run" / "events.jsonl"))
     assert not left_out(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("restarts", "launched_as", "ours"), [("0", "this", False), ("1", "this", True), ("2", "other", False)]
+)
+def test_only_a_group_that_was_started_again_continues_its_own_run(
+    restarts, launched_as, ours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "this")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", restarts)
+    assert not is_ours(tmp_path)
+    EventLog(tmp_path / "events.jsonl")(SharedOut(processes=2, batch_size=8, norms=False, group=launched_as))
+    assert is_ours(tmp_path) == ours
