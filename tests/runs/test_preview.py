@@ -10,6 +10,7 @@ from eyebright.runs.preview import examples, preview
 from eyebright.system.errors import MissingExtraError
 from eyebright.training import trainer
 from eyebright.training.settings import Settings
+from eyebright.training.torch.feed import Feed
 
 SMALL = Preparation(width=16, height=16)
 
@@ -51,7 +52,7 @@ def test_images_are_shown_as_training_gets_them(rows):
     pack, chosen = pictures.pack(SMALL), examples(pictures, pictures.pack(SMALL))
     material = trainer().Material(pack, pictures.labels, chosen, chosen)
     settings = Settings(erasing=1.0, hue=0.1)
-    feed = trainer().Feed(material, settings, 3)
+    feed = Feed(material, settings, 3)
     for number, row in enumerate(rows[0][0]):
         assert np.array_equal(row.seen, pack.read([chosen[number]])[0])
     for epoch in range(1, previewing.DRAWS + 1):
