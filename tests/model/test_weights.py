@@ -149,7 +149,7 @@ def test_weights_that_are_no_numbers_are_loaded_with_a_warning(tmp_path):
 def test_a_checkpoint_that_is_not_there_or_not_sound_is_explained(tmp_path):
     (tmp_path / "cut.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
     for name, words in (
-        ("nowhere", r"nowhere does not exist: expected a file of weights"),
+        ("nowhere", r"nowhere does not exist: expected a file"),
         ("cut", r"cut\.safetensors is damaged"),
     ):
         with pytest.raises(NetworkError, match=words):
