@@ -3,9 +3,10 @@
 import numpy as np
 from PIL import Image
 
-from eyebright import Classifier, Dataset, Settings
+from eyebright import Classifier, Dataset
 from eyebright.network import zoo
 from eyebright.runs.auto import choose
+from eyebright.runs.request import Request
 
 
 def test_the_chosen_head_does_not_depend_on_how_pictures_are_listed():
@@ -17,8 +18,8 @@ def test_the_chosen_head_does_not_depend_on_how_pictures_are_listed():
     chosen = []
     for order in (np.arange(36), np.arange(36)[::-1], random.permutation(36)):
         dataset = Dataset.from_arrays(images[order], names[order])
-        choice = choose(dataset, "crop", 64, Settings(), lambda event: None, begun_at=0.0, mirror=False)
-        chosen.append(choice.weights)
+        start, _ = choose(dataset, "crop", Request(size=64), lambda event: None, started_at=0.0)
+        chosen.append(start.weights)
     for other in chosen[1:]:
         assert all(np.array_equal(chosen[0][name], other[name]) for name in other)
 

@@ -80,7 +80,10 @@ def test_an_invalid_input_size_is_refused(input_size, eyebright) -> None:
         (["conv", "--input", "9x9", "--padding=-1"], "--padding: expected 0, 1, 1x2, same or valid, got '-1'"),
         (["conv", "--input", "9x9", "--padding", "full"], "same or valid, got 'full'"),
         (["conv", "--input", "2x2", "--kernel", "5"], "kernel of 5 x 5 is larger than its input of 2 x 2"),
-        (["conv", "--input", "9x9x3", "--filters", "2", "--groups", "2"], "3 channels cannot be shared among 2 groups"),
+        (
+            ["conv", "--input", "9x9x3", "--filters", "2", "--groups", "2"],
+            "input channels must be a multiple of groups = 2, got 3",
+        ),
         (["conv", *NOTES[:2]], "--values and --weights are used together"),
         (["conv", *NOTES[2:]], "--values and --weights are used together"),
         (["conv", *NOTES, "--kernel", "2"], "define all sizes: remove --input, --kernel and --filters"),

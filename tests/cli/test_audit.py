@@ -28,7 +28,7 @@ def clean(tmp_path):
 def test_findings_are_printed_in_80_columns_with_the_next_command(make_folder, eyebright, tmp_path):
     finished = eyebright("audit", doubled(make_folder()))
     assert finished.code == 0, finished.err
-    assert "exact copies: 6 images in 3 sets" in finished.out
+    assert "exact duplicates: 6 images in 3 sets" in finished.out
     command = finished.out.partition("To see the images of the findings:\n")[2].replace("\\\n", "")
     assert shlex.split(command)[:2] == ["eyebright", "audit"] and command.endswith(" -o audit.json --page audit.html\n")
     assert max(len(line) for line in finished.out.splitlines() if str(tmp_path) not in line) <= 80

@@ -16,7 +16,7 @@ def kept(tmp_path, monkeypatch):
 def test_the_cache_is_listed_in_80_columns(eyebright):
     finished = eyebright("cache")
     assert finished.code == 0 and max(map(len, finished.out.splitlines()[:-2])) <= 80
-    assert "packs: prepared pictures" in finished.out and "2.0 MB" in finished.out and "3 entries" in finished.out
+    assert "packs: prepared images" in finished.out and "2.0 MB" in finished.out and "3 entries" in finished.out
 
 
 def test_kinds_names_and_all_are_removed(eyebright):

@@ -3,7 +3,7 @@ import shlex
 
 import pytest
 
-from eyebright.data.published.sets import SETS, File
+from eyebright.data.published.sets import SETS, PublishedFile
 
 
 @pytest.fixture(autouse=True)
@@ -42,12 +42,12 @@ def test_what_was_fetched_can_be_trained_on_with_the_command_that_json_gives(eye
 
 
 def test_without_a_network_the_message_says_which_file_to_put_where(eyebright, tmp_path, monkeypatch):
-    own = File("http://127.0.0.1:9/flower_photos.tgz", 10, "0" * 64)
+    own = PublishedFile("http://127.0.0.1:9/flower_photos.tgz", 10, "0" * 64)
     monkeypatch.setitem(SETS, "flowers", SETS["flowers"]._replace(files=(own,)))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     finished = eyebright("fetch", "flowers")
     assert finished.code == 1 and "Traceback" not in finished.err
-    assert f"download {own.address} in another way and put it at {tmp_path}" in finished.err
+    assert f"download {own.address} in another way and save it as {tmp_path}" in finished.err
     assert "eyebright fetch flowers --from flower_photos.tgz" in finished.err
 
 

@@ -198,7 +198,7 @@ def test_the_former_name_of_resize_works_with_a_notice(requested, eyebright, pic
         (["--set", "ema"], "--set ema: expected NAME=VALUE, such as --set ema=0.999"),
         (["--set", "epochs=many"], "--set epochs=many: Expected `int`, got `str`"),
         (["--set", "ema=2"], "ema must be from 0 to 0.999999, got 2"),
-        (["--set", "frozen=conv_9", "--network", "flowers_cnn"], "there is no layer or stage 'conv_9'"),
+        (["--set", "frozen=conv_9", "--network", "flowers_cnn"], "unknown layer or stage 'conv_9'"),
         (["--log", "csw"], "did you mean 'csv'"),
         (["--config", "missing.toml"], "missing.toml cannot be read"),
         (["--resume", "elsewhere"], "leave out output, pictures"),

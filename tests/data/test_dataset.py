@@ -3,7 +3,7 @@ import pytest
 
 from eyebright.data.dataset import Dataset, grouped
 from eyebright.data.sources.folder import FolderSource
-from eyebright.data.sources.source import ArraySource, Found
+from eyebright.data.sources.source import ArraySource, FoundImages
 from eyebright.data.split import SIDES
 from eyebright.system.errors import DataError, SettingsError
 
@@ -52,11 +52,11 @@ def test_as_many_labels_as_images_are_wanted(images):
 @pytest.mark.parametrize(
     ("label", "message"),
     [
-        ("rosse", "label 'rosse' is no class: did you mean 'rose'"),
-        (2, "label 2 is no class: known are daisy, rose"),
-        (-1, "label -1 is no class: known are daisy, rose"),
-        (0.5, "label 0.5 is no class"),
-        (None, "label None is no class"),
+        ("rosse", "label 'rosse' is not a class: did you mean 'rose'"),
+        (2, "label 2 is not a class: known are daisy, rose"),
+        (-1, "label -1 is not a class: known are daisy, rose"),
+        (0.5, "label 0.5 is not a class"),
+        (None, "label None is not a class"),
     ],
 )
 def test_a_label_that_is_no_class_is_named(images, label, message):
@@ -67,12 +67,12 @@ def test_a_label_that_is_no_class_is_named(images, label, message):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([0.0, float("nan")], r"its class is 0\.0|NaN"),
-        (np.array([1.5, 2.5]), r"its class is .\.5: expected a text or a whole number"),
-        (["a", "nan"], "its class is NaN"),
-        (["a", ""], "no class; every picture needs one"),
-        ([1, "a"], "labels are of mixed type, as 'a' and 1 are: give one kind"),
-        (np.array([1, "a"], object), "mixed type"),
+        ([0.0, float("nan")], r"invalid class 0\.0: expected a text or a whole number"),
+        (np.array([1.5, 2.5]), r"invalid class 1\.5: expected a text or a whole number"),
+        (["a", "nan"], r"missing class \(NaN\)"),
+        (["a", ""], "missing class: every image needs one"),
+        ([1, "a"], "labels are texts and numbers, such as 'a' and 1: use one type"),
+        (np.array([1, "a"], object), "labels are texts and numbers"),
     ],
 )
 def test_labels_that_can_name_no_class_are_refused(images, labels, message):
@@ -189,7 +189,7 @@ NAMES = ["stop/00001_00000.ppm", "stop/00001_00001.ppm", "stop/00002_00000.ppm",
 
 @pytest.fixture
 def found(tmp_path):
-    return Found(FolderSource(tmp_path, NAMES), ("stop", "yield"), [0, 0, 0, 1, 1])
+    return FoundImages(FolderSource(tmp_path, NAMES), ("stop", "yield"), [0, 0, 0, 1, 1])
 
 
 def sets(groups):

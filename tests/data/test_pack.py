@@ -15,7 +15,7 @@ from PIL import Image
 from eyebright.data import store
 from eyebright.data.pack import pack
 from eyebright.data.pictures import PRINT, Preparation, open_picture, open_with_digest
-from eyebright.data.sources.folder import scan_folder
+from eyebright.data.sources.folder import read_folder
 from eyebright.data.sources.source import ArraySource
 from eyebright.system.errors import DataError, OutputError
 
@@ -29,7 +29,7 @@ def root(make_folder) -> Path:
 
 
 def packed(root: Path, preparation: Preparation, **options):
-    return pack(scan_folder(root).source, preparation, **options)
+    return pack(read_folder(root).source, preparation, **options)
 
 
 def contents(folder: Path) -> dict[str, tuple]:
@@ -45,14 +45,14 @@ def contents(folder: Path) -> dict[str, tuple]:
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
 def test_every_row_is_what_opening_the_picture_gives(root, fit):
     preparation = Preparation(width=7, height=4, fit=fit)
-    source = scan_folder(root).source
+    source = read_folder(root).source
     rows = pack(source, preparation).read([7, 0, 3, 3])
     wanted = [open_picture(source.open(index), preparation) for index in (7, 0, 3, 3)]
     np.testing.assert_array_equal(rows, np.stack(wanted))
 
 
 def test_digests_are_those_of_the_pictures(root, preparation):
-    source = scan_folder(root).source
+    source = read_folder(root).source
     digests = pack(source, preparation).digests
     assert list(digests) == [open_with_digest(source.open(index), preparation)[1] for index in range(8)]
 
@@ -212,7 +212,7 @@ def test_an_interrupted_run_goes_on_where_it_was(root, preparation, monkeypatch,
     opened.clear()
     rows = packed(root, preparation).read(range(8))
     assert len(opened) <= 4
-    source = scan_folder(root).source
+    source = read_folder(root).source
     np.testing.assert_array_equal(rows, np.stack([open_picture(source.open(index), preparation) for index in range(8)]))
 
 
@@ -302,7 +302,7 @@ def test_the_users_files_are_only_read(root, preparation):
 
 
 def test_real_pictures_are_packed_as_they_are_opened(real_pictures):
-    source = scan_folder(real_pictures / "fashion" / "folder").source
+    source = read_folder(real_pictures / "fashion" / "folder").source
     source.names = source.names[::50]
     preparation = Preparation(width=28, height=28)
     rows = pack(source, preparation).read(range(len(source.names)))
@@ -313,7 +313,7 @@ def test_real_pictures_are_packed_as_they_are_opened(real_pictures):
 
 
 def test_prints_are_those_of_the_pictures_and_are_not_taken_again(root, preparation, opened):
-    source = scan_folder(root).source
+    source = read_folder(root).source
     wanted = [open_with_digest(source.open(index), preparation).print for index in (7, 0)]
     pack(source, preparation)
     opened.clear()
@@ -343,7 +343,7 @@ def fill_cache_disk(own_cache, monkeypatch):
 def source(root):
     """The same eight images, of which one cannot be opened."""
     (root / "a/2.png").write_bytes(b"words")
-    return scan_folder(root).source
+    return read_folder(root).source
 
 
 def test_what_is_streamed_is_what_would_have_been_packed(source, preparation, fill_cache_disk, own_cache):

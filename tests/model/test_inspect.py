@@ -68,7 +68,7 @@ def test_a_file_of_json_is_a_network(tmp_path: Path, network: Network) -> None:
 def test_a_network_of_ones_own_has_no_published_weights(tmp_path: Path, network: Network) -> None:
     (tmp_path / "net.json").write_text(network.to_json())
     subject = inspect.load_network(str(tmp_path / "net.json"), weights="published")
-    with pytest.raises(SettingsError, match=r"published weights belong to a named network, .*net\.json is your own"):
+    with pytest.raises(SettingsError, match=r"there are no published weights for .*net\.json, which is not in the zoo"):
         subject.weights()
 
 
@@ -106,7 +106,7 @@ def test_weights_come_from_a_file(tmp_path: Path) -> None:
         (".", {"classes": 0}, SettingsError, "--size and --classes need the name of a network"),
         (".", {"weights": "published"}, SettingsError, "--weights needs the name or JSON of a network"),
         (".", {}, ModelError, "is not a model"),
-        ("mlp", {"classes": 0}, NetworkError, "must be above 0"),
+        ("mlp", {"classes": 0}, NetworkError, "out_features must be from 1 to"),
     ],
 )
 def test_what_cannot_be_found_is_explained(target, options, error, words, tmp_path, monkeypatch) -> None:

@@ -297,12 +297,13 @@ def test_every_built_in_layer_has_a_colour_of_its_kind() -> None:
     def kind(name: str) -> str:
         return next(kind for kind, (_, _, types) in diagram._KINDS.items() if re.fullmatch(types, name))
 
-    built_in = {name for name, layer in Layer.kinds.items() if layer.__module__.startswith("eyebright.")}
+    built_in = {name for name, layer in Layer.types.items() if layer.__module__.startswith("eyebright.")}
     rooms = {  # the module that a layer is in says the same
-        "activations": "activation", "convolution": "convolution", "inputs": "input", "merging": "merge",
-        "normalization": "normalisation", "pooling": "pooling",
+        "activations": "activation", "convolution": "convolution", "normalization": "normalisation",
+        "pooling": "pooling",
     }  # fmt: skip
-    expected = {name: rooms.get(Layer.kinds[name].__module__.rpartition(".")[2]) for name in built_in}
+    expected = {name: rooms.get(Layer.types[name].__module__.rpartition(".")[2]) for name in built_in}
+    expected |= {"Input": "input", "Add": "merge", "Concat": "merge", "Multiply": "merge"}
     expected |= {"Linear": "dense", "Dropout": "dropout", "Flatten": "reshape", "Normalize": "normalisation"}
     assert {name: kind(name) for name in built_in} == expected
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from eyebright.report import progress
 from eyebright.report.progress import Display, console
 from eyebright.training import events
-from eyebright.trust.intervals import Difference, counted
+from eyebright.trust.intervals import Difference, Share
 from eyebright.trust.verdict import Verdict
 
 
@@ -63,7 +63,7 @@ RUN = [
     SAVED,
 ]
 HEALED = events.Healed(
-    pictures=648, before=counted(387, 648), after=counted(430, 648), kept="a b/healed",
+    pictures=648, before=Share.from_counts(387, 648), after=Share.from_counts(430, 648), kept="a b/healed",
     difference=Difference(value=0.066, low=0.026, high=0.103),
 )  # fmt: skip
 

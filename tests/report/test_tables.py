@@ -164,15 +164,15 @@ def audit(*findings: Finding, notes: tuple[str, ...] = (), classes: dict[str, in
 
 def test_an_audit_lists_each_kind_with_three_examples_and_then_what_a_random_split_would_do() -> None:
     found = audit(
-        *(finding("exact copies", f"a/{number}.png", "b.png") for number in range(4)),
+        *(finding("exact duplicates", f"a/{number}.png", "b.png") for number in range(4)),
         finding("very dark", "d.png", sentence="brightness 3 of 255"),
         notes=("Labels were not checked: cleanlab is not installed. " + "word " * 20,),
     )
     text = audit_text(found, 0.14)
     lines = text.plain.splitlines()
     assert lines[:4] == [
-        "Found 1,234 images in 2 classes of 34 to 1,200.", "", "exact copies: 8 images in 4 sets",
-        "  exact duplicates: the same pixels in several files",
+        "Found 1,234 images in 2 classes of 34 to 1,200.", "", "exact duplicates: 8 images in 4 sets",
+        "  the same pixels in several files",
     ]  # fmt: skip
     assert lines[4:6] == ["  a/0.png, b.png", "    why"] and lines[10] == "  and 1 more"
     assert lines[12:16] == ["very dark: 1 image", "  hardly anything is visible", "  d.png", "    brightness 3 of 255"]
@@ -186,8 +186,8 @@ def test_an_audit_lists_each_kind_with_three_examples_and_then_what_a_random_spl
 
 
 def test_single_images_and_sets_of_one_kind_are_counted_together() -> None:
-    found = audit(finding("near copies", "a", "b"), finding("near copies", "c"))
-    assert "near copies: 3 images in 2 sets\n" in audit_text(found, None).plain
+    found = audit(finding("near-duplicates", "a", "b"), finding("near-duplicates", "c"))
+    assert "near-duplicates: 3 images in 2 sets\n" in audit_text(found, None).plain
 
 
 def test_an_audit_without_findings_says_so() -> None:
@@ -210,7 +210,7 @@ def test_the_cache_is_listed_by_kind_with_size_and_last_use() -> None:
         Entry(kind="packs", name="long" * 20, about="雏菊" * 40, size_bytes=12_345_678_900, used_days=400.0),
     ]
     lines = cache_text(entries, "/cache").splitlines()
-    assert lines[0] == "packs: prepared pictures" and lines[4] == "weights: published weights"
+    assert lines[0] == "packs: prepared images" and lines[4] == "weights: published weights"
     assert lines[1].split() == ["flowers", "at", "128x128", "2.0", "MB", "today", "1f"]
     assert lines[2].split()[1:5] == ["12,345.7", "MB", "400", "days"]
     assert lines[5].split() == ["net.safetensors", "0.0", "MB", "1", "day", "ago"]

@@ -6,7 +6,7 @@ import pytest
 
 from eyebright.report.telling import command_text, leak_text, resize_text, sentences
 from eyebright.training import events
-from eyebright.trust.intervals import Difference, counted
+from eyebright.trust.intervals import Difference, Share
 
 
 def started(**changes: object) -> events.RunStarted:
@@ -20,7 +20,7 @@ def started(**changes: object) -> events.RunStarted:
 
 def healed(value: float, low: float, high: float) -> events.Healed:
     return events.Healed(
-        pictures=648, before=counted(387, 648), after=counted(430, 648), kept="run/healed",
+        pictures=648, before=Share.from_counts(387, 648), after=Share.from_counts(430, 648), kept="run/healed",
         difference=Difference(value=value, low=low, high=high),
     )  # fmt: skip
 

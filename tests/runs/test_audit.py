@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eyebright.data.audit.findings import save
 from eyebright.data.dataset import Dataset
 from eyebright.data.sources.source import ArraySource
 from eyebright.runs import audit
 from eyebright.system.errors import DataError, DownloadError, EyebrightError, OutputError
 from eyebright.training.events import Progress
+from eyebright.web.pages.audit import write_page
 
 
 def landscape(seed: int) -> Image.Image:
@@ -51,7 +53,7 @@ def no_features(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_near_duplicates_and_damaged_files_are_found_and_nothing_changes(folder: Path) -> None:
     before, events = digests_of(folder), []
     found = audit.audit(folder, callbacks=[events.append])
-    near = {finding.pictures for finding in found.audit.of("near copies")}
+    near = {finding.pictures for finding in found.audit.of("near-duplicates")}
     assert near == {(f"a/{number:02d}.png", f"a/{number:02d}_again.jpg") for number in (0, 20, 40)}
     assert [finding.pictures for finding in found.audit.of("unreadable")] == [("b/broken.jpg",)]
     stages = {event.stage for event in events if isinstance(event, Progress)}
@@ -160,22 +162,22 @@ def test_of_many_images_the_labels_of_a_sample_are_checked(most: int, count: int
 @pytest.mark.usefixtures("no_features")
 def test_without_published_weights_everything_but_the_labels_is_checked(folder: Path) -> None:
     found = audit.audit(folder)
-    assert len(found.audit.of("near copies")) == 3
+    assert len(found.audit.of("near-duplicates")) == 3
     assert any("no connection" in note for note in found.audit.notes)
 
 
 @pytest.mark.usefixtures("no_features")
 def test_the_findings_are_written_as_json(folder: Path, tmp_path: Path) -> None:
     found = audit.audit(folder)
-    audit.write(found, tmp_path / "audit.json")
+    save(found.audit, tmp_path / "audit.json")
     data = json.loads((tmp_path / "audit.json").read_text())
-    assert data["origin"] == str(folder) and "near copies" in json.dumps(data)
+    assert data["origin"] == str(folder) and "near-duplicates" in json.dumps(data)
 
 
 @pytest.mark.usefixtures("no_features")
 def test_the_page_contains_its_images_and_escapes_their_names(folder: Path, tmp_path: Path) -> None:
     (folder / "a" / "<b>&.png").write_bytes((folder / "a" / "02.png").read_bytes())
-    audit.write_page(audit.audit(folder), tmp_path / "page.html")
+    write_page(audit.audit(folder), tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text("utf-8")
     assert page.count("data:image/jpeg;base64,") >= 8 and "&lt;b&gt;&amp;.png" in page and "<b>&" not in page
     assert "http" not in page and "<script" not in page

@@ -53,7 +53,7 @@ def test_what_does_not_contradict_is_accepted(options):
 
 
 def test_every_process_must_get_as_many_images_of_a_batch():
-    with processes.taking(processes.Place(0, 3, 3)):
+    with processes.joined(processes.ProcessPlace(0, 3, 3)):
         checks.require_sound(Request().changed(batch_size=33))
         with pytest.raises(SettingsError, match=r"32.*3"):
             checks.require_sound(Request().changed(batch_size=32))

@@ -10,7 +10,7 @@ from eyebright.data.prepare import prepare
 from eyebright.data.split_file import read_split
 from eyebright.model.card import Seen
 from eyebright.network import initial_weights
-from eyebright.network.weights import load_weights
+from eyebright.network.weight_files import load_weights
 from eyebright.runs.folder import Run
 from eyebright.runs.request import Request
 from eyebright.system import files

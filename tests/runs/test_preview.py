@@ -54,11 +54,11 @@ def test_images_are_shown_as_training_gets_them(rows):
     settings = Settings(erasing=1.0, hue=0.1)
     feed = Feed(material, settings, 3)
     for number, row in enumerate(rows[0][0]):
-        assert np.array_equal(row.seen, pack.read([chosen[number]])[0])
+        assert np.array_equal(row.prepared, pack.read([chosen[number]])[0])
     for epoch in range(1, previewing.DRAWS + 1):
         batch, labels = next(feed.batches(epoch))
         for picture, label in zip(batch.permute(0, 2, 3, 1).numpy(), labels.tolist(), strict=True):
-            drawn = rows[0][0][label].draws[epoch - 1]
+            drawn = rows[0][0][label].augmented[epoch - 1]
             np.testing.assert_allclose(drawn, np.clip(picture, 0, 255), atol=0.51)
 
 
@@ -67,7 +67,9 @@ def test_size_and_resizing_are_those_that_train_chooses_with_a_warning(rows):
     found = preview(wide, wide.pack(SMALL))
     drawn, title, warning = rows[0]
     assert (
-        drawn[0].seen.shape == (128, 128, 3) and "padded with grey" in title and "cropping would leave out 6" in warning
+        drawn[0].prepared.shape == (128, 128, 3)
+        and "padded with grey" in title
+        and "cropping would remove 6" in warning
     )
     assert drawn[0].box == (0, 0, 1, 1) and drawn[0].lost == 0 and found.notes == [warning]
     preview(wide, wide.pack(SMALL), resize="crop")
@@ -97,14 +99,14 @@ def test_without_torch_the_rest_is_drawn_with_a_note(rows, monkeypatch):
     monkeypatch.setattr(previewing, "trainer", missing)
     pictures = dataset(2)
     found = preview(pictures, pictures.pack(SMALL), size=16)
-    assert rows[0][0][0].draws.shape == (0, 16, 16, 3)
-    assert any("How training changes images is not shown: training needs PyTorch" in note for note in found.notes)
+    assert rows[0][0][0].augmented.shape == (0, 16, 16, 3)
+    assert any("Augmentation is not shown: training needs PyTorch" in note for note in found.notes)
 
 
 def test_without_augmentation_no_changed_images_are_shown(rows):
     pictures = dataset(2)
     preview(pictures, pictures.pack(SMALL), size=16, settings=Settings(flip=False, rotation=0, zoom=0))
-    assert len(rows[0][0][0].draws) == 0
+    assert len(rows[0][0][0].augmented) == 0
 
 
 @pytest.mark.parametrize("size", [(30, 20), (20, 30), (24, 24), (7, 100)])

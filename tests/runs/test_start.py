@@ -10,6 +10,7 @@ from safetensors.numpy import load_file, save_file
 import eyebright as eb
 from eyebright.data.prepare import prepare
 from eyebright.network import BatchNorm, Conv2d, Flatten, Input, Linear, Network, initial_weights, zoo
+from eyebright.network.zoo.catalog import named_network
 from eyebright.runs.request import Request
 from eyebright.runs.resume import resume
 from eyebright.runs.start import Start, choose_resize, mirrored_by_evidence, read_source, start_from, start_named
@@ -111,7 +112,7 @@ def test_published_weights_are_used_at_their_size_and_need_not_be_kept(dataset, 
     """flowers_cnn stands for a published network; its file is in the cache, where a download would put it."""
     weights = {name: values + 1 for name, values in initial_weights(zoo.flowers_cnn(5, input_size=20)).items()}
     monkeypatch.setitem(zoo.WEIGHTS, "flowers_cnn", zoo.Published("flowers-0123abcd.pth"))
-    monkeypatch.setitem(zoo.NETWORKS, "flowers_cnn", zoo.named("flowers_cnn")._replace(input_size=20))
+    monkeypatch.setitem(zoo.NETWORKS, "flowers_cnn", named_network("flowers_cnn")._replace(input_size=20))
     save_file(weights, files.cache_folder("weights") / "flowers-0123abcd.safetensors")
     start = start_with(dataset, network="flowers_cnn", weights="published")
     assert start.network.input_shape == (3, 20, 20) and not start.keep

@@ -18,6 +18,7 @@ from rich.console import Console
 from safetensors.numpy import load_file
 
 import eyebright as eb
+from eyebright.data.audit.findings import save
 from eyebright.network import Add, Conv2d, Flatten, Input, Linear, Network, ReLU
 from eyebright.report.progress import Display
 from eyebright.runs import audit
@@ -39,6 +40,7 @@ from eyebright.training.events import (
     StepDone,
     read_events,
 )
+from eyebright.web.pages.audit import write_page
 
 TINY = {"epochs": 1, "batch_size": 16, "precision": "float32", "flip": True}
 NETWORK = eb.zoo.mlp(3, input_size=8)
@@ -194,7 +196,7 @@ def test_options_about_the_images_belong_to_a_dataset(given, pictures, tmp_path)
 
 def test_findings_of_an_audit_are_left_out(pictures, train_mlp, tmp_path):
     (pictures / "red" / "zz.png").write_bytes((pictures / "red" / "000.png").read_bytes())
-    audit.write(audit.audit(pictures), tmp_path / "audit.json")
+    save(audit.audit(pictures).audit, tmp_path / "audit.json")
     train_mlp(pictures, tmp_path / "run", epochs=1, exclude=tmp_path / "audit.json")
     assert len({"red/zz.png", "red/000.png"} & splits_of(tmp_path / "run").keys()) == 1
     excluded = Run(tmp_path / "run").read()[0].excluded
@@ -372,7 +374,7 @@ def test_images_audits_splits_models_and_weights_are_only_read(sources, train_ml
     (pictures / "red" / "broken.jpg").write_bytes(b"no image")
     train_mlp(pictures, inputs / "run", epochs=1)
     shutil.copytree(inputs / "run" / "model", inputs / "model")  # the log of a run records evaluations
-    audit.write(audit.audit(pictures), inputs / "audit.json")
+    save(audit.audit(pictures).audit, inputs / "audit.json")
     before, model = state(inputs), inputs / "model"
     audit.audit(pictures)
     train_mlp(pictures, tmp_path / "left out", epochs=1, exclude=inputs / "audit.json")
@@ -428,8 +430,8 @@ def test_the_token_of_an_address_is_only_in_config_toml(signed, tmp_path):
         resume(run, epochs=2, callbacks=[display])
         assert evaluate(run, signed, callbacks=[display]).pictures > 0
         found = audit.audit(signed, callbacks=[display])
-    audit.write(found, findings)
-    audit.write_page(found, page)
+    save(found.audit, findings)
+    write_page(found, page)
     assert "secret" not in shown.getvalue()
     assert "memory://bucket/a-{07..07}.tar" in findings.read_text()
     written = [path for path in (*run.rglob("*"), findings, page) if path.is_file()]

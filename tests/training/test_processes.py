@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from eyebright.training import processes
-from eyebright.training.processes import Place
+from eyebright.training.processes import ProcessPlace
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
 def test_the_cores_are_divided_among_the_processes_of_a_machine(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(processes.machine, "cores", lambda: 7)
     for local_size, threads in ((1, 7), (2, 3), (9, 1)):
-        with processes.joined(Place(0, 9, local_size)):
+        with processes.joined(ProcessPlace(0, 9, local_size)):
             assert processes.threads() == threads
 
 
@@ -38,7 +38,7 @@ def test_only_a_process_that_joins_has_a_place(monkeypatch: pytest.MonkeyPatch):
 def test_without_a_launcher_a_process_is_alone(monkeypatch: pytest.MonkeyPatch):
     for name in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "TORCHELASTIC_RESTART_COUNT"):
         monkeypatch.delenv(name, raising=False)
-    assert processes.launched() == Place(0, 1, 1) and processes.restarts() == 0
+    assert processes.launched() == ProcessPlace(0, 1, 1) and processes.restarts() == 0
 
 
 def test_a_launch_is_identified_by_its_name_or_by_the_launching_process(monkeypatch: pytest.MonkeyPatch):
@@ -77,7 +77,7 @@ def test_a_deferred_interrupt_that_nobody_asked_for_is_raised_at_the_end(ctrl_c)
 
 
 def test_other_ranks_ignore_an_interrupt(ctrl_c):
-    with processes.joined(Place(1, 2, 2)):
+    with processes.joined(ProcessPlace(1, 2, 2)):
         processes.interrupt_only_rank_0()
         ctrl_c()
     assert not processes.interrupted()

@@ -51,7 +51,7 @@ _OWN: dict[str, tuple[Any, Any]] = {
 
 
 def train(ctx: typer.Context, **_: Any) -> None:
-    """Train a classifier, evaluate it on held-out images, and save it."""
+    """Train a classifier and evaluate it on held-out images."""
     from eyebright.report.progress import Display, console
     from eyebright.runs.heal import OutOfTimeError
     from eyebright.runs.heal import heal as try_advice
@@ -205,6 +205,7 @@ def _print_interrupted(outcome: Outcome, *, started: bool) -> None:
 
 def _find_learning_rate(request: Request, *, as_json: bool) -> None:
     """Suggest a learning rate instead of training, and draw the test where the output names a PNG file."""
+    from eyebright.data.sources.ranged import without_token
     from eyebright.report.figures import draw_rates
     from eyebright.report.progress import Display, console
     from eyebright.runs import audit
@@ -241,7 +242,8 @@ def _find_learning_rate(request: Request, *, as_json: bool) -> None:
     )
     options = ["--network", network] + (["--weights", request.weights] if request.weights else [])
     typer.echo("To train this network with it, add the other options that you gave:")
-    typer.echo(f"  eyebright train {shlex.quote(request.pictures)} -o RUN {shlex.join(options)} {suggested}")
+    images = shlex.quote(without_token(request.pictures))
+    typer.echo(f"  eyebright train {images} -o RUN {shlex.join(options)} {suggested}")
     if figure is not None:
         typer.echo(f"Figure: {figure}")
 

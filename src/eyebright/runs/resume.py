@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eyebright.data.dataset import Dataset
+from eyebright.data.pack import Pack
 from eyebright.data.prepare import Prepared, prepare
 from eyebright.data.split import SIDES
 from eyebright.model.classifier import Classifier
@@ -143,8 +144,9 @@ def _open_again(run: Run, request: Request, network: Network, emit: Emit) -> tup
     dataset = _still_there(run, request, known, emit)
     require_known(before, dataset, run.path)
     classifier = Classifier(network, dataset.classes, resize=as_fit(request.resize), seed=request.training.seed)
+    require_unchanged(before, dataset, dataset.pack(classifier.preparation, reporting(emit)), run.path)
     prepared = prepare(dataset, classifier.preparation, report=reporting(emit))
-    new = newly_gone(before, known, prepared, run.path)
+    new = newly_gone(before, known, prepared)
     if new:
         gone = PicturesGone(names=tuple(printable(name) for name, _ in new))
         to_all([emit, EventLog(run.events)])(gone)
@@ -233,25 +235,27 @@ def require_known(before: dict[str, Listed], dataset: Dataset, run: Path) -> Non
         raise DataError(f"{_some(moved)} in {dataset.origin} changed their class since {run} started. {_ways(run)}")
 
 
-def newly_gone(
-    before: dict[str, Listed], known: Collection[str], prepared: Prepared, run: Path
-) -> list[tuple[str, str]]:
+def require_unchanged(before: dict[str, Listed], dataset: Dataset, pack: Pack, run: Path) -> None:
+    """Raise a `DataError` if images have other pixels than when the run started."""
+    found = zip(dataset.source.names, pack.digests, strict=True)
+    changed = [name for name, digest in found if digest and before[name].digest not in (b"", digest)]
+    if changed:
+        raise DataError(f"{_some(changed)} in {dataset.origin} changed after {run} started. {_ways(run)}")
+
+
+def newly_gone(before: dict[str, Listed], known: Collection[str], prepared: Prepared) -> list[tuple[str, str]]:
     """Images that the run started with and must now continue without: name and reason.
 
     Args:
         before: The images when the run started.
         known: Names of images that were gone before, as `printable` shows them.
         prepared: The images that are there.
-        run: The run's folder.
 
     Raises:
-        DataError: When an image has changed, or too few are left.
+        DataError: When too few are left.
     """
     dataset, pack = prepared.dataset, prepared.pack
     digests = dict(zip(dataset.source.names, pack.digests, strict=True))
-    changed = [name for name, digest in digests.items() if digest and before[name].digest not in (b"", digest)]
-    if changed:
-        raise DataError(f"{_some(changed)} in {dataset.origin} have changed since {run} started. {_ways(run)}")
     reasons = dict(pack.left_out)
     gone = [
         (name, reasons.get(name, REMOVED))

@@ -21,7 +21,7 @@ from eyebright.system import machine
 _START_TIME = 19  # the field of /proc/PID/stat, counted after the process's name
 
 
-class Place(NamedTuple):
+class ProcessPlace(NamedTuple):
     """A process's place among those that train together.
 
     Args:
@@ -35,16 +35,16 @@ class Place(NamedTuple):
     local_size: int = 1
 
 
-_place = Place()
+_place = ProcessPlace()
 
 
-def launched() -> Place:
+def launched() -> ProcessPlace:
     """The place that the launcher gave to this process, whether it has joined the others or not."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
-    return Place(int(os.environ.get("RANK", "0")), size, int(os.environ.get("LOCAL_WORLD_SIZE", size)))
+    return ProcessPlace(int(os.environ.get("RANK", "0")), size, int(os.environ.get("LOCAL_WORLD_SIZE", size)))
 
 
-def place() -> Place:
+def place() -> ProcessPlace:
     """The place of this process: alone, unless it has joined others.
 
     A script that is started by a launcher but does not call `training.torch.fit.run_together` trains alone.
@@ -53,7 +53,7 @@ def place() -> Place:
 
 
 @contextmanager
-def joined(taken: Place) -> Iterator[None]:
+def joined(taken: ProcessPlace) -> Iterator[None]:
     """Be one of several processes inside the block."""
     global _place  # noqa: PLW0603  # a process has one place
     before, _place = _place, taken

@@ -275,7 +275,7 @@ def test_an_archive_that_grows_too_much_is_refused(server, tmp_path, monkeypatch
 def test_space_for_the_set_is_required_before_the_download(server, monkeypatch):
     free = 2 * len(SERVED["flower_photos.tgz"])
     monkeypatch.setattr("eyebright.system.files.free_bytes", lambda path: free - 1)
-    with pytest.raises(OutputError, match="flowers, downloaded and unpacked, takes"):
+    with pytest.raises(OutputError, match="flowers, downloaded and unpacked, needs"):
         fetch.fetch_set("flowers")
     assert not server.asked
     monkeypatch.setattr("eyebright.system.files.free_bytes", lambda path: free)

@@ -43,7 +43,7 @@ def test_images_that_do_not_exist_are_left_out_and_named(tmp_path):
 def test_a_table_of_images_that_do_not_exist_is_refused_with_their_number(tmp_path):
     text = "path,class\n" + "".join(f"{number}.png,{'ab'[number % 2]}\n" for number in range(10))
     dataset = Dataset.open(table(tmp_path, text))
-    with pytest.raises(DataError, match=r"5 of the 5 pictures of class 'a' cannot be opened.*0\.png: file not found"):
+    with pytest.raises(DataError, match=r"5 of the 5 images of class 'a' cannot be opened.*0\.png: file not found"):
         dataset.pack(Preparation(width=4, height=4))
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from pathlib import Path
 from eyebright.data.dataset import Dataset
 from eyebright.data.pictures import Preparation
+from eyebright.data.prepare import split
 from eyebright.network import initial_weights, zoo
 from eyebright.system.errors import SettingsError
 from eyebright.training import processes, trainer
@@ -42,7 +43,7 @@ RECIPE = {"accumulation": 2, "clip_norm": 1.0, "class_weights": "balanced", "ema
 def train(emit=lambda event: None, folder=None, **changes):
     dataset = Dataset.from_folder(PICTURES)
     pack, fitting = dataset.pack(Preparation(width=16, height=16)), trainer()
-    sides = dataset.split(pack)
+    sides = split(dataset, pack)
     material = fitting.Material(pack, dataset.labels, np.flatnonzero(sides == 0), np.flatnonzero(sides == 1))
     network = zoo.flowers_cnn(3, input_size=16, dropout=CHANGES.get("dropout", 0))
     settings = Settings(epochs=3, precision="float32", seed=5, judge_start=True).changed(RECIPE | changes)

@@ -10,7 +10,7 @@ from eyebright.system.errors import DataError
 from eyebright.training import processes
 from eyebright.training.budget import Deadline
 from eyebright.training.events import AnyEvent, BatchLowered, PrecisionChosen, StepDone, Stopped
-from eyebright.training.processes import Place
+from eyebright.training.processes import ProcessPlace
 from eyebright.training.settings import Settings
 from eyebright.training.torch import hardware
 from eyebright.training.torch.fit import fit, predict_logits
@@ -110,5 +110,8 @@ def test_a_training_with_little_memory_reports_it_and_makes_the_same_steps(job, 
 
 def test_images_that_are_not_on_the_disk_cannot_be_shared_by_processes(job):
     job.material.pack.streamed = True
-    with processes.joined(Place(0, 2, 2)), pytest.raises(DataError, match="the disk of the cache has no room for them"):
+    with (
+        processes.joined(ProcessPlace(0, 2, 2)),
+        pytest.raises(DataError, match="the disk of the cache has no room for them"),
+    ):
         fit(*job, emit=nothing)

@@ -9,7 +9,7 @@ from eyebright.network.rewrites import faster
 from eyebright.report.progress import Display
 from eyebright.system.errors import SettingsError
 from eyebright.training.events import BatchLowered
-from eyebright.training.processes import Place
+from eyebright.training.processes import ProcessPlace
 from eyebright.training.settings import Settings
 from eyebright.training.torch import hardware
 
@@ -90,7 +90,7 @@ SMALL = Network.sequential(Input((3, 8, 8)), Conv2d(4, 3), Flatten(), Linear(2))
 VALUES = 3 * 8 * 8 + 4 * 6 * 6 + 4 * 6 * 6 + 2
 EACH = 4 * (VALUES + 3 * 8 * 8 + 4 * 6 * 6)
 WEIGHTS = 7 * 4 * (4 * 3 * 9 + 4 + 2 * 144 + 2)
-ALONE = Place(0, 1, 1)
+ALONE = ProcessPlace(0, 1, 1)
 
 
 def free_for(pictures: float) -> int:
@@ -117,10 +117,10 @@ def test_the_step_stays_the_same_and_its_batches_fit(batch, accumulation, fit_in
 
 def test_processes_on_one_machine_share_its_memory():
     settings = Settings(batch_size=32)
-    assert hardware.lowered(SMALL, settings, 2 * free_for(16.1), Place(0, 2, 2)) is None
-    found = hardware.lowered(SMALL, settings, 2 * free_for(15), Place(1, 2, 2))
+    assert hardware.lowered(SMALL, settings, 2 * free_for(16.1), ProcessPlace(0, 2, 2)) is None
+    found = hardware.lowered(SMALL, settings, 2 * free_for(15), ProcessPlace(1, 2, 2))
     assert found and (found.batch_size, found.accumulation) == (16, 2)
-    elsewhere = hardware.lowered(SMALL, settings, free_for(15), Place(1, 2, 1))
+    elsewhere = hardware.lowered(SMALL, settings, free_for(15), ProcessPlace(1, 2, 1))
     assert elsewhere and elsewhere.batch_size == 16
 
 
@@ -140,6 +140,9 @@ def test_people_are_told(capsys: pytest.CaptureFixture[str]):
 
     event = BatchLowered(batch_size=8, accumulation=4, needed_bytes=3_000_000_000, free_bytes=1_000_000_000)
     Display(Console(width=300))(event)
-    assert "needs about 3,000 MB of the 1,000 MB free: batches of 8 instead, 4 of them" in capsys.readouterr().out
+    assert (
+        "needs about 3,000 MB, and 1,000 MB are free. The batch size is now 8, and the gradients of 4 batches"
+        in capsys.readouterr().out
+    )
     Display(Console(width=300))(msgspec.structs.replace(event, needed_bytes=0, free_bytes=0))
-    assert "the device refused: batches of 8" in capsys.readouterr().out
+    assert "the device refused it. The batch size is now 8" in capsys.readouterr().out

@@ -24,13 +24,13 @@ def finding(kind: str, *pictures: str) -> Finding:
 
 
 def test_the_page_has_a_section_for_each_kind_with_what_a_random_split_would_do() -> None:
-    page = audit_page(found(finding("exact copies", "a", "b"), finding("very dark", "c")), 0.14, lambda name: GREY)
+    page = audit_page(found(finding("exact duplicates", "a", "b"), finding("very dark", "c")), 0.14, lambda name: GREY)
     assert re.findall(r"<h2 id=\"([^\"]*)\">([^<]*)</h2><p>([^<]*)</p>", page) == [
-        ("exact-copies", "exact copies: 1 finding", "exact duplicates: the same pixels in several files"),
+        ("exact-duplicates", "exact duplicates: 1 finding", "the same pixels in several files"),
         ("very-dark", "very dark: 1 finding", "hardly anything is visible"),
     ]
     assert re.findall(r"<a href=\"#([^\"]*)\">([^<]*)</a>", page) == [
-        ("exact-copies", "exact copies (1)"), ("very-dark", "very dark (1)"),
+        ("exact-duplicates", "exact duplicates (1)"), ("very-dark", "very dark (1)"),
     ]  # fmt: skip
     assert "With a random split, 14% of the test images would have a near-duplicate in the training set." in page
     assert "Found 1,234 images: &lt;b&gt; 1,200, rose 34." in page
@@ -44,9 +44,9 @@ def test_a_page_without_findings_says_so() -> None:
 
 
 def test_a_page_shows_at_most_60_findings_of_12_images() -> None:
-    many = [finding("near copies", *(f"{number}-{image}" for image in range(13))) for number in range(61)]
+    many = [finding("near-duplicates", *(f"{number}-{image}" for image in range(13))) for number in range(61)]
     page = audit_page(found(*many), 0.5, lambda name: GREY)
-    assert "near copies: 61 findings" in page and "; the first 60 of 61 are shown</p>" in page
+    assert "near-duplicates: 61 findings" in page and "; the first 60 of 61 are shown</p>" in page
     assert page.count("<figure>") == 60 * 12 and page.count("why &amp; how (1 more)") == 60
 
 

@@ -119,7 +119,7 @@ class _Stream(io.RawIOBase):
     def __init__(self, file: RemoteFile, size: int) -> None:
         self._file, self._size, self._place = file, size, 0
 
-    def read_errors(self) -> bool:
+    def readable(self) -> bool:
         return True
 
     def seekable(self) -> bool:

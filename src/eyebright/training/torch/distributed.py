@@ -17,13 +17,13 @@ from torch.distributed.rendezvous import rendezvous
 
 from eyebright.system.errors import EyebrightError
 from eyebright.training import processes
-from eyebright.training.processes import Place
+from eyebright.training.processes import ProcessPlace
 
 _NO_TIMEOUT = timedelta(days=20)
 T = TypeVar("T")
 
 
-class Group(Place):
+class Group(ProcessPlace):
     """The processes that train together, as one of them sees it: what they decide and add up together.
 
     All ranks call the same methods in the same order. For a process alone they return what they are given.

@@ -16,7 +16,7 @@ import torch
 from eyebright.network import Network
 from eyebright.system.errors import SettingsError
 from eyebright.training.events import BatchLowered, PrecisionChosen
-from eyebright.training.processes import Place
+from eyebright.training.processes import ProcessPlace
 from eyebright.training.settings import DeviceName, Precision, Settings
 
 Chosen = Literal["float32", "bfloat16"]
@@ -136,7 +136,7 @@ def weight_bytes(network: Network) -> int:
     return _FLOAT * _COPIES * network.parameter_count
 
 
-def lowered(network: Network, settings: Settings, free_bytes: int, place: Place) -> BatchLowered | None:
+def lowered(network: Network, settings: Settings, free_bytes: int, place: ProcessPlace) -> BatchLowered | None:
     """The largest batch that fits into memory, estimated from the network's shapes; the steps stay as large as before.
 
     Args:
