@@ -1,9 +1,9 @@
-"""Kills a training twenty times, at random moments, and demands the weights of one that was never killed.
+"""Kills a training twenty times, at random moments, and expects the weights of a training that was never killed.
 
     make torture
 
-The recipe has all that a checkpoint may hold. Every step writes one, so that many kills fall into the writing of one;
-each round begins with an empty cache, so that some fall into the packing."""
+The recipe uses everything that a checkpoint can hold. Every step writes one, so that many kills come while one is
+written; each round starts with an empty cache, so that some come while images are prepared."""
 
 import random
 import shutil
@@ -37,19 +37,19 @@ else:
 SHORTEST_S, LONGEST_S = 0.5, 6.0
 
 
-def in_peace(pictures: Path, run: Path, kills: int) -> str:
-    """What stands for the weights of a training to its end."""
+def undisturbed(pictures: Path, run: Path, kills: int) -> str:
+    """A digest of the weights of a training without kills."""
     del kills
     return _train(pictures, run, run.parent / "cache_whole")
 
 
-def killing(pictures: Path, run: Path, kills: int, chance: random.Random) -> Iterator[str]:
-    """The same for trainings with so many kills in all, each of which begins with an empty cache."""
+def killed(pictures: Path, run: Path, kills: int, chance: random.Random) -> Iterator[str]:
+    """The same for trainings with so many kills in all; each starts with an empty cache."""
     done = rounds = 0
     while done < kills:
         rounds += 1
         cache = run.parent / f"cache_{rounds}"
-        while done < kills and _killed(pictures, run, cache, chance.uniform(SHORTEST_S, LONGEST_S)):
+        while done < kills and _train_and_kill(pictures, run, cache, chance.uniform(SHORTEST_S, LONGEST_S)):
             done += 1
             typer.echo(f"kill {done}: {_state(run)}")
         yield _train(pictures, run, cache)
@@ -67,8 +67,8 @@ def _train(pictures: Path, run: Path, cache: Path) -> str:
     return files.sha256(run / "model" / "weights.safetensors")
 
 
-def _killed(pictures: Path, run: Path, cache: Path, after_s: float) -> bool:
-    """Start it, or go on with it, and kill it; False where it was complete before."""
+def _train_and_kill(pictures: Path, run: Path, cache: Path, after_s: float) -> bool:
+    """Start or resume it, and kill it; False if it ended before."""
     process = _start(pictures, run, cache)
     try:
         if process.wait(after_s):
@@ -81,12 +81,12 @@ def _killed(pictures: Path, run: Path, cache: Path, after_s: float) -> bool:
 
 
 def _state(run: Path) -> str:
-    """Where a kill came."""
+    """When the kill came."""
     if not (run / "config.toml").exists():
-        return "while the pictures were found and packed"
+        return "while the images were found and prepared"
     unfinished = any((run / "checkpoint").glob(".*"))
     return f"after step {last_step(run)}{', while a checkpoint was written' if unfinished else ''}"
 
 
 if __name__ == "__main__":
-    torture("Kill a training at random moments.", in_peace, killing, kills=20)
+    torture("Kill a training at random moments.", undisturbed, killed, kills=20)

@@ -1,8 +1,8 @@
-"""Kills one of two processes that train together, again and again, and demands the weights of a group left in peace.
+"""Kills one of two processes that train together, several times, and expects the weights of an undisturbed group.
 
     make torture-processes
 
-torchrun starts the group again each time, and the group goes on from the last checkpoint by itself."""
+torchrun starts the group again each time, and the group continues from the last checkpoint by itself."""
 
 import os
 import random
@@ -23,18 +23,18 @@ RECIPE = ("--network", "flowers_cnn", "--size", "32", "--epochs", "20", "--patie
           "--set", "checkpoint_s=0", "--set", "ema=0.99")  # fmt: skip
 
 
-def in_peace(pictures: Path, run: Path, kills: int) -> str:
-    """What stands for the weights, of the best and of the last epoch, of a group that trains to its end."""
+def undisturbed(pictures: Path, run: Path, kills: int) -> str:
+    """A digest of the weights, of the best and of the last epoch, of a group without kills."""
     return _finished(_start(pictures, run, kills), run)
 
 
-def killing(pictures: Path, run: Path, kills: int, chance: random.Random) -> Iterator[str]:
-    """The same for a group that loses a process so many times."""
+def killed(pictures: Path, run: Path, kills: int, chance: random.Random) -> Iterator[str]:
+    """The same for a group of which a process is killed so many times."""
     launcher = _start(pictures, run, kills)
     for kill in range(kills):
         time.sleep(chance.uniform(SHORTEST_S, LONGEST_S))
         if launcher.poll() is not None:
-            typer.echo(f"it was over after {kill} kills")
+            typer.echo(f"the training ended after {kill} kills")
             break
         rank = chance.randrange(2)
         os.kill(_process(launcher.pid, rank), signal.SIGKILL)
@@ -55,7 +55,7 @@ def _finished(launcher: subprocess.Popen[bytes], run: Path) -> str:
 
 
 def _process(launcher: int, rank: int) -> int:
-    """The child of the launcher that has this rank."""
+    """The launcher's child with this rank."""
     for child in Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split():
         if f"RANK={rank}".encode() in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"):
             return int(child)
@@ -63,4 +63,4 @@ def _process(launcher: int, rank: int) -> int:
 
 
 if __name__ == "__main__":
-    torture("Kill one of several processes that train together.", in_peace, killing, kills=3)
+    torture("Kill one of several processes that train together.", undisturbed, killed, kills=3)

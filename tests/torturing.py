@@ -1,4 +1,4 @@
-"""What the tortures share: pictures, a training in peace, one that is killed at random moments, the comparison."""
+"""What the torture scripts share: images, an undisturbed training, one that is killed, and the comparison."""
 
 import argparse
 import os
@@ -17,19 +17,19 @@ from PIL import Image
 
 def torture(
     description: str,
-    in_peace: Callable[[Path, Path, int], str],
-    killing: Callable[[Path, Path, int, random.Random], Iterator[str]],
+    undisturbed: Callable[[Path, Path, int], str],
+    killed: Callable[[Path, Path, int, random.Random], Iterator[str]],
     *,
     kills: int,
 ) -> None:
-    """Train once in peace, then with kills, and compare; leave with an error where the weights are not the same.
+    """Train once undisturbed, then with kills, and compare; exit with an error if the weights differ.
 
     Args:
-        description: What is done, for `--help`.
-        in_peace: Trains on pictures in a run's folder; gives what stands for its weights. It is told how many kills
-            the others will get.
-        killing: The same with so many kills, at random moments; as often as one comes to its end.
-        kills: How many, unless it is said.
+        description: For `--help`.
+        undisturbed: Trains on images in a run's folder, and returns a digest of its weights; gets the number of kills
+            of the other trainings.
+        killed: The same with so many kills at random moments; yields the digest of each training that ends.
+        kills: The number of kills by default.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--kills", type=int, default=kills)
@@ -38,15 +38,15 @@ def torture(
     typer.echo(f"seed {args.seed}")
     with tempfile.TemporaryDirectory() as place:
         pictures = make_pictures(Path(place, "pictures"))
-        expected = in_peace(pictures, Path(place, "whole"), args.kills)
-        for found in killing(pictures, Path(place, "run"), args.kills, random.Random(args.seed)):
+        expected = undisturbed(pictures, Path(place, "whole"), args.kills)
+        for found in killed(pictures, Path(place, "run"), args.kills, random.Random(args.seed)):
             if found != expected:
                 sys.exit(f"the weights are {found}, expected {expected}")
     typer.echo(f"the weights are the same to the last bit: {expected}")
 
 
 def make_pictures(folder: Path) -> Path:
-    """240 pictures in three classes."""
+    """240 images in three classes."""
     stream = np.random.default_rng(0)
     for number in range(240):
         place = folder / "abc"[number % 3]
@@ -57,11 +57,11 @@ def make_pictures(folder: Path) -> Path:
 
 
 def start(*arguments: object, cache: Path) -> subprocess.Popen[bytes]:
-    """Python with these arguments, in a process of its own, with a cache of its own."""
+    """Start Python with these arguments, in another process, with its own cache."""
     environment = os.environ | {"EYEBRIGHT_CACHE": str(cache)}
     return subprocess.Popen([sys.executable, *map(str, arguments)], env=environment)
 
 
 def last_step(run: Path) -> int:
-    """After how many steps the last checkpoint was made."""
+    """The step of the last checkpoint."""
     return max((int(path.name) for path in (run / "checkpoint").glob("[0-9]*")), default=0)

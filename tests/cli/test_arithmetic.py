@@ -92,7 +92,7 @@ def test_an_invalid_input_size_is_refused(input_size, eyebright) -> None:
         (["pool", "--values", "a b; c d"], "pooling needs numbers, but --values has 'a'"),
         (["pool", "--values", "1 2; 3 4", "--input", "2x2"], "--values defines the size of the input: remove --input"),
         (["pool", "--values", "1 2; 3 4", "--kernel", "3"], "kernel of 3 x 3 is larger"),
-        (["pool", "--input", "8x8", "--padding", "2"], "more than half of the kernel"),
+        (["pool", "--input", "8x8", "--padding", "2"], "at most half of the kernel"),
     ],
 )
 def test_wrong_options_are_refused_with_what_was_expected(arguments, words, eyebright) -> None:

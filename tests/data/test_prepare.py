@@ -243,11 +243,30 @@ def test_given_groups_stay_whole_and_are_joined_where_they_share_near_duplicates
     assert separated
 
 
-def test_a_column_without_any_group_is_the_same_as_no_column(folder: Path) -> None:
-    plain = Dataset.open(folder)
-    empty = Dataset(plain.source, plain.classes, plain.labels, groups=[""] * len(plain))
-    first, second = (find_sets(dataset, dataset.pack(SQUARE)) for dataset in (plain, empty))
-    np.testing.assert_array_equal(first, second)
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, None),
+        ({"groups": [""] * 8}, None),  # a column without any group is the same as no column
+        ({"groups": ["x", "x", *[""] * 6]}, [0, 0, *[-1] * 6]),
+        ({"sides": ["train"] * 4 + ["test"] * 4}, [-1] * 8),
+    ],
+)
+def test_bursts_are_looked_for_only_where_neither_groups_nor_a_split_are_given(
+    noise: Callable, monkeypatch: pytest.MonkeyPatch, options: dict[str, object], expected: list[int] | None
+) -> None:
+    """`together` looks for them where its groups are None."""
+    received: list[NDArray[np.int64] | None] = []
+
+    def together(labels: object, thumbnails: object, digests: object, groups: object, **_: object) -> object:
+        received.append(groups)
+        return real(labels, thumbnails, digests, groups)
+
+    real = module.together
+    monkeypatch.setattr(module, "together", together)
+    dataset = of_arrays([noise(number) for number in range(8)], **options)
+    find_sets(dataset, dataset.pack(SQUARE))
+    assert [None if groups is None else groups.tolist() for groups in received] == [expected]
 
 
 def test_sets_are_computed_once_and_kept_beside_the_pack(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import eyebright as eb
 from eyebright.data.sources.source import ArraySource
 from eyebright.model import assess
-from eyebright.model.assess import course_of, sample_of
+from eyebright.model.assess import record_of, sample_of
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.system.errors import ModelError
 from eyebright.training.events import Judged
@@ -139,7 +139,7 @@ def judged(pictures: Pictures, *, sides: Sequence[str] | None = None, **settings
     return model.verdicts
 
 
-def test_a_training_without_problems_gets_no_verdict_of_one():
+def test_a_good_training_has_no_problem():
     assert [verdict.kind for verdict in judged(stripes(600), epochs=6)] == ["no problem found"]
 
 
@@ -200,11 +200,13 @@ def test_the_sample_of_the_training_side_is_spread_over_it():
 
 
 def test_the_course_tells_augmentation_and_the_greatest_dropout():
-    settings = Settings(epochs=4, cutmix=0.5, accumulation=3, judge_start=True)
-    history = History(loss=(1.0,) * 3, pictures=(70, 0, 6))  # 0 in a log that does not tell
-    course = course_of(history, settings, eb.zoo.flowers_cnn(input_size=16, dropout=0.3), 70, 1.9)
+    settings = Settings(epochs=4, minutes=2.5, cutmix=0.5, accumulation=3, judge_start=True)
+    history = History(loss=(1.0,) * 3, validation_loss=(2.0,) * 3, pictures=(70, 0, 6))  # 0 in a log that does not tell
+    course = record_of(history, settings, eb.zoo.flowers_cnn(input_size=16, dropout=0.3), 70, 1.9)
     assert (course.images, course.epochs, course.dropout, course.first_loss) == (70, 4, 0.3, 1.9)
     assert (course.seen, course.step_size, course.start_from_same_images) == ((70, 70, 6), 96, True)
+
+    assert (course.minutes, course.loss, course.validation_loss, course.adaptive) == (2.5, (1.0,) * 3, (2.0,) * 3, True)
     assert {name: strength for name, strength in course.augmentation.items() if strength} == {
         "flip": True, "rotation": 0.1, "zoom": 0.1, "cutmix": 0.5,
     }  # fmt: skip

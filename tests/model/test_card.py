@@ -26,7 +26,8 @@ def card(**changes: object) -> ModelCard:
 def test_seen_knows_exactly_the_pictures_whose_first_eight_bytes_it_was_given(learned: list, others: list) -> None:
     known = {digest[:8] for digest in learned}
     asked = learned + others
-    assert Seen().union(learned).contains(asked).tolist() == [digest[:8] in known for digest in asked]
+    for seen in (Seen().union(learned), Seen().union(learned[:5]).union(learned[5:])):
+        assert seen.contains(asked).tolist() == [digest[:8] in known for digest in asked]
 
 
 def test_seen_survives_json_and_does_not_tell_the_order_of_the_pictures() -> None:
@@ -55,7 +56,7 @@ def test_damaged_digests_are_a_model_error(digests: str) -> None:
                 {"calibration": Calibration(temperature=temperature, error_before=0, error_after=0)},
                 "temperature must be above 0 and below 1,000",
             )
-            for temperature in (0.0, -1.0, float("nan"), float("inf"))
+            for temperature in (0.0, -1.0, 1_000.0, float("nan"), float("inf"))
         ),
     ],
 )
@@ -108,3 +109,9 @@ def test_the_readme_tells_what_was_said_of_the_training() -> None:
     lines = readme(card, ["Overfitting: by 20 points.", "One class is failing."]).splitlines()
     places = [lines.index(line) for line in ("Overfitting: by 20 points.", "One class is failing.", "## How to use it")]
     assert places == sorted(places)
+
+
+def test_the_readme_of_a_network_without_training_says_so() -> None:
+    assert "not trained" in readme(card()) and "calibrated" not in readme(card())
+    measured = {"accuracy": 0.5, "interval": (0.4, 0.6), "pictures": 9}
+    assert "not trained" not in readme(card(metrics={"validation": measured}))

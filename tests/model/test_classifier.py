@@ -283,6 +283,25 @@ def test_images_that_were_all_trained_on_cannot_measure_a_model(model, pictures,
         model.evaluate(trained_on)
 
 
+def test_groups_of_images_are_counted_in_an_evaluation(pictures):
+    """Four images of one group each; the interval rests on groups, the accuracy on images."""
+    groups = [f"group {index // 4}" for index in range(48)]
+    grouped = eb.Dataset(pictures.source, pictures.classes, pictures.labels, groups=groups, validation=0.25, test=0.25)
+    model = eb.Classifier(eb.zoo.mlp(3, input_size=8), classes=pictures.classes)
+    whole, test = model.evaluate(grouped), model.evaluate(grouped.test)
+    assert (whole.pictures, whole.groups) == (48, 12)
+    assert (test.pictures, test.groups) == (12, 3)  # one group of each class
+    assert model.evaluate(pictures).groups == 0
+
+
+def test_a_loaded_model_knows_what_it_was_trained_on(model, pictures, tmp_path):
+    model.save(tmp_path / "model")
+    again = eb.load(tmp_path / "model")
+    assert again.evaluate(pictures) == model.evaluate(pictures)
+    assert again.evaluate(pictures).seen > 0
+    assert (again.metrics, again.history, again.calibration) == (model.metrics, model.history, model.calibration)
+
+
 def test_test_time_augmentation_is_the_mean_with_the_mirrored_image(model, pictures):
     prepared = model.prepare(pictures)
     indices = prepared.indices("test")

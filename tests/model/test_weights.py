@@ -148,7 +148,10 @@ def test_weights_that_are_no_numbers_are_loaded_with_a_warning(tmp_path):
 
 def test_a_checkpoint_that_is_not_there_or_not_sound_is_explained(tmp_path):
     (tmp_path / "cut.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
-    for name, words in (("nowhere", r"nowhere: give a file of weights"), ("cut", r"cut\.safetensors is damaged")):
+    for name, words in (
+        ("nowhere", r"nowhere does not exist: expected a file"),
+        ("cut", r"cut\.safetensors is damaged"),
+    ):
         with pytest.raises(NetworkError, match=words):
             model_of().load_weights(tmp_path / name)
 

@@ -382,7 +382,7 @@ def test_a_user_s_own_layers_are_drawn_by_their_type() -> None:
     try:
         diagram = Drawn(draw_diagram(Network.sequential(Input((4,)), Twice(name="mine")), title="own"))
     finally:
-        del Layer.kinds["Twice"]
+        del Layer.types["Twice"]
     assert diagram.texts["mine"] == ["mine", "Twice", "4"]
 
 

@@ -38,6 +38,16 @@ def digests_of(folder: Path) -> dict[Path, str]:
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.fixture
+def no_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published weights cannot be downloaded; an audit is faster without them."""
+
+    def missing(*_: object, **__: object) -> None:
+        raise DownloadError("no connection")
+
+    monkeypatch.setattr(audit, "features", missing)
+
+
 def test_near_duplicates_and_damaged_files_are_found_and_nothing_changes(folder: Path) -> None:
     before, events = digests_of(folder), []
     found = audit.audit(folder, callbacks=[events.append])
@@ -57,6 +67,20 @@ def test_out_of_fold_probabilities_ignore_images_of_the_same_group() -> None:
     grouped, alone = (audit.out_of_fold(features, labels, 2, numbers) for numbers in (groups, None))
     assert (grouped.argmax(axis=1) == labels).mean() < 0.65 < 0.7 < (alone.argmax(axis=1) == labels).mean()
     assert grouped.max() < 0.9  # a classifier that knows nothing is not confident, once calibrated
+
+
+@pytest.mark.usefixtures("no_features")
+def test_the_leak_of_a_random_split_is_not_estimated_where_the_split_is_given(folder: Path) -> None:
+    for number in range(0, 24, 2):  # each with a duplicate: so a random split would leak
+        (folder / "a" / f"{number:02d}_too.png").write_bytes((folder / "a" / f"{number:02d}.png").read_bytes())
+    assert audit.audit(folder).leak > 0
+    given = folder.parent / "given"
+    given.mkdir()
+    folder.rename(given / "train")
+    for number, label in ((100, "a"), (101, "b")):
+        (given / "test" / label).mkdir(parents=True)
+        landscape(number).save(given / "test" / label / "new.png")
+    assert audit.audit(given).leak is None
 
 
 def test_out_of_fold_probabilities_find_swapped_labels_and_skip_classes_that_cannot_be_checked() -> None:
@@ -111,34 +135,36 @@ def test_empty_folders_hold_nothing_to_audit(tmp_path: Path) -> None:
         audit.audit(tmp_path / "pictures")
 
 
-def test_of_many_images_the_labels_of_a_sample_are_checked(folder: Path, monkeypatch) -> None:
-    monkeypatch.setattr(audit, "SAMPLE", 40)
-    computed = []
-    compute = audit.features
+@pytest.mark.parametrize(("most", "count"), [(40, 40), (62, 62), (63, 63)])
+def test_of_many_images_the_labels_of_a_sample_are_checked(most: int, count: int, folder: Path, monkeypatch) -> None:
+    """63 images can be opened."""
 
-    def counted(read, digests, *arguments, **options):
-        computed.append(sum(map(bool, digests)))
-        return compute(read, digests, *arguments, **options)
+    class Drawn:
+        """Random features of the images that have a digest."""
 
-    monkeypatch.setattr(audit, "features", counted)
-    found = audit.audit(folder)
-    assert computed == [40]
-    assert any("sample of 40" in note for note in found.audit.notes)
-    monkeypatch.setattr(audit, "SAMPLE", 63)  # as many as can be opened
-    assert not any("sample" in note for note in audit.audit(folder).audit.notes)
-    assert computed == [40, 63]
+        def __init__(self, read: object, digests: list[bytes], *_: object, **__: object) -> None:
+            self.rows = np.where([bool(digest) for digest in digests], 0, -1)
+
+        def read(self, indices: np.ndarray) -> np.ndarray:
+            computed.append(len(indices))
+            return np.random.default_rng(0).normal(size=(len(indices), 8)).astype(np.float32)
+
+    computed: list[int] = []
+    monkeypatch.setattr(audit, "features", Drawn)
+    monkeypatch.setattr(audit, "SAMPLE", most)
+    notes = audit.audit(folder).audit.notes
+    assert computed[0] == count
+    assert any(f"sample of {most}" in note for note in notes) == (most < 63)
 
 
-def test_without_published_weights_everything_but_the_labels_is_checked(folder: Path, monkeypatch) -> None:
-    def missing(*_: object, **__: object) -> None:
-        raise DownloadError("no connection")
-
-    monkeypatch.setattr(audit, "features", missing)
+@pytest.mark.usefixtures("no_features")
+def test_without_published_weights_everything_but_the_labels_is_checked(folder: Path) -> None:
     found = audit.audit(folder)
     assert len(found.audit.of("near copies")) == 3
     assert any("no connection" in note for note in found.audit.notes)
 
 
+@pytest.mark.usefixtures("no_features")
 def test_the_findings_are_written_as_json(folder: Path, tmp_path: Path) -> None:
     found = audit.audit(folder)
     audit.write(found, tmp_path / "audit.json")
@@ -146,6 +172,7 @@ def test_the_findings_are_written_as_json(folder: Path, tmp_path: Path) -> None:
     assert data["origin"] == str(folder) and "near copies" in json.dumps(data)
 
 
+@pytest.mark.usefixtures("no_features")
 def test_the_page_contains_its_images_and_escapes_their_names(folder: Path, tmp_path: Path) -> None:
     (folder / "a" / "<b>&.png").write_bytes((folder / "a" / "02.png").read_bytes())
     audit.write_page(audit.audit(folder), tmp_path / "page.html")

@@ -1,16 +1,14 @@
 import itertools
 import json
-import sys
 
 import numpy as np
 import pytest
 
 import eyebright as eb
-from eyebright.cli.app import main
 from eyebright.data.sources.source import ArraySource
 from eyebright.network import zoo
 from eyebright.runs import auto, resume, train
-from eyebright.runs.request import Request
+from eyebright.runs.request import Request, gather
 from eyebright.system.errors import DownloadError, SettingsError
 from eyebright.training import budget
 from eyebright.training.events import (
@@ -29,7 +27,7 @@ from eyebright.training.events import (
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Two classes of forty small pictures: coarse and fine patterns."""
+    """Two classes of forty small images: coarse and fine patterns."""
     from PIL import Image
 
     root, stream = tmp_path_factory.mktemp("choosing") / "pictures", np.random.default_rng(0)
@@ -46,7 +44,7 @@ def told(path, kind):
     return [event for event in read_events(path / "events.jsonl") if isinstance(event, kind)]
 
 
-def test_by_default_a_published_network_is_given_a_head_and_the_run_says_so(pictures, tmp_path):
+def test_by_default_a_published_network_gets_a_new_head(pictures, tmp_path):
     result = eb.train(pictures, tmp_path / "run")
     assert result.classifier.network.to_json() == (tmp_path / "run" / "network.json").read_text()
     (tried,), (cross,) = told(tmp_path / "run", Tried), told(tmp_path / "run", CrossValidated)
@@ -62,7 +60,7 @@ def test_by_default_a_published_network_is_given_a_head_and_the_run_says_so(pict
         assert (value == result.classifier.get_weights()[name]).all(), name
 
 
-def test_a_run_killed_before_its_model_stood_goes_on(pictures, tmp_path):
+def test_a_run_that_was_killed_before_its_model_was_saved_continues(pictures, tmp_path):
     def kill(event):
         if isinstance(event, Stopped):
             raise KeyboardInterrupt
@@ -76,7 +74,7 @@ def test_a_run_killed_before_its_model_stood_goes_on(pictures, tmp_path):
         assert (value == resumed.classifier.get_weights()[name]).all(), name
 
 
-def test_without_the_weights_a_network_is_trained_from_scratch_and_that_is_said(pictures, tmp_path, monkeypatch):
+def test_without_published_weights_a_network_is_trained_from_scratch_with_a_notice(pictures, tmp_path, monkeypatch):
     def nothing(*_, **__):
         raise DownloadError("no way there")
 
@@ -91,7 +89,7 @@ def test_without_the_weights_a_network_is_trained_from_scratch_and_that_is_said(
 
 @pytest.fixture
 def hasty_clock(monkeypatch):
-    """A clock that jumps half a second whenever it is asked, so that a budget is used up after some tens of steps."""
+    """A clock that jumps half a second each time that it is read: a budget lasts some tens of steps."""
     ticks = itertools.count(0.0, 0.5)
 
     class Clock:
@@ -101,11 +99,11 @@ def hasty_clock(monkeypatch):
 
     for module in (budget, auto, train):
         monkeypatch.setattr(module, "time", Clock)
-    monkeypatch.setattr(train, "watched", lambda emit, *_: emit)  # it would ask for the time with each picture
+    monkeypatch.setattr(train, "watched", lambda emit, *_: emit)  # it would read the clock for each image
     monkeypatch.setattr(auto, "BACKBONE_SIZES", range(64, 65, 32))
 
 
-def test_who_interrupts_a_trial_has_interrupted_it_all(pictures, tmp_path, hasty_clock):
+def test_an_interrupt_during_a_trial_interrupts_the_run(pictures, tmp_path, hasty_clock):
     def interrupt(event):
         if isinstance(event, StepDone):
             raise KeyboardInterrupt
@@ -115,7 +113,7 @@ def test_who_interrupts_a_trial_has_interrupted_it_all(pictures, tmp_path, hasty
     assert not (tmp_path / "run").exists()
 
 
-def test_more_epochs_after_a_head_tune_the_network_and_cannot_harm(pictures, tmp_path, monkeypatch):
+def test_more_epochs_after_a_head_tune_the_network_and_do_no_harm(pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(auto, "BACKBONE_SIZES", range(64, 65, 32))
     head = eb.train(pictures, tmp_path / "run").classifier.get_weights()
     tuned = resume.resume(tmp_path / "run", epochs=1).classifier
@@ -132,20 +130,18 @@ def test_settings_that_have_no_effect_on_a_head_are_refused(pictures, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_was_moved_can_be_repeated_in_its_own_place(pictures, tmp_path, monkeypatch):
+def test_a_run_that_was_moved_can_be_repeated_in_its_own_folder(pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(auto, "BACKBONE_SIZES", range(64, 65, 32))
     first = eb.train(pictures, tmp_path / "run").classifier.get_weights()
     (tmp_path / "run").rename(tmp_path / "moved")
-    config, out = str(tmp_path / "moved" / "config.toml"), str(tmp_path / "moved")
-    monkeypatch.setattr(sys, "argv", ["eyebright", "train", "--config", config, "-o", out, "--overwrite"])
+    moved = tmp_path / "moved"
     for _ in range(2):
-        with pytest.raises(SystemExit, match="0"):
-            main()
+        train.run_request(gather({"output": str(moved), "overwrite": True}, moved / "config.toml"))
         again = eb.Classifier.load(tmp_path / "moved").get_weights()
         assert all((value == again[name]).all() for name, value in first.items())
 
 
-def test_without_the_weights_mirroring_is_judged_all_the_same(pictures, tmp_path, monkeypatch):
+def test_without_published_weights_mirroring_is_checked_too(pictures, tmp_path, monkeypatch):
     def nothing(*_, **__):
         raise DownloadError("no way there")
 
@@ -155,7 +151,7 @@ def test_without_the_weights_mirroring_is_judged_all_the_same(pictures, tmp_path
     assert "size = 24" in (tmp_path / "run" / "config.toml").read_text()
 
 
-def test_with_a_budget_small_pictures_are_tried_with_both_networks_and_the_better_goes_on(
+def test_with_a_budget_both_networks_are_tried_on_small_images_and_the_better_is_trained(
     pictures, tmp_path, hasty_clock
 ):
     result = eb.train(pictures, tmp_path / "run", minutes=1.2)
@@ -172,25 +168,23 @@ def test_with_a_budget_small_pictures_are_tried_with_both_networks_and_the_bette
     assert result.test.accuracy > 0.6
 
 
-def test_minutes_and_epochs_exclude_each_other(pictures, tmp_path):
-    with pytest.raises(SettingsError, match="contradict each other"):
-        eb.train(pictures, tmp_path / "run", minutes=1, epochs=3)
-
-
 @pytest.mark.parametrize(("side", "size"), [(32, 128), (100, 160), (128, 192), (150, 224), (4000, 224)])
-def test_the_backbone_sees_pictures_half_as_large_again(side, size):
+def test_the_published_network_gets_images_one_and_a_half_times_as_large(side, size):
     assert auto.backbone_px(side) == size
 
 
 @pytest.mark.parametrize("given", ["sides", "groups"])
-def test_a_cross_validation_neither_learns_from_copies_of_whom_it_asks_nor_asks_who_was_left_out(given, monkeypatch):
-    """Forty pictures, each mirrored too, with labels and features of chance: whoever has seen a copy knows."""
+def test_a_cross_validation_keeps_near_duplicates_in_one_fold_and_leaves_excluded_images_out(given, monkeypatch):
+    """Forty images, each also mirrored, with random labels and features: only a duplicate in training would help."""
     stream = np.random.default_rng(3)
     pictures = stream.integers(0, 256, (40, 8, 8, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
     images = [image for picture in pictures for image in (picture, picture[:, ::-1])]
     labels, points = np.arange(80) // 2 % 2, np.repeat(stream.normal(size=(40, 50)), 2, axis=0).astype(np.float32)
     images, labels, points = [*images, pictures[0]], [*labels, 0], np.concatenate([points, points[:1]])
-    sides = [*np.repeat(["train", "validation", "test", "train"], 20), "test"]  # the last one's copy is for training
+    sides = [
+        *np.repeat(["train", "validation", "test", "train"], 20),
+        "test",
+    ]  # with a duplicate in training
     options = {"sides": {"sides": sides}, "groups": {"groups": ["one", *[""] * 60, "one", *[""] * 19]}}[given]
 
     class Seen:

@@ -65,14 +65,14 @@ def test_every_process_must_get_as_many_images_of_a_batch():
     + [(name, 0.3) for name in AUGMENTATIONS if name != "flip"],
 )
 def test_settings_that_have_no_effect_on_a_head_are_refused(name, value):
+    more = {"weight_decay": 0.0} if name == "optimizer" else {}
     with pytest.raises(SettingsError, match=rf"{name} = .* has no effect when only the head .* give minutes or epochs"):
-        checks.require_effect(msgspec.structs.replace(Settings(epochs=0), **{name: value}))
+        checks.require_effect(Settings(epochs=0).changed({name: value} | more))
 
 
 def test_settings_that_matter_for_a_head_too_are_accepted():
-    checks.require_effect(
-        Settings(epochs=0, seed=3, threads=1, device="cpu", precision="float32", checkpoint_s=0, batch_size=8, flip=False)
-    )  # fmt: skip
+    settings = Settings(epochs=0, seed=3, threads=1, device="cpu", precision="float32", checkpoint_s=0, batch_size=8)
+    checks.require_effect(settings.changed({"flip": False}))
 
 
 @pytest.mark.parametrize("output", [".", "run", "a/run", "..", "../link/run"])
@@ -137,5 +137,5 @@ def test_a_full_disk_is_found_before_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed))
     checks.require_space(tmp_path / "run", start)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed - 1))
-    with pytest.raises(OutputError, match=r"the run with its checkpoint and model needs .* MB"):
+    with pytest.raises(OutputError, match=r"the run with its checkpoint and model .* MB"):
         checks.require_space(tmp_path / "run", start)

@@ -1,7 +1,7 @@
 import eyebright as eb
 
 
-def test_a_rate_is_found_for_a_data_set_and_told_on_the_way(make_folder):
+def test_a_learning_rate_is_found_for_a_dataset_with_progress(make_folder):
     pictures = eb.Dataset.open(make_folder())
     seen = []
     settings = eb.Settings(batch_size=8, optimizer="sgd", weight_decay=0.0)
@@ -10,7 +10,7 @@ def test_a_rate_is_found_for_a_data_set_and_told_on_the_way(make_folder):
     assert seen[-1].done == len(found.rates) <= seen[-1].of
 
 
-def test_the_network_may_be_one_of_ones_own(make_folder):
+def test_the_network_may_be_given(make_folder):
     pictures = eb.Dataset.open(make_folder())
     found = eb.find_learning_rate(pictures, network=eb.zoo.mlp(3, input_size=12), settings=eb.Settings(batch_size=8))
     assert len(found.rates) == len(found.smoothed) > 20

@@ -10,6 +10,7 @@ from eyebright.runs.preview import examples, preview
 from eyebright.system.errors import MissingExtraError
 from eyebright.training import trainer
 from eyebright.training.settings import Settings
+from eyebright.training.torch.feed import Feed
 
 SMALL = Preparation(width=16, height=16)
 
@@ -21,20 +22,20 @@ def dataset(classes: int, count: int = 3, size: tuple[int, int] = (20, 24)) -> D
 
 @pytest.fixture
 def rows(monkeypatch):
-    """What would be drawn, and what is written above it."""
+    """The arguments of `draw_preview`."""
     drawn = []
     monkeypatch.setattr(previewing, "draw_preview", lambda *given: drawn.append(given) or b"")
     return drawn
 
 
 @pytest.mark.parametrize(("classes", "shown"), [(2, [0, 1]), (8, [*range(8)]), (43, [0, 6, 12, 18, 24, 30, 36, 42])])
-def test_one_picture_of_each_class_evenly_spread_over_up_to_eight(classes, shown):
+def test_one_image_of_each_class_is_shown_of_at_most_eight_classes(classes, shown):
     pictures = dataset(classes)
     chosen = examples(pictures, pictures.pack(SMALL))
     assert pictures.labels[chosen].tolist() == shown
 
 
-def test_the_same_pictures_in_another_order_show_the_same(tmp_path):
+def test_the_order_of_images_does_not_matter():
     one = dataset(3)
     pixels = [one.source.open(index) for index in range(len(one))]
     order = np.random.default_rng(0).permutation(len(one))
@@ -45,13 +46,13 @@ def test_the_same_pictures_in_another_order_show_the_same(tmp_path):
     ]
 
 
-def test_pictures_are_seen_as_training_feeds_them(rows):
+def test_images_are_shown_as_training_gets_them(rows):
     pictures = dataset(3, size=(20, 30))
     preview(pictures, pictures.pack(SMALL), size=16, resize="crop", settings=Settings(erasing=1.0, hue=0.1))
     pack, chosen = pictures.pack(SMALL), examples(pictures, pictures.pack(SMALL))
     material = trainer().Material(pack, pictures.labels, chosen, chosen)
     settings = Settings(erasing=1.0, hue=0.1)
-    feed = trainer().Feed(material, settings, 3)
+    feed = Feed(material, settings, 3)
     for number, row in enumerate(rows[0][0]):
         assert np.array_equal(row.seen, pack.read([chosen[number]])[0])
     for epoch in range(1, previewing.DRAWS + 1):
@@ -61,7 +62,7 @@ def test_pictures_are_seen_as_training_feeds_them(rows):
             np.testing.assert_allclose(drawn, np.clip(picture, 0, 255), atol=0.51)
 
 
-def test_size_and_fit_are_those_that_train_chooses_and_what_is_lost_is_said(rows):
+def test_size_and_resizing_are_those_that_train_chooses_with_a_warning(rows):
     wide = dataset(2, size=(60, 180))
     found = preview(wide, wide.pack(SMALL))
     drawn, title, warning = rows[0]
@@ -75,7 +76,7 @@ def test_size_and_fit_are_those_that_train_chooses_and_what_is_lost_is_said(rows
 
 
 @pytest.mark.parametrize(("given", "flips"), [(None, False), (Settings(), True)])
-def test_digits_are_mirrored_only_where_that_is_asked_for(rows, monkeypatch, given, flips):
+def test_digits_are_mirrored_only_if_that_is_asked_for(rows, monkeypatch, given, flips):
     found, flip = load_digits(), []
     digits = Dataset.from_arrays((found.images[:400] * 15).astype(np.uint8), found.target[:400])
 
@@ -89,7 +90,7 @@ def test_digits_are_mirrored_only_where_that_is_asked_for(rows, monkeypatch, giv
     assert set(flip) == {flips}
 
 
-def test_without_torch_the_rest_is_drawn_and_it_is_said(rows, monkeypatch):
+def test_without_torch_the_rest_is_drawn_with_a_note(rows, monkeypatch):
     def missing():
         raise MissingExtraError("training needs PyTorch")
 
@@ -100,15 +101,15 @@ def test_without_torch_the_rest_is_drawn_and_it_is_said(rows, monkeypatch):
     assert any("How training changes images is not shown: training needs PyTorch" in note for note in found.notes)
 
 
-def test_without_augmentation_there_is_nothing_more_to_show(rows):
+def test_without_augmentation_no_changed_images_are_shown(rows):
     pictures = dataset(2)
     preview(pictures, pictures.pack(SMALL), size=16, settings=Settings(flip=False, rotation=0, zoom=0))
     assert len(rows[0][0][0].draws) == 0
 
 
 @pytest.mark.parametrize("size", [(30, 20), (20, 30), (24, 24), (7, 100)])
-def test_the_frame_is_what_cropping_keeps(size):
-    """Outside of it a picture may be anything: but for what the resize smooths at the edge, nothing of it is seen."""
+def test_the_frame_shows_what_cropping_keeps(size):
+    """Pixels outside of it do not matter, except those that the resize mixes in at the edge."""
     left, top, right, bottom = crop_box(*size, SMALL)
     assert right - left == pytest.approx(min(size)) and bottom - top == pytest.approx(min(size))
     pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)

@@ -175,3 +175,16 @@ def test_auto_trains_only_a_head_unless_more_is_asked_for():
     assert gather({"pictures": "p"}).training.epochs == 0
     assert gather({"pictures": "p", "epochs": 4}).training.epochs == 4
     assert gather({"pictures": "p", "network": "mlp"}).training.epochs == gather({"from": "m"}).training.epochs == 15
+
+
+@pytest.mark.parametrize("log", ["csv, tensorboard", ["csv,tensorboard"], ["csv", "tensorboard"]])
+def test_logs_are_separated_by_commas_or_repeated(log, file):
+    assert gather({"log": log}).log == ("csv", "tensorboard")
+    assert gather({}, file(f"log = {log!r}")).log == ("csv", "tensorboard")
+
+
+def test_mirroring_is_asked_for_by_naming_flip_or_augment():
+    """Otherwise images are only mirrored if that is found to do no harm."""
+    assert not gather({"epochs": 3}).mirror
+    for options in ({"flip": True}, {"flip": False}, {"augment": "zoom"}):
+        assert gather(options).mirror

@@ -40,7 +40,7 @@ def plan_of(clock, *, minutes=2.0, step_s=0.1, steps=95, judged=1800, validation
     steps=st.integers(1, 500),
     validation=st.integers(1, 800),
 )
-def test_what_is_planned_fits_with_its_validations_and_what_comes_after(minutes, step_s, steps, validation):
+def test_planned_steps_fit_with_their_validations_evaluation_and_saving(minutes, step_s, steps, validation):
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(budget, "time", clock)
@@ -54,7 +54,7 @@ def test_what_is_planned_fits_with_its_validations_and_what_comes_after(minutes,
         assert clock.now + 4 + 1800 * step_s / 32 * 0.6 < 1000 + 60 * minutes
 
 
-def test_too_little_time_is_refused_with_what_would_do(clock):
+def test_too_little_time_is_refused_with_a_budget_that_is_enough(clock):
     with pytest.raises(SettingsError, match=r"minutes = 0\.1 is too short: 0 s were used before") as problem:
         plan_of(clock, minutes=0.1)
     enough = float(re.search(r"use minutes = ([\d.]+) or more", str(problem.value))[1])
@@ -68,7 +68,7 @@ def test_an_epoch_that_took_longer_leaves_fewer_steps(clock):
     assert 0 < plan.more_steps() < 0.6 * before
 
 
-def test_the_epoch_ends_while_there_is_time_to_judge_it(clock):
+def test_the_epoch_ends_while_there_is_time_to_validate_it(clock):
     plan = plan_of(clock)
     assert not plan.over
     clock.now += 120 - 4 - 1800 * 0.1 / 32 * 0.6 - 600 * 0.1 / 32 * 0.4 - 0.01
@@ -77,7 +77,7 @@ def test_the_epoch_ends_while_there_is_time_to_judge_it(clock):
     assert plan.over
 
 
-def test_preparing_that_would_not_be_done_in_time_is_stopped_with_what_would_do(clock):
+def test_a_preparation_that_would_take_too_long_is_stopped_with_a_budget_that_is_enough(clock):
     said = []
     tell = watched(said.append, 1.0, clock.now)
     tell(Progress(stage="preparing", done=0, of=1000))
@@ -98,7 +98,7 @@ def test_without_a_budget_nothing_is_watched():
     assert watched(print, 0.0, 0.0) is print
 
 
-def test_the_last_bit_of_a_budget_is_too_late_to_begin(clock):
+def test_the_end_of_a_budget_is_too_late_to_start(clock):
     deadline = Deadline(1.0, clock.now, 100)
     clock.now += 50
     assert not deadline.too_late
@@ -106,14 +106,14 @@ def test_the_last_bit_of_a_budget_is_too_late_to_begin(clock):
     assert deadline.too_late
 
 
-def test_what_was_used_before_a_stop_counts(clock):
+def test_time_used_before_a_stop_counts(clock):
     deadline = Deadline(1.0, clock.now, 100)
     clock.now += 20
     assert deadline.used_s == 20 and deadline.after(30).left_s == 10
 
 
 @given(left_s=st.floats(5, 400), validation=st.integers(1, 20_000))
-def test_a_plan_that_is_made_has_steps(left_s, validation):
+def test_every_plan_has_at_least_eight_steps(left_s, validation):
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(budget, "time", clock)

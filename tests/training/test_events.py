@@ -31,14 +31,14 @@ def test_events_come_back_as_they_were(tmp_path: Path):
     assert [json.loads(line)["event"] for line in log.path.read_text().splitlines()] == ["Resumed", "Stopped"]
 
 
-def test_what_is_only_for_displays_is_not_written(tmp_path: Path):
+def test_transient_events_are_not_written(tmp_path: Path):
     log = EventLog(tmp_path / "events.jsonl")
     log(StepDone(epoch=1, epochs=2, pictures=3, of=4, loss=0.5, accuracy=0.5))
     log(Progress(stage="preparing", done=1, of=2))
     assert not log.path.exists()
 
 
-def test_a_line_that_a_crash_cut_off_is_passed_over(tmp_path: Path):
+def test_a_line_that_a_crash_cut_off_is_skipped(tmp_path: Path):
     log = EventLog(tmp_path / "events.jsonl")
     log(Resumed(epoch=1))
     with log.path.open("ab") as file:

@@ -34,7 +34,7 @@ def test_the_strength_with_the_lowest_loss_on_unseen_pictures_is_taken():
     assert head.strength == STRENGTHS[int(np.argmin(losses))]
 
 
-def test_a_group_is_told_only_by_heads_that_have_not_seen_it():
+def test_a_group_is_predicted_by_heads_fitted_without_it():
     """Five copies of each picture, labels of chance: whoever has seen a copy knows, whoever has not must guess."""
     stream = np.random.default_rng(1)
     features = np.repeat(stream.normal(size=(60, 40)).astype(np.float32), 5, axis=0)
@@ -44,7 +44,7 @@ def test_a_group_is_told_only_by_heads_that_have_not_seen_it():
     assert seen > 0.9 and unseen < 0.7
 
 
-def test_a_class_that_a_fold_lacks_is_as_good_as_excluded_there():
+def test_a_class_that_is_missing_in_a_fold_is_not_predicted_there():
     features, labels = clouds(3, count=60)
     labels[labels == 2] = 0
     labels[7] = 2
@@ -52,12 +52,12 @@ def test_a_class_that_a_fold_lacks_is_as_good_as_excluded_there():
     assert np.isfinite(logits).all() and logits[7].argmax() != 2
 
 
-def test_where_no_fold_can_be_made_nothing_is_known():
+def test_without_two_folds_all_logits_are_zero():
     features, labels = clouds(2, count=10)
     assert not cross_validated(features, labels, 2, 0.1, np.zeros(10, np.int64)).any()
 
 
-def test_classes_of_a_few_pictures_are_told_with_as_many_folds_as_they_allow():
+def test_small_classes_get_as_many_folds_as_they_allow():
     features, labels = clouds(3, count=9)
     logits = cross_validated(features, labels, 3, 0.1, folds=10)
     assert logits.any(axis=1).all()

@@ -17,13 +17,13 @@ def digits():
     return small(found.images), found.target
 
 
-def test_digits_have_a_left_and_a_right(digits):
+def test_digits_must_not_be_mirrored(digits):
     pictures, labels = digits
     judged = judge_mirroring(pictures[:1000], labels[:1000], pictures[1000:], labels[1000:])
     assert not judged.same and judged.accuracy > 0.85 > 0.6 > judged.mirrored_accuracy
 
 
-def test_what_is_symmetric_may_be_mirrored(digits):
+def test_symmetric_images_may_be_mirrored(digits):
     """Each digit laid over its own mirror image: nothing tells left from right."""
     pictures, labels = digits
     both = np.maximum(pictures, pictures[:, :, ::-1])
@@ -31,12 +31,12 @@ def test_what_is_symmetric_may_be_mirrored(digits):
     assert judged.same and judged.accuracy == judged.mirrored_accuracy
 
 
-def test_where_both_ways_round_are_learned_mirroring_does_no_harm(digits):
+def test_images_in_both_orientations_may_be_mirrored(digits):
     pictures, labels = digits
     turned = np.where(np.arange(len(labels))[:, None, None, None] % 2 == 0, pictures, pictures[:, :, ::-1])
     assert judge_mirroring(turned[:1000], labels[:1000], turned[1000:], labels[1000:]).same
 
 
-def test_few_pictures_prove_nothing(digits):
+def test_two_images_are_no_evidence_against_mirroring(digits):
     pictures, labels = digits
     assert judge_mirroring(pictures[:30], labels[:30], pictures[30:32], labels[30:32]).same

@@ -28,7 +28,7 @@ def test_the_first_leg_is_the_schedule_without_any_others():
         assert one == other
 
 
-def test_a_leg_that_began_early_falls_over_all_the_epochs_that_are_left():
+def test_a_leg_that_started_early_falls_over_all_remaining_epochs():
     settings = Settings(epochs=10, extended_at=(6,), learning_rate=1.0)  # nothing got better after the third
     assert leg_rate(30, settings, 10, leg=1, leg_epoch=3, leg_step=30) == pytest.approx(0.1)
     assert leg_rate(65, settings, 10, leg=1, leg_epoch=3, leg_step=30) == pytest.approx(0.05)
@@ -41,7 +41,7 @@ def test_legs_ascend_up_to_the_number_of_epochs(extended_at):
 
 
 @given(more=st.lists(st.integers(1, 3000), min_size=2, max_size=8), schedule=st.sampled_from(["cosine", "constant"]))
-def test_however_the_plans_change_the_rate_never_jumps_and_only_falls_after_the_warm_up(more, schedule):
+def test_changing_plans_never_make_the_rate_jump_or_rise_after_the_warm_up(more, schedule):
     settings = Settings(minutes=1, learning_rate=1.0, schedule=schedule, warmup_epochs=1)
     pace, at, rates = Pace(settings, steps=10, timed=True), Position(), []
     for more_steps in more:
@@ -127,14 +127,14 @@ def test_warm_up_is_a_straight_line_to_the_peak():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_after_it_comes_the_cosine_that_torch_has():
+def test_the_cosine_after_the_warm_up_is_that_of_torch():
     expected = rates_of_torch(CosineAnnealingLR(optimizer(), T_max=90), 90)
     assert rates(100, 10)[10:] == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("steps", [5, 10, 99, 1000])
-def test_one_cycle_is_the_one_that_torch_has(steps):
+def test_one_cycle_is_that_of_torch(steps):
     expected = rates_of_torch(OneCycleLR(optimizer(), 0.5, total_steps=steps, cycle_momentum=False), steps)
     assert rates(steps, 10, "one-cycle") == pytest.approx(expected, rel=1e-9)
 

@@ -26,7 +26,7 @@ def test_values_out_of_range_are_refused_with_the_range(name, value):
         Settings().changed({name: value})
 
 
-def test_whole_numbers_do_for_shares():
+def test_an_integer_is_accepted_for_a_share():
     assert Settings().changed({"rotation": 0}).rotation == 0
 
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from eyebright.training.schedule import learning_rate
+from eyebright.trust.calibration import discrimination
 from eyebright.trust.evidence import TrainingRecord, accuracies_of, leak_of
-from eyebright.trust.intervals import share_of
+from eyebright.trust.intervals import Share, share_of
 
 NAMES = ("ant", "bee", "cat")
 
@@ -22,6 +23,7 @@ def test_correct_predictions_are_counted_by_split_and_by_class() -> None:
     assert (ant.name, ant.recall.right, ant.recall.of, ant.others.right, ant.others.of) == ("ant", 2, 3, 5, 5)
     assert (ant.confused_with, ant.confused) == ("cat", 1)
     assert (bee.confused_with, bee.confused, cat.recall.of) == ("", 0, 1)
+    assert ant.recall == Share.from_counts(2, 3, among=3) and ant.others == Share.from_counts(5, 5, among=3)
 
 
 def test_a_class_without_validation_images_has_no_accuracy() -> None:
@@ -30,11 +32,10 @@ def test_a_class_without_validation_images_has_no_accuracy() -> None:
 
 
 def test_the_most_confident_predictions_are_a_quarter() -> None:
-    confidence = [9.0, 1, 1, 1, 8, 1, 1, 1]
-    found = accuracies_of(
-        (logits_for([0] * 8, confidence), np.array([1, 0, 0, 0, 0, 0, 0, 0])), (logits_for([0]), np.array([0])), NAMES
-    )
-    assert (found.most_confident.right, found.most_confident.of) == (1, 2)
+    confidence = [9.0, 1, 1, 1, 8, 1, 1, 1, 7, 6, 1, 1]
+    labels = np.array([1] + [0] * 11)
+    found = accuracies_of((logits_for([0] * 12, confidence), labels), (logits_for([0]), np.array([0])), NAMES)
+    assert (found.most_confident.right, found.most_confident.of) == (2, 3)
 
 
 def test_groups_widen_the_intervals_of_both_splits() -> None:
@@ -44,7 +45,10 @@ def test_groups_widen_the_intervals_of_both_splits() -> None:
     groups = np.repeat(np.arange(4), 10)
     grouped = accuracies_of((logits, labels), (logits, labels), NAMES, (groups, groups))
     assert grouped.train.high - grouped.train.low > alone.train.high - alone.train.low
-    assert grouped.validation == share_of(labels == logits.argmax(axis=1), groups)
+    right = labels == logits.argmax(axis=1)
+    assert grouped.validation == share_of(right, groups)
+    assert grouped.discrimination == discrimination(np.full(40, 0.9), right, trials=4)  # all are equally confident
+    assert alone.discrimination == discrimination(np.full(40, 0.9), right)
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "one-cycle", "constant"])

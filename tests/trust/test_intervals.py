@@ -76,6 +76,12 @@ def test_groups_of_one_image_give_about_wilsons_interval() -> None:
     assert found == pytest.approx(wilson_interval(300, 400), abs=0.01)
 
 
+def test_the_interval_of_groups_is_never_narrower_than_wilsons() -> None:
+    """Half of every group is right, so that resampling groups changes nothing."""
+    correct, groups = np.tile([True, False], 100), np.repeat(np.arange(20), 10)
+    assert grouped_interval(correct, groups) == wilson_interval(100, 200)
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_where_all_images_are_right_or_wrong_each_group_is_one_trial(right: bool) -> None:
     correct, groups = np.full(60, right), np.repeat([4, 9, 2, 7], 15)
@@ -125,6 +131,18 @@ def test_a_paired_difference_lies_in_its_interval_and_changes_sign_with_the_orde
     assert found.value == pytest.approx((first - second) / len(after))
     assert -1 <= found.low <= found.value <= found.high <= 1
     assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
+
+
+def test_a_paired_difference_uses_newcombes_correlation_with_its_continuity_correction() -> None:
+    """Both right 20, only after 12, only before 2, both wrong 16: phi is (20 * 16 - 12 * 2 - 50 / 2) / sqrt(...)."""
+    after = np.repeat([True, True, False, False], [20, 12, 2, 16])
+    before = np.repeat([True, False, True, False], [20, 12, 2, 16])
+    phi = 271 / np.sqrt(32 * 18 * 22 * 28)
+    one, other = (scipy.stats.binomtest(right, 50).proportion_ci(0.95, "wilson") for right in (32, 22))
+    below = np.sqrt((0.64 - one.low) ** 2 - 2 * phi * (0.64 - one.low) * (other.high - 0.44) + (other.high - 0.44) ** 2)
+    above = np.sqrt((one.high - 0.64) ** 2 - 2 * phi * (one.high - 0.64) * (0.44 - other.low) + (0.44 - other.low) ** 2)
+    found = paired_difference(after, before)
+    assert (found.low, found.high) == pytest.approx((0.2 - below, 0.2 + above))
 
 
 def test_a_paired_interval_is_narrower_than_an_unpaired_one_and_holds_the_truth() -> None:

@@ -161,8 +161,8 @@ def gather(typed: Mapping[str, Any], config: Path | None = None, *, base: Settin
     replaced = {other for name in typed for other in _REPLACED.get(name, ())}
     found = {} if config is None else {key: value for key, value in _read(config).items() if key not in replaced}
     asked = found | {name: value for name, value in typed.items() if name != "set"}
-    if isinstance(asked.get("log"), str):
-        asked["log"] = _words(asked["log"])
+    if isinstance(log := asked.get("log"), str | list):
+        asked["log"] = _words(log if isinstance(log, str) else ",".join(map(str, log)))
     settings = {name: asked.pop(name) for name in SETTINGS & asked.keys()}
     asked.setdefault("mirror", "flip" in settings or "augment" in asked)  # who names it wants it
     what = "the options" if config is None else f"{config} with the options"

@@ -147,7 +147,7 @@ class Position(Record, frozen=True, kw_only=True):
     def after_epoch(self, loss: float, accuracy: float) -> "Position":
         """One epoch later, with its validation loss and accuracy."""
         best = (accuracy, -loss) > (self.best_accuracy, -self.best_loss)
-        if not self.best_epoch and self.best_accuracy >= 0:  # one more correct image alone does not beat the start
+        if not self.best_epoch:  # one more correct image alone does not beat the start
             best &= loss < self.best_loss
         return msgspec.structs.replace(
             self,

@@ -89,3 +89,14 @@ def test_without_cleanlab_a_note_says_that_labels_were_not_checked(root, monkeyp
     described = Described(np.arange(3), np.ones((3, 4), np.float32), np.eye(2)[[0, 0, 1]])
     (note,) = examine(dataset, dataset.pack(Preparation(width=16, height=16)), described=described).notes
     assert note == "Labels were not checked: finding wrong labels needs cleanlab: pip install 'eyebright[audit]'."
+
+
+def test_an_image_is_reported_if_the_preparation_crops_two_fifths_of_it_away():
+    random = np.random.default_rng(0)
+    widths = [64] * 8 + [104, 110]  # a square crop removes 0.385 and 0.418 of the last two
+    images = [random.integers(0, 256, (64, width, 3), np.uint8) for width in widths]
+    dataset = Dataset.from_arrays(images, ["a", "b"] * 5)
+    pack = dataset.pack(Preparation(width=16, height=16))
+    (found,) = examine(dataset, pack).of("cropped by preparation")
+    assert found.pictures == (dataset.source.names[9],) and found.sentence == "cropping removes 42%"
+    assert not examine(dataset, pack, Preparation(width=32, height=32, fit="pad")).of("cropped by preparation")

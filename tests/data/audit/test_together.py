@@ -82,3 +82,28 @@ def test_a_class_keeps_three_groups_however_many_duplicates_they_share():
         pictures[index] = np.rot90(pictures[index], index % 4)[:, :: 1 if index < 8 else -1]
     sets = together(np.zeros(10, np.int64), pictures, content(*range(1, 11)), np.array([0, 1, 2, 3] + [-1] * 6)).kept
     assert len(set(sets.tolist())) >= 3
+
+
+def test_the_most_similar_duplicates_join_their_groups_first():
+    """Of twelve images, four may be joined: two of three groups, and the last two are more similar than the first."""
+    pictures = thumbnails(*range(12))
+    pictures[2] = np.clip(pictures[1, :, ::-1] + np.random.default_rng(0).normal(0, 12, (32, 32, 3)), 0, 255)
+    pictures[4] = pictures[3, :, ::-1]
+    groups = np.array([0, 0, 1, 1, 2, 2, *[-1] * 6])
+    sets = together(np.zeros(12, np.int64), pictures, content(*range(1, 13)), groups)
+    assert partition(sets.copies) == {(1, 2), (3, 4)}
+    assert partition(sets.kept) == {(0, 1), (2, 3, 4, 5)}
+
+
+@pytest.mark.parametrize(("count", "found"), [(127, False), (128, True)])
+def test_bursts_are_searched_from_128_images_on_if_no_groups_are_known(count, found):
+    """Sixteen tracks of eight frames, too noisy for near-duplicates."""
+    random = np.random.default_rng(0)
+    track = np.arange(count) // 8
+    places = random.integers(30, 220, (16, 8, 8, 3))[track].repeat(4, axis=1).repeat(4, axis=2)
+    frames = np.clip(places + random.normal(0, 18, places.shape), 0, 255).astype(np.uint8)
+    sets = together(track % 4, frames, content(*range(count)))
+    assert not partition(sets.copies)
+    assert (len(partition(sets.kept)) > 8) == found and bool(partition(sets.kept)) == found
+    known = together(track % 4, frames, content(*range(count)), np.where(track == 3, 3, -1))
+    assert partition(known.kept) == {tuple(range(24, 32))}

@@ -126,6 +126,10 @@ def test_invalid_sizes_are_refused(width, height):
         Preparation(width=width, height=height)
 
 
+def test_the_largest_size_is_accepted():
+    assert Preparation(width=16_384, height=16_384).shape == (16_384, 16_384, 3)
+
+
 def test_an_unknown_resize_mode_is_refused_and_the_known_ones_are_listed():
     with pytest.raises(SettingsError, match=r"zoom.*crop.*pad.*stretch"):
         Preparation(width=8, height=8, fit="zoom")

@@ -17,13 +17,15 @@ def test_a_digest_is_blake2b_of_size_and_pixels(blocks):
     assert digest(Image.fromarray(blocks)) == wanted
 
 
-def test_a_print_has_the_upright_full_size_of_a_jpeg_decoded_at_a_reduced_scale():
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_print_has_the_upright_full_size_of_a_jpeg_decoded_at_a_reduced_scale(orientation):
+    """Orientations 5 to 8 (EXIF 2.32, tag 274) are stored with rows and columns exchanged."""
     exif = Image.Exif()
-    exif[274] = 6
+    exif[274] = orientation
     file = io.BytesIO()
     Image.new("RGB", (2400, 1600), "red").save(file, "JPEG", exif=exif)
     taken = open_with_digest(file.getvalue(), Preparation(width=8, height=8)).print
-    assert (taken["width"], taken["height"]) == (1600, 2400)
+    assert (taken["width"], taken["height"]) == ((2400, 1600) if orientation <= 4 else (1600, 2400))
     assert np.abs(taken["thumbnail"].astype(int) - [254, 0, 0]).max() <= 2
 
 
@@ -43,3 +45,7 @@ def test_blur_lowers_sharpness_and_less_contrast_does_not():
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (50, 50)])
 def test_a_flat_or_tiny_image_has_sharpness_0(size):
     assert take_print(Image.new("RGB", size, "blue"), size)["sharpness"] == 0
+
+
+def test_an_image_without_inner_pixels_has_sharpness_0():
+    assert sharpness(Image.fromarray(NOISE[:, :2])) == sharpness(Image.fromarray(NOISE[:1])) == 0

@@ -109,7 +109,7 @@ def test_invalid_settings_of_dense(make, message):
 
 
 def test_a_linear_layer_on_images_is_refused_and_flatten_suggested():
-    with pytest.raises(NetworkError, match=r"expected a vector .*\(3, 8, 8\); add a Flatten layer before it"):
+    with pytest.raises(NetworkError, match=r"expected a vector .*\(3, 8, 8\): add a Flatten layer before it"):
         Linear(4)(Input((3, 8, 8))())
 
 

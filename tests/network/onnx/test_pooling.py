@@ -23,3 +23,16 @@ def test_zeros_of_the_padding_count_in_a_mean_only_if_asked_for(run):
 def test_bins_of_one_size_are_a_plain_pool_and_others_products_of_matrices(output_size, operators):
     nodes = to_onnx(Network.sequential(Input((3, 9, 8)), AdaptiveAvgPool2d(output_size)), {}).graph.node[2:]
     assert [node.op_type for node in nodes] == operators
+
+
+@pytest.mark.parametrize(
+    ("layer", "operators"),
+    [
+        (AvgPool2d(2), ["AveragePool"]),
+        (AvgPool2d(3, 2, 1), ["Pad", "AveragePool"]),
+        (AvgPool2d(3, 2, 1, count_include_pad=False), ["AveragePool"]),
+    ],
+)
+def test_a_mean_is_one_node_unless_zeros_of_the_padding_count(layer, operators):
+    nodes = to_onnx(Network.sequential(Input((3, 9, 8)), layer), {}).graph.node[2:]
+    assert [node.op_type for node in nodes] == operators

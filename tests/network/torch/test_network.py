@@ -199,6 +199,19 @@ def test_frozen_layers_have_no_gradient_and_keep_their_statistics_after_train():
     assert changed == {"d.running_mean", "d.running_var"}
 
 
+def test_kept_statistics_are_used_in_training_and_not_updated():
+    network = Network.sequential(Input((3, 6, 6)), BatchNorm(name="b"))
+    weights = initial_weights(network) | {"b.running_mean": np.full(3, 2, np.float32)}
+    module = TorchNetwork(network, weights)
+    module.keep_statistics()
+    samples = torch.randn(8, 3, 6, 6)
+    result = module.train()(samples)
+    torch.testing.assert_close(result, (samples - 2) / (1 + 1e-5) ** 0.5)
+    result.sum().backward()
+    assert {name for name, tensor in module.named_tensors() if tensor.grad is not None} == {"b.weight", "b.bias"}
+    assert np.array_equal(module.get_weights()["b.running_mean"], weights["b.running_mean"])
+
+
 def test_every_layer_gives_the_same_in_torch_onnx_and_openvino(answers, noise, any_network, any_weights):
     found = answers(any_network, any_weights, noise(3, 9, 8), engine=True)
     assert {result.shape for result in found.values()} == {(2, *any_network.output_shape)}

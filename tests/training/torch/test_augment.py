@@ -26,7 +26,7 @@ def keys(count: int) -> np.ndarray:
     return np.random.default_rng(2).integers(0, 2**64, count, np.uint64)
 
 
-def test_nothing_asked_changes_nothing():
+def test_without_augmentation_nothing_changes():
     batch = pictures(4)
     assert augment(batch, keys(4), settings(), 1) is batch
 
@@ -64,7 +64,7 @@ def test_zoom_keeps_the_centre_and_proportions():
         assert torch.allclose(result, result.T, atol=1e-2)
 
 
-def test_what_happens_to_a_picture_does_not_depend_on_its_batch():
+def test_the_augmentation_of_an_image_does_not_depend_on_its_batch():
     batch, names, changes = pictures(6), keys(6), Settings()
     whole = augment(batch, names, changes, 2)
     alone = torch.cat([augment(batch[i : i + 1], names[i : i + 1], changes, 2) for i in (5, 0, 3)])
@@ -128,7 +128,7 @@ def test_shear_leans_and_keeps_area_and_centre():
     assert np.polyfit(np.arange(17), columns, 1)[0] == pytest.approx(-lean, abs=0.02)
 
 
-def test_colour_and_erasing_are_part_of_it():
+def test_colour_and_erasing_are_part_of_augmentation():
     batch = pictures(30)
     assert not torch.equal(augment(batch, keys(30), settings(hue=0.3), 1), batch)
     assert not torch.equal(augment(batch, keys(30), settings(erasing=1.0), 1), batch)
@@ -202,14 +202,14 @@ def test_greys_stay_grey_whatever_the_hue_and_saturation():
     assert np.allclose(changed(batch, hue=0.5, saturation=1.0), batch, atol=1e-2)
 
 
-def test_nothing_leaves_the_range_and_nothing_asked_changes_nothing():
+def test_values_are_clipped_and_without_settings_nothing_changes():
     found = changed(pictures_colours(0, 256), brightness=1, contrast=1, saturation=1, hue=0.5)
     assert found.min() >= 0 and found.max() <= 255
     tensor = torch.zeros(6, 3, 4, 4)
     assert recolour(tensor, KEYS, Settings(), 1) is tensor
 
 
-def test_pictures_in_grey_have_light_and_contrast():
+def test_greyscale_images_change_in_brightness_only():
     tensor = torch.from_numpy(pictures_colours()[..., 0]).float()[:, None]
     found = recolour(tensor, KEYS, Settings(**PLAIN, brightness=0.3, hue=0.5), 3)
     expected = tensor * torch.from_numpy(factors(0, 0.3)).float()[:, None, None, None]
@@ -219,7 +219,7 @@ def test_pictures_in_grey_have_light_and_contrast():
 KEYS_ERASING = np.arange(1, 301, dtype=np.uint64)
 
 
-def test_a_share_of_the_pictures_loses_one_rectangle_to_its_mean():
+def test_a_share_of_the_images_has_one_rectangle_of_its_mean_colour():
     noise = np.random.default_rng(0).uniform(0, 255, (300, 3, 30, 40)).astype(np.float32)
     pictures = torch.from_numpy(noise)
     result = erase(pictures, KEYS_ERASING, Settings(erasing=0.5), 2)

@@ -21,6 +21,7 @@ from eyebright.training.torch.distributed import ALONE, Group, group
 LAST_RESORT_S = 300
 SCRIPT = """
 import json, os, signal, sys, threading
+from contextlib import contextmanager, suppress
 import numpy as np
 from pathlib import Path
 from eyebright.data.dataset import Dataset
@@ -62,6 +63,7 @@ def curve_of(**changes):
 def write(result):
     (FOLDER / "result.json").write_text(json.dumps(result))
 
+@contextmanager
 def nth_call(owner, name, number, act):
     # calls `act` before the call of this number, counted from 1
     plain, calls = getattr(owner, name), []
@@ -71,6 +73,8 @@ def nth_call(owner, name, number, act):
             act()
         return plain(*arguments, **options)
     setattr(owner, name, counted)
+    yield
+    setattr(owner, name, plain)
 
 def ctrl_c():
     for _ in range(3):  # from the terminal, and from the launcher
@@ -150,44 +154,30 @@ atexit.register(threads)
 
 INTERRUPTED = """
 def work():
-    if CHANGES["where"] == "step":
-        nth_call(Group, "add_up", 5, ctrl_c)  # rank 0 asks before it adds up: the next step is the last
-    else:
-        nth_call(Learner, "validate", 2, ctrl_c)  # the first one is that of the start
-    write([curve_of(), curve_of()])
-"""
-
-
-@pytest.mark.parametrize(("where", "steps"), [("step", (3 + 1) + 3), ("validation", 3 + 1)])
-def test_ctrl_c_ends_the_training_on_all_ranks_after_the_same_step(launch, make_folder, tmp_path, where, steps):
-    """Only the first Ctrl-C counts; the training after it is complete."""
-    launched = launch(make_folder(count=17), INTERRUPTED, changes={"where": where})
-    first, second = result_of(launched, tmp_path)
-    assert first[0] == "interrupted" and len(first) == 1 + steps
-    assert second[0] == "finished" and len(second) == 1 + 3 * (3 + 1)
-
-
-EARLY = """
-def work():
-    nth_call(Group, "add_up", 1, ctrl_c)
-    try:
-        curve_of(judge_start=False)
-    except KeyboardInterrupt:
-        pass
-    else:
-        sys.exit("it was not interrupted")
+    results = []
+    with suppress(KeyboardInterrupt), nth_call(Group, "add_up", 1, ctrl_c):
+        results.append(curve_of(judge_start=False))
+    results.append(curve_of())
+    for owner, name, number in ((Group, "add_up", 5), (Learner, "validate", 2)):
+        processes._interrupt.seen = False  # as in a new process
+        with nth_call(owner, name, number, ctrl_c):
+            results.append(curve_of())
     try:
         curve_of(optimizer="sgd", weight_decay=0.0, learning_rate=100.0, warmup_epochs=0.0, clip_norm=0.0, epochs=30)
     except SettingsError as problem:
-        write([str(problem), curve_of()])
+        write([*results, str(problem), curve_of()])
 """
 
 
-def test_the_other_ranks_wait_for_the_next_training_after_one_without_a_result(launch, make_folder, tmp_path: Path):
-    """Interrupted before the first epoch ends, then diverged: all ranks see both, and train again."""
-    problem, third = result_of(launch(make_folder(count=17), EARLY), tmp_path)
+def test_all_ranks_end_a_training_at_the_same_step_and_wait_for_the_next(launch, make_folder, tmp_path: Path):
+    """Rank 0 gets Ctrl-C before it adds up: the next step is the last. Only the first Ctrl-C counts."""
+    complete, in_step, in_validation, problem, last = result_of(
+        launch(make_folder(count=17), INTERRUPTED), tmp_path
+    )  # the very first one, interrupted in its first epoch, has no result
+    assert complete[0] == last[0] == "finished" and len(complete) == len(last) == 1 + 3 * (3 + 1)
+    assert in_step[0] == "interrupted" and in_step[1:] == complete[1 : 1 + (3 + 1) + 3]
+    assert in_validation[0] == "interrupted" and in_validation[1:] == complete[1 : 1 + (3 + 1)]
     assert "became nan in epoch" in problem or "became inf in epoch" in problem
-    assert third[0] == "finished"
 
 
 CONTINUED = """
@@ -196,7 +186,8 @@ def work():
     np.savez(FOLDER / "weights.npz", **outcome.weights)
 
 if CHANGES.get("dies") == RANK:
-    nth_call(Group, "add_up", 5, lambda: os._exit(7))
+    dying = nth_call(Group, "add_up", 5, lambda: os._exit(7))
+    dying.__enter__()
 """
 
 

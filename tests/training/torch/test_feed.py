@@ -21,7 +21,7 @@ def test_class_weights_are_those_of_scikit_learn_and_one_in_the_mean():
     assert found[LABELS].mean() == pytest.approx(1)
 
 
-def test_a_class_with_no_picture_weighs_nothing():
+def test_a_class_without_images_has_weight_zero():
     found = class_weights(LABELS, 4)
     assert found[3] == 0
     assert found[:3] == pytest.approx(class_weights(LABELS, 3))
@@ -55,7 +55,7 @@ def test_classes_come_mixed():
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(0, 99), st.integers(1, 99))
-def test_classes_are_equal_whatever_there_is(labels, seed, epoch):
+def test_any_labels_give_equal_classes(labels, seed, epoch):
     labels = np.array(labels)
     order = balanced(np.arange(len(labels)), labels, seed, epoch)
     counts = Counter(labels[order.indices].tolist())
@@ -85,13 +85,13 @@ def test_an_epoch_from_some_place_on_is_the_rest_of_the_whole(job, sampling):
     assert number == len(whole) - 1
 
 
-def test_a_picture_that_comes_twice_is_changed_anew(job):
+def test_an_image_that_comes_twice_is_augmented_differently(job):
     rare = job.material.train[job.material.labels[job.material.train] == 0][:1]
     others = job.material.train[job.material.labels[job.material.train] != 0]
     job = job._replace(material=job.material._replace(train=np.concatenate([rare, others])))
-    made = feed(job, sampling="balanced", batch_size=64)
+    made = feed(job, sampling="balanced", batch_size=4)
     assert made.length == 3 * round(len(made.train) / 3)
-    pictures, labels = next(made.batches(1))
+    pictures, labels = map(torch.cat, zip(*made.batches(1), strict=True))
     same = pictures[labels == 0]
     assert len(same) > 5
     assert len(torch.unique(same, dim=0)) == len(same)
@@ -105,7 +105,7 @@ def test_steps_of_an_epoch_are_counted_with_the_last_one_that_is_smaller(job):
     assert made.steps == -(-count // 12)
 
 
-def test_pictures_are_called_by_their_names(job):
+def test_images_of_an_epoch_have_their_names(job):
     names = [f"{number}.png" for number in range(len(job.material.labels))]
     made = feed(job._replace(material=job.material._replace(names=names)))
     labels = next(made.batches(3))[1].tolist()

@@ -61,7 +61,7 @@ def steps_of(milliseconds: dict[str, float], monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("float32", "bfloat16", "chosen"), [(20, 10, "bfloat16"), (10, 20, "float32"), (10, 9.8, "float32")]
 )
-def test_the_faster_one_is_chosen_and_float32_where_it_hardly_matters(float32, bfloat16, chosen, monkeypatch):
+def test_the_faster_precision_is_chosen_and_float32_if_they_are_close(float32, bfloat16, chosen, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
     event = hardware.choose("auto", LARGE, steps_of({"float32": float32, "bfloat16": bfloat16}, monkeypatch))
     assert event.precision == chosen
@@ -81,7 +81,7 @@ def test_nothing_is_tried_on_a_network_so_small_that_noise_would_choose(monkeypa
 
 
 @pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
-def test_what_is_asked_for_is_taken(wanted):
+def test_a_precision_that_is_set_is_used(wanted):
     event = hardware.choose(wanted, LARGE, lambda chosen: pytest.fail(f"tried {chosen}"))
     assert (event.precision, event.reason) == (wanted, "as set")
 
@@ -98,7 +98,7 @@ def free_for(pictures: float) -> int:
     return round((WEIGHTS + pictures * EACH) / 0.7)
 
 
-def test_bytes_are_those_of_what_the_layers_give():
+def test_memory_is_that_of_the_outputs_of_all_layers():
     assert hardware.picture_bytes(SMALL) == EACH and hardware.weight_bytes(SMALL) == WEIGHTS
 
 

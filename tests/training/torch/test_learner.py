@@ -16,7 +16,7 @@ NETWORK = Network.sequential(Input((3, 4, 4)), BatchNorm(name="norm"), Flatten()
 
 
 @pytest.mark.parametrize("decay", [0.5, 0.9, 0.999])
-def test_the_mean_is_the_weighted_sum_of_all_weights_so_far(decay):
+def test_the_average_is_the_weighted_sum_of_all_weights_so_far(decay):
     """By hand: each step's weights count for what later steps have kept of them."""
     stream = np.random.default_rng(0)
     start = initial_weights(NETWORK, 1)
@@ -45,7 +45,7 @@ def test_running_statistics_are_averaged_with_the_weights():
     assert not average.module.training
 
 
-def test_the_mean_begins_short_and_grows():
+def test_the_average_starts_short_and_grows():
     found = [decay_at(step, 0.99) for step in range(2_000)]
     assert found[0] == 0.1
     assert found == sorted(found)
@@ -126,7 +126,7 @@ def test_gradients_of_several_batches_make_the_step_of_one_large_batch(parts):
         assert all(added[name] == pytest.approx(whole[name], abs=2e-5) for name in whole)
 
 
-def test_a_rare_class_counts_more_and_all_together_as_much_as_before():
+def test_a_rare_class_counts_more_and_the_mean_weight_is_one():
     made = learner(class_weights="balanced", label_smoothing=0.0)
     loss, logits = made.loss(samples(DENSE), torch.from_numpy(LABELS), "float32")
     values = logits.detach().numpy().astype(np.float64)
@@ -148,7 +148,7 @@ def test_weight_decay_shrinks_kernels_and_nothing_else(optimizer):
         assert decayed[name] == pytest.approx(expected, abs=1e-7), name
 
 
-def test_stages_far_from_the_head_learn_slower():
+def test_stages_far_from_the_head_have_lower_rates():
     start = initial_weights(NORMED, 2)
     equal = learn(learner(NORMED, momentum=0.0, **SGD))
     slower = learn(learner(NORMED, momentum=0.0, stage_decay=0.5, **SGD))
@@ -158,7 +158,7 @@ def test_stages_far_from_the_head_learn_slower():
 
 
 @pytest.mark.parametrize("changes", [{}, SGD, {"ema": 0.9, "clip_norm": 0.1}])
-def test_what_is_frozen_stays_to_the_last_bit_and_the_rest_learns(changes):
+def test_frozen_weights_stay_bit_identical_and_the_others_change(changes):
     start = initial_weights(NORMED, 2)
     made = learner(NORMED, frozen=("conv",), **changes)
     found = learn(made, 3)
@@ -168,7 +168,7 @@ def test_what_is_frozen_stays_to_the_last_bit_and_the_rest_learns(changes):
         assert np.array_equal(made.result.get_weights()[name], values) == frozen, name
 
 
-def test_a_loss_that_is_no_number_changes_nothing():
+def test_a_loss_that_is_not_finite_changes_nothing():
     for bad in (0, 1):
         made = learner(ema=0.9)
         before = learn(made)
@@ -181,7 +181,7 @@ def test_a_loss_that_is_no_number_changes_nothing():
         assert all(map(torch.equal, moments, (state["exp_avg"] for state in made.optimizer.state.values())))
 
 
-def test_the_mean_of_the_weights_is_what_is_judged():
+def test_the_average_of_the_weights_is_the_result():
     made = learner(ema=0.5)
     first, start = learn(made), initial_weights(DENSE, 2)
     for name, values in made.result.get_weights().items():

@@ -214,6 +214,17 @@ def test_an_epoch_ends_when_the_time_is_over_and_is_validated(job, monkeypatch):
     assert [event.pictures for event in events if isinstance(event, EpochEnded)] == [3 * 8]
 
 
+def test_time_that_was_used_before_a_stop_counts_in_the_budget_of_a_resumed_training(job, tmp_path, monkeypatch):
+    monkeypatch.setattr(Plan, "more_steps", lambda plan: 10)
+    job = job._replace(settings=job.settings.changed({"checkpoint_s": 0}))
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(*job, emit=KilledAfter(3), checkpoint_folder=tmp_path, deadline=Deadline(60, time.monotonic() - 600, 0))
+    events: list[AnyEvent] = []
+    fit(*job, emit=events.append, checkpoint_folder=tmp_path, resume=True, deadline=Deadline(60, time.monotonic(), 0))
+    first = next(event for event in events if isinstance(event, Planned))
+    assert first.seconds <= 3600 - 600
+
+
 def test_the_start_is_kept_when_there_is_no_time_for_a_step(job, monkeypatch):
     monkeypatch.setattr(Plan, "more_steps", lambda plan: 0)
     job = job._replace(settings=job.settings.changed({"judge_start": True}))

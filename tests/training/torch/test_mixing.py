@@ -14,7 +14,7 @@ def batch(count: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("changes", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}])
-def test_labels_are_shared_as_the_pictures_are(changes):
+def test_labels_are_mixed_in_the_same_shares_as_images(changes):
     pictures, labels = batch()
     for epoch in range(6):
         mixed, shares = mix(pictures, labels, 4, KEYS, Settings(**changes), epoch)
@@ -34,7 +34,7 @@ def test_mixup_blends_and_cutmix_cuts():
     assert sum(len(picture.unique()) == 2 for picture in cut) > 30
 
 
-def test_nothing_asked_or_nobody_to_mix_with_changes_nothing():
+def test_without_mixing_or_with_one_image_nothing_changes():
     pictures, labels = batch()
     assert mix(pictures, labels, 4, KEYS, Settings(), 1) == (pictures, labels)
     alone = pictures[:1], labels[:1]

@@ -30,7 +30,7 @@ def test_the_suggested_rate_learns_better_than_ones_far_from_it(job, changes):
     assert best < loss(min(found.suggestion * 1000, 100))
 
 
-def test_nothing_that_was_given_is_changed_and_validation_is_not_looked_at(job):
+def test_the_arguments_stay_the_same_and_validation_images_are_not_used(job):
     before = {name: values.copy() for name, values in job.weights.items()}
     torch.manual_seed(3)
     expected = torch.rand(4)
@@ -44,7 +44,7 @@ def test_nothing_that_was_given_is_changed_and_validation_is_not_looked_at(job):
     assert found == range_test(job.network, job.weights, job.material, job.settings, emit=nothing, steps=30)
 
 
-def test_it_ends_where_the_loss_bursts_and_tells_every_step(job):
+def test_it_ends_when_the_loss_diverges_and_reports_every_step(job):
     events: list[AnyEvent] = []
     found = range_test(job.network, job.weights, job.material, job.settings, emit=events.append)
     tried = [event for event in events if isinstance(event, Progress)]
@@ -55,7 +55,7 @@ def test_it_ends_where_the_loss_bursts_and_tells_every_step(job):
     assert found.losses[0] == pytest.approx(np.log(3), rel=0.5)  # of a network that knows nothing
 
 
-def test_a_network_whose_weights_are_no_numbers_suggests_nothing(job):
+def test_weights_that_are_not_finite_give_no_suggestion(job):
     weights = dict(job.weights) | {"dense_2.bias": np.full(3, np.nan, np.float32)}
     with pytest.raises(SettingsError, match="the loss does not fall at any learning rate"):
         range_test(job.network, weights, job.material, job.settings, emit=nothing)

@@ -72,9 +72,8 @@ def _norm(x: Node, name: str) -> Node:
 
 
 def _rounded(width: float) -> int:
-    """The nearest multiple of 8 that is at least 90% of the width."""
-    nearest = max(8, int(width + 4) // 8 * 8)
-    return nearest + 8 if nearest < 0.9 * width else nearest
+    """The nearest multiple of 8. (TensorFlow's rule for widths that lose over 10% does not apply to Lite0 to Lite2.)"""
+    return int(width + 4) // 8 * 8
 
 
 def efficientnet_lite0(num_classes: int = 1000, *, input_size: int = 224, channels: int = 3) -> Network:

@@ -19,7 +19,7 @@ from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
 from eyebright.network.torch import TorchNetwork, as_input
 from eyebright.system import machine
-from eyebright.system.errors import DataError, EyebrightError, SettingsError
+from eyebright.system.errors import DataError, EyebrightError
 from eyebright.system.machine import keep_freed_memory
 from eyebright.training import processes
 from eyebright.training.budget import Deadline
@@ -28,7 +28,7 @@ from eyebright.training.settings import Settings
 from eyebright.training.torch import distributed, hardware
 from eyebright.training.torch.feed import Material, shown
 from eyebright.training.torch.hardware import torch_set_up
-from eyebright.training.torch.loop import Outcome, Trainer
+from eyebright.training.torch.loop import DivergedError, Outcome, Trainer
 from eyebright.training.torch.range_test import range_test
 
 __all__ = ["Material", "Outcome", "fit", "predict_logits", "range_test", "run_together", "shown"]
@@ -112,7 +112,7 @@ def _run(trainer: Trainer) -> Outcome:
             if trainer.group.rank == 0:
                 trainer.group.send(trainer.job)
             return trainer.run()
-        except SettingsError:  # all ranks have the same one
+        except DivergedError:  # on all ranks alike
             raise
         except BaseException:
             trainer.group.leave()
@@ -136,8 +136,10 @@ def run_together(command: Callable[[], None]) -> None:
                         group.send(None)
         while group.rank and (job := group.receive()) is not None:
             keep_freed_memory()
-            with suppress(SettingsError), torch_set_up(job.settings.threads or processes.threads()):
-                _run(Trainer.of_job(job, group))
+            with torch_set_up(job.settings.threads or processes.threads()):
+                trainer = Trainer.of_job(job, group)
+                with suppress(DivergedError):
+                    _run(trainer)
 
 
 def predict_logits(network: Network, weights: Weights, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -56,6 +56,10 @@ class Outcome(NamedTuple):
     settings: Settings
 
 
+class DivergedError(SettingsError):
+    """The loss is not finite any more; all ranks raise this at the same step."""
+
+
 class Job(NamedTuple):
     """What the other ranks need to train with rank 0."""
 
@@ -267,7 +271,7 @@ class Trainer:
             )
         )
         if not math.isfinite(learned.loss):
-            raise self._diverged(f"the loss became {learned.loss}")
+            raise DivergedError(self._explained(f"the loss became {learned.loss}"))
         done = self.progress = before.after_step(count, learned.loss, learned.correct)
         self.emit(StepDone(epoch=epoch, epochs=self.pace.epochs, pictures=done.seen, of=self.feed.length,
                            loss=done.losses / done.seen, accuracy=done.correct / done.seen))  # fmt: skip
@@ -294,7 +298,6 @@ class Trainer:
 
     def _halve(self, problem: torch.OutOfMemoryError) -> None:
         if self.settings.batch_size == 1 or self.group.size > 1:
-            self.group.leave()  # the other ranks may have had enough memory
             raise SettingsError(
                 f"the GPU has too little memory for {self.feed.batch_size} images at once: use a smaller batch_size, "
                 "a smaller network or smaller images"
@@ -311,24 +314,23 @@ class Trainer:
         if self.plan is not None:
             self.progress = self.progress.at_time(self.plan.deadline.used_s)
         if not self.keeper.keep(self.learner.state(self.progress, self.best)):
-            self.group.leave()  # the other ranks do not look at their weights
-            raise self._diverged("the weights became nan or infinite")
+            raise SettingsError(self._explained("the weights became nan or infinite"))
 
     def _validate(self) -> Score:
         return self.learner.validate(self.feed.plain(self.material.validation))
 
     def _finite(self, score: Score) -> Score:
         if not math.isfinite(score.loss):
-            raise self._diverged(f"the loss on the validation images became {score.loss}")
+            raise DivergedError(self._explained(f"the loss on the validation images became {score.loss}"))
         return score
 
-    def _diverged(self, what: str) -> SettingsError:
-        """The error that names the last step, its images, and the last good checkpoint."""
+    def _explained(self, what: str) -> str:
+        """An error message that names the last step, its images, and the last good checkpoint."""
         last, rate = self.before, self.pace.rate(self.before.step, self.before)
         count = min(self.settings.step_size, self.feed.length - last.seen)
         names = [printable(name) for name in self.feed.names(last.epoch + 1, last.seen, count)]
         kept = f"; the last good checkpoint is kept in {self.keeper.folder}" if self.keeper.kept else ""
-        return SettingsError(
+        return (
             f"{what} in epoch {last.epoch + 1}, step {last.step}, on {listed(names, _NAMED)}: use a learning rate "
             f"below {rate:.2g}, or clip_norm=1{kept}"
         )
