@@ -1,13 +1,13 @@
-"""Copies planted in real photographs, and how many of them the audit finds.
+"""Duplicates planted in real photos, and how many of them the audit finds.
 
     EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/planted.py [--seed 1]
 
-The flowers are first cleared of the copies that they really have. Then 5 % of them are planted once more as exact
-copies (the same bytes under another name, or the same pixels as PNG), and another 5 % changed: re-encoded, rescaled,
-mirrored, turned by quarters, lightly cropped, or several of these. Copies lie in a temporary directory.
+The real duplicates are first removed from the flowers. Then 5% of the images are added again as exact duplicates (the
+same bytes under another name, or the same pixels as PNG), and another 5% changed: re-encoded, resized, mirrored,
+rotated by quarter turns, lightly cropped, or several of these. They are written to a temporary directory.
 
-Recall is the share of planted copies found together with their original; precision the share of found pairs that are
-of one original.
+Recall is the share of planted duplicates found together with their original; precision the share of found pairs that
+have the same original.
 """
 
 import argparse
