@@ -20,7 +20,7 @@ import eyebright as eb
 
 
 def main() -> None:
-    """Make the pictures, train, and print the peak."""
+    """Make the images, train, and print the peak."""
     parser = argparse.ArgumentParser(description="Measure the memory of training.")
     parser.add_argument("count", type=int, help="how many images")
     args = parser.parse_args()

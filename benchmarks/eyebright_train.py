@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _some(pictures: Path, folder: Path, per_class: int) -> Path:
-    """A folder of links to the first pictures of each class."""
+    """A folder of links to the first images of each class."""
     for source in sorted(path for path in pictures.iterdir() if path.is_dir()):
         (folder / source.name).mkdir()
         for picture in sorted(source.iterdir())[:per_class]:

@@ -5,8 +5,8 @@
 
 Makes PNGs of 24x24 pixels in 1,000 folders, all with different content. For each count it measures files per second of
 the scan, images per second of the first pass (open, digest, print, pack), the seconds to compare images before a
-training, and the peak resident memory of a whole `eyebright train`, in a separate process with an empty cache: one epoch
-of LeNet-5. Prints a line of JSON for each count.
+training, and the peak resident memory of a whole `eyebright train`, in a separate process with an empty cache: one
+epoch of LeNet-5. Prints a line of JSON for each count.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def make(folder: Path, count: int) -> None:
-    """Write the pictures: a colour for each class under noise, hence of no two the same."""
+    """Write the images: a colour for each class and noise, so that no two are the same."""
     random = np.random.default_rng(0)
     colours = random.integers(0, 128, (CLASSES, 3))
     for label in range(CLASSES):

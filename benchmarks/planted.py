@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def clear(dataset: eb.Dataset, root: Path) -> list[str]:
-    """Copy one picture of each set of copies that the flowers really have."""
+    """Copy one image of each set of real duplicates."""
     ids, _ = find(dataset)
     _, first = np.unique(ids, return_index=True)
     print(f"{len(dataset):,} flowers, {len(dataset) - len(first)} cleared as copies of others")
@@ -61,7 +61,7 @@ def clear(dataset: eb.Dataset, root: Path) -> list[str]:
 
 
 def plant(root: Path, names: list[str], random: np.random.Generator) -> dict[str, tuple[str, str]]:
-    """Plant copies; gives (original, kind) for the name of each copy."""
+    """Plant duplicates; returns (original, kind) for the name of each."""
     count = len(names) // 20
     chosen = random.choice(names, 2 * count, replace=False)
     truth = {}
@@ -94,7 +94,7 @@ def write(picture: Image.Image, kind: str, copy: Path, random: np.random.Generat
 
 
 def find(dataset: eb.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """The number of each picture's set of copies, and the pairs found."""
+    """The number of each image's set of duplicates, and the pairs found."""
     pack = dataset.pack(Preparation(width=32, height=32))
     start = time.perf_counter()
     usable = np.flatnonzero(pack.rows >= 0)

@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def classifiers(flowers: str, place: Path, seeds: int) -> None:
-    """From pictures to an accuracy, each seed with a split of its own."""
+    """From images to an accuracy, each seed with its own split."""
     first, second, plain, ours, theirs = ([] for _ in range(5))
     for seed in range(seeds):
         run, cache = place / f"run{seed}", place / f"cache{seed}"
