@@ -14,7 +14,7 @@ from eyebright import network as network_room
 from eyebright.cli.app import app
 from eyebright.network import Layer, Network
 from eyebright.runs.request import Request, table
-from eyebright.training.settings import Settings
+from eyebright.training.settings import RANGES, Settings
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -23,12 +23,18 @@ DOCUMENTS = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT
 TRAINING = ROOT / "docs" / "training.md"
 
 
+def ranges() -> str:
+    """The allowed values of the settings that are numbers, as a table."""
+    rows = [f"| `{name}` | {least:.16g} | {most:.16g} |" for name, (least, most) in RANGES.items()]
+    return "\n".join(["| number | at least | at most |", "|---|---|---|", *rows]) + "\n"
+
+
 def with_tables(text: str) -> str:
     """The page with the tables of options and settings as the code gives them."""
-    for name, kind in (("options", Request), ("settings", Settings)):
+    for name, made in (("options", table(Request)), ("settings", table(Settings)), ("ranges", ranges())):
         start, end = f"<!-- {name} -->\n", "<!-- end -->"
         before, _, rest = text.partition(start)
-        text = before + start + table(kind) + end + rest.partition(end)[2]
+        text = before + start + made + end + rest.partition(end)[2]
     return text
 
 
