@@ -1,11 +1,11 @@
-"""Speed beside what people use today: runs all contenders in turn, several times, and prints one table of ratios.
+"""Speed compared with other tools: runs all contenders in turn, several times, and prints one table of ratios.
 
-    make bench          what fits into a quarter of an hour
-    make bench-all      also the story of fifteen epochs, three seeds on both sides (two hours)
+    make bench          the measurements that take a quarter of an hour
+    make bench-all      also fifteen epochs with three seeds on both sides (45 minutes)
 
-Every figure is the median over the rounds; contenders alternate within a round, so that a busy minute hits all of them.
-Keras runs in an environment of its own (.venv-peers), made on the first run. EYEBRIGHT_DATA names the folder with the
-real pictures (`flowers`). The table goes to the terminal and into benchmarks/README.md.
+Every figure is the median over the rounds; contenders alternate within a round, so that a busy minute affects all of
+them. Keras runs in a separate environment (.venv-peers), which the first run creates. EYEBRIGHT_DATA names the folder
+with the real images (`flowers`). The table is printed and written to benchmarks/README.md.
 """
 
 import argparse
@@ -50,10 +50,10 @@ class Row(NamedTuple):
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Measure eyebright beside its peers.")
+    parser = argparse.ArgumentParser(description="Compare eyebright with its peers.")
     parser.add_argument("--all", action="store_true", help="also the long measurements")
     parser.add_argument("--rounds", type=int, default=5, help="alternating runs of every contender")
-    parser.add_argument("--only", default="", help="only measurements whose name holds this")
+    parser.add_argument("--only", default="", help="only measurements whose name contains this")
     args = parser.parse_args()
     if "EYEBRIGHT_DATA" not in os.environ:
         parser.error("EYEBRIGHT_DATA is not set: it names the folder that holds flowers/")
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def start_up(rounds: int) -> list[Row]:
-    """How long the command and the import take."""
+    """The time of the command and of the import."""
     found = _alternate(
         {
             "help": Contender([OWN, "-m", "eyebright", "--help"], _wall),
@@ -98,7 +98,7 @@ def start_up(rounds: int) -> list[Row]:
 
 
 def predict(flowers: Path, rounds: int) -> list[Row]:
-    """From the command to the printed answer."""
+    """From the command to the printed prediction."""
     work = _work()
     picture, model = str(next((flowers / "sunflower").iterdir())), work / "model"
     if not model.exists():
@@ -121,14 +121,14 @@ def predict(flowers: Path, rounds: int) -> list[Row]:
     )
     ours, keras, bare = found["eyebright"], found["keras"], found["onnxruntime"]
     return [
-        Row("one prediction, seconds, beside Keras", f"{ours:.2f}", f"{keras:.2f}", keras / ours, "5"),
-        Row("the same beside a bare ONNX Runtime script", f"{ours:.2f}", f"{bare:.2f}", bare / ours, "-"),
+        Row("one prediction, seconds, vs Keras", f"{ours:.2f}", f"{keras:.2f}", keras / ours, "5"),
+        Row("the same vs a bare ONNX Runtime script", f"{ours:.2f}", f"{bare:.2f}", bare / ours, "-"),
         Row("the same, absolute", f"{ours:.2f}", "0.70 allowed", 0.7 / ours, "1"),
     ]
 
 
 def first_pass(rounds: int) -> list[Row]:
-    """Sixty photographs of 12 megapixels."""
+    """Sixty photos of 12 megapixels."""
     photos = _work() / "photos"
     if not photos.exists():
         _run(Contender([OWN, str(PEERS / "make_photos.py"), str(photos)], _wall))
@@ -143,21 +143,21 @@ def first_pass(rounds: int) -> list[Row]:
         rounds,
     )
     ours = found["eyebright"]
-    what = "12-megapixel JPEGs a second, first pass, beside"
+    what = "12-megapixel JPEGs per second, first pass, vs"
     return [
         Row(f"{what} Keras", f"{ours:.1f}", f"{found['keras']:.1f}", ours / found["keras"], "1.3"),
         Row(f"{what} a torch DataLoader", f"{ours:.1f}", f"{found['torch']:.1f}", ours / found["torch"], "4"),
-        Row(f"{what} entropy decoding alone", f"{ours:.1f}", f"{found['limit']:.1f}", ours / found["limit"], "limit"),
+        Row(f"{what} entropy decoding only", f"{ours:.1f}", f"{found['limit']:.1f}", ours / found["limit"], "limit"),
     ]
 
 
 def memory() -> list[Row]:
-    """Peak memory of training on ten times as many pictures."""
+    """Peak memory of training on ten times as many images."""
     script = str(HERE / "eyebright_memory.py")
     small, large = (_run(Contender([OWN, script, count], _peak)) for count in ("4000", "40000"))
     return [
         Row(
-            "peak MB, 40,000 pictures and 4,000 (one run each)",
+            "peak MB, 40,000 images and 4,000 (one run each)",
             f"{large:.0f}",
             f"{small:.0f}",
             large / small,
@@ -167,7 +167,7 @@ def memory() -> list[Row]:
 
 
 def training(flowers: Path, rounds: int) -> list[Row]:
-    """Training pictures a second on the notes' network at 180x180, batch 32."""
+    """Training images per second with the notes' network at 180x180, batch 32."""
     limit = [OWN, str(PEERS / "conv_limit.py"), "--precision", _precision()]
     contenders = {"limit": Contender(limit, _rate)}
     for augment in ("none", "notes"):
@@ -187,27 +187,27 @@ def training(flowers: Path, rounds: int) -> list[Row]:
         mine = f"eyebright {augment}"
         for name, aim in (("", aims[0]), (" bfloat16", aims[1]), (" oneDNN", "-")):
             theirs = f"keras{name} {augment}"
-            title = f"training pictures a second{label}, beside Keras{name} (CPU ms a picture)"
+            title = f"training images per second{label}, vs Keras{name} (CPU ms per image)"
             cells = [f"{found[who]:.0f} ({cpu[who]:.1f})" for who in (mine, theirs)]
             rows.append(Row(title, cells[0], cells[1], found[mine] / found[theirs], aim))
     with_it, without = found["eyebright notes"], found["eyebright same"]
-    what = "training pictures a second, augmented, beside the same network without"
+    what = "training images per second, augmented, vs the same network without"
     rows.append(Row(what, f"{with_it:.0f}", f"{without:.0f}", with_it / without, "0.87"))
     share = found["eyebright none"] / found["limit"]
     alone = f"{found['limit']:.0f}"
-    rows.append(Row("beside convolutions and products alone", f"{found['eyebright none']:.0f}", alone, share, "limit"))
+    rows.append(Row("vs convolutions and products only", f"{found['eyebright none']:.0f}", alone, share, "limit"))
     return rows
 
 
 def networks(rounds: int) -> list[Row]:
-    """Building a deep network beside doing it by hand, and what its rewrites are worth."""
+    """Build a deep network, compared with writing it by hand, and the gain by rewrites."""
     own, hand = str(HERE / "eyebright_networks.py"), str(PEERS / "hand_written.py")
     build = {
         "eyebright": Contender([OWN, own, "build", "densenet201"], _seconds),
         "hand": Contender([OWN, hand, "build", "densenet201"], _seconds),
     }
     built = _alternate(build, rounds)
-    title = "densenet201 to a torch module, seconds, beside one written by hand"
+    title = "densenet201 to a torch module, seconds, vs one written by hand"
     ours, theirs = built["eyebright"], built["hand"]
     rows = [Row(title, f"{ours:.3f}", f"{theirs:.3f}", theirs / ours, "0.67")]
     for name, size, batch in (("flowers_cnn", "180", "32"), ("resnet18", "128", "32")):
@@ -216,13 +216,13 @@ def networks(rounds: int) -> list[Row]:
             {"rewritten": Contender(step, _rate), "written": Contender([*step, "--as-written"], _rate)}, rounds
         )
         ours, theirs = found["rewritten"], found["written"]
-        title = f"pool before activation, {name} at {size}, pictures a second, beside as written"
+        title = f"pool before activation, {name} at {size}, images per second, vs as written"
         rows.append(Row(title, f"{ours:.1f}", f"{theirs:.1f}", ours / theirs, "1"))
     return rows
 
 
 def applications(rounds: int) -> list[Row]:
-    """Published networks beside modules written by hand and beside keras.applications; batches of 16 at 224x224."""
+    """Published networks vs modules written by hand and vs keras.applications; batches of 16 at 224x224."""
     own, hand = str(HERE / "eyebright_networks.py"), str(PEERS / "hand_written.py")
     rows = []
     for name, keras, aim in (("resnet50", "ResNet50", "1.5"), ("densenet121", "DenseNet121", "1.5"),
@@ -232,27 +232,27 @@ def applications(rounds: int) -> list[Row]:
         if name == "vgg16":
             limit = [OWN, str(PEERS / "conv_limit.py"), "--network", name, "--size", "224", "--batch-size", "16"]
             limit += ["--classes", "1000", "--repetitions", "3", "--precision", _precision()]
-            contenders["its convolutions and products alone"] = Contender(limit, _rate)
+            contenders["its convolutions and products only"] = Contender(limit, _rate)
         else:
             contenders["modules by hand"] = Contender([OWN, hand, *step], _rate)
         for half in ("float32", "mixed_bfloat16") if _has_bfloat16() else ("float32",):
             theirs = [PEER, str(PEERS / "keras_applications.py"), keras, "--precision", half]
             contenders[f"Keras {half}"] = Contender(theirs, _rate, {"TF_ENABLE_ONEDNN_OPTS": "1"})
         found = _alternate(contenders, rounds)
-        aims = {"modules by hand": "0.97", "its convolutions and products alone": "limit"}
+        aims = {"modules by hand": "0.97", "its convolutions and products only": "limit"}
         for peer, rate in found.items():
             if peer != "eyebright":
-                title = f"{name} in {_precision()}, training pictures a second, beside {peer}"
+                title = f"{name} in {_precision()}, training images per second, vs {peer}"
                 rows.append(Row(title, f"{found['eyebright']:.1f}", f"{rate:.1f}", found["eyebright"] / rate,
                                 aims.get(peer, aim)))  # fmt: skip
     return rows
 
 
 def story(flowers: Path, seeds: tuple[str, ...] = ("1", "2", "3")) -> list[Row]:
-    """Fifteen epochs with augmentation: when is Keras's last accuracy reached, and what comes out.
+    """Fifteen epochs with augmentation: the time to Keras's last accuracy, and the final accuracy.
 
-    Keras runs with oneDNN, which is its faster half, on the very pictures of the run's split; the time in which it
-    sleeps between epochs is left out. A contender that does not reach the accuracy counts as never.
+    Keras runs with oneDNN, its faster variant, on exactly the split of the run; the time in which it sleeps between
+    epochs is not counted. A contender that does not reach the accuracy counts as never.
     """
     ours_s, theirs_s, ours_last, theirs_last = [], [], [], []
     for seed in seeds:

@@ -1,10 +1,10 @@
-"""Budgets of time: what five minutes buy on small pictures, and whether a budget holds on a busy machine.
+"""Time budgets: the accuracy after five minutes on small images, and whether a budget is kept on a busy machine.
 
     EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/budgets.py [--seeds 3]           half an hour
     EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/budgets.py --busy [--minutes 1 2 5]
 
-The first trains on `cifar10` from scratch, `--network compact --minutes 5`, in turn with a plain Keras CNN that has the
-same five minutes (`peers/keras_five_minutes.py`, in bfloat16 and with oneDNN, its fastest). The second trains on
+The first trains on `cifar10` from scratch, `--network compact --minutes 5`, alternating with a plain Keras CNN that has
+the same five minutes (`peers/keras_five_minutes.py`, in bfloat16 and with oneDNN, its fastest). The second trains on
 `flowers` with an empty cache while another process keeps one core busy. Both print a line for each run.
 """
 

@@ -1,8 +1,8 @@
-"""Prepare a folder of pictures with eyebright: open, orient, fit, digest, write the pack. Then read it once more.
+"""Prepare a folder of images with eyebright: open, orient, resize, digest, write the pack. Then read it again.
 
     python benchmarks/eyebright_first_pass.py PICTURES --size 180
 
-Prints one line of JSON: the rate of the first pass, and of a second one, in which nothing is decoded.
+Prints one line of JSON: the rate of the first pass, and of a second one, which decodes nothing.
 """
 
 import argparse
@@ -17,8 +17,8 @@ import eyebright as eb
 
 def main() -> None:
     """Prepare, read again, and print the measurements."""
-    parser = argparse.ArgumentParser(description="Time eyebright's first pass over pictures.")
-    parser.add_argument("pictures", type=Path, help="a folder with one folder of pictures per class")
+    parser = argparse.ArgumentParser(description="Time eyebright's first pass over images.")
+    parser.add_argument("pictures", type=Path, help="a folder with one folder of images per class")
     parser.add_argument("--size", type=int, default=180)
     args = parser.parse_args()
 

@@ -1,9 +1,9 @@
-"""Peak resident memory of training on so many small pictures.
+"""Peak resident memory of training on a number of small images.
 
     python benchmarks/eyebright_memory.py 4000
 
-Makes the pictures (28x28, ten classes), trains the flower network for one epoch through the command's own path, and
-prints one line of JSON. Run it with 4000 and with 40000: the peaks should be nearly equal.
+Makes the images (28x28, ten classes), trains the flower network for one epoch as the command does, and prints one line
+of JSON. Run it with 4000 and with 40000: the peaks should be nearly equal.
 """
 
 import argparse
@@ -20,9 +20,9 @@ import eyebright as eb
 
 
 def main() -> None:
-    """Make the pictures, train, and print the peak."""
+    """Make the images, train, and print the peak."""
     parser = argparse.ArgumentParser(description="Measure the memory of training.")
-    parser.add_argument("count", type=int, help="how many pictures")
+    parser.add_argument("count", type=int, help="how many images")
     args = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as place:

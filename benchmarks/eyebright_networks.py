@@ -1,4 +1,4 @@
-"""Build a named network as a torch module, or train it for a few steps, and report how long that takes.
+"""Build a named network as a torch module, or train it for a few steps, and report the time.
 
     python benchmarks/eyebright_networks.py build densenet201
     python benchmarks/eyebright_networks.py step resnet50 --precision bfloat16 --batch-size 16

@@ -1,4 +1,4 @@
-"""Train the notes' flower network with eyebright's trainer on a thousand pictures, and report its rate.
+"""Train the notes' flower network with eyebright's trainer on a thousand images, and report its rate.
 
     python benchmarks/eyebright_train.py PICTURES --augment notes
 
@@ -19,12 +19,12 @@ from eyebright.training.events import AnyEvent, EpochEnded, PrecisionChosen
 def main() -> None:
     """Train and print the measurements."""
     parser = argparse.ArgumentParser(description="Time eyebright's trainer.")
-    parser.add_argument("pictures", type=Path, help="a folder with one folder of pictures per class")
+    parser.add_argument("pictures", type=Path, help="a folder with one folder of images per class")
     parser.add_argument("--augment", choices=["none", "notes"], default="none")
-    parser.add_argument("--dropout", type=float, help="if not given, 0.2 with augmentation and none without")
+    parser.add_argument("--dropout", type=float, help="default: 0.2 with augmentation, none without")
     parser.add_argument("--size", type=int, default=180)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--per-class", type=int, default=300, help="pictures of each class to train on")
+    parser.add_argument("--per-class", type=int, default=300, help="images of each class to train on")
     args = parser.parse_args()
 
     events: list[AnyEvent] = []
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _some(pictures: Path, folder: Path, per_class: int) -> Path:
-    """A folder of links to the first pictures of each class."""
+    """A folder of links to the first images of each class."""
     for source in sorted(path for path in pictures.iterdir() if path.is_dir()):
         (folder / source.name).mkdir()
         for picture in sorted(source.iterdir())[:per_class]:

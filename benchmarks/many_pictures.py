@@ -1,12 +1,12 @@
-"""Many tiny pictures: how fast they are found and hashed, and what training on them takes of memory.
+"""Many tiny images: how fast they are found and hashed, and how much memory training on them needs.
 
     python benchmarks/many_pictures.py                 # 20,000 and 200,000
     python benchmarks/many_pictures.py --counts 20000
 
-Makes PNGs of 24x24 pixels in 1,000 folders, each of its own content. For each count: files a second of the scan,
-pictures a second of the first pass (open, digest, print, pack), seconds of what is compared before a training, and the
-peak resident memory of a whole `eyebright train`, a process of its own with an empty cache: one epoch of LeNet-5.
-Prints a line of JSON for each count.
+Makes PNGs of 24x24 pixels in 1,000 folders, all with different content. For each count it measures files per second of
+the scan, images per second of the first pass (open, digest, print, pack), the seconds to compare images before a
+training, and the peak resident memory of a whole `eyebright train`, in a separate process with an empty cache: one
+epoch of LeNet-5. Prints a line of JSON for each count.
 """
 
 import argparse
@@ -38,8 +38,8 @@ finally:  # the peak of this process alone: ru_maxrss would count that of whoeve
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Measure scanning, hashing and memory on many tiny pictures.")
-    parser.add_argument("--counts", type=int, nargs="+", default=[20_000, 200_000], help="how many pictures")
+    parser = argparse.ArgumentParser(description="Measure scanning, hashing and memory on many tiny images.")
+    parser.add_argument("--counts", type=int, nargs="+", default=[20_000, 200_000], help="how many images")
     args = parser.parse_args()
     for count in args.counts:
         with tempfile.TemporaryDirectory() as place:
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def make(folder: Path, count: int) -> None:
-    """Write the pictures: a colour for each class under noise, hence of no two the same."""
+    """Write the images: a colour for each class and noise, so that no two are the same."""
     random = np.random.default_rng(0)
     colours = random.integers(0, 128, (CLASSES, 3))
     for label in range(CLASSES):
@@ -87,7 +87,7 @@ def peak_of_training(pictures: Path, place: str) -> float:
 
 
 def rates(pictures: Path, place: str) -> dict[str, float]:
-    """Files found a second, pictures hashed and packed a second, and seconds of comparing them for the split."""
+    """Files found per second, images hashed and packed per second, and the seconds to compare them for the split."""
     os.environ["EYEBRIGHT_CACHE"] = f"{place}/cache"
     start = time.perf_counter()
     dataset = Dataset.open(pictures)

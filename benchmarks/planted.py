@@ -1,13 +1,13 @@
-"""Copies planted in real photographs, and how many of them the audit finds.
+"""Duplicates planted in real photos, and how many of them the audit finds.
 
     EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/planted.py [--seed 1]
 
-The flowers are first cleared of the copies that they really have. Then 5 % of them are planted once more as exact
-copies (the same bytes under another name, or the same pixels as PNG), and another 5 % changed: re-encoded, rescaled,
-mirrored, turned by quarters, lightly cropped, or several of these. Copies lie in a temporary directory.
+The real duplicates are first removed from the flowers. Then 5% of the images are added again as exact duplicates (the
+same bytes under another name, or the same pixels as PNG), and another 5% changed: re-encoded, resized, mirrored,
+rotated by quarter turns, lightly cropped, or several of these. They are written to a temporary directory.
 
-Recall is the share of planted copies found together with their original; precision the share of found pairs that are
-of one original.
+Recall is the share of planted duplicates found together with their original; precision the share of found pairs that
+have the same original.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def clear(dataset: eb.Dataset, root: Path) -> list[str]:
-    """Copy one picture of each set of copies that the flowers really have."""
+    """Copy one image of each set of real duplicates."""
     ids, _ = find(dataset)
     _, first = np.unique(ids, return_index=True)
     print(f"{len(dataset):,} flowers, {len(dataset) - len(first)} cleared as copies of others")
@@ -61,7 +61,7 @@ def clear(dataset: eb.Dataset, root: Path) -> list[str]:
 
 
 def plant(root: Path, names: list[str], random: np.random.Generator) -> dict[str, tuple[str, str]]:
-    """Plant copies; gives (original, kind) for the name of each copy."""
+    """Plant duplicates; returns (original, kind) for the name of each."""
     count = len(names) // 20
     chosen = random.choice(names, 2 * count, replace=False)
     truth = {}
@@ -94,7 +94,7 @@ def write(picture: Image.Image, kind: str, copy: Path, random: np.random.Generat
 
 
 def find(dataset: eb.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """The number of each picture's set of copies, and the pairs found."""
+    """The number of each image's set of duplicates, and the pairs found."""
     pack = dataset.pack(Preparation(width=32, height=32))
     start = time.perf_counter()
     usable = np.flatnonzero(pack.rows >= 0)

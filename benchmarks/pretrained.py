@@ -1,9 +1,9 @@
-"""The default training, a published network with a head of its own, beside what people write by hand.
+"""The default training, a published network with a new head, compared with a script written by hand.
 
     EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/pretrained.py [--rounds 3] [--seeds 3]
 
-From the command to the saved and evaluated model on flowers: with an empty cache, again, and beside a plain script
-(`peers/plain_features.py`) on the very same split. Then features a second at 224x224, without opening pictures.
+From the command to the saved and evaluated model on flowers: with an empty cache, again, and compared with a plain
+script (`peers/plain_features.py`) on the same split. Then features per second at 224x224, without opening images.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def classifiers(flowers: str, place: Path, seeds: int) -> None:
-    """From pictures to an accuracy, each seed with a split of its own."""
+    """From images to an accuracy, each seed with its own split."""
     first, second, plain, ours, theirs = ([] for _ in range(5))
     for seed in range(seeds):
         run, cache = place / f"run{seed}", place / f"cache{seed}"

@@ -1,10 +1,10 @@
-"""The multi-layer perceptron on Fashion-MNIST: flatten, 128 neurons, 10 logits.
+"""A multi-layer perceptron on Fashion-MNIST: flatten, 128 neurons, 10 logits.
 
 EYEBRIGHT_DATA=data python examples/fashion.py [EPOCHS]
 
-`data/fashion/folder` holds one folder of pictures for each of the ten kinds of clothes. With 90 pictures of each and
-10 epochs you should see a test accuracy between 70 and 85 %, below that on the training pictures, and what the model
-makes of one picture.
+`data/fashion/folder` contains one folder of images for each of the ten kinds of clothes. With 90 images of each and 10
+epochs you should see a test accuracy between 70 and 85%, lower than the training accuracy, and a prediction for one
+image.
 """
 
 import os
@@ -30,12 +30,15 @@ model = eb.Classifier(network, classes=pictures.classes)
 print(model.summary())
 
 history = model.fit(pictures, epochs=epochs, flip=False, rotation=0, zoom=0)
-for epoch, (learned, new) in enumerate(zip(history.accuracy, history.validation_accuracy, strict=True), start=1):
-    print(f"epoch {epoch}: training accuracy {learned:.1%}, validation accuracy {new:.1%}")
+for epoch, (training, validation) in enumerate(
+    zip(history.accuracy, history.validation_accuracy, strict=True), start=1
+):
+    print(f"epoch {epoch}: training accuracy {training:.1%}, validation accuracy {validation:.1%}")
 
 test = model.evaluate(pictures.test)
-print(f"Test accuracy: {test.accuracy:.1%}, 95 % interval {test.interval[0]:.1%} to {test.interval[1]:.1%}")
+low, high = test.interval
+print(f"Test accuracy {test.accuracy:.1%} (95% interval {100 * low:.1f}-{high:.1%})")
 
 picture = sorted(folder.glob("*/*"))[0]
 answer = model.predict(picture)
-print(f"{picture.parent.name}/{picture.name} is taken for {answer.label} with {answer.confidence:.1%} confidence.")
+print(f"{picture.parent.name}/{picture.name}: predicted {answer.label} with {answer.confidence:.1%} confidence")

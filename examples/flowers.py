@@ -2,9 +2,10 @@
 
 EYEBRIGHT_DATA=data python examples/flowers.py [EPOCHS]
 
-`data/flowers` holds one folder of photos for each kind of flower. You should see that without augmentation the training
-accuracy runs away from the validation accuracy, and that with it the two stay together. The two runs, each with
-its `curves.png`, are left in `plain_run` and `augmented_run`. 15 epochs on 4,000 photos take minutes; try 2 first.
+`data/flowers` contains one folder of photos for each kind of flower. You should see that without augmentation the
+training accuracy becomes much higher than the validation accuracy, and that with it the two stay close. The two runs,
+each with its `curves.png`, are saved in `plain_run` and `augmented_run`. 15 epochs on 4,000 photos take minutes; try 2
+first.
 """
 
 import os
@@ -16,7 +17,7 @@ from eyebright.network import Conv2d, Dropout, Flatten, Input, Linear, MaxPool2d
 
 
 def flower_network(num_classes: int, *, dropout: float) -> Network:
-    """Convolution and pool three times, then two dense layers."""
+    """A convolution and a pool three times, then two dense layers."""
     return Network.sequential(
         Input((3, 180, 180)),
         Normalize(mean=0, std=255),
@@ -41,7 +42,7 @@ folder = Path(os.environ["EYEBRIGHT_DATA"], "flowers")
 epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 15
 
 pictures = eb.Dataset.from_folder(folder, seed=123)
-print(f"{len(pictures):,} pictures of {', '.join(pictures.classes)}")
+print(f"{len(pictures):,} images of {', '.join(pictures.classes)}")
 
 plain = eb.Settings(epochs=epochs, flip=False, rotation=0, zoom=0)
 augmented = eb.Settings(epochs=epochs, flip=True, rotation=0.1, zoom=0.1)

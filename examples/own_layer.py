@@ -1,9 +1,9 @@
-"""A layer of your own in ten lines: PReLU, `x` where it is positive, elsewhere a learned share of `x`.
+"""A layer of your own in ten lines: PReLU, `x` where it is positive, elsewhere `x` times a learned slope.
 
 python examples/own_layer.py
 
-You should see the layer in the network's JSON, the formula's values from the ONNX graph, and a slope that training has
-moved away from 0. That the graph gives what torch gave is proven at the end of every `fit`.
+You should see the layer in the network's JSON, the values of the formula from the ONNX graph, and a slope that training
+has changed from 0. At the end of every `fit`, the ONNX graph is checked against torch.
 
 Source: He et al. 2015, "Delving Deep into Rectifiers", equation 1.
 """
@@ -30,7 +30,7 @@ from eyebright.network.torch import to_torch
 
 
 class PReLU(Layer, frozen=True):
-    """What it is: how it is called, and which tensors it learns."""
+    """The description: the name of unnamed layers, and the tensors that it learns."""
 
     stem = "prelu"
 
@@ -38,7 +38,7 @@ class PReLU(Layer, frozen=True):
         return {"weight": Parameter((1,), "zeros")}
 
 
-@to_torch.register  # how torch computes it; the module's tensors bear the names that `parameters` gives
+@to_torch.register  # how torch computes it; the module's tensors have the names that `parameters` gives
 def _(layer: PReLU, place: Place) -> nn.Module:
     return nn.PReLU()
 
@@ -53,7 +53,7 @@ model = eb.Model(Network.sequential(Input((4,)), PReLU(name="bend")))
 model.layer("bend").set_weights({"weight": np.array([0.25])})
 print(model.predict(np.array([[-2.0, -1.0, 0.0, 1.0]])))
 
-# In a network that learns to tell dark pictures from bright ones.
+# In a network that learns to classify dark and bright images.
 random = np.random.default_rng(0)
 labels = np.arange(120) % 2
 images = (random.integers(0, 100, (120, 16, 16)) + labels[:, None, None] * 120).astype(np.uint8)
@@ -65,4 +65,4 @@ assert Network.from_json(network.to_json()) == network
 classifier = eb.Classifier(network, classes=pictures.classes)
 classifier.fit(pictures, epochs=10)
 print(f"test accuracy {classifier.evaluate(pictures.test).accuracy:.0%}")
-print(f"the learned slope: {classifier.layer('bend').get_weights()['weight'][0]:.3f}")
+print(f"learned slope: {classifier.layer('bend').get_weights()['weight'][0]:.3f}")

@@ -1,9 +1,9 @@
-"""A training step of your own in twenty lines of PyTorch: here SGD that mixes each picture with another (mixup).
+"""A training step of your own in twenty lines of PyTorch: here SGD that mixes each image with another (mixup).
 
 python examples/own_training_step.py
 
-You should see a loss that falls by more than half, a test accuracy above 90 %, and a model folder `mine` that answers
-like any other. What `fit` does beside the steps (choosing the best epoch, calibrating the confidence) is left to you.
+You should see a loss that falls by more than half, a test accuracy above 90%, and a model folder `mine` that predicts
+like any other. What `fit` does besides the steps (choosing the best epoch, calibrating the confidence) is up to you.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ pictures = eb.Dataset.from_arrays(images, labels, ["dark", "bright"])
 model = eb.Classifier(eb.zoo.flowers_cnn(2, input_size=32), classes=pictures.classes)
 
 # ---
-prepared = model.prepare(pictures)  # packed once, split as `fit` splits: copies stay on one side
+prepared = model.prepare(pictures)  # packed once, split as in `fit`: near-duplicates stay in the same split
 train = np.flatnonzero(prepared.sides == 0)
 module = TorchNetwork(model.network, model.get_weights()).train()
 optimizer = torch.optim.SGD(module.parameters(), lr=0.02, momentum=0.9)
@@ -39,10 +39,10 @@ for epoch in range(1, 6):
         losses.append(loss.item())
     print(f"epoch {epoch}: loss {np.mean(losses):.3f}")
 model.set_weights(module.get_weights())
-model.seen = model.seen.union(prepared.pack.digests[index] for index in train)  # so that no evaluation counts them
+model.seen = model.seen.union(prepared.pack.digests[index] for index in train)  # so that evaluations leave them out
 # ---
 
 test = model.evaluate(pictures.test)
 low, high = test.interval
-print(f"test accuracy {test.accuracy:.1%}, 95 % interval {low:.0%} to {high:.0%} of {test.pictures} pictures")
+print(f"test accuracy {test.accuracy:.1%} (95% interval {100 * low:.1f}-{high:.1%}) on {test.pictures} images")
 model.save("mine")

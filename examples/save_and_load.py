@@ -1,9 +1,9 @@
-"""A network saved whole, its architecture alone, its weights alone, and one layer's weights given to another.
+"""Save a whole network, its architecture only, its weights only, and copy one layer's weights to another.
 
 python examples/save_and_load.py
 
-You should see that what was read back predicts the same to the last bit, that a network goes to JSON and back, and
-that all six tensors of the checkpoint were consumed. It leaves a folder `my_model` and a file `ckpt.safetensors`.
+You should see that the loaded model predicts the same bit by bit, that a network can be saved as JSON and loaded again,
+and that all six tensors of the checkpoint were consumed. It writes a folder `my_model` and a file `ckpt.safetensors`.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ def get_model() -> eb.Model:
     return eb.Model(Network(inputs, outputs))
 
 
-# The whole model. One dense layer with the mean squared error has its best weights by a formula, least squares.
+# The whole model. For one dense layer and the mean squared error, least squares gives the best weights.
 random = np.random.default_rng(0)
 test_input = random.random((128, 32), np.float32)
 test_target = random.random((128, 1), np.float32)
@@ -31,9 +31,9 @@ print(f"mean squared error {np.mean((model.predict(test_input) - test_target) **
 model.save("my_model", overwrite=True)
 reconstructed = eb.Model.load("my_model")
 same = np.array_equal(reconstructed.predict(test_input), model.predict(test_input))
-print(f"the reloaded model predicts the same to the last bit: {same}")
+print(f"the loaded model predicts the same bit by bit: {same}")
 
-# The architecture alone: a network, or a single layer, as data.
+# The architecture only: a network, or a single layer, as data.
 text = model.network.to_json()
 print(text)
 print(f"the same network from its JSON: {Network.from_json(text) == model.network}")
@@ -41,7 +41,7 @@ config = layer_to_dict(Linear(64, name="dense_1"))
 print(f"a layer as data: {config}")
 print(f"the same layer from its data: {layer_from_dict(config) == Linear(64, name='dense_1')}")
 
-# The weights alone.
+# The weights only.
 sequential = Network.sequential(
     Input((784,), name="digits"),
     Linear(64, name="dense_1"),
@@ -56,9 +56,9 @@ report = second.load_weights("ckpt")
 report.assert_consumed()
 print(report)
 
-# One layer's weights given to another of the same shapes, in a functional network.
+# Copy one layer's weights to another with the same shapes, in a functional network.
 digits = Input((784,))()
 other = eb.Model(Network(digits, Linear(64, name="features")(digits)))
 other.layer("features").set_weights(first.layer("dense_1").get_weights())
-given = np.array_equal(other.get_weights()["features.weight"], first.get_weights()["dense_1.weight"])
-print(f"dense_1's weights are now those of features: {given}")
+copied = np.array_equal(other.get_weights()["features.weight"], first.get_weights()["dense_1.weight"])
+print(f"features now has the weights of dense_1: {copied}")

@@ -1,26 +1,65 @@
-"""The examples in the documents run, and links between them lead somewhere."""
+"""The examples in the documents run, their commands and tables are those of the program, and their links exist.
+
+To write the tables of options and settings into docs/training.md again: python tests/test_documents.py
+"""
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from eyebright import network as network_room
+from eyebright.cli.app import app
 from eyebright.network import Layer, Network
+from eyebright.runs.request import Request, table
+from eyebright.training.settings import RANGES, Settings
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
-def blocks(document: str) -> str:
-    return "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL))
+TRAINING = ROOT / "docs" / "training.md"
+
+
+def ranges() -> str:
+    """The allowed values of the settings that are numbers, as a table."""
+    rows = [f"| `{name}` | {least:.16g} | {most:.16g} |" for name, (least, most) in RANGES.items()]
+    return "\n".join(["| number | at least | at most |", "|---|---|---|", *rows]) + "\n"
+
+
+def with_tables(text: str) -> str:
+    """The page with the tables of options and settings as the code gives them."""
+    for name, made in (("options", table(Request)), ("settings", table(Settings)), ("ranges", ranges())):
+        start, end = f"<!-- {name} -->\n", "<!-- end -->"
+        before, _, rest = text.partition(start)
+        text = before + start + made + end + rest.partition(end)[2]
+    return text
+
+
+def blocks(document: Path, language: str) -> str:
+    """The code blocks of a document in a language; "" is what is typed and printed."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    found = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
+    return "\n".join(code for name, code in found if name == language)
+
+
+def python(document: str) -> str:
+    return blocks(Path(document), "python")
+
+
+def commands(document: Path) -> list[list[str]]:
+    """The commands of eyebright in the code blocks of a document, as words."""
+    code = blocks(document, "").replace("\\\n", "")
+    lines = re.findall(r"^[ $]*(?:torchrun .* -m )?eyebright ([a-z].*)", code, re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in lines]
 
 
 def test_the_networks_of_the_guide_can_be_built(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    exec(blocks("docs/networks.md"), names)
+    exec(python("docs/networks.md"), names)
     network = Network.from_json((tmp_path / "net.json").read_text())
     assert network.parameter_count == 27_011  # as the guide says: 32 * (3 * 5 * 5 + 1) + 3 * (32 * 16 * 16 + 1)
 
@@ -35,7 +74,7 @@ def test_a_layer_of_ones_own_runs_everywhere():
 
     names: dict[str, object] = {}
     try:
-        exec(blocks("ARCHITECTURE.md"), names)
+        exec(python("ARCHITECTURE.md"), names)
         network = Network.sequential(Input((4,)), names["Softsign"]())
         assert Network.from_json(network.to_json()) == network
         values = np.linspace(-3, 3, 8, dtype=np.float32).reshape(2, 4)
@@ -56,7 +95,7 @@ def test_a_layer_of_ones_own_can_learn(tmp_path):
 
     names: dict[str, object] = {}
     try:
-        exec(blocks("docs/layers.md"), names)
+        exec(python("docs/layers.md"), names)
         model = Model(Network.sequential(Input((3, 2, 2)), names["PReLU"](name="bend")))
         model.set_weights({"bend.weight": [0.5]})
         model.save(tmp_path / "model")
@@ -74,15 +113,33 @@ def test_the_guide_to_training_runs_and_its_file_of_settings_is_one(make_folder,
 
     monkeypatch.chdir(tmp_path)
     make_folder("flower_photos")
-    exec(blocks("docs/training.md").replace("epochs=30", "epochs=1"), {})
+    exec(python("docs/training.md").replace("epochs=30", "epochs=1"), {})
     assert "epoch 1 is the best so far: " in capsys.readouterr().out
     assert (tmp_path / "flowers_run" / "model").is_dir() and (tmp_path / "watched_run" / "model").is_dir()
-    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    text = TRAINING.read_text(encoding="utf-8")
     (tmp_path / "run.toml").write_text(text.split("```toml\n")[1].split("```")[0])
     request = gather({"epochs": 30}, tmp_path / "run.toml")
     assert request.pictures == str(tmp_path / "flower_photos")
     settings = request.training
     assert (settings.epochs, settings.rotation, settings.zoom, settings.label_smoothing) == (30, 0.05, 0.0, 0.05)
+
+
+def test_the_tables_of_options_and_settings_are_those_of_the_code():
+    text = TRAINING.read_text(encoding="utf-8")
+    assert text == with_tables(text), "docs/training.md is out of date; to update it: python tests/test_documents.py"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_commands_in_documents_have_options_that_exist(document):
+    import typer
+
+    for name, *words in commands(document):
+        command, path = typer.main.get_command(app), [name, *words]
+        while path and path[0] in getattr(command, "commands", {}):
+            command = command.commands[path.pop(0)]
+        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        used = {word.partition("=")[0] for word in path if re.match("--?[a-z]", word)}
+        assert used <= known and not hasattr(command, "commands"), shlex.join([name, *words])
 
 
 def test_every_layer_is_in_the_list():
@@ -96,3 +153,7 @@ def test_links_between_documents_lead_somewhere(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text):
         assert (ROOT / document.parent / target).exists(), target
+
+
+if __name__ == "__main__":
+    TRAINING.write_text(with_tables(TRAINING.read_text(encoding="utf-8")), encoding="utf-8")

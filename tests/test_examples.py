@@ -1,4 +1,4 @@
-"""The examples run, say what their docstrings promise, and use public names only."""
+"""The examples run, print what their docstrings promise, and use public names only."""
 
 import ast
 import os
@@ -16,12 +16,12 @@ import eyebright
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 DOORS = {"eyebright", "eyebright.network", "eyebright.network.onnx", "eyebright.network.torch",
-         "eyebright.model", "eyebright.data.batches",         "eyebright.data.dataset"}  # fmt: skip
+         "eyebright.model", "eyebright.data.batches", "eyebright.data.dataset"}  # fmt: skip
 
 
 @pytest.fixture
 def example(tmp_path: Path) -> Callable[..., str]:
-    """Runs an example in an empty folder and gives what it prints; a warning ends it."""
+    """Runs an example in an empty folder and returns what it prints; a warning is an error."""
 
     def run(name: str, *arguments: str, data: Path | None = None) -> str:
         file = next(path for path in EXAMPLES if path.stem == name)
@@ -39,7 +39,7 @@ def example(tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def few_pictures(make_folder: Callable[..., Path], tmp_path: Path) -> Path:
-    """A few photos of flowers and pictures of clothes, or coloured noise where there are none."""
+    """A few photos of flowers and images of clothes, or coloured noise if there are none."""
     if "EYEBRIGHT_DATA" not in os.environ:
         make_folder("data/fashion/folder")
         make_folder("data/flowers", count=8)
@@ -56,13 +56,13 @@ def share_after(words: str, text: str) -> float:
     return float(text.split(words)[1].split("%")[0])
 
 
-def test_what_is_saved_comes_back(example, tmp_path):
+def test_saved_models_networks_and_weights_load_the_same(example, tmp_path):
     text = example("save_and_load")
-    assert "predicts the same to the last bit: True" in text
+    assert "predicts the same bit by bit: True" in text
     assert "the same network from its JSON: True" in text
     assert "the same layer from its data: True" in text
     assert "6 tensors fit" in text
-    assert "are now those of features: True" in text
+    assert "features now has the weights of dense_1: True" in text
     random = np.random.default_rng(0)
     samples, targets = random.random((128, 32), np.float32), random.random((128, 1), np.float32)
     design = np.c_[samples, np.ones(128)].astype(np.float64)
@@ -75,20 +75,20 @@ def test_what_is_saved_comes_back(example, tmp_path):
     }  # fmt: skip
 
 
-def test_the_perceptron_says_how_far_it_is_after_each_epoch(example, few_pictures):
+def test_the_perceptron_prints_accuracies_after_each_epoch(example, few_pictures):
     text = example("fashion", "2", data=few_pictures)
     classes = len(list((few_pictures / "fashion" / "folder").iterdir()))
     assert f"{128 * (3 * 28 * 28 + 1) + classes * (128 + 1):,} parameters" in text
     assert "epoch 1: training accuracy" in text
     assert "epoch 2: training accuracy" in text
-    assert 0 <= share_after("Test accuracy: ", text) <= 100
+    assert 0 <= share_after("Test accuracy ", text) <= 100
 
 
 def test_the_perceptron_learns_real_clothes(example, real_pictures):
-    assert share_after("Test accuracy: ", example("fashion", data=real_pictures)) > 60  # ten classes: by chance 10
+    assert share_after("Test accuracy ", example("fashion", data=real_pictures)) > 60  # ten classes: by chance 10
 
 
-def test_the_flowers_are_told_with_and_without_augmentation(example, few_pictures, tmp_path):
+def test_flowers_are_trained_with_and_without_augmentation(example, few_pictures, tmp_path):
     text = example("flowers", "1", data=few_pictures)
     assert "plain: training accuracy" in text
     assert "augmented: training accuracy" in text
@@ -109,7 +109,7 @@ def test_a_training_step_of_ones_own_takes_twenty_lines_and_makes_a_whole_model(
     losses = [float(line.split("loss ")[1]) for line in text.splitlines() if line.startswith("epoch")]
     assert len(losses) == 5 and losses[-1] < losses[0] / 2
     assert share_after("test accuracy ", text) >= 90
-    assert "of 30 pictures" in text  # 15 % of 200: all of the test side, since none of them was learned from
+    assert "on 30 images" in text  # 15% of 200: the whole test set, since the model was trained on none of it
     loaded = eyebright.load(tmp_path / "here" / "mine")
     assert loaded.predict(np.full((32, 32, 3), 230, np.uint8)).label == "bright"
     source = next(path for path in EXAMPLES if path.stem == "own_training_step").read_text(encoding="utf-8")
@@ -117,11 +117,11 @@ def test_a_training_step_of_ones_own_takes_twenty_lines_and_makes_a_whole_model(
     assert 10 < len([line for line in own.splitlines() if line.strip()]) <= 20
 
 
-def test_a_look_inside_finds_what_a_value_sees(example):
+def test_looking_inside_finds_the_receptive_field(example):
     text = example("looking_inside")
     assert "conv_1 has 16 kernels of shape (3, 3, 3)" in text
-    assert "of a picture (64, 64, 3), relu_1 makes 16 maps of (64, 64)" in text
-    assert "stays as it is: True; its neighbour does: False" in text
+    assert "for an image (64, 64, 3), relu_1 gives 16 feature maps (64, 64)" in text
+    assert "that value is the same: True; its neighbour is the same: False" in text
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)

@@ -1,6 +1,3 @@
-import re
-from pathlib import Path
-
 import pytest
 
 from eyebright.system.errors import SettingsError
@@ -63,21 +60,3 @@ def test_every_number_has_a_range():
     """All but the seed, of which any will do."""
     numbers = {name for name in Settings.__struct_fields__ if type(getattr(Settings(), name)) in (int, float)}
     assert numbers - RANGES.keys() == {"seed"}
-
-
-def test_the_guide_names_every_setting_with_its_default_and_its_range():
-    guide = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \|", guide, re.MULTILINE)
-    defaults = Settings()
-    assert sorted(name for name, *_ in rows) == sorted(Settings.__struct_fields__)
-    for name, default, allowed in rows:
-        value = getattr(defaults, name)
-        if isinstance(value, bool):
-            assert (default, allowed) == (str(value).lower(), "true, false")
-        elif isinstance(value, tuple):
-            assert default == "-" and not value
-        elif isinstance(value, str):
-            assert default == value and value in allowed.split(", ")
-        else:
-            assert float(default) == value
-            assert name not in RANGES or tuple(map(float, allowed.split(", "))) == RANGES[name]

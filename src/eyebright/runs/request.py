@@ -53,25 +53,26 @@ class Request(Record, frozen=True, kw_only=True):
             other classes is initialised again.
         start_from: Start from this trained model or run, also with other classes. Its network, size and resizing are
             used; images that it was trained on are never in the new test set.
-        start_sha256: The SHA-256 that the weights of the model to start from must have.
+        start_sha256: The expected SHA-256 of the weights of the model to start from.
         size: Height and width of the images in pixels. By default typical for the images, 24 to 180; up to 224 for
             "auto"; with published weights, the size that they were trained at.
         resize: How images of other proportions are resized: "crop", "pad" or "stretch". "auto" crops unless much of the
             image would be lost.
-        augment: How training images are changed, such as flip,zoom=0.2. Known are flip, rotation, zoom, shift, shear,
-            brightness, contrast, saturation, hue, erasing, mixup, cutmix and none.
+        augment: How training images are changed, such as flip,zoom=0.2; all other changes are off. Known are flip,
+            rotation, zoom, shift, shear, brightness, contrast, saturation, hue, erasing, mixup, cutmix and none. Unless
+            given, the settings with these names apply.
         validation: Share of the images in the validation set, which picks the best epoch and the temperature.
         test: Share of the images in the test set, which is only used to measure the result.
-        split_seed: Decides the split, where it is not `seed`.
-        group_by: A regular expression for the group in an image's name, such as (\d+)_\d+\.ppm. Images of one group
+        split_seed: The seed of the split; `seed` unless given.
+        group_by: A regular expression for the group in an image's name, such as `(\d+)_\d+\.ppm`. Images of one group
             stay in the same split.
-        split: A file with a split that was decided before, such as split.csv of another run.
-        exclude: Leave out the images that an audit found: audit.json.
-        exclude_kinds: The findings that `exclude` applies, separated by commas.
+        split: A file with the split to use, such as split.csv of another run.
+        exclude: An audit.json: leave out the images that the audit found.
+        exclude_kinds: The kinds of findings that `exclude` leaves out, separated by commas.
         excluded: Names of images to leave out.
-        log: Also write the epochs to these, separated by commas: csv, tensorboard.
-        mirror: Mirror images where `flip` says so. Otherwise they are only mirrored if that is found to do no harm.
-        overwrite: Replace a run that exists. It is kept until the new model is saved.
+        log: Also log the epochs to csv, tensorboard or both, separated by commas.
+        mirror: Mirror images if `flip` is on, without a check. Otherwise they are mirrored only if that does no harm.
+        overwrite: Replace an existing run. It is kept until the new model is saved.
         training: How to train.
 
     Raises:

@@ -36,7 +36,8 @@ class Settings(Record, frozen=True, kw_only=True):
     """How to train a network.
 
     Args:
-        epochs: Passes over the training images; 0 does not train.
+        epochs: Passes over the training images. 0 does not train, except the head of network "auto", for which 0 is the
+            default.
         minutes: Time for the whole run, from the command to the saved model, in minutes. As many steps are made as fit
             into this time, whatever `epochs` says; 0 sets no limit.
         judge_start: Evaluate the weights at the start too, and keep them if no epoch is better.
