@@ -82,7 +82,7 @@ def test_a_preview_is_drawn_beside_the_findings_and_the_pictures_stay_as_they_ar
     finished = eyebright("audit", pictures, "--preview", sheet, "--size", 16, "--resize", "pad", "--overwrite")
     assert "Images are padded with grey" in finished.out and finished.err == ""
     old = eyebright("audit", pictures, "--preview", sheet, "--size", 16, "--fit", "pad", "--overwrite")
-    assert old.out == finished.out and old.err == "Note: --fit is now called --resize.\n"
+    assert old.out == finished.out and old.err == "Warning: the option fit is now called resize\n"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_preview_is_drawn_beside_the_findings_and_the_pictures_stay_as_they_ar
     [
         (["--size", "16"], "--size is only used with --preview: add --preview preview.png"),
         (["--resize", "pad"], "--resize is only used with --preview"),
-        (["--resize", "pad", "--fit", "crop"], "use only one of --resize and --fit (its old name)"),
+        (["--resize", "pad", "--fit", "crop"], "fit is the old name of resize: use only resize"),
         (["--preview", "p.jpg"], "--preview expects a PNG file, got p.jpg: use p.png"),
         (["--preview", "p.png", "--size", "0"], "1 to 16384 pixels"),
         (["--preview", "p.png", "--augment", "flop"], "'flop' is unknown; known are flip"),

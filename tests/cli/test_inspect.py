@@ -164,7 +164,7 @@ def test_a_figure_replaces_a_file_only_with_overwrite(eyebright, tmp_path) -> No
     place.write_bytes(b"mine")
     finished = eyebright("inspect", "lenet5", "--kernels", "c1", "-o", place)
     assert finished.code == 1
-    assert "already exists: choose another name, or pass --overwrite" in finished.err
+    assert "already exists: use another name, or pass --overwrite" in finished.err
     assert place.read_bytes() == b"mine"
     assert eyebright("inspect", "lenet5", "--kernels", "c1", "-o", place, "--overwrite").code == 0
     assert place.read_bytes().startswith(b"\x89PNG")

@@ -202,7 +202,8 @@ def test_the_former_name_of_resize_works_with_a_notice(requested, eyebright, pic
         (["--log", "csw"], "did you mean 'csv'"),
         (["--config", "missing.toml"], "missing.toml cannot be read"),
         (["--resume", "elsewhere"], "leave out output, pictures"),
-        (["--resume", "run", "--config", "run.toml"], "leave out output, pictures"),
+        (["--resume", "run", "--config", "run.toml"], "leave out config, output, pictures"),
+        (["--resume", "run", "--find-lr"], "leave out find_lr, output, pictures"),
     ],
 )
 def test_an_invalid_option_is_one_message_before_any_work(options, words, eyebright, pictures, tmp_path):

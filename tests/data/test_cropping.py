@@ -51,4 +51,4 @@ def test_images_without_detail_or_that_cannot_be_opened_lose_nothing(monkeypatch
 @pytest.mark.parametrize(("size", "fit"), [((50, 50), "crop"), ((50, 66), "crop"), ((40, 120), "pad")])
 def test_images_that_would_lose_a_third_are_padded(size: tuple[int, int], fit: str) -> None:
     dataset = Dataset.from_arrays([noise(*size) for _ in range(4)], ["a", "b"] * 2)
-    assert dataset.fit_by_evidence()[0] == fit
+    assert dataset.best_resize()[0] == fit

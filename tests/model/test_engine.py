@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -230,3 +232,17 @@ def test_a_machine_that_makes_other_pixels_of_a_golden_picture_says_so(stored, m
     monkeypatch.setattr(golden, "open_picture", shifted)
     with pytest.raises(ModelError, match=r"the golden images differ by \d+ of 255 after preparation"):
         Engine.of_model(stored)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the stack of signals is set as on Linux")
+def test_ctrl_c_is_an_exception_after_a_graph_was_compiled_and_ran() -> None:
+    """On a processor with AMX the stack that OpenVINO sets is too small for a signal: the process crashed."""
+    program = (
+        "import signal, numpy as np, eyebright as eb\n"
+        "model = eb.Classifier(eb.zoo.mlp(2, input_size=4), classes=['a', 'b'])\n"
+        "model.predict(np.zeros((4, 4, 3), np.uint8))\n"
+        "try:\n    signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n    print('interrupted')\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (finished.returncode, finished.stdout) == (0, "interrupted\n")

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 from rich.cells import cell_len
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from eyebright.report import progress
 from eyebright.report.progress import Display, console
+from eyebright.system.progress import Stage
 from eyebright.training import events
 from eyebright.trust.intervals import Difference, Share
 from eyebright.trust.verdict import Verdict
@@ -336,3 +338,7 @@ def test_a_display_knows_whether_a_run_can_be_resumed(show: Callable, clock: Sim
     assert not display.begun
     display(events.Resumed(epoch=1))
     assert display.begun
+
+
+def test_every_stage_has_a_title():
+    assert set(progress._TITLES) == set(get_args(Stage))

@@ -86,7 +86,7 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
         (
             events.PicturesGone(names=("daisy/1.png",)),
             [
-                "1 image can no longer be opened since the run started, and will not be used from now on (all are "
+                "1 image of this run cannot be opened any more. The training continues without them (all are "
                 "listed in left_out.csv):",
                 "  daisy/1.png",
             ],

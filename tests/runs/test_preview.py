@@ -4,7 +4,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from eyebright import Dataset, Preparation
-from eyebright.data.pictures import crop_box, fit_picture
+from eyebright.data.pictures import crop_box, resize_picture
 from eyebright.runs import preview as previewing
 from eyebright.runs.preview import examples, preview
 from eyebright.system.errors import MissingExtraError
@@ -118,5 +118,5 @@ def test_the_frame_shows_what_cropping_keeps(size):
     inside = np.zeros_like(pixels)
     kept = np.s_[int(top) : int(np.ceil(bottom)), int(left) : int(np.ceil(right))]
     inside[kept] = pixels[kept]
-    seen, again = (fit_picture(Image.fromarray(each), SMALL) for each in (pixels, inside))
+    seen, again = (resize_picture(Image.fromarray(each), SMALL) for each in (pixels, inside))
     assert np.array_equal(seen[1:-1, 1:-1], again[1:-1, 1:-1])

@@ -188,3 +188,14 @@ def test_mirroring_is_asked_for_by_naming_flip_or_augment():
     assert not gather({"epochs": 3}).mirror
     for options in ({"flip": True}, {"flip": False}, {"augment": "zoom"}):
         assert gather(options).mirror
+
+
+def test_an_option_is_not_taken_by_its_old_and_its_new_name(file):
+    for typed, config in (({"fit": "crop", "resize": "pad"}, None), ({}, file("fit = 'crop'\nresize = 'pad'"))):
+        with pytest.raises(SettingsError, match="fit is the old name of resize: use only resize"):
+            gather(typed, config)
+
+
+def test_a_budget_without_time_is_refused():
+    with pytest.raises(SettingsError, match="minutes must be above 0"):
+        gather({"minutes": 0.0})

@@ -131,3 +131,16 @@ def test_a_c_library_without_the_call_is_left_alone(monkeypatch):
     monkeypatch.setattr(machine.sys, "platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert machine.keep_freed_memory() is False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the stack of signals is set as on Linux")
+def test_the_stack_of_signals_is_kept():
+    libc, now = ctypes.CDLL(None), machine._SignalStack()
+    content = ctypes.create_string_buffer(65_536)
+    libc.sigaltstack(None, ctypes.byref(now))
+    before = (now.start, now.flags, now.size)
+    with machine.signal_stack_kept():
+        other = machine._SignalStack(ctypes.addressof(content), 0, len(content))
+        assert libc.sigaltstack(ctypes.byref(other), None) == 0
+    libc.sigaltstack(None, ctypes.byref(now))
+    assert (now.start, now.flags, now.size) == before

@@ -45,8 +45,8 @@ LETTERS = st.text("abc ABCéß-_雏菊ひ🌻🚀Ж", max_size=60)
         (text.nearest("xyz", ["b", "a"]), "known are a, b"),
         (text.nearest("xyz", []), "there are none"),
         (text.printable("a\nb"), "a\\nb"),
-        (text.fit("abcdefgh", 5), "ab…gh"),
-        (text.fit("花花花花", 5), "花…花"),
+        (text.shorten("abcdefgh", 5), "ab…gh"),
+        (text.shorten("花花花花", 5), "花…花"),
         (text.pad("花", 4), "花  "),
         (text.columns("a花"), 3),
     ],
@@ -64,7 +64,7 @@ def test_rounding_never_gives_a_thousand_thousands(number):
 @settings(max_examples=50, deadline=None)
 @given(LETTERS, st.integers(5, 40))
 def test_fit_shortens_in_the_middle_to_the_width(whole: str, width: int) -> None:
-    fitted = text.fit(whole, width)
+    fitted = text.shorten(whole, width)
     assert cell_len(fitted) <= width
     if cell_len(whole) <= width:
         assert fitted == whole

@@ -59,10 +59,12 @@ def audit(
     from eyebright.report.tables import audit_text
     from eyebright.runs import audit as auditing
     from eyebright.runs import preview as previewing
+    from eyebright.runs.request import renamed
     from eyebright.system import files, records
     from eyebright.web.pages.audit import write_page
 
-    resize = _renamed(resize, fit)
+    asked = {name: value for name, value in (("resize", resize), ("fit", fit)) if value is not None}
+    resize = renamed(asked).get("resize")
     settings = _preview_settings(preview, size, resize, augment)
     outputs = [path for path in (output, page, preview) if path is not None]
     auditing.require_free(outputs, pictures, overwrite=overwrite)
@@ -102,16 +104,6 @@ def _print_next_step(found: "Audited", pictures: str, output: Path | None) -> No
     elif found.audit.to_exclude(Request().exclude_kinds.split(",")):
         typer.echo("To train without the duplicates:")
         typer.echo(command_text(f"eyebright train {images} -o RUN --exclude {shlex.quote(str(output))}"))
-
-
-def _renamed(resize: _Resize | None, fit: _Resize | None) -> _Resize | None:
-    """The value of --resize, also where it is given by its old name."""
-    if fit is None:
-        return resize
-    if resize is not None:
-        raise SettingsError("use only one of --resize and --fit (its old name)")
-    typer.echo("Note: --fit is now called --resize.", err=True)
-    return fit
 
 
 def _preview_settings(

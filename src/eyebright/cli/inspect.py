@@ -110,12 +110,11 @@ def _require_companions(given: list[str], values: dict[str, object]) -> None:
 
 def _require_free(place: Path, suffix: str, *, overwrite: bool) -> None:
     """Refuse a wrong suffix, a missing folder, and a file that exists."""
+    from eyebright.system import files
+
     if place.suffix.lower() != suffix:
         raise OutputError(f"expected a file name ending in {suffix}, got {place}: use {place.with_suffix(suffix)}")
-    if place.exists() and not overwrite:
-        raise OutputError(f"{place} already exists: choose another name, or pass --overwrite to replace it")
-    if not place.absolute().parent.is_dir():
-        raise OutputError(f"{place} cannot be written: the folder {place.parent} does not exist")
+    files.require_free_file(place, overwrite=overwrite)
 
 
 def _draw(

@@ -122,7 +122,7 @@ def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv
     from eyebright.model.predictor import Unreadable
     from eyebright.report.tables import prediction_text
     from eyebright.system import records
-    from eyebright.system.text import fit, pad
+    from eyebright.system.text import pad, shorten
 
     name = printable(answer.name)
     if as_json:
@@ -136,14 +136,14 @@ def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv
         elif top:
             typer.echo(f"Error: {name}: {answer.error}", err=True)
         else:
-            typer.echo(f"{pad(fit(name, _NAME_WIDTH), _NAME_WIDTH)}  cannot be opened: {answer.error}")
+            typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  cannot be opened: {answer.error}")
     elif as_csv:
         _print_csv(answer.name, answer.label, f"{answer.confidence:.6f}", "")
     elif top:
         typer.echo(prediction_text(answer, top))
     else:
-        label = pad(fit(answer.label, _LABEL_WIDTH), _LABEL_WIDTH)
-        typer.echo(f"{pad(fit(name, _NAME_WIDTH), _NAME_WIDTH)}  {label}  {answer.confidence:7.2%}")
+        label = pad(shorten(answer.label, _LABEL_WIDTH), _LABEL_WIDTH)
+        typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  {label}  {answer.confidence:7.2%}")
 
 
 def _print_csv(*cells: str) -> None:

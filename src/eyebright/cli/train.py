@@ -59,13 +59,10 @@ def train(ctx: typer.Context, **_: Any) -> None:
     from eyebright.system import records
 
     started_at, typed = time.monotonic(), _typed(ctx)
+    _require_known_from_run(typed)
     config, resume, heal, as_json, find_lr = (
         typed.pop(name, None) for name in ("config", "resume", "heal", "json", "find_lr")
     )
-    if resume and (surplus := sorted(typed.keys() - _WITH_RESUME - ({"output", "overwrite"} if heal else set()))):
-        raise SettingsError(
-            f"--resume RUN takes all options except --epochs from the run: leave out {', '.join(surplus)}"
-        )
     request = Request() if resume else _request(typed, config)
     if find_lr:
         _find_learning_rate(request, as_json=bool(as_json))
@@ -92,6 +89,15 @@ def train(ctx: typer.Context, **_: Any) -> None:
         print_next_steps(outcome)
     if outcome.interrupted:
         raise typer.Exit(130)
+
+
+def _require_known_from_run(typed: dict[str, Any]) -> None:
+    """Refuse options that a run which continues takes from its config.toml."""
+    allowed = _WITH_RESUME | ({"output", "overwrite"} if typed.get("heal") else set())
+    if typed.get("resume") and (surplus := sorted(typed.keys() - allowed)):
+        raise SettingsError(
+            f"--resume RUN takes all options except --epochs from the run: leave out {', '.join(surplus)}"
+        )
 
 
 def _request(typed: dict[str, Any], config: str | None) -> Request:
@@ -273,7 +279,9 @@ def _parameters() -> list[inspect.Parameter]:
             default = ",".join(_augment_text(change) for change in AUGMENTATIONS if getattr(Settings(), change))
         flags = ["-o", "--output"] if name == "output" else [f"--{name.replace('_', '-')}"]
         shown = kind is not bool and default not in ("", None)
-        option = typer.Option(*flags, help=said[field.name], show_default=shown, metavar=_METAVARS.get(name))
+        option = typer.Option(
+            *flags, help=said[field.name].replace("`", ""), show_default=shown, metavar=_METAVARS.get(name)
+        )
         found.append(_parameter(name, kind, option, default))
     return found
 

@@ -225,7 +225,7 @@ class Dataset:
                 continue
         return int(np.median(sides)) if sides else 0
 
-    def fit_by_evidence(self, proportion: float = 1.0) -> tuple[Fit, float]:
+    def best_resize(self, proportion: float = 1.0) -> tuple[Fit, float]:
         """How images are best resized, and what share of a typical image's detail cropping would remove.
 
         Args:

@@ -52,6 +52,12 @@ class Prepared:
     copies: NDArray[np.int64]
     naive_leak: float
 
+    @classmethod
+    def whole(cls, dataset: Dataset, pack: Pack, labels: NDArray[np.int64]) -> "Prepared":
+        """All images in no set, for an evaluation of all of them."""
+        none = np.full(len(labels), -1)
+        return cls(dataset, pack, labels, none, groups_of(dataset), none, 0.0)
+
     def indices(self, side: Side) -> NDArray[np.int64]:
         """The images of a set, as positions in the data set."""
         return np.flatnonzero(self.sides == SIDES.index(side))

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 
 from eyebright.data.dataset import Dataset, Part
 from eyebright.data.pictures import Fit, ImageInput, Preparation
-from eyebright.data.prepare import Prepared, groups_of, labels_among, prepare
-from eyebright.data.split import Side
+from eyebright.data.prepare import Prepared, labels_among, prepare
 from eyebright.model import assess
 from eyebright.model.card import Calibration, ModelCard, Provenance, Seen, readme
 from eyebright.model.engine import Engine, onnx_graph
@@ -212,19 +211,19 @@ class Classifier(Weighted):
         report = reporting(emit or to_all(()))
         if isinstance(pictures, Part):
             prepared = prepare(pictures.dataset, self.preparation, classes=self.classes, report=report)
-            return self._evaluate(prepared, pictures.side, tta=tta)
+            only_new = pictures.side == "test"  # who asks for the training set wants it evaluated
+            return self._evaluate(prepared, prepared.indices(pictures.side), tta=tta, only_new=only_new)
         if isinstance(pictures, Prepared):
-            return self._evaluate(pictures, "test", tta=tta)
+            return self._evaluate(pictures, pictures.indices("test"), tta=tta)
         labels = labels_among(pictures, self.classes)
         pack = pictures.pack(self.preparation, report)
-        sides = np.where(pack.rows >= 0, 0, -1)
-        whole = Prepared(pictures, pack, labels, sides, groups_of(pictures), np.full(len(labels), -1), 0.0)
-        return self._evaluate(whole, "train", tta=tta, only_new=True)
+        everything = Prepared.whole(pictures, pack, labels)
+        return self._evaluate(everything, np.flatnonzero(pack.rows >= 0), tta=tta)
 
-    def _evaluate(self, prepared: Prepared, side: Side, *, tta: bool, only_new: bool = False) -> Evaluation:
-        """Evaluate on one set; images that the classifier was trained on do not count in the test set."""
-        indices = prepared.indices(side)
-        only_new |= side == "test"  # who asks for the training set wants it evaluated
+    def _evaluate(
+        self, prepared: Prepared, indices: NDArray[np.int64], *, tta: bool, only_new: bool = True
+    ) -> Evaluation:
+        """Evaluate on some images, without those that the classifier was trained on unless they are asked for."""
         new = indices[~self.seen.contains(prepared.pack.digests.at(indices))] if only_new else indices
         if not len(new):
             raise DataError(

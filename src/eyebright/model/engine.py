@@ -136,7 +136,8 @@ def _import(core: openvino.Core, blob: Path) -> openvino.CompiledModel | None:
     try:
         if hashlib.sha256(content).digest() == digest:
             cache.mark_used(blob)
-            return core.import_model(content, "CPU")
+            with machine.signal_stack_kept():
+                return core.import_model(content, "CPU")
     except RuntimeError:  # written by another build of OpenVINO
         pass
     blob.unlink(missing_ok=True)
@@ -161,6 +162,7 @@ def _check_ports(compiled: openvino.CompiledModel, stored: StoredModel) -> None:
 
 def _compile(core: openvino.Core, graph: Path | io.BytesIO, what: str) -> openvino.CompiledModel:
     try:
-        return core.compile_model(core.read_model(graph), "CPU")
+        with machine.signal_stack_kept():
+            return core.compile_model(core.read_model(graph), "CPU")
     except RuntimeError as problem:
         raise ModelError(f"{what} does not run: {problem}") from problem

@@ -15,7 +15,7 @@ from eyebright.network.graph import Network, Place
 from eyebright.network.layer import Layer, Shape
 from eyebright.network.layers.windows import as_pair
 from eyebright.system.records import Record
-from eyebright.system.text import abbreviated, columns, fit, pad
+from eyebright.system.text import abbreviated, columns, pad, shorten
 
 _HEADERS = ("layer", "type", "kernel", "stride", "pad", "output", "params", "mult-\nadds", "sees", "reads")
 _RIGHT = ("output", "params", "mult-\nadds", "sees")  # aligned to the right
@@ -212,6 +212,6 @@ def _narrowed(widths: list[int], room: int) -> list[int]:
 def _line(cells: Sequence[str], widths: list[int], gap: int) -> str:
     parts = []
     for header, cell, width in zip(_HEADERS, cells, widths, strict=False):
-        text = fit(cell, width)
+        text = shorten(cell, width)
         parts.append(" " * (width - columns(text)) + text if header in _RIGHT else pad(text, width))
     return (" " * gap).join(parts).rstrip()

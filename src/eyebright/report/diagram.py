@@ -18,7 +18,7 @@ from eyebright import network as nn
 from eyebright.network import Network, Place
 from eyebright.network.layers.windows import as_pair
 from eyebright.system.errors import SettingsError
-from eyebright.system.text import abbreviated, columns, counted, fit, printable
+from eyebright.system.text import abbreviated, columns, counted, printable, shorten
 
 _KINDS = {  # fill colour, line colour, pattern of layer types
     "input": ("#edf2f7", "#4a5568", "Input"),
@@ -87,7 +87,7 @@ def draw_diagram(network: Network, *, title: str, depth: int = 1) -> str:
         f"<title>{_escaped(title)}</title><style>{_STYLE}</style>",
         *(_ARROWHEAD.format(kind, _KINDS[kind][1]) for kind in ("edge", "skip")),
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        _text(_MARGIN, 34, fit(printable(title), int((width - 2 * _MARGIN) / (1.6 * _LETTER))), "title"),
+        _text(_MARGIN, 34, shorten(printable(title), int((width - 2 * _MARGIN) / (1.6 * _LETTER))), "title"),
         _text(_MARGIN, 54, f"{shapes}, {len(network.places)} layers, {params}, {products} multiply-adds"),
         *drawing.legend(),
         f'<g transform="translate({(width + piece.left - piece.right) // 2} {_TOP})">', *piece.svg, "</g>",
@@ -385,8 +385,8 @@ class _Drawing:
 def _texts(x: int, y: int, width: int, left: str, right: str, style: str) -> list[str]:
     """A text at the left and one at the right, shortened where they do not fit into the width."""
     letters, left = int((width - 2 * _SIDE) / _LETTER), printable(left)
-    right = fit(right, letters - min(columns(left), letters // 3))
-    left = fit(left, letters - columns(right) - 2 * bool(right))
+    right = shorten(right, letters - min(columns(left), letters // 3))
+    left = shorten(left, letters - columns(right) - 2 * bool(right))
     texts = [_text(x + _SIDE, y, left, style)]
     return [*texts, _text(x + width - _SIDE, y, right, "right")] if right else texts
 

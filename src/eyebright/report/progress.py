@@ -32,6 +32,7 @@ _TITLES: dict[Stage, str] = {
     "comparing": "comparing images",
     "computing features": "computing features",
     "downloading": "downloading",
+    "unpacking": "unpacking",
     "trying learning rates": "trying learning rates",
 }
 _REASONS = {

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from eyebright.model.predictor import Prediction
 from eyebright.report.figures import BLUE, GREY, ORANGE, RED, new_figure, to_png
 from eyebright.report.telling import NOTABLE_LOSS
-from eyebright.system.text import fit
+from eyebright.system.text import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,9 +53,9 @@ def color_of(item: Shown) -> str:
 
 def _draw_picture(axes: "Axes", item: Shown) -> None:
     axes.imshow(item.picture, interpolation=_interpolation(item.picture))
-    text = f"{fit(item.prediction.label, _NAME_WIDTH)}  {item.prediction.confidence:.0%}"
+    text = f"{shorten(item.prediction.label, _NAME_WIDTH)}  {item.prediction.confidence:.0%}"
     if item.truth is not None and item.truth != item.prediction.label:
-        text += f"\n(true class: {fit(item.truth, _NAME_WIDTH)})"
+        text += f"\n(true class: {shorten(item.truth, _NAME_WIDTH)})"
     axes.set_title(text, fontsize=9, color=color_of(item))
 
 
@@ -71,7 +71,7 @@ def _draw_bars(axes: "Axes", item: Shown) -> None:
     axes.set_xlim(0, 1.3)
     axes.set_ylim(len(best) - _BARS - 0.6, len(best) - 0.4)
     axes.set_xticks([])
-    axes.set_yticks(range(len(best)), [fit(name, _NAME_WIDTH) for name, _ in best], fontsize=8)
+    axes.set_yticks(range(len(best)), [shorten(name, _NAME_WIDTH) for name, _ in best], fontsize=8)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
 
@@ -136,7 +136,7 @@ def faded(row: PreviewRow) -> NDArray[np.uint8]:
 
 def _label(axes: "Axes", row: PreviewRow) -> None:
     """The class, and below it how much is cropped."""
-    axes.text(1, 0.5, fit(row.label, _LABEL_WIDTH), ha="right", va="center", fontsize=9, transform=axes.transAxes)
+    axes.text(1, 0.5, shorten(row.label, _LABEL_WIDTH), ha="right", va="center", fontsize=9, transform=axes.transAxes)
     if row.lost >= NOTABLE_LOSS:
         text = f"{row.lost:.0%} cropped"
         axes.text(1, 0.32, text, ha="right", va="center", fontsize=8, color=ORANGE, transform=axes.transAxes)

@@ -10,7 +10,7 @@ from eyebright.data.audit.findings import KINDS, Audit
 from eyebright.report.progress import HEADING, HEADLINE
 from eyebright.report.telling import accuracy_text, leak_text
 from eyebright.system.cache import CONTENTS, Entry
-from eyebright.system.text import columns, counted, fit, pad, percent, printable
+from eyebright.system.text import columns, counted, pad, percent, printable, shorten
 
 if TYPE_CHECKING:
     from eyebright.model.predictor import Prediction
@@ -23,7 +23,7 @@ _MAX_EXAMPLES, _MAX_MISTAKES = 3, 10
 
 def evaluation_text(evaluation: "Evaluation") -> Text:
     """Accuracy, the scores of each class, and which classes are predicted as which."""
-    text, names = Text(), [fit(printable(score.name), _CLASS_WIDTH) for score in evaluation.classes]
+    text, names = Text(), [shorten(printable(score.name), _CLASS_WIDTH) for score in evaluation.classes]
     for count, reason in (
         (evaluation.seen, "the model was trained on them or selected by them"),
         (evaluation.left_out, "they cannot be opened"),
@@ -52,7 +52,9 @@ def prediction_text(prediction: "Prediction", top: int) -> str:
     """The prediction for one image as a sentence, with bars for the `top` most probable classes."""
     confidence = f"{100 * prediction.confidence:.2f} percent"
     lines = [f"This image most likely belongs to {printable(prediction.label)} with a {confidence} confidence."]
-    best = [(fit(printable(name), _CLASS_WIDTH), share) for name, share in list(prediction.probabilities.items())[:top]]
+    best = [
+        (shorten(printable(name), _CLASS_WIDTH), share) for name, share in list(prediction.probabilities.items())[:top]
+    ]
     width = max(columns(name) for name, _ in best)
     lines += [f"  {pad(name, width)}  {share:7.2%}  {'█' * round(_BAR * share)}".rstrip() for name, share in best]
     return "\n".join(lines)
@@ -75,7 +77,7 @@ def audit_text(audit: Audit, leak: float | None) -> Text:
             sets = f" in {counted(len(found), 'set')}" if any(len(finding.pictures) > 1 for finding in found) else ""
             text.append(f"\n{kind}: {images}{sets}\n", HEADING).append(f"  {KINDS[kind]}\n")
             for finding in found[:_MAX_EXAMPLES]:
-                text.append(f"  {fit(', '.join(finding.pictures), 76)}\n    {fit(finding.sentence, 74)}\n")
+                text.append(f"  {shorten(', '.join(finding.pictures), 76)}\n    {shorten(finding.sentence, 74)}\n")
             text.append(f"  and {len(found) - _MAX_EXAMPLES:,} more\n" if len(found) > _MAX_EXAMPLES else "")
     text.append("" if audit.findings else "\nNo problem found.\n")
     for note in audit.notes:
@@ -121,12 +123,12 @@ def _mistakes(evaluation: "Evaluation") -> Iterator[str]:
     ]
     yield "most frequent mistakes"
     for count, true, predicted in sorted(mistakes, key=lambda mistake: -mistake[0])[:_MAX_MISTAKES]:
-        yield f"{count:5,}  {fit(true, 26)} predicted as {fit(predicted, 26)}"
+        yield f"{count:5,}  {shorten(true, 26)} predicted as {shorten(predicted, 26)}"
 
 
 def _entry(entry: Entry) -> str:
     days = round(entry.used_days)
     used = "today" if days < 1 else f"{counted(days, 'day')} ago"
-    name = "" if entry.about == entry.name else fit(entry.name, _NAME_WIDTH)
-    about = pad(fit(entry.about, _ABOUT_WIDTH), _ABOUT_WIDTH)
+    name = "" if entry.about == entry.name else shorten(entry.name, _NAME_WIDTH)
+    about = pad(shorten(entry.about, _ABOUT_WIDTH), _ABOUT_WIDTH)
     return f"  {about} {entry.size_bytes / 1e6:8,.1f} MB  {used:>12}  {name}".rstrip()

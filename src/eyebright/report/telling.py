@@ -38,8 +38,8 @@ def sentences(event: AnyEvent) -> Iterator[str]:
             yield from _shared_out(event)
         case events.PicturesGone():
             yield (
-                f"{counted(len(event.names), 'image')} can no longer be opened since the run started, and will not be "
-                "used from now on (all are listed in left_out.csv):"
+                f"{counted(len(event.names), 'image')} of this run cannot be opened any more. The training continues "
+                "without them (all are listed in left_out.csv):"
             )
             yield from _listed(event.names)
         case events.PrecisionChosen():

@@ -18,6 +18,7 @@ from eyebright.data.prepare import find_sets, naive_leak
 from eyebright.data.split import connected, links_within
 from eyebright.model.backbone import Backbone
 from eyebright.model.features import features
+from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError
 from eyebright.training.events import AnyEvent, Emit, reporting, to_all
 from eyebright.training.head import cross_validated
@@ -66,7 +67,7 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
     pack = dataset.pack(Preparation(width=SIDE, height=SIDE), report)
     sets = find_sets(dataset, pack, report)
     described, notes = _described(dataset, pack, sets, emit)
-    shown = Preparation(width=SIDE, height=SIDE, fit=dataset.fit_by_evidence()[0])  # as `train` would
+    shown = Preparation(width=SIDE, height=SIDE, fit=dataset.best_resize()[0])  # as `train` would
     found = examine(dataset, pack, shown, described=described)
     found = msgspec.structs.replace(found, notes=(*found.notes, *notes))
     return Audited(dataset, pack, found, naive_leak(dataset, pack, sets) if dataset.sides is None else None)
@@ -143,9 +144,6 @@ def require_free(places: Sequence[Path], pictures: str | Path, *, overwrite: boo
         OutputError: With the place and what to do.
     """
     for place in places:
-        if place.exists() and not overwrite:
-            raise OutputError(f"{place} already exists: use another name, or --overwrite to replace it")
-        if not place.absolute().parent.is_dir():
-            raise OutputError(f"{place} cannot be written: the folder {place.parent} does not exist")
+        files.require_free_file(place, overwrite=overwrite)
         if place.resolve().is_relative_to(Path(pictures).resolve()):
             raise OutputError(f"{place} is in the folder of images, where nothing is written: use another folder")

@@ -30,8 +30,8 @@ def require_sound(request: Request) -> None:
     settings = request.training
     if 0 < settings.minutes < LEAST_MINUTES:
         raise SettingsError(
-            f"minutes = {settings.minutes:g} is too short: starting, evaluating and saving take about "
-            f"{LEAST_MINUTES / 1.2:g} minutes; give {LEAST_MINUTES:g} or more"
+            f"minutes = {settings.minutes:g} is too short to start, train, evaluate and save: give "
+            f"{LEAST_MINUTES:g} or more"
         )
     if request.automatic and request.weights:
         raise SettingsError(

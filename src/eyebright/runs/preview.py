@@ -10,7 +10,7 @@ from eyebright.data.batches import content_order
 from eyebright.data.cropping import lost_of
 from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack
-from eyebright.data.pictures import DIGEST_SIDE, Preparation, crop_box, decode, fit_picture
+from eyebright.data.pictures import DIGEST_SIDE, Preparation, crop_box, decode, resize_picture
 from eyebright.data.prepare import prepare
 from eyebright.report.sheets import PreviewRow, draw_preview
 from eyebright.report.telling import resize_text
@@ -60,7 +60,7 @@ def preview(
     preparation = Preparation(width=side, height=side, fit=chosen.fit)
     where = examples(dataset, pack)
     wholes = [decode(dataset.source.open(index), max(side, DIGEST_SIDE)) for index in where.tolist()]
-    seen = np.stack([fit_picture(whole, preparation) for whole in wholes])
+    seen = np.stack([resize_picture(whole, preparation) for whole in wholes])
     draws, notes = _draws(seen, pack.digests.at(where).keys, settings)
     rows = [
         PreviewRow(printable(dataset.classes[label]), *_cut(whole, preparation), prepared, drawn)

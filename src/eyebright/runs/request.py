@@ -153,11 +153,13 @@ def gather(typed: Mapping[str, Any], config: Path | None = None, *, base: Settin
         SettingsError: When a name is unknown (the nearest is named), a value has the wrong type or is out of range, or
             two options contradict each other.
     """
-    typed = _renamed(typed)
+    typed = renamed(typed)
     if unknown := next((name for name in typed if name not in (*_KNOWN, "set")), None):
         raise SettingsError(f"there is no option {unknown!r}: {nearest(unknown, _KNOWN)}")
     if {"minutes", "epochs"} <= typed.keys():
         raise SettingsError("minutes and epochs contradict each other: use only one of them")
+    if typed.get("minutes") == 0:
+        raise SettingsError("minutes must be above 0; without minutes there is no limit")
     replaced = {other for name in typed for other in _REPLACED.get(name, ())}
     found = {} if config is None else {key: value for key, value in _read(config).items() if key not in replaced}
     asked = found | {name: value for name, value in typed.items() if name != "set"}
@@ -181,7 +183,7 @@ def read_config(path: Path) -> Request:
     Raises:
         SettingsError: When it cannot be read, a name in it is unknown, or a value is not valid.
     """
-    data = _renamed(read_toml(path), silently=True)
+    data = renamed(read_toml(path), silently=True)
     training = {name: data.pop(name) for name in SETTINGS & data.keys()}
     return records.from_builtins(data | {"training": training}, Request, what=str(path), error=SettingsError)
 
@@ -283,10 +285,16 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _renamed(options: Mapping[str, Any], *, silently: bool = False) -> dict[str, Any]:
-    """The options with today's names."""
+def renamed(options: Mapping[str, Any], *, silently: bool = False) -> dict[str, Any]:
+    """The options with today's names, with a `FutureWarning` about old ones.
+
+    Raises:
+        SettingsError: When an option is given by its old name and by its new one.
+    """
     found = dict(options)
     if "fit" in found:
+        if "resize" in found:
+            raise SettingsError("fit is the old name of resize: use only resize")
         if not silently:
             warnings.warn("the option fit is now called resize", FutureWarning, stacklevel=4)
         found["resize"] = found.pop("fit")
@@ -298,7 +306,7 @@ def _read(config: Path) -> dict[str, Any]:
     from eyebright.network import zoo
 
     found: dict[str, Any] = {}
-    for written, value in _renamed(read_toml(config), silently=True).items():
+    for written, value in renamed(read_toml(config), silently=True).items():
         name = written.replace("-", "_")
         if name not in _KNOWN:
             raise SettingsError(f"{config}: there is no option {written!r}: {nearest(name, _KNOWN)}")

@@ -114,7 +114,7 @@ def is_file(network: str) -> bool:
 def choose_resize(dataset: Dataset, resize: Resize, network: Network | None = None) -> FitChosen:
     """How images are resized to what the network takes (square unless it is given), and what cropping would remove."""
     _, height, width = network.input_shape if network and len(network.input_shape) == 3 else (0, 1, 1)
-    best, lost = dataset.fit_by_evidence(width / height)
+    best, lost = dataset.best_resize(width / height)
     return FitChosen(fit=best if resize == "auto" else resize, lost=lost)
 
 

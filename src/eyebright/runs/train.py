@@ -45,6 +45,7 @@ from eyebright.training.events import (
     ModelSaved,
     RunStarted,
     SharedOut,
+    Transient,
     reporting,
     to_all,
 )
@@ -134,6 +135,11 @@ def run_request(
         callbacks: Receive every event as it happens.
     """
     started_at, found = time.monotonic(), list[AnyEvent]()
+
+    def keep(event: AnyEvent) -> None:
+        if not isinstance(event, Transient):
+            found.append(event)
+
     checks.require_sound(request)
     emit = watched(to_all(callbacks), request.training.minutes, started_at)
     run = Run(request.output or default_output(request.pictures if dataset is None else dataset))
@@ -147,7 +153,7 @@ def run_request(
     checks.require_place(run.path, dataset)
     trainer()  # a missing torch is found before the work
     start, prepared, resized = _begin(
-        run, dataset, request, source, network, to_all([emit, found.append]), started_at
+        run, dataset, request, source, network, to_all([emit, keep]), started_at
     )  # fmt: skip
     resolved = _resolved(request, start, source, prepared)
     seen = Seen() if source is None else source.card.seen

@@ -102,6 +102,18 @@ def current_folder(path: Path) -> Path:
     return aside if not path.exists() and aside.exists() else path
 
 
+def require_free_file(path: Path, *, overwrite: bool) -> None:
+    """Check that a file can be written at `path`; to be called before long work on its content.
+
+    Raises:
+        OutputError: When the file exists and may not be overwritten, or its folder does not exist.
+    """
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} already exists: use another name, or pass --overwrite to replace it")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path} cannot be written: the folder {path.parent} does not exist")
+
+
 def require_free(path: Path, *, overwrite: bool, made_with: Sequence[str] = ()) -> None:
     """Check that a folder can be written at `path`; to be called before long work on its content.
 

@@ -66,7 +66,7 @@ def printable(name: str) -> str:
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in whole)
 
 
-def fit(text: str, width: int) -> str:
+def shorten(text: str, width: int) -> str:
     """The text, shortened in the middle if it is wider than `width` columns; Chinese characters take two."""
     if columns(text) <= width:
         return text

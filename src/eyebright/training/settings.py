@@ -74,7 +74,7 @@ class Settings(Record, frozen=True, kw_only=True):
         extended_at: Numbers of epochs that were planned before more were requested, ascending. After each of them the
             learning rate starts again, at a tenth of its peak.
         checkpoint_s: Seconds between checkpoints within an epoch; 0 writes one after every step.
-        seed: Decides initial weights, order, augmentation and dropout.
+        seed: Decides the split (unless split_seed is given), initial weights, order, augmentation and dropout.
         flip: Mirror half of the images horizontally.
         rotation: Rotate by up to this share of a full turn, in both directions; 0.1 is 36 degrees.
         zoom: Scale by up to this share, in or out.

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from eyebright.data.pictures import Preparation, fit_picture
+from eyebright.data.pictures import Preparation, resize_picture
 from eyebright.system import records
 from eyebright.system.errors import ModelError, SettingsError
 
@@ -25,31 +25,31 @@ def thirds() -> Image.Image:
 
 
 def test_crop_keeps_the_middle_of_a_wide_picture(thirds):
-    fitted = fit_picture(thirds, Preparation(width=30, height=30))
+    fitted = resize_picture(thirds, Preparation(width=30, height=30))
     assert (fitted == GREEN).all()
 
 
 def test_crop_keeps_the_middle_of_a_tall_picture(thirds):
-    fitted = fit_picture(thirds.transpose(Image.Transpose.TRANSPOSE), Preparation(width=30, height=30))
+    fitted = resize_picture(thirds.transpose(Image.Transpose.TRANSPOSE), Preparation(width=30, height=30))
     assert (fitted == GREEN).all()
 
 
 def test_pad_shows_all_of_the_picture_in_the_middle_of_grey(thirds):
-    fitted = fit_picture(thirds, Preparation(width=90, height=50, fit="pad"))
+    fitted = resize_picture(thirds, Preparation(width=90, height=50, fit="pad"))
     assert (fitted[:10] == GREY).all()
     assert (fitted[-10:] == GREY).all()
     np.testing.assert_array_equal(fitted[10:40], thirds)
 
 
 def test_pad_of_a_tall_picture_has_grey_at_its_sides(thirds):
-    fitted = fit_picture(thirds.transpose(Image.Transpose.TRANSPOSE), Preparation(width=40, height=90, fit="pad"))
+    fitted = resize_picture(thirds.transpose(Image.Transpose.TRANSPOSE), Preparation(width=40, height=90, fit="pad"))
     assert (fitted[:, :5] == GREY).all()
     assert (fitted[:, -5:] == GREY).all()
     assert (fitted[:30, 5:-5] == RED).all()
 
 
 def test_stretch_keeps_the_thirds(thirds):
-    fitted = fit_picture(thirds, Preparation(width=30, height=60, fit="stretch"))
+    fitted = resize_picture(thirds, Preparation(width=30, height=60, fit="stretch"))
     assert [tuple(fitted[30, column]) for column in (3, 15, 26)] == [RED, GREEN, BLUE]
 
 
@@ -60,7 +60,7 @@ def test_crop_is_the_largest_middle_part_of_the_wanted_proportions(resized, widt
     part = min(width, height * wide / high), min(height, width * high / wide)
     left, top = (width - part[0]) / 2, (height - part[1]) / 2
     wanted = resized(np.asarray(picture), (left, top, width - left, height - top), wide, high)
-    fitted = fit_picture(picture, Preparation(width=wide, height=high, fit="crop"))
+    fitted = resize_picture(picture, Preparation(width=wide, height=high, fit="crop"))
     np.testing.assert_allclose(fitted, wanted, atol=1.6)
 
 
@@ -75,7 +75,7 @@ def test_pad_is_the_whole_picture_as_large_as_fits(resized, width, height, wide,
     wanted[top : top + inner[1], left : left + inner[0]] = resized(
         np.asarray(picture), (0, 0, width, height), inner[0], inner[1]
     )
-    fitted = fit_picture(picture, Preparation(width=wide, height=high, fit="pad"))
+    fitted = resize_picture(picture, Preparation(width=wide, height=high, fit="pad"))
     np.testing.assert_allclose(fitted, wanted, atol=1.6)
 
 
@@ -83,14 +83,14 @@ def test_pad_is_the_whole_picture_as_large_as_fits(resized, width, height, wide,
 @given(small, small, small, small)
 def test_stretch_is_the_whole_picture_over_the_whole_area(resized, width, height, wide, high):
     picture = noise(width, height)
-    fitted = fit_picture(picture, Preparation(width=wide, height=high, fit="stretch"))
+    fitted = resize_picture(picture, Preparation(width=wide, height=high, fit="stretch"))
     np.testing.assert_allclose(fitted, resized(np.asarray(picture), (0, 0, width, height), wide, high), atol=1.6)
 
 
 @pytest.mark.parametrize("side", [17, 28, 32, 180, 224])
 def test_crop_takes_squares_of_every_size(side):
     shapes = {
-        fit_picture(Image.new("RGB", (size, size)), Preparation(width=side, height=side)).shape
+        resize_picture(Image.new("RGB", (size, size)), Preparation(width=side, height=side)).shape
         for size in range(1, 260)
     }
     assert shapes == {(side, side, 3)}
@@ -99,19 +99,19 @@ def test_crop_takes_squares_of_every_size(side):
 @pytest.mark.parametrize("size", [(1, 5_000), (5_000, 1)])
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
 def test_images_of_one_row_or_column_are_resized(size, fit):
-    assert fit_picture(Image.new("RGB", size, RED), Preparation(width=9, height=7, fit=fit)).shape == (7, 9, 3)
+    assert resize_picture(Image.new("RGB", size, RED), Preparation(width=9, height=7, fit=fit)).shape == (7, 9, 3)
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
 def test_an_image_of_the_wanted_size_is_unchanged(fit):
     picture = noise(23, 17)
-    np.testing.assert_array_equal(fit_picture(picture, Preparation(width=23, height=17, fit=fit)), picture)
+    np.testing.assert_array_equal(resize_picture(picture, Preparation(width=23, height=17, fit=fit)), picture)
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
 def test_a_fine_checkerboard_becomes_grey(fit):
     board = (np.indices((128, 128)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    fitted = fit_picture(Image.fromarray(board).convert("RGB"), Preparation(width=32, height=32, fit=fit))
+    fitted = resize_picture(Image.fromarray(board).convert("RGB"), Preparation(width=32, height=32, fit=fit))
     np.testing.assert_allclose(fitted, 127.5, atol=2)
 
 

@@ -1,7 +1,7 @@
 """One image: open it, turn it upright, convert it to RGB, resize it, and identify it."""
 
 from eyebright.data.pictures.opening import ImageInput, OpenedImage, decode, open_picture, open_with_digest, size_of
-from eyebright.data.pictures.preparation import Fit, Preparation, crop_box, fit_picture
+from eyebright.data.pictures.preparation import Fit, Preparation, crop_box, resize_picture
 from eyebright.data.pictures.prints import DIGEST_SIDE, PRINT, digest, take_print
 
 __all__ = [
@@ -14,9 +14,9 @@ __all__ = [
     "crop_box",
     "decode",
     "digest",
-    "fit_picture",
     "open_picture",
     "open_with_digest",
+    "resize_picture",
     "size_of",
     "take_print",
 ]

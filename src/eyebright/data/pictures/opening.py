@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eyebright.data.pictures.formats import PIXEL_LIMIT, ImageFile, opened
-from eyebright.data.pictures.preparation import Preparation, fit_picture
+from eyebright.data.pictures.preparation import Preparation, resize_picture
 from eyebright.data.pictures.prints import DIGEST_SIDE, digest, take_print
 from eyebright.system.errors import PictureError
 
@@ -44,7 +44,7 @@ def open_picture(source: ImageInput, preparation: Preparation) -> NDArray[np.uin
     Raises:
         PictureError: If the image cannot be opened; the message gives the reason.
     """
-    return fit_picture(decode(source, max(preparation.width, preparation.height, DIGEST_SIDE)), preparation)
+    return resize_picture(decode(source, max(preparation.width, preparation.height, DIGEST_SIDE)), preparation)
 
 
 class OpenedImage(NamedTuple):
@@ -70,7 +70,7 @@ def open_with_digest(source: ImageInput, preparation: Preparation) -> OpenedImag
     """
     side = max(preparation.width, preparation.height, DIGEST_SIDE)
     picture, full_size = _decode(source, side)
-    pixels = fit_picture(picture, preparation)
+    pixels = resize_picture(picture, preparation)
     if side > DIGEST_SIDE and min(picture.size) >= 2 * DIGEST_SIDE and _is_jpeg(source):
         picture = decode(source, DIGEST_SIDE)
     return OpenedImage(pixels, digest(picture), take_print(picture, full_size))

@@ -53,7 +53,7 @@ def crop_box(width: int, height: int, preparation: Preparation) -> tuple[float, 
     return left, top, width - left, height - top
 
 
-def fit_picture(picture: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
+def resize_picture(picture: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
     """Resize an RGB image as the preparation says, bilinear with antialiasing.
 
     Returns:
