@@ -30,8 +30,8 @@ class _SignalStack(ctypes.Structure):
 def signal_stack_kept() -> Iterator[None]:
     """Let no library replace the stack on which this thread handles signals.
 
-    OpenVINO sets one of 11,568 bytes. With the registers of AMX a signal needs more: Ctrl-C would end the process with
-    a segmentation fault.
+    OpenVINO sets one for each plugin that it loads. When plugins are deleted in the order in which they were loaded,
+    the last one puts back a stack that is freed already: Ctrl-C would end the process with a segmentation fault.
     """
     if sys.platform != "linux":
         yield
