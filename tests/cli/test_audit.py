@@ -68,6 +68,7 @@ def test_a_missing_folder_is_an_error(eyebright, tmp_path):
     assert finished.code == 1 and "does not exist" in finished.err
 
 
+@pytest.mark.filterwarnings("always:the option fit")
 def test_a_preview_is_drawn_beside_the_findings_and_the_pictures_stay_as_they_are(make_folder, eyebright, tmp_path):
     pictures = make_folder()
     before = {file: file.read_bytes() for file in pictures.rglob("*.png")}

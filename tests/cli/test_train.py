@@ -123,7 +123,7 @@ def test_the_options_and_their_defaults_are_those_of_request_and_settings():
         if name == "augment":
             expected = "flip,rotation=0.1,zoom=0.1"
         assert parameters[name].default == expected, name
-        assert parameters[name].help == texts[field.name if field else name], name
+        assert parameters[name].help == texts[field.name if field else name].replace("`", ""), name
     assert (settings.flip, settings.rotation, settings.zoom) == (True, 0.1, 0.1)
 
 
