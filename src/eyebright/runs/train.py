@@ -135,13 +135,13 @@ def run_request(
         callbacks: Receive every event as it happens.
     """
     started_at, found = time.monotonic(), list[AnyEvent]()
-
-    def keep(event: AnyEvent) -> None:
-        if not isinstance(event, Transient):
-            found.append(event)
-
     checks.require_sound(request)
     emit = watched(to_all(callbacks), request.training.minutes, started_at)
+
+    def later(event: AnyEvent) -> None:
+        """Show progress now, and what was tried after what was found."""
+        (emit if isinstance(event, Transient) else found.append)(event)
+
     run = Run(request.output or default_output(request.pictures if dataset is None else dataset))
     files.require_free(run.path, overwrite=request.overwrite, made_with=MADE_WITH)
     sinks.require(request.log)
@@ -152,9 +152,7 @@ def run_request(
     dataset.require_trainable()
     checks.require_place(run.path, dataset)
     trainer()  # a missing torch is found before the work
-    start, prepared, resized = _begin(
-        run, dataset, request, source, network, to_all([emit, keep]), started_at
-    )  # fmt: skip
+    start, prepared, resized = _begin(run, dataset, request, source, network, later, started_at)
     resolved = _resolved(request, start, source, prepared)
     seen = Seen() if source is None else source.card.seen
     kept = start.weights if start.keep else None
@@ -242,7 +240,7 @@ def finish(
         emit: Receives every event.
         started_at: When the budget of time started, on `time.monotonic`.
         title: The network's name, for people.
-        found: Events from before the run had a log.
+        found: Events from before the run had a log, not yet emitted.
         earlier: The events of a training that was interrupted.
 
     Raises:
@@ -251,8 +249,7 @@ def finish(
     """
     try:
         with run.locked(), sinks.opened(request.log, run.path, earlier or ()) as receivers:
-            log = EventLog(run.events)
-            emit = to_all([emit, log, *receivers])
+            emit = to_all([emit, EventLog(run.events), *receivers])
             if processes.place().size > 1:
                 emit(_shared_out(request, classifier))
             if earlier is None:
@@ -260,7 +257,7 @@ def finish(
                 run.write_left_out(prepared.pack.left_out)
                 emit(_run_started(request, title or request.network, classifier, prepared))
             for event in found:
-                (emit if isinstance(event, FitChosen) else log)(event)  # the others were shown as they happened
+                emit(event)
             classifier.settings = request.training
             reason = classifier.fit_prepared(
                 prepared, emit=emit, started_at=started_at, checkpoint=run.checkpoint, earlier=earlier,
