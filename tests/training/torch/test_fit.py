@@ -108,6 +108,15 @@ def test_a_training_with_little_memory_reports_it_and_makes_the_same_steps(job, 
         assert lowered.weights[name] == pytest.approx(values, abs=1e-4), name
 
 
+def test_a_resumed_training_keeps_its_batch_however_little_memory_there_is(job, monkeypatch, tmp_path):
+    fit(*job._replace(settings=job.settings.changed({"epochs": 1})), emit=nothing, checkpoint_folder=tmp_path)
+    monkeypatch.setattr(machine, "free_memory_bytes", lambda: 1)
+    events: list[AnyEvent] = []
+    outcome = fit(*job, emit=events.append, checkpoint_folder=tmp_path, resume=True)
+    assert not any(isinstance(event, BatchLowered) for event in events)
+    assert outcome.settings.batch_size == job.settings.batch_size
+
+
 def test_images_that_are_not_on_the_disk_cannot_be_shared_by_processes(job):
     job.material.pack.streamed = True
     with (

@@ -334,6 +334,28 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_steps_stay_the_same(precisi
     assert curves[1] == pytest.approx(curves[0], abs=1e-4)
 
 
+def test_a_step_that_runs_out_of_memory_is_made_again_from_its_first_image(job, monkeypatch):
+    settings = job.settings.changed({"epochs": 2, "flip": False, "accumulation": 2, "batch_size": 4})
+    network = type(job.network).from_json(job.network.to_json().replace('"p": 0.2', '"p": 0.0'))
+    job = job._replace(settings=settings, network=network)
+    expected = fit(*job, emit=nothing)
+    loss, calls = Learner.loss, []
+
+    def failing(learner: Learner, pictures: torch.Tensor, labels: torch.Tensor, precision: str):
+        calls.append(len(pictures))
+        if (
+            len(pictures) == 4 and calls.count(4) == 11
+        ):  # 5 to measure a step, then 2 a step: the second batch of the third step
+            raise torch.OutOfMemoryError("no memory")
+        return loss(learner, pictures, labels, precision)
+
+    monkeypatch.setattr(Learner, "loss", failing)
+    outcome = fit(*job, emit=nothing)
+    assert outcome.settings.batch_size == 2 and calls.count(4) == 11
+    for name, values in expected.weights.items():
+        assert outcome.weights[name] == pytest.approx(values, abs=1e-4), name
+
+
 def test_a_gpu_without_memory_for_one_image_is_an_error(job, monkeypatch):
     SmallGpu(monkeypatch, 0)
     with pytest.raises(SettingsError, match="too little memory for 1 images at once: use a smaller batch_size"):
