@@ -199,3 +199,26 @@ def test_a_cross_validation_keeps_near_duplicates_in_one_fold_and_leaves_exclude
     (cross,) = (event for event in events if isinstance(event, CrossValidated))
     assert cross.pictures == {"sides": 80, "groups": 81}[given]
     assert 0.3 < cross.accuracy < 0.65
+
+
+def test_features_of_test_images_are_only_computed_for_a_cross_validation(monkeypatch):
+    stream, wanted = np.random.default_rng(5), []
+    images = list(stream.integers(0, 256, (40, 16, 16, 3), np.uint8))
+    sides = np.repeat(["train", "validation", "test"], (20, 10, 10)).tolist()
+
+    class Computed:
+        @staticmethod
+        def read(indices):
+            return stream.normal(size=(len(indices), 50)).astype(np.float32)
+
+    def features(_read, digests, *_, **__):
+        wanted.append(sum(bool(digest) for digest in digests))
+        return Computed
+
+    monkeypatch.setattr(auto, "features", features)
+    request = Request(training=eb.Settings(epochs=0), mirror=True)
+    for few in (100, 10):
+        monkeypatch.setattr(auto, "FEW", few)
+        dataset = eb.Dataset(ArraySource(images), ["a", "b"], np.arange(40) % 2, sides=sides)
+        auto.choose(dataset, "crop", request, lambda event: None, started_at=0.0)
+    assert wanted == [40, 30]
