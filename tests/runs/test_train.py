@@ -301,6 +301,7 @@ def test_a_given_split_is_kept_and_images_that_are_also_in_the_test_set_are_left
     for path in (tmp_path / "sides" / "test").glob("*/*.png"):
         if int(path.stem) >= 4:
             path.unlink()
+    (train / "red" / "broken.png").write_bytes(b"no image")  # it is left out too, but does not leak
     result = train_mlp(tmp_path / "sides", tmp_path / "run", epochs=1)
     (started,) = events_of(tmp_path / "run", RunStarted)
     assert (started.leaking, started.test, result.test.pictures) == (12, 12, 12)
