@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from eyebright.data.pictures import open_picture as open_picture
     from eyebright.model.classifier import Classifier as Classifier
     from eyebright.model.plain import Model as Model
-    from eyebright.model.predictor import Prediction as Prediction
     from eyebright.network import Network as Network
     from eyebright.network import zoo as zoo
     from eyebright.runs.heal import heal as heal
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from eyebright.training.history import History as History
     from eyebright.training.settings import Settings as Settings
     from eyebright.trust.metrics import Evaluation as Evaluation
+    from eyebright.trust.prediction import Prediction as Prediction
 
 __version__ = "0.1.0"
 
@@ -45,7 +45,7 @@ _HOMES = {  # where each public name is defined; one without a home is a module 
     "History": "eyebright.training.history",
     "Model": "eyebright.model.plain",
     "Network": "eyebright.network.graph",
-    "Prediction": "eyebright.model.predictor",
+    "Prediction": "eyebright.trust.prediction",
     "Preparation": "eyebright.data.pictures",
     "Settings": "eyebright.training.settings",
     "errors": "eyebright.system",

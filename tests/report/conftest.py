@@ -10,7 +10,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from PIL import Image
 
-from eyebright.model.predictor import Prediction
+from eyebright.trust.prediction import Prediction
 
 
 @pytest.fixture

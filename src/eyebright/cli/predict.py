@@ -13,7 +13,8 @@ from eyebright.system.errors import SettingsError
 from eyebright.system.text import printable
 
 if TYPE_CHECKING:
-    from eyebright.model.predictor import LazyImage, Prediction, Predictor, Unreadable
+    from eyebright.model.predictor import LazyImage, Predictor
+    from eyebright.trust.prediction import Prediction, Unreadable
 
 EXAMPLE = "Example: eyebright predict flowers_run red_sunflower.jpg"
 _NAME_WIDTH, _LABEL_WIDTH = 44, 22
@@ -41,8 +42,9 @@ def predict(
     The exit code is 1 if an image cannot be opened; the others are predicted all the same.
     """
     from eyebright.model.folder import read_model
-    from eyebright.model.predictor import Prediction, Predictor, Unreadable
+    from eyebright.model.predictor import Predictor
     from eyebright.report.sheets import MAX_SHOWN
+    from eyebright.trust.prediction import Prediction, Unreadable
 
     if as_json and as_csv:
         raise SettingsError("use only one of --json and --csv")
@@ -119,10 +121,10 @@ def _sources(pictures: list[str]) -> "Iterator[tuple[str, LazyImage]]":
 
 def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv: bool) -> None:
     """Print one answer as a JSON line, a CSV line, a line of a table, or (with `top`) a sentence with bars."""
-    from eyebright.model.predictor import Unreadable
     from eyebright.report.tables import prediction_text
     from eyebright.system import records
     from eyebright.system.text import pad, shorten
+    from eyebright.trust.prediction import Unreadable
 
     name = printable(answer.name)
     if as_json:

@@ -29,7 +29,7 @@ from eyebright.model.card import Calibration, ModelCard, Provenance, Seen, readm
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.folder import read_model, write_model
 from eyebright.model.golden import Golden, golden_pictures
-from eyebright.model.predictor import BATCH_SIZE, Prediction, Predictor
+from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, Softmax, initial_weights
 from eyebright.system import machine, records
@@ -48,6 +48,7 @@ from eyebright.training.events import (
 from eyebright.training.history import History, Recorder
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation, evaluate, log_softmax, softmax
+from eyebright.trust.prediction import Prediction
 from eyebright.trust.verdict import Verdict
 
 

@@ -13,36 +13,9 @@ from eyebright.data.threads import in_threads
 from eyebright.model.engine import Engine
 from eyebright.model.folder import StoredModel
 from eyebright.system.errors import DownloadError, EyebrightError, PictureError
-from eyebright.system.records import Record
+from eyebright.trust.prediction import Prediction, Unreadable
 
 BATCH_SIZE = 32
-
-
-class Prediction(Record, frozen=True, kw_only=True):
-    """The prediction for an image.
-
-    Args:
-        name: Name of the image, as it was given.
-        label: The most probable class.
-        confidence: The calibrated probability of this class, 0 to 1.
-        probabilities: The probabilities of all classes, the largest first.
-    """
-
-    name: str
-    label: str
-    confidence: float
-    probabilities: dict[str, float]
-
-    def __repr__(self) -> str:
-        return f"Prediction(label={self.label!r}, confidence={self.confidence:.3f})"
-
-
-class Unreadable(Record, frozen=True, kw_only=True):
-    """An image that cannot be opened, and the reason."""
-
-    name: str
-    error: str
-
 
 LazyImage: TypeAlias = ImageInput | Callable[[], ImageInput]
 """An image, or a function that returns it and is called shortly before the prediction."""

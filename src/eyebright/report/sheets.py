@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.model.predictor import Prediction
 from eyebright.report.figures import BLUE, GREY, ORANGE, RED, new_figure, to_png
 from eyebright.report.telling import NOTABLE_LOSS
 from eyebright.system.text import shorten
+from eyebright.trust.prediction import Prediction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

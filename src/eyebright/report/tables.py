@@ -13,8 +13,8 @@ from eyebright.system.cache import CONTENTS, Entry
 from eyebright.system.text import columns, counted, pad, percent, printable, shorten
 
 if TYPE_CHECKING:
-    from eyebright.model.predictor import Prediction
     from eyebright.trust.metrics import Evaluation
+    from eyebright.trust.prediction import Prediction
 
 _WIDTH, _BAR = 80, 30
 _CLASS_WIDTH, _ABOUT_WIDTH, _NAME_WIDTH = 24, 26, 24
