@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from eyebright.data.pictures import Preparation
 from eyebright.model.card import Calibration, ModelCard, Provenance, Seen, readme
+from eyebright.system import records
 from eyebright.system.errors import ModelError
 
 DIGESTS = st.lists(st.binary(min_size=16, max_size=16), max_size=20)
@@ -85,6 +86,17 @@ def test_the_readme_tells_classes_and_input(text: str) -> None:
     assert "24x16" in text
     assert "(N, 16, 24, 3), values 0 to 255" in text
     assert 'resized with "pad"' in text
+
+
+def test_the_readme_tells_that_images_are_grey() -> None:
+    text = readme(card(preparation=Preparation(width=28, height=20, channels=1)))
+    assert "takes upright grey images of 28x20 pixels, uint8, (N, 20, 28, 1), values 0 to 255" in text
+
+
+def test_a_card_without_channels_is_one_for_colour() -> None:
+    text = records.to_json(card()).replace(',\n    "channels": 3', "")
+    assert "channels" not in text
+    assert records.from_json(text, ModelCard, what="card", error=ModelError) == card()
 
 
 def test_the_readme_tells_how_good_the_model_is_on_either_side(text: str) -> None:

@@ -1,12 +1,14 @@
+import json
 from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
+import onnx.reference
 import pytest
 
 import eyebright as eb
 from eyebright.data.pictures import PRINT
-from eyebright.network import Flatten, Input, Linear, Softmax
+from eyebright.network import Flatten, Input, Linear, Network, Normalize, ReLU, Softmax
 from eyebright.system.errors import DataError, ModelError, NetworkError, PictureError
 from eyebright.training.events import Calibrated, EpochEnded, Judged, Streaming
 
@@ -47,6 +49,28 @@ def test_arrays_do_as_well_as_folders(tmp_path):
     model.fit(pictures, epochs=8)
     assert model.evaluate(pictures.test).accuracy == 1
     assert model.predict(images[1]).label == "bright"
+
+
+def test_a_grey_network_trains_evaluates_and_comes_back(tmp_path):
+    """The network of the course's Fashion-MNIST: 784 x 128 + 128 + 128 x 10 + 10 weights."""
+    network = Network.sequential(
+        Input((1, 28, 28)), Normalize(0, 255), Flatten(), Linear(128, initializer="he_normal"), ReLU(), Linear(10)
+    )
+    random, labels = np.random.default_rng(0), np.arange(80) % 10
+    images = random.integers(0, 256, (80, 28, 28), np.uint8)
+    images[np.arange(80), labels * 2] = 255  # a line at the height of the class
+    pictures = eb.Dataset.from_arrays(images, labels)
+    model = eb.Classifier(network, classes=pictures.classes)
+    assert network.parameter_count == 101_770
+    model.fit(pictures, epochs=1)
+    assert model.evaluate(pictures.test).pictures
+    model.save(tmp_path / "model")
+    card = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert card["preparation"] == {"width": 28, "height": 28, "fit": "crop", "channels": 1}
+    answers = model.predictor.probabilities(images[:5, :, :, None])
+    session = onnx.reference.ReferenceEvaluator(str(tmp_path / "model" / "network.onnx"))
+    np.testing.assert_allclose(session.run(None, {"pictures": images[:5, :, :, None]})[0], answers, atol=1e-5)
+    assert eb.load(tmp_path / "model").predict(images[3]) == model.predict(images[3])
 
 
 def test_predictions_on_files_bytes_arrays_and_lists_agree(model, tmp_path):
@@ -103,7 +127,9 @@ def test_a_network_for_another_number_of_classes_is_refused():
 def test_a_network_on_vectors_is_no_classifier_of_pictures():
     layers = eb.network
     network = layers.Network.sequential(layers.Input((32,)), layers.Linear(2))
-    with pytest.raises(NetworkError, match=r"expected a network that takes images \(3, height, width\), got \(32,\)"):
+    with pytest.raises(
+        NetworkError, match=r"images \(3, height, width\), or grey ones \(1, height, width\), got \(32,\)"
+    ):
         eb.Classifier(network, classes=["a", "b"])
 
 

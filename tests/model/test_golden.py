@@ -35,6 +35,14 @@ def test_golden_pictures_come_with_what_the_preparation_makes_of_them(fit: str) 
         assert np.array_equal(open_picture(source, preparation), pixels)
 
 
+def test_golden_pictures_of_a_grey_model_are_grey() -> None:
+    sources, prepared = golden_pictures(Preparation(width=24, height=16, channels=1))
+    assert prepared.shape == (3, 16, 24, 1)
+    colour = np.stack([open_picture(source, Preparation(width=24, height=16)) for source in sources])
+    luma = colour @ np.array([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(prepared[..., 0], luma, atol=0.51)
+
+
 def test_golden_pictures_are_the_same_each_time() -> None:
     assert golden_pictures(SIZE)[0] == golden_pictures(SIZE)[0]
 

@@ -31,6 +31,14 @@ def test_the_curves_show_the_history_with_training_and_validation_told_apart(as_
     assert [axes.get_title() for axes in (accuracy, loss)] == ["Accuracy", "Loss"]
 
 
+def test_grey_pixels_are_drawn_in_grey() -> None:
+    axes = new_figure(1, 1).subplots()
+    figures.show_pixels(axes, np.array([[[0], [127], [255]]], np.uint8))
+    (image,) = axes.images
+    shown = image.to_rgba(image.get_array(), bytes=True)[..., :3].reshape(-1, 3)
+    assert np.abs(shown.astype(int) - [[0] * 3, [127] * 3, [255] * 3]).max() <= 1
+
+
 def test_the_legend_says_which_is_which_and_which_epoch_was_kept(as_figure: Callable) -> None:
     (legend,) = as_figure(figures, "draw_curves", HISTORY).legends
     named = dict(zip([text.get_text() for text in legend.get_texts()], legend.get_lines(), strict=True))

@@ -461,6 +461,19 @@ def test_a_config_repeats_a_run_with_its_own_network_or_model_to_start_from(make
         assert first.read_text().replace(f"/{name}/", "/") == second.read_text().replace(f"/{name} again/", "/")
 
 
+def test_a_grey_network_trains_on_files_in_colour_and_in_grey(make_folder, tmp_path):
+    """A network in a file, images of both kinds: every one becomes grey, and the run goes on as any other."""
+    folder = make_folder()
+    for file in folder.glob("red/*"):
+        Image.open(file).convert("L").save(file)
+    network = Network.sequential(Input((1, 12, 12)), Flatten(), Linear(3))
+    (tmp_path / "net.json").write_text(network.to_json())
+    eb.train(folder, tmp_path / "run", network=str(tmp_path / "net.json"), **TINY)
+    assert eb.load(tmp_path / "run").preparation.shape == (12, 12, 1)
+    resume(tmp_path / "run", epochs=2)
+    assert evaluate(tmp_path / "run", folder).pictures
+
+
 @pytest.mark.parametrize(
     ("restarts", "group", "ours"), [("0", "this", False), ("1", "this", True), ("2", "other", False)]
 )

@@ -12,7 +12,7 @@ from eyebright.system.errors import SettingsError
 
 
 class Batch(NamedTuple):
-    """A few images: `pictures` (n, height, width, 3) uint8, `labels` (n,) int64, `keys` (n,) uint64.
+    """A few images: `pictures` (n, height, width, channels) uint8, `labels` (n,) int64, `keys` (n,) uint64.
 
     The key is a digest of the image's content: with seed and epoch it decides the augmentation of the image.
     """

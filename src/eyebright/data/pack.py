@@ -1,6 +1,6 @@
 """A pack: every image of a data set, decoded and resized once, in one flat file of rows of equal size.
 
-    rows.u8        for each image height * width * 3 bytes
+    rows.u8        for each image height * width * channels bytes
     prints.bin     for each image 3,084 bytes: thumbnail, size and sharpness, by which the audit compares images
     index.bin      for each image 24 bytes: 8 for its key (name, size, time of the file), 16 of its digest
     together-*.i8  numbers for each image: the sets that `prepare.find_sets` found
@@ -84,7 +84,7 @@ class Pack:
         return Thumbnails(self, indices)
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The prepared images at these positions of the source: `(n, height, width, 3)`, uint8.
+        """The prepared images at these positions of the source: `(n, height, width, channels)`, uint8.
 
         Raises:
             DataError: When images are streamed and one of them has changed.
@@ -131,7 +131,7 @@ def pack(source: Source, preparation: Preparation, report: Report = quiet) -> Pa
     """
     keys = np.fromiter((_key(source, index) for index in range(len(source.names))), np.uint64, len(source.names))
     whole = _Store(source, f"{_FORMAT}\0{source.identity}\0{records.to_json(preparation)}",
-                   f"{preparation.width}x{preparation.height} {preparation.fit}",
+                   f"{'x'.join(map(str, preparation.shape))} {preparation.fit}",
                    {ROWS: preparation.size_bytes, PRINTS: PRINT.itemsize})  # fmt: skip
     if whole.lacking_bytes(keys) <= files.free_bytes(whole.folder):
         return whole.packed(preparation, keys, report)

@@ -102,7 +102,7 @@ def rows_of(wanted: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np
 
 Kind = TypeVar("Kind", bound=np.generic)
 Reader: TypeAlias = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
-"""Gives the prepared images at positions of the source: `(n, height, width, 3)`."""
+"""Gives the prepared images at positions of the source: `(n, height, width, channels)`."""
 
 
 class RowFile:

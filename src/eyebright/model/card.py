@@ -100,7 +100,7 @@ def readme(card: ModelCard, verdicts: Sequence[str] = ()) -> str:
         card: The description of the model.
         verdicts: Sentences about the training.
     """
-    width, height, calibration = card.preparation.width, card.preparation.height, card.calibration
+    (height, width, channels), calibration = card.preparation.shape, card.calibration
     evaluated = [_accuracy(name, card.metrics[name]) for name in ("test", "validation") if name in card.metrics]
     calibrated = (
         f"The confidences are calibrated with temperature {calibration.temperature:.3f}: the expected calibration "
@@ -115,9 +115,9 @@ def readme(card: ModelCard, verdicts: Sequence[str] = ()) -> str:
         *verdicts,
         "## How to use it",
         "    eyebright predict THIS_FOLDER photo.jpg",
-        f"`network.onnx` takes upright RGB images of {width}x{height} pixels, uint8, (N, {height}, {width}, 3), values "
-        "0 to 255, and gives the probabilities of the classes in the order above. Images of another size are first "
-        f'resized with "{card.preparation.fit}".',
+        f"`network.onnx` takes upright {'RGB' if channels == 3 else 'grey'} images of {width}x{height} pixels, uint8, "
+        f"(N, {height}, {width}, {channels}), values 0 to 255, and gives the probabilities of the classes in the order "
+        f'above. Images of another size are first resized with "{card.preparation.fit}".',
         "## Intended use",
         "Describe here where the images came from, who may use the model, and for what.",
     ]

@@ -56,7 +56,7 @@ class Classifier(Weighted):
     """Classifies images.
 
     Args:
-        network: Takes images `(3, height, width)` and gives one logit for each class.
+        network: Takes images `(3, height, width)`, or grey ones `(1, height, width)`; gives one logit for each class.
         classes: Names of the classes.
         weights: Initial weights, by `layer.tensor`; random ones, decided by the seed, unless given.
         resize: How images of other proportions are resized: "crop", "pad" or "stretch".
@@ -82,7 +82,7 @@ class Classifier(Weighted):
         require_classifier(network, classes)
         self.network = network
         self.classes = tuple(classes)
-        self.preparation = Preparation(width=network.input_shape[2], height=network.input_shape[1], fit=resize)
+        self.preparation = Preparation.of_input(network.input_shape, resize)
         self.seen = Seen()
         self.settings = Settings(seed=seed)
         self.set_weights(initial_weights(network, seed) if weights is None else weights)
@@ -262,7 +262,7 @@ class Classifier(Weighted):
         return Predictor(Engine.of_bytes(self.to_onnx()), self.classes, self.preparation)
 
     def to_onnx(self) -> bytes:
-        """The ONNX graph: uint8 `(N, height, width, 3)` in, calibrated probabilities `(N, classes)` out."""
+        """The ONNX graph: uint8 `(N, height, width, channels)` in, calibrated probabilities `(N, classes)` out."""
         return self._graph
 
     @cached_property
@@ -331,13 +331,16 @@ class Classifier(Weighted):
 
 
 def require_classifier(network: Network, classes: Sequence[str]) -> None:
-    """Refuse a network that does not take images in colour, or does not give one logit for each class.
+    """Refuse a network that does not take images, or does not give one logit for each class.
 
     Raises:
         NetworkError: With what was expected and how to change the network.
     """
-    if len(network.input_shape) != 3 or network.input_shape[0] != 3:
-        raise NetworkError(f"expected a network that takes images (3, height, width), got {network.input_shape}")
+    if len(network.input_shape) != 3 or network.input_shape[0] not in (1, 3):
+        raise NetworkError(
+            "expected a network that takes images (3, height, width), or grey ones (1, height, width), got "
+            f"{network.input_shape}"
+        )
     if network.output_shape != (len(classes),):
         raise NetworkError(
             f"the network gives {network.output_shape}, but there are {len(classes)} classes: "

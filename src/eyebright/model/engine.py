@@ -67,7 +67,7 @@ class Engine:
         """The output of the graph.
 
         Args:
-            samples: Prepared images `(N, height, width, 3)`, uint8, or vectors `(N, features)`, float32; N >= 1.
+            samples: Prepared images `(N, height, width, channels)`, uint8, or vectors `(N, features)`, float32; N >= 1.
 
         Returns:
             Probabilities `(N, classes)`, float32, for the graph of a model; for other graphs, their output.

@@ -149,7 +149,8 @@ def read_model(path: Path) -> StoredModel:
         raise ModelError(
             f"{place}: the network gives {network.output_shape}, but there are {len(card.classes)} classes"
         )
-    prepared = (3, card.preparation.height, card.preparation.width)
+    height, width, channels = card.preparation.shape
+    prepared = (channels, height, width)
     if network.input_shape != prepared:
         raise ModelError(f"{place}: the network takes {network.input_shape}, but images are prepared to {prepared}")
     return StoredModel(place, card, network)

@@ -23,7 +23,7 @@ class Golden(NamedTuple):
 
     Args:
         sources: The bytes of the image files.
-        prepared: The prepared images `(n, height, width, 3)`, uint8.
+        prepared: The prepared images `(n, height, width, channels)`, uint8.
         probabilities: The predicted probabilities `(n, classes)`, float32.
     """
 

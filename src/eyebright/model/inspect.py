@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from eyebright.data.pictures import Preparation, open_picture
 from eyebright.model.engine import Engine, onnx_graph
@@ -90,7 +89,7 @@ def activations(subject: LoadedNetwork, picture: Path, layer: str) -> tuple[NDAr
     """The output of a layer for an image.
 
     Returns:
-        The prepared image `(H, W, 3)`, uint8, and the output of the layer, `(C, H, W)` or `(features,)`, float32.
+        The prepared image `(H, W, C)`, uint8, and the output of the layer, `(C, H, W)` or `(features,)`, float32.
 
     Raises:
         NetworkError: When there is no layer of this name, or the network does not take images.
@@ -105,11 +104,9 @@ def activations(subject: LoadedNetwork, picture: Path, layer: str) -> tuple[NDAr
         pixels = open_picture(picture, subject.preparation)
     except PictureError as problem:
         raise PictureError(f"{picture}: {problem}") from problem
-    if part.input_shape[0] == 1:
-        pixels = np.repeat(np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None], 3, axis=2)
     weights = subject.weights()
     engine = Engine.of_bytes(onnx_graph(part, {name: weights[name] for name in part.tensors}))
-    return pixels, engine(pixels[None, :, :, : part.input_shape[0]])[0]
+    return pixels, engine(pixels[None])[0]
 
 
 def open_netron(subject: LoadedNetwork, *, say: Callable[[str], None]) -> None:
@@ -165,4 +162,4 @@ def _preparation(network: Network) -> Preparation | None:
     """Images cropped to the size of the input; None if the input has neither one nor three channels."""
     if len(network.input_shape) != 3 or network.input_shape[0] not in (1, 3):
         return None
-    return Preparation(width=network.input_shape[2], height=network.input_shape[1])
+    return Preparation.of_input(network.input_shape)

@@ -55,7 +55,7 @@ class Predictor:
         return Predictor(self._engine, self.classes, self.preparation, tta=True)
 
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities `(N, classes)`, float32, for prepared images `(N, height, width, 3)`, uint8."""
+        """Probabilities `(N, classes)`, float32, for prepared images `(N, height, width, channels)`, uint8."""
         found = self._engine(pictures)
         if not self._tta:
             return found

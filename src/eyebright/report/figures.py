@@ -4,10 +4,14 @@ import io
 import warnings
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eyebright.training.history import History
 from eyebright.training.range_test import RangeTest
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BLUE, RED, GREY, ORANGE = "#2b6cb0", "#c53030", "#718096", "#dd6b20"
@@ -23,6 +27,12 @@ def new_figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def show_pixels(axes: "Axes", pixels: NDArray[np.uint8]) -> None:
+    """Draw an image, `(H, W, 3)` or grey `(H, W, 1)`, uint8; a small one with visible pixels."""
+    interpolation = "nearest" if pixels.shape[0] < 64 else "antialiased"
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation=interpolation)
 
 
 def to_png(figure: "Figure") -> bytes:

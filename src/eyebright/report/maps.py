@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.report.figures import BLUE, new_figure, to_png
+from eyebright.report.figures import BLUE, new_figure, show_pixels, to_png
 from eyebright.system.text import counted, shorten
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def draw_maps(pixels: NDArray[np.uint8], maps: NDArray[np.float32], *, title: st
     """An image and the activations of a layer as the content of a PNG file; brighter is stronger, on one scale.
 
     Args:
-        pixels: The image as the network takes it, `(H, W, 3)`.
+        pixels: The image as the network takes it, `(H, W, C)`.
         maps: The output of the layer, `(C, H, W)` or `(features,)`.
         title: Name of the layer.
         names: Names of the features, such as classes; may be empty.
@@ -142,7 +142,7 @@ def _with_picture(pixels: NDArray[np.uint8], across: float, down: float) -> "tup
     side = 2.4
     figure = new_figure(side + across + 1, max(down, side * pixels.shape[0] / pixels.shape[1]) + 0.5)
     picture, axes = figure.subplots(1, 2, width_ratios=[side, across + 0.6])
-    picture.imshow(pixels, interpolation="nearest" if pixels.shape[0] < 64 else "antialiased")
+    show_pixels(picture, pixels)
     picture.set_axis_off()
     picture.set_anchor("N")
     return figure, axes

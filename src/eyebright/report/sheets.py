@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.report.figures import BLUE, GREY, ORANGE, RED, new_figure, to_png
+from eyebright.report.figures import BLUE, GREY, ORANGE, RED, new_figure, show_pixels, to_png
 from eyebright.report.telling import NOTABLE_LOSS
 from eyebright.system.text import shorten
 from eyebright.trust.prediction import Prediction
@@ -21,7 +21,7 @@ _FADED = 0.75  # share of white in what is cropped
 
 
 class Shown(NamedTuple):
-    """An image as the network takes it, `(H, W, 3)`, uint8; its prediction; its true class where that is known."""
+    """An image as the network takes it, `(H, W, C)`, uint8; its prediction; its true class where that is known."""
 
     picture: NDArray[np.uint8]
     prediction: Prediction
@@ -52,7 +52,7 @@ def color_of(item: Shown) -> str:
 
 
 def _draw_picture(axes: "Axes", item: Shown) -> None:
-    axes.imshow(item.picture, interpolation=_interpolation(item.picture))
+    show_pixels(axes, item.picture)
     text = f"{shorten(item.prediction.label, _NAME_WIDTH)}  {item.prediction.confidence:.0%}"
     if item.truth is not None and item.truth != item.prediction.label:
         text += f"\n(true class: {shorten(item.truth, _NAME_WIDTH)})"
@@ -114,7 +114,7 @@ def draw_preview(rows: Sequence[PreviewRow], title: str, warning: str = "") -> b
         _label(line[0], row)
         _draw_original(line[1], row)
         for plot, pixels in zip(line[2:], (row.prepared, *row.augmented), strict=True):
-            plot.imshow(pixels, interpolation=_interpolation(pixels))
+            show_pixels(plot, pixels)
     for plot, heading in zip(axes[0, 1:], headings, strict=True):
         plot.set_title(heading, fontsize=9)
     figure.align_titles()
@@ -146,14 +146,10 @@ def _draw_original(axes: "Axes", row: PreviewRow) -> None:
     from matplotlib.patches import Rectangle
 
     height, width = row.original.shape[:2]
-    axes.imshow(faded(row), interpolation=_interpolation(row.original))
+    show_pixels(axes, faded(row))
     if row.box != (0, 0, 1, 1):
         left, top, right, bottom = row.box
         corner = (left * width - 0.5, top * height - 0.5)
         axes.add_patch(
             Rectangle(corner, (right - left) * width, (bottom - top) * height, fill=False, color=BLUE, clip_on=False)
         )
-
-
-def _interpolation(pixels: NDArray[np.uint8]) -> str:
-    return "nearest" if pixels.shape[0] < 64 else "antialiased"

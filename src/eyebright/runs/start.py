@@ -47,8 +47,7 @@ class Start(NamedTuple):
 
     def preparation(self, fit: Fit) -> Preparation:
         """How images are prepared for the network."""
-        _, height, width = self.network.input_shape
-        return Preparation(width=width, height=height, fit=fit)
+        return Preparation.of_input(self.network.input_shape, fit)
 
 
 class SourceModel(NamedTuple):

@@ -53,6 +53,24 @@ def test_stretch_keeps_the_thirds(thirds):
     assert [tuple(fitted[30, column]) for column in (3, 15, 26)] == [RED, GREEN, BLUE]
 
 
+def test_one_channel_is_the_luma_of_itu_r_601(thirds):
+    fitted = resize_picture(thirds, Preparation(width=90, height=30, channels=1))
+    assert fitted.shape == (30, 90, 1)
+    assert fitted[0, [10, 40, 80], 0].tolist() == [round(255 * share) for share in (0.299, 0.587, 0.114)]
+
+
+def test_a_grey_picture_keeps_every_value_in_one_channel():
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    picture = Image.fromarray(values).convert("RGB")
+    assert np.array_equal(resize_picture(picture, Preparation(width=16, height=16, channels=1))[..., 0], values)
+
+
+def test_what_a_network_takes_decides_the_preparation():
+    assert Preparation.of_input((1, 28, 20), "pad") == Preparation(width=20, height=28, fit="pad", channels=1)
+    with pytest.raises(SettingsError, match=r"channels must be 3 \(colour\) or 1 \(grey\), got 4"):
+        Preparation.of_input((4, 8, 8))
+
+
 @sampled
 @given(small, small, small, small)
 def test_crop_is_the_largest_middle_part_of_the_wanted_proportions(resized, width, height, wide, high):

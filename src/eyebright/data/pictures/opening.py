@@ -38,8 +38,8 @@ def open_picture(source: ImageInput, preparation: Preparation) -> NDArray[np.uin
         preparation: The size, and how to resize.
 
     Returns:
-        The pixels, RGB, `(height, width, 3)`, uint8: upright (EXIF orientation), transparency over white, 16 bits
-        scaled to 8, the first frame of an animation.
+        The pixels, RGB or grey as the preparation says, `(height, width, channels)`, uint8: upright (EXIF orientation),
+        transparency over white, 16 bits scaled to 8, the first frame of an animation.
 
     Raises:
         PictureError: If the image cannot be opened; the message gives the reason.

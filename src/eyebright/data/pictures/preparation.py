@@ -1,4 +1,4 @@
-"""How a decoded image is resized for a model: settings that are saved with the model, and the resize itself."""
+"""How a decoded image is prepared for a model: settings that are saved with the model, and the resize itself."""
 
 from typing import Literal, TypeAlias, get_args
 
@@ -15,34 +15,44 @@ BACKGROUND = (127, 127, 127)  # of padding: the middle of the range, near zero a
 
 
 class Preparation(Record, frozen=True, kw_only=True):
-    """The size of the images that a model takes, and how images are resized to it.
+    """The size and channels of the images that a model takes, and how images are resized to it.
 
     Args:
         width: Width in pixels, 1 to 16384.
         height: Height in pixels, 1 to 16384.
         fit: How to resize an image of other proportions: "crop" cuts off two sides, "pad" adds grey bars, "stretch"
             distorts it.
+        channels: 3 for colour (RGB), 1 for grey.
     """
 
     width: int
     height: int
     fit: Fit = "crop"
+    channels: int = 3
 
     def __post_init__(self) -> None:
         if not (0 < self.width <= 16_384 and 0 < self.height <= 16_384):
             raise SettingsError(f"width and height must be from 1 to 16384 pixels, got {self.width}x{self.height}")
         if self.fit not in get_args(Fit):
             raise SettingsError(f"unknown resize mode {self.fit!r}: {nearest(self.fit, list(get_args(Fit)))}")
+        if self.channels not in (1, 3):
+            raise SettingsError(f"channels must be 3 (colour) or 1 (grey), got {self.channels}")
+
+    @classmethod
+    def of_input(cls, shape: tuple[int, ...], fit: Fit = "crop") -> "Preparation":
+        """How images are prepared for the input of a network, `(channels, height, width)`."""
+        channels, height, width = shape
+        return cls(width=width, height=height, fit=fit, channels=channels)
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Shape of a prepared image: (height, width, 3)."""
-        return self.height, self.width, 3
+        """Shape of a prepared image: (height, width, channels)."""
+        return self.height, self.width, self.channels
 
     @property
     def size_bytes(self) -> int:
         """Size of a prepared image in bytes."""
-        return self.height * self.width * 3
+        return self.height * self.width * self.channels
 
 
 def crop_box(width: int, height: int, preparation: Preparation) -> tuple[float, float, float, float]:
@@ -54,20 +64,27 @@ def crop_box(width: int, height: int, preparation: Preparation) -> tuple[float, 
 
 
 def resize_picture(picture: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
-    """Resize an RGB image as the preparation says, bilinear with antialiasing.
+    """Resize an RGB image as the preparation says, bilinear with antialiasing; then make it grey for one channel.
+
+    Grey is `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601), so that an image that is grey keeps its values.
 
     Returns:
-        The pixels, `(height, width, 3)`, uint8.
+        The pixels, `(height, width, channels)`, uint8.
     """
+    resized = _resized(picture, preparation)
+    return np.asarray(resized.convert("L"))[:, :, None] if preparation.channels == 1 else np.asarray(resized)
+
+
+def _resized(picture: Image.Image, preparation: Preparation) -> Image.Image:
     area = (preparation.width, preparation.height)
     if preparation.fit == "stretch":
-        return np.asarray(picture.resize(area, Image.Resampling.BILINEAR))
+        return picture.resize(area, Image.Resampling.BILINEAR)
     if preparation.fit == "crop":
-        return np.asarray(picture.resize(area, Image.Resampling.BILINEAR, box=crop_box(*picture.size, preparation)))
+        return picture.resize(area, Image.Resampling.BILINEAR, box=crop_box(*picture.size, preparation))
     scale = min(area[0] / picture.width, area[1] / picture.height)
     inner = max(round(picture.width * scale), 1), max(round(picture.height * scale), 1)
     canvas = Image.new("RGB", area, BACKGROUND)
     canvas.paste(
         picture.resize(inner, Image.Resampling.BILINEAR), ((area[0] - inner[0]) // 2, (area[1] - inner[1]) // 2)
     )
-    return np.asarray(canvas)
+    return canvas
