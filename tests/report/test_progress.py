@@ -10,8 +10,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from eyebright.report import progress
-from eyebright.report.progress import Display, console
+from eyebright.report import progress, screen
+from eyebright.report.progress import Display, shown
+from eyebright.report.screen import Terminal
 from eyebright.system.progress import Stage
 from eyebright.training import events
 from eyebright.trust.intervals import Difference, Share
@@ -82,7 +83,8 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What the display takes for the time, in seconds."""
     now = SimpleNamespace(seconds=100.0)
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+    for module in (progress, screen):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now.seconds))
     return now
 
 
@@ -92,12 +94,13 @@ def written(clock: SimpleNamespace) -> Callable[..., str]:
 
     def written(*course: object, terminal: bool, run: str = "RUN", **options: object) -> str:
         target = Console(file=io.StringIO(), width=80, force_terminal=terminal, **options)
-        with Display(target) as display:
+        place = Terminal(target)
+        with Display(place) as display:
             display.run = run
             for event in course:
                 clock.seconds += 1
                 display(event)
-                display._progress.refresh()
+                place._progress.refresh()
         return target.file.getvalue()
 
     return written
@@ -181,19 +184,6 @@ def test_no_escape_codes_are_written_where_they_are_not_wanted(
     assert text.splitlines() == show(*RUN, HEALED)
 
 
-@pytest.mark.parametrize(("name", "value", "styled"), [("NO_COLOR", "1", False), ("NO_COLOR", "", True)])
-def test_the_console_for_results_writes_styles_to_a_terminal_only(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, styled: bool
-) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
-    monkeypatch.setenv(name, value)
-    target = console()
-    target.file = io.StringIO()
-    target.print("[a] :smile: 12", style=progress.HEADLINE)
-    assert ("\x1b[1;36m" in target.file.getvalue()) == styled
-    assert "[a] :smile: 12" in target.file.getvalue()
-
-
 def test_each_epoch_is_a_row_of_figures_below_headings_the_best_one_marked(show: Callable) -> None:
     heading, first, last = show(epoch_ended(1, best=True), epoch_ended(15, best=False))
     assert first.split() == ["1/15", "0.512", "81.5%", "0.732", "75.1%", "*", "1,812"]
@@ -256,8 +246,8 @@ def test_a_terminal_shows_the_work_before_the_training_too(show: Callable, event
 def test_the_time_left_is_shown_after_two_seconds_of_a_stage(show: Callable) -> None:
     """10 images a second after the first report: 60 are left after three seconds."""
     course = [events.Progress(stage="preparing", done=done, of=100) for done in (10, 20, 30, 40)]
-    shown = dict(re.findall(r"(\d+)/100 ?(.*?) *$", "\n".join(show(*course, terminal=True)), re.MULTILINE))
-    assert shown == {"10": "", "20": "", "30": "0:07 left", "40": "0:06 left"}
+    left = dict(re.findall(r"(\d+)/100 ?(.*?) *$", "\n".join(show(*course, terminal=True)), re.MULTILINE))
+    assert left == {"10": "", "20": "", "30": "0:07 left", "40": "0:06 left"}
 
 
 @pytest.mark.parametrize(
@@ -273,24 +263,26 @@ def test_a_stage_without_a_report_shows_the_time_and_never_an_empty_bar(
     clock: SimpleNamespace, course: list[object], title: str
 ) -> None:
     target = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
-    with Display(target) as display:
+    place = Terminal(target)
+    with Display(place) as display:
         for event in course:
             display(event)
         clock.seconds += 65
         target.file = io.StringIO()
-        display._progress.refresh()
+        place._progress.refresh()
         text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", target.file.getvalue()).strip()
     assert re.fullmatch(rf"{title} [⠀-⣿] 1:05", re.split(r"\s*[\r\n]+", text)[-1])
 
 
 def test_a_bar_moves_at_most_ten_times_a_second_but_always_to_its_end(clock: SimpleNamespace) -> None:
-    with Display(Console(file=io.StringIO(), force_terminal=True)) as display:
-        shown = []
+    place = Terminal(Console(file=io.StringIO(), force_terminal=True))
+    with Display(place) as display:
+        completed = []
         for seconds, done in ((0.0, 1), (0.09, 2), (0.11, 3), (0.12, 9), (0.13, 10)):
             clock.seconds = 100 + seconds
             display(events.Progress(stage="preparing", done=done, of=10))
-            shown.append(display._progress.tasks[0].completed)
-    assert shown == [1, 1, 3, 3, 10]
+            completed.append(place._progress.tasks[0].completed)
+    assert completed == [1, 1, 3, 3, 10]
 
 
 def test_a_pipe_receives_no_bars(show: Callable) -> None:
@@ -333,7 +325,7 @@ def test_the_expected_time_and_the_headings_are_printed_once_for_each_training(s
 
 
 def test_a_display_knows_whether_a_run_can_be_resumed(show: Callable, clock: SimpleNamespace) -> None:
-    display = Display(Console(file=io.StringIO()))
+    display = Display(Terminal(Console(file=io.StringIO())))
     display(events.Progress(stage="scanning", done=1, of=None))
     assert not display.begun
     display(events.Resumed(epoch=1))
@@ -342,3 +334,11 @@ def test_a_display_knows_whether_a_run_can_be_resumed(show: Callable, clock: Sim
 
 def test_every_stage_has_a_title():
     assert set(progress._TITLES) == set(get_args(Stage))
+
+
+def test_work_is_shown_on_the_screen_unless_it_is_not_verbose(capsys: pytest.CaptureFixture[str]) -> None:
+    for verbose, lines in ((True, ["Resuming after epoch 3."]), (False, [])):
+        received = []
+        with shown([received.append], verbose=verbose) as emit:
+            emit(events.Resumed(epoch=3))
+        assert (capsys.readouterr().out.splitlines(), len(received)) == (lines, 1)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 
 from eyebright.data.audit.findings import Audit, Finding
-from eyebright.report.progress import HEADLINE
+from eyebright.report.screen import HEADLINE
 from eyebright.report.tables import audit_text, cache_text, prediction_text
 from eyebright.report.tables import evaluation_text as styled_evaluation
 from eyebright.system.cache import Entry

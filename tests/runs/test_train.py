@@ -21,6 +21,7 @@ import eyebright as eb
 from eyebright.data.audit.findings import save
 from eyebright.network import Add, Conv2d, Flatten, Input, Linear, Network, ReLU
 from eyebright.report.progress import Display
+from eyebright.report.screen import Terminal
 from eyebright.runs import audit
 from eyebright.runs.folder import Run
 from eyebright.runs.request import gather
@@ -425,7 +426,7 @@ def signed() -> Iterator[str]:
 def test_the_token_of_an_address_is_only_in_config_toml(signed, tmp_path):
     """It is needed to read the images again."""
     run, findings, page, shown = tmp_path / "run", tmp_path / "audit.json", tmp_path / "audit.html", io.StringIO()
-    with Display(Console(file=shown, width=200)) as display:
+    with Display(Terminal(Console(file=shown, width=200))) as display:
         eb.train(signed, run, network=eb.zoo.mlp(2, input_size=8), callbacks=[display], **TINY)
         assert Run(run).read()[0].pictures == signed
         resume(run, epochs=2, callbacks=[display])

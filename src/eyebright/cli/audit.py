@@ -55,7 +55,8 @@ def audit(
     The images are only read, never changed.
     """
     from eyebright.data.audit.findings import save
-    from eyebright.report.progress import Display, console
+    from eyebright.report.progress import Display
+    from eyebright.report.screen import Terminal, console
     from eyebright.report.tables import audit_text
     from eyebright.runs import audit as auditing
     from eyebright.runs import preview as previewing
@@ -68,7 +69,7 @@ def audit(
     settings = _preview_settings(preview, size, resize, augment)
     outputs = [path for path in (output, page, preview) if path is not None]
     auditing.require_free(outputs, pictures, overwrite=overwrite)
-    with Display(console(stderr=as_json)) as display:
+    with Display(Terminal(console(stderr=as_json))) as display:
         found = auditing.audit(pictures, callbacks=[display])
         if page is not None:
             write_page(found, page)

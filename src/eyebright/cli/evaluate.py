@@ -26,12 +26,13 @@ def evaluate(
 
     Images that the model was trained on are left out and counted.
     """
-    from eyebright.report.progress import Display, console
+    from eyebright.report.progress import Display
+    from eyebright.report.screen import Terminal, console
     from eyebright.report.tables import evaluation_text
     from eyebright.runs import train
     from eyebright.system import records
 
-    with Display(console(stderr=True)) as display:
+    with Display(Terminal(console(stderr=True))) as display:
         evaluation = train.evaluate(model, pictures, tta=tta, callbacks=[display])
     if as_json:
         typer.echo(records.to_json(evaluation))

@@ -32,7 +32,8 @@ def fetch(
     """Download a published data set, check it and unpack it."""
     from eyebright.data.published.fetch import fetch_set
     from eyebright.data.published.sets import SETS
-    from eyebright.report.progress import Display, console
+    from eyebright.report.progress import Display
+    from eyebright.report.screen import Terminal, console
     from eyebright.report.telling import command_text
     from eyebright.system import records
 
@@ -43,7 +44,7 @@ def fetch(
     if not name:
         raise SettingsError("the name of a data set is missing, as in eyebright fetch flowers (list: --list)")
     try:
-        with Display(console(stderr=True)) as display:
+        with Display(Terminal(console(stderr=True))) as display:
 
             def report(stage: Stage, done: int, of: int | None) -> None:
                 display.bar(stage, done // 1_000_000, None if of is None else -(-of // 1_000_000), "MB")

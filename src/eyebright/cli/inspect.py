@@ -154,7 +154,7 @@ def _print(subject: "LoadedNetwork", *, as_json: bool) -> None:
     from rich.text import Text
 
     from eyebright.network.summary import network_table, summarize, totals_text
-    from eyebright.report.progress import HEADING, console
+    from eyebright.report.screen import HEADING, console
     from eyebright.system import records
 
     if as_json:

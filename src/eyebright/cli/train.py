@@ -52,7 +52,8 @@ _OWN: dict[str, tuple[Any, Any]] = {
 
 def train(ctx: typer.Context, **_: Any) -> None:
     """Train a classifier and evaluate it on held-out images."""
-    from eyebright.report.progress import Display, console
+    from eyebright.report.progress import Display
+    from eyebright.report.screen import Terminal, console
     from eyebright.runs.heal import OutOfTimeError
     from eyebright.runs.heal import heal as try_advice
     from eyebright.runs.train import default_output
@@ -70,7 +71,7 @@ def train(ctx: typer.Context, **_: Any) -> None:
     place = Path(resume or request.output or default_output(request.pictures))
     outcome = Outcome(place, heal=bool(heal), second=typed.get("output") if resume else None)
     try:
-        with Display(console(stderr=bool(as_json))) as display:
+        with Display(Terminal(console(stderr=bool(as_json)))) as display:
             display.run = shlex.quote(str(place))
             result = _train(request, place, typed, display, resume=bool(resume), heal=bool(heal))
             outcome = outcome._replace(result=result)
@@ -213,7 +214,8 @@ def _find_learning_rate(request: Request, *, as_json: bool) -> None:
     """Suggest a learning rate instead of training, and draw the test where the output names a PNG file."""
     from eyebright.data.sources.ranged import without_token
     from eyebright.report.figures import draw_rates
-    from eyebright.report.progress import Display, console
+    from eyebright.report.progress import Display
+    from eyebright.report.screen import Terminal, console
     from eyebright.runs import audit
     from eyebright.runs.learning_rate import find_learning_rate
     from eyebright.runs.train import open_pictures
@@ -230,7 +232,7 @@ def _find_learning_rate(request: Request, *, as_json: bool) -> None:
         raise SettingsError(f"with --find-lr, expected a PNG file as -o, such as -o learning_rate.png; got {figure}")
     if figure is not None:
         audit.require_free([figure], request.pictures, overwrite=request.overwrite)
-    with Display(console(stderr=as_json)) as display:
+    with Display(Terminal(console(stderr=as_json))) as display:
         found = find_learning_rate(
             open_pictures(request, display), network=network, weights=request.weights, size=request.size,
             resize=request.resize, settings=request.training, callbacks=[display],

@@ -1,29 +1,22 @@
-"""The terminal: which console is written to, and the display of a run or of other long work, fed with its events.
+"""The display of a run or of other long work, fed with its events.
 
-A result is shown in this order: what was found, what was done, how good it is, what to do next. Escape codes (colours,
-moving bars) are written to a terminal only, and not when NO_COLOR is set or TERM is "dumb".
+A result is shown in this order: what was found, what was done, how good it is, what to do next.
 """
 
-import os
 import re
 import shlex
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
-from rich.console import Console, RenderableType
-from rich.progress import Progress, ProgressColumn, Task, TextColumn
-from rich.progress_bar import ProgressBar
-from rich.spinner import Spinner
-from rich.table import Column
-from rich.text import Text
-
+from eyebright.report.screen import HEADING, HEADLINE, Screen, here
 from eyebright.report.telling import command_text, sentences
 from eyebright.system.progress import Stage
 from eyebright.system.text import clock
 from eyebright.training import events
-from eyebright.training.events import AnyEvent
+from eyebright.training.events import AnyEvent, Emit, to_all
 
-HEADLINE, HEADING = "bold cyan", "bold"
 _REFRESH_S = 0.1
 _LEFT_SHOWN_S = 2.0  # seconds of a stage after which its rate is known well enough to show how long the rest takes
 _TITLES: dict[Stage, str] = {
@@ -43,15 +36,17 @@ _REASONS = {
 }
 
 
-def console(*, stderr: bool = False) -> Console:
-    """The console for results: one without any escape codes where these are not wanted."""
-    plain = is_plain(Console(stderr=stderr))
-    return Console(stderr=stderr, force_terminal=False if plain else None, highlight=False, markup=False, emoji=False)
+@contextmanager
+def shown(callbacks: Iterable[Emit], *, verbose: bool) -> Iterator[Emit]:
+    """One receiver for the callbacks and, if `verbose`, for a display on the screen that there is.
 
-
-def is_plain(console: Console) -> bool:
-    """Whether no escape codes may be written: not to a pipe or file, not with NO_COLOR or TERM=dumb."""
-    return not console.is_terminal or console.is_dumb_terminal or bool(os.environ.get("NO_COLOR"))
+    A screen shows one display at a time: what runs inside a block that shows its work is called with `verbose=False`.
+    """
+    if not verbose:
+        yield to_all(callbacks)
+        return
+    with Display(here()) as display:
+        yield to_all([display, *callbacks])
 
 
 class Display:
@@ -63,35 +58,24 @@ class Display:
         images: The images of the run as they are written in a command.
 
     Args:
-        console: Where to show them.
+        screen: Where to show them.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, screen: Screen) -> None:
         self.begun, self.run, self.images = False, "RUN", "PICTURES"
-        self._console, self._plain = console, is_plain(console)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            _Bar(),
-            _Count(table_column=Column(no_wrap=True)),
-            TextColumn("{task.fields[note]}"),
-            console=console,
-            transient=True,
-            disable=self._plain,
-            get_time=lambda: time.monotonic(),  # noqa: PLW0108 - looked up at each call
-        )
-        self._task = self._progress.add_task("starting", total=None, note="")
+        self._screen = screen
         self._stage, self._stage_start_s, self._stage_first, self._shown_s = "", 0.0, 0, 0.0
         self._has_heading = self._has_plan = False
         self._results: list[events.Evaluated | events.Judged] = []  # shown when the model is saved
 
     def __enter__(self) -> "Display":
-        self._progress.start()
+        self._screen.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._screen.stop()
         self._show_results()
 
     def __call__(self, event: AnyEvent) -> None:
@@ -162,12 +146,12 @@ class Display:
         now = time.monotonic()
         if done == of or now - self._shown_s >= _REFRESH_S:
             self._shown_s = now
-            self._progress.update(self._task, completed=done, total=of, note=note)
+            self._screen.move(done, of, note)
 
     def _wait(self, title: str) -> None:
-        """Show a stage of which nothing is reported yet, with the time that it has taken."""
+        """Show a stage of which nothing is reported yet."""
         self._stage, self._shown_s = title, 0.0
-        self._progress.reset(self._task, total=None, description=title, note="")
+        self._screen.wait(title)
 
     def _started(self, event: events.RunStarted | events.Resumed) -> None:
         self.begun = True
@@ -243,28 +227,4 @@ class Display:
             self._say(line)
 
     def _say(self, text: str, *, wrap: bool = True, style: str = "") -> None:
-        """Print a line; one that is to be copied is better not wrapped."""
-        self._console.print(Text(text, "" if self._plain else style), soft_wrap=not wrap)
-
-
-class _Bar(ProgressColumn):
-    """A bar from the first unit that is done; before that, or without a total, a spinner and the time so far."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._spinner = Spinner("dots")
-
-    def render(self, task: Task) -> RenderableType:
-        """The bar, or the spinner with the time."""
-        if task.total and task.completed:
-            return ProgressBar(total=task.total, completed=task.completed, width=12)
-        return Text(f"{self._spinner.render(task.get_time())} {clock(task.elapsed or 0.0)}")
-
-
-class _Count(ProgressColumn):
-    """How many units are done, and of how many; nothing before the first one."""
-
-    def render(self, task: Task) -> RenderableType:
-        """The numbers."""
-        of = f"/{task.total:.0f}" if task.total else ""
-        return Text(f"{task.completed:.0f}{of}" if task.completed else "")
+        self._screen.say(text, style=style, wrap=wrap)

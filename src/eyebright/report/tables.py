@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from eyebright.data.audit.findings import KINDS, Audit
-from eyebright.report.progress import HEADING, HEADLINE
+from eyebright.report.screen import HEADING, HEADLINE
 from eyebright.report.telling import accuracy_text, leak_text
 from eyebright.system.cache import CONTENTS, Entry
 from eyebright.system.text import columns, counted, pad, percent, printable, shorten

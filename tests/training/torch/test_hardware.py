@@ -7,6 +7,7 @@ import torch
 from eyebright.network import Conv2d, Flatten, Input, Linear, Network, zoo
 from eyebright.network.rewrites import faster
 from eyebright.report.progress import Display
+from eyebright.report.screen import Terminal
 from eyebright.system.errors import SettingsError
 from eyebright.training.events import BatchLowered
 from eyebright.training.processes import ProcessPlace
@@ -139,10 +140,10 @@ def test_people_are_told(capsys: pytest.CaptureFixture[str]):
     from rich.console import Console
 
     event = BatchLowered(batch_size=8, accumulation=4, needed_bytes=3_000_000_000, free_bytes=1_000_000_000)
-    Display(Console(width=300))(event)
+    Display(Terminal(Console(width=300)))(event)
     assert (
         "needs about 3,000 MB, and 1,000 MB are free. The batch size is now 8, and the gradients of 4 batches"
         in capsys.readouterr().out
     )
-    Display(Console(width=300))(msgspec.structs.replace(event, needed_bytes=0, free_bytes=0))
+    Display(Terminal(Console(width=300)))(msgspec.structs.replace(event, needed_bytes=0, free_bytes=0))
     assert "the device refused it. The batch size is now 8" in capsys.readouterr().out
