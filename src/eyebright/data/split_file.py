@@ -12,13 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.sources.source import SIDE_NAMES
+from eyebright.data.sources.sides import side_of
 from eyebright.data.sources.table import read_lines
 from eyebright.data.split import LEFT_OUT, SIDES
 from eyebright.system.errors import DataError
 from eyebright.system.text import listed
-
-_SIDE_NUMBERS = {"": LEFT_OUT} | {name: SIDES.index(side) for name, side in SIDE_NAMES.items()}
 
 
 class _Bytes(bytearray):
@@ -87,9 +85,10 @@ def read_split(path: Path) -> SplitFile:
             continue
         row = {column: "" if cell is None else str(cell) for column, cell in zip(columns, cells, strict=True)}
         where, name, digest = f"{path}, line {number}", row["name"], row.get("digest", "")
-        side = _SIDE_NUMBERS.get(row["split"].strip().lower())
-        if side is None:
+        named = side_of(row["split"])
+        if named is None and row["split"].strip():
             raise DataError(f"{where}: unknown split {row['split']!r}: expected {', '.join(SIDES)}, or nothing")
+        side = LEFT_OUT if named is None else SIDES.index(named)
         if name in found.by_name:
             raise DataError(f"{where}: {name} is there twice")
         found.by_name[name] = (side, digest)

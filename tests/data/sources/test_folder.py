@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyebright.data.sources.folder import FolderSource, read_folder, walk_files
+from eyebright.data.sources.folder import FolderSource, read_folder
 from eyebright.system.errors import DataError
 
 STRANGE_NAMES = ["two words.png", "two\nlines.png", "菊花.png", "🌼.png", "-o.png", os.fsdecode(b"\xff\xfe.png")]
@@ -150,21 +150,9 @@ def test_without_folders_of_splits_there_are_no_splits(make_folder):
     assert read_folder(make_folder({"a": 1, "b": 1})).sides is None
 
 
-def test_folders_of_splits_without_a_training_set_are_classes(make_folder):
-    scan = read_folder(make_folder({"validation": 1, "test": 1}))
-    assert (scan.classes, scan.sides) == (("test", "validation"), None)
-
-
 def test_a_class_in_only_one_split_is_a_class(make_folder):
     root = make_folder({"train/a": 1, "train/b": 1, "test/a": 1, "test/c": 1})
     assert read_folder(root).classes == ("a", "b", "c")
-
-
-@pytest.mark.parametrize("others", [{"bus", "plane"}, {"bus", "test"}])
-def test_a_class_named_train_beside_others_is_a_class(make_folder, others):
-    root = make_folder(dict.fromkeys({"train"} | others, 1))
-    scan = read_folder(root)
-    assert (set(scan.classes), scan.sides) == ({"train"} | others, None)
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
@@ -227,11 +215,6 @@ def test_the_folder_may_be_given_by_any_path(make_folder, monkeypatch):
     scans = [read_folder(Path(path)) for path in (root, f"{root}/", "..", "../../pictures")]
     assert {scan.source.identity for scan in scans} == {scans[0].source.identity}
     assert all(scan.source.names == ["a/0.png", "b/0.png"] for scan in scans)
-
-
-def test_walk_files_lists_the_files_of_any_folder(make_folder):
-    root = make_folder({"b": 1, "a": 2, "a/c": 1})
-    assert [os.path.relpath(path, root) for path in walk_files(root)] == ["a/0.png", "a/1.png", "a/c/0.png", "b/0.png"]
 
 
 def test_the_stamp_of_an_image_changes_with_its_file(make_folder):

@@ -9,8 +9,6 @@ from eyebright.data.sources.source import (
     FoundImages,
     exclude_images,
     scanning,
-    side_named,
-    sides_in_names,
     stamp_of,
 )
 from eyebright.system.errors import DataError
@@ -91,35 +89,6 @@ def test_scanning_reports_every_thousand_and_the_end():
     reports = []
     assert list(scanning(range(2_500), lambda *call: reports.append(call))) == list(range(2_500))
     assert reports == [("scanning", count, None) for count in (1_000, 2_000, 2_500)]
-
-
-@pytest.mark.parametrize(
-    ("name", "side"),
-    [("train", "train"), (" Val ", "validation"), ("VALID", "validation"), ("test", "test"), ("", None)],
-)
-def test_a_split_has_several_names(name, side):
-    assert side_named(name) == side
-
-
-def test_an_unknown_split_is_refused_with_the_nearest():
-    with pytest.raises(DataError, match="unknown split 'trian': did you mean 'train'"):
-        side_named("trian")
-
-
-@pytest.mark.parametrize(
-    ("names", "sides"),
-    [
-        (["train-0001", "val-0001"], ["train", "validation"]),
-        (["flowers_train_1", "x/TEST/0"], ["train", "test"]),
-        (["train-test-0"], ["train"]),
-        (["train-0", "other-0"], None),
-        (["trained-0", "train-0"], None),
-        (["val-0", "test-0"], None),
-        ([], None),
-    ],
-)
-def test_names_give_splits_if_all_have_one_and_one_is_the_training_set(names, sides):
-    assert sides_in_names(names) == sides
 
 
 def test_a_stamp_changes_with_the_size_and_with_the_time(tmp_path):

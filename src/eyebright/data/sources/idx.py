@@ -17,7 +17,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.sources.source import SIDE_NAMES, FoundImages, stamp_of
+from eyebright.data.sources.sides import side_of
+from eyebright.data.sources.source import FoundImages, stamp_of
 from eyebright.data.sources.stored import StoredArray, images_of_arrays, unpack_to_cache
 from eyebright.system.errors import DataError
 from eyebright.system.files import read_errors
@@ -60,7 +61,7 @@ def _array(file: Path, labels: list[str]) -> StoredArray:
     with read_errors(file):
         stamp = stamp_of(file)
     title = file.name.split(_IMAGES)[0].strip("-_.") or "image"
-    side = (SIDE_NAMES | {"t10k": "test"}).get(title.lower())
+    side = "test" if title.lower() == "t10k" else side_of(title)
     return StoredArray(title, _read(file, dimensions=3), labels, side, stamp)
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 from types import ModuleType
 
 from eyebright.data.sources import parquet, table
-from eyebright.data.sources.folder import FolderSource, walk_files
+from eyebright.data.sources.folder import FolderSource
 from eyebright.data.sources.labels import CLASS_COLUMNS
-from eyebright.data.sources.source import SIDE_NAMES, FoundImages, scanning, sides_in_names
+from eyebright.data.sources.sides import side_of, sides_in
+from eyebright.data.sources.source import FoundImages, scanning
 from eyebright.data.sources.table import ImageRow, images_of_rows, unique_rows
+from eyebright.data.sources.walk import walk_files
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.text import printable
@@ -32,7 +34,7 @@ class NoClassError(DataError):
 
 def metadata_files(folder: Path) -> list[Path]:
     """The metadata of a folder, or of its folders for the splits; only files with a column `file_name`."""
-    sides = [entry for entry in sorted(folder.iterdir()) if entry.name.lower() in SIDE_NAMES]
+    sides = [entry for entry in sorted(folder.iterdir()) if side_of(entry.name)]
     for folders in ([folder], sides):
         if found := [place / name for place in folders for name in _NAMES if (place / name).is_file()]:
             return [file for file in found if _PATH in _columns(file)]
@@ -56,10 +58,10 @@ def read_image_folder(folder: Path, files: list[Path], report: Report = quiet) -
     root = folder.absolute()
     rows = unique_rows(root, list(scanning(_rows(folder, files), report)))
     names = [row.path for row in rows]
-    tops = [name.partition("/")[0] for name in names]
-    if not any(row.side for row in rows) and all(top.lower() in SIDE_NAMES for top in tops):
-        sides = sides_in_names(tops)
-        rows = [row._replace(side=side) for row, side in zip(rows, sides, strict=True)] if sides else rows
+    tops = sorted({name.rpartition("/")[0].partition("/")[0] for name in names})
+    if not any(row.side for row in rows) and (sides := sides_in(tops, root)):
+        side_below = dict(zip(tops, sides, strict=True))
+        rows = [row._replace(side=side_below[row.path.partition("/")[0]]) for row in rows]
     found = images_of_rows(root, rows, FolderSource(root, names))
     _warn_of_unlisted(root, set(names))
     return found

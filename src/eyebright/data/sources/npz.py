@@ -11,7 +11,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from eyebright.data.sources.source import SIDE_NAMES, FoundImages, stamp_of
+from eyebright.data.sources.sides import SIDE_NAMES
+from eyebright.data.sources.source import FoundImages, stamp_of
 from eyebright.data.sources.stored import StoredArray, images_of_arrays, unpack_to_cache
 from eyebright.data.split import Side
 from eyebright.system.errors import DataError

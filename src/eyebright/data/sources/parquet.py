@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.folder import FolderSource
-from eyebright.data.sources.source import SIDE_NAMES, FoundImages, scanning, sides_in_names, stamp_of
+from eyebright.data.sources.sides import side_of, sides_in
+from eyebright.data.sources.source import FoundImages, scanning, stamp_of
 from eyebright.data.sources.table import COLUMNS, ImageRow, find_column, image_row, images_of_rows, unique_rows
 from eyebright.data.split import Side
 from eyebright.system import files
@@ -71,7 +72,7 @@ def read_parquet(paths: Sequence[Path], origin: Path, report: Report = quiet) ->
     """
     _require_all_parts(paths)
     tables = [_table(file) for file in paths]
-    named = sides_in_names([file.stem for file in paths]) if len(paths) > 1 else None
+    named = sides_in([file.stem for file in paths], origin) if len(paths) > 1 else None
     sides: Sequence[Side | None] = named or [None] * len(paths)
     found = (row for table, side in zip(tables, sides, strict=True) for row in _rows(table, side))
     rows = list(scanning(found, report))
@@ -86,8 +87,8 @@ def parquet_files(folder: Path) -> list[Path]:
 
     A folder that also has other folders, except those of the splits, is ignored: they are likely its classes.
     """
-    folders = {entry.name.lower() for entry in folder.glob("[!.]*") if entry.is_dir()}
-    places = [folder, folder / "data"] if folders <= {"data", *SIDE_NAMES} else [folder / "data"]
+    folders = {entry.name.lower() for entry in folder.glob("[!.]*") if entry.is_dir()} - {"data"}
+    places = [folder, folder / "data"] if all(map(side_of, folders)) else [folder / "data"]
     for place in places:
         if found := sorted(file for file in place.glob("[!.]*") if file.suffix.lower() == SUFFIX and file.is_file()):
             return found

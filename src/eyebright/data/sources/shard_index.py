@@ -23,14 +23,12 @@ import msgspec
 
 from eyebright.data.sources.labels import CLASS_COLUMNS, class_name
 from eyebright.data.sources.ranged import Ranged, RemoteFile
+from eyebright.data.sources.walk import IMAGE_SUFFIXES
 from eyebright.system import cache, files
 from eyebright.system.errors import DataError
 from eyebright.system.text import printable
 
-_IMAGE_SUFFIXES = {
-    "jpg", "jpeg", "jpe", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "pgm", "pbm", "pnm", "avif", "heic",
-    "heif", "jp2", "tga", "ico", "img", "image",
-}  # fmt: skip
+_IMAGE_SUFFIXES = {*IMAGE_SUFFIXES, "img", "image"}
 _LABEL_KEYS = ("label", "cls", *(name for name in CLASS_COLUMNS if name != "label"))  # in a .json
 _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
 _TAR_BLOCK = 512

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from eyebright.data.sources.ranged import LocalFile, RemoteFile, remote_file, request_errors, without_token
-from eyebright.data.sources.source import SIDE_NAMES
+from eyebright.data.sources.sides import side_in
 from eyebright.system.errors import DataError
 
 SUFFIX = ".tar"
@@ -59,7 +59,7 @@ def shard_files(folder: Path) -> list[Path]:
     """The shards of a folder and of its folders for the splits; none if it has other folders, likely its classes."""
     own = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
     folders = [entry for entry in own if entry.is_dir()]
-    if any(entry.name.lower() not in SIDE_NAMES for entry in folders):
+    if not all(side_in(entry.name) for entry in folders):
         return []
     below = (file for place in folders for file in sorted(place.glob(f"[!.]*{SUFFIX}")))
     return [file for file in (*own, *below) if file.suffix.lower() == SUFFIX and file.is_file()]

@@ -14,7 +14,8 @@ from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.labels import index_classes, require_distinct_classes
 from eyebright.data.sources.ranged import Ranged
 from eyebright.data.sources.shard_index import ShardSample, cached_samples, is_weak
-from eyebright.data.sources.source import FoundImages, scanning, sides_in_names
+from eyebright.data.sources.sides import sides_in
+from eyebright.data.sources.source import FoundImages, scanning
 from eyebright.system.errors import DataError, PictureError
 from eyebright.system.progress import Report, quiet
 
@@ -86,7 +87,7 @@ def read_shards(shards: Sequence[Ranged], origin: Path | str, report: Report = q
     inside = (name[len(titles[number]) + 1 :] for name, number in zip(names, numbers, strict=True))
     classes, positions = index_classes(_class_names(origin, inside, labels))
     require_distinct_classes(classes, origin)
-    given = sides_in_names(titles) if len(titles) > 1 else None
+    given = sides_in(titles, origin) if len(titles) > 1 else None
     sides = [given[number] for number in numbers] if given else None
     source = ShardSource(shards, stamps, table, names, f"shards {origin}{_run(shards, stamps)}")
     return FoundImages(source, classes, positions, sides=sides, origin=origin)

@@ -6,7 +6,6 @@ the helpers here; `ArraySource` is the reader of images in memory.
 
 import hashlib
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
@@ -15,23 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import ImageInput
-from eyebright.data.split import SIDES, Side
+from eyebright.data.split import Side
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report
 from eyebright.system.text import counted, nearest, printable
 
 _REPORT_EVERY = 1_000
 T = TypeVar("T")
-
-SIDE_NAMES: dict[str, Side] = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-}
-"""The usual names of the three splits, in lower case."""
 
 
 class Source(Protocol):
@@ -166,26 +155,3 @@ def scanning(items: Iterable[T], report: Report) -> Iterator[T]:
         if count % _REPORT_EVERY == 0:
             report("scanning", count, None)
     report("scanning", count, None)
-
-
-def side_named(name: str) -> Side | None:
-    """The split that a cell of a table names; None for "".
-
-    Raises:
-        DataError: When the name is unknown.
-    """
-    name = name.strip().lower()
-    if name and name not in SIDE_NAMES:
-        raise DataError(f"unknown split {name!r}: {nearest(name, SIDES)}")
-    return SIDE_NAMES.get(name)
-
-
-def sides_in_names(names: Sequence[str]) -> list[Side] | None:
-    """The split in each name, as in `train-00000`; None unless every name has one and one is the training set."""
-    sides = []
-    for name in names:
-        known = [SIDE_NAMES[word] for word in re.split(r"[-_./]", name.lower()) if word in SIDE_NAMES]
-        if not known:
-            return None
-        sides.append(known[0])
-    return sides if "train" in sides else None

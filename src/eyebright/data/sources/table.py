@@ -17,7 +17,8 @@ import msgspec
 
 from eyebright.data.sources.folder import FolderSource
 from eyebright.data.sources.labels import CLASS_COLUMNS, class_name, index_classes, require_distinct_classes
-from eyebright.data.sources.source import FoundImages, Source, scanning, side_named
+from eyebright.data.sources.sides import side_named
+from eyebright.data.sources.source import FoundImages, Source, scanning
 from eyebright.data.split import Side
 from eyebright.system.errors import DataError
 from eyebright.system.files import read_errors
