@@ -249,10 +249,11 @@ def test_given_groups_stay_whole_and_are_joined_where_they_share_near_duplicates
         ({}, None),
         ({"groups": [""] * 8}, None),  # a column without any group is the same as no column
         ({"groups": ["x", "x", *[""] * 6]}, [0, 0, *[-1] * 6]),
-        ({"sides": ["train"] * 4 + ["test"] * 4}, [-1] * 8),
+        ({"sides": ["train"] * 4 + ["test"] * 4}, None),
+        ({"sides": ["train"] * 4 + ["test"] * 4, "groups": ["x", "x", *[""] * 6]}, [0, 0, *[-1] * 6]),
     ],
 )
-def test_bursts_are_looked_for_only_where_neither_groups_nor_a_split_are_given(
+def test_bursts_are_looked_for_only_where_no_groups_are_given(
     noise: Callable, monkeypatch: pytest.MonkeyPatch, options: dict[str, object], expected: list[int] | None
 ) -> None:
     """`together` looks for them where its groups are None."""
@@ -309,6 +310,53 @@ def test_a_full_disk_does_not_stop_the_comparison(folder: Path, monkeypatch: pyt
         first = find_sets(dataset, pack)
     np.testing.assert_array_equal(find_sets(dataset, pack), first)
     assert (first.copies >= 0).sum() == 6
+
+
+# --- a set that is given, and one that is drawn beside it
+
+FILMS, FRAMES = 24, 8
+
+
+def films(sides: list[str], groups: list[str] | None = None) -> Dataset:
+    """Films of one place each, in changing light: twelve of each class; `sides` has one set for each film."""
+    random, film = np.random.default_rng(0), np.arange(FILMS).repeat(FRAMES)
+    places = random.integers(30, 220, (FILMS, 8, 8, 3))[film].repeat(4, axis=1).repeat(4, axis=2)
+    light = np.tile(np.linspace(0.6, 1.1, FRAMES), FILMS)[:, None, None, None]
+    frames = np.clip(places * light + random.normal(0, 5, places.shape), 0, 255).astype(np.uint8)
+    source = ArraySource(list(frames))
+    return Dataset(source, ["a", "b"], film % 2, sides=[sides[number] for number in film], groups=groups)
+
+
+@pytest.mark.parametrize(("given", "drawn"), [("validation", TEST), ("test", VALIDATION)])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_set_that_is_drawn_beside_a_given_one_has_whole_films_alone(given: str, drawn: int, known: bool) -> None:
+    film = np.arange(FILMS).repeat(FRAMES)
+    dataset = films([given if number < 4 else "train" for number in range(FILMS)],
+                    [str(number) for number in film] if known else None)  # fmt: skip
+    prepared = prepare(dataset, SQUARE)
+    sides = [set(prepared.sides[film == number].tolist()) for number in range(FILMS)]
+    assert all(len(one) == 1 for one in sides) and {drawn} in sides
+    assert sides[:4] == [{SIDES.index(given)}] * 4
+    assert prepared.leaks == ()
+
+
+def test_what_leaks_into_a_given_set_is_counted_and_a_set_is_drawn_where_nothing_leaks() -> None:
+    """24 images are there four times, a little brighter each; the last ones of the first eight are for the test."""
+    pixels = landscapes(24)
+    images = [np.clip(picture.astype(int) + time, 0, 255).astype(np.uint8) for picture in pixels for time in range(4)]
+    film, time = np.arange(24).repeat(4), np.tile(np.arange(4), 24)
+    sides = np.where((film < 8) & (time == 3), "test", "train").tolist()
+    prepared = prepare(Dataset(ArraySource(images), ["a", "b"], film % 2, sides=sides), SQUARE)
+    assert [str(leaks) for leaks in prepared.leaks] == [
+        "8 of the 8 test images (100.0%) have a near-duplicate or an image of their group in the training set."
+    ]
+    assert set(film[prepared.sides == VALIDATION]) <= set(range(8, 24)) and (prepared.sides == VALIDATION).sum() >= 12
+
+
+def test_a_class_whose_free_images_are_one_film_is_still_split() -> None:
+    """All films but one of each class are given for the test: validation takes frames of that one."""
+    prepared = prepare(films(["train", "train", *["test"] * (FILMS - 2)]), SQUARE)
+    assert np.bincount(prepared.sides[: 2 * FRAMES]).tolist() == [14, 2]
 
 
 # --- groups, for intervals and folds

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from eyebright.data.split import LEFT_OUT, SIDES, connected, links_within, split, without_leaks
+from eyebright.data.split import LEFT_OUT, SIDES, connected, leaks_of, links_within, split, without_leaks
 from eyebright.system.errors import DataError, SettingsError
 
 CLASSES = ("daisy", "rose", "tulip")
@@ -167,6 +167,41 @@ def test_splitting_leaves_leaks_between_given_sides_out(hundred):
     digests[0] = digests[297]
     sides = split(labels, digests, CLASSES, given=given)
     assert (sides[0], sides[297], (sides == LEFT_OUT).sum()) == (LEFT_OUT, TEST, 1)
+
+
+@sampled
+@given(pictures(), st.sampled_from([VALIDATION, TEST]), st.integers(0, 9))
+def test_a_side_that_is_not_given_gets_whole_groups_and_first_those_apart_from_the_given_side(pictures, side, seed):
+    """Groups of two contents; the first image of every third group is on the given side."""
+    labels, digests = pictures
+    numbers = np.array([int.from_bytes(digest, "big") for digest in digests])
+    groups = numbers // 2
+    given = np.where((groups % 3 == 0) & (numbers % 2 == 0), side, TRAIN)
+    try:
+        sides = split(labels, digests, CLASSES, seed=seed, given=given, groups=groups)
+    except DataError:
+        assume(False)
+    np.testing.assert_array_equal(sides[given == side], side)
+    drawn = VALIDATION + TEST - side
+    for group in set(groups.tolist()):
+        assert len(set(sides[(groups == group) & (given == TRAIN)].tolist())) <= 1
+    for label in range(3):
+        own = labels == label
+        apart = set(groups[own & (groups % 3 > 0)].tolist())
+        if any(
+            set(sides[own & (groups == group)].tolist()) == {TRAIN} for group in apart if (groups == group).sum() < 3
+        ):
+            assert not (sides[own & (groups % 3 == 0)] == drawn).any()
+
+
+def test_leaks_count_the_images_of_a_set_that_an_earlier_one_has_something_in_common_with():
+    sides = np.array([TRAIN, TRAIN, VALIDATION, VALIDATION, TEST, TEST, TEST, LEFT_OUT])
+    ones = np.array([1, -1, 1, -1, -1, 2, -1, 3])
+    others = np.array([-1, 7, -1, 8, 8, 7, 8, 3])
+    assert [(leaks.side, leaks.earlier, leaks.count, leaks.of) for leaks in leaks_of(sides, ones, None, others)] == [
+        ("validation", "train", 1, 2), ("test", "train", 1, 3), ("test", "validation", 2, 3),
+    ]  # fmt: skip
+    assert leaks_of(sides) == ()
 
 
 def test_the_sides_are_in_the_order_of_the_numbers():

@@ -4,6 +4,7 @@ import shlex
 
 import pytest
 
+from eyebright.data.split import Leaks
 from eyebright.report.telling import command_text, leak_text, resize_text, sentences
 from eyebright.training import events
 from eyebright.trust.intervals import Difference, Share
@@ -49,6 +50,15 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
                 FOUND,
                 "With a random split, 14% of the test images would have a near-duplicate in the training set. "
                 "Near-duplicates are kept in the same split.",
+                NETWORK,
+            ],
+        ),
+        (
+            started(leaks=(Leaks(side="test", earlier="train", count=1_500, of=7_920),)),
+            [
+                FOUND,
+                "Leak: 1,500 of the 7,920 test images (18.9%) have a near-duplicate or an image of their group in the "
+                "training set.",
                 NETWORK,
             ],
         ),

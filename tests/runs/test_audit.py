@@ -85,6 +85,21 @@ def test_the_leak_of_a_random_split_is_not_estimated_where_the_split_is_given(fo
     assert audit.audit(given).leak is None
 
 
+@pytest.mark.usefixtures("no_features")
+def test_what_leaks_between_given_sets_is_told_with_its_number(folder: Path) -> None:
+    given = folder.parent / "given"
+    given.mkdir()
+    folder.rename(given / "train")
+    for number, label in ((100, "a"), (101, "b")):
+        (given / "test" / label).mkdir(parents=True)
+        landscape(number).save(given / "test" / label / "new.png")
+    (given / "test" / "a" / "old.png").write_bytes((given / "train" / "a" / "00.png").read_bytes())
+    assert (
+        "Leak: 1 of the 3 test images (33.3%) have a near-duplicate or an image of their group in the training set."
+        in audit.audit(given).audit.notes
+    )
+
+
 def test_out_of_fold_probabilities_find_swapped_labels_and_skip_classes_that_cannot_be_checked() -> None:
     """Three far clouds, labelled 1, 4 and 7, two swapped labels; all three images of class 5 are in one group."""
     random = np.random.default_rng(0)

@@ -1,8 +1,9 @@
 """The one door to images that are ready to train on: packed, grouped, split and labelled, once, as one value.
 
 Near-duplicates and images of one group stay in the same split. Groups that are given are joined where they share
-near-duplicates; only where no groups are given, bursts are looked for too. Where the split is given, it stays as it is:
-an image that is also in a later set is left out, and near-duplicates across sets are only reported (`leaking`).
+near-duplicates; only where no groups are given, bursts are looked for too. Sets that are given stay as they are: an
+image that is also in a later set is left out, and near-duplicates and groups across sets are only reported (`leaks`).
+A validation or test set that is not given is taken from training in whole groups.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.digests import KIND, Digests
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Preparation
-from eyebright.data.split import LEFT_OUT, SIDES, Side
+from eyebright.data.split import LEFT_OUT, SIDES, Leaks, Side, leaks_of, linked
 from eyebright.system import files
 from eyebright.system.errors import DataError, OutputError
 from eyebright.system.progress import Report, quiet
@@ -73,11 +74,12 @@ class Prepared:
         A given split may have such images; a split made here only where so many images belong together that they
         cannot all stay in one set.
         """
-        found = np.zeros(len(self.sides), np.bool_)
-        for numbers in (self.copies, self.groups):
-            if numbers is not None:
-                found |= (numbers >= 0) & np.isin(numbers, numbers[self.sides == 0])
-        return found & (self.sides > 0)
+        return (self.sides > 0) & linked(self.sides, "train", self.copies, self.groups)
+
+    @property
+    def leaks(self) -> tuple[Leaks, ...]:
+        """How many images have a near-duplicate or their group in an earlier set; without pairs of sets with none."""
+        return leaks_of(self.sides, self.copies, self.groups)
 
     def resized(self, preparation: Preparation, report: Report = quiet) -> "Prepared":
         """The same images in the same split, prepared in another way."""
@@ -174,19 +176,18 @@ def split(dataset: Dataset, pack: Pack, sets: Together | None = None, *, seen: S
         names = [dataset.source.names[index] for index in usable.tolist()]
         sides[usable] = splits.without_leaks(dataset.fixed.sides(names, digests), digests)
         return sides
-    groups = dataset.groups if dataset.sides is not None or sets is None else sets.kept
+    labels, groups = dataset.labels[usable], None if dataset.groups is None else dataset.groups[usable]
+    given = None if dataset.sides is None else splits.without_leaks(dataset.sides[usable], digests, groups)
+    learned = None if seen is None else seen(digests)
+    if sets is not None:
+        free = np.ones(len(usable), np.bool_) if given is None else given == 0
+        least = len(SIDES) if given is None else len(set(range(len(SIDES))) - set(given.tolist()) - {0}) + 1
+        groups = _divisible(labels, sets.kept[usable], groups, free if learned is None else free & ~learned, least)
     validation, test = dataset.shares
     sides[usable] = splits.split(
-        dataset.labels[usable],
-        digests,
-        dataset.classes,
-        seed=dataset.seed,
-        validation=validation,
-        test=test,
-        given=None if dataset.sides is None else dataset.sides[usable],
-        groups=None if groups is None else groups[usable],
-        learned=None if seen is None else seen(digests),
-    )
+        labels, digests, dataset.classes, seed=dataset.seed, validation=validation, test=test,
+        given=given, groups=groups, learned=learned,
+    )  # fmt: skip
     return sides
 
 
@@ -223,7 +224,23 @@ def naive_leak(dataset: Dataset, pack: Pack, sets: Together) -> float:
 
 
 def _given_groups(dataset: Dataset, usable: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """The groups that are given; none known where the split is given, so that bursts are not looked for."""
-    if dataset.groups is not None and (dataset.sides is not None or (dataset.groups[usable] >= 0).any()):
-        return dataset.groups[usable]
-    return None if dataset.sides is None else np.full(len(usable), -1)
+    """The groups that are given; None if there are none, so that bursts are looked for."""
+    groups = None if dataset.groups is None else dataset.groups[usable]
+    return groups if groups is not None and (groups >= 0).any() else None
+
+
+def _divisible(
+    labels: NDArray[np.int64],
+    found: NDArray[np.int64],
+    given: NDArray[np.int64] | None,
+    free: NDArray[np.bool_],
+    least: int,
+) -> NDArray[np.int64]:
+    """The found sets; only the given groups in a class whose free images are in fewer than `least` sets, `(N,)`."""
+    alone = np.arange(len(labels)) + found.max(initial=0) + 1
+    sets, groups = np.where(found < 0, alone, found), found.copy()
+    for label in np.unique(labels):
+        here = labels == label
+        if len(np.unique(sets[here & free])) < least:
+            groups[here] = -1 if given is None else np.where(given[here] < 0, -1, alone[-1] + 1 + given[here])
+    return groups

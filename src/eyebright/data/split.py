@@ -6,6 +6,7 @@ whatever their folder and order.
 """
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -14,11 +15,35 @@ from numpy.typing import NDArray
 
 from eyebright.data.digests import Digests
 from eyebright.system.errors import DataError, SettingsError
-from eyebright.system.text import counted
+from eyebright.system.records import Record
+from eyebright.system.text import counted, percent
 
 Side: TypeAlias = Literal["train", "validation", "test"]
 SIDES: tuple[Side, ...] = ("train", "validation", "test")
 LEFT_OUT = -1
+
+
+class Leaks(Record, frozen=True, kw_only=True):
+    """Images of a set that have a near-duplicate, or an image of their group, in an earlier set.
+
+    Args:
+        side: The set.
+        earlier: The set that has their near-duplicates and groups.
+        count: How many images of `side` have any.
+        of: Number of images of `side`.
+    """
+
+    side: Side
+    earlier: Side
+    count: int
+    of: int
+
+    def __str__(self) -> str:
+        earlier = "training" if self.earlier == "train" else self.earlier
+        return (
+            f"{self.count:,} of the {self.of:,} {self.side} images ({percent(self.count / self.of)}) have a "
+            f"near-duplicate or an image of their group in the {earlier} set."
+        )
 
 
 def split(
@@ -43,7 +68,8 @@ def split(
         validation: Share of the images in the validation set, above 0.
         test: Share of the images in the test set, above 0.
         given: Sets that are decided already, `(N,)` of positions in `SIDES`. A validation or test set that is missing
-            among them is taken from training. An image that is also in a later set is left out of the earlier one.
+            among them is taken from training, in whole groups; groups that have images in a given validation or test
+            set are taken last. An image that is also in a later set is left out of the earlier one.
         groups: Group of each image, as names ("" for none) or numbers (-1 for none).
         learned: Images that the network was trained on before, `(N,)`: they and the images of their groups stay in
             training, only the others are split. Given sets are not changed.
@@ -56,11 +82,13 @@ def split(
         DataError: When a class has too few different images for all three sets.
     """
     require_shares(validation, test)
-    sides = np.zeros(len(labels), np.int64) if given is None else without_leaks(given, digests, groups)
+    sides = np.zeros(len(labels), np.int64) if given is None else without_leaks(given, digests)
     shares = {side: share for side, share in ((2, test), (1, validation)) if given is None or side not in given}
     every, free = Digests.of(digests), np.flatnonzero(sides == 0)
-    ranks = every.at(free).ranks()
-    sets = sets_of(ranks, None if groups is None else numbered(groups)[free])
+    ranks = every.ranks()
+    together = sets_of(ranks, None if groups is None else numbered(groups))
+    elsewhere = np.isin(together, together[sides != 0])[free]
+    ranks, sets = ranks[free], np.unique(together[free], return_inverse=True)[1]
     order = np.lexsort((ranks, sets))
     firsts = order[np.flatnonzero(np.diff(sets[order], prepend=-1))]  # the image with the least digest of each set
     owners = np.full(len(firsts), len(classes), np.int64)
@@ -78,7 +106,7 @@ def split(
                 f"class {name!r} has {counted(len(own), what)}{known}: it needs at least {len(shares) + 1}, one for "
                 f"each set; add images or remove the class{other}"
             )
-        keys = [_key(seed, every.values[index].tobytes()) for index in free[firsts[own]].tolist()]
+        keys = [(bool(elsewhere[index]), _key(seed, every.values[free[index]].tobytes())) for index in firsts[own]]
         own = own[sorted(range(len(own)), key=keys.__getitem__)]
         where[own] = _shared_out(sizes[own].tolist(), shares)
     sides[free] = where[sets]
@@ -100,6 +128,26 @@ def without_leaks(
     latest = np.zeros(len(sides), np.int64)
     np.maximum.at(latest, sets, sides)
     return np.where(latest[sets] == sides, sides, LEFT_OUT)
+
+
+def linked(sides: NDArray[np.int64], earlier: Side, *numbers: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+    """Whether an image shares a number with an image of a set, in one of the numberings `(N,)`; -1 is no number."""
+    there, found = sides == SIDES.index(earlier), np.zeros(len(sides), np.bool_)
+    for known in numbers:
+        if known is not None:
+            found |= (known >= 0) & np.isin(known, known[there])
+    return found
+
+
+def leaks_of(sides: NDArray[np.int64], *numbers: NDArray[np.int64] | None) -> tuple[Leaks, ...]:
+    """The images of each set that share a number with an image of an earlier set, in one of the numberings."""
+    found = []
+    for earlier, side in itertools.combinations(SIDES, 2):
+        here = sides == SIDES.index(side)
+        count = int((here & linked(sides, earlier, *numbers)).sum())
+        if count:
+            found.append(Leaks(side=side, earlier=earlier, count=count, of=int(here.sum())))
+    return tuple(found)
 
 
 def numbered(groups: NDArray[np.int64] | Sequence[str]) -> NDArray[np.int64]:

@@ -158,6 +158,7 @@ def _run_started(event: events.RunStarted) -> Iterator[str]:
         yield f"{counted(event.leaking, 'exact duplicate')} of validation or test images will not be used."
     if event.naive_leak >= _NOTABLE_LEAK:
         yield leak_text(event.naive_leak)
+    yield from (f"Leak: {leaks}" for leaks in event.leaks)
     yield f"Network: {event.network} at {event.size}x{event.size}, {event.parameters:,} parameters."
 
 

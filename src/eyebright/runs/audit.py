@@ -15,7 +15,7 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Preparation
 from eyebright.data.prepare import find_sets, naive_leak
-from eyebright.data.split import connected, links_within
+from eyebright.data.split import LEFT_OUT, connected, leaks_of, links_within
 from eyebright.model.backbone import Backbone
 from eyebright.model.features import features
 from eyebright.system import files
@@ -69,6 +69,9 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
     described, notes = _described(dataset, pack, sets, emit)
     shown = Preparation(width=SIDE, height=SIDE, fit=dataset.best_resize()[0])  # as `train` would
     found = examine(dataset, pack, shown, described=described)
+    if dataset.sides is not None:
+        usable = np.where(pack.rows < 0, LEFT_OUT, dataset.sides)
+        notes += [f"Leak: {leaks}" for leaks in leaks_of(usable, sets.copies, dataset.groups)]
     found = msgspec.structs.replace(found, notes=(*found.notes, *notes))
     return Audited(dataset, pack, found, naive_leak(dataset, pack, sets) if dataset.sides is None else None)
 
@@ -90,9 +93,7 @@ def _described(dataset: Dataset, pack: Pack, sets: Together, emit: Emit) -> tupl
     notes = [f"Labels were checked on a sample of {SAMPLE:,} images."] if len(sample) < len(usable) else []
     positions = np.flatnonzero(found.rows >= 0)
     values, probabilities = found.read(positions), None
-    groups = sets.kept if dataset.sides is None else dataset.groups
-    known = [numbers for numbers in (sets.copies, groups) if numbers is not None]
-    together = connected(len(dataset), np.concatenate([links_within(numbers) for numbers in known]))
+    together = connected(len(dataset), np.concatenate([links_within(sets.copies), links_within(sets.kept)]))
     try:
         probabilities = out_of_fold(values, dataset.labels[positions], len(dataset.classes), together[positions])
     except DataError as problem:

@@ -293,6 +293,7 @@ def _run_started(request: Request, title: str, classifier: Classifier, prepared:
         left_out=tuple(printable(f"{left.name}: {left.reason}") for left in pack.left_out),
         leaking=int(np.count_nonzero((prepared.sides < 0) & (pack.rows >= 0))),
         naive_leak=prepared.naive_leak,
+        leaks=prepared.leaks,
         parameters=classifier.network.parameter_count,
         versions=machine.versions(),
     )

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from eyebright.data.split import Leaks
 from eyebright.system import records
 from eyebright.system.errors import OutputError
 from eyebright.system.progress import Report, Stage
@@ -34,7 +35,7 @@ class RunStarted(Event, frozen=True):
 
     `left_out` names the images that cannot be opened. `leaking` counts images left out because an exact duplicate is in
     the validation or test set. `naive_leak` is the share of test images that would have a near-duplicate in the
-    training set with a random split.
+    training set with a random split. `leaks` counts images that have one in another set with the split that is used.
     """
 
     pictures: str
@@ -51,6 +52,7 @@ class RunStarted(Event, frozen=True):
     parameters: int
     versions: dict[str, str]
     naive_leak: float = 0.0
+    leaks: tuple[Leaks, ...] = ()
 
 
 class FitChosen(Event, frozen=True):

@@ -76,7 +76,7 @@ class Audit(Record, frozen=True, kw_only=True):
         pictures: Number of images.
         classes: Number of images of each class.
         findings: The findings, kind by kind.
-        notes: What was not checked, or only in part, and why.
+        notes: What leaks between given splits, and what was not checked, or only in part, and why.
     """
 
     format: Literal[1] = 1
