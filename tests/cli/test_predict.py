@@ -65,6 +65,14 @@ def test_json_holds_all_probabilities(run, picture, eyebright):
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
 
 
+def test_csv_has_no_formulas_and_no_escape_codes(run, picture, eyebright, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("=1+1.png", "a\x1b[31m.png"):
+        shutil.copy(picture, name)
+    finished = eyebright("predict", run, "=1+1.png", "a\x1b[31m.png", "--csv")
+    assert [line.partition(",")[0] for line in finished.out.splitlines()] == ["name", "'=1+1.png", r"a\x1b[31m.png"]
+
+
 def test_csv_survives_names_with_commas_and_line_breaks(run, picture, eyebright, tmp_path):
     odd = tmp_path / 'a, "b"\n花 🌸.png'
     shutil.copy(picture, odd)

@@ -217,3 +217,30 @@ def test_an_expression_that_finds_nothing_or_is_none_is_an_error(found):
         grouped(found, r"track-(\d+)")
     with pytest.raises(SettingsError, match="is not a valid regular expression"):
         grouped(found, "(")
+
+
+def given(sides: list[str], labels: list[str]) -> Dataset:
+    """A data set whose split is given."""
+    classes = sorted({*labels})
+    source = ArraySource([np.full((4, 4), number, np.uint8) for number in range(len(labels))])
+    return Dataset(source, classes, [classes.index(label) for label in labels], sides=sides)
+
+
+def test_a_class_without_training_images_is_named_with_the_nearest():
+    dataset = given(["train"] * 6 + ["test"] * 3, [*["cat", "dog"] * 3, *["Cat"] * 3])
+    with pytest.raises(
+        DataError, match="class 'Cat' has images in the test set, but none in the training set: did you mean 'cat'"
+    ):
+        dataset.require_trainable()
+
+
+def test_classes_that_differ_only_in_capitals_or_spaces_are_told():
+    labels = [name for name in ("Red  rose", "red rose", "A", "a") for _ in range(3)]
+    with pytest.warns(UserWarning, match="'Red  rose' and 'red rose' differ only in capitals or spaces") as told:
+        Dataset.from_arrays([np.zeros((4, 4), np.uint8)] * 12, labels).require_trainable()
+    assert len(told) == 1
+
+
+def test_a_class_that_nobody_can_name_is_refused():
+    with pytest.raises(DataError, match="the data set has a class called"):
+        Dataset.from_arrays(np.zeros((2, 4, 4), np.uint8), [0, 1], ["a", "\x07"])

@@ -25,7 +25,7 @@ def test_csv_tells_name_class_side_and_digest_and_survives_strange_names():
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    names, digests = ["a/0.png", 'b,"1"\n花.png', "c", "d"], [bytes([number]) * 16 for number in (1, 2, 3, 3)]
+    names, digests = ["=a/0.png", 'b,"1"\n花.png', "c", "'d"], [bytes([number]) * 16 for number in (1, 2, 3, 3)]
     sides = np.array([0, 1, 2, LEFT_OUT])
     text = to_csv(names, np.zeros(4, np.int64), digests, ["x"], sides)
     (tmp_path / "split.csv").write_bytes(text)
@@ -70,3 +70,8 @@ def test_a_missing_file_and_pictures_that_it_does_not_know_are_named(tmp_path: P
     (tmp_path / "split.csv").write_text(ROWS)
     with pytest.raises(DataError, match="1 of the 2 images \\(x\\)"):
         read_split(tmp_path / "split.csv").sides(["a", "x"], [b"1", b"2"])
+
+
+def test_no_cell_is_a_formula():
+    text = to_csv(["=1+1"], np.array([0]), [bytes(16)], ["@x"], np.array([0]))
+    assert text.splitlines()[1] == b"'=1+1,'@x,train," + b"0" * 32

@@ -52,6 +52,9 @@ def test_damaged_digests_are_a_model_error(digests: str) -> None:
     [
         ({"classes": ("a",)}, "2 to 1,000,000 classes, got 1"),
         ({"classes": ("a", "b", "a")}, "two classes have the same name in a, b, a"),
+        ({"classes": ("a", " ")}, "the model has a class called ' ', which nobody can read"),
+        ({"classes": ("a", "\x1b\x07")}, r"the model has a class called '\\x1b\\x07', which nobody can read"),
+        ({"classes": ("a", "x" * 1_000_000)}, "a class with a name of 1,000,000 characters, which starts with 'xxx"),
         *(
             (
                 {"calibration": Calibration(temperature=temperature, error_before=0, error_after=0)},
@@ -127,3 +130,9 @@ def test_the_readme_of_a_network_without_training_says_so() -> None:
     assert "not trained" in readme(card()) and "calibrated" not in readme(card())
     measured = {"accuracy": 0.5, "interval": (0.4, 0.6), "pictures": 9}
     assert "not trained" not in readme(card(metrics={"validation": measured}))
+
+
+def test_names_of_classes_are_plain_text_in_the_readme() -> None:
+    text = readme(card(classes=("<script>alert(1)</script>", "\x1b[31m*red*")), ["Often wrong: <b>a</b>."])
+    assert "<script>" not in text and "\x1b" not in text and "<b>" not in text
+    assert r"It distinguishes 2 classes: &lt;script&gt;alert(1)&lt;/script&gt;, \\x1b\[31m\*red\*." in text

@@ -129,3 +129,10 @@ def test_a_word_that_is_not_allowed_brings_those_that_are():
         records.from_builtins({"inner": {"fit": "xyz"}}, Outer, what="it", error=NetworkError)
     with pytest.raises(NetworkError, match=r"'padd' - at `\$\.more\[0\]\.fit` \(did you mean 'pad'\?\)"):
         records.from_builtins({"inner": {}, "more": [{"fit": "padd"}]}, Outer, what="it", error=NetworkError)
+
+
+def test_the_text_holds_nothing_that_a_terminal_obeys():
+    card = Card(classes=("\x1b[31m", "\x9b2J", "a\u202eb", "\x7f"))
+    text = records.to_json(card)
+    assert not {"\x1b", "\x9b", "\u202e", "\x7f"} & {*text}
+    assert records.from_json(text, Card, what="card", error=ModelError) == card

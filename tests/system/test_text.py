@@ -82,3 +82,18 @@ def test_pad_adds_spaces_up_to_the_width(whole: str, more: int) -> None:
     padded = text.pad(whole, cell_len(whole) + more)
     assert cell_len(padded) == cell_len(whole) + more
     assert padded.startswith(whole)
+
+
+def test_lines_are_kept_and_all_else_that_a_terminal_obeys_is_escaped():
+    assert text.printable_lines("a\x1b[2J\n\x9bb\u202e") == "a\\x1b[2J\n\\x9bb\\u202e"
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+cmd", "-o.png", "@x", "\tx", "'x", "''=x", "'=x", "-1", "1e3", "rose", ""])
+def test_a_cell_is_no_formula_and_gives_back_its_text(name):
+    cell = text.csv_cell(name)
+    assert text.csv_text(cell) == name
+    assert cell in ("-1", "") or cell[0] not in "=+-@\t"
+
+
+def test_a_printed_cell_has_no_control_characters_except_line_breaks():
+    assert text.printed_cell("=a\n\x1b[31m\udcff") == "'=a\n\\x1b[31m\udcff"

@@ -11,6 +11,7 @@ import typer
 from eyebright import __version__
 from eyebright.cli import arithmetic, audit, cache, demo, evaluate, fetch, inspect, networks, predict, train
 from eyebright.system.errors import EyebrightError
+from eyebright.system.text import printable_lines
 from eyebright.training import processes, trainer
 
 app = typer.Typer(
@@ -46,7 +47,7 @@ def _root(
 def _warn(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
 ) -> None:
-    print(f"Warning: {message}", file=sys.stderr)  # noqa: T201
+    print(f"Warning: {printable_lines(str(message))}", file=sys.stderr)  # noqa: T201
 
 
 def _run() -> None:
@@ -70,5 +71,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (EyebrightError, OSError) as problem:
-        print(f"Error: {problem}", file=sys.stderr)  # noqa: T201
+        print(f"Error: {printable_lines(str(problem))}", file=sys.stderr)  # noqa: T201
         sys.exit(1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eyebright.system.errors import SettingsError
-from eyebright.system.text import printable
+from eyebright.system.text import printable, printed_cell
 
 if TYPE_CHECKING:
     from eyebright.model.predictor import LazyImage, Predictor
@@ -144,13 +144,13 @@ def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv
     elif top:
         typer.echo(prediction_text(answer, top))
     else:
-        label = pad(shorten(answer.label, _LABEL_WIDTH), _LABEL_WIDTH)
+        label = pad(shorten(printable(answer.label), _LABEL_WIDTH), _LABEL_WIDTH)
         typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  {label}  {answer.confidence:7.2%}")
 
 
 def _print_csv(*cells: str) -> None:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
+    csv.writer(line, lineterminator="\n").writerow(map(printed_cell, cells))
     sys.stdout.buffer.write(line.getvalue().encode("utf-8", "surrogateescape"))
     sys.stdout.buffer.flush()
 

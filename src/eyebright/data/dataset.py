@@ -6,6 +6,7 @@ pictures.test         # the test set, for model.evaluate
 """
 
 import re
+import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,14 +20,14 @@ from eyebright.data.cropping import MUCH, lost_to_crop
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Fit, Preparation, size_of
 from eyebright.data.sources.find import find_images
-from eyebright.data.sources.labels import encode_labels
+from eyebright.data.sources.labels import encode_labels, require_names
 from eyebright.data.sources.ranged import is_address
 from eyebright.data.sources.source import ArraySource, FoundImages, Source, exclude_images
 from eyebright.data.split import SIDES, Side
 from eyebright.data.split_file import SplitFile, read_split
 from eyebright.system.errors import DataError, PictureError, SettingsError
 from eyebright.system.progress import Report, quiet
-from eyebright.system.text import counted, printable
+from eyebright.system.text import counted, nearest, printable
 
 _SIZE_SAMPLE = 200
 _FEWEST = 3  # images of a class: one for each set
@@ -50,6 +51,7 @@ class Dataset:
         fixed: A split that was decided before.
 
     Raises:
+        DataError: When a class has an empty name, one of control characters only, or a very long one.
         SettingsError: When `validation` and `test` leave nothing for training.
     """
 
@@ -70,6 +72,7 @@ class Dataset:
     ) -> None:
         splits.require_shares(validation, test)
         self.source, self.classes, self.origin, self.address = source, tuple(classes), origin, address
+        require_names(self.classes, "the data set" if origin is None else origin)
         self.labels = np.array(labels, np.int64)
         self.seed, self.shares, self.fixed = seed, (validation, test), fixed
         self.sides = None if sides is None else np.array([SIDES.index(side) for side in sides], np.int64)
@@ -208,11 +211,28 @@ class Dataset:
         counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
         for name, count in zip(self.classes, counts, strict=True):
             if name.encode("utf-8", "replace").decode() != name:
-                raise DataError(f"the class name {printable(name)} is not valid UTF-8: rename its folder")
+                raise DataError(
+                    f"class {printable(name)} is not valid UTF-8: rename its folder, or save its table in UTF-8"
+                )
             if count < _FEWEST:
                 raise DataError(
                     f"class {name!r} has {counted(count, 'image')}: each class needs at least {_FEWEST}, one for "
                     "training, one for validation and one for the test"
+                )
+        self._require_training_images()
+        _tell_of_twins(self.classes)
+
+    def _require_training_images(self) -> None:
+        """Each class needs images in the training set, where that is given."""
+        if self.sides is None or 0 not in self.sides:
+            return
+        known = [self.classes[label] for label in np.unique(self.labels[self.sides == 0])]
+        for label, name in enumerate(self.classes):
+            if name not in known:
+                given = " and ".join(SIDES[side] for side in np.unique(self.sides[self.labels == label]))
+                raise DataError(
+                    f"class {name!r} has images in the {given} set, but none in the training set: "
+                    f"{nearest(name, known)}; rename it, add training images, or move its images away"
                 )
 
     def typical_side(self) -> int:
@@ -252,6 +272,20 @@ class Dataset:
                     f"the first of them is {first}: {reasons[first]}"
                 )
         return pack
+
+
+def _tell_of_twins(classes: Sequence[str]) -> None:
+    """Warn of names of classes that only differ in capitals or spaces; letters as classes are meant so."""
+    seen: dict[str, str] = {}
+    for name in classes:
+        key = " ".join(name.casefold().split())
+        if key in seen and len(key) > 1:
+            warnings.warn(
+                f"the classes {seen[key]!r} and {name!r} differ only in capitals or spaces: if "
+                "they are one class, give them one name",
+                stacklevel=3,
+            )
+        seen.setdefault(key, name)
 
 
 class Part(NamedTuple):

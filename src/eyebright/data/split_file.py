@@ -16,7 +16,7 @@ from eyebright.data.sources.sides import side_of
 from eyebright.data.sources.table import read_lines
 from eyebright.data.split import LEFT_OUT, SIDES
 from eyebright.system.errors import DataError
-from eyebright.system.text import listed
+from eyebright.system.text import csv_cell, csv_text, listed
 
 
 class _Bytes(bytearray):
@@ -33,7 +33,9 @@ def to_csv(names: Sequence[str], labels: NDArray[np.int64], digests: Sequence[by
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(["name", "class", "split", "digest"])
     for name, label, side, digest in zip(names, labels, sides, digests, strict=True):
-        writer.writerow([name, classes[label], "" if side == LEFT_OUT else SIDES[side], digest.hex()])
+        writer.writerow(
+            [csv_cell(name), csv_cell(classes[label]), "" if side == LEFT_OUT else SIDES[side], digest.hex()]
+        )
     return bytes(content)
 
 
@@ -84,7 +86,7 @@ def read_split(path: Path) -> SplitFile:
         if cells is None:
             continue
         row = {column: "" if cell is None else str(cell) for column, cell in zip(columns, cells, strict=True)}
-        where, name, digest = f"{path}, line {number}", row["name"], row.get("digest", "")
+        where, name, digest = f"{path}, line {number}", csv_text(row["name"]), row.get("digest", "")
         named = side_of(row["split"])
         if named is None and row["split"].strip():
             raise DataError(f"{where}: unknown split {row['split']!r}: expected {', '.join(SIDES)}, or nothing")

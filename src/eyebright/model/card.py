@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import Preparation
-from eyebright.system.errors import ModelError
+from eyebright.data.sources.labels import require_names
+from eyebright.system.errors import DataError, ModelError
 from eyebright.system.records import Record
-from eyebright.system.text import counted, interval, listed, percent
+from eyebright.system.text import counted, interval, listed, markdown, percent
 
 FORMAT = 1
 _MOST_CLASSES = 1_000_000
@@ -89,6 +90,10 @@ class ModelCard(Record, frozen=True, kw_only=True):
             raise ModelError(f"expected 2 to {_MOST_CLASSES:,} classes, got {len(self.classes)}")
         if len(set(self.classes)) != len(self.classes):
             raise ModelError(f"two classes have the same name in {listed(self.classes)}")
+        try:
+            require_names(self.classes, "the model")
+        except DataError as problem:
+            raise ModelError(str(problem)) from problem
         if not 0 < self.calibration.temperature < 1_000:
             raise ModelError(f"the temperature must be above 0 and below 1,000, got {self.calibration.temperature}")
 
@@ -108,11 +113,11 @@ def readme(card: ModelCard, verdicts: Sequence[str] = ()) -> str:
     )
     paragraphs = [
         "# An image classifier made with eyebright",
-        f"It distinguishes {len(card.classes):,} classes: {', '.join(card.classes)}.",
+        f"It distinguishes {len(card.classes):,} classes: {', '.join(map(markdown, card.classes))}.",
         "## How good it is",
         *evaluated,
         calibrated if "validation" in card.metrics else "The network is not trained.",
-        *verdicts,
+        *map(markdown, verdicts),
         "## How to use it",
         "    eyebright predict THIS_FOLDER photo.jpg",
         f"`network.onnx` takes upright {'RGB' if channels == 3 else 'grey'} images of {width}x{height} pixels, uint8, "

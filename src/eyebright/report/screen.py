@@ -17,7 +17,7 @@ from rich.spinner import Spinner
 from rich.table import Column
 from rich.text import Text
 
-from eyebright.system.text import clock, printable
+from eyebright.system.text import clock, printable_lines
 
 HEADLINE, HEADING = "bold cyan", "bold"
 _NOTEBOOK_REFRESH_S = 0.5
@@ -93,7 +93,7 @@ class Terminal:
         self._progress.stop()
 
     def say(self, text: str, *, style: str = "", wrap: bool = True) -> None:
-        self._console.print(Text(text, "" if self._plain else style), soft_wrap=not wrap)
+        self._console.print(Text(printable_lines(text), "" if self._plain else style), soft_wrap=not wrap)
 
     def wait(self, title: str) -> None:
         """Show the stage with the time that it has taken."""
@@ -159,7 +159,7 @@ class Notebook:
 
 def _safe(text: str) -> str:
     """Text as HTML, its line breaks kept; names in it may hold anything."""
-    return html.escape("\n".join(printable(line) for line in text.split("\n")))
+    return html.escape(printable_lines(text))
 
 
 class _Bar(ProgressColumn):

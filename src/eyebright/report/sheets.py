@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from eyebright.report.figures import BLUE, GREY, ORANGE, RED, new_figure, show_pixels, to_png
 from eyebright.report.telling import NOTABLE_LOSS
-from eyebright.system.text import shorten
+from eyebright.system.text import printable, shorten
 from eyebright.trust.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def color_of(item: Shown) -> str:
 
 def _draw_picture(axes: "Axes", item: Shown) -> None:
     show_pixels(axes, item.picture)
-    text = f"{shorten(item.prediction.label, _NAME_WIDTH)}  {item.prediction.confidence:.0%}"
+    text = f"{shorten(printable(item.prediction.label), _NAME_WIDTH)}  {item.prediction.confidence:.0%}"
     if item.truth is not None and item.truth != item.prediction.label:
-        text += f"\n(true class: {shorten(item.truth, _NAME_WIDTH)})"
+        text += f"\n(true class: {shorten(printable(item.truth), _NAME_WIDTH)})"
     axes.set_title(text, fontsize=9, color=color_of(item))
 
 
@@ -71,7 +71,7 @@ def _draw_bars(axes: "Axes", item: Shown) -> None:
     axes.set_xlim(0, 1.3)
     axes.set_ylim(len(best) - _BARS - 0.6, len(best) - 0.4)
     axes.set_xticks([])
-    axes.set_yticks(range(len(best)), [shorten(name, _NAME_WIDTH) for name, _ in best], fontsize=8)
+    axes.set_yticks(range(len(best)), [shorten(printable(name), _NAME_WIDTH) for name, _ in best], fontsize=8)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
 

@@ -29,6 +29,7 @@ from eyebright.network import Network, Weights
 from eyebright.runs.request import Request, read_config
 from eyebright.system import files, records
 from eyebright.system.errors import OutputError, SettingsError
+from eyebright.system.text import csv_cell
 from eyebright.training.events import AnyEvent, Extended, ModelSaved, Resumed, RunStarted, Stopped, read_events
 
 CONFIG, NETWORK = "config.toml", "network.json"
@@ -162,7 +163,9 @@ class Run:
     def write_left_out(self, left_out: Iterable[tuple[str, str]]) -> None:
         """Write which images could not be opened, or have been removed, with the reasons."""
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([("name", "reason"), *left_out])
+        csv.writer(text, lineterminator="\n").writerows(
+            [("name", "reason"), *(map(csv_cell, left) for left in left_out)]
+        )
         files.write_file(self.left_out, text.getvalue().encode("utf-8", "surrogateescape"))
 
 

@@ -22,7 +22,7 @@ from eyebright.runs.request import Request
 from eyebright.runs.start import as_fit, read_source, start_from, start_named
 from eyebright.runs.train import Result, finish, open_pictures
 from eyebright.system.errors import DataError, SettingsError
-from eyebright.system.text import counted, listed, printable
+from eyebright.system.text import counted, csv_text, listed, printable
 from eyebright.training.events import (
     AnyEvent,
     Emit,
@@ -210,8 +210,11 @@ def read_listed(path: Path) -> dict[str, Listed]:
         ) from problem
     rows = csv.DictReader(io.StringIO(text, newline=""))
     try:
-        return {row["name"]: Listed(row["class"], row["split"], bytes.fromhex(row["digest"])) for row in rows}
-    except (KeyError, TypeError, ValueError) as problem:
+        return {
+            csv_text(row["name"]): Listed(csv_text(row["class"]), row["split"], bytes.fromhex(row["digest"]))
+            for row in rows
+        }
+    except (KeyError, TypeError, AttributeError, ValueError) as problem:
         raise DataError(f"{path}, line {rows.line_num}, is damaged: put it back, or start a new run") from problem
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 import msgspec
 
 from eyebright.system.errors import EyebrightError
-from eyebright.system.text import nearest
+from eyebright.system.text import CONTROLS, nearest
 
 T = TypeVar("T")
 _PATH = re.compile(r"\.(\w+)")
@@ -23,9 +23,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def to_json(value: Any, *, indent: int | None = 2) -> str:
-    """The JSON text of a struct, or of plain lists, dicts, numbers and strings."""
+    """The JSON text of a struct, or of plain lists, dicts, numbers and strings, safe to print on a terminal."""
     text = msgspec.json.encode(value)
-    return (text if indent is None else msgspec.json.format(text, indent=indent)).decode()
+    written = (text if indent is None else msgspec.json.format(text, indent=indent)).decode()
+    return CONTROLS.sub(lambda letter: f"\\u{ord(letter[0]):04x}", written)
 
 
 def from_json(text: str | bytes, kind: type[T], *, what: str, error: type[EyebrightError]) -> T:

@@ -1,9 +1,19 @@
-"""Numbers, names and lists as text: the one way in which all messages write them."""
+"""Numbers, names and lists as text: the one way in which all messages write them.
+
+A name that somebody else has given (of a class, a file, an address) may hold escape codes, tags or formulas. It is
+written by `printable` to a terminal, by `markdown` into Markdown or HTML, and by `csv_cell` into a table.
+"""
 
 import difflib
+import html
+import re
 from collections.abc import Sequence
 
 _NEAREST_SHOWN = 40
+CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+"""Characters that a terminal obeys or does not show, without the line break."""
+_MARKDOWN = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # the first letters by which a spreadsheet takes a cell for a formula
 _UNITS = ((1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
 
 
@@ -64,6 +74,47 @@ def printable(name: str) -> str:
     """A name on one line of a terminal: control characters and invalid bytes are escaped."""
     whole = name.encode("utf-8", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in whole)
+
+
+def printable_lines(text: str) -> str:
+    """A text of several lines for a terminal: each line as `printable` writes it."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def markdown(name: str) -> str:
+    r"""A name as plain text in Markdown or HTML: tags and marks are escaped.
+
+    >>> print(markdown("<b>*rose* of_1</b>"))
+    &lt;b&gt;\*rose\* of_1&lt;/b&gt;
+    """
+    return _MARKDOWN.sub(r"\\\g<0>", html.escape(printable_lines(name), quote=False))
+
+
+def csv_cell(text: str) -> str:
+    """A text as a cell of CSV: after an apostrophe where a spreadsheet would take it for a formula; numbers stay.
+
+    >>> csv_cell("=1+1"), csv_cell("-o.png"), csv_cell("-1"), csv_cell("rose")
+    ("'=1+1", "'-o.png", '-1', 'rose')
+    """
+    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+
+
+def csv_text(cell: str) -> str:
+    """The text that `csv_cell` has written."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+
+
+def printed_cell(text: str) -> str:
+    """As `csv_cell`, for a terminal: control characters are escaped, except line breaks, which CSV quotes."""
+    return csv_cell(CONTROLS.sub(lambda letter: letter[0].encode("unicode_escape").decode(), text))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def shorten(text: str, width: int) -> str:

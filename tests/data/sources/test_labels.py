@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from eyebright.data.sources.labels import class_name, encode_labels, index_classes, require_distinct_classes
+from eyebright.data.sources.labels import (
+    class_name,
+    encode_labels,
+    index_classes,
+    require_distinct_classes,
+    require_names,
+)
 from eyebright.system.errors import DataError
 
 
@@ -76,3 +82,30 @@ def test_labels_are_names_or_positions(labels, classes, expected):
 def test_invalid_labels_are_refused(labels, classes, words):
     with pytest.raises(DataError, match=words):
         encode_labels(labels, classes)
+
+
+def test_one_name_in_two_forms_of_unicode_is_one_class_and_told():
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    with pytest.warns(UserWarning, match="the class caf\u00e9 is written in two forms of Unicode"):
+        assert index_classes([composed, decomposed, "tea"]) == ((composed, "tea"), [0, 0, 1])
+    assert index_classes([decomposed], ["tea"]) == ((composed, "tea"), [0])
+
+
+def test_the_label_minus_one_among_others_is_told():
+    with pytest.warns(UserWarning, match=r'label -1 .*: if it means "no label", leave these images out'):
+        assert index_classes(["0", "-1", "1"])[0] == ("-1", "0", "1")
+    index_classes(["-1", "1"])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("", "called ''"), (" \t", r"called ' \\t'"), ("\x1b\x07", r"called '\\x1b\\x07', which nobody can read"),
+     ("x" * 501, "a name of 501 characters, which starts with 'xxx")],
+)  # fmt: skip
+def test_names_that_nobody_can_read_are_refused(name, words):
+    with pytest.raises(DataError, match=f"flowers has a class .*{words}|flowers has a class with {words}"):
+        require_names(["rose", name], "flowers")
+
+
+def test_all_other_names_are_accepted():
+    require_names(["a\nb", "花", "x" * 500, "🌼", "-"], "flowers")

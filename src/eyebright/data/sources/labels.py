@@ -1,16 +1,20 @@
 """Classes as tables, shards and arrays give them: a text or a whole number, never NaN, a fraction or nothing."""
 
 import math
+import unicodedata
+import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.system.errors import DataError
-from eyebright.system.text import nearest
+from eyebright.system.text import listed, nearest, printable
 
 CLASS_COLUMNS = ("class", "label", "category")
 """The usual names of the column with the class."""
+_MOST_LETTERS = 500
 
 
 def class_name(value: object) -> str:
@@ -33,13 +37,49 @@ def class_name(value: object) -> str:
 def index_classes(names: Sequence[str], others: Iterable[str] = ()) -> tuple[tuple[str, ...], list[int]]:
     """The classes, sorted as texts, and the position of each name among them.
 
+    One name in two forms of Unicode (é as one character, or as e with an accent) is one class; a warning tells it.
+
     Args:
         names: For each image the name of its class.
         others: Names of classes without images.
     """
-    classes = tuple(sorted({*names, *others}))
+    composed = {name: unicodedata.normalize("NFC", name) for name in {*names, *others}}
+    classes = tuple(sorted({*composed.values()}))
+    _tell_of_classes(composed, classes)
     position = {name: index for index, name in enumerate(classes)}
-    return classes, [position[name] for name in names]
+    return classes, [position[composed[name]] for name in names]
+
+
+def _tell_of_classes(composed: dict[str, str], classes: Sequence[str]) -> None:
+    """Warn of classes that are likely not meant as they are written."""
+    if len(classes) < len(composed):
+        twice = [name for name, count in Counter(composed.values()).items() if count > 1]
+        warnings.warn(
+            f"the class {listed(twice, 3)} is written in two forms of Unicode (NFC and NFD), which look the same: they "
+            "are taken as one class",
+            stacklevel=4,
+        )
+    if {"-1", "0"} <= {*classes}:
+        warnings.warn(
+            'the label -1 is taken as a class like the others: if it means "no label", leave these images out',
+            stacklevel=4,
+        )
+
+
+def require_names(classes: Iterable[str], origin: object) -> None:
+    """Refuse names of classes that nobody can read: empty ones, only control characters, or very long ones.
+
+    Raises:
+        DataError: With the name.
+    """
+    for name in classes:
+        if not any(letter.isprintable() and not letter.isspace() for letter in name):
+            raise DataError(f"{origin} has a class called '{printable(name)}', which nobody can read: rename it")
+        if len(name) > _MOST_LETTERS:
+            raise DataError(
+                f"{origin} has a class with a name of {len(name):,} characters, which starts with "
+                f"'{printable(name[:40])}': expected at most {_MOST_LETTERS}"
+            )
 
 
 def require_distinct_classes(classes: Iterable[str], origin: object) -> None:
