@@ -67,7 +67,7 @@ def test_a_label_that_is_no_class_is_named(images, label, message):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([0.0, float("nan")], r"invalid class 0\.0: expected a text or a whole number"),
+        ([0.5, float("nan")], r"invalid class 0\.5: expected a text or a whole number"),
         (np.array([1.5, 2.5]), r"invalid class 1\.5: expected a text or a whole number"),
         (["a", "nan"], r"missing class \(NaN\)"),
         (["a", ""], "missing class: every image needs one"),
@@ -91,10 +91,24 @@ def test_labels_in_a_column_are_taken_or_refused_but_never_made_into_names(image
         assert names == (classes or ["0", "1"])
 
 
-def test_pictures_of_floats_are_refused_with_what_is_expected(preparation):
-    dataset = Dataset.from_arrays(np.zeros((6, 4, 4)), ["a", "b"] * 3)
-    with pytest.raises(DataError, match=r"must be uint8 .* got float64"):
-        dataset.pack(preparation)
+def test_pictures_of_floats_are_the_same_pictures(images):
+    one = Dataset.from_arrays(images, ["a", "b"] * 6)
+    other = Dataset.from_arrays(np.stack(images) / 255, np.array([[0], [1]] * 6), ["a", "b"])
+    assert one.source.identity == other.source.identity
+    assert (one.classes, one.labels.tolist()) == (other.classes, other.labels.tolist())
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.full((6, 4, 4), -0.5), r"float64 from -0\.5 to -0\.5, .* write \(\(images \+ 1\) \* 127\.5\)\.round"),
+        ("flower_photos", r"got a str of .*; for a folder, write eb\.Dataset\.from_folder"),
+        (None, "got a NoneType"),
+    ],
+)
+def test_what_is_not_images_is_refused_at_once(images, message):
+    with pytest.raises(DataError, match=message):
+        Dataset.from_arrays(images, ["a", "b"] * 3)
 
 
 def test_a_dataset_says_how_large_it_is(images):

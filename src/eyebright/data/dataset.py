@@ -9,7 +9,7 @@ import re
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from eyebright.data import split as splits
 from eyebright.data.cropping import MUCH, lost_to_crop
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Fit, Preparation, size_of
+from eyebright.data.pictures.arrays import as_images
 from eyebright.data.sources.find import find_images
 from eyebright.data.sources.labels import encode_labels, require_names
 from eyebright.data.sources.ranged import is_address
@@ -151,8 +152,8 @@ class Dataset:
     @classmethod
     def from_arrays(
         cls,
-        images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]],
-        labels: Sequence[int] | Sequence[str] | NDArray[np.generic],
+        images: NDArray[Any] | Sequence[NDArray[Any]],
+        labels: Sequence[int] | Sequence[str] | NDArray[Any],
         classes: Sequence[str] | None = None,
         *,
         seed: int = 0,
@@ -162,8 +163,9 @@ class Dataset:
         """Images in memory.
 
         Args:
-            images: uint8, `(N, H, W)`, `(N, H, W, 1)` or `(N, H, W, 3)`, or a sequence of single images.
-            labels: For each image the name of its class, or its position in `classes`.
+            images: uint8 or floats from 0 to 1, `(N, H, W)`, `(N, H, W, channels)` or `(N, channels, H, W)`, or a
+                list of single images; `eyebright.data.pictures.arrays` says what else is read.
+            labels: For each image the name of its class, or its position in `classes`; or one-hot rows.
             classes: Names of the classes, in any order. Without them the labels are the names, sorted as text, like the
                 names of folders: 0, 1, 10, 2.
             seed: Decides the split.
@@ -171,12 +173,13 @@ class Dataset:
             test: Share of the images in the test set.
 
         Raises:
-            DataError: When the numbers of images and labels differ, or a label is not a class (NaN, for example).
+            DataError: When the arrays have another form (the message says how to convert them), the numbers of images
+                and labels differ, or a label is not a class (NaN, for example).
         """
-        if len(images) != len(labels):
-            raise DataError(f"expected one label for each image, got {len(images)} images and {len(labels)} labels")
-        names, numbers = encode_labels(labels, classes)
-        return cls(ArraySource(images), names, numbers, seed=seed, validation=validation, test=test)
+        pixels, (names, numbers) = as_images(images), encode_labels(labels, classes)
+        if len(pixels) != len(numbers):
+            raise DataError(f"expected one label for each image, got {len(pixels)} images and {len(numbers)} labels")
+        return cls(ArraySource(pixels), names, numbers, seed=seed, validation=validation, test=test)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -205,19 +205,28 @@ def test_an_array_with_alpha_lies_over_white(as_is):
 
 
 @pytest.mark.parametrize(
-    ("pixels", "received"),
+    ("source", "received"),
     [
-        (np.zeros((4, 4, 3)), r"float64 \(4, 4, 3\)"),
-        (np.zeros((4, 4), bool), r"bool \(4, 4\)"),
-        (np.zeros(4, np.uint8), r"uint8 \(4,\)"),
-        (np.zeros((4, 4, 2), np.uint8), r"uint8 \(4, 4, 2\)"),
-        (np.zeros((1, 4, 4, 3), np.uint8), r"uint8 \(1, 4, 4, 3\)"),
-        (np.zeros((0, 4, 3), np.uint8), r"uint8 \(0, 4, 3\)"),
+        (None, "got None"),
+        (7, "got a int"),
+        ({"image": 1}, "got a dict"),
+        (np.zeros((1, 4, 4, 3), np.uint8), r"got uint8 \(1, 4, 4, 3\), expected uint8 \(H, W\)"),
     ],
 )
-def test_other_arrays_are_refused(pixels, received):
-    with pytest.raises(PictureError, match=rf"must be uint8 of shape \(H, W\).*\(H, W, 3\).*got {received}"):
-        open_picture(pixels, TINY)
+def test_what_is_no_image_is_refused_with_what_is_expected(source, received):
+    with pytest.raises(PictureError, match=rf"expected the path or the bytes.*{received}|{received}"):
+        open_picture(source, Preparation(width=4, height=4))
+
+
+def test_an_image_that_pillow_has_opened_is_one_of_its_file(blocks, as_is, encode):
+    """Also a palette, whose numbers are no colours, and the orientation in EXIF; and it stays open."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for content in (encode(blocks, "PNG", exif=exif), encode(Image.fromarray(blocks).quantize(16), "PNG")):
+        picture = Image.open(io.BytesIO(content))
+        expected = open_picture(content, as_is(blocks))
+        np.testing.assert_array_equal(open_picture(picture, as_is(blocks)), expected)
+        np.testing.assert_array_equal(open_picture(picture, as_is(blocks)), expected)
 
 
 def test_path_str_bytes_and_file_give_the_same_pixels(tmp_path, blocks, encode, as_is):

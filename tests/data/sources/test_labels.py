@@ -60,6 +60,13 @@ def test_different_numbers_and_texts_are_distinct():
         (np.array([1, 0], np.uint8), ["b", "a"], (["b", "a"], [1, 0])),
         (["1", "0"], ["1", "0"], (["1", "0"], [0, 1])),
         ([[1], [0]], ["b", "a"], (["b", "a"], [1, 0])),
+        (np.eye(2)[[1, 0]], ["b", "a"], (["b", "a"], [1, 0])),
+        (np.eye(12, dtype=bool)[[11, 2]], None, (["11", "2"], [0, 1])),
+        (np.array([1.0, 0.0], np.float32), ["b", "a"], (["b", "a"], [1, 0])),
+        ([1.0, 0.0], None, (["0", "1"], [1, 0])),
+        (np.array(["b", "a"], object), None, (["a", "b"], [1, 0])),
+        (np.array([[b"b"], [b"a"]]), None, (["a", "b"], [1, 0])),
+        (np.array([True, False]), None, (["False", "True"], [1, 0])),
     ],
 )
 def test_labels_are_names_or_positions(labels, classes, expected):
@@ -76,7 +83,13 @@ def test_labels_are_names_or_positions(labels, classes, expected):
         ([1, "a"], None, "labels are texts and numbers, such as 'a' and 1: use one type"),
         (np.array([1, "a"], object), None, "texts and numbers"),
         (["a", "nan"], None, "missing class"),
-        (np.zeros((2, 3), int), ["a"], r"labels have the shape \(2, 3\): expected one label per image, \(2,\)"),
+        (np.zeros((2, 3), int), ["a"], r"shape \(2, 3\), but not each row is one 1 among zeros: .*argmax\(axis=1\)"),
+        (np.full((2, 2), 0.5), None, "not each row is one 1 among zeros"),
+        ([[1, 1, 0], [0, 1, 0]], None, "not each row is one 1 among zeros"),
+        (None, None, r"labels have the shape \(\): expected one label for each image"),
+        (np.zeros((1, 2, 3)), None, r"labels have the shape \(1, 2, 3\)"),
+        ([[1], [2, 3]], None, "labels: expected one for each image, got a list: "),
+        ([0.0, float("nan")], None, r"invalid class 0\.0|missing class \(NaN\)"),
     ],
 )
 def test_invalid_labels_are_refused(labels, classes, words):

@@ -13,8 +13,8 @@ from PIL import Image, UnidentifiedImageError
 
 from eyebright.system.errors import PictureError
 
-ImageFile: TypeAlias = str | Path | bytes | BinaryIO
-"""A file with an image: its path, its bytes, or an open binary file."""
+ImageFile: TypeAlias = str | Path | bytes | BinaryIO | Image.Image
+"""A file with an image: its path, its bytes, or an open binary file; or what Pillow has opened."""
 
 PIXEL_LIMIT = 178_956_970  # Pillow's limit against decompression bombs: half a gigabyte when decoded
 
@@ -52,10 +52,17 @@ def opened(file: ImageFile) -> Iterator[Image.Image]:
 
 def _undecoded(file: ImageFile) -> Image.Image:
     """The image, not yet decoded. The HEIC decoder is only imported for a HEIC file."""
+    if isinstance(file, Image.Image):
+        return file.copy()  # the caller's stays open
     if isinstance(file, str | Path):
         mode = os.stat(file).st_mode  # noqa: PTH116 - a Path for each of a million files takes seconds
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # for a folder, the system's own message is good
             raise PictureError("not a regular file: a pipe, socket or device")  # reading one could block forever
+    elif not isinstance(file, bytes) and not hasattr(file, "read"):
+        raise PictureError(
+            "expected the path or the bytes of a file, an open binary file, an array or an image of Pillow, got "
+            f"{'None' if file is None else f'a {type(file).__name__}'}"
+        )
     try:
         return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=FORMATS)
     except UnidentifiedImageError:
@@ -72,7 +79,7 @@ def _undecoded(file: ImageFile) -> Image.Image:
         raise PictureError("damaged: it starts as a HEIC image, but cannot be opened as one") from problem
 
 
-def _is_heic(file: ImageFile) -> bool:
+def _is_heic(file: str | Path | bytes | BinaryIO) -> bool:
     """Whether a file starts as HEIC does: with a box `ftyp` and a brand (ISO/IEC 23008-12, 10.2)."""
     if isinstance(file, bytes):
         start = file[:12]
@@ -88,6 +95,8 @@ def _is_heic(file: ImageFile) -> bool:
 
 
 def _is_empty(file: ImageFile) -> bool:
+    if isinstance(file, Image.Image):
+        return False
     if isinstance(file, bytes):
         return not file
     if isinstance(file, str | Path):

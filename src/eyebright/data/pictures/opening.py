@@ -3,19 +3,20 @@
 Training, evaluation, prediction, the audit and the server all open images through this module.
 """
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from eyebright.data.pictures.arrays import as_image, is_array
 from eyebright.data.pictures.formats import PIXEL_LIMIT, ImageFile, opened
 from eyebright.data.pictures.preparation import Preparation, resize_picture
 from eyebright.data.pictures.prints import DIGEST_SIDE, digest, take_print
 from eyebright.system.errors import PictureError
 
-ImageInput: TypeAlias = ImageFile | NDArray[np.uint8]
-"""Anything that can be opened as one image: a path, the bytes of a file, an open binary file, or an array of pixels."""
+ImageInput: TypeAlias = ImageFile | NDArray[Any]
+"""Anything that can be opened as one image: a file, an image of Pillow, or pixels as `as_image` reads them."""
 
 _ORIENTATION = 0x0112
 _TRANSPOSE = {
@@ -33,8 +34,8 @@ def open_picture(source: ImageInput, preparation: Preparation) -> NDArray[np.uin
     """Open an image and prepare it for a model.
 
     Args:
-        source: A path, the bytes of a file, an open binary file, or pixels `(H, W)`, `(H, W, 1)`, `(H, W, 3)` or
-            `(H, W, 4)`, uint8.
+        source: A path, the bytes of a file, an open binary file, an image of Pillow, or pixels `(H, W)` or
+            `(H, W, channels)`, uint8 or as `as_image` reads them.
         preparation: The size, and how to resize.
 
     Returns:
@@ -78,8 +79,8 @@ def open_with_digest(source: ImageInput, preparation: Preparation) -> OpenedImag
 
 def size_of(source: ImageInput) -> tuple[int, int]:
     """(width, height) of an image as it is stored, read without decoding it; raises as `open_picture`."""
-    if isinstance(source, np.ndarray):
-        return source.shape[1], source.shape[0]
+    if is_array(source):
+        return _from_array(source).size
     with opened(source) as picture:
         return picture.size
 
@@ -95,7 +96,7 @@ def decode(source: ImageInput, least_side: int) -> Image.Image:
 
 def _decode(source: ImageInput, least_side: int) -> tuple[Image.Image, tuple[int, int]]:
     """As `decode`, with the (width, height) of the upright image at full scale."""
-    if isinstance(source, np.ndarray):
+    if is_array(source):
         picture = _from_array(source)
         return picture, picture.size
     with opened(source) as stored:
@@ -110,7 +111,7 @@ def _decode(source: ImageInput, least_side: int) -> tuple[Image.Image, tuple[int
 
 def _is_jpeg(source: ImageInput) -> bool:
     """Whether an image has the one format that is decoded at a reduced scale."""
-    if isinstance(source, np.ndarray):
+    if is_array(source):
         return False
     with opened(source) as picture:
         return picture.format in ("JPEG", "MPO")
@@ -141,11 +142,6 @@ def _upright(picture: Image.Image, orientation: int) -> Image.Image:
     return picture if method is None else picture.transpose(method)
 
 
-def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or channels not in (1, 3, 4) or 0 in pixels.shape:
-        raise PictureError(
-            "an array must be uint8 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), "
-            f"got {pixels.dtype} {pixels.shape}"
-        )
-    return _to_rgb(Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and channels == 1 else pixels))
+def _from_array(values: NDArray[Any]) -> Image.Image:
+    pixels = as_image(values)
+    return _to_rgb(Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels))

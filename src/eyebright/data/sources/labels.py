@@ -5,10 +5,12 @@ import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.data.pictures.arrays import as_array
 from eyebright.system.errors import DataError
 from eyebright.system.text import listed, nearest, printable
 
@@ -102,35 +104,74 @@ def require_distinct_classes(classes: Iterable[str], origin: object) -> None:
 
 
 def encode_labels(
-    labels: Sequence[int] | Sequence[str] | NDArray[np.generic], classes: Sequence[str] | None
+    labels: Sequence[int] | Sequence[str] | NDArray[Any], classes: Sequence[str] | None
 ) -> tuple[list[str], list[int]]:
     """The names of the classes, and the position of each label among them.
 
     Args:
-        labels: Names of classes, or positions in `classes`, `(N,)`.
+        labels: Names of classes, or positions in `classes`; as `flat_labels` reads them.
         classes: The names of the classes in any order; None to take the labels as names, sorted as texts.
 
     Raises:
         DataError: When a label is not a class, or there is not one label per image.
     """
-    array = np.asarray(labels)
-    if array.size != len(labels):
-        raise DataError(f"labels have the shape {array.shape}: expected one label per image, ({len(labels)},)")
-    given = array.reshape(-1).tolist()
+    given = flat_labels(labels)
     if classes is None:
-        _require_one_type(labels)
-        name_of = {label: class_name(str(label) if isinstance(label, bool) else label) for label in set(given)}
-        found, indices = index_classes([name_of[label] for label in given])
+        found, indices = index_classes(names_of(given))
         return [*found], indices
     names = [str(name) for name in classes]
     return names, [_position(label, names) for label in given]
 
 
-def _require_one_type(labels: Sequence[object] | NDArray[np.generic]) -> None:
-    """Refuse texts among numbers: numpy would silently turn the numbers into texts."""
-    types = {isinstance(value, str): value for value in np.asarray(labels, object).ravel()}
-    if len(types) > 1:
-        raise DataError(f"labels are texts and numbers, such as {types[True]!r} and {types[False]!r}: use one type")
+def flat_labels(labels: object) -> list[object]:
+    """Labels in one of the forms that other libraries use, as a list with a text or whole number for each image.
+
+    Args:
+        labels: An array, list or tensor: texts or whole numbers, `(N,)` or `(N, 1)`; or one-hot rows, `(N, classes)`,
+            which give the position of their 1.
+
+    Raises:
+        DataError: When they have another form; the message says how to convert them.
+    """
+    try:
+        array = as_array(labels)
+        array = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+    except ValueError as problem:
+        raise DataError(f"labels: expected one for each image, got a {type(labels).__name__}: {problem}") from problem
+    if array.ndim == 2 and array.shape[1] > 1:
+        return _of_one_hot(array)
+    if array.ndim == 0 or array.size != len(array):
+        raise DataError(f"labels have the shape {array.shape}: expected one label for each image, (N,)")
+    if array.dtype.kind == "f" and (array == np.rint(array)).all():
+        array = array.astype(np.int64)
+    if array.dtype.kind in "OU" and not isinstance(labels, np.ndarray):
+        array = np.asarray(labels, object)  # numpy would silently turn numbers among texts into texts
+    if array.dtype == object:
+        types = {isinstance(value, str): value for value in array.ravel()}
+        if len(types) > 1:
+            raise DataError(f"labels are texts and numbers, such as {types[True]!r} and {types[False]!r}: use one type")
+    return list(array.reshape(-1).tolist())
+
+
+def names_of(labels: Iterable[object]) -> list[str]:
+    """The names of classes that labels give; a `DataError` where one is neither a text nor a whole number."""
+    known: dict[object, str] = {}
+    names = []
+    for label in labels:
+        if label not in known:
+            known[label] = class_name(str(label) if isinstance(label, bool) else label)
+        names.append(known[label])
+    return names
+
+
+def _of_one_hot(rows: NDArray[Any]) -> list[object]:
+    """The position of the 1 in each row."""
+    if rows.dtype.kind not in "buif" or not np.isin(rows, (0, 1)).all() or not (rows.sum(axis=1) == 1).all():
+        raise DataError(
+            f"labels have the shape {rows.shape}, but not each row is one 1 among zeros: expected one label for each "
+            f"image, ({len(rows)},), or one-hot rows; for shares or scores of classes write labels.argmax(axis=1)"
+        )
+    return list(rows.argmax(axis=1).tolist())
 
 
 def _position(label: object, classes: list[str]) -> int:

@@ -1,16 +1,21 @@
-"""numpy's .npz as Keras's data sets use it: arrays `x_train`, `y_train`, `x_test`, `y_test`, or `images`, `labels`."""
+"""numpy's .npz as Keras's data sets use it: arrays `x_train`, `y_train`, `x_test`, `y_test`, or `images`, `labels`.
 
-import io
+Images of uint8 are mapped into memory from the disk. Those in another form are converted in memory.
+"""
+
 import math
 import zipfile
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from eyebright.data.pictures.arrays import as_images
+from eyebright.data.sources.labels import flat_labels, names_of
 from eyebright.data.sources.sides import SIDE_NAMES
 from eyebright.data.sources.source import FoundImages, stamp_of
 from eyebright.data.sources.stored import StoredArray, images_of_arrays, unpack_to_cache
@@ -19,6 +24,7 @@ from eyebright.system.errors import DataError
 
 _NAMES = (("images", "labels"), ("x", "y"), ("data", "target"), ("X", "y"))
 _MOST_LABEL_BYTES = 1_000_000_000
+T = TypeVar("T")
 
 
 class _Pair(NamedTuple):
@@ -67,23 +73,36 @@ def _pairs(file: Path, names: set[str]) -> list[_Pair]:
     return found
 
 
-def _images(file: Path, archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
-    """An array of images, mapped into memory; channels may come last or, if there are 1 or 3, first."""
+def _images(file: Path, archive: zipfile.ZipFile, name: str) -> Sequence[NDArray[np.uint8]]:
+    """An array of images; of uint8 it is mapped into memory."""
     with archive.open(f"{name}.npy") as stream:
         shape, is_fortran, dtype = _header(stream)
         start = stream.tell()
-        if dtype != np.uint8 or is_fortran or len(shape) not in (3, 4):
-            order = " in Fortran order" if is_fortran else ""
-            raise DataError(
-                f"{file}: {name} is {dtype} {shape}{order}: expected images as uint8 from 0 to 255, (N, H, W) or "
-                "(N, H, W, channels)"
-            )
         stream.seek(0)
-        unpacked = unpack_to_cache(file, name, stream, start + math.prod(shape))
-    array: NDArray[np.uint8] = np.memmap(unpacked, np.uint8, "r", offset=start, shape=shape)
-    if array.ndim == 4 and array.shape[3] not in (1, 3, 4) and array.shape[1] in (1, 3):
-        array = array.transpose(0, 2, 3, 1)
-    return array
+        if dtype == np.uint8 and not is_fortran:
+            unpacked = unpack_to_cache(file, name, stream, start + math.prod(shape))
+            array: NDArray[Any] = np.memmap(unpacked, np.uint8, "r", offset=start, shape=shape)
+        else:
+            array = _loaded(file, name, stream, dtype)
+    return _explained(file, name, as_images, array)
+
+
+def _loaded(file: Path, name: str, stream: IO[bytes], dtype: "np.dtype[np.generic]") -> NDArray[Any]:
+    """A whole array, in memory."""
+    if dtype.hasobject:
+        raise DataError(
+            f"{file}: {name} holds Python objects, which are not read, since they may run code: save it as an array of "
+            f"numbers or texts, for labels with {name}={name}.astype(str)"
+        )
+    return np.asarray(np.load(stream, allow_pickle=False))
+
+
+def _explained(file: Path, name: str, read: Callable[[object], T], array: NDArray[Any]) -> T:
+    """The result of a function that reads an array; a `DataError` names the file and the array."""
+    try:
+        return read(array)
+    except DataError as problem:
+        raise DataError(f"{file}: {name} cannot be used: {problem}") from problem
 
 
 def _labels(file: Path, archive: zipfile.ZipFile, name: str) -> list[str]:
@@ -92,11 +111,11 @@ def _labels(file: Path, archive: zipfile.ZipFile, name: str) -> list[str]:
         raise DataError(
             f"{file}: {name} has {size:,} bytes, too many for labels: expected at most {_MOST_LABEL_BYTES:,}"
         )
-    labels = np.load(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False).reshape(-1)
-    if labels.dtype.kind not in "iuSU":
-        raise DataError(f"{file}: {name} is {labels.dtype}: expected whole numbers or texts, one per image")
-    texts = np.char.decode(labels, "utf-8") if labels.dtype.kind == "S" else labels.astype(str)
-    return [str(text) for text in texts.tolist()]
+    with archive.open(f"{name}.npy") as stream:
+        _, _, dtype = _header(stream)
+        stream.seek(0)
+        labels = _loaded(file, name, stream, dtype)
+    return _explained(file, name, lambda given: names_of(flat_labels(given)), labels)
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, "np.dtype[np.generic]"]:

@@ -37,7 +37,7 @@ class StoredArray(NamedTuple):
     """
 
     title: str
-    images: NDArray[np.uint8]
+    images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
     labels: Sequence[str]
     side: Side | None
     stamp: str
