@@ -30,7 +30,7 @@ def clock(monkeypatch):
 
 def plan_of(clock, *, minutes=2.0, step_s=0.1, steps=95, judged=1800, validation=600):
     deadline = Deadline(minutes, clock.now, judged)
-    return Plan(deadline, step_s, picture_s=step_s / 32, steps=steps, validation=validation)
+    return Plan(deadline, step_s, picture_s=step_s / 32, steps=steps, evaluated=validation)
 
 
 @example(minutes=0.5, step_s=0.453125, steps=1, validation=682)  # the rest once held steps of several epochs

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from eyebright.training.events import AnyEvent, EpochEnded, StepDone
@@ -12,6 +13,7 @@ def ended(epoch: int, loss: float) -> EpochEnded:
     return EpochEnded(
         epoch=epoch, epochs=2, train_loss=loss, train_accuracy=0.5, validation_loss=1, validation_accuracy=0.5,
         learning_rate=1e-3, best=epoch == 1, seconds=1, cpu_seconds=1, pictures_per_second=8, pictures=16 * epoch,
+        sample=8, running_loss=loss + 1, running_accuracy=0.25,
     )  # fmt: skip
 
 
@@ -34,3 +36,10 @@ def test_every_event_is_passed_on_and_epochs_become_a_history_with_earlier_ones(
     assert recorder.history.loss == (2.0, 1.0)
     assert recorder.history.best_epoch == 1
     assert recorder.history.pictures == (16, 32)
+    assert recorder.history.running_loss == (3.0, 2.0)
+
+
+def test_in_logs_of_older_versions_training_figures_are_running_ones() -> None:
+    old = msgspec.structs.replace(ended(1, 2.0), sample=0, running_loss=0.0, running_accuracy=0.0)
+    history = Recorder([], [old]).history
+    assert (history.running_loss, history.running_accuracy) == ((2.0,), (0.5,))

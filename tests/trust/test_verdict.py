@@ -122,18 +122,18 @@ def test_overfitting_is_seen_in_the_last_epoch_though_an_earlier_one_was_kept(ev
 
 def test_the_gap_of_the_last_epoch_has_the_interval_of_the_saved_weights_at_its_own_accuracy(evidence) -> None:
     curves = {"accuracy": (0.6, 0.7), "validation_accuracy": (0.6, 0.5)}
-    found = overfitting(evidence((640, 1000), (600, 1000), seen=(5000, 5000), **curves))
-    train = scipy.stats.binomtest(3500, 5000).proportion_ci(0.95, "wilson")
+    found = overfitting(evidence((640, 1000), (600, 1000), sample=500, **curves))
+    train = scipy.stats.binomtest(350, 500).proportion_ci(0.95, "wilson")
     saved = scipy.stats.binomtest(600, 1000).proportion_ci(0.95, "wilson")
     below, above = np.hypot(0.7 - train.low, saved.high - 0.6), np.hypot(train.high - 0.7, 0.6 - saved.low)
     assert f"20.0 percentage points (95% interval {100 * (0.2 - below):.1f} to {100 * (0.2 + above):.1f})" in found.text
 
 
-def test_a_last_epoch_of_few_images_proves_little(evidence) -> None:
+def test_a_sample_of_few_images_proves_little(evidence) -> None:
     curves = {"accuracy": (0.6, 0.75), "validation_accuracy": (0.6, 0.6)}
     kept = ((640, 1000), (600, 1000))
-    assert overfitting(evidence(*kept, **curves, seen=(5000, 5000))) is not None
-    assert overfitting(evidence(*kept, **curves, seen=(5000, 32))) is None
+    assert overfitting(evidence(*kept, **curves, sample=1000)) is not None
+    assert overfitting(evidence(*kept, **curves, sample=32)) is None
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_the_advice_against_underfitting_is_longer_training_only_while_the_loss_
 def test_a_rate_is_too_high_where_the_loss_blows_up_or_nothing_is_learned(
     evidence, loss, peak, train, expected
 ) -> None:
-    found = rate_too_high(evidence(train, train, loss=loss, peak=peak))
+    found = rate_too_high(evidence(train, train, running_loss=loss, peak=peak))
     assert (found is not None) == bool(expected)
     if found:
         assert expected in found.text
@@ -203,7 +203,7 @@ def test_a_rate_is_too_high_where_the_loss_blows_up_or_nothing_is_learned(
 
 @pytest.mark.parametrize(("first_loss", "expected"), [(2.0, True), (7.0, False)])
 def test_a_high_first_epoch_counts_only_above_the_loss_of_the_first_batch(evidence, first_loss, expected) -> None:
-    found = rate_too_high(evidence((300, 1000), (300, 1000), loss=(9.0, 2.0), peak=0.01, first_loss=first_loss))
+    found = rate_too_high(evidence((300, 1000), (300, 1000), running_loss=(9.0, 2.0), peak=0.01, first_loss=first_loss))
     assert (found is not None) == expected
 
 

@@ -52,16 +52,22 @@ def to_png(figure: "Figure") -> bytes:
 
 
 def draw_curves(history: History) -> bytes:
-    """Accuracy and loss by epoch, for training and validation, as the content of a PNG file."""
+    """Accuracy and loss by epoch, for training and validation, as the content of a PNG file.
+
+    Both are measured in the same way, so that the distance between the curves is what the network fits without
+    generalising.
+    """
     figure = new_figure(10, 4)
     epochs = range(1, len(history.loss) + 1)
+    sample = max(history.sample, default=0)
+    known = f"training ({sample:,} images, evaluated as the validation set is)" if sample else "training"
     marker = "." if len(epochs) <= _MAX_MARKED else ""
     pairs = (
         ("accuracy", history.accuracy, history.validation_accuracy),
         ("loss", history.loss, history.validation_loss),
     )
     for axes, (name, train, validation) in zip(figure.subplots(1, 2), pairs, strict=True):
-        axes.plot(epochs, train, color=ORANGE, marker=marker, label="training (with augmentation and dropout)")
+        axes.plot(epochs, train, color=ORANGE, marker=marker, label=known)
         axes.plot(epochs, validation, color=BLUE, marker=marker, label="validation")
         if history.best_epoch:
             axes.axvline(history.best_epoch, color=GREY, linestyle=":", label=f"kept: epoch {history.best_epoch}")

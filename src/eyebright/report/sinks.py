@@ -21,7 +21,8 @@ from eyebright.training.events import AnyEvent, EpochEnded, Evaluated
 _COLUMNS = [name for name in EpochEnded.__struct_fields__ if name not in ("time_s", "epochs")]
 _SCALARS = {
     "train_loss": "loss/train", "validation_loss": "loss/validation", "train_accuracy": "accuracy/train",
-    "validation_accuracy": "accuracy/validation", "learning_rate": "learning_rate",
+    "validation_accuracy": "accuracy/validation", "running_loss": "loss/running",
+    "running_accuracy": "accuracy/running", "learning_rate": "learning_rate",
     "pictures_per_second": "pictures_per_second",
 }  # fmt: skip
 

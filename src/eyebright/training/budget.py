@@ -96,16 +96,16 @@ class Plan:
         step_s: Measured seconds of a step; each epoch measures it again.
         picture_s: Seconds in which this process trains on an image.
         steps: Steps in an epoch.
-        validation: Number of validation images.
+        evaluated: Images that are evaluated after each epoch, of the training and the validation set.
 
     Raises:
         SettingsError: When there is no time to train; the error names the least budget.
     """
 
-    def __init__(self, deadline: Deadline, step_s: float, *, picture_s: float, steps: int, validation: int) -> None:
+    def __init__(self, deadline: Deadline, step_s: float, *, picture_s: float, steps: int, evaluated: int) -> None:
         self.deadline, self.steps = deadline, steps
         self._after_s = deadline.saving_s + deadline.judged * picture_s * _JUDGING
-        self._validation_s = validation * picture_s * VALIDATING
+        self._validation_s = evaluated * picture_s * VALIDATING
         self._step_s = step_s
         self._epochs: deque[tuple[int, float]] = deque(maxlen=_RECENT)  # steps and seconds of the last ones
         fewest = min(_FEWEST, steps)

@@ -180,8 +180,12 @@ class StartJudged(Event, frozen=True):
 class EpochEnded(Event, frozen=True):
     """An epoch of training and its validation.
 
-    Training loss and accuracy are means over the epoch, on augmented images, with dropout. `pictures` is the number of
-    images, smaller if a budget cut the epoch short; 0 in logs of older versions.
+    After the epoch, the loss and the accuracy of the training set are measured as those of the validation set are,
+    without augmentation, dropout, class weights and label smoothing: on `sample` training images, the same ones in
+    every epoch. The running ones are means over the steps of the epoch, with all of these. `pictures` images were
+    trained on, fewer if a budget cut the epoch short.
+
+    In logs of older versions `pictures` may be 0; where `sample` is 0, the training loss and accuracy are running ones.
     """
 
     epoch: int
@@ -196,6 +200,9 @@ class EpochEnded(Event, frozen=True):
     cpu_seconds: float
     pictures_per_second: float
     pictures: int = 0
+    sample: int = 0
+    running_loss: float = 0.0
+    running_accuracy: float = 0.0
 
 
 class Stopped(Event, frozen=True):

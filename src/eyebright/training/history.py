@@ -7,7 +7,10 @@ from eyebright.training.events import AnyEvent, Emit, EpochEnded, StepDone, to_a
 
 
 class History(Record, frozen=True, kw_only=True):
-    """One value for each epoch; `EpochEnded` explains them."""
+    """One value for each epoch; `EpochEnded` explains them.
+
+    `loss` and `accuracy` are those of the training set, measured as those of the validation set are.
+    """
 
     loss: tuple[float, ...] = ()
     accuracy: tuple[float, ...] = ()
@@ -16,6 +19,9 @@ class History(Record, frozen=True, kw_only=True):
     learning_rate: tuple[float, ...] = ()
     pictures_per_second: tuple[float, ...] = ()
     pictures: tuple[int, ...] = ()
+    sample: tuple[int, ...] = ()
+    running_loss: tuple[float, ...] = ()
+    running_accuracy: tuple[float, ...] = ()
     seconds: tuple[float, ...] = ()
     best_epoch: int = 0
 
@@ -32,6 +38,9 @@ class History(Record, frozen=True, kw_only=True):
             learning_rate=tuple(epoch.learning_rate for epoch in ended),
             pictures_per_second=tuple(epoch.pictures_per_second for epoch in ended),
             pictures=tuple(epoch.pictures for epoch in ended),
+            sample=tuple(epoch.sample for epoch in ended),
+            running_loss=tuple(epoch.running_loss if epoch.sample else epoch.train_loss for epoch in ended),
+            running_accuracy=tuple(epoch.running_accuracy if epoch.sample else epoch.train_accuracy for epoch in ended),
             seconds=tuple(epoch.seconds for epoch in ended),
             best_epoch=max((epoch.epoch for epoch in ended if epoch.best), default=0),
         )

@@ -56,10 +56,12 @@ class TrainingRecord(Record, frozen=True, kw_only=True):
     """The curves and settings of a training.
 
     Args:
-        loss: Training loss of each epoch, with augmentation and dropout.
-        accuracy: Training accuracy of each epoch, likewise.
+        loss: Loss on a sample of the training images after each epoch, measured as the validation loss is.
+        accuracy: Accuracy on that sample.
         validation_loss: Validation loss of each epoch.
         validation_accuracy: Validation accuracy of each epoch.
+        running_loss: Mean loss over the steps of each epoch, with augmentation, dropout and label smoothing.
+        sample: Training images in the sample; 0 if unknown.
         seen: Images trained on in each epoch, fewer in an epoch that the time budget cut short; empty if unknown.
         images: Number of training images.
         epochs: Epochs asked for; 0 if only the head of a pretrained network was trained.
@@ -77,6 +79,8 @@ class TrainingRecord(Record, frozen=True, kw_only=True):
     accuracy: tuple[float, ...] = ()
     validation_loss: tuple[float, ...] = ()
     validation_accuracy: tuple[float, ...] = ()
+    running_loss: tuple[float, ...] = ()
+    sample: int = 0
     seen: tuple[int, ...] = ()
     images: int
     epochs: int

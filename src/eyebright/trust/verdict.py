@@ -84,13 +84,14 @@ def rate_too_high(evidence: Evidence) -> Verdict | None:
     """The loss blew up, or nothing was learned at an unusually high learning rate."""
     training, accuracies = evidence.training, evidence.accuracies
     guessing, first = math.log(accuracies.num_classes), training.first_loss
-    worst = max(training.loss if first else training.loss[1:], default=0.0)  # the first epoch may only have started so
+    losses = training.running_loss
+    worst = max(losses if first else losses[1:], default=0.0)  # the first epoch may only have started so
     blown_up = worst > BLOWN_UP * max(guessing, first) and training.peak > SLOW
-    stuck = bool(training.loss) and training.peak >= FAST and accuracies.train.low <= 1 / accuracies.num_classes
+    stuck = bool(losses) and training.peak >= FAST and accuracies.train.low <= 1 / accuracies.num_classes
     if not (blown_up or stuck) or accuracies.train.high >= _above_chance(accuracies, KNOWN):
         return None
     rate = min(training.peak / 10, 2e-3)
-    reason = f"the training loss {f'rose to {worst:.2f}' if blown_up else f'stayed at {training.loss[-1]:.2f}'}"
+    reason = f"the training loss {f'rose to {worst:.2f}' if blown_up else f'stayed at {losses[-1]:.2f}'}"
     return Verdict(
         kind="learning rate too high",
         short=f"at a learning rate of {training.peak:g}, {reason}",
@@ -195,12 +196,12 @@ def overfitting(evidence: Evidence) -> Verdict | None:
 
 
 def _last_gap(evidence: Evidence) -> tuple[Difference, str]:
-    """The gap in the last epoch, and its figures; augmentation and dropout only made it look smaller."""
+    """The gap in the last epoch, and its figures."""
     training, saved = evidence.training, evidence.accuracies.validation
     if not training.accuracy:
         return Difference(value=-1.0, low=-1.0, high=-1.0), ""
-    seen = training.seen[-1] if training.seen else training.images
-    train, now = Share.from_counts(round(training.accuracy[-1] * seen), seen), training.validation_accuracy[-1]
+    sample = training.sample or training.images
+    train, now = Share.from_counts(round(training.accuracy[-1] * sample), sample), training.validation_accuracy[-1]
     moved = Share(
         right=round(now * saved.of),
         of=saved.of,

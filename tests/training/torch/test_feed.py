@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from eyebright.system.errors import SettingsError
 from eyebright.training.torch.distributed import ALONE, Group
-from eyebright.training.torch.feed import Feed, balanced, class_weights, every_image
+from eyebright.training.torch.feed import Feed, balanced, class_weights, every_image, sample_of
 
 LABELS = np.array([0] * 50 + [1] * 7 + [2] * 23)
 INDICES = np.arange(100, 180)
@@ -38,6 +38,17 @@ def test_every_class_is_drawn_equally_often_and_its_pictures_as_evenly_as_they_c
     assert max(Counter(zip(order.indices.tolist(), order.copies.tolist(), strict=True)).values()) == 1
     for index, count in times.items():
         assert sorted(order.copies[order.indices == index]) == list(range(count))
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(3, 3), (150, 100), (1_600, 100), (3_200, 200), (16_000, 1_000), (1_000_000, 1_000)]
+)
+def test_a_small_part_of_the_training_images_is_evaluated_evenly_spread(count, expected):
+    sample = sample_of(np.arange(count) + 7)
+    assert len(sample) == expected
+    steps = np.diff(sample)
+    assert steps.min() >= 1 and steps.max() - steps.min() <= 1
+    assert sample[0] == 7 and count + 7 - sample[-1] <= -(-count // expected)
 
 
 def test_the_order_is_a_function_of_seed_and_epoch():

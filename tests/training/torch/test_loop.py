@@ -63,7 +63,7 @@ def kill(job, folder: Path, steps: int) -> list[AnyEvent]:
 def curve(events: list[AnyEvent]) -> dict[int, tuple[float, ...]]:
     """The figures of each epoch, as reported last."""
     ended = [event for event in events if isinstance(event, EpochEnded)]
-    return {event.epoch: (event.train_loss, event.train_accuracy, event.validation_loss) for event in ended}
+    return {event.epoch: (event.train_loss, event.running_loss, event.validation_loss) for event in ended}
 
 
 @pytest.mark.parametrize("epoch", [2, 4])
@@ -141,6 +141,28 @@ def test_the_weights_of_the_best_epoch_are_kept(job):
     logits = predict_logits(job.network, outcome.weights, job.material.pack, job.material.validation)
     correct = (logits.argmax(axis=1) == job.material.labels[job.material.validation]).mean()
     assert correct == pytest.approx(best.validation_accuracy)
+
+
+def test_training_and_validation_are_measured_in_the_same_way_after_an_epoch(job):
+    """Without augmentation, dropout and label smoothing: as the network that comes out answers plain images."""
+    changes = {"epochs": 1, "label_smoothing": 0.3, "rotation": 0.1, "mixup": 0.5, "class_weights": "balanced"}
+    job = job._replace(settings=job.settings.changed(changes))
+    events: list[AnyEvent] = []
+    outcome = fit(*job, emit=events.append)
+    (ended,) = (event for event in events if isinstance(event, EpochEnded))
+    material = job.material
+    for indices, loss, accuracy in (
+        (material.train, ended.train_loss, ended.train_accuracy),  # so few images are all in the sample
+        (material.validation, ended.validation_loss, ended.validation_accuracy),
+    ):
+        logits = torch.from_numpy(predict_logits(job.network, outcome.weights, material.pack, indices))
+        labels = torch.from_numpy(material.labels[indices])
+        assert loss == pytest.approx(float(torch.nn.functional.cross_entropy(logits, labels)), rel=1e-4)
+        assert accuracy == pytest.approx(float((logits.argmax(dim=1) == labels).float().mean()))
+    assert ended.sample == len(material.train)
+    last = [event for event in events if isinstance(event, StepDone)][-1]
+    assert (ended.running_loss, ended.running_accuracy) == (last.loss, last.accuracy)
+    assert abs(ended.running_loss - ended.train_loss) > 1e-3
 
 
 def test_the_average_of_the_weights_is_what_is_kept(job):

@@ -58,6 +58,7 @@ class Feed:
         self.material, self.settings, self.num_classes, self.group = material, settings, num_classes, group
         self._own(material.train)  # refuses an uneven batch
         self.train = content_order(material.pack, material.labels, material.train)
+        self.sample = sample_of(self.train)
         self.length = len(self.order(1).indices)  # images in an epoch
         self.steps = math.ceil(self.length / settings.step_size)  # steps in an epoch
 
@@ -99,6 +100,15 @@ class Feed:
     def _own(self, order: NDArray[Any]) -> NDArray[Any]:
         """The part of an epoch's order that this process reads."""
         return share(order, self.settings.batch_size, self.group.rank, self.group.size)
+
+
+def sample_of(train: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Training images, evenly spread, that are evaluated after each epoch: a sixteenth of them, 100 to 1,000.
+
+    An evaluated image takes about 0.4 of the time of one that is trained on, so this adds about 2% to an epoch.
+    """
+    count = min(max(len(train) // 16, 100), 1000, len(train))
+    return train[np.arange(count) * len(train) // count]
 
 
 class Order(NamedTuple):

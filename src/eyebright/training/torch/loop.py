@@ -17,7 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from eyebright.network import Network, Weights
@@ -182,7 +184,7 @@ class Trainer:
         self.pace.timed = True
         try:
             self.plan = Plan(deadline, step_s, picture_s=picture_s, steps=self.feed.steps,
-                             validation=len(self.material.validation))  # fmt: skip
+                             evaluated=self._evaluated)  # fmt: skip
         except SettingsError:
             if not (self.settings.judge_start or self.best):
                 raise
@@ -202,7 +204,7 @@ class Trainer:
     def _forecast(self) -> None:
         """Say how long the remaining epochs will take."""
         step_s, picture_s = self._times()
-        epoch_s = self.feed.steps * step_s + len(self.material.validation) * VALIDATING * picture_s
+        epoch_s = self.feed.steps * step_s + self._evaluated * VALIDATING * picture_s
         epochs = self.settings.epochs - self.progress.epoch
         self.emit(Planned(steps=epochs * self.feed.steps, epochs=epochs, seconds=epochs * epoch_s))
 
@@ -213,7 +215,7 @@ class Trainer:
 
     def _judge_start(self) -> None:
         """Validate the weights of the start, as those of epoch 0: kept unless an epoch is better."""
-        score = self._finite(self._validate())
+        score = self._finite(self._score(self.material.validation))
         self.best = self.learner.result.get_weights()
         self.progress = self.progress.at_start(score.loss, score.accuracy)
         self.emit(StartJudged(validation_loss=score.loss, validation_accuracy=score.accuracy))
@@ -232,7 +234,9 @@ class Trainer:
             return
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
         validation_start, done = time.monotonic(), self.progress
-        score, self.interrupted = self.group.agree(lambda: (self._validate(), processes.interrupted()))
+        known, score, self.interrupted = self.group.agree(
+            lambda: (self._score(self.feed.sample), self._score(self.material.validation), processes.interrupted())
+        )
         self._finite(score)
         if self.plan is not None:
             self.plan.measured(done.step - first.step, seconds, time.monotonic() - validation_start)
@@ -244,8 +248,8 @@ class Trainer:
             EpochEnded(
                 epoch=epoch,
                 epochs=self.pace.epochs,
-                train_loss=done.losses / done.seen,
-                train_accuracy=done.correct / done.seen,
+                train_loss=known.loss,
+                train_accuracy=known.accuracy,
                 validation_loss=score.loss,
                 validation_accuracy=score.accuracy,
                 learning_rate=self.pace.rate(done.step - 1, done),
@@ -254,6 +258,9 @@ class Trainer:
                 cpu_seconds=cpu_seconds,
                 pictures_per_second=(done.seen - first.seen) / seconds,
                 pictures=done.seen,
+                sample=len(self.feed.sample),
+                running_loss=done.losses / done.seen,
+                running_accuracy=done.correct / done.seen,
             )
         )
         self._keep()
@@ -316,8 +323,14 @@ class Trainer:
         if not self.keeper.keep(self.learner.state(self.progress, self.best)):
             raise SettingsError(self._explained("the weights became nan or infinite"))
 
-    def _validate(self) -> Score:
-        return self.learner.validate(self.feed.plain(self.material.validation))
+    @property
+    def _evaluated(self) -> int:
+        """How many images are evaluated after an epoch."""
+        return len(self.feed.sample) + len(self.material.validation)
+
+    def _score(self, indices: NDArray[np.int64]) -> Score:
+        """Loss and accuracy on some images, of the training or the validation set: measured in the same way."""
+        return self.learner.validate(self.feed.plain(indices))
 
     def _finite(self, score: Score) -> Score:
         if not math.isfinite(score.loss):
