@@ -368,3 +368,25 @@ def test_a_training_that_streams_its_images_ends_with_the_same_weights_and_says_
     streaming = [event for event in events["streamed"] if isinstance(event, Streaming)]
     assert [(event.pictures, event.size_bytes) for event in streaming] == [(48, 48 * 24 * 24 * 3)]
     assert not any(isinstance(event, Streaming) for event in events["packed"])
+
+
+def test_fit_shows_what_the_command_shows_and_evaluate_nothing_that_stays(pictures, capsys):
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    model.fit(pictures, **QUICK)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Found 48 images in 3 classes: 36 for training, 6 for validation, 6 for testing."
+    assert sum(line.split()[0].endswith("/3") for line in lines if line.strip()) == 3  # a row for each epoch
+    accuracy = f"Validation accuracy {model.metrics['validation'].accuracy:.1%}"
+    assert [line for line in lines if line.startswith(accuracy)]
+    model.evaluate(pictures.test)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_fit_is_silent_where_it_is_not_verbose_but_callbacks_are_called(pictures, capsys):
+    events: list[object] = []
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    model.fit(pictures, **QUICK, verbose=False, callbacks=[events.append])
+    model.evaluate(pictures.test, verbose=False, callbacks=[events.append])
+    assert capsys.readouterr() == ("", "")
+    assert any(isinstance(event, Judged) for event in events)
+    assert (events[-1].stage, events[-1].done, events[-1].of) == ("evaluating", 6, 6)

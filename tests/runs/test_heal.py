@@ -178,6 +178,15 @@ def test_a_learning_rate_that_was_too_low_is_raised_and_the_better_run_kept(poor
     assert (poor / "split.csv").read_bytes() == (healed.path / "split.csv").read_bytes()
 
 
+def test_healing_is_shown_once_unless_it_is_not_verbose(poor, capsys):
+    eb.heal(poor, verbose=False)
+    assert capsys.readouterr().out == ""
+    eb.heal(poor, overwrite=True)
+    lines = capsys.readouterr().out.splitlines()
+    for words in ("Healing (", "Test accuracy", "Second training: accuracy", "Kept: "):
+        assert sum(line.startswith(words) for line in lines) == 1
+
+
 def test_both_models_are_evaluated_on_the_same_validation_images(poor, tmp_path):
     healed = eb.heal(poor)
     pictures = eb.Dataset.from_folder(tmp_path / "pictures")

@@ -1,13 +1,14 @@
 import eyebright as eb
 
 
-def test_a_learning_rate_is_found_for_a_dataset_with_progress(make_folder):
+def test_a_learning_rate_is_found_for_a_dataset_with_progress(make_folder, capsys):
     pictures = eb.Dataset.open(make_folder())
     seen = []
     settings = eb.Settings(batch_size=8, optimizer="sgd", weight_decay=0.0)
     found = eb.find_learning_rate(pictures, size=16, settings=settings, callbacks=[seen.append])
     assert 1e-5 < found.suggestion < 1
     assert seen[-1].done == len(found.rates) <= seen[-1].of
+    assert capsys.readouterr() == ("", "")  # a pipe gets no bar
 
 
 def test_the_network_may_be_given(make_folder):

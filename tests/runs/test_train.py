@@ -88,6 +88,22 @@ def stop_at(epoch: int) -> Callable[[AnyEvent], None]:
     return receive
 
 
+# What is shown
+
+
+def test_a_training_is_shown_once_unless_it_is_not_verbose(pictures, tmp_path, capsys):
+    shown = {}
+    for verbose in (True, False):
+        run = tmp_path / f"run {verbose}"
+        eb.train(pictures, run, network=NETWORK, verbose=verbose, **TINY)
+        shown[verbose] = capsys.readouterr().out.splitlines()
+    assert shown[False] == []
+    for words in ("Found 48 images", "Test accuracy", "Model saved: "):
+        assert sum(line.startswith(words) for line in shown[True]) == 1
+    command = next((line for line in shown[True] if "eyebright train" in line), "")
+    assert "PICTURES" not in command and "RUN" not in command
+
+
 # What is in a run
 
 

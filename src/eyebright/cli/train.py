@@ -77,7 +77,9 @@ def train(ctx: typer.Context, **_: Any) -> None:
             outcome = outcome._replace(result=result)
             if heal and not (result and result.interrupted):
                 budget_s, overwrite = _left_s(request, started_at), bool(typed.get("overwrite"))
-                healed = try_advice(place, outcome.second, budget_s=budget_s, overwrite=overwrite, callbacks=[display])
+                healed = try_advice(
+                    place, outcome.second, budget_s=budget_s, overwrite=overwrite, verbose=False, callbacks=[display]
+                )
                 outcome = outcome._replace(healed=healed)
     except OutOfTimeError as problem:
         outcome = outcome._replace(refused=str(problem))
@@ -235,7 +237,7 @@ def _find_learning_rate(request: Request, *, as_json: bool) -> None:
     with Display(Terminal(console(stderr=as_json))) as display:
         found = find_learning_rate(
             open_pictures(request, display), network=network, weights=request.weights, size=request.size,
-            resize=request.resize, settings=request.training, callbacks=[display],
+            resize=request.resize, settings=request.training, verbose=False, callbacks=[display],
         )  # fmt: skip
     if figure is not None:
         files.write_file(figure, draw_rates(found))

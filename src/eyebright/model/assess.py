@@ -12,6 +12,7 @@ from eyebright.model.engine import TOLERANCE, Engine
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.network import Dropout, Network
 from eyebright.system.errors import ModelError
+from eyebright.system.progress import Report, quiet
 from eyebright.training.history import History
 from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.calibration import expected_calibration_error, fit_temperature
@@ -55,6 +56,7 @@ def evaluate_on(
     classes: tuple[str, ...],
     *,
     groups: NDArray[np.int64] | None = None,
+    report: Report = quiet,
 ) -> Evaluation:
     """Predict prepared images and compare with the true classes.
 
@@ -65,11 +67,13 @@ def evaluate_on(
         indices: The images to predict, at least one.
         classes: Names of the classes.
         groups: The group of each image to predict, where they come in groups.
+        report: Receives the progress.
     """
-    parts = [
-        Outcomes.of(np.log(np.maximum(probabilities.astype(np.float64), _LEAST)), labels[here])
-        for here, probabilities in _probabilities(predictor, pack, indices)
-    ]
+    parts, done = [], 0
+    for here, probabilities in _probabilities(predictor, pack, indices):
+        parts.append(Outcomes.of(np.log(np.maximum(probabilities.astype(np.float64), _LEAST)), labels[here]))
+        done += len(here)
+        report("evaluating", done, len(indices))
     return evaluate_outcomes(Outcomes.joined(parts), labels[indices], classes, groups=groups)
 
 

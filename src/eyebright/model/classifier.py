@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from eyebright.data.dataset import Dataset, Part
 from eyebright.data.pictures import Fit, ImageInput, Preparation
 from eyebright.data.prepare import Prepared, labels_among, prepare
+from eyebright.data.sources.ranged import without_token
+from eyebright.data.split import SIDES
 from eyebright.model import assess
 from eyebright.model.card import Calibration, ModelCard, Provenance, Seen, readme
 from eyebright.model.engine import Engine, onnx_graph
@@ -32,15 +34,20 @@ from eyebright.model.golden import Golden, golden_pictures
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, Softmax, initial_weights
+from eyebright.report.progress import shown
 from eyebright.system import machine, records
 from eyebright.system.errors import DataError, ModelError, NetworkError
+from eyebright.system.progress import Report
+from eyebright.system.text import counted, printable
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
 from eyebright.training.events import (
     AnyEvent,
     Calibrated,
     Emit,
+    Evaluated,
     Judged,
+    RunStarted,
     Streaming,
     reporting,
     to_all,
@@ -93,6 +100,7 @@ class Classifier(Weighted):
         epochs: int | None = None,
         *,
         settings: Settings | None = None,
+        verbose: bool = True,
         callbacks: Iterable[Callable[[AnyEvent], None]] = (),
         **changes: Any,
     ) -> History:
@@ -102,6 +110,7 @@ class Classifier(Weighted):
             pictures: The images; their classes must be those of the classifier, in any order.
             epochs: Passes over the training set.
             settings: How to train; single settings may also be given by name, such as `learning_rate=3e-4`.
+            verbose: Whether to show the progress and the result, as `eyebright train` does.
             callbacks: Receive every event as it happens.
             **changes: Settings by name.
 
@@ -113,11 +122,43 @@ class Classifier(Weighted):
             DataError: When the images cannot be trained on.
         """
         changes |= {} if epochs is None else {"epochs": epochs}
-        started_at, emit = time.monotonic(), to_all(callbacks)
+        started_at = time.monotonic()
         self.settings = (settings or self.settings).changed(changes)
         trainer()  # a missing torch is found before the work
-        self.fit_prepared(self.prepare(pictures, emit), emit=emit, started_at=started_at)
+        with shown(callbacks, verbose=verbose) as emit:
+            prepared = self.prepare(pictures, emit)
+            emit(self.started_on(prepared))
+            self.fit_prepared(prepared, emit=emit, started_at=started_at)
+            emit(Evaluated.of("validation", self.metrics["validation"]))
         return self.history
+
+    def started_on(self, prepared: Prepared, *, pictures: str | None = None, title: str = "") -> RunStarted:
+        """The event that a training starts.
+
+        Args:
+            prepared: The images.
+            pictures: Where they come from, unless the data set says it.
+            title: The name of the network, if it has one.
+        """
+        train, validation, test = (len(prepared.indices(side)) for side in SIDES)
+        dataset, pack = prepared.dataset, prepared.pack
+        return RunStarted(
+            pictures=without_token(str(dataset.origin or "") if pictures is None else pictures),
+            network=title or counted(len(self.network.places), "layer"),
+            size=self.preparation.width,
+            seed=self.settings.seed,
+            epochs=self.settings.epochs,
+            classes=dataset.classes,
+            train=train,
+            validation=validation,
+            test=test,
+            left_out=tuple(printable(f"{left.name}: {left.reason}") for left in pack.left_out),
+            leaking=int(np.count_nonzero((prepared.sides < 0) & (pack.rows >= 0))),
+            naive_leak=prepared.naive_leak,
+            leaks=prepared.leaks,
+            parameters=self.network.parameter_count,
+            versions=machine.versions(),
+        )
 
     def prepare(self, pictures: Dataset, emit: Emit | None = None) -> Prepared:
         """The images as `fit` trains on them, for a training loop of your own.
@@ -196,33 +237,42 @@ class Classifier(Weighted):
         recorder(Judged.of(self.verdicts))
 
     def evaluate(
-        self, pictures: Dataset | Part | Prepared, *, emit: Emit | None = None, tta: bool = False
+        self,
+        pictures: Dataset | Part | Prepared,
+        *,
+        tta: bool = False,
+        verbose: bool = True,
+        callbacks: Iterable[Callable[[AnyEvent], None]] = (),
     ) -> Evaluation:
         """Measure how good the classifier is on images that it was not trained on.
 
         Args:
             pictures: One set of a data set, such as `pictures.test`, or all of a data set; images that it was trained
                 on are left out and counted. Of prepared images the test set is used.
-            emit: Receives the progress.
             tta: Use the mean over each image and its mirror image (test-time augmentation).
+            verbose: Whether to show a bar while it takes time.
+            callbacks: Receive the progress.
 
         Raises:
             DataError: When there is a class that the classifier does not know, or no image that is new to it.
         """
-        report = reporting(emit or to_all(()))
-        if isinstance(pictures, Part):
-            prepared = prepare(pictures.dataset, self.preparation, classes=self.classes, report=report)
-            only_new = pictures.side == "test"  # who asks for the training set wants it evaluated
-            return self._evaluate(prepared, prepared.indices(pictures.side), tta=tta, only_new=only_new)
+        with shown(callbacks, verbose=verbose) as emit:
+            only_new = not isinstance(pictures, Part) or pictures.side == "test"  # who asks for the others wants them
+            return self._evaluate(*self._chosen(pictures, emit), tta=tta, only_new=only_new, report=reporting(emit))
+
+    def _chosen(self, pictures: Dataset | Part | Prepared, emit: Emit) -> tuple[Prepared, NDArray[np.int64]]:
+        """Prepared images, and the positions of those to evaluate on."""
         if isinstance(pictures, Prepared):
-            return self._evaluate(pictures, pictures.indices("test"), tta=tta)
+            return pictures, pictures.indices("test")
+        if isinstance(pictures, Part):
+            prepared = self.prepare(pictures.dataset, emit)
+            return prepared, prepared.indices(pictures.side)
         labels = labels_among(pictures, self.classes)
-        pack = pictures.pack(self.preparation, report)
-        everything = Prepared.whole(pictures, pack, labels)
-        return self._evaluate(everything, np.flatnonzero(pack.rows >= 0), tta=tta)
+        pack = pictures.pack(self.preparation, reporting(emit))
+        return Prepared.whole(pictures, pack, labels), np.flatnonzero(pack.rows >= 0)
 
     def _evaluate(
-        self, prepared: Prepared, indices: NDArray[np.int64], *, tta: bool, only_new: bool = True
+        self, prepared: Prepared, indices: NDArray[np.int64], *, tta: bool, only_new: bool, report: Report
     ) -> Evaluation:
         """Evaluate on some images, without those that the classifier was trained on unless they are asked for."""
         new = indices[~self.seen.contains(prepared.pack.digests.at(indices))] if only_new else indices
@@ -233,7 +283,7 @@ class Classifier(Weighted):
             )
         predictor = self.predictor.with_tta() if tta else self.predictor
         found = assess.evaluate_on(
-            predictor, prepared.pack, prepared.labels, new, self.classes, groups=prepared.groups_at(new)
+            predictor, prepared.pack, prepared.labels, new, self.classes, groups=prepared.groups_at(new), report=report
         )
         return msgspec.structs.replace(
             found, seen=len(indices) - len(new), left_out=len(prepared.pack.left_out)

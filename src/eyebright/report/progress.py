@@ -8,6 +8,7 @@ import shlex
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 
 from eyebright.report.screen import HEADING, HEADLINE, Screen, here
@@ -27,6 +28,7 @@ _TITLES: dict[Stage, str] = {
     "downloading": "downloading",
     "unpacking": "unpacking",
     "trying learning rates": "trying learning rates",
+    "evaluating": "evaluating",
 }
 _REASONS = {
     "finished": "Trained all epochs",
@@ -95,6 +97,7 @@ class Display:
             case events.Evaluated() | events.Judged():
                 self._results.append(event)
             case events.ModelSaved():
+                self.run = shlex.quote(str(Path(event.path).parent)) if self.run == "RUN" else self.run
                 self._say(f"Model saved: {event.path}", wrap=False)
                 self._show_results()
             case events.HealingBegun():
@@ -104,7 +107,7 @@ class Display:
             case events.Healed():
                 self._healed(event)
             case events.RunStarted():
-                self.images = shlex.quote(event.pictures)
+                self.images = shlex.quote(event.pictures) if event.pictures else self.images
                 self._started(event)
             case events.Resumed():
                 self._started(event)

@@ -17,6 +17,7 @@ from eyebright.model import assess
 from eyebright.model.classifier import Classifier
 from eyebright.network import Network, zoo
 from eyebright.network.rewrites import with_dropout
+from eyebright.report.progress import shown
 from eyebright.runs.checks import LEAST_MINUTES
 from eyebright.runs.folder import MADE_WITH, NETWORK, Run, split_csv
 from eyebright.runs.request import Request
@@ -97,6 +98,7 @@ def heal(
     pictures: Dataset | None = None,
     budget_s: float | None = None,
     overwrite: bool = False,
+    verbose: bool = True,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
 ) -> Healing | None:
     """Train a finished run again as its verdict advises, on the same split, and compare on the validation set.
@@ -111,6 +113,7 @@ def heal(
             it; for others the epochs are limited by the speed of the first. By default the minutes that are advised,
             or as many as the first had; with epochs, three times as long as the first.
         overwrite: Replace a second run that exists.
+        verbose: Whether to show the progress and the result, as the command does.
         callbacks: Receive every event as it happens.
 
     Returns:
@@ -123,11 +126,26 @@ def heal(
         DataError: When the images are no longer those that the run was trained on.
         OutputError: When the second folder exists and is not to be replaced.
     """
-    started_at, run, emit = time.monotonic(), Run(path), to_all(callbacks)
+    started_at = time.monotonic()
+    with shown(callbacks, verbose=verbose) as emit:
+        return _heal(Run(path), output, pictures, budget_s, emit, overwrite=overwrite, started_at=started_at)
+
+
+def _heal(
+    run: Run,
+    output: str | Path | None,
+    pictures: Dataset | None,
+    budget_s: float | None,
+    emit: Emit,
+    *,
+    overwrite: bool,
+    started_at: float,
+) -> Healing | None:
+    """What `heal` does, with one receiver of the events."""
     request, network = run.read()
     events = run.read_events()
     if not run.is_complete:
-        raise SettingsError(f"{path} is not finished: continue it first with eyebright train --resume {path}")
+        raise SettingsError(f"{run.path} is not finished: continue it first with eyebright train --resume {run.path}")
     second = Run(run.path / FOLDER if output is None else output)
     log = to_all([emit, EventLog(run.events)])
     before_it = None if overwrite else _started(events, second)

@@ -6,11 +6,12 @@ from pathlib import Path
 from eyebright.data.dataset import Dataset
 from eyebright.data.prepare import prepare
 from eyebright.network import Network
+from eyebright.report.progress import shown
 from eyebright.runs.folder import NETWORK
 from eyebright.runs.request import Request, Resize
 from eyebright.runs.start import choose_resize, start_named
 from eyebright.training import trainer
-from eyebright.training.events import AnyEvent, reporting, to_all
+from eyebright.training.events import AnyEvent, reporting
 from eyebright.training.range_test import RangeTest
 from eyebright.training.settings import Settings
 
@@ -23,6 +24,7 @@ def find_learning_rate(
     size: int | None = None,
     resize: Resize = "auto",
     settings: Settings | None = None,
+    verbose: bool = True,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
 ) -> RangeTest:
     """Raise the learning rate over about 200 steps on the training set, and find where the loss falls fastest.
@@ -34,6 +36,7 @@ def find_learning_rate(
         size: As in `train`.
         resize: As in `train`.
         settings: How to train; learning rate, schedule and epochs do not matter.
+        verbose: Whether to show the progress.
         callbacks: Receive every event as it happens.
 
     Returns:
@@ -44,15 +47,16 @@ def find_learning_rate(
         DataError: When the images cannot be trained on.
         MissingExtraError: When torch is not installed.
     """
-    emit, training = to_all(callbacks), trainer()
+    training = trainer()
     pictures.require_trainable()
     given = network if isinstance(network, Network) else None
     request = Request(network=NETWORK if isinstance(network, Network) else network, weights=str(weights), size=size,
                       training=settings or Settings())  # fmt: skip
-    start = start_named(pictures, request, emit, given)
-    preparation = start.preparation(choose_resize(pictures, resize, start.network).fit)
-    prepared = prepare(pictures, preparation, report=reporting(emit))
-    train = prepared.indices("train")
-    material = training.Material(prepared.pack, prepared.labels, train, train[:0], pictures.source.names)
-    found: RangeTest = training.range_test(start.network, start.weights, material, start.settings, emit=emit)
+    with shown(callbacks, verbose=verbose) as emit:
+        start = start_named(pictures, request, emit, given)
+        preparation = start.preparation(choose_resize(pictures, resize, start.network).fit)
+        prepared = prepare(pictures, preparation, report=reporting(emit))
+        train = prepared.indices("train")
+        material = training.Material(prepared.pack, prepared.labels, train, train[:0], pictures.source.names)
+        found: RangeTest = training.range_test(start.network, start.weights, material, start.settings, emit=emit)
     return found

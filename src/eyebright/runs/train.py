@@ -6,18 +6,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from eyebright.data.dataset import Dataset
 from eyebright.data.prepare import Prepared, prepare
 from eyebright.data.sources.ranged import without_token
-from eyebright.data.split import SIDES
 from eyebright.model.card import Seen
 from eyebright.model.classifier import Classifier
 from eyebright.model.folder import find_model
 from eyebright.network import BatchNorm, Network, zoo
 from eyebright.report import sinks
 from eyebright.report.figures import draw_curves
+from eyebright.report.progress import shown
 from eyebright.runs import auto, checks
 from eyebright.runs.folder import MADE_WITH, NETWORK, Run
 from eyebright.runs.request import Request, gather
@@ -31,9 +29,8 @@ from eyebright.runs.start import (
     start_from,
     start_named,
 )
-from eyebright.system import files, machine
+from eyebright.system import files
 from eyebright.system.errors import OutputError, SettingsError
-from eyebright.system.text import printable
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
 from eyebright.training.events import (
@@ -43,7 +40,6 @@ from eyebright.training.events import (
     EventLog,
     FitChosen,
     ModelSaved,
-    RunStarted,
     SharedOut,
     Transient,
     reporting,
@@ -76,6 +72,7 @@ def train(
     network: str | Network = "",
     exclude: str | Path | Iterable[str] = (),
     settings: Settings | None = None,
+    verbose: bool = True,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
     **options: Any,
 ) -> Result:
@@ -87,6 +84,7 @@ def train(
         network: A name from the zoo, the path of a network's JSON, a network, or "auto".
         exclude: Names of images to leave out, as `Audit.to_exclude` gives them, or the path of an audit.json.
         settings: How to train; the defaults unless given.
+        verbose: Whether to show the progress and the result, as `eyebright train` does.
         callbacks: Receive every event as it happens.
         **options: Any other option of `eyebright train` by its name, such as `minutes=5`, `epochs=20`, `size=96`,
             `weights="published"`, `learning_rate=1e-3`. `Request` and `Settings` describe them all.
@@ -116,7 +114,9 @@ def train(
     request = request.changed(
         pictures="" if isinstance(pictures, Dataset) else str(pictures), output="" if output is None else str(output)
     )
-    return run_request(request, pictures if isinstance(pictures, Dataset) else None, given, callbacks=callbacks)
+    dataset = pictures if isinstance(pictures, Dataset) else None
+    with shown(callbacks, verbose=verbose) as emit:
+        return run_request(request, dataset, given, callbacks=[emit])
 
 
 def run_request(
@@ -255,7 +255,7 @@ def finish(
             if earlier is None:
                 run.write_split(prepared)
                 run.write_left_out(prepared.pack.left_out)
-                emit(_run_started(request, title or request.network, classifier, prepared))
+                emit(classifier.started_on(prepared, pictures=request.pictures, title=title or request.network))
             for event in found:
                 emit(event)
             classifier.settings = request.training
@@ -263,8 +263,8 @@ def finish(
                 prepared, emit=emit, started_at=started_at, checkpoint=run.checkpoint, earlier=earlier,
                 on_settled=lambda settings: run.write_config(request.changed(training=settings)),
             )  # fmt: skip
-            test = classifier.metrics["test"] = classifier.evaluate(prepared)
-            emit(evaluated("test", test))
+            test = classifier.metrics["test"] = classifier.evaluate(prepared, verbose=False, callbacks=[emit])
+            emit(Evaluated.of("test", test))
             if classifier.history.loss:  # of a head alone there is nothing to draw
                 files.write_file(run.curves, draw_curves(classifier.history))
             card = classifier.save(run.model, overwrite=True)
@@ -277,28 +277,6 @@ def finish(
     return Result(run.path, classifier, test, interrupted=reason == "interrupted")
 
 
-def _run_started(request: Request, title: str, classifier: Classifier, prepared: Prepared) -> RunStarted:
-    train, validation, test = (len(prepared.indices(side)) for side in SIDES)
-    pack = prepared.pack
-    return RunStarted(
-        pictures=without_token(request.pictures),
-        network=title,
-        size=classifier.preparation.width,
-        seed=request.training.seed,
-        epochs=request.training.epochs,
-        classes=prepared.dataset.classes,
-        train=train,
-        validation=validation,
-        test=test,
-        left_out=tuple(printable(f"{left.name}: {left.reason}") for left in pack.left_out),
-        leaking=int(np.count_nonzero((prepared.sides < 0) & (pack.rows >= 0))),
-        naive_leak=prepared.naive_leak,
-        leaks=prepared.leaks,
-        parameters=classifier.network.parameter_count,
-        versions=machine.versions(),
-    )
-
-
 def _shared_out(request: Request, classifier: Classifier) -> SharedOut:
     training = request.training
     norms = training.norm_statistics == "batch" and any(
@@ -307,15 +285,6 @@ def _shared_out(request: Request, classifier: Classifier) -> SharedOut:
     return SharedOut(
         processes=processes.place().size, batch_size=training.batch_size, norms=norms, group=processes.launch_id()
     )
-
-
-def evaluated(side: str, evaluation: Evaluation) -> Evaluated:
-    """An evaluation, as an event."""
-    low, high = evaluation.interval
-    return Evaluated(
-        side=side, pictures=evaluation.pictures, accuracy=evaluation.accuracy, low=low, high=high, loss=evaluation.loss,
-        seen=evaluation.seen,
-    )  # fmt: skip
 
 
 def started_by_this_group(path: str | Path) -> bool:
@@ -362,11 +331,11 @@ def evaluate(
     emit = to_all(callbacks)
     classifier = Classifier.load(model)
     dataset = open_pictures(Request(pictures=str(pictures)), emit)
-    evaluation = classifier.evaluate(dataset, emit=emit, tta=tta)
+    evaluation = classifier.evaluate(dataset, tta=tta, verbose=False, callbacks=[emit])
     log = Run(find_model(Path(model)).parent).events
     if log.exists():
         with suppress(OutputError):  # a run that may only be read can be evaluated too
-            EventLog(log)(evaluated(without_token(str(pictures)), evaluation))
+            EventLog(log)(Evaluated.of(without_token(str(pictures)), evaluation))
     return evaluation
 
 

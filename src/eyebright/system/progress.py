@@ -4,7 +4,14 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 Stage: TypeAlias = Literal[
-    "scanning", "preparing", "comparing", "computing features", "downloading", "unpacking", "trying learning rates"
+    "scanning",
+    "preparing",
+    "comparing",
+    "computing features",
+    "downloading",
+    "unpacking",
+    "trying learning rates",
+    "evaluating",
 ]
 Report: TypeAlias = Callable[[Stage, int, int | None], None]
 """Called with the stage, the number of units done, and the total number (None if it is not known)."""

@@ -17,6 +17,7 @@ from eyebright.system import records
 from eyebright.system.errors import OutputError
 from eyebright.system.progress import Report, Stage
 from eyebright.trust.intervals import Difference, Share
+from eyebright.trust.metrics import Evaluation
 from eyebright.trust.verdict import Verdict
 
 
@@ -278,6 +279,15 @@ class Evaluated(Event, frozen=True):
     high: float
     loss: float
     seen: int = 0
+
+    @classmethod
+    def of(cls, side: str, found: Evaluation) -> "Evaluated":
+        """The event of an evaluation on a set, or on images of which `side` says where they are."""
+        low, high = found.interval
+        return cls(
+            side=side, pictures=found.pictures, accuracy=found.accuracy, low=low, high=high, loss=found.loss,
+            seen=found.seen,
+        )  # fmt: skip
 
 
 class HealingBegun(Event, frozen=True):
