@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyebright.data.batches import batches, content_order, share, shuffled
+from eyebright.data.batches import batches, content_order, cut, share, shuffled
 from eyebright.data.pack import pack
 from eyebright.data.sources.source import ArraySource
 from eyebright.system.errors import SettingsError
@@ -31,7 +31,7 @@ def no_threads_left():
     assert set(threading.enumerate()) == before
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 5, 10, 99])
+@pytest.mark.parametrize("batch_size", [1, 4, 5, 10, 99])
 def test_every_index_comes_once_in_order_with_its_label(ten, no_threads_left, batch_size):
     labels, indices = np.arange(10) * 7, np.array([4, 9, 0, 2, 7, 1, 8, 3, 6, 5])
     found = list(batches(ten, labels, indices, batch_size))
@@ -147,18 +147,31 @@ def test_content_order_keeps_to_the_indices_it_is_given(ten):
     assert content_order(ten, np.zeros(10, np.int64), np.empty(0, np.int64)).shape == (0,)
 
 
+@pytest.mark.parametrize(
+    ("count", "batch_size", "sizes"),
+    [(0, 4, []), (1, 4, [1]), (4, 4, [4]), (5, 4, [5]), (6, 4, [4, 2]), (9, 4, [4, 5]), (3, 2, [3]), (5, 2, [2, 3]),
+     (3, 1, [1, 1, 1]), (8, 4, [4, 4])],
+)  # fmt: skip
+def test_a_last_image_alone_joins_the_batch_before_it(count, batch_size, sizes):
+    parts = cut(np.arange(count), batch_size)
+    assert [len(part) for part in parts] == sizes
+    assert [index for part in parts for index in part] == list(range(count))
+
+
 @sampled
-@given(st.integers(0, 100), st.integers(1, 5), st.integers(1, 6), st.integers(0, 9))
-def test_the_shares_of_all_ranks_are_the_epoch_batch_by_batch(count, of, part, seed):
-    order, batch_size = shuffled(np.arange(count), seed, 1), of * part
-    shares = [share(order, batch_size, rank, of) for rank in range(of)]
-    for number in range(-(-count // batch_size)):
-        whole = order[number * batch_size : (number + 1) * batch_size]
-        parts = [one[number * part : (number + 1) * part] for one in shares]
-        np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.sort(whole))
-        for rank, own in enumerate(parts):
-            np.testing.assert_array_equal(own, whole[rank::of])
-    assert sum(map(len, shares)) == count
+@given(st.integers(0, 100), st.integers(1, 5), st.integers(1, 6))
+def test_the_shares_of_all_ranks_are_the_epoch_batch_by_batch(count, of, part):
+    order = shuffled(np.arange(count), 3, 1)
+    shares, whole = [share(order, of * part, rank, of) for rank in range(of)], cut(order, of * part)
+    for number, batch in enumerate(whole):
+        parts = [one[number] for one in shares if number < len(one)]
+        np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.sort(batch))
+        if len(batch) == of * part:
+            for rank, own in enumerate(parts):
+                np.testing.assert_array_equal(own, batch[rank::of])
+        if part > 1 and count > 1:
+            assert min(map(len, parts)) > 1
+    assert max(map(len, shares)) == len(whole)
 
 
 @pytest.mark.parametrize(

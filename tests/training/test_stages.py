@@ -2,7 +2,8 @@ import pytest
 
 from eyebright.network import BatchNorm, Conv2d, Flatten, Input, LayerNorm, Linear, Network, ReLU, zoo
 from eyebright.system.errors import SettingsError
-from eyebright.training.stages import decaying, frozen_layers, rate_factors, stages
+from eyebright.training.settings import Settings
+from eyebright.training.stages import decaying, frozen_layers, rate_factors, require_batch, stages
 
 PLAIN = Network.sequential(
     Input((3, 8, 8)), Conv2d(4, 3), BatchNorm(), ReLU(), Conv2d(4, 3), LayerNorm(), Flatten(), Linear(2)
@@ -68,3 +69,22 @@ def test_names_stand_for_stages_layers_and_beginnings():
 def test_names_that_freeze_nothing_or_all_are_refused(names, words):
     with pytest.raises(SettingsError, match=words):
         frozen_layers(zoo.build("resnet18", num_classes=3, input_size=64), names)
+
+
+ON_VECTORS = Network.sequential(Input((3, 8, 8)), Flatten(), Linear(4), BatchNorm(), ReLU(), Linear(2))
+
+
+@pytest.mark.parametrize(
+    ("network", "settings", "processes", "enough"),
+    [(ON_VECTORS, {"batch_size": 1}, 1, 2), (ON_VECTORS, {"batch_size": 4}, 4, 8),
+     (ON_VECTORS, {"batch_size": 2}, 1, 0),
+     (ON_VECTORS, {"batch_size": 1, "norm_statistics": "kept"}, 1, 0), (PLAIN, {"batch_size": 1}, 1, 0),
+     (ON_VECTORS, {"batch_size": 1, "frozen": ("linear_1",)}, 1, 0)],
+)  # fmt: skip
+def test_a_batch_norm_that_would_see_one_value_of_a_channel_is_refused(network, settings, processes, enough):
+    settings = Settings().changed(settings)
+    if not enough:
+        require_batch(network, settings, processes)
+        return
+    with pytest.raises(SettingsError, match=f"'batch_norm_1' has one value.* batch_size = {enough} or more"):
+        require_batch(network, settings, processes)

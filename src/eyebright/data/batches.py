@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pack import Pack
 from eyebright.system.errors import SettingsError
+
+Index = TypeVar("Index", bound=np.generic)
 
 
 class Batch(NamedTuple):
@@ -33,15 +35,29 @@ def shuffled(indices: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.in
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little"))).permutation(indices)
 
 
-def share(order: NDArray[np.int64], batch_size: int, rank: int, of: int) -> NDArray[np.int64]:
-    """The part of an epoch's order that one of several processes reads: every `of`-th image of each batch.
+def cut(order: NDArray[Index], batch_size: int) -> list[NDArray[Index]]:
+    """The batches of an epoch, in its order. A last image alone joins the batch before it.
 
-    The shares of all ranks together are the batches of one process. Each share of a batch has `batch_size // of`
-    images; in the last, smaller batch the shares may differ by one, or be empty.
+    A batch norm has nothing to compare one image with, so no batch has a single image unless all of them have.
+    """
+    starts = range(0, max(len(order) - joins(batch_size), 1), batch_size)
+    return [order[start : start + batch_size] for start in starts[:-1]] + [order[starts[-1] :]] if len(order) else []
+
+
+def joins(batch_size: int) -> int:
+    """How many images more than usual the last batch may have: one, unless all batches have a single image."""
+    return int(batch_size > 1)
+
+
+def share(order: NDArray[Index], batch_size: int, rank: int, of: int) -> list[NDArray[Index]]:
+    """The parts of an epoch's batches that one of several processes reads: every `of`-th image of each batch.
+
+    The shares of all ranks together are the batches of one process. A last batch that is too small to give two images
+    to each rank goes to fewer of them; the others have no share of it.
 
     Args:
         order: All images in the order of the epoch.
-        batch_size: Images in a step of all processes together; a multiple of `of`.
+        batch_size: Images in a batch of all processes together; a multiple of `of`.
         rank: The process, from 0.
         of: How many processes there are.
 
@@ -52,11 +68,17 @@ def share(order: NDArray[np.int64], batch_size: int, rank: int, of: int) -> NDAr
         raise SettingsError(f"rank {rank} does not exist: expected 0 to {of - 1}")
     if batch_size < 1 or batch_size % of:
         raise SettingsError(f"{of} processes cannot share a batch of {batch_size} images: give a multiple of {of}")
-    return order[rank::of]
+    least = min(batch_size // of, 2)
+    shared = ((part, min(of, max(len(part) // least, 1))) for part in cut(order, batch_size))
+    return [part[rank::ranks] for part, ranks in shared if rank < ranks]
+
+
+def batch_of(pack: Pack, labels: NDArray[np.int64], part: NDArray[np.int64]) -> Batch:
+    """Read the images at these positions as one batch."""
+    return Batch(pack.read(part), labels[part], pack.digests.at(part).keys)
 
 
 def batches(pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64], batch_size: int) -> Iterator[Batch]:
-    """Read batches in the order of the indices; the last one may be smaller."""
-    for start in range(0, len(indices), batch_size):
-        part = indices[start : start + batch_size]
-        yield Batch(pack.read(part), labels[part], pack.digests.at(part).keys)
+    """Read images in the order of the indices, in the batches that `cut` makes."""
+    for part in cut(indices, batch_size):
+        yield batch_of(pack, labels, part)

@@ -19,10 +19,11 @@ from eyebright.model.folder import read_model
 from eyebright.network import Conv2d, Linear, Network, Weights, initial_weights, zoo
 from eyebright.runs.request import Request, Resize
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
+from eyebright.training import processes
 from eyebright.training.events import Emit, FitChosen, reporting
 from eyebright.training.mirroring import MAX_TRAIN, MAX_VALIDATION, judge_mirroring
 from eyebright.training.settings import Settings
-from eyebright.training.stages import frozen_layers
+from eyebright.training.stages import frozen_layers, require_batch
 
 LARGEST_PX, SMALLEST_PX = 180, 24
 """Sides of the images for a named network, unless a size is given."""
@@ -99,9 +100,10 @@ def start_named(dataset: Dataset, request: Request, emit: Emit, network: Network
 
 
 def _checked(start: Start, classes: Sequence[str]) -> Start:
-    """What can be wrong about a network or its frozen layers is found before the work."""
+    """What can be wrong about a network, its frozen layers or its batches is found before the work."""
     require_classifier(start.network, classes)
     frozen_layers(start.network, start.settings.frozen)
+    require_batch(start.network, start.settings, processes.place().size)
     return start
 
 

@@ -17,6 +17,7 @@ VALIDATING = 0.4  # the same in the precision of the training
 _CAREFUL = 0.95  # share of the time that is planned for
 _RECENT = 3  # epochs by which the speed is measured: a machine is often busy only for a moment
 _WORTHWHILE = 0.15  # of the budget
+_MEASURING_SHARE = 0.02  # of the budget
 _SLOW = ("preparing", "computing features")  # stages whose speed is watched
 _FEWEST = 8  # fewer steps would train nothing
 
@@ -49,6 +50,11 @@ class Deadline(NamedTuple):
     def after(self, used_s: float) -> "Deadline":
         """The same for a training that is resumed: so much was used before it stopped."""
         return self._replace(begun_at=self.begun_at - used_s)
+
+    @property
+    def measuring_s(self) -> float:
+        """Seconds after which no further step is measured, however busy the machine is."""
+        return _MEASURING_SHARE * 60 * self.minutes
 
     @property
     def too_late(self) -> bool:

@@ -68,7 +68,8 @@ class Settings(Record, frozen=True, kw_only=True):
         label_smoothing: Share of the target probability that is spread over all classes.
         patience: Stop after so many epochs in which neither validation accuracy nor validation loss improves; 0 never
             stops early.
-        precision: "float32", "bfloat16", or "auto": the one that is faster in a short measurement.
+        precision: "float32", "bfloat16", or "auto": by a rule, the one that is usually faster for this network on this
+            processor.
         threads: Threads to compute with; 0 uses one per core.
         device: "cpu", "cuda", "mps" (Apple's GPU), or "auto": a GPU if there is one.
         extended_at: Numbers of epochs that were planned before more were requested, ascending. After each of them the

@@ -6,11 +6,13 @@ stage before it (`bn1` to `conv1`). So a ResNet has the stages conv1, layer1 to 
 dotted names, each convolution and dense layer is a stage.
 """
 
+import math
 from collections.abc import Iterable
 
 from eyebright.network import BatchNorm, LayerNorm, Network, Place
 from eyebright.system import text
 from eyebright.system.errors import SettingsError
+from eyebright.training.settings import Settings
 
 
 def stages(network: Network) -> dict[str, tuple[str, ...]]:
@@ -58,6 +60,29 @@ def frozen_layers(network: Network, names: Iterable[str]) -> frozenset[str]:
     if found and not any(place.parameters for name, place in network.places.items() if name not in found):
         raise SettingsError(f"frozen: with {', '.join(names)} nothing would be trained: remove at least the last layer")
     return frozenset(found)
+
+
+def require_batch(network: Network, settings: Settings, processes: int = 1) -> None:
+    """Refuse batches in which a batch norm would see a single value of each channel.
+
+    Args:
+        network: The network.
+        settings: The batch size, and which batch norms keep their statistics.
+        processes: How many processes share each batch.
+
+    Raises:
+        SettingsError: With the layer, and the batch size that is enough.
+    """
+    if settings.batch_size >= 2 * processes or settings.norm_statistics == "kept":
+        return
+    frozen = frozen_layers(network, settings.frozen)
+    for name, place in network.places.items():
+        if isinstance(place.layer, BatchNorm) and name not in frozen and math.prod(place.shape[1:]) == 1:
+            raise SettingsError(
+                f"batch_size = {settings.batch_size} is too small for this network: its batch norm {name!r} has one "
+                "value per channel and image, and cannot normalise it when a batch has a single image; use batch_size "
+                f"= {2 * processes} or more, or norm_statistics=kept"
+            )
 
 
 def decaying(place: Place) -> tuple[str, ...]:

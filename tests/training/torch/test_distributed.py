@@ -134,8 +134,8 @@ def work():  # a command may train more than once
 
 
 def test_two_processes_learn_what_one_learns(launch, make_folder: Callable[..., Path], tmp_path: Path):
-    """33 training images make steps of 16, 16 and 1: in the last one, a process has no image. No thread is left."""
-    pictures = make_folder(count=17)
+    """34 training images make steps of 16, 16 and 2: in the last one, a process has no image. No thread is left."""
+    pictures = make_folder(count=18)
     last = """
 import atexit
 def threads():
@@ -173,7 +173,7 @@ def work():
 def test_all_ranks_end_a_training_at_the_same_step_and_wait_for_the_next(launch, make_folder, tmp_path: Path):
     """Rank 0 gets Ctrl-C before it adds up: the next step is the last. Only the first Ctrl-C counts."""
     complete, in_step, in_validation, problem, last = result_of(
-        launch(make_folder(count=17), INTERRUPTED), tmp_path
+        launch(make_folder(count=18), INTERRUPTED), tmp_path
     )  # the very first one, interrupted in its first epoch, has no result
     assert complete[0] == last[0] == "finished" and len(complete) == len(last) == 1 + 3 * (3 + 1)
     assert in_step[0] == "interrupted" and in_step[1:] == complete[1 : 1 + (3 + 1) + 3]
@@ -193,7 +193,7 @@ if CHANGES.get("dies") == RANK:
 
 
 def test_a_group_that_lost_a_process_continues_to_the_same_weights(launch, make_folder, tmp_path: Path):
-    pictures, changes = make_folder(count=17), {"dropout": 0.3}
+    pictures, changes = make_folder(count=18), {"dropout": 0.3}
     folders = [tmp_path / "whole", tmp_path / "killed"]
     for folder in folders:
         folder.mkdir()
@@ -216,7 +216,7 @@ def work():
 
 
 def test_an_error_of_one_rank_ends_the_others(launch, make_folder):
-    codes, errors = launch(make_folder(count=17), FAILING)
+    codes, errors = launch(make_folder(count=18), FAILING)
     assert codes == [1, 1]
     assert "the disk is gone" in errors[0] and "another of the processes" in errors[1]
 

@@ -50,16 +50,6 @@ def test_the_weights_and_the_random_state_of_the_caller_stay_the_same(job):
     assert same(before, initial_weights(job.network, 5))
 
 
-def test_choosing_the_precision_does_not_change_the_training(job, monkeypatch):
-    """On a processor with bfloat16, steps are tried; the training after them must be the same."""
-    plain = fit(*job, emit=nothing)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    monkeypatch.setattr(hardware, "_SMALL", 0)
-    monkeypatch.setattr(hardware, "_WORTHWHILE", 1e9)
-    job = job._replace(settings=job.settings.changed({"precision": "auto"}))
-    assert same(fit(*job, emit=nothing).weights, plain.weights)
-
-
 def test_what_was_measured_is_known_before_the_first_step_and_comes_out(job, monkeypatch):
     """A run writes it down at once, so that it repeats the same choice after a kill."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)

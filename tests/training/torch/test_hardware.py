@@ -44,46 +44,29 @@ def test_a_device_that_is_not_available_is_refused(wanted, monkeypatch):
         hardware.find(wanted)
 
 
-LARGE = 10**9
-
-
-def steps_of(milliseconds: dict[str, float], monkeypatch: pytest.MonkeyPatch):
-    """A clock and a step that takes what it is told to."""
-    now = 0.0
-
-    def step(chosen: hardware.Chosen) -> None:
-        nonlocal now
-        now += milliseconds[chosen] / 1000
-
-    monkeypatch.setattr(hardware.time, "perf_counter", lambda: now)
-    return step
-
-
 @pytest.mark.parametrize(
-    ("float32", "bfloat16", "chosen"), [(20, 10, "bfloat16"), (10, 20, "float32"), (10, 9.8, "float32")]
-)
-def test_the_faster_precision_is_chosen_and_float32_if_they_are_close(float32, bfloat16, chosen, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
-    event = hardware.choose("auto", LARGE, steps_of({"float32": float32, "bfloat16": bfloat16}, monkeypatch))
-    assert event.precision == chosen
-    assert f"{float32:.0f} ms in float32" in event.reason
+    ("name", "size", "chosen", "words"),
+    [("flowers_cnn", 180, "bfloat16", "faster"), ("resnet18", 64, "bfloat16", "faster"),
+     ("compact", 32, "bfloat16", "faster"), ("vgg11", 64, "bfloat16", "faster"),
+     ("efficientnet_lite0", 96, "float32", "too little"), ("lenet5", 32, "float32", "too small"),
+     ("mlp", 32, "float32", "too small")],
+)  # fmt: skip
+def test_the_precision_is_the_faster_one_as_measured_once(name, size, chosen, words, monkeypatch):
+    """Two cores of an AMD EPYC with AVX512_BF16: steps of these networks take 0.57, 0.68, 0.57, 0.57 of the time in
+    bfloat16, then 1.25, and 1.0 of the two small ones."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    event = hardware.choose("auto", faster(zoo.build(name, num_classes=10, input_size=size)))
+    assert (event.precision, words in event.reason) == (chosen, True)
 
 
-def test_nothing_is_tried_where_the_processor_has_no_bfloat16(monkeypatch):
+def test_a_processor_without_bfloat16_computes_in_float32(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "amx_bf16": False})
-    event = hardware.choose("auto", LARGE, lambda chosen: pytest.fail(f"tried {chosen}"))
-    assert event.precision == "float32"
-
-
-def test_nothing_is_tried_on_a_network_so_small_that_noise_would_choose(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
-    event = hardware.choose("auto", 10**7, lambda chosen: pytest.fail(f"tried {chosen}"))
-    assert (event.precision, "too small" in event.reason) == ("float32", True)
+    assert hardware.choose("auto", zoo.flowers_cnn(5)).precision == "float32"
 
 
 @pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
 def test_a_precision_that_is_set_is_used(wanted):
-    event = hardware.choose(wanted, LARGE, lambda chosen: pytest.fail(f"tried {chosen}"))
+    event = hardware.choose(wanted, zoo.flowers_cnn(5))
     assert (event.precision, event.reason) == (wanted, "as set")
 
 
@@ -106,7 +89,7 @@ def test_memory_is_that_of_the_outputs_of_all_layers():
 @pytest.mark.parametrize(
     ("batch", "accumulation", "fit_in", "lowered"),
     [(32, 1, 32.1, None), (32, 1, 31, (16, 2)), (32, 3, 9, (8, 12)), (33, 1, 20, (11, 3)), (7, 1, 5, (1, 7)),
-     (32, 1, 0.1, (1, 32))],
+     (32, 1, 0.1, (2, 16))],
 )  # fmt: skip
 def test_the_step_stays_the_same_and_its_batches_fit(batch, accumulation, fit_in, lowered):
     settings = Settings(batch_size=batch, accumulation=accumulation)

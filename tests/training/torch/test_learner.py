@@ -226,9 +226,24 @@ def test_measuring_leaves_the_weights_as_they_are():
     made = learner(NORMED)
     before = made.module.get_weights()
     batch = samples(NORMED), torch.from_numpy(LABELS)
-    assert made.seconds(*batch) > 0
-    made.choose_precision(*batch)
+    assert made.seconds(*batch, 10.0) > 0
     assert all(np.array_equal(before[name], values) for name, values in made.module.get_weights().items())
+
+
+def test_measuring_a_step_ends_in_time_on_a_busy_machine(monkeypatch):
+    made, now, tries = learner(), 0.0, []
+
+    def slow(*batch: object) -> None:
+        nonlocal now
+        now += 4.0
+        tries.append(batch)
+
+    monkeypatch.setattr(made, "_try", slow)
+    monkeypatch.setattr("eyebright.training.torch.learner.time.perf_counter", lambda: now)
+    for most_s, count in ((0.1, 1), (6.0, 2), (1000.0, 5)):
+        tries.clear()
+        assert made.seconds(samples(DENSE), torch.from_numpy(LABELS), most_s) == 4.0
+        assert len(tries) == count
 
 
 def test_what_rank_0_says_at_the_end_of_a_step_comes_with_its_result():

@@ -6,14 +6,14 @@ the batch nor on the process that reads an image, nor on whether the training wa
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eyebright.data.batches import batches, content_order, share, shuffled
+from eyebright.data.batches import Index, batch_of, batches, content_order, joins, share, shuffled
 from eyebright.data.pack import Pack
 from eyebright.data.threads import ahead
 from eyebright.network.torch import as_input
@@ -56,16 +56,21 @@ class Feed:
 
     def __init__(self, material: Material, settings: Settings, num_classes: int, group: Group = ALONE) -> None:
         self.material, self.settings, self.num_classes, self.group = material, settings, num_classes, group
-        self._own(material.train)  # refuses an uneven batch
+        self._parts(material.train)  # refuses an uneven batch
         self.train = content_order(material.pack, material.labels, material.train)
         self.sample = sample_of(self.train)
         self.length = len(self.order(1).indices)  # images in an epoch
-        self.steps = math.ceil(self.length / settings.step_size)  # steps in an epoch
+        self.steps = max(math.ceil((self.length - joins(settings.batch_size)) / settings.step_size), 1)  # in an epoch
 
     @property
     def batch_size(self) -> int:
         """How many images go through the network together in this process."""
         return self.settings.batch_size // self.group.size
+
+    def step_size(self, seen: int) -> int:
+        """How many images the next step has, for all processes together, after so many in the epoch."""
+        left, usual = self.length - seen, self.settings.step_size
+        return left if left <= usual + joins(self.settings.batch_size) else usual
 
     def order(self, epoch: int) -> "Order":
         """The images of an epoch, for all processes together."""
@@ -79,11 +84,11 @@ class Feed:
         Augmentation uses the network's threads: in a thread of its own it would occupy one of them, and the others
         would wait for that one.
         """
-        indices, copies = (self._own(part[start:]) for part in self.order(epoch))
-        position = 0
-        for batch in ahead(batches(self.material.pack, self.material.labels, indices, self.batch_size)):
-            keys = batch.keys + copies[position : position + len(batch.keys)].astype(np.uint64)
-            position += len(batch.keys)
+        order, pack, labels = self.order(epoch), self.material.pack, self.material.labels
+        parts, copies = self._parts(order.indices[start:]), self._parts(order.copies[start:])
+        reading = ahead(batch_of(pack, labels, part) for part in parts)
+        for batch, times in zip(reading, copies, strict=True):
+            keys = batch.keys + times
             pictures = augment(as_input(batch.pictures), keys, self.settings, epoch)
             yield mix(pictures, torch.from_numpy(batch.labels), self.num_classes, keys, self.settings, epoch)
 
@@ -97,8 +102,8 @@ class Feed:
         indices = self.order(epoch).indices[start : start + count].tolist()
         return [self.material.names[index] if self.material.names else f"image {index}" for index in indices]
 
-    def _own(self, order: NDArray[Any]) -> NDArray[Any]:
-        """The part of an epoch's order that this process reads."""
+    def _parts(self, order: NDArray[Index]) -> list[NDArray[Index]]:
+        """The parts of an epoch's batches that this process reads."""
         return share(order, self.settings.batch_size, self.group.rank, self.group.size)
 
 

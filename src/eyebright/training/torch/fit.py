@@ -25,6 +25,7 @@ from eyebright.training import processes
 from eyebright.training.budget import Deadline
 from eyebright.training.events import Emit, Planned, Stopped
 from eyebright.training.settings import Settings
+from eyebright.training.stages import require_batch
 from eyebright.training.torch import distributed, hardware
 from eyebright.training.torch.feed import Material, shown
 from eyebright.training.torch.hardware import torch_set_up
@@ -83,6 +84,7 @@ def fit(
     with torch_set_up(settings.threads or processes.threads()):
         if not resume:
             settings = _within_memory(network, settings, emit)
+        require_batch(network, settings, group.size)
         trainer = Trainer(network, weights, material, settings, group, emit, on_settled, checkpoint_folder)
         if not trainer.start(deadline, resume=resume):
             return trainer.stopped("budget")

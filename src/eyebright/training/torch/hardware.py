@@ -5,8 +5,7 @@ batches and results are always on the processor. No GPU has run this yet: the te
 """
 
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
 
@@ -23,12 +22,12 @@ Chosen = Literal["float32", "bfloat16"]
 CPU = torch.device("cpu")
 
 _NATIVE = ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16")  # names of processor features that compute in bfloat16
-_WARM_UP, _TIMED = 2, 3  # steps
-_WORTHWHILE = 1.1  # smaller gains are noise, and float32 is the safer of two equals
-_SMALL = 100_000_000  # multiply-adds of a batch; up to here bfloat16 gains so little that noise would decide
+_LARGE = 3_000_000  # multiply-adds for an image: below, a step in bfloat16 takes as long as one in float32
+_DENSE = 30  # multiply-adds for each number that a layer computes: below, reading and writing decide
 
 _FLOAT = 4  # bytes of a number; bfloat16 takes less, but float32 is tried too
 _COPIES = 7  # of the weights: themselves, gradients, two moments, their average, the best, one that is written
+_FEWEST = 2  # images in a batch: a batch norm may need two
 _SHARE = 0.7  # of the free memory that is used; measured peaks are up to a fifth above the estimate
 
 
@@ -88,16 +87,19 @@ def torch_set_up(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def choose(
-    wanted: Precision, multiply_adds: int, try_step: Callable[[Chosen], None], device: torch.device = CPU
-) -> PrecisionChosen:
-    """Choose the precision: what the settings say, or the faster one.
+def choose(wanted: Precision, network: Network, device: torch.device = CPU) -> PrecisionChosen:
+    """Choose the precision: what the settings say or, for "auto", the one that is usually faster.
+
+    This is a function of the network and the processor, so that the same command gives the same weights; a measurement
+    would decide otherwise when the machine is busy. On two cores of an AMD EPYC with AVX512_BF16, a step in bfloat16
+    took this share of the time of one in float32: vgg11, flowers_cnn and compact 0.57, alexnet_owt 0.63, resnet18 0.68,
+    nin 0.77, googlenet 0.87. But efficientnet_lite0 took 1.25: its depthwise convolutions compute little with the
+    numbers that they read.
 
     Args:
         wanted: The setting.
-        multiply_adds: Of a batch in the forward pass.
-        try_step: Computes one training step in a precision, and waits for its end.
-        device: Where the network is trained.
+        network: The network as it is trained.
+        device: Where it is trained.
     """
 
     def chosen(precision: Chosen, reason: str) -> PrecisionChosen:
@@ -107,22 +109,17 @@ def choose(
     if wanted != "auto":
         return chosen(wanted, "as set")
     if not computes_in_bfloat16(device):
-        return chosen("float32", "this processor does not compute in bfloat16")
-    if multiply_adds < _SMALL:
+        return chosen("float32", f"this {'processor' if device == CPU else 'GPU'} does not compute in bfloat16")
+    if network.multiply_adds < _LARGE:
         return chosen("float32", "the network is too small to gain from bfloat16")
-    for _ in range(_WARM_UP):
-        try_step("float32")
-        try_step("bfloat16")
-    pairs = [(_seconds(try_step, "float32"), _seconds(try_step, "bfloat16")) for _ in range(_TIMED)]
-    slow, fast = map(min, zip(*pairs, strict=True))
-    reason = f"a step takes {1000 * fast:.0f} ms in bfloat16, {1000 * slow:.0f} ms in float32"
-    return chosen("bfloat16" if slow > _WORTHWHILE * fast else "float32", reason)
+    if device == CPU and network.multiply_adds < _DENSE * _numbers(network):
+        return chosen("float32", "the network computes too little with each number to gain from bfloat16")
+    return chosen("bfloat16", "the processor is faster in it" if device == CPU else "the GPU is faster in it")
 
 
-def _seconds(try_step: Callable[[Chosen], None], precision: Chosen) -> float:
-    start = time.perf_counter()
-    try_step(precision)
-    return time.perf_counter() - start
+def _numbers(network: Network) -> int:
+    """How many numbers all layers compute for an image."""
+    return sum(math.prod(place.shape) for place in network.places.values())
 
 
 def picture_bytes(network: Network) -> int:
@@ -150,7 +147,7 @@ def lowered(network: Network, settings: Settings, free_bytes: int, place: Proces
     """
     each = picture_bytes(network)
     left = _SHARE * free_bytes / place.local_size - weight_bytes(network)
-    most = max(int(left / each), 1) * place.size  # images of all processes together
+    most = max(int(left / each), _FEWEST) * place.size  # images of all processes together
     if settings.batch_size <= most or settings.batch_size % place.size:  # an uneven batch is refused elsewhere
         return None
     event = _smaller(settings, most, place.size)

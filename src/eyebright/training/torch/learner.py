@@ -178,35 +178,33 @@ class Learner:
             self.average.module.set_weights(state.average or state.weights)
         _restore_moments(self.optimizer, state.moments)
 
-    def seconds(self, pictures: Tensor, labels: Tensor) -> float:
-        """How long loss and gradients of a batch take, in seconds; the weights stay the same."""
+    def seconds(self, pictures: Tensor, labels: Tensor, most_s: float) -> float:
+        """How long loss and gradients of a batch take, in seconds; the weights stay the same.
+
+        Args:
+            pictures: As in `loss`.
+            labels: As in `loss`.
+            most_s: After so many seconds of measuring no further measurement is started.
+        """
         weights = self.module.get_weights()
-        took = []
-        for _ in range(_TIMED):
+        took: list[float] = []
+        while len(took) < _TIMED and sum(took) < most_s:
             start = time.perf_counter()
-            self._try(pictures, labels, self.precision)
+            self._try(pictures, labels)
             took.append(time.perf_counter() - start)
         self.module.set_weights(weights)
-        return sorted(took)[_TIMED // 2]
+        return sorted(took)[len(took) // 2]
 
-    def choose_precision(self, pictures: Tensor, labels: Tensor) -> PrecisionChosen:
-        """Choose the precision, by a few steps on a batch if `auto` is set; the weights stay the same."""
-        weights = self.module.get_weights()
-        multiply_adds = self.module.network.multiply_adds * len(labels)
-        chosen = hardware.choose(
-            self.settings.precision,
-            multiply_adds,
-            lambda precision: self._try(pictures, labels, precision),
-            self.device,
-        )
-        self.module.set_weights(weights)
+    def choose_precision(self) -> PrecisionChosen:
+        """Choose the precision, as the settings say or by the network and the processor."""
+        chosen = hardware.choose(self.settings.precision, self.module.network, self.device)
         self.precision = chosen.precision
         return chosen
 
-    def _try(self, pictures: Tensor, labels: Tensor, precision: hardware.Chosen) -> None:
+    def _try(self, pictures: Tensor, labels: Tensor) -> None:
         """Compute loss and gradients, and wait until that is done; statistics of batch norms change."""
         self.optimizer.zero_grad(set_to_none=True)
-        self.loss(pictures, labels, precision)[0].backward()  # type: ignore[no-untyped-call]
+        self.loss(pictures, labels, self.precision)[0].backward()  # type: ignore[no-untyped-call]
         hardware.wait(self.device)
 
 

@@ -30,6 +30,7 @@ from eyebright.training.budget import VALIDATING, Deadline, Plan
 from eyebright.training.events import Emit, EpochEnded, Planned, Resumed, StartJudged, StepDone, Stopped
 from eyebright.training.schedule import Pace, Position
 from eyebright.training.settings import Settings
+from eyebright.training.stages import require_batch
 from eyebright.training.torch import hardware
 from eyebright.training.torch.checkpoint import Keeper, State
 from eyebright.training.torch.distributed import ALONE, Group
@@ -40,6 +41,7 @@ Reason: TypeAlias = Literal["finished", "patience", "interrupted", "budget"]
 T = TypeVar("T")
 
 _CONTINUE, _OUT_OF_TIME, _INTERRUPTED = range(3)  # what rank 0 says at the end of a step
+_MEASURING_S = 3.0  # to say how long the epochs will take
 _NAMED = 8  # images in an error message
 
 
@@ -166,13 +168,9 @@ class Trainer:
         self.best = state.best
 
     def _choose_precision(self) -> None:
-        def choose() -> None:
-            batch = next(self.feed.plain(self.feed.train[: self.feed.batch_size]))
-            chosen = self.learner.choose_precision(*batch)
-            self._settle(precision=chosen.precision, threads=chosen.threads, device=chosen.device)
-            self.emit(chosen)
-
-        self._in_memory(choose)
+        chosen = self.learner.choose_precision()
+        self._settle(precision=chosen.precision, threads=chosen.threads, device=chosen.device)
+        self.emit(chosen)
 
     def _settle(self, **settled: object) -> None:
         self.settings = self.settings.changed(settled)
@@ -180,7 +178,7 @@ class Trainer:
 
     def _make_plan(self, deadline: Deadline) -> bool:
         """Measure a step and plan how many fit; False if none fits, and there are weights to keep."""
-        step_s, picture_s = self._times()
+        step_s, picture_s = self._times(deadline.measuring_s)
         self.pace.timed = True
         try:
             self.plan = Plan(deadline, step_s, picture_s=picture_s, steps=self.feed.steps,
@@ -203,14 +201,14 @@ class Trainer:
 
     def _forecast(self) -> None:
         """Say how long the remaining epochs will take."""
-        step_s, picture_s = self._times()
+        step_s, picture_s = self._times(_MEASURING_S)
         epoch_s = self.feed.steps * step_s + self._evaluated * VALIDATING * picture_s
         epochs = self.settings.epochs - self.progress.epoch
         self.emit(Planned(steps=epochs * self.feed.steps, epochs=epochs, seconds=epochs * epoch_s))
 
-    def _times(self) -> tuple[float, float]:
-        """Seconds of a step, and of an image of this process, measured on a few batches."""
-        batch_s = self._in_memory(lambda: self.learner.seconds(*next(self.feed.batches(1))))
+    def _times(self, most_s: float) -> tuple[float, float]:
+        """Seconds of a step, and of an image of this process, measured on a few batches in about so many seconds."""
+        batch_s = self._in_memory(lambda: self.learner.seconds(*next(self.feed.batches(1)), most_s))
         return self.settings.accumulation * batch_s, batch_s / self.feed.batch_size
 
     def _judge_start(self) -> None:
@@ -270,7 +268,7 @@ class Trainer:
     def _step(self, epoch: int) -> None:
         """Learn as many of the coming batches as make a step."""
         before = self.before = self.progress
-        count = min(self.settings.step_size, self.feed.length - before.seen)
+        count = self.feed.step_size(before.seen)
         rate = self.pace.rate(before.step, before)
         learned = self._in_memory(
             lambda: self.learner.learn(
@@ -310,7 +308,9 @@ class Trainer:
                 "a smaller network or smaller images"
             ) from problem
         event = hardware.halved(self.settings)
-        self._settle(batch_size=event.batch_size, accumulation=event.accumulation)
+        smaller = {"batch_size": event.batch_size, "accumulation": event.accumulation}
+        require_batch(self.network, self.settings.changed(smaller))
+        self._settle(**smaller)
         self.feed.settings = self.settings
         self._coming = self.feed.batches(self.progress.epoch + 1, self.progress.seen)
         self.learner.optimizer.zero_grad(set_to_none=True)
@@ -340,7 +340,7 @@ class Trainer:
     def _explained(self, what: str) -> str:
         """An error message that names the last step, its images, and the last good checkpoint."""
         last, rate = self.before, self.pace.rate(self.before.step, self.before)
-        count = min(self.settings.step_size, self.feed.length - last.seen)
+        count = self.feed.step_size(last.seen)
         names = [printable(name) for name in self.feed.names(last.epoch + 1, last.seen, count)]
         kept = f"; the last good checkpoint is kept in {self.keeper.folder}" if self.keeper.kept else ""
         return (

@@ -48,7 +48,7 @@ def range_test(
     with torch_set_up(machine.cores()):
         feed = Feed(material, settings, network.output_shape[0])
         learner = Learner(network, weights, settings, material.labels[material.train])
-        learner.choose_precision(*next(feed.plain(feed.train[: settings.batch_size])))
+        learner.choose_precision()
         learner.module.train()
         for step, (parts, count) in enumerate(islice(_steps(feed, settings), steps)):
             rate = rate_at(step, steps)
@@ -70,6 +70,8 @@ def _steps(feed: Feed, settings: Settings) -> Iterator[tuple[Iterator[tuple[Tens
     epoch = 0
     while True:
         epoch += 1
-        coming = feed.batches(epoch)
-        for start in range(0, feed.length, settings.step_size):
-            yield islice(coming, settings.accumulation), min(settings.step_size, feed.length - start)
+        coming, seen = feed.batches(epoch), 0
+        while seen < feed.length:
+            count = feed.step_size(seen)
+            yield islice(coming, settings.accumulation), count
+            seen += count
