@@ -267,8 +267,8 @@ def test_only_json_goes_to_stdout_and_a_config_repeats_the_run(eyebright, run, p
     assert (tmp_path / "again" / "config.toml").read_text() == (run / "config.toml").read_text()
 
 
-def test_a_config_repeats_what_was_measured_and_chosen(eyebright, pictures, tmp_path, monkeypatch):
-    """Another measurement, which would find something else here, does not matter."""
+def test_a_config_repeats_what_was_chosen(eyebright, pictures, tmp_path, monkeypatch):
+    """On another processor something else would be chosen; that does not matter."""
     import torch
 
     options = ["--network", "flowers_cnn", "--size", "16", "--epochs", "2", "--batch-size", "8", "--seed", "3"]
@@ -278,8 +278,8 @@ def test_a_config_repeats_what_was_measured_and_chosen(eyebright, pictures, tmp_
     for line in ('precision = "float32"', "threads = ", "size = 16", 'resize = "crop"', "hue = 0.1", "split_seed = 3"):
         assert line in text
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    monkeypatch.setattr("eyebright.training.torch.hardware._SMALL", 0)
-    monkeypatch.setattr("eyebright.training.torch.hardware._WORTHWHILE", 0)
+    monkeypatch.setattr("eyebright.training.torch.hardware._LARGE", 0)
+    monkeypatch.setattr("eyebright.training.torch.hardware._DENSE", 0)
     monkeypatch.setattr("eyebright.system.machine.cores", lambda: 1)
     repeated = eyebright("train", "--config", tmp_path / "run" / "config.toml", "-o", tmp_path / "again")
     assert repeated.code == 0, repeated.err
@@ -305,6 +305,24 @@ def test_an_interrupted_training_is_continued_by_the_command_that_is_shown(eyebr
     assert [event.reason for event in Run(place).read_events() if isinstance(event, Stopped)] == [
         "interrupted", "finished",
     ]  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that could be handled")
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_keeps_the_best_model_as_ctrl_c_does(pictures, tmp_path, name, code):
+    script = (
+        "import os, signal, sys\nfrom eyebright.cli import app\nfrom eyebright.report.progress import Display\n"
+        "show = Display.__call__\n"
+        "def killed(self, event):\n    show(self, event)\n"
+        "    if type(event).__name__ == 'StepDone' and event.epoch == 2:\n"
+        f"        os.kill(os.getpid(), signal.{name})\n"
+        "Display.__call__ = killed\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\napp.main()\n"
+    )
+    run, options = tmp_path / "run", ["train", str(pictures), "-o", str(tmp_path / "run"), *OPTIONS]
+    stopped = subprocess.run([sys.executable, "-c", script, *options], capture_output=True, text=True, check=False)
+    assert stopped.returncode == code, stopped.stderr
+    assert stopped.stdout.splitlines()[-1] == f"To continue the training: eyebright train --resume {run}"
+    assert (run / "model" / "model.json").exists()
 
 
 def test_an_interrupt_before_the_first_epoch_says_how_to_continue(eyebright, pictures, tmp_path, monkeypatch):

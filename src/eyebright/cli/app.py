@@ -7,15 +7,30 @@ import warnings
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from eyebright import __version__
 from eyebright.cli import arithmetic, audit, cache, demo, evaluate, fetch, inspect, networks, predict, train
+from eyebright.system import interrupts
 from eyebright.system.errors import EyebrightError
 from eyebright.system.text import printable_lines
 from eyebright.training import processes, trainer
 
+
+class _Commands(TyperGroup):
+    """The commands; one that is interrupted, and has not said more itself, can be repeated."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("Interrupted. To continue, repeat the command.", err=True)
+            raise typer.Exit(interrupts.exit_code()) from None
+
+
 app = typer.Typer(
     name="eyebright",
+    cls=_Commands,
     help="Turn a folder of images into an image classifier you can trust.",
     no_args_is_help=True,
     add_completion=False,
@@ -53,9 +68,10 @@ def _warn(
 def _run() -> None:
     """Run the command; of several processes that a launcher has started, rank 0 does and the others train with it."""
     if processes.launched().size == 1:
-        app()
+        with interrupts.handled():
+            app()
     else:
-        processes.interrupt_ends_the_process()
+        interrupts.by_default()
         trainer().run_together(app)
 
 

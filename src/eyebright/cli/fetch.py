@@ -43,16 +43,12 @@ def fetch(
         return
     if not name:
         raise SettingsError("the name of a data set is missing, as in eyebright fetch flowers (list: --list)")
-    try:
-        with Display(Terminal(console(stderr=True))) as display:
+    with Display(Terminal(console(stderr=True))) as display:
 
-            def report(stage: Stage, done: int, of: int | None) -> None:
-                display.bar(stage, done // 1_000_000, None if of is None else -(-of // 1_000_000), "MB")
+        def report(stage: Stage, done: int, of: int | None) -> None:
+            display.bar(stage, done // 1_000_000, None if of is None else -(-of // 1_000_000), "MB")
 
-            folder = fetch_set(name, output, given=given or (), report=report)
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. To continue, repeat the command.", err=True)
-        raise typer.Exit(130) from None
+        folder = fetch_set(name, output, given=given or (), report=report)
     own = SETS[name]
     command = f"eyebright train {shlex.quote(str(folder))} -o {name}_run"
     if as_json:

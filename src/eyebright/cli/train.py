@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from eyebright.runs.request import FIELDS, Request, descriptions, gather
+from eyebright.system import interrupts
 from eyebright.system.errors import SettingsError
 from eyebright.training.settings import AUGMENTATIONS, Settings
 
@@ -85,13 +86,13 @@ def train(ctx: typer.Context, **_: Any) -> None:
         outcome = outcome._replace(refused=str(problem))
     except KeyboardInterrupt:
         _print_interrupted(outcome, started=display.begun)
-        raise typer.Exit(130) from None
+        raise typer.Exit(interrupts.exit_code()) from None
     if as_json:
         typer.echo(records.to_json(as_data(outcome)))
     else:
         print_next_steps(outcome)
     if outcome.interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(interrupts.exit_code())
 
 
 def _require_known_from_run(typed: dict[str, Any]) -> None:
@@ -205,7 +206,7 @@ def print_next_steps(outcome: Outcome) -> None:
 
 
 def _print_interrupted(outcome: Outcome, *, started: bool) -> None:
-    """How to continue after Ctrl-C, where there is something to continue."""
+    """How to continue after an interrupt, where there is something to continue."""
     if started:
         typer.echo(f"Interrupted. To continue: {outcome.continuing}", err=True)
     else:

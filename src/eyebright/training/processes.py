@@ -3,20 +3,19 @@
 Rank 0 runs the command: it prepares the images, evaluates, prints and writes. The other ranks wait, and make the same
 training steps on their shares of each batch; `training/torch/distributed.py` has what they send each other.
 
-Ctrl-C reaches every process, and `torchrun` sends it to each of them once more. Before the processes have joined, it
-ends each of them at once. Afterwards only rank 0 reacts, and only once: what the launcher sends must not stop it from
-saving its best weights. While all ranks train, rank 0 only notes it, and tells the others at the end of the step.
+Ctrl-C reaches every process, and `torchrun` sends it to each of them once more, as it does with SIGTERM. Before the
+processes have joined, it ends each of them at once. Afterwards only rank 0 reacts, and only once: what the launcher
+sends must not stop it from saving its best weights. While all ranks train, rank 0 only notes it, and tells the others
+at the end of the step.
 """
 
 import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
-from eyebright.system import machine
+from eyebright.system import interrupts, machine
 
 _START_TIME = 19  # the field of /proc/PID/stat, counted after the process's name
 
@@ -87,44 +86,9 @@ def _start_time(process: int) -> str:
         return "an unknown time"
 
 
-class _Interrupt:
-    """The handler of Ctrl-C in rank 0."""
-
-    seen = deferred = pending = False
-
-    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
-        if not self.seen:
-            self.seen, self.pending = True, self.deferred
-            if not self.deferred:
-                raise KeyboardInterrupt
-
-
-_interrupt = _Interrupt()
-
-
-def interrupt_ends_the_process() -> None:
-    """What Ctrl-C does before the processes have joined: nothing is lost, and none waits for one that is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def interrupt_only_rank_0() -> None:
-    """What Ctrl-C does once they have joined: rank 0 is interrupted once, the other ranks ignore it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN if _place.rank else _interrupt)
-
-
-@contextmanager
-def interrupt_deferred() -> Iterator[None]:
-    """In the block Ctrl-C does not raise; `interrupted` reports it. If nobody asks in time, it raises at the end."""
-    _interrupt.deferred = True
-    try:
-        yield
-    finally:
-        _interrupt.deferred = False
-    if interrupted():
-        raise KeyboardInterrupt
-
-
-def interrupted() -> bool:
-    """Whether Ctrl-C came in a block that defers it; says so once."""
-    pending, _interrupt.pending = _interrupt.pending, False
-    return pending
+    """What the signals do once the processes have joined: rank 0 is interrupted once, the other ranks ignore them."""
+    if _place.rank:
+        interrupts.ignore()
+    else:
+        interrupts.handle(once=True)

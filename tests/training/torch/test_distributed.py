@@ -28,6 +28,7 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.pictures import Preparation
 from eyebright.data.prepare import split
 from eyebright.network import initial_weights, zoo
+from eyebright.system import interrupts
 from eyebright.system.errors import SettingsError
 from eyebright.training import processes, trainer
 from eyebright.training.events import EpochEnded, StepDone
@@ -160,7 +161,7 @@ def work():
         results.append(curve_of(judge_start=False))
     results.append(curve_of())
     for owner, name, number in ((Group, "add_up", 5), (Learner, "validate", 2)):
-        processes._interrupt.seen = False  # as in a new process
+        interrupts.handle(once=True)  # as in a new process
         with nth_call(owner, name, number, ctrl_c):
             results.append(curve_of())
     try:

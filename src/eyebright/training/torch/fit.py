@@ -18,7 +18,7 @@ from eyebright.data.threads import ahead
 from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
 from eyebright.network.torch import TorchNetwork, as_input
-from eyebright.system import machine
+from eyebright.system import interrupts, machine
 from eyebright.system.errors import DataError, EyebrightError
 from eyebright.system.machine import keep_freed_memory
 from eyebright.training import processes
@@ -109,7 +109,7 @@ def _run(trainer: Trainer) -> Outcome:
     """Train to the end. An error that only this rank has ends the other ranks too, which would wait for ever."""
     if trainer.group.size == 1:
         return trainer.run()
-    with processes.interrupt_deferred():
+    with interrupts.deferred():
         try:
             if trainer.group.rank == 0:
                 trainer.group.send(trainer.job)
@@ -134,7 +134,7 @@ def run_together(command: Callable[[], None]) -> None:
                 command()
             finally:
                 if group.connected:
-                    with suppress(EyebrightError), processes.interrupt_deferred():
+                    with suppress(EyebrightError), interrupts.deferred():
                         group.send(None)
         while group.rank and (job := group.receive()) is not None:
             keep_freed_memory()

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eyebright.network import Network, Weights
+from eyebright.system import interrupts
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import listed, printable
-from eyebright.training import processes
 from eyebright.training.budget import VALIDATING, Deadline, Plan
 from eyebright.training.events import Emit, EpochEnded, Planned, Resumed, StartJudged, StepDone, Stopped
 from eyebright.training.schedule import Pace, Position
@@ -233,7 +233,7 @@ class Trainer:
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
         validation_start, done = time.monotonic(), self.progress
         known, score, self.interrupted = self.group.agree(
-            lambda: (self._score(self.feed.sample), self._score(self.material.validation), processes.interrupted())
+            lambda: (self._score(self.feed.sample), self._score(self.material.validation), interrupts.pending())
         )
         self._finite(score)
         if self.plan is not None:
@@ -286,7 +286,7 @@ class Trainer:
 
     def _halt(self) -> int:
         """What rank 0 decides at the end of a step; the other ranks have neither a plan nor Ctrl-C."""
-        if processes.interrupted():
+        if interrupts.pending():
             return _INTERRUPTED
         return _OUT_OF_TIME if self.plan is not None and self.plan.over else _CONTINUE
 
