@@ -5,7 +5,16 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from eyebright.data.split import LEFT_OUT, SIDES, connected, leaks_of, links_within, split, without_leaks
+from eyebright.data.split import (
+    LEFT_OUT,
+    SIDES,
+    connected,
+    given_sides,
+    leaks_of,
+    links_within,
+    split,
+    without_leaks,
+)
 from eyebright.system.errors import DataError, SettingsError
 
 CLASSES = ("daisy", "rose", "tulip")
@@ -327,3 +336,23 @@ def test_connected_sets_match_merging_sets_by_hand(drawn):
 def test_links_within_groups_connect_each_group_and_nothing_else():
     of = connected(6, links_within(np.array([7, -1, 3, 7, -1, 3])))
     assert of[0] == of[3] and of[2] == of[5] and len(set(of.tolist())) == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([0, 0, 1, 1, 2, 2], "all 2 validation images are also in the test set: one is a copy of the other"),
+        ([1, 1, 0, 0, 1, 1], "all 2 training images are also in the validation set: one is a copy"),
+        ([2, 2, 0, 0, 2, 2], "all 2 training images are also in the test set"),
+    ],
+)
+def test_a_given_set_that_is_a_copy_of_another_is_named(given, words):
+    digests = [content(number) for number in (0, 1, 2, 3, 2, 3)]
+    with pytest.raises(DataError, match=words):
+        split(np.array([0, 1] * 3), digests, ("cat", "dog"), given=np.array(given))
+
+
+def test_a_class_whose_training_images_are_all_in_the_test_set_is_named():
+    digests = [content(number) for number in (0, 1, 3, 1, 2)]
+    with pytest.raises(DataError, match="all training images of class 'dog' are also in the validation or test set"):
+        given_sides(np.array([0, 1, 0, 1, 0]), np.array([0, 0, 1, 2, 2]), digests, ("cat", "dog"))

@@ -71,7 +71,7 @@ def test_a_card_that_describes_no_classifier_is_refused(changes: dict, message: 
 
 @pytest.fixture
 def text() -> str:
-    side = {"accuracy": 0.6543, "interval": (0.6, 0.7), "pictures": 648}
+    side = {"accuracy": 0.6543, "interval": (0.6, 0.7), "pictures": 648, "classes": []}
     return readme(
         ModelCard(
             classes=("daisy", "雏菊"),
@@ -128,8 +128,14 @@ def test_the_readme_tells_what_was_said_of_the_training() -> None:
 
 def test_the_readme_of_a_network_without_training_says_so() -> None:
     assert "not trained" in readme(card()) and "calibrated" not in readme(card())
-    measured = {"accuracy": 0.5, "interval": (0.4, 0.6), "pictures": 9}
+    measured = {"accuracy": 0.5, "interval": (0.4, 0.6), "pictures": 9, "classes": []}
     assert "not trained" not in readme(card(metrics={"validation": measured}))
+
+
+def test_a_class_without_images_is_named_beside_the_accuracy() -> None:
+    scores = [{"name": "<a>", "pictures": 0}, {"name": "b", "pictures": 9}]
+    found = {"accuracy": 1.0, "interval": [0.8, 1.0], "pictures": 9, "classes": scores}
+    assert "9 held-out images. No images of &lt;a&gt;." in readme(card(metrics={"test": found}))
 
 
 def test_names_of_classes_are_plain_text_in_the_readme() -> None:

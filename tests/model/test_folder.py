@@ -16,7 +16,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 from safetensors.numpy import load_file, save
 
 from eyebright.model.classifier import Classifier
-from eyebright.model.folder import check_onnx, read_model
+from eyebright.model.folder import check_onnx, find_model, read_model
 from eyebright.model.golden import Golden
 from eyebright.network.zoo.small import flowers_cnn
 from eyebright.system.errors import ModelError, OutputError
@@ -463,3 +463,16 @@ def test_what_is_no_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "network.onnx").write_bytes(content)
     with pytest.raises(ModelError, match=r"network\.onnx is not an ONNX file"):
         check_onnx(tmp_path / "network.onnx")
+
+
+@pytest.mark.parametrize(
+    ("beside", "words"),
+    [(True, r"network\.onnx is a file: give its folder, .*model$"), (False, "give the folder of a model")],
+)
+def test_a_file_of_a_model_in_place_of_its_folder_is_named(tmp_path: Path, beside: bool, words: str) -> None:
+    place = tmp_path / "model"
+    place.mkdir()
+    for name in ("network.onnx", *(["model.json"] if beside else [])):
+        (place / name).touch()
+    with pytest.raises(ModelError, match=words):
+        find_model(place / "network.onnx")

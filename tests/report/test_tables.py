@@ -224,3 +224,9 @@ def test_the_cache_is_listed_by_kind_with_size_and_last_use() -> None:
 
 def test_an_empty_cache_is_named() -> None:
     assert cache_text([], "/cache") == "Nothing is cached in /cache."
+
+
+def test_classes_without_images_are_named_below_the_accuracy(random_guesses: Callable) -> None:
+    found = random_guesses(["rose", "tulip"])
+    found = replace(found, classes=(found.classes[0], replace(found.classes[1], pictures=0)))
+    assert "No images of tulip: the result says nothing about this class.\nLoss" in evaluation_text(found)

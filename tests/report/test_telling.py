@@ -280,3 +280,8 @@ def test_no_line_of_a_command_is_wider_than_80_columns(length: int) -> None:
 def test_a_broken_command_is_the_same_to_a_shell() -> None:
     words = ["eyebright", "train", "a b" * 20, *(f"--option-{number}={number * 'x'}" for number in range(30))]
     assert shlex.split(command_text(shlex.join(words)).replace("\\\n", "")) == words
+
+
+def test_classes_without_images_are_named_beside_the_result():
+    event = events.Evaluated(side="test", pictures=9, accuracy=1, low=0.8, high=1, loss=0.1, absent=("rose", "tulip"))
+    assert [*sentences(event)][1:] == ["No images of rose, tulip: the result says nothing about these classes."]

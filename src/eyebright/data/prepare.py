@@ -174,7 +174,8 @@ def split(dataset: Dataset, pack: Pack, sets: Together | None = None, *, seen: S
     digests, sides = pack.digests.at(usable), np.full(len(dataset), LEFT_OUT, np.int64)
     if dataset.fixed is not None:
         names = [dataset.source.names[index] for index in usable.tolist()]
-        sides[usable] = splits.without_leaks(dataset.fixed.sides(names, digests), digests)
+        decided = dataset.fixed.sides(names, digests)
+        sides[usable] = splits.given_sides(dataset.labels[usable], decided, digests, dataset.classes)
         return sides
     labels, groups = dataset.labels[usable], None if dataset.groups is None else dataset.groups[usable]
     given = None if dataset.sides is None else splits.without_leaks(dataset.sides[usable], digests, groups)

@@ -79,10 +79,10 @@ def split(
 
     Raises:
         SettingsError: When the shares leave nothing for training.
-        DataError: When a class has too few different images for all three sets.
+        DataError: When a class has too few different images for all three sets, or as `given_sides`.
     """
     require_shares(validation, test)
-    sides = np.zeros(len(labels), np.int64) if given is None else without_leaks(given, digests)
+    sides = np.zeros(len(labels), np.int64) if given is None else given_sides(labels, given, digests, classes)
     shares = {side: share for side, share in ((2, test), (1, validation)) if given is None or side not in given}
     every, free = Digests.of(digests), np.flatnonzero(sides == 0)
     ranks = every.ranks()
@@ -117,6 +117,36 @@ def require_shares(validation: float, test: float) -> None:
     """Raise a `SettingsError` where the shares leave nothing for training, or a set gets nothing."""
     if not (0 < validation < 1 and 0 < test < 1 and validation + test < 1):
         raise SettingsError(f"expected validation and test above 0 and together below 1, got {validation} and {test}")
+
+
+def given_sides(
+    labels: NDArray[np.int64], given: NDArray[np.int64], digests: Sequence[bytes], classes: Sequence[str]
+) -> NDArray[np.int64]:
+    """The sets that are decided already, without images that are also in a later one; arguments as in `split`.
+
+    Raises:
+        DataError: When all images of a set, or all training images of a class, are also in a later set.
+    """
+    sides, ranks = without_leaks(given, digests), Digests.of(digests).ranks()
+    for position, side in enumerate(SIDES[:2]):
+        here = given == position
+        if here.any() and not (sides == position).any():
+            shared = (np.isin(ranks[here], ranks[given == other]).any() for other in range(position + 1, 3))
+            later = [name for name, is_shared in zip(SIDES[position + 1 :], shared, strict=True) if is_shared]
+            kind = "training" if side == "train" else side
+            raise DataError(
+                f"all {counted(int(here.sum()), f'{kind} image')} are also in the {' and '.join(later)} "
+                "set: one is a copy of the other; remove the copy (a validation or test set that is missing is taken "
+                "from the training images)"
+            )
+    for label, name in enumerate(classes):
+        own = labels == label
+        if (own & (given == 0)).any() and not (own & (sides == 0)).any():
+            raise DataError(
+                f"all training images of class {name!r} are also in the validation or test set: remove them there, or "
+                "add other training images"
+            )
+    return sides
 
 
 def without_leaks(

@@ -132,7 +132,8 @@ def readme(card: ModelCard, verdicts: Sequence[str] = ()) -> str:
 def _accuracy(name: str, metrics: dict[str, Any]) -> str:
     images = {"test": "held-out image", "validation": "validation image"}[name]
     note = "" if name == "test" else "; may be slightly too high, because the best epoch was chosen on these images"
+    absent = listed([markdown(score["name"]) for score in metrics["classes"] if not score["pictures"]])
     return (
         f"- {name}: accuracy {percent(metrics['accuracy'])} ({interval(*metrics['interval'])}) on "
-        f"{counted(metrics['pictures'], images)}{note}."
+        f"{counted(metrics['pictures'], images)}{note}.{f' No images of {absent}.' if absent else ''}"
     )

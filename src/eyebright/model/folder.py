@@ -123,6 +123,10 @@ def find_model(path: Path) -> Path:
         raise ModelError(f"{path} cannot be read: {problem.strerror}") from problem
     if missing:
         raise ModelError(f"{path} does not exist: give the folder of a model or of a run")
+    if path.is_file():
+        is_inside = (path.parent / CARD).is_file()
+        folder = f"its folder, {path.parent}" if is_inside else "the folder of a model or of a run"
+        raise ModelError(f"{path} is a file: give {folder}")
     if (path / "config.toml").exists():
         raise ModelError(f"{path} is a run without a model yet: finish it with: eyebright train --resume {path}")
     if (path / PLAIN).is_file():

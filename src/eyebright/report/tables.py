@@ -8,7 +8,7 @@ from rich.text import Text
 
 from eyebright.data.audit.findings import KINDS, Audit
 from eyebright.report.screen import HEADING, HEADLINE
-from eyebright.report.telling import accuracy_text, leak_text
+from eyebright.report.telling import absent_text, accuracy_text, leak_text
 from eyebright.system.cache import CONTENTS, Entry
 from eyebright.system.text import columns, counted, pad, percent, printable, shorten
 
@@ -35,6 +35,8 @@ def evaluation_text(evaluation: "Evaluation") -> Text:
         text.append(
             f"The images come in {counted(evaluation.groups, 'group')}; the interval takes this into account.\n"
         )
+    if absent := absent_text([shorten(printable(name), _CLASS_WIDTH) for name in evaluation.absent]):
+        text.append(f"{textwrap.fill(absent, _WIDTH)}\n")
     text.append(f"Loss {evaluation.loss:.3f}, expected calibration error {evaluation.calibration_error:.3f}\n\n")
     width = max(5, *map(columns, names))
     text.append(f"{'class'.ljust(width)}    images  precision  recall     F1\n", HEADING)

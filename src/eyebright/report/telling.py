@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from eyebright.system.text import counted, duration, interval, percent
+from eyebright.system.text import counted, duration, interval, listed, percent
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
 
@@ -94,6 +94,12 @@ def accuracy_text(accuracy: float, low: float, high: float) -> str:
     return f"{percent(accuracy)} ({interval(low, high)})"
 
 
+def absent_text(classes: Sequence[str]) -> str:
+    """That a result says nothing about some classes, because they have no images; "" without any."""
+    these = "this class" if len(classes) == 1 else "these classes"
+    return f"No images of {listed(classes)}: the result says nothing about {these}." if classes else ""
+
+
 def command_text(command: str) -> str:
     """A command to copy, indented; one that is wider than a terminal goes on in the next line, after a backslash."""
     lines = [" "]
@@ -138,6 +144,7 @@ def _learned(event: AnyEvent) -> Iterator[str]:
             )
             if event.seen:
                 yield f"{counted(event.seen, 'image')} not counted: the model was trained on them or selected by them."
+            yield from _if_any(absent_text(event.absent))
         case events.HealingBegun():
             changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
             yield (f"Healing ({event.kind}): training again with {changes}, about {duration(max(event.seconds, 1))}.")

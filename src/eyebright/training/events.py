@@ -269,7 +269,8 @@ class Judged(Event, frozen=True):
 class Evaluated(Event, frozen=True):
     """The model was evaluated on images that it was not trained on. Each use of the test set is written to the log.
 
-    `seen` counts images that were left out because the model was trained or selected with them.
+    `seen` counts images that were left out because the model was trained or selected with them; `absent` names the
+    classes without images.
     """
 
     side: str
@@ -279,6 +280,7 @@ class Evaluated(Event, frozen=True):
     high: float
     loss: float
     seen: int = 0
+    absent: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, side: str, found: Evaluation) -> "Evaluated":
@@ -286,7 +288,7 @@ class Evaluated(Event, frozen=True):
         low, high = found.interval
         return cls(
             side=side, pictures=found.pictures, accuracy=found.accuracy, low=low, high=high, loss=found.loss,
-            seen=found.seen,
+            seen=found.seen, absent=found.absent,
         )  # fmt: skip
 
 

@@ -56,6 +56,11 @@ class Evaluation(Record, frozen=True, kw_only=True):
     left_out: int = 0
     groups: int = 0
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The classes without images."""
+        return tuple(score.name for score in self.classes if not score.pictures)
+
 
 class Outcomes(NamedTuple):
     """What an evaluation needs to know of predictions: three numbers per image, however many classes there are.

@@ -41,7 +41,7 @@ def test_every_image_of_every_shard_is_found_in_any_order(tmp_path, noise, encod
 
 @pytest.mark.parametrize("column", ["fine_label", "fine.label"])
 def test_one_file_has_no_split_and_a_label_of_another_name_is_found_by_its_feature(tmp_path, encoded, column):
-    found = find_images(hugging_face(tmp_path / "train-00000-of-00002.parquet", [encoded(0)], [1], column=column))
+    found = find_images(hugging_face(tmp_path / "train-00000-of-00001.parquet", [encoded(0)], [1], column=column))
     assert (found.classes, found.sides) == (("iris",), None)
 
 
@@ -121,8 +121,25 @@ def test_invalid_columns_and_rows_are_named(tmp_path, columns, words):
 
 
 def test_a_label_without_a_name_is_refused(tmp_path, encoded):
-    with pytest.raises(DataError, match="row 2: label -1 has no name, the file names 2 labels from 0 on"):
-        find_images(hugging_face(tmp_path / "t.parquet", [encoded(0)] * 2, [0, -1]))
+    with pytest.raises(DataError, match="row 2: label 2 has no name, the file names 2 labels from 0 on"):
+        find_images(hugging_face(tmp_path / "t.parquet", [encoded(0)] * 2, [0, 2]))
+
+
+def test_images_without_a_label_are_not_used_and_told(tmp_path, encoded):
+    file = hugging_face(tmp_path / "t.parquet", [encoded(number) for number in range(3)], [0, -1, 1])
+    with pytest.warns(UserWarning, match="1 image with the label -1, which means no label, are not used"):
+        found = find_images(file)
+    assert [name.split()[0] for name in found.source.names] == ["t/0000000", "t/0000002"]
+    assert [found.classes[label] for label in found.labels] == ["rose", "iris"]
+    assert found.source.open(1) == encoded(2)
+
+
+def test_one_of_several_files_is_told(tmp_path, encoded):
+    file = hugging_face(tmp_path / "train-00000-of-00002.parquet", [encoded(0)], [0])
+    with pytest.warns(UserWarning, match="is one of 2 files; the images in the others are not used: to use all, give"):
+        find_images(file)
+    with pytest.raises(DataError, match=r"1 of 2 files are missing, such as train-00001-of-00002\.parquet"):
+        find_images(tmp_path)
 
 
 @pytest.mark.parametrize("damage", [lambda whole: b"", lambda whole: b"PK" + whole[2:-4], lambda whole: whole[:-50]])
@@ -142,9 +159,7 @@ def test_images_damaged_inside_the_table_are_left_out(tmp_path, encoded):
 def test_a_missing_part_of_a_set_of_files_is_named(tmp_path, encoded):
     for number in (0, 2):
         hugging_face(tmp_path / f"train-{number:05d}-of-00003.parquet", [encoded(number)], [0])
-    with pytest.raises(
-        DataError, match=r"1 of 3 Parquet files are missing, such as train-00001-of-00003\.parquet: download"
-    ):
+    with pytest.raises(DataError, match=r"1 of 3 files are missing, such as train-00001-of-00003\.parquet: download"):
         find_images(tmp_path)
 
 

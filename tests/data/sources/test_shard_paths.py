@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from eyebright.data.sources.find import find_images
-from eyebright.data.sources.shard_paths import expand, is_pattern, is_shard, shard_files
+from eyebright.data.sources.shard_paths import expand, is_pattern, is_shard, require_all_parts, shard_files
 from eyebright.system.errors import DataError
 
 
@@ -100,3 +100,13 @@ def test_addresses_without_shards_are_named(memory, address, words):
     memory.pipe("/bucket/table.csv", b"path,class\n")
     with pytest.raises(DataError, match=words):
         find_images(address)
+
+
+@pytest.mark.parametrize("suffix", [".tar", "-1a2b.tar"])
+def test_a_missing_shard_of_a_numbered_set_is_named(suffix):
+    names = [f"train-0000{number}-of-00003{suffix}" for number in (0, 2)]
+    with pytest.raises(DataError, match=r"^shards: 1 of 3 .* missing, such as train-00001-of-00003\.tar: download"):
+        require_all_parts(names, "shards")
+    require_all_parts([*names, names[0].replace("00000", "00001")], "shards")
+    with pytest.warns(UserWarning, match=r"x/train-00000-of-00003\S*\.tar is one of 3 files"):
+        require_all_parts(names[:1], f"x/{names[0]}")

@@ -101,3 +101,32 @@ def test_one_bad_line_in_a_million_is_found(tmp_path):
     lines[654_321] = "a line without a class"
     with pytest.raises(DataError, match="line 654323"):  # counted from one, and the header is the first
         find_images(table(tmp_path, "path,class\n" + "\n".join(lines)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "encoding"),
+    [
+        ("a.csv", "path;class;split\n1.png;Blüte;train\n", "utf-8"),
+        ("a.csv", "path\tclass\tsplit\n1.png\tBlüte\ttrain\n", "utf-8"),
+        ("a.tsv", "path,class,split\n1.png,Blüte,train\n", "utf-8-sig"),
+        ("a.txt.csv", "path\tclass\tsplit\r\n1.png\tBlüte\ttrain\r\n", "utf-16"),
+        ("a.csv", "path,class,split\n1.png,Blüte,train\n", "utf-16-le"),
+        ("a.csv", "path,class,split\n1.png,Blüte,train\n", "utf-16-be"),
+    ],
+)
+def test_tables_of_other_programs_are_read(tmp_path, name, text, encoding):
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    found = find_images(tmp_path / name)
+    assert (found.source.names, found.classes, found.sides) == (["1.png"], ("Blüte",), ["train"])
+
+
+@pytest.mark.parametrize(("row", "what"), [("1.png,Blüte", "class Bl"), ("Blüte/1.png,a", "path Bl")])
+def test_a_table_in_latin_1_is_refused_with_the_cause(tmp_path, row, what):
+    (tmp_path / "a.csv").write_bytes(f"path,class\n{row}\n".encode("latin-1"))
+    with pytest.raises(DataError, match=rf"a\.csv, line 2: the {what}.* is not in UTF-8: save the table in UTF-8"):
+        find_images(tmp_path / "a.csv")
+
+
+def test_backslashes_of_windows_are_slashes(tmp_path):
+    (tmp_path / "b\\2.png").touch()
+    assert find_images(table(tmp_path, "path,class\na\\1.png,a\nb\\2.png,b\n")).source.names == ["a/1.png", "b\\2.png"]

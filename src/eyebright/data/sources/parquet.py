@@ -7,7 +7,6 @@ The code follows the data: first the files, then their columns, then their rows,
 """
 
 import json
-import re
 import tempfile
 import threading
 import warnings
@@ -22,16 +21,25 @@ from numpy.typing import NDArray
 
 from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.folder import FolderSource
+from eyebright.data.sources.shard_paths import require_all_parts
 from eyebright.data.sources.sides import side_of, sides_in
 from eyebright.data.sources.source import FoundImages, scanning, stamp_of
-from eyebright.data.sources.table import COLUMNS, ImageRow, find_column, image_row, images_of_rows, unique_rows
+from eyebright.data.sources.table import (
+    COLUMNS,
+    ImageRow,
+    find_column,
+    image_row,
+    images_of_rows,
+    path_on_disk,
+    unique_rows,
+)
 from eyebright.data.split import Side
 from eyebright.system import files
 from eyebright.system.errors import DataError, MissingExtraError, PictureError
 from eyebright.system.progress import Report, quiet
 
 SUFFIX = ".parquet"
-_NUMBERED = re.compile(r"(?P<name>[A-Za-z]+-.*?)(?P<number>\d{5})-of-(?P<count>\d{5})", re.DOTALL)
+_NO_LABEL = -1  # in Hugging Face's tables, such as test sets whose labels are secret
 _IMAGE_COLUMNS = ("image", "img", "picture", "bytes", "image_bytes", *COLUMNS["path"])
 _BUFFER_BYTES = 1 << 20
 _BATCH_ROWS = 64  # decoded together
@@ -70,7 +78,7 @@ def read_parquet(paths: Sequence[Path], origin: Path, report: Report = quiet) ->
         DataError: When a file or a column is missing, a file is damaged, or a row is invalid; with the row's number.
         MissingExtraError: When pyarrow is not installed.
     """
-    _require_all_parts(paths)
+    require_all_parts([file.name for file in paths], origin)
     tables = [_table(file) for file in paths]
     named = sides_in([file.stem for file in paths], origin) if len(paths) > 1 else None
     sides: Sequence[Side | None] = named or [None] * len(paths)
@@ -93,18 +101,6 @@ def parquet_files(folder: Path) -> list[Path]:
         if found := sorted(file for file in place.glob("[!.]*") if file.suffix.lower() == SUFFIX and file.is_file()):
             return found
     return []
-
-
-def _require_all_parts(paths: Sequence[Path]) -> None:
-    """Refuse an incomplete set of numbered files: `-of-00004` says how many there must be."""
-    numbers: dict[tuple[str, int], set[int]] = {}
-    for file in paths if len(paths) > 1 else ():
-        if match := _NUMBERED.fullmatch(file.stem):
-            numbers.setdefault((match["name"], int(match["count"])), set()).add(int(match["number"]))
-    for (name, count), present in numbers.items():
-        if missing := sorted(set(range(count)) - present):
-            first = f"{name}{missing[0]:05d}-of-{count:05d}{SUFFIX}"
-            raise DataError(f"{len(missing)} of {count} Parquet files are missing, such as {first}: download them")
 
 
 def column_names(file: Path) -> list[str]:
@@ -192,14 +188,23 @@ def _rows(table: _Table, side: Side | None = None) -> Iterator[ImageRow]:
     for number, values in enumerate(_cells(table, [*columns.values()]), start=1):
         cells = dict(zip(columns, values, strict=True))
         try:
-            if table.classes and isinstance(label := cells["class"], int):
-                if not 0 <= label < len(table.classes):
-                    raise DataError(f"label {label} has no name, the file names {len(table.classes)} labels from 0 on")
-                cells["class"] = table.classes[label]
-            row = image_row(cells, needs_path=not table.has_bytes)
+            row = image_row(cells | {"class": _class_of(table, cells["class"])}, needs_path=not table.has_bytes)
+            if table.classes and cells["class"] == _NO_LABEL:
+                row = row._replace(label="")
+            if not table.has_bytes:
+                row = row._replace(path=path_on_disk(table.file.parent, row.path))
         except DataError as problem:
             raise DataError(f"{table.file}, row {number}: {problem}") from None
         yield row if row.side else row._replace(side=side)
+
+
+def _class_of(table: _Table, label: object) -> object:
+    """The name of a label, where the file names its labels."""
+    if not table.classes or not isinstance(label, int) or label == _NO_LABEL:
+        return label
+    if not 0 <= label < len(table.classes):
+        raise DataError(f"label {label} has no name, the file names {len(table.classes)} labels from 0 on")
+    return table.classes[label]
 
 
 def _cells(table: _Table, columns: Sequence[_Column], group: int | None = None) -> Iterator[tuple[Any, ...]]:

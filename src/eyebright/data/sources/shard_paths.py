@@ -3,6 +3,8 @@
 import itertools
 import math
 import re
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from eyebright.data.sources.ranged import LocalFile, RemoteFile, remote_file, request_errors, without_token
@@ -13,6 +15,9 @@ SUFFIX = ".tar"
 _TAR_NAME = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz)$", re.IGNORECASE)
 _BRACES = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}|\{([^{}]*,[^{}]*)\}")
 _MOST_FILES = 100_000
+_NUMBERED = re.compile(
+    r"(?P<name>[A-Za-z]+-.*?)(?P<number>\d{5})-of-(?P<count>\d{5})(-[0-9a-f]+)?(?P<suffix>\.\w+)", re.DOTALL
+)
 
 
 def is_shard(name: str | Path) -> bool:
@@ -53,6 +58,34 @@ def _choices(first: str, last: str, listed: str | None) -> list[str]:
     is_padded = any(end.startswith("0") and len(end) > 1 for end in (first, last))
     width = max(len(first), len(last)) if is_padded else 0
     return [f"{number:0{width}d}" for number in numbers]
+
+
+def require_all_parts(names: Sequence[str], origin: Path | str) -> None:
+    """Refuse an incomplete set of numbered files: `-of-00004` says how many there must be.
+
+    A single file that the user has named is accepted, with a warning.
+
+    Args:
+        names: The names of the files, without folders.
+        origin: What the user gave.
+
+    Raises:
+        DataError: When files are missing; one of them is named.
+    """
+    found: dict[tuple[str, str, int], set[int]] = {}
+    for name in names:
+        if match := _NUMBERED.fullmatch(name):
+            found.setdefault((match["name"], match["suffix"], int(match["count"])), set()).add(int(match["number"]))
+    for (name, suffix, count), present in found.items():
+        missing = sorted(set(range(count)) - present)
+        if missing and without_token(str(origin)).endswith(tuple(names)):
+            warnings.warn(
+                f"{origin} is one of {count} files; the images in the others are not used: to use all, give the folder",
+                stacklevel=2,
+            )
+        elif missing:
+            first = f"{name}{missing[0]:05d}-of-{count:05d}{suffix}"
+            raise DataError(f"{origin}: {len(missing)} of {count} files are missing, such as {first}: download them")
 
 
 def shard_files(folder: Path) -> list[Path]:

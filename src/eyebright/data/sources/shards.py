@@ -1,5 +1,6 @@
 """Images in WebDataset's tar shards, on the disk or at an address; each is read from its place inside the tar."""
 
+import re
 import secrets
 import warnings
 from array import array
@@ -14,6 +15,7 @@ from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.labels import index_classes, require_distinct_classes
 from eyebright.data.sources.ranged import Ranged
 from eyebright.data.sources.shard_index import ShardSample, cached_samples, is_weak
+from eyebright.data.sources.shard_paths import require_all_parts
 from eyebright.data.sources.sides import sides_in
 from eyebright.data.sources.source import FoundImages, scanning
 from eyebright.system.errors import DataError, PictureError
@@ -72,6 +74,7 @@ def read_shards(shards: Sequence[Ranged], origin: Path | str, report: Report = q
         DataError: When a shard is missing or damaged, or a sample is invalid; with its name.
         DownloadError: When an address cannot be reached.
     """
+    require_all_parts([re.split(r"[/\\]", shard.name)[-1] for shard in shards], origin)
     titles, stamps = _titles([shard.name for shard in shards]), [shard.stamp() for shard in shards]
     names: list[str] = []
     labels: list[str | None] = []

@@ -3,11 +3,14 @@
     path,class,split,group
     roses/1.jpg,rose,train,camera 3
 
-As a line of JSON: {"path": "roses/1.jpg", "class": "rose"}. First come the lines of any table, then the rows of a table
+As a line of JSON: {"path": "roses/1.jpg", "class": "rose"}. A table of Excel may be separated by semicolons or tabs and
+written in UTF-16; paths from Windows may have backslashes. First come the lines of any table, then the rows of a table
 of images, then what all readers of rows share.
 """
 
+import codecs
 import csv
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,14 +21,15 @@ import msgspec
 from eyebright.data.sources.folder import FolderSource
 from eyebright.data.sources.labels import CLASS_COLUMNS, class_name, index_classes, require_distinct_classes
 from eyebright.data.sources.sides import side_named
-from eyebright.data.sources.source import FoundImages, Source, scanning
+from eyebright.data.sources.source import FoundImages, Source, Subset, scanning
 from eyebright.data.split import Side
 from eyebright.system.errors import DataError
 from eyebright.system.files import read_errors
 from eyebright.system.progress import Report, quiet
-from eyebright.system.text import listed, printable
+from eyebright.system.text import counted, listed, printable
 
 _JSON = ".jsonl"
+_NOT_UTF8 = 'is not in UTF-8: save the table in UTF-8 (in Excel as "CSV UTF-8")'
 _SHOWN = 10
 SUFFIXES = (".csv", ".tsv", _JSON)
 COLUMNS = {
@@ -68,8 +72,11 @@ def column_names(file: Path) -> list[str]:
 
 
 def _csv_lines(file: Path) -> Iterator[TableLine]:
-    delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
-    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+    with file.open(encoding=_encoding(file), errors="surrogateescape", newline="") as text:
+        first = text.readline()
+        text.seek(0)
+        usual = "\t" if file.suffix.lower() == ".tsv" else ","
+        delimiter = max((usual, *",;\t"), key=first.count)
         lines = csv.reader(text, delimiter=delimiter, strict=True)
         try:
             header = next(lines, [])
@@ -87,6 +94,15 @@ def _csv_lines(file: Path) -> Iterator[TableLine]:
             raise DataError(f"{file}, line {lines.line_num}: {problem}") from problem
 
 
+def _encoding(file: Path) -> str:
+    """UTF-16 by its mark or its zeros, as Excel writes "Unicode text"; else UTF-8, with or without a mark."""
+    with file.open("rb") as content:
+        start = content.read(2)
+    if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    return "utf-16-le" if start[1:] == b"\0" else "utf-16-be" if start[:1] == b"\0" else "utf-8-sig"
+
+
 def _json_lines(file: Path) -> Iterator[TableLine]:
     columns: list[str] = []
     with file.open("rb") as lines:
@@ -102,7 +118,7 @@ def _json_lines(file: Path) -> Iterator[TableLine]:
 
 
 class ImageRow(NamedTuple):
-    """What a table says about one image; its split is None and its group "" if the table gives none."""
+    """What a table says about one image; label and group are "", and the split is None, if the table gives none."""
 
     path: str
     label: str
@@ -137,9 +153,9 @@ def read_rows(file: Path, label: str = "") -> Iterator[ImageRow]:
         if cells is not None:
             try:
                 row = image_row({kind: cells[position] for kind, position in positions.items()})
+                yield row._replace(path=path_on_disk(file.parent, row.path))
             except DataError as problem:
                 raise DataError(f"{file}, line {number}: {problem}") from None
-            yield row
 
 
 def _positions(where: str, columns: Sequence[str], label: str) -> dict[str, int]:
@@ -189,7 +205,25 @@ def image_row(cells: dict[str, object], *, needs_path: bool = True) -> ImageRow:
         if not path or "\0" in path:
             raise DataError("missing path: every image needs one")
     label = class_name(cells["class"])
+    if label.encode("utf-8", "replace").decode() != label:
+        raise DataError(f"the class {printable(label)} {_NOT_UTF8}")
     return ImageRow(path, label, side_named(_text(cells.get("split"))), _text(cells.get("group")))
+
+
+def path_on_disk(folder: Path, path: str) -> str:
+    """A path from a table as it is on this disk: backslashes of Windows are slashes, unless a file name has them.
+
+    Raises:
+        DataError: When it is not in UTF-8 and there is no such file.
+    """
+    if path.isascii() and "\\" not in path:
+        return path
+    is_utf8 = path.encode("utf-8", "replace").decode() == path
+    if (is_utf8 and "\\" not in path) or os.path.lexists(folder / path):
+        return path
+    if not is_utf8:
+        raise DataError(f"the path {printable(path)} {_NOT_UTF8}")
+    return path.replace("\\", "/")
 
 
 def _text(value: object) -> str:
@@ -232,6 +266,11 @@ def images_of_rows(origin: Path | str, rows: Sequence[ImageRow], source: Source)
     Raises:
         DataError: When there are none, only some rows have a split, or two classes are one number.
     """
+    labelled = [index for index, row in enumerate(rows) if row.label]
+    if len(labelled) < len(rows):
+        count = counted(len(rows) - len(labelled), "image")
+        warnings.warn(f"{origin}: {count} with the label -1, which means no label, are not used", stacklevel=2)
+        rows, source = [rows[index] for index in labelled], Subset(source, labelled)
     if not rows:
         raise DataError(f"{origin} lists no images: expected one row per image")
     classes, labels = index_classes([row.label for row in rows])
