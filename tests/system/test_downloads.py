@@ -1,13 +1,14 @@
 import contextlib
 import hashlib
 import itertools
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
 import pytest
 
-from eyebright.system.downloads import download, fetch, is_address
+from eyebright.system.downloads import download, fetch, is_address, is_inside
 from eyebright.system.errors import DownloadError
 
 PICTURE = bytes(range(256)) * 8
@@ -23,7 +24,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.ranges.append(self.headers["Range"])
-        name = self.path.strip("/").split("?")[0]
+        name = self.path.split("?")[0].rpartition("/")[2]
         getattr(self, f"get_{name}")() if hasattr(self, f"get_{name}") else self.send_error(404)
 
     def log_message(self, *_):
@@ -64,6 +65,34 @@ class Handler(BaseHTTPRequestHandler):
 
     def get_silent(self):
         self.finished.wait(5)
+
+    def get_dripping_head(self):
+        self.drip(b"HTTP/1.0 200 OK\r\nX: " + b"x" * 1000)
+
+    def get_dripping_body(self):
+        self.answer(b"")
+        self.drip(bytes(1000))
+
+    def get_dripping_chunk(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self.drip(b"0" * 1000)
+
+    def drip(self, content: bytes) -> None:
+        """A byte every 20 ms, so that no single wait is long."""
+        with contextlib.suppress(OSError):
+            for byte in content:
+                self.wfile.write(bytes([byte]))
+                if self.finished.wait(0.02):
+                    return
+
+    def get_in_two_parts(self):
+        self.answer(PICTURE[:1000], Content_Length=len(PICTURE))
+        self.finished.wait(0.5)
+        self.wfile.write(PICTURE[1000:])
+
+    def get_endless_redirect(self):
+        self.answer(b"", status=302, Location="/picture")
+        self.get_endless()
 
     def get_nonsense(self):
         self.wfile.write(b"220 mail.example.org ready\r\n")
@@ -168,6 +197,23 @@ def test_an_answer_that_is_cut_off_is_no_answer(server):
 def test_a_server_that_says_nothing_is_not_waited_for(server, path):
     with pytest.raises(DownloadError, match=f"{path} cannot be downloaded: .*timed out"):
         fetch(f"{server}/{path}", timeout_s=0.3)
+
+
+@pytest.mark.parametrize("path", ["dripping_head", "dripping_body", "dripping_chunk"])
+def test_a_server_that_drips_is_left_when_the_time_for_all_is_over(server, place, path):
+    with pytest.raises(DownloadError, match=f"{path} cannot be downloaded: the answer is too slow: .* after 0.3 s"):
+        fetch(f"{server}/{path}", limit_s=0.3)
+    with pytest.raises(DownloadError, match=f"{path} cannot be downloaded: the answer is too slow"):
+        download(f"{server}/{path}", place, sha256=DIGEST, limit_s=0.3)
+
+
+def test_an_answer_that_goes_on_gets_more_time(server, monkeypatch):
+    monkeypatch.setattr("eyebright.system.downloads._SLOWEST", (100, 100))  # the first 1,000 bytes are worth 10 s
+    assert fetch(f"{server}/in_two_parts", limit_s=0.3) == PICTURE
+
+
+def test_what_comes_with_a_redirect_is_not_read(server):
+    assert fetch(f"{server}/endless_redirect", limit_s=5) == PICTURE
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/a.jpg", "data:text/plain,hello"])
@@ -345,3 +391,58 @@ def test_two_who_want_the_same_file_do_not_disturb_each_other(server, place):
     for thread in wanting:
         thread.join()
     assert results == [place] * 4 and place.read_bytes() == PICTURE and Handler.ranges == [None]
+
+
+@pytest.fixture
+def only_two_is_inside(monkeypatch):
+    """As if 127.0.0.1 were a public address, and 127.0.0.2 that of this machine."""
+    monkeypatch.setattr("eyebright.system.downloads.is_inside", lambda host: host in ("127.0.0.2", "inside.test"))
+
+
+@pytest.fixture
+def other_server(server):
+    with ThreadingHTTPServer(("127.0.0.2", 0), Handler) as other:
+        thread = threading.Thread(target=other.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://127.0.0.2:{other.server_port}"
+        other.shutdown()
+        thread.join()
+
+
+def test_a_redirect_into_the_own_network_is_refused_but_an_address_there_is_fetched(
+    server, other_server, place, only_two_is_inside
+):
+    address = f"{server}/redirect?{other_server}/picture"
+    message = r"a redirect to 127\.0\.0\.2, in this machine's own network, is not followed"
+    with pytest.raises(DownloadError, match=message):
+        fetch(address)
+    with pytest.raises(DownloadError, match=message):
+        download(address, place, sha256=DIGEST)
+    assert fetch(f"{other_server}/picture") == PICTURE
+    assert fetch(f"{other_server}/redirect?{other_server}/picture") == PICTURE
+
+
+def test_a_name_counts_by_the_address_that_it_leads_to(server, other_server, monkeypatch, only_two_is_inside):
+    real = socket.getaddrinfo
+    monkeypatch.setattr("socket.getaddrinfo", lambda host, *rest, **more: real(
+        "127.0.0.2" if host == "public.test" else host, *rest, **more))  # fmt: skip
+    port = other_server.rpartition(":")[2]
+    with pytest.raises(DownloadError, match=r"a redirect to public\.test, in this machine's own network"):
+        fetch(f"{server}/redirect?http://public.test:{port}/picture")
+
+
+def test_behind_a_proxy_the_name_counts(server, monkeypatch, only_two_is_inside):
+    monkeypatch.setenv("http_proxy", server)  # which answers itself
+    assert fetch("http://public.test/picture") == PICTURE
+    with pytest.raises(DownloadError, match=r"a redirect to inside\.test, in this machine's own network"):
+        fetch("http://public.test/redirect?http://inside.test/picture")
+
+
+@pytest.mark.parametrize(
+    ("host", "inside"),
+    [("127.0.0.1", True), ("localhost", True), ("a.localhost.", True), ("[::1]", True), ("::ffff:127.0.0.1", True),
+     ("10.1.2.3", True), ("192.168.0.1", True), ("169.254.169.254", True), ("fe80::1%eth0", True), ("0.0.0.0", True),
+     ("100.64.0.1", True), ("8.8.8.8", False), ("2001:4860:4860::8888", False), ("example.org", False)],
+)  # fmt: skip
+def test_addresses_of_this_machine_and_its_network_are_inside(host, inside):
+    assert is_inside(host) == inside

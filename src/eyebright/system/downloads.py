@@ -1,14 +1,23 @@
-"""Downloads from http(s) addresses: small ones into memory, large ones into files with a known SHA-256."""
+"""Downloads from http(s) addresses: small ones into memory, large ones into files with a known SHA-256.
+
+A server may be slow, endless or hostile: bytes, seconds and redirects have limits.
+"""
 
 import hashlib
+import ipaddress
+import socket
 import string
+import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPException, HTTPResponse
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -17,6 +26,8 @@ from eyebright.system.progress import Report, quiet
 
 SIZE_LIMIT = 100_000_000
 TIMEOUT_S = 20.0
+LIMIT_S = 60.0
+_SLOWEST = 50_000, 5_000  # bytes per second of `fetch` and `download`, above which an answer gets more time
 _CHUNK = 1 << 20
 
 
@@ -25,19 +36,38 @@ def is_address(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
 
 
-def fetch(address: str, *, size_limit: int = SIZE_LIMIT, timeout_s: float = TIMEOUT_S) -> bytes:
+def is_inside(host: str) -> bool:
+    """Whether a host is this machine or in its own network: by its address, or by the name localhost.
+
+    >>> is_inside("127.0.0.1"), is_inside("169.254.169.254"), is_inside("::ffff:10.0.0.1"), is_inside("8.8.8.8")
+    (True, True, True, False)
+    """
+    try:
+        address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return host.lower().rstrip(".").endswith("localhost")
+    return not (getattr(address, "ipv4_mapped", None) or address).is_global
+
+
+def fetch(
+    address: str, *, size_limit: int = SIZE_LIMIT, timeout_s: float = TIMEOUT_S, limit_s: float = LIMIT_S
+) -> bytes:
     """Download an address into memory.
 
     Args:
-        address: http or https; a redirect to anything else is an error.
+        address: http or https; a redirect to anything else, or into this machine's own network, is an error.
         size_limit: The largest size to accept, in bytes.
         timeout_s: The longest time to wait for data from the server.
+        limit_s: The longest time for all of it, with one second more for each 50 kB.
 
     Raises:
-        DownloadError: When the address cannot be downloaded, or is larger than the limit.
+        DownloadError: When the address cannot be downloaded, is larger than the limit, or takes too long.
     """
-    with _opened(address, timeout_s=timeout_s) as response:
-        content: bytes = response.read(size_limit + 1)
+    content = bytearray()
+    with _opened(address, timeout_s=timeout_s, limit_s=limit_s) as (response, deadline):
+        while len(content) <= size_limit and (chunk := response.read1(_CHUNK)):
+            content += chunk
+            deadline.extend(len(chunk) / _SLOWEST[0])
         missing = response.length or 0  # bytes that the server announced and did not send
     if len(content) > size_limit:
         raise DownloadError(
@@ -45,7 +75,7 @@ def fetch(address: str, *, size_limit: int = SIZE_LIMIT, timeout_s: float = TIME
         )
     if missing:
         raise DownloadError(f"{address} cannot be downloaded: the connection ended {missing} bytes before the end")
-    return content
+    return bytes(content)
 
 
 def download(
@@ -55,16 +85,18 @@ def download(
     sha256: str,
     size_limit: int = 4_000_000_000,
     timeout_s: float = TIMEOUT_S,
+    limit_s: float = LIMIT_S,
     report: Report = quiet,
 ) -> Path:
     """Download an address into a file, unless the file exists; an interrupted download is continued.
 
     Args:
-        address: http or https; a redirect to anything else is an error.
+        address: http or https; a redirect to anything else, or into this machine's own network, is an error.
         path: The file. While it is incomplete its name ends in `.part`.
         sha256: Its SHA-256 in hexadecimal, or the first digits of it.
         size_limit: The largest size to accept, in bytes.
         timeout_s: The longest time to wait for data from the server.
+        limit_s: The longest time for all of it, with one second more for each 5 kB.
         report: Receives the progress, in bytes.
 
     Returns:
@@ -79,7 +111,7 @@ def download(
         if path.is_file():
             return path
         try:
-            _resume(address, part, size_limit, timeout_s, report)
+            _resume(address, part, size_limit, (timeout_s, limit_s), report)
             _check_digest(address, part, sha256)
         except DownloadError as problem:
             raise DownloadError(f"{problem}; or download {address} in another way and save it as {path}") from problem
@@ -87,17 +119,19 @@ def download(
     return path
 
 
-def _resume(address: str, part: Path, size_limit: int, timeout_s: float, report: Report) -> None:
+def _resume(address: str, part: Path, size_limit: int, times_s: tuple[float, float], report: Report) -> None:
     """Append the missing bytes, or start from scratch if the server cannot send a part."""
+    timeout_s, limit_s = times_s
     start = part.stat().st_size if part.exists() else 0
     try:
-        with _opened(address, timeout_s=timeout_s, start=start) as response:
+        with _opened(address, timeout_s=timeout_s, limit_s=limit_s, start=start) as (response, deadline):
             done = start if response.status == 206 else 0
             total = None if response.length is None else done + response.length
             with part.open("ab" if done else "wb") as file:
                 while max(done, total or 0) <= size_limit and (chunk := response.read1(_CHUNK)):
                     file.write(chunk)
                     done += len(chunk)
+                    deadline.extend(len(chunk) / _SLOWEST[1])
                     report("downloading", done, total)
     except _NothingLeftError:  # already complete, or another file by now: the SHA-256 decides
         return
@@ -127,33 +161,143 @@ class _NothingLeftError(Exception):
     """The server has no bytes from this position on."""
 
 
+class _Deadline:
+    """Ends a connection when the time for all of an answer is over.
+
+    The timeout of a socket does not: it starts again with each byte. Use it as a context.
+
+    Attributes:
+        problem: What to say when the time was over; "" before.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self.problem = ""
+        self._limit_s, self._end = limit_s, time.monotonic() + limit_s
+        self._sockets: list[socket.socket] = []
+        self._finished = threading.Event()
+
+    def __enter__(self) -> "_Deadline":
+        threading.Thread(target=self._wait, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._finished.set()
+        for connection in self._sockets:
+            connection.close()
+
+    def watch(self, connection: socket.socket) -> None:
+        """End this connection too."""
+        self._sockets.append(connection.dup())  # TLS takes the other one over
+
+    def extend(self, seconds: float) -> None:
+        """Give more time."""
+        self._end += seconds
+
+    def _wait(self) -> None:
+        while not self._finished.wait(max(self._end - time.monotonic(), 0)):
+            if time.monotonic() >= self._end:
+                self.problem = f"the answer is too slow: it was not complete after {self._limit_s:g} s"
+                for connection in self._sockets:
+                    with suppress(OSError):
+                        connection.shutdown(socket.SHUT_RDWR)
+                return
+
+
+class _Connections:
+    """Makes the connections of one request and its redirects, and refuses redirects into this machine's own network.
+
+    The address that the user gives may be there: then redirects may lead there too. What counts is the address that the
+    connection reaches, not what a name server said before; behind a proxy, which connects itself, it is the name.
+    """
+
+    def __init__(self, deadline: _Deadline) -> None:
+        self._deadline, self._began_inside = deadline, True
+
+    def make(self, kind: type[HTTPConnection], request: urllib.request.Request, **options: Any) -> Any:
+        """A function that makes a connection of this kind, as `AbstractHTTPHandler.do_open` calls it."""
+
+        def connection(host: str, **more: Any) -> HTTPConnection:
+            made = kind(host, **options, **more)
+            made._create_connection = partial(self._connect, request)  # type: ignore[attr-defined]
+            return made
+
+        return connection
+
+    def _connect(self, request: urllib.request.Request, address: tuple[str, int], *rest: Any) -> socket.socket:
+        target = urllib.parse.urlsplit(request.full_url).hostname or ""
+        connection = socket.create_connection(address, *rest)
+        is_direct = address[0].lower() == target  # else it goes to a proxy
+        inside = is_inside(connection.getpeername()[0] if is_direct else target)
+        if not request.unverifiable:  # the address of the user, not that of a redirect
+            self._began_inside = inside
+        elif inside and not self._began_inside:
+            connection.close()
+            raise OSError(f"a redirect to {target}, in this machine's own network, is not followed")
+        self._deadline.watch(connection)
+        return connection
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, connections: _Connections) -> None:
+        super().__init__()
+        self._connections = connections
+
+    def http_open(self, req: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(self._connections.make(HTTPConnection, req), req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, connections: _Connections) -> None:
+        super().__init__()
+        self._connections = connections
+
+    def https_open(self, req: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(self._connections.make(HTTPSConnection, req), req)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, req: Any, fp: Any, *rest: Any) -> urllib.request.Request | None:
+        """The next request; what the server sends beside the new address, perhaps without end, is not read."""
+        fp.close()
+        return super().redirect_request(req, fp, *rest)
+
+
 @contextmanager
-def _opened(address: str, *, timeout_s: float, start: int = 0) -> Iterator[HTTPResponse]:
+def _opened(
+    address: str, *, timeout_s: float, limit_s: float, start: int = 0
+) -> Iterator[tuple[HTTPResponse, _Deadline]]:
     """The response of the server: the bytes from position `start` on, or all if it cannot send a part."""
     if not is_address(address):
         raise DownloadError(f"{address!r} is not an http(s) address")
-    opener = urllib.request.OpenerDirector()
+    headers = {"User-Agent": "eyebright"} | ({"Range": f"bytes={start}-"} if start else {})
+    with _Deadline(limit_s) as deadline:
+        try:
+            quoted = urllib.parse.quote(address, safe=string.punctuation)  # other letters are sent as UTF-8
+            request = urllib.request.Request(quoted, headers=headers)  # noqa: S310 - checked above
+            with _opener(deadline).open(request, timeout=timeout_s) as response:
+                yield response, deadline
+            if deadline.problem:  # the connection ended, which may look like the end of the answer
+                raise TimeoutError(deadline.problem)
+        except urllib.error.HTTPError as problem:
+            problem.close()
+            if problem.code == 416 and start:
+                raise _NothingLeftError from problem
+            raise DownloadError(f"{address}: the server answered {problem.code} {problem.reason}") from problem
+        except (OSError, HTTPException, ValueError) as problem:
+            reason = deadline.problem or getattr(problem, "reason", None) or problem
+            raise DownloadError(f"{address} cannot be downloaded: {reason}") from problem
+
+
+def _opener(deadline: _Deadline) -> urllib.request.OpenerDirector:
+    opener, connections = urllib.request.OpenerDirector(), _Connections(deadline)
     for handler in (
         urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPRedirectHandler(),
+        _Http(connections),
+        _Https(connections),
+        _Redirects(),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.UnknownHandler(),
     ):
         opener.add_handler(handler)
-    headers = {"User-Agent": "eyebright"} | ({"Range": f"bytes={start}-"} if start else {})
-    try:
-        quoted = urllib.parse.quote(address, safe=string.punctuation)  # letters that are not ASCII are sent as UTF-8
-        request = urllib.request.Request(quoted, headers=headers)  # noqa: S310 - checked above
-        with opener.open(request, timeout=timeout_s) as response:
-            yield response
-    except urllib.error.HTTPError as problem:
-        problem.close()
-        if problem.code == 416 and start:
-            raise _NothingLeftError from problem
-        raise DownloadError(f"{address}: the server answered {problem.code} {problem.reason}") from problem
-    except (OSError, HTTPException, ValueError) as problem:
-        reason = getattr(problem, "reason", None) or problem
-        raise DownloadError(f"{address} cannot be downloaded: {reason}") from problem
+    return opener
