@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from eyebright.data.sources.source import stamp_of
+from eyebright.data.sources.web import new_client
 from eyebright.system.errors import DataError, DownloadError, EyebrightError, MissingExtraError
 from eyebright.system.files import read_errors
 
@@ -165,7 +166,7 @@ def remote_file(address: str) -> RemoteFile:
     except ImportError as problem:
         raise MissingExtraError(f"{name}: addresses need fsspec: pip install 'eyebright[shards]'") from problem
     try:
-        system, path = url_to_fs(address)
+        system, path = url_to_fs(address, **({"get_client": new_client} if scheme in ("http", "https") else {}))
     except ImportError as problem:
         remedy = f"pip install {_BACKENDS[scheme]}" if scheme in _BACKENDS else _without_secrets(problem)
         raise MissingExtraError(f"{name}: {scheme}:// addresses need another package: {remedy}") from problem
@@ -184,12 +185,19 @@ def request_errors(address: str) -> Iterator[None]:
         raise
     except FileNotFoundError as problem:
         cause = problem.__cause__  # fsspec raises this also for servers that refuse or do not answer
+        if isinstance(cause, EyebrightError):
+            raise cause from problem
         is_refused = getattr(cause, "status", 404) != 404
         if is_refused or (isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)):
-            raise DownloadError(f"{name} cannot be read: {_without_secrets(cause)}") from problem
+            raise DownloadError(f"{name} cannot be read: {_cause(cause)}") from problem
         raise DataError(f"{name} does not exist") from problem
     except PermissionError as problem:
         raise DataError(f"{name} cannot be read, access is denied: {_without_secrets(problem)}") from problem
     except Exception as problem:  # each backend has its own errors
-        cause_text = _without_secrets(problem) or type(problem).__name__
-        raise DownloadError(f"{name} cannot be read: {cause_text}") from problem
+        raise DownloadError(f"{name} cannot be read: {_cause(problem)}") from problem
+
+
+def _cause(problem: BaseException | None) -> str:
+    if isinstance(problem, TimeoutError):
+        return "the server does not answer, or its answer is too slow"
+    return _without_secrets(problem) or type(problem).__name__

@@ -128,7 +128,8 @@ def remote_shards(address: str) -> list[RemoteFile]:
         raise DataError(f"{shown} is not a pattern of tar files: expected one such as {example}")
     place = remote_file(address)
     with request_errors(address):
-        listed = place.system.ls(place.path, detail=False) if place.system.isdir(place.path) else []
+        is_listed = "http" in place.system.protocol or place.system.isdir(place.path)
+        listed = place.system.ls(place.path, detail=False) if is_listed else []
     found = sorted(path for path in listed if path.lower().endswith(SUFFIX))
     if not found:
         raise DataError(
