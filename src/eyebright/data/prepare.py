@@ -178,7 +178,11 @@ def split(dataset: Dataset, pack: Pack, sets: Together | None = None, *, seen: S
         sides[usable] = splits.given_sides(dataset.labels[usable], decided, digests, dataset.classes)
         return sides
     labels, groups = dataset.labels[usable], None if dataset.groups is None else dataset.groups[usable]
-    given = None if dataset.sides is None else splits.without_leaks(dataset.sides[usable], digests, groups)
+    given = (
+        None
+        if dataset.sides is None
+        else splits.given_sides(labels, dataset.sides[usable], digests, dataset.classes, groups)
+    )
     learned = None if seen is None else seen(digests)
     if sets is not None:
         free = np.ones(len(usable), np.bool_) if given is None else given == 0

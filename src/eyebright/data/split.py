@@ -120,22 +120,30 @@ def require_shares(validation: float, test: float) -> None:
 
 
 def given_sides(
-    labels: NDArray[np.int64], given: NDArray[np.int64], digests: Sequence[bytes], classes: Sequence[str]
+    labels: NDArray[np.int64],
+    given: NDArray[np.int64],
+    digests: Sequence[bytes],
+    classes: Sequence[str],
+    groups: NDArray[np.int64] | Sequence[str] | None = None,
 ) -> NDArray[np.int64]:
     """The sets that are decided already, without images that are also in a later one; arguments as in `split`.
+
+    An image also counts as being in a set where another image of its group is.
 
     Raises:
         DataError: When all images of a set, or all training images of a class, are also in a later set.
     """
-    sides, ranks = without_leaks(given, digests), Digests.of(digests).ranks()
+    sides = without_leaks(given, digests, groups)
+    sets = sets_of(Digests.of(digests).ranks(), None if groups is None else numbered(groups))
+    also = "are also" if groups is None else "or images of their groups are also"
     for position, side in enumerate(SIDES[:2]):
         here = given == position
         if here.any() and not (sides == position).any():
-            shared = (np.isin(ranks[here], ranks[given == other]).any() for other in range(position + 1, 3))
+            shared = (np.isin(sets[here], sets[given == other]).any() for other in range(position + 1, 3))
             later = [name for name, is_shared in zip(SIDES[position + 1 :], shared, strict=True) if is_shared]
             kind = "training" if side == "train" else side
             raise DataError(
-                f"all {counted(int(here.sum()), f'{kind} image')} are also in the {' and '.join(later)} "
+                f"all {counted(int(here.sum()), f'{kind} image')} {also} in the {' and '.join(later)} "
                 "set: one is a copy of the other; remove the copy (a validation or test set that is missing is taken "
                 "from the training images)"
             )
@@ -143,7 +151,7 @@ def given_sides(
         own = labels == label
         if (own & (given == 0)).any() and not (own & (sides == 0)).any():
             raise DataError(
-                f"all training images of class {name!r} are also in the validation or test set: remove them there, or "
+                f"all training images of class {name!r} {also} in the validation or test set: remove them there, or "
                 "add other training images"
             )
     return sides
