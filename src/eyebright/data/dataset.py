@@ -234,8 +234,8 @@ class Dataset:
             if name not in known:
                 given = " and ".join(SIDES[side] for side in np.unique(self.sides[self.labels == label]))
                 raise DataError(
-                    f"class {name!r} has images in the {given} set, but none in the training set: "
-                    f"{nearest(name, known)}; rename it, add training images, or move its images away"
+                    f"class {name!r} has images in the {given} set, but none in the training set; rename it, "
+                    f"add training images, or move its images away: {nearest(name, known)}"
                 )
 
     def typical_side(self) -> int:
@@ -286,7 +286,7 @@ def _tell_of_twins(classes: Sequence[str]) -> None:
             warnings.warn(
                 f"the classes {seen[key]!r} and {name!r} differ only in capitals or spaces: if "
                 "they are one class, give them one name",
-                stacklevel=3,
+                stacklevel=1,  # one place, so that it is said once
             )
         seen.setdefault(key, name)
 
