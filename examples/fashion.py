@@ -1,4 +1,4 @@
-"""A multi-layer perceptron on Fashion-MNIST: flatten, 128 neurons, 10 logits.
+"""A multi-layer perceptron on Fashion-MNIST, which is grey: flatten, 128 neurons, 10 logits, 101,770 weights.
 
 EYEBRIGHT_DATA=data python examples/fashion.py [EPOCHS]
 
@@ -19,7 +19,7 @@ epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 10
 
 pictures = eb.Dataset.from_folder(folder, seed=123)
 network = Network.sequential(
-    Input((3, 28, 28)),
+    Input((1, 28, 28)),
     Normalize(mean=0, std=255),
     Flatten(),
     Linear(128, initializer="he_normal"),

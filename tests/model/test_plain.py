@@ -12,15 +12,28 @@ import numpy as np
 import onnx
 import onnx.reference
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save
 
 import eyebright as eb
 from eyebright.model.plain import is_plain, read_plain, write_plain
-from eyebright.network import Add, Conv2d, Flatten, Input, Linear, Network, Normalize, ReLU, Softmax, initial_weights
+from eyebright.network import (
+    Add,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Input,
+    Linear,
+    Network,
+    Normalize,
+    ReLU,
+    Softmax,
+    initial_weights,
+)
 from eyebright.system import files
-from eyebright.system.errors import ModelError, NetworkError, OutputError
+from eyebright.system.errors import ModelError, NetworkError, OutputError, SettingsError
 
 NETWORK = Network.sequential(Input((3,)), Linear(4, name="dense_1"), ReLU(), Linear(2, name="dense_2"))
 WEIGHTS = initial_weights(NETWORK, seed=1)
@@ -343,3 +356,116 @@ def test_each_kind_of_folder_says_how_to_read_it(tmp_path):
     for place in ("run", "run/model"):
         with pytest.raises(ModelError, match=r"contains a classifier: load it with eyebright\.load"):
             eb.Model.load(tmp_path / place)
+
+
+# Training
+
+
+@pytest.fixture
+def course() -> eb.Model:
+    """The first network of the course."""
+    inputs = Input((32,))()
+    return eb.Model(Network(inputs, Linear(1, name="dense")(inputs)))
+
+
+@pytest.fixture
+def numbers() -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    return random.random((128, 32)), random.random((128, 1))
+
+
+def test_the_first_listing_of_the_course_trains_saves_loads_and_predicts(course, numbers, tmp_path):
+    history = course.fit(*numbers)
+    assert history.loss[-1] < history.loss[0]
+    assert len(history.loss) == 15 and history.validation_loss == ()
+    course.save(tmp_path / "my_model")
+    assert np.array_equal(eb.Model.load(tmp_path / "my_model").predict(numbers[0]), course.predict(numbers[0]))
+
+
+def test_training_finds_what_least_squares_finds(course, numbers):
+    samples, targets = numbers
+    course.fit(samples, targets, epochs=800, learning_rate=0.03, batch_size=128, verbose=False)
+    best, (residual,), *_ = np.linalg.lstsq(np.c_[samples, np.ones(128)], targets, rcond=None)
+    assert np.mean((course.predict(samples) - targets) ** 2) == pytest.approx(residual / 128, rel=0.01)
+    found = course.layer("dense").get_weights()
+    np.testing.assert_allclose(np.append(found["weight"][0], found["bias"]), best[:, 0], atol=0.05)
+
+
+def test_the_same_training_gives_the_same_weights_and_another_seed_others(numbers):
+    inputs = Input((32,))()
+    network = Network(inputs, Linear(1)(Dropout(0.3)(inputs)))
+    found = []
+    for seed in (1, 1, 2):
+        model = eb.Model(network, initial_weights(network), seed=seed)
+        model.fit(*numbers, epochs=2, verbose=False)
+        found.append(np.concatenate([values.ravel() for values in model.get_weights().values()]))
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("how", ["validation_data", "validation_split"])
+def test_the_loss_on_other_samples_is_measured_but_not_trained_on(course, numbers, how):
+    samples, targets = numbers
+    train = samples[:96], targets[:96]
+    later = samples[96:], targets[96:]
+    alone = eb.Model(course.network)
+    alone.fit(*train, epochs=3, verbose=False)
+    if how == "validation_data":
+        history = course.fit(*train, epochs=3, validation_data=later, verbose=False)
+    else:
+        history = course.fit(samples, targets, epochs=3, validation_split=0.25, verbose=False)
+    assert np.array_equal(course.get_weights()["dense.weight"], alone.get_weights()["dense.weight"])
+    assert history.validation_loss[-1] == pytest.approx(np.mean((course.predict(later[0]) - later[1]) ** 2), rel=1e-4)
+
+
+def test_targets_of_one_output_may_be_flat_and_tensors_are_read(course, numbers):
+    samples, targets = numbers
+    flat = eb.Model(course.network)
+    flat.fit(torch.from_numpy(samples), targets[:, 0].tolist(), epochs=1, verbose=False)
+    course.fit(samples, targets, epochs=1, verbose=False)
+    assert np.array_equal(flat.get_weights()["dense.weight"], course.get_weights()["dense.weight"])
+
+
+def test_images_may_be_the_samples():
+    network = Network.sequential(Input((1, 4, 4)), Normalize(0, 255), Flatten(), Linear(2))
+    images = np.random.default_rng(0).integers(0, 256, (60, 4, 4), np.uint8)
+    targets = np.stack([images.mean(axis=(1, 2)), images[:, 0, 0]], axis=1) / 255
+    history = eb.Model(network).fit(images, targets, epochs=200, learning_rate=0.01, verbose=False)
+    assert history.loss[-1] < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("samples", "targets", "options", "words"),
+    [
+        ((9, 32), (9, 2), {}, r"expected targets \(9, 1\), the output of the network for each sample, got \(9, 2\)"),
+        ((9, 32), (8, 1), {}, r"expected targets \(9, 1\).*got \(8, 1\)"),
+        ((9, 31), (9, 1), {}, r"expected samples \(N, 32\), got \(9, 31\)"),
+        ((0, 32), (0, 1), {}, r"expected targets \(0, 1\)"),
+        ((9, 32), (9, 1), {"loss": "mse"}, "there is no argument 'loss': leave it out: .* a Model by squared error"),
+        ((9, 32), (9, 1), {"rotation": 0.1}, "fit of a Model has no setting 'rotation': known are"),
+        ((9, 32), (9, 1), {"epoch": 2}, "no setting 'epoch': did you mean 'epochs'"),
+        ((9, 32), (9, 1), {"epochs": -1}, "epochs must be from 0"),
+        ((9, 32), (9, 1), {"validation_split": 0.01}, "leaves none to train on or to validate on"),
+        (
+            (9, 32),
+            (9, 1),
+            {"validation_split": 0.5, "validation_data": (np.ones((1, 32)), [1])},
+            "use only one of them",
+        ),
+        ((9, 32), (9, 1), {}, "the loss became inf in epoch 1"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_explained(course, samples, targets, options, words):
+    with pytest.raises((NetworkError, SettingsError), match=words):
+        course.fit(np.ones(samples), 1e30 * np.ones(targets), verbose=False, **options)
+
+
+def test_values_that_are_not_finite_are_refused_before_the_training(course):
+    for samples, targets, name in ((np.nan, 0, "samples"), (0, np.inf, "targets")):
+        with pytest.raises(NetworkError, match=f"the {name} contain NaN or infinite values"):
+            course.fit(np.full((4, 32), samples), np.full((4, 1), targets))
+
+
+def test_compile_shows_what_to_write(course):
+    with pytest.raises(SettingsError, match=r"leave it out: write model\.fit\(samples, targets, .*mean squared error"):
+        course.compile(optimizer="adam", loss="mean_squared_error")

@@ -76,6 +76,11 @@ class Classifier(Weighted):
 
     metrics: dict[str, Evaluation]
     verdicts: tuple[Verdict, ...]
+    _trained = (
+        "write model.fit(pictures, epochs=15, optimizer='adamw', learning_rate=2e-3), or for SGD with momentum "
+        "optimizer='sgd', learning_rate=0.05, weight_decay=5e-4. The loss is the cross entropy of the logits; the "
+        "accuracy is always measured"
+    )
 
     def __init__(
         self,

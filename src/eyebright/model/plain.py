@@ -2,6 +2,7 @@
 
     inputs = Input((32,))()
     model = eb.Model(Network(inputs, Linear(1)(inputs)))
+    model.fit(samples, targets)
     model.predict(samples)
     model.save("my_model");  eb.Model.load("my_model")
 
@@ -13,24 +14,34 @@ The saved folder contains:
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.data.pictures.arrays import as_array
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.folder import CARD, ONNX, PLAIN, WEIGHTS, read_card
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, Weights, check_weights, initial_weights, load_weights, save_weights
+from eyebright.report.progress import shown
 from eyebright.system import files, records
-from eyebright.system.errors import ModelError, NetworkError
+from eyebright.system.errors import ModelError, NetworkError, SettingsError
 from eyebright.system.records import Record
+from eyebright.system.text import nearest
+from eyebright.training import trainer
+from eyebright.training.events import AnyEvent
+from eyebright.training.habits import refuse_habits
+from eyebright.training.history import History
+from eyebright.training.settings import Settings
 
 FORMAT = 1
+_SETTINGS = ("epochs", "batch_size", "learning_rate", "seed", "threads", "device")
+_Pairs: TypeAlias = tuple[NDArray[Any], NDArray[np.float32]]  # samples and targets
 
 
 class _Card(Record, frozen=True, kw_only=True):
@@ -94,23 +105,73 @@ def _existing(path: Path) -> Path:
 
 
 class Model(Weighted):
-    """A network with its weights.
+    """A network with its weights; it learns to give values.
 
     Args:
         network: Any network, for images or vectors.
         weights: Its tensors by `layer.tensor`; initialised with the seed unless given.
-        seed: Decides the initial weights.
+        seed: Decides the initial weights and, unless it is given another, the order in `fit`.
 
     Raises:
         NetworkError: When the weights are not those of the network.
     """
 
+    _trained = (
+        "write model.fit(samples, targets, epochs=15, learning_rate=1e-3). The loss is the mean squared error, the "
+        "optimizer Adam"
+    )
+
     def __init__(
         self, network: Network, weights: Mapping[str, NDArray[np.float32]] | None = None, *, seed: int = 0
     ) -> None:
-        self.network = network
+        self.network, self.seed = network, seed
         self._weights: Weights = {}
         self.set_weights(initial_weights(network, seed) if weights is None else weights)
+
+    def fit(
+        self,
+        samples: NDArray[Any],
+        targets: NDArray[Any],
+        epochs: int | None = None,
+        *,
+        validation_data: tuple[NDArray[Any], NDArray[Any]] | None = None,
+        validation_split: float = 0.0,
+        verbose: bool = True,
+        callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+        **changes: Any,
+    ) -> History:
+        """Train by the mean squared error, with Adam at a constant rate; the same call gives the same weights.
+
+        Args:
+            samples: As in `predict`.
+            targets: What the network should give for each, `(N, *network.output_shape)`; for one output also `(N,)`.
+            epochs: Passes over the samples.
+            validation_data: Other samples and their targets, on which the loss is measured after each epoch.
+            validation_split: Instead: the share of the samples, the last ones, that is not trained on but measured.
+            verbose: Whether to show the progress.
+            callbacks: Receive the progress.
+            **changes: `batch_size`, `learning_rate` (1e-3 unless given), `seed`, `threads`, `device`; see `Settings`.
+
+        Returns:
+            The losses of each epoch.
+
+        Raises:
+            MissingExtraError: When torch is not installed.
+            NetworkError: When samples or targets do not fit the network.
+            SettingsError: When a setting is unknown or out of range, or the loss is no longer finite.
+        """
+        settings = _settings(self.seed, changes | ({} if epochs is None else {"epochs": epochs}))
+        training = trainer()
+        train = self._as_pairs(samples, targets)
+        validation = None if validation_data is None else self._as_pairs(*validation_data)
+        if validation_split:
+            train, validation = _parted(train, validation_split, validation)
+        with shown(callbacks, verbose=verbose) as emit:
+            weights, history = training.fit_values(
+                self.network, self._weights, train, settings, validation=validation, emit=emit
+            )
+        self.set_weights(weights)
+        return cast(History, history)
 
     def predict(self, samples: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
         """The output of the network.
@@ -128,6 +189,20 @@ class Model(Weighted):
         array = self._as_samples(samples)
         batches = [self._engine(array[at : at + BATCH_SIZE]) for at in range(0, len(array), BATCH_SIZE)]
         return np.concatenate([np.empty((0, *self.network.output_shape), np.float32), *batches])
+
+    def _as_pairs(self, samples: object, targets: object) -> _Pairs:
+        """Samples and targets that can be trained on."""
+        inputs, shape = self._as_samples(samples), self.network.output_shape
+        title = f"targets ({', '.join(map(str, (len(inputs), *shape)))})"
+        outputs = _numbers(targets, title)
+        if shape == (1,) and outputs.ndim == 1:
+            outputs = outputs[:, None]
+        if outputs.shape != (len(inputs), *shape) or not len(inputs):
+            raise NetworkError(f"expected {title}, the output of the network for each sample, got {outputs.shape}")
+        for name, array in (("samples", inputs), ("targets", outputs)):
+            if not np.isfinite(array).all():
+                raise NetworkError(f"the {name} contain NaN or infinite values: remove or replace these samples")
+        return inputs, outputs.astype(np.float32)
 
     def _as_samples(self, samples: object) -> NDArray[np.float32] | NDArray[np.uint8]:
         channels, *sides = self.network.input_shape
@@ -174,9 +249,28 @@ class Model(Weighted):
         self.__dict__.pop("_engine", None)
 
 
+def _settings(seed: int, changes: dict[str, Any]) -> Settings:
+    """The settings of a training; a `SettingsError` for those that have no effect on it."""
+    if other := next((name for name in changes if name not in _SETTINGS), None):
+        refuse_habits([other])
+        raise SettingsError(f"fit of a Model has no setting {other!r}: {nearest(other, _SETTINGS)}")
+    return Settings(learning_rate=1e-3, seed=seed).changed(changes)
+
+
+def _parted(train: _Pairs, share: float, validation: _Pairs | None) -> tuple[_Pairs, _Pairs]:
+    """The samples without the last ones, and those."""
+    samples, targets = train
+    count, last = len(samples), round(len(samples) * share)
+    if validation is not None:
+        raise SettingsError("validation_data and validation_split: use only one of them")
+    if not 0 < last < count:
+        raise SettingsError(f"validation_split={share:g} of {count} samples leaves none to train on or to validate on")
+    return (samples[:-last], targets[:-last]), (samples[-last:], targets[-last:])
+
+
 def _numbers(samples: object, title: str) -> NDArray[Any]:
     try:
-        array = np.asarray(samples)
+        array = as_array(samples)
     except ValueError as problem:
         raise NetworkError(f"expected {title}: {problem}") from problem
     if array.dtype.kind not in "uif":

@@ -4,6 +4,7 @@ import abc
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from eyebright.network import (
     save_weights,
 )
 from eyebright.network.summary import network_text
-from eyebright.system.errors import NetworkError
+from eyebright.system.errors import NetworkError, SettingsError
 
 
 class Weighted(abc.ABC):
@@ -27,6 +28,7 @@ class Weighted(abc.ABC):
 
     network: Network
     _weights: Weights
+    _trained: str  # how a call of fit trains, in place of what `compile` sets in Keras
 
     @abc.abstractmethod
     def _forget_graph(self) -> None:
@@ -35,6 +37,10 @@ class Weighted(abc.ABC):
     def summary(self) -> str:
         """The layers as a table: kernels, shapes, parameters, multiply-adds, receptive fields."""
         return network_text(self.network)
+
+    def compile(self, *arguments: object, **named: object) -> NoReturn:
+        """Not needed; this raises a `SettingsError` that shows what to write for Keras's `compile`."""
+        raise SettingsError(f"compile is not needed, leave it out: {self._trained}")
 
     def layer(self, name: str) -> "LayerWeights":
         """Access to the weights of one layer; a `NetworkError` with the nearest name if there is no such layer."""

@@ -29,6 +29,7 @@ _TITLES: dict[Stage, str] = {
     "unpacking": "unpacking",
     "trying learning rates": "trying learning rates",
     "evaluating": "evaluating",
+    "training": "training",
 }
 _REASONS = {
     "finished": "Trained all epochs",

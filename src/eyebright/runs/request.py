@@ -19,6 +19,7 @@ from eyebright.system import records
 from eyebright.system.errors import SettingsError
 from eyebright.system.records import Record
 from eyebright.system.text import nearest
+from eyebright.training.habits import refuse_habits
 from eyebright.training.settings import AUGMENTATIONS, Settings
 
 AUTO = "auto"
@@ -155,6 +156,7 @@ def gather(typed: Mapping[str, Any], config: Path | None = None, *, base: Settin
     """
     typed = renamed(typed)
     if unknown := next((name for name in typed if name not in (*_KNOWN, "set")), None):
+        refuse_habits([unknown])
         raise SettingsError(f"there is no option {unknown!r}: {nearest(unknown, _KNOWN)}")
     if {"minutes", "epochs"} <= typed.keys():
         raise SettingsError("minutes and epochs contradict each other: use only one of them")

@@ -12,6 +12,7 @@ Stage: TypeAlias = Literal[
     "unpacking",
     "trying learning rates",
     "evaluating",
+    "training",
 ]
 Report: TypeAlias = Callable[[Stage, int, int | None], None]
 """Called with the stage, the number of units done, and the total number (None if it is not known)."""

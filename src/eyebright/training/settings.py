@@ -8,6 +8,7 @@ import msgspec
 from eyebright.system import records
 from eyebright.system.errors import SettingsError
 from eyebright.system.records import Record
+from eyebright.training.habits import refuse_habits
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 DeviceName: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
@@ -170,5 +171,6 @@ class Settings(Record, frozen=True, kw_only=True):
             SettingsError: When a name is unknown (the error suggests the nearest one), or a value has the wrong type,
                 is out of range, or contradicts another setting.
         """
+        refuse_habits(changes)
         data = msgspec.to_builtins(self) | dict(changes)
         return records.from_builtins(data, Settings, what="the settings", error=SettingsError)

@@ -31,8 +31,9 @@ from eyebright.training.torch.feed import Material, shown
 from eyebright.training.torch.hardware import torch_set_up
 from eyebright.training.torch.loop import DivergedError, Outcome, Trainer
 from eyebright.training.torch.range_test import range_test
+from eyebright.training.torch.regression import fit_values
 
-__all__ = ["Material", "Outcome", "fit", "predict_logits", "range_test", "run_together", "shown"]
+__all__ = ["Material", "Outcome", "fit", "fit_values", "predict_logits", "range_test", "run_together", "shown"]
 
 
 def fit(
