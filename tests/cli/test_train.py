@@ -105,6 +105,10 @@ def requested(eyebright: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) ->
     return requested
 
 
+def test_the_short_name_of_the_learning_rate_is_known(requested, pictures):
+    assert requested(pictures, "--lr", "0.003").training.learning_rate == 0.003
+
+
 def test_the_options_and_their_defaults_are_those_of_request_and_settings():
     own = {"config", "set", "find_lr", "resume", "heal", "json", "fit"}
     parameters = {
@@ -419,7 +423,7 @@ def test_healing_is_offered_only_if_something_is_advised(kind, advised, eyebrigh
     place = shlex.quote(str(run))
     monkeypatch.setattr(resume, "resume", lambda *_, **__: None)
     offered = eyebright("train", "--resume", run, "--epochs", "3").out.splitlines()
-    assert (f"To try the advice:  eyebright train --resume {place} --heal" in offered) == advised
+    assert (f"To try the advice ({kind}):  eyebright train --resume {place} --heal" in offered) == advised
     assert offered[-1] == f"To predict:  eyebright predict {place} PICTURES..."
     if not advised:
         finished = eyebright("train", "--resume", run, "--heal")
@@ -459,6 +463,17 @@ def test_healing_gets_what_the_first_training_left_of_the_minutes(eyebright, run
         f"To predict:  eyebright predict {place} PICTURES...",
     ]
     assert not (run / "healed").exists()
+
+
+def test_a_finished_run_is_healed_in_the_minutes_that_are_given(eyebright, run):
+    EventLog(run / "events.jsonl")(Judged(kind="underfitting", text="", advice="", remedy={"minutes": 4.0}))
+    finished = eyebright("train", "--resume", run, "--heal", "--minutes", "0.2")
+    assert finished.code == 0, finished.err
+    assert re.search(r"Not healed: healing needs at least 1\d\.\d s, the budget is (\d+\.\d) s\.", finished.out)
+    assert "takes all options except --epochs from the run: leave out minutes; --minutes is the time for --heal" in (
+        eyebright("train", "--resume", run, "--minutes", "3").err
+    )
+    assert "minutes must be above 0" in eyebright("train", "--resume", run, "--heal", "--minutes", "0").err
 
 
 # Finding a learning rate

@@ -113,19 +113,22 @@ def test_extensions_beyond_the_last_epoch_are_removed(advised) -> None:
         assert advised({"rotation": 0.3}, budget_s, **extended).settings == expected
 
 
-@pytest.mark.parametrize("start", [{"weights": "published"}, {"start_from": "/old"}])
-def test_a_network_with_given_weights_gets_no_dropout(advised, start) -> None:
-    assert advised({"dropout": 0.3}, **start) is None
-    trial = advised({"dropout": 0.3, "shift": 0.1}, **start)
-    assert (trial.network, trial.changes) == (NETWORK, {"shift": 0.1})
-
-
 def test_dropout_is_only_ever_raised(advised) -> None:
-    trial = advised({"dropout": 0.3})
-    assert trial.changes == {"dropout": 0.3}
-    assert [place.layer.p for place in trial.network.places.values() if isinstance(place.layer, Dropout)] == [0.3]
+    assert advised({"dropout": 0.3}).changes == {"dropout": 0.3}
     network = zoo.flowers_cnn(3, input_size=16, dropout=0.4)
     assert advised({"dropout": 0.3}, network=network) is None
+    assert advised({"dropout": 0.3, "shift": 0.1}, network=network).changes == {"shift": 0.1}
+
+
+def test_another_network_is_trained_with_settings_of_its_own(advised) -> None:
+    trial = advised({"network": "auto", "minutes": 5}, 200.0, learning_rate=0.1, seed=7)
+    assert trial.changes == {"network": "auto", "minutes": 3.33}
+    assert trial.settings == Settings(seed=7, epochs=0, minutes=3.33)
+
+
+def test_without_a_budget_exactly_what_the_command_says_is_done(advised) -> None:
+    assert advised({"epochs": 10}).settings == Settings(epochs=10)
+    assert advised({"epochs": 10}).seconds == 100.0
 
 
 LOW = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-6, "patience": 0, "precision": "float32"}
@@ -251,6 +254,7 @@ def test_nothing_is_tried_if_settings_cannot_help(poor, kind):
 
 def test_the_first_verdict_that_settings_can_improve_counts(poor):
     judged(poor, "noisy labels", others=(Verdict(kind="overfitting", short="", text="", remedy={"epochs": 9}),))
+    assert heal.advises(poor) == "overfitting"
     assert heal.remedy_of(read_events(poor / "events.jsonl")) == ("overfitting", {"epochs": 9})
 
 
@@ -334,7 +338,9 @@ def test_a_run_that_started_from_a_model_is_healed_from_the_same(make_folder, tm
     eb.train(more, run, start_from=old, settings=eb.Settings(**LOW | {"learning_rate": 1e-9}))
     judged(run, rotation=0.2, dropout=0.4)
     healed = eb.heal(run)
-    assert last(run, HealingBegun).changes == {"rotation": 0.2}
+    assert last(run, HealingBegun).changes == {"rotation": 0.2, "dropout": 0.4}
+    layers = [place.layer for place in eb.load(healed.path).network.places.values()]
+    assert [layer.p for layer in layers if isinstance(layer, Dropout)] == [0.4]
     assert (run / "split.csv").read_bytes() == (healed.path / "split.csv").read_bytes()
     one, two = weights_of(old), weights_of(healed.path)
     assert all(np.allclose(one[name], two[name], atol=1e-5) for name in one)

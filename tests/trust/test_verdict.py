@@ -20,6 +20,7 @@ from eyebright.trust.verdict import (
     rate_too_high,
     rate_too_low,
     too_few,
+    too_short,
     underfitting,
 )
 
@@ -138,7 +139,7 @@ def test_a_sample_of_few_images_proves_little(evidence) -> None:
 
 @pytest.mark.parametrize(
     ("losses", "expected"),
-    [((0.9, 0.7, 0.5, 0.6, 0.8), True), ((0.9, 0.7, 0.5, 0.51, 0.52), False), ((), False), ((0.5,), False)],
+    [((0.9, 0.7, 0.5, 0.6, 0.8), True), ((0.9, 0.7, 0.5, 0.51, 0.52), False), ((), False), ((2.0,), False)],
 )
 def test_overfitting_says_after_which_epoch_the_validation_loss_rises(evidence, losses, expected) -> None:
     text = overfitting(evidence((99, 100), (50, 100), validation_loss=losses)).text
@@ -161,20 +162,45 @@ def test_underfitting_is_a_training_accuracy_significantly_below_the_threshold(
     assert (underfitting(evidence(train, train, num_classes=num_classes)) is not None) == expected
 
 
+def test_the_advice_against_underfitting_is_a_pretrained_network(evidence) -> None:
+    found = underfitting(evidence((25, 100), (24, 100), validation_loss=(1.6, 1.6, 1.6)))
+    assert found.remedy == {"network": "auto", "minutes": 5}
+    assert "train PICTURES -o NEW --split RUN/split.csv --network auto" in found.advice
+
+
 @pytest.mark.parametrize(
-    ("losses", "words", "remedy"),
+    ("train", "validation", "losses", "expected"),
     [
-        ((1.6, 1.5, 1.4), "--epochs 6", {"epochs": 6}),
-        ((1.6, 1.6, 1.6), "--network resnet18", {}),
-        ((1.6, 1.5), "resnet18", {}),
+        ((25, 100), (24, 100), (1.6, 1.5, 1.4), True),
+        ((99, 100), (70, 100), (1.6, 1.2, 1.0), True),  # a gap while both losses fall is no overfitting yet
+        ((25, 100), (24, 100), (1.6, 1.6, 1.6), False),
+        ((25, 100), (24, 100), (1.6, 1.4, 1.5), False),
+        ((25, 100), (24, 100), (1.60, 1.58, 1.51), True),  # 5.6 % below
+        ((25, 100), (24, 100), (1.60, 1.58, 1.53), False),  # 4.4 %
+        ((25, 100), (24, 100), (1.6, 1.4), True),
+        ((25, 100), (24, 100), (1.6, 1.6), False),
+        ((25, 100), (24, 100), (1.4,), True),  # guessing one class of five has a loss of ln 5 = 1.61
+        ((25, 100), (24, 100), (1.6,), False),
+        ((95, 100), (94, 100), (0.6, 0.4, 0.2), False),  # there is little left to learn
+        ((700, 1000), (690, 1000), (1.2, 1.0, 0.8), True),
     ],
 )
-def test_the_advice_against_underfitting_is_longer_training_only_while_the_loss_falls(
-    evidence, losses, words, remedy
-) -> None:
-    found = underfitting(evidence((25, 100), (24, 100), validation_loss=losses))
-    assert words in found.advice
-    assert found.remedy == remedy
+def test_a_training_is_too_short_while_both_losses_fall(evidence, train, validation, losses, expected) -> None:
+    asked = evidence(train, validation, validation_loss=losses, loss=losses)
+    found = diagnose(asked)[0]
+    assert (found.kind == "training too short") == expected
+    if expected:
+        assert found == too_short(asked)
+        assert found.remedy == {"epochs": 10}
+        assert "-o NEW --epochs 10" in found.advice
+        assert not {"underfitting", "overfitting"} & {one.kind for one in diagnose(asked)}
+
+
+def test_a_training_loss_that_rises_or_a_loss_that_begins_lower_is_no_short_training(evidence) -> None:
+    losses = {"validation_loss": (1.4,), "loss": (1.4,)}
+    assert too_short(evidence((25, 100), (24, 100), **losses, first_loss=1.45)) is None
+    rising = {"validation_loss": (1.6, 1.5, 1.4), "loss": (1.6, 1.2, 1.3)}
+    assert too_short(evidence((25, 100), (24, 100), **rising)) is None
 
 
 @pytest.mark.parametrize(
@@ -283,7 +309,8 @@ def test_confident_predictions_that_contradict_labels_are_noisy_labels(
 
 
 @pytest.mark.parametrize(
-    ("validation", "expected"), [((40, 50), True), ((800, 1000), False), ((10, 10), True), ((100, 100), False)]
+    ("validation", "expected"),
+    [((40, 50), True), ((800, 1000), False), ((10, 10), True), ((100, 100), False), ((35, 37), True)],
 )
 def test_with_few_validation_images_the_accuracy_is_uncertain(evidence, validation, expected) -> None:
     found = too_few(evidence(validation, validation))
@@ -293,6 +320,18 @@ def test_with_few_validation_images_the_accuracy_is_uncertain(evidence, validati
         assert (
             f"with {validation[1]} validation images the accuracy is uncertain: {low:.1%} to {high:.1%}" in found.text
         )
+        assert "--validation 0.25 --test 0.25" in found.advice.replace(" \\\n   ", "") and not found.remedy
+
+
+@pytest.mark.parametrize(("test", "expected"), [(37, True), (300, False), (0, False)])
+def test_few_test_images_are_too_few_whatever_the_validation_set(evidence, test, expected) -> None:
+    """A validation set may be large enough where the test set is not: 37 images cannot tell 95% from 85%."""
+    found = too_few(evidence((1900, 2000), (1900, 2000), test=test))
+    assert (found is not None) == expected
+    if found:
+        low, high = scipy.stats.binomtest(35, 37).proportion_ci(0.95, "wilson")
+        width = float(re.search(r"with 37 test images .* about (\d+) percentage points", found.text)[1])
+        assert width == pytest.approx(100 * (high - low), abs=3)
 
 
 @pytest.mark.parametrize(

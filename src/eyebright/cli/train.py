@@ -28,8 +28,8 @@ FIND_LR_NETWORK = "flowers_cnn"  # where none is named: a learning rate belongs 
 
 _SHOWN = (  # as a newcomer meets them; further settings are given by --set
     "output", "overwrite", "config", "network", "weights", "from", "size", "resize", "minutes", "epochs", "batch_size",
-    "learning_rate", "augment", "set", "find_lr", "patience", "precision", "seed", "validation", "test", "group_by",
-    "split", "exclude", "exclude_kinds", "resume", "log", "heal", "json", "fit",
+    "learning_rate", "augment", "dropout", "set", "find_lr", "patience", "precision", "seed", "validation", "test",
+    "group_by", "split", "exclude", "exclude_kinds", "resume", "log", "heal", "json", "fit",
 )  # fmt: skip
 _WITH_RESUME = {"resume", "epochs", "heal", "json"}  # options that a run which continues may be given
 _OWN: dict[str, tuple[Any, Any]] = {
@@ -62,6 +62,8 @@ def train(ctx: typer.Context, **_: Any) -> None:
 
     started_at, typed = time.monotonic(), _typed(ctx)
     _require_known_from_run(typed)
+    if typed.get("minutes", 1.0) <= 0:
+        raise SettingsError("minutes must be above 0; without minutes there is no limit")
     config, resume, heal, as_json, find_lr = (
         typed.pop(name, None) for name in ("config", "resume", "heal", "json", "find_lr")
     )
@@ -77,7 +79,8 @@ def train(ctx: typer.Context, **_: Any) -> None:
             result = _train(request, place, typed, display, resume=bool(resume), heal=bool(heal))
             outcome = outcome._replace(result=result)
             if heal and not (result and result.interrupted):
-                budget_s, overwrite = _left_s(request, started_at), bool(typed.get("overwrite"))
+                minutes = typed.get("minutes") if resume else request.training.minutes
+                budget_s, overwrite = _left_s(minutes, started_at), bool(typed.get("overwrite"))
                 healed = try_advice(
                     place, outcome.second, budget_s=budget_s, overwrite=overwrite, verbose=False, callbacks=[display]
                 )
@@ -97,10 +100,11 @@ def train(ctx: typer.Context, **_: Any) -> None:
 
 def _require_known_from_run(typed: dict[str, Any]) -> None:
     """Refuse options that a run which continues takes from its config.toml."""
-    allowed = _WITH_RESUME | ({"output", "overwrite"} if typed.get("heal") else set())
+    allowed = _WITH_RESUME | ({"output", "overwrite", "minutes"} if typed.get("heal") else set())
     if typed.get("resume") and (surplus := sorted(typed.keys() - allowed)):
+        budget = "; --minutes is the time for --heal" if "minutes" in surplus else ""
         raise SettingsError(
-            f"--resume RUN takes all options except --epochs from the run: leave out {', '.join(surplus)}"
+            f"--resume RUN takes all options except --epochs from the run: leave out {', '.join(surplus)}{budget}"
         )
 
 
@@ -136,9 +140,8 @@ def _train(
     return run_request(request.changed(output=str(place)), callbacks=[display])
 
 
-def _left_s(request: Request, started_at: float) -> float | None:
+def _left_s(minutes: float | None, started_at: float) -> float | None:
     """What a budget of time leaves for healing; None without a budget."""
-    minutes = request.training.minutes
     return max(started_at + 60 * minutes - time.monotonic(), 0.0) if minutes else None
 
 
@@ -200,8 +203,8 @@ def print_next_steps(outcome: Outcome) -> None:
         typer.echo(f"To heal without a budget: {outcome.continuing}")
     elif outcome.heal and not outcome.healed:
         typer.echo("Nothing to heal: the verdict advises nothing that other settings could improve.")
-    elif not outcome.heal and advises(outcome.place):
-        typer.echo(f"To try the advice:  eyebright train --resume {kept} --heal")
+    elif not outcome.heal and (kind := advises(outcome.place)):
+        typer.echo(f"To try the advice ({kind}):  eyebright train --resume {kept} --heal")
     typer.echo(f"To predict:  eyebright predict {kept} PICTURES...")
 
 
@@ -282,7 +285,7 @@ def _parameters() -> list[inspect.Parameter]:
             kind, default = kind | None, None
         elif name == "augment":
             default = ",".join(_augment_text(change) for change in AUGMENTATIONS if getattr(Settings(), change))
-        flags = ["-o", "--output"] if name == "output" else [f"--{name.replace('_', '-')}"]
+        flags = _FLAGS.get(name, [f"--{name.replace('_', '-')}"])
         shown = kind is not bool and default not in ("", None)
         option = typer.Option(
             *flags, help=said[field.name].replace("`", ""), show_default=shown, metavar=_METAVARS.get(name)
@@ -291,6 +294,7 @@ def _parameters() -> list[inspect.Parameter]:
     return found
 
 
+_FLAGS = {"output": ["-o", "--output"], "learning_rate": ["--learning-rate", "--lr"]}
 _METAVARS = {"output": "RUN", "from": "MODEL", "log": "NAME"}
 
 

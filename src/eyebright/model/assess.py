@@ -130,7 +130,8 @@ def verdicts(
     correct = validation[0].argmax(axis=1) == labels[validation[1]]
     later = np.flatnonzero(prepared.sides > 0)
     leak = leak_of(int(leaking[later].sum()), len(later), correct, ~leaking[validation[1]])
-    return diagnose(Evidence(accuracies=accuracies_of(known, new, classes, grouped), training=record, leak=leak))
+    accuracies, test = accuracies_of(known, new, classes, grouped), len(prepared.indices("test"))
+    return diagnose(Evidence(accuracies=accuracies, training=record, leak=leak, test=test))
 
 
 def record_of(

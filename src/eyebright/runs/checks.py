@@ -38,6 +38,11 @@ def require_sound(request: Request) -> None:
             f"weights = {request.weights} and network = {AUTO} contradict each other: {AUTO} finds its own weights; "
             "name the network that these weights belong to"
         )
+    if request.automatic and request.dropout and not (settings.epochs or settings.minutes):
+        raise SettingsError(
+            f"dropout = {request.dropout:g} has no effect when only the head of a published network is trained: give "
+            "minutes or epochs to train more of the network, or name a network"
+        )
     if not (request.automatic or request.start_from or request.weights or settings.epochs or settings.minutes):
         raise SettingsError("epochs = 0 would not train anything: give epochs or minutes")
     for name in ("validation", "test") if request.split else ():

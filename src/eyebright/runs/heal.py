@@ -42,9 +42,9 @@ from eyebright.trust.verdict import Verdict
 
 FOLDER = "healed"
 """The folder of the second run in the first, unless another is given."""
-_BUDGET = 3  # times as long as the first training may the second one take
 _HOPELESS = "leak suspected"  # its validation set cannot show what is better
 _TIME = {"epochs", "minutes"}
+_ASKED = {"network", "dropout"}  # options of a remedy that are no settings
 
 
 class OutOfTimeError(SettingsError):
@@ -78,14 +78,12 @@ class Trial(NamedTuple):
 
     Args:
         kind: The verdict that it should improve.
-        network: What is trained.
-        settings: How.
-        changes: What differs from the first run, by name; "dropout" is the network's.
+        settings: How it is trained.
+        changes: What differs from the first run, by the names of the options.
         seconds: About how long it takes.
     """
 
     kind: str
-    network: Network
     settings: Settings
     changes: dict[str, Any]
     seconds: float
@@ -110,8 +108,8 @@ def heal(
         output: The folder of the second run, by default "healed" in the first one's.
         pictures: The images of the run, where it was trained on arrays.
         budget_s: How many seconds healing may take. A training with a budget of time gets what the comparison leaves of
-            it; for others the epochs are limited by the speed of the first. By default the minutes that are advised,
-            or as many as the first had; with epochs, three times as long as the first.
+            it; for others the epochs are limited by the speed of the first. By default the minutes or epochs that are
+            advised, or as many as the first had.
         overwrite: Replace a second run that exists.
         verbose: Whether to show the progress and the result, as the command does.
         callbacks: Receive every event as it happens.
@@ -164,7 +162,7 @@ def _heal(
         kind = trial.kind
         place = str(second.path.absolute())  # it is found again from any folder
         log(HealingBegun(kind=kind, changes=trial.changes, path=place, seconds=trial.seconds))
-        interrupted = _train_again(run, request, trial, second, pictures, overwrite=overwrite, emit=emit)
+        interrupted = _train_again(run, request, network, trial, second, pictures, overwrite=overwrite, emit=emit)
     else:
         return None
     after = _correct(second, prepared)
@@ -177,9 +175,10 @@ def _heal(
     return Healing(second.path, kind, *shares, difference, kept, interrupted)
 
 
-def advises(path: str | Path) -> bool:
-    """Whether the verdict on a run advises something that `heal` can try."""
-    return remedy_of(Run(path).read_events()) is not None
+def advises(path: str | Path) -> str:
+    """The problem whose advice `heal` can try on a run; "" if there is none."""
+    found = remedy_of(Run(path).read_events())
+    return found[0] if found else ""
 
 
 def remedy_of(events: Iterable[AnyEvent]) -> tuple[str, dict[str, Any]] | None:
@@ -203,8 +202,7 @@ def plan(
 
     Args:
         request: The request of the run.
-        network: Its network. One with published weights, or of a model that the run started from, is not changed: the
-            weights belong to it.
+        network: Its network.
         events: The run's events, with the verdict and the speed.
         budget_s: As in `heal`.
         comparing_s: How many of the seconds the comparison takes, where the time decides.
@@ -215,23 +213,23 @@ def plan(
     found = remedy_of(events)
     if found is None:
         return None
-    (kind, remedy), bound = found, bool(request.start_from) or request.weights == zoo.PUBLISHED
-    usable = {name: value for name, value in remedy.items() if name != "dropout" or not bound}
-    dropout, first = usable.pop("dropout", 0.0), request.training
+    kind, remedy = found
+    asked = {name: remedy[name] for name in _ASKED & remedy.keys()}
+    if with_dropout(network, asked.get("dropout", 0.0)) == network:
+        asked.pop("dropout", None)
+    usable = {name: value for name, value in remedy.items() if name not in _ASKED}
+    first = Settings(seed=request.training.seed, epochs=0) if "network" in asked else request.training
     settings, seconds = _within(budget_s, first, usable, events, comparing_s)
-    changed, before = with_dropout(network, dropout), msgspec.structs.asdict(first)
-    changes = {name: value for name, value in msgspec.structs.asdict(settings).items() if value != before[name]}
-    if changed != network:
-        changes["dropout"] = dropout
+    before = msgspec.structs.asdict(first)
+    changes = asked | {name: new for name, new in msgspec.structs.asdict(settings).items() if new != before[name]}
     longer = settings.epochs > first.epochs or settings.minutes > first.minutes
-    if usable and usable.keys() <= _TIME and "dropout" not in changes and not longer:
+    if usable and usable.keys() <= _TIME and not asked and not longer:
         had = f"{first.minutes:g} minutes" if first.minutes else f"{first.epochs} epochs"
         raise OutOfTimeError(
             f"the only advice is to train longer than the first training ({had}), and a budget of "
             f"{budget_s or 0:.3g} s is too short for that"
         )
-    sought = changes.keys() & (usable.keys() | {"dropout"})
-    return Trial(kind, changed, settings, changes, seconds) if sought else None
+    return Trial(kind, settings, changes, seconds) if changes.keys() & remedy.keys() else None
 
 
 def _within(
@@ -253,7 +251,8 @@ def _within(
         return changed.changed({"minutes": minutes}), round(60 * minutes, 1)
     epochs = {event.epoch: event.seconds for event in events if isinstance(event, EpochEnded)}
     epoch_s = sum(epochs.values()) / max(len(epochs), 1)
-    budget_s = _BUDGET * epoch_s * settings.epochs if budget_s is None else budget_s
+    if budget_s is None:
+        return changed, round(changed.epochs * epoch_s, 1)
     if budget_s < epoch_s:
         raise OutOfTimeError(f"healing needs at least one epoch, {epoch_s:.3g} s; the budget is {budget_s:.3g} s")
     most = min(changed.epochs, int(budget_s / epoch_s)) if epoch_s else changed.epochs
@@ -295,6 +294,7 @@ def _correct(run: Run, prepared: Prepared) -> NDArray[np.bool_]:
 def _train_again(
     run: Run,
     request: Request,
+    network: Network,
     trial: Trial,
     second: Run,
     pictures: Dataset | None,
@@ -309,18 +309,19 @@ def _train_again(
     """
     kept = run.split if request.split and pictures is None else ""
     again = request.changed(
-        output=str(second.path), split=str(kept), overwrite=overwrite, log=(), training=trial.settings
-    )
-    network: Network | None = trial.network
-    if request.start_from:
-        network, again = None, again.changed(network="", weights="", size=None)
-    elif request.weights == zoo.PUBLISHED:  # weights belong to the network of that name
-        network = None
-    else:
+        output=str(second.path), split=str(kept), overwrite=overwrite, log=(), training=trial.settings,
+        dropout=max(trial.changes.get("dropout", 0.0), request.dropout),
+    )  # fmt: skip
+    given: Network | None = None
+    if "network" in trial.changes:
+        again = again.changed(network=trial.changes["network"], weights="", start_from="", start_sha256="", size=None)
+    elif request.start_from:
+        again = again.changed(network="", weights="", size=None)
+    elif request.weights != zoo.PUBLISHED:  # those belong to the network of that name
         weights = str(run.start) if run.start.exists() else request.weights
-        again = again.changed(network=NETWORK, weights=weights, size=None)
+        given, again = network, again.changed(network=NETWORK, weights=weights, size=None)
     try:
-        return run_request(again, pictures, network, callbacks=[emit]).interrupted
+        return run_request(again, pictures, given, callbacks=[emit]).interrupted
     except SettingsError as problem:
         if not trial.settings.minutes or second.has_checkpoint or second.model.exists():
             raise

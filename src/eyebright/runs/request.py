@@ -57,6 +57,8 @@ class Request(Record, frozen=True, kw_only=True):
         start_sha256: The expected SHA-256 of the weights of the model to start from.
         size: Height and width of the images in pixels. By default typical for the images, 24 to 180; up to 224 for
             "auto"; with published weights, the size that they were trained at.
+        dropout: The least probability of dropout: raises that of the network's dropout layers, or adds one before its
+            last layer.
         resize: How images of other proportions are resized: "crop", "pad" or "stretch". "auto" crops unless much of the
             image would be lost.
         augment: How training images are changed, such as flip,zoom=0.2; all other changes are off. Known are flip,
@@ -87,6 +89,7 @@ class Request(Record, frozen=True, kw_only=True):
     start_from: str = msgspec.field(default="", name="from")
     start_sha256: str = ""
     size: int | None = None
+    dropout: float = 0.0
     resize: Resize = "auto"
     augment: str = ""
     validation: float = 0.15

@@ -166,7 +166,7 @@ def _open_from_start(run: Run, request: Request, network: Network, emit: Emit) -
     weights: Weights
     if request.start_from:
         source = read_source(request.start_from, request.start_sha256)
-        _, network, weights, *_ = start_from(source, dataset.classes, settings)
+        weights = start_from(source, dataset.classes, settings).weights
     else:
         kept = str(run.start) if run.start.exists() else request.weights
         weights = start_named(dataset, request.changed(weights=kept), emit, network).weights

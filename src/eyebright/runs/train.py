@@ -13,6 +13,7 @@ from eyebright.model.card import Seen
 from eyebright.model.classifier import Classifier
 from eyebright.model.folder import find_model
 from eyebright.network import BatchNorm, Network, zoo
+from eyebright.network.rewrites import with_dropout
 from eyebright.report import sinks
 from eyebright.report.figures import draw_curves
 from eyebright.report.progress import shown
@@ -153,6 +154,7 @@ def run_request(
     checks.require_place(run.path, dataset)
     trainer()  # a missing torch is found before the work
     start, prepared, resized = _begin(run, dataset, request, source, network, later, started_at)
+    start = start._replace(network=with_dropout(start.network, request.dropout))
     resolved = _resolved(request, start, source, prepared)
     seen = Seen() if source is None else source.card.seen
     kept = start.weights if start.keep else None

@@ -125,11 +125,13 @@ class Evidence(Record, frozen=True, kw_only=True):
         accuracies: Accuracies with the saved weights.
         training: Curves and settings.
         leak: Images that leak into the training set; None if there are none.
+        test: Number of test images; 0 if unknown.
     """
 
     accuracies: Accuracies
     training: TrainingRecord
     leak: Leak | None = None
+    test: int = 0
 
 
 def accuracies_of(

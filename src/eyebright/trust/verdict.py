@@ -12,13 +12,13 @@ import msgspec
 
 from eyebright.system.records import Record
 from eyebright.system.text import interval, percent
-from eyebright.trust.advice import AUDIT, FINE_TUNE, command, less_overfitting, longer, time_option, train_again
+from eyebright.trust.advice import AUDIT, FINE_TUNE, another_network, command, less_overfitting, longer, train_again
 from eyebright.trust.evidence import Accuracies, Evidence
 from eyebright.trust.intervals import Difference, Share, difference
 
 Kind: TypeAlias = Literal[
-    "leak suspected", "learning rate too high", "learning rate too low", "noisy labels", "underfitting", "overfitting",
-    "too few images", "class failing", "no problem found",
+    "leak suspected", "learning rate too high", "learning rate too low", "noisy labels", "training too short",
+    "underfitting", "overfitting", "too few images", "class failing", "no problem found",
 ]  # fmt: skip
 _OldKind: TypeAlias = Literal["too few pictures", "sound"]  # in events.jsonl of older runs
 _RENAMED = {"too few pictures": "too few images", "sound": "no problem found"}
@@ -32,8 +32,8 @@ class Verdict(Record, frozen=True, kw_only=True):
         short: The most important figure behind it, in a few words.
         text: One to three sentences with the figures and intervals behind it.
         advice: What to try next, with the command; empty if there is no problem.
-        remedy: Settings by which `heal` tries the advice, by name; also "dropout", which belongs to the network. Empty
-            if settings do not help.
+        remedy: Options by which `heal` does what the command of the advice does, by name. Empty if the images must
+            change.
     """
 
     kind: Kind | _OldKind
@@ -70,7 +70,7 @@ def leak(evidence: Evidence) -> Verdict | None:
         f"set. The accuracy on them is too high.{without}",
         advice="To see the duplicates and to train without them:"
         + command(AUDIT)
-        + train_again(evidence.training, "--exclude audit.json", from_scratch=True),
+        + train_again(evidence.training, {"exclude": "audit.json"}, from_scratch=True),
     )
 
 
@@ -90,15 +90,15 @@ def rate_too_high(evidence: Evidence) -> Verdict | None:
     stuck = bool(losses) and training.peak >= FAST and accuracies.train.low <= 1 / accuracies.num_classes
     if not (blown_up or stuck) or accuracies.train.high >= _above_chance(accuracies, KNOWN):
         return None
-    rate = min(training.peak / 10, 2e-3)
+    remedy = {"learning_rate": min(training.peak / 10, 2e-3)}
     reason = f"the training loss {f'rose to {worst:.2f}' if blown_up else f'stayed at {losses[-1]:.2f}'}"
     return Verdict(
         kind="learning rate too high",
         short=f"at a learning rate of {training.peak:g}, {reason}",
         text=f"Learning rate too high: at a learning rate of {training.peak:g}, {reason}; random guessing has "
         f"{guessing:.2f}. Training accuracy is {accuracies.train}.",
-        advice="To train with a lower learning rate:" + train_again(training, f"--learning-rate {rate:g}"),
-        remedy={"learning_rate": rate},
+        advice="To train with a lower learning rate:" + train_again(training, remedy),
+        remedy=remedy,
     )
 
 
@@ -108,14 +108,14 @@ def rate_too_low(evidence: Evidence) -> Verdict | None:
     short = training.adaptive and 0 < training.most_travel < TRAVEL and training.peak < SLOW
     if not short or accuracies.train.high >= _above_chance(accuracies, KNOWN):
         return None
-    rate = max(10 * training.peak, 2e-3)
+    remedy = {"learning_rate": max(10 * training.peak, 2e-3)}
     reason = f"at a learning rate of {training.peak:g}, no weight could move by more than {training.most_travel:.2g}"
     return Verdict(
         kind="learning rate too low",
         short=reason,
         text=f"Learning rate too low: {reason} in the whole training. Training accuracy is {accuracies.train}.",
-        advice="To train with a higher learning rate:" + train_again(training, f"--learning-rate {rate:g}"),
-        remedy={"learning_rate": rate},
+        advice="To train with a higher learning rate:" + train_again(training, remedy),
+        remedy=remedy,
     )
 
 
@@ -148,25 +148,55 @@ def noisy_labels(evidence: Evidence) -> Verdict | None:
     )
 
 
-def underfitting(evidence: Evidence) -> Verdict | None:
-    """The network does not fit even its training images, and the learning rate is not the reason."""
-    accuracies, training, losses = evidence.accuracies, evidence.training, evidence.training.validation_loss
-    if accuracies.train.high >= _above_chance(accuracies, KNOWN) or rate_too_high(evidence) or rate_too_low(evidence):
+STILL = 0.95  # of the validation loss two epochs before: one that is lower now would fall further in a longer training
+LEARNED_MOST = 0.90  # of the way from chance to 100%: a training set that is learned so far leaves little to gain
+
+
+def too_short(evidence: Evidence) -> Verdict | None:
+    """Both losses were still falling when the training ended, so that nothing else can be said about it yet."""
+    accuracies, training = evidence.accuracies, evidence.training
+    losses = training.validation_loss
+    if not losses or not _still_falling(evidence) or rate_too_high(evidence) or rate_too_low(evidence):
         return None
-    improving = len(losses) >= 3 and losses[-1] < 0.98 * losses[-3]
-    if improving or training.head_only:
-        option, remedy = longer(training)
-        aim = "To train the whole network:" if training.head_only else "The loss is still falling. To train longer:"
-        advice = aim + train_again(training, option)
-    else:
-        remedy = {}
-        network = command(f"train PICTURES -o NEW --network resnet18 {time_option(training)}")
-        advice = "To try a larger network:" + network
+    if accuracies.train.high >= _above_chance(accuracies, LEARNED_MOST) and _gap(evidence)[0].value <= GAP:
+        return None
+    epochs = "the only epoch" if len(losses) == 1 else f"the last of {len(losses)} epochs"
+    remedy = longer(training)
+    return Verdict(
+        kind="training too short",
+        short=f"the validation loss was still falling in {epochs}",
+        text=f"Training too short: training and validation loss were still falling in {epochs}, the latter to "
+        f"{losses[-1]:.2f}. {_both(accuracies).capitalize()}.",
+        advice="To train longer:" + train_again(training, remedy),
+        remedy=remedy,
+    )
+
+
+def _still_falling(evidence: Evidence) -> bool:
+    """Whether both losses were at their lowest in the last epoch, and the validation loss fell by much."""
+    training = evidence.training
+    start = min(math.log(evidence.accuracies.num_classes), training.first_loss or math.inf)
+    losses = (start, *training.validation_loss)
+    lowest = losses[-1] == min(losses) and training.loss[-1:] == (min(training.loss, default=0.0),)
+    return lowest and losses[-1] < STILL * losses[max(-3, -len(losses))]
+
+
+def underfitting(evidence: Evidence) -> Verdict | None:
+    """The network does not fit even its training images; neither the learning rate nor a short training is why."""
+    accuracies, training = evidence.accuracies, evidence.training
+    if accuracies.train.high >= _above_chance(accuracies, KNOWN):
+        return None
+    if any(other(evidence) for other in (rate_too_high, rate_too_low, too_short)):
+        return None
+    remedy = another_network(training)
+    aim = "To fine-tune a pretrained network:"
+    if remedy is not FINE_TUNE:
+        aim = "To train the whole network:" if training.head_only else "To train longer:"
     return Verdict(
         kind="underfitting",
         short=f"training accuracy is only {percent(accuracies.train.value)}",
         text=f"Underfitting: the network does not fit even its training images: {_both(accuracies)}.",
-        advice=advice,
+        advice=aim + train_again(training, remedy),
         remedy=remedy,
     )
 
@@ -175,24 +205,33 @@ GAP = 0.10  # between training and validation accuracy: there is little to gain 
 
 
 def overfitting(evidence: Evidence) -> Verdict | None:
-    """Training accuracy is far above validation accuracy, with the saved weights or in the last epoch."""
+    """Training accuracy is far above validation accuracy, with the saved weights or in the last epoch.
+
+    While both losses fall, the gap is that of a training that is too short.
+    """
     accuracies = evidence.accuracies
-    saved = difference(accuracies.train, accuracies.validation)
     train, validation = percent(accuracies.train.value), percent(accuracies.validation.value)
     figures, saved_weights = f"training accuracy {train}, validation accuracy {validation}", ""
-    gap, last = max((saved, ""), _last_gap(evidence), key=lambda found: found[0].value)
-    if gap.low <= 0 or gap.value <= GAP:
+    gap, last = _gap(evidence)
+    if gap.low <= 0 or gap.value <= GAP or too_short(evidence):
         return None
     if last:
         figures, saved_weights = last, f" With the saved weights: {_both(accuracies)}."
-    advised, remedy = less_overfitting(evidence.training)
+    remedy = less_overfitting(evidence.training)
+    advice = "To reduce the gap, add images or try:" + train_again(evidence.training, remedy)
     return Verdict(
         kind="overfitting",
         short=f"a gap of {gap} between training and validation accuracy",
         text=f"Overfitting: {figures}: a gap of {gap}.{saved_weights}{_rising(evidence.training.validation_loss)}",
-        advice="To reduce the gap, add images or try:" + advised,
+        advice=advice if remedy else "Only more images reduce the gap. To see which are worth little:" + command(AUDIT),
         remedy=remedy,
     )
+
+
+def _gap(evidence: Evidence) -> tuple[Difference, str]:
+    """The gap between training and validation accuracy; the one in the last epoch, with its figures, if larger."""
+    saved = difference(evidence.accuracies.train, evidence.accuracies.validation)
+    return max((saved, ""), _last_gap(evidence), key=lambda found: found[0].value)
 
 
 def _last_gap(evidence: Evidence) -> tuple[Difference, str]:
@@ -218,31 +257,49 @@ def _rising(losses: tuple[float, ...]) -> str:
     return f" Validation loss was lowest after epoch {lowest + 1} and has risen since." if risen else ""
 
 
-VAGUE = 0.20  # width of the interval of the accuracy: a wider one cannot tell a good model from a mediocre one
+VAGUE = 0.10  # width of the interval of an accuracy: with a wider one, an error of 2% cannot be told from one of 10%
 FEW = 100  # training images per class: with more, other remedies against overfitting help more than more images
+MORE = {"validation": 0.25, "test": 0.25}  # shares of the images
 
 
 def too_few(evidence: Evidence) -> Verdict | None:
-    """There are too few training images, which shows as overfitting, or too few validation images to measure with."""
+    """There are too few training images, which shows as overfitting, or too few others to measure with."""
     accuracies, training = evidence.accuracies, evidence.training
-    each, validation = training.images / accuracies.num_classes, accuracies.validation
+    each = training.images / accuracies.num_classes
     reasons = []
-    if each < FEW and overfitting(evidence):
+    if few := each < FEW and overfitting(evidence):
         reasons.append(f"with {each:.0f} training images per class the network overfits: {_both(accuracies)}")
-    if validation.high - validation.low > VAGUE:
-        grouped = f" in {validation.groups:,} groups" if 0 < validation.groups < validation.of else ""
-        reasons.append(
-            f"with {validation.of:,} validation images{grouped} the accuracy is uncertain: "
-            f"{percent(validation.low)} to {percent(validation.high)}"
-        )
+    reasons += _uncertain(evidence)
     if not reasons:
         return None
+    advice = "Add images, or measure on a larger share of these:" + train_again(training, MORE, from_scratch=True)
+    if few:
+        remedy = another_network(training)
+        advice = "Add images, or fine-tune a pretrained network:" + train_again(training, remedy)
     return Verdict(
         kind="too few images",
         short=reasons[-1],
         text=f"Too few images: {'; '.join(reasons)}.",
-        advice="Add images, or fine-tune a pretrained network:" + command(FINE_TUNE),
+        advice=advice,
+        remedy=remedy if few else {},
     )
+
+
+def _uncertain(evidence: Evidence) -> list[str]:
+    """Why the accuracy is uncertain: too few validation images, or so few test images that theirs will be."""
+    validation = evidence.accuracies.validation
+    width = validation.high - validation.low
+    if width > VAGUE:
+        grouped = f" in {validation.groups:,} groups" if 0 < validation.groups < validation.of else ""
+        return [
+            f"with {validation.of:,} validation images{grouped} the accuracy is uncertain: "
+            f"{percent(validation.low)} to {percent(validation.high)}"
+        ]
+    expected = width * math.sqrt(validation.of / evidence.test) if evidence.test else 0.0
+    if expected > VAGUE:
+        points = f"{100 * expected:.0f} percentage points"
+        return [f"with {evidence.test:,} test images the 95% interval of the accuracy is about {points} wide"]
+    return []
 
 
 FAILING = 0.25  # between a class's recall and that of the others: more than being the hardest class
@@ -272,7 +329,7 @@ def class_failing(evidence: Evidence) -> Verdict | None:
 
 
 CHECKS: tuple[Callable[[Evidence], Verdict | None], ...] = (
-    leak, rate_too_high, rate_too_low, noisy_labels, underfitting, overfitting, too_few, class_failing,
+    leak, rate_too_high, rate_too_low, noisy_labels, too_short, underfitting, overfitting, too_few, class_failing,
 )  # fmt: skip
 """First what makes the other figures worthless, then what keeps a network from learning, then what limits it."""
 
