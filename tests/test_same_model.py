@@ -50,3 +50,22 @@ def test_twelve_numbered_classes_give_one_model_whichever_way_they_come(tmp_path
     for classes, weights in models:
         assert classes == ("0", "1", "10", "11", "2", "3", "4", "5", "6", "7", "8", "9")
         assert all(np.array_equal(models[0][1][name], weights[name]) for name in models[0][1])
+
+
+def test_large_jpegs_and_an_array_of_their_pixels_give_one_model(tmp_path):
+    random = np.random.default_rng(5)
+    pixels, labels = [], np.array(["day", "night"])[np.arange(16) % 2]
+    for number, label in enumerate(labels.tolist()):
+        coarse = random.integers(0, 160, (60, 50, 3)) + (90 if label == "day" else 0)
+        picture = Image.fromarray(coarse.astype(np.uint8)).resize((1_100, 1_200))
+        (tmp_path / "folder" / label).mkdir(parents=True, exist_ok=True)
+        picture.save(tmp_path / "folder" / label / f"{number}.jpg", quality=80)
+        pixels.append(np.asarray(Image.open(tmp_path / "folder" / label / f"{number}.jpg")))
+    np.savez(tmp_path / "arrays.npz", images=np.stack(pixels), labels=labels)
+    models = []
+    for name in ("folder", "arrays.npz"):
+        dataset = Dataset.open(tmp_path / name)
+        model = Classifier(zoo.mlp(2, input_size=16), classes=dataset.classes)
+        model.fit(dataset, epochs=1, batch_size=8, precision="float32")
+        models.append(model.get_weights())
+    assert all(np.array_equal(models[0][name], models[1][name]) for name in models[0])

@@ -14,7 +14,7 @@ SIZE = Preparation(width=24, height=16)
 
 
 def test_golden_pictures_are_drawn_by_their_formulas() -> None:
-    gradient, checks, noise = (np.asarray(Image.open(io.BytesIO(source))) for source in golden_pictures(SIZE)[0])
+    gradient, checks, noise, rings = (np.asarray(Image.open(io.BytesIO(source))) for source in golden_pictures(SIZE)[0])
     assert [picture.shape for picture in (gradient, checks, noise)] == [(64, 96, 3), (75, 50, 3), (40, 40, 3)]
     assert gradient[0, 0].tolist() == [0, 0, 255]
     assert gradient[-1, -1].tolist() == [255, 255, 0]
@@ -24,20 +24,23 @@ def test_golden_pictures_are_drawn_by_their_formulas() -> None:
         [0, 40, 200],
     ]
     assert len(np.unique(noise)) == 256
+    assert rings.shape == (1000, 1200, 3)
+    outwards = 127.5 + 127.5 * np.cos(np.pi / 8 * np.arange(100) ** 2 / np.hypot(1200, 1000))  # red, from the centre
+    assert np.abs(rings[500, 600:700, 0] - outwards).mean() < 10  # JPEG of low quality
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
 def test_golden_pictures_come_with_what_the_preparation_makes_of_them(fit: str) -> None:
     preparation = Preparation(width=24, height=16, fit=fit)
     sources, prepared = golden_pictures(preparation)
-    assert prepared.shape == (3, 16, 24, 3)
+    assert prepared.shape == (4, 16, 24, 3)
     for source, pixels in zip(sources, prepared, strict=True):
         assert np.array_equal(open_picture(source, preparation), pixels)
 
 
 def test_golden_pictures_of_a_grey_model_are_grey() -> None:
     sources, prepared = golden_pictures(Preparation(width=24, height=16, channels=1))
-    assert prepared.shape == (3, 16, 24, 1)
+    assert prepared.shape == (4, 16, 24, 1)
     colour = np.stack([open_picture(source, Preparation(width=24, height=16)) for source in sources])
     luma = colour @ np.array([0.299, 0.587, 0.114])
     np.testing.assert_allclose(prepared[..., 0], luma, atol=0.51)
@@ -49,7 +52,7 @@ def test_golden_pictures_are_the_same_each_time() -> None:
 
 def test_the_golden_file_gives_back_what_was_saved(tmp_path: Path) -> None:
     sources, prepared = golden_pictures(SIZE)
-    probabilities = np.random.default_rng(0).dirichlet([1, 1], 3).astype(np.float32)
+    probabilities = np.random.default_rng(0).dirichlet([1, 1], 4).astype(np.float32)
     Golden(sources, prepared, probabilities).save(tmp_path / "golden")
     loaded = Golden.load(tmp_path / "golden")
     assert loaded.sources == sources
@@ -60,7 +63,7 @@ def test_the_golden_file_gives_back_what_was_saved(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["source_0", "prepared", "probabilities"])
 def test_a_golden_file_without_one_of_its_tensors_is_damaged(tmp_path: Path, missing: str) -> None:
     path = tmp_path / "golden"
-    Golden(*golden_pictures(SIZE), np.zeros((3, 2), np.float32)).save(path)
+    Golden(*golden_pictures(SIZE), np.zeros((4, 2), np.float32)).save(path)
     save_file({name: tensor for name, tensor in load_file(path).items() if name != missing}, path)
     with pytest.raises(ModelError, match=r"golden is damaged"):
         Golden.load(path)

@@ -28,7 +28,7 @@ def lost_to_crop(source: Source, proportion: float = 1.0) -> float:
 
     def lost(index: int) -> float | None:
         try:
-            return lost_of(decode(source.open(index), SIDE), proportion)
+            return lost_of(decode(source.open(index)), proportion)
         except PictureError:
             return None
 

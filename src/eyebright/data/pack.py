@@ -115,7 +115,7 @@ class Thumbnails:
 
 
 _RECORD = np.dtype([("key", "<u8"), ("digest", KIND)])
-_FORMAT = 2
+_FORMAT = 3
 
 
 def pack(source: Source, preparation: Preparation, report: Report = quiet) -> Pack:

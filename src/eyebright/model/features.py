@@ -26,6 +26,7 @@ from eyebright.system.errors import PictureError
 from eyebright.system.progress import Report, quiet
 
 _RECORD = np.dtype([("key", "<u8")])
+_FORMAT = 2
 _BATCH = 32
 _APPENDED_AT_ONCE = 512
 
@@ -177,7 +178,7 @@ def _batches(
 
 
 def _folder(backbone: Backbone) -> Path:
-    text = f"{backbone.digest}\0{backbone.chosen}\0{records.to_json(backbone.preparation)}"
+    text = f"{_FORMAT}\0{backbone.digest}\0{backbone.chosen}\0{records.to_json(backbone.preparation)}"
     return files.cache_folder("features", hashlib.blake2b(text.encode(), digest_size=12).hexdigest())
 
 

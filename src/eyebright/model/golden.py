@@ -1,7 +1,8 @@
 """Golden images: synthetic test images stored with a model, with the results that every runtime must reproduce.
 
-They are a gradient, a checkerboard and noise, in proportions that must be cropped, padded or stretched. Stored are the
-bytes of their files, the arrays that eyebright prepares from them, and the probabilities that the model predicts.
+They are a gradient, a checkerboard and noise, in proportions that must be cropped, padded or stretched, and a large
+JPEG with fine detail, which a program that decodes it at a reduced scale prepares in another way. Stored are the bytes
+of their files, the arrays that eyebright prepares from them, and the probabilities that the model predicts.
 """
 
 import io
@@ -61,6 +62,7 @@ class Golden(NamedTuple):
 def golden_pictures(preparation: Preparation) -> tuple[list[bytes], NDArray[np.uint8]]:
     """The bytes of the golden image files, and the images prepared from them."""
     sources = [_png(pixels) for pixels in (_gradient(96, 64), _checks(50, 75), _noise(40, 40))]
+    sources.append(_jpeg(_rings(1_200, 1_000)))
     return sources, np.stack([open_picture(source, preparation) for source in sources])
 
 
@@ -79,7 +81,22 @@ def _noise(width: int, height: int) -> NDArray[np.uint8]:
     return np.random.Generator(np.random.PCG64(0)).integers(0, 256, (height, width, 3), np.uint8)
 
 
+def _rings(width: int, height: int) -> NDArray[np.uint8]:
+    """Rings that become finer outwards, in red, green and blue around three centres."""
+    across, down = np.meshgrid(np.arange(width), np.arange(height))
+    centres = ((width / 2, height / 2), (width / 3, height / 3), (width / 2, height / 4))
+    squares = np.stack([(across - x) ** 2 + (down - y) ** 2 for x, y in centres], axis=2)
+    rings: NDArray[np.float64] = 127.5 + 127.5 * np.cos(squares * (np.pi / 8 / np.hypot(width, height)))
+    return np.rint(rings).astype(np.uint8)
+
+
 def _png(pixels: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def _jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=15)
     return file.getvalue()

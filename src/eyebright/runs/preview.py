@@ -10,7 +10,7 @@ from eyebright.data.batches import content_order
 from eyebright.data.cropping import lost_of
 from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack
-from eyebright.data.pictures import DIGEST_SIDE, Preparation, crop_box, decode, resize_picture
+from eyebright.data.pictures import Preparation, crop_box, decode, resize_picture
 from eyebright.data.prepare import prepare
 from eyebright.report.sheets import PreviewRow, draw_preview
 from eyebright.report.telling import resize_text
@@ -59,12 +59,12 @@ def preview(
     chosen = choose_resize(dataset, resize)
     preparation = Preparation(width=side, height=side, fit=chosen.fit)
     where = examples(dataset, pack)
-    wholes = [decode(dataset.source.open(index), max(side, DIGEST_SIDE)) for index in where.tolist()]
-    seen = np.stack([resize_picture(whole, preparation) for whole in wholes])
-    draws, notes = _draws(seen, pack.digests.at(where).keys, settings)
+    wholes = (decode(dataset.source.open(index)) for index in where.tolist())  # one at a time: they may be large
+    shown = [(_cut(whole, preparation), resize_picture(whole, preparation)) for whole in wholes]
+    draws, notes = _draws(np.stack([seen for _, seen in shown]), pack.digests.at(where).keys, settings)
     rows = [
-        PreviewRow(printable(dataset.classes[label]), *_cut(whole, preparation), prepared, drawn)
-        for label, whole, prepared, drawn in zip(dataset.labels[where].tolist(), wholes, seen, draws, strict=True)
+        PreviewRow(printable(dataset.classes[label]), *cut, seen, drawn)
+        for label, (cut, seen), drawn in zip(dataset.labels[where].tolist(), shown, draws, strict=True)
     ]
     how = {"crop": "cropped at the centre", "pad": "padded with grey", "stretch": "stretched"}[chosen.fit]
     warning = resize_text(chosen)

@@ -30,10 +30,10 @@ def test_a_stream_without_an_image_is_refused(stream, content):
         (b"these are words, no picture\n" * 20, "not an image in a supported format"),
         (
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n",
-            "not an image in a supported format",
+            r"a PostScript file \(EPS\) is not supported: convert it to PNG or JPEG",
         ),
-        (b"%PDF-1.7\n", "not an image in a supported format"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "not an image in a supported format"),
+        (b"%PDF-1.7\n", "a PDF document is not supported"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "an SVG drawing is not supported"),
     ],
 )
 def test_files_that_are_not_images_are_refused(tmp_path, content, message, kind):

@@ -14,7 +14,7 @@ NOISE = np.random.default_rng(3).integers(0, 256, (100, 90, 3), np.uint8)
 
 def test_a_digest_is_blake2b_of_size_and_pixels(blocks):
     wanted = hashlib.blake2b(b"80x48" + blocks.tobytes(), digest_size=16).digest()
-    assert digest(Image.fromarray(blocks)) == wanted
+    assert digest(Image.fromarray(blocks), (80, 48)) == wanted
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

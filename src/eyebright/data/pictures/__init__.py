@@ -2,10 +2,9 @@
 
 from eyebright.data.pictures.opening import ImageInput, OpenedImage, decode, open_picture, open_with_digest, size_of
 from eyebright.data.pictures.preparation import Fit, Preparation, crop_box, resize_picture
-from eyebright.data.pictures.prints import DIGEST_SIDE, PRINT, digest, take_print
+from eyebright.data.pictures.prints import PRINT, digest, reduced, take_print
 
 __all__ = [
-    "DIGEST_SIDE",
     "PRINT",
     "Fit",
     "ImageInput",
@@ -16,6 +15,7 @@ __all__ = [
     "digest",
     "open_picture",
     "open_with_digest",
+    "reduced",
     "resize_picture",
     "size_of",
     "take_print",

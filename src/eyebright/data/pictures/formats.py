@@ -1,22 +1,31 @@
-"""The image formats that can be opened, and clear errors for files that cannot."""
+"""The image formats that can be opened, the bounds of what is opened, and clear errors for other files."""
 
 import io
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import IO, BinaryIO, TypeAlias
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, _imaging
+from PIL.ImageFile import ImageFile as PillowFile
 
+from eyebright.data.pictures.unsupported import START_BYTES, is_heic, name_of, samples_of
 from eyebright.system.errors import PictureError
 
 ImageFile: TypeAlias = str | Path | bytes | BinaryIO | Image.Image
 """A file with an image: its path, its bytes, or an open binary file; or what Pillow has opened."""
 
 PIXEL_LIMIT = 178_956_970  # Pillow's limit against decompression bombs: half a gigabyte when decoded
+SLOW_PIXEL_LIMIT = 2**23  # for the formats that Pillow decodes in Python: a second for each million pixels
+_SLOW_BYTE_LIMIT = 2**27
+_SCAN_LIMIT = 100  # of a progressive JPEG, each of which takes as long as the whole image; encoders write 3 to 20
+_ALONE_PIXELS = 2**25  # larger images are decoded one at a time, so that memory does not grow with the cores
+_BLOCKS_KEPT = 8  # of 16 MB, Pillow's memory for large images; otherwise the kernel clears new pages for each image
+_TEXT_BYTES = 2**26  # of a PNG's texts and profile; the default of 1 MB is less than what some programs write
 
 # The formats that Pillow decodes without help, common ones first: Pillow imports the others when it tries them.
 # Not included: EPS (starts Ghostscript), stubs, and containers that are not images. MPO comes with JPEG.
@@ -24,24 +33,35 @@ FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF", "AVIF", "BLP", "CUR", "DDS", "DIB", "FLI", "ICNS", "ICO", "IM",
     "JPEG2000", "MSP", "PCX", "QOI", "SGI", "SPIDER", "SUN", "TGA", "XBM", "XPM",
 )  # fmt: skip
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_SUBFILE, _OLD_SUBFILE, _DNG = 254, 255, 50706  # tags of TIFF 6.0 and DNG 1.4
+_FRAMES_SEARCHED = 32
 
 # Pillow warns above half of the limit; only the limit itself is an error here.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, _TEXT_BYTES)
+if _imaging.get_blocks_max() == 0:  # PILLOW_BLOCKS_MAX is not set
+    _imaging.set_blocks_max(_BLOCKS_KEPT)
+_alone = threading.Lock()
 
 
 @contextmanager
 def opened(file: ImageFile) -> Iterator[Image.Image]:
     """Open a file without decoding it; any problem, here or in the `with` block, becomes a `PictureError`."""
     try:
+        if isinstance(file, Image.Image):  # at the frame that the caller has chosen, and not closed
+            _check_samples(file)
+            yield file
+            return
         with _undecoded(file) as picture:
+            _find_picture(picture)
+            _check_samples(picture)
             yield picture
     except PictureError:
         raise
     except Image.DecompressionBombError as problem:
         raise PictureError(f"too large: more than {PIXEL_LIMIT / 1e6:.0f} million pixels") from problem
     except UnidentifiedImageError as problem:
-        raise PictureError("empty file" if _is_empty(file) else "not an image in a supported format") from problem
+        raise PictureError(_unidentified(file)) from problem
     except FileNotFoundError as problem:
         raise PictureError("file not found") from problem
     except OSError as problem:
@@ -50,10 +70,38 @@ def opened(file: ImageFile) -> Iterator[Image.Image]:
         raise PictureError(f"damaged: {problem}") from problem
 
 
-def _undecoded(file: ImageFile) -> Image.Image:
+def has_16_bits(picture: Image.Image) -> bool:
+    """Whether an image that is not decoded yet has 16 bits for each channel, and its file does not tell their range."""
+    stored = picture.format in ("PNG", "TIFF", "SGI") and picture.mode != "CMYK"
+    return stored and ";16" in str(getattr(picture, "tile", ""))
+
+
+def load(picture: Image.Image) -> None:
+    """Decode an opened image, unless that would take too much memory or time."""
+    pixels = picture.width * picture.height
+    if pixels > PIXEL_LIMIT:
+        raise Image.DecompressionBombError
+    if isinstance(picture, PillowFile) and picture.tile and picture.fp is not None:
+        _check_time(picture, picture.fp)
+    with _alone if pixels > _ALONE_PIXELS else nullcontext():
+        picture.load()
+
+
+def _check_time(picture: PillowFile, stream: IO[bytes]) -> None:
+    """Refuse an image whose decoding could take minutes."""
+    pixels = picture.width * picture.height
+    in_python = any(tile.codec_name in Image.DECODERS for tile in picture.tile)
+    if in_python and (pixels > SLOW_PIXEL_LIMIT or _size(stream) > _SLOW_BYTE_LIMIT):
+        raise PictureError(
+            f"too large for this kind of {picture.format}, which takes about a second for each million pixels "
+            f"(here {pixels / 1e6:.0f}, allowed {SLOW_PIXEL_LIMIT / 1e6:.0f}): convert it to PNG"
+        )
+    if picture.info.get("progressive") and (scans := _scans(stream)) > _SCAN_LIMIT:
+        raise PictureError(f"a JPEG of {scans:,} scans, which take time (allowed: {_SCAN_LIMIT}): save it again")
+
+
+def _undecoded(file: str | Path | bytes | BinaryIO) -> Image.Image:
     """The image, not yet decoded. The HEIC decoder is only imported for a HEIC file."""
-    if isinstance(file, Image.Image):
-        return file.copy()  # the caller's stays open
     if isinstance(file, str | Path):
         mode = os.stat(file).st_mode  # noqa: PTH116 - a Path for each of a million files takes seconds
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # for a folder, the system's own message is good
@@ -66,8 +114,9 @@ def _undecoded(file: ImageFile) -> Image.Image:
     try:
         return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=FORMATS)
     except UnidentifiedImageError:
-        if not _is_heic(file):
-            raise
+        with _content(file) as stream:
+            if stream is None or not is_heic(stream.read(START_BYTES)):
+                raise
     try:
         import pillow_heif
     except ImportError as problem:
@@ -79,26 +128,62 @@ def _undecoded(file: ImageFile) -> Image.Image:
         raise PictureError("damaged: it starts as a HEIC image, but cannot be opened as one") from problem
 
 
-def _is_heic(file: str | Path | bytes | BinaryIO) -> bool:
-    """Whether a file starts as HEIC does: with a box `ftyp` and a brand (ISO/IEC 23008-12, 10.2)."""
+def _find_picture(picture: Image.Image) -> None:
+    """Go to the first image of a TIFF file that is no thumbnail."""
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return
+    if _DNG in picture.tag_v2:
+        raise PictureError("a camera raw file (DNG): convert it to PNG or JPEG")
+    while picture.tag_v2.get(_SUBFILE, 0) & 1 or picture.tag_v2.get(_OLD_SUBFILE) == 2:
+        if picture.tell() + 1 >= min(picture.n_frames, _FRAMES_SEARCHED):
+            raise PictureError("a TIFF with only a thumbnail, perhaps a camera raw file: convert it to PNG or JPEG")
+        picture.seek(picture.tell() + 1)
+
+
+def _check_samples(picture: Image.Image) -> None:
+    """Refuse the numbers of a TIFF file that have no fixed range."""
+    if isinstance(picture, TiffImagePlugin.TiffImageFile) and (kind := samples_of(picture.tag_v2)):
+        raise PictureError(f"{kind}, which have no fixed range: convert it to 8 or 16 bits")
+
+
+def _unidentified(file: ImageFile) -> str:
+    """What to say about a file that Pillow does not recognise."""
+    with _content(file) as stream:
+        if stream is None:
+            return "not an image in a supported format"
+        start = stream.read(START_BYTES)
+        name = name_of(start, stream)
+    if name is not None:
+        return f"{name} is not supported: convert it to PNG or JPEG"
+    return "not an image in a supported format" if start else "empty file"
+
+
+@contextmanager
+def _content(file: ImageFile) -> Iterator[BinaryIO | None]:
+    """A file from its beginning; None for a stream that cannot go back."""
     if isinstance(file, bytes):
-        start = file[:12]
+        yield io.BytesIO(file)
     elif isinstance(file, str | Path):
         with Path(file).open("rb") as stream:
-            start = stream.read(12)
-    elif file.seekable():
+            yield stream
+    elif not isinstance(file, Image.Image) and file.seekable():
         file.seek(0)
-        start = file.read(12)
+        yield file
     else:
-        return False
-    return start[4:8] == b"ftyp" and start[8:] in _HEIC_BRANDS
+        yield None
 
 
-def _is_empty(file: ImageFile) -> bool:
-    if isinstance(file, Image.Image):
-        return False
-    if isinstance(file, bytes):
-        return not file
-    if isinstance(file, str | Path):
-        return Path(file).stat().st_size == 0
-    return file.seekable() and file.seek(0, io.SEEK_END) == 0
+def _size(stream: IO[bytes]) -> int:
+    position = stream.tell()
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(position)
+    return size
+
+
+def _scans(stream: IO[bytes]) -> int:
+    """How often a JPEG file starts a scan (marker SOS; in compressed data 0xFF is followed by 0)."""
+    position = stream.tell()
+    stream.seek(0)
+    count = stream.read().count(b"\xff\xda")
+    stream.seek(position)
+    return count

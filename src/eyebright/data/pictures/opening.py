@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eyebright.data.pictures.arrays import as_image, is_array
-from eyebright.data.pictures.formats import PIXEL_LIMIT, ImageFile, opened
+from eyebright.data.pictures.colours import to_rgb
+from eyebright.data.pictures.formats import ImageFile, has_16_bits, load, opened
 from eyebright.data.pictures.preparation import Preparation, resize_picture
-from eyebright.data.pictures.prints import DIGEST_SIDE, digest, take_print
-from eyebright.system.errors import PictureError
+from eyebright.data.pictures.prints import digest, reduced, take_print
 
 ImageInput: TypeAlias = ImageFile | NDArray[Any]
 """Anything that can be opened as one image: a file, an image of Pillow, or pixels as `as_image` reads them."""
@@ -40,12 +40,12 @@ def open_picture(source: ImageInput, preparation: Preparation) -> NDArray[np.uin
 
     Returns:
         The pixels, RGB or grey as the preparation says, `(height, width, channels)`, uint8: upright (EXIF orientation),
-        transparency over white, 16 bits scaled to 8, the first frame of an animation.
+        in sRGB, transparency over white, 16 bits scaled to 8, the first frame of an animation.
 
     Raises:
         PictureError: If the image cannot be opened; the message gives the reason.
     """
-    return resize_picture(decode(source, max(preparation.width, preparation.height, DIGEST_SIDE)), preparation)
+    return resize_picture(decode(source), preparation)
 
 
 class OpenedImage(NamedTuple):
@@ -65,16 +65,13 @@ class OpenedImage(NamedTuple):
 def open_with_digest(source: ImageInput, preparation: Preparation) -> OpenedImage:
     """As `open_picture`, with the digest and the print of the image.
 
-    Both are taken from the decoded pixels: the same image has the same digest in every file and every lossless format,
-    and neither depends on the preparation. Large JPEG files are decoded at the smallest scale with at least 256 pixels
-    a side.
+    Both are taken from the decoded pixels: the same image has the same digest in every file, as bytes, and as an array,
+    and neither depends on the preparation.
     """
-    side = max(preparation.width, preparation.height, DIGEST_SIDE)
-    picture, full_size = _decode(source, side)
+    picture = decode(source)
     pixels = resize_picture(picture, preparation)
-    if side > DIGEST_SIDE and min(picture.size) >= 2 * DIGEST_SIDE and _is_jpeg(source):
-        picture = decode(source, DIGEST_SIDE)
-    return OpenedImage(pixels, digest(picture), take_print(picture, full_size))
+    small = reduced(picture)
+    return OpenedImage(pixels, digest(small, picture.size), take_print(small, picture.size))
 
 
 def size_of(source: ImageInput) -> tuple[int, int]:
@@ -85,49 +82,19 @@ def size_of(source: ImageInput) -> tuple[int, int]:
         return picture.size
 
 
-def decode(source: ImageInput, least_side: int) -> Image.Image:
-    """Decode an image, upright and in RGB; a large JPEG at a reduced scale with at least `least_side` pixels a side.
+def decode(source: ImageInput) -> Image.Image:
+    """Decode an image in full, upright and in RGB.
 
     Raises:
         PictureError: If the image cannot be opened; the message gives the reason.
     """
-    return _decode(source, least_side)[0]
-
-
-def _decode(source: ImageInput, least_side: int) -> tuple[Image.Image, tuple[int, int]]:
-    """As `decode`, with the (width, height) of the upright image at full scale."""
     if is_array(source):
-        picture = _from_array(source)
-        return picture, picture.size
+        return _from_array(source)
     with opened(source) as stored:
-        size = stored.size
-        if size[0] * size[1] > PIXEL_LIMIT:
-            raise Image.DecompressionBombError
-        stored.draft(None, (least_side, least_side))
-        stored.load()
+        wide = has_16_bits(stored)
+        load(stored)
         orientation = _orientation(stored)
-        return _upright(_to_rgb(stored), orientation), size[::-1] if orientation >= 5 else size
-
-
-def _is_jpeg(source: ImageInput) -> bool:
-    """Whether an image has the one format that is decoded at a reduced scale."""
-    if is_array(source):
-        return False
-    with opened(source) as picture:
-        return picture.format in ("JPEG", "MPO")
-
-
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode == "F":
-        raise PictureError("32-bit float pixels are not supported, since they have no fixed range: use 8 or 16 bits")
-    if picture.mode.startswith("I"):  # 16 bits, which Pillow may store in 32
-        wide = np.asarray(picture).astype(np.float32)
-        return Image.fromarray(np.clip(np.rint(wide / 257), 0, 255).astype(np.uint8)).convert("RGB")
-    if picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info:
-        overlay = picture.convert("RGBA")
-        white = Image.new("RGBA", overlay.size, "white")
-        return Image.alpha_composite(white, overlay).convert("RGB")
-    return picture.convert("RGB")
+        return _upright(to_rgb(stored, wide=wide), orientation)
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -144,4 +111,4 @@ def _upright(picture: Image.Image, orientation: int) -> Image.Image:
 
 def _from_array(values: NDArray[Any]) -> Image.Image:
     pixels = as_image(values)
-    return _to_rgb(Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels))
+    return to_rgb(Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels))

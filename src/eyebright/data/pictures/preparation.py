@@ -1,5 +1,6 @@
 """How a decoded image is prepared for a model: settings that are saved with the model, and the resize itself."""
 
+from functools import partial
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -11,6 +12,7 @@ from eyebright.system.records import Record
 from eyebright.system.text import nearest
 
 Fit: TypeAlias = Literal["crop", "pad", "stretch"]
+LARGE = 1_000_000  # pixels of an image that is reduced by whole blocks before it is resized, which is much faster
 BACKGROUND = (127, 127, 127)  # of padding: the middle of the range, near zero after normalisation
 
 
@@ -66,6 +68,8 @@ def crop_box(width: int, height: int, preparation: Preparation) -> tuple[float, 
 def resize_picture(picture: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
     """Resize an RGB image as the preparation says, bilinear with antialiasing; then make it grey for one channel.
 
+    An image of a million pixels or more is first reduced to the means of blocks, if more than three times the wanted
+    size remain (`reducing_gap` of Pillow).
     Grey is `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601), so that an image that is grey keeps its values.
 
     Returns:
@@ -77,14 +81,14 @@ def resize_picture(picture: Image.Image, preparation: Preparation) -> NDArray[np
 
 def _resized(picture: Image.Image, preparation: Preparation) -> Image.Image:
     area = (preparation.width, preparation.height)
+    gap = 3.0 if picture.width * picture.height >= LARGE else None
+    resize = partial(picture.resize, resample=Image.Resampling.BILINEAR, reducing_gap=gap)
     if preparation.fit == "stretch":
-        return picture.resize(area, Image.Resampling.BILINEAR)
+        return resize(area)
     if preparation.fit == "crop":
-        return picture.resize(area, Image.Resampling.BILINEAR, box=crop_box(*picture.size, preparation))
+        return resize(area, box=crop_box(*picture.size, preparation))
     scale = min(area[0] / picture.width, area[1] / picture.height)
     inner = max(round(picture.width * scale), 1), max(round(picture.height * scale), 1)
     canvas = Image.new("RGB", area, BACKGROUND)
-    canvas.paste(
-        picture.resize(inner, Image.Resampling.BILINEAR), ((area[0] - inner[0]) // 2, (area[1] - inner[1]) // 2)
-    )
+    canvas.paste(resize(inner), ((area[0] - inner[0]) // 2, (area[1] - inner[1]) // 2))
     return canvas

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-DIGEST_SIDE = 256  # pixels a side, at least, to which large JPEG files are decoded for the digest and the print
+_LEAST_SIDE = 256  # pixels; images with two or more times as many on each side are reduced first
 THUMBNAIL_SIDE = 32
 SHARPNESS_SIDE = 128  # larger images are reduced to this before sharpness is measured, so that values are comparable
 PRINT = np.dtype(
@@ -18,27 +18,33 @@ PRINT = np.dtype(
 )
 
 
-def digest(picture: Image.Image) -> bytes:
-    """16 bytes that identify the size and pixels of an RGB image (BLAKE2b)."""
-    state = hashlib.blake2b(f"{picture.width}x{picture.height}".encode(), digest_size=16)
-    state.update(picture.tobytes())
+def reduced(picture: Image.Image) -> Image.Image:
+    """An image for its digest and its print: a large one is reduced by whole blocks of pixels to their means."""
+    factor = min(picture.size) // _LEAST_SIDE
+    return picture.reduce(factor) if factor > 1 else picture
+
+
+def digest(small: Image.Image, full_size: tuple[int, int]) -> bytes:
+    """16 bytes that identify an upright RGB image by its size and its pixels, as `reduced` gives them (BLAKE2b)."""
+    state = hashlib.blake2b("{}x{}".format(*full_size).encode(), digest_size=16)
+    state.update(small.tobytes())
     return state.digest()
 
 
-def take_print(picture: Image.Image, full_size: tuple[int, int]) -> NDArray[np.void]:
+def take_print(small: Image.Image, full_size: tuple[int, int]) -> NDArray[np.void]:
     """The print of an upright RGB image.
 
     Args:
-        picture: The image, possibly decoded at a reduced scale.
-        full_size: (width, height) at full scale.
+        small: The image, as `reduced` gives it.
+        full_size: Its (width, height) before.
 
     Returns:
         One record of `PRINT`, shape `()`.
     """
     taken = np.zeros((), PRINT)
     taken["width"], taken["height"] = full_size
-    taken["sharpness"] = sharpness(picture)
-    taken["thumbnail"] = np.asarray(picture.resize((THUMBNAIL_SIDE,) * 2, Image.Resampling.BILINEAR))
+    taken["sharpness"] = sharpness(small)
+    taken["thumbnail"] = np.asarray(small.resize((THUMBNAIL_SIDE,) * 2, Image.Resampling.BILINEAR))
     return taken
 
 
