@@ -113,7 +113,27 @@ def test_what_is_not_images_is_refused_at_once(images, message):
 
 def test_a_dataset_says_how_large_it_is(images):
     dataset = Dataset.from_arrays(images, ["a", "b", "c"] * 4)
-    assert (len(dataset), repr(dataset)) == (12, "<Dataset: 12 images in 3 classes>")
+    assert len(dataset) == 12
+    assert repr(dataset).splitlines() == [
+        "Dataset: 12 images in 3 classes",
+        "To be split with seed 0: 15% for validation, 15% for the test.",
+        "class  images",
+        "a           4",
+        "b           4",
+        "c           4",
+    ]
+    assert repr(dataset.test) == "<the test set of Dataset: 12 images in 3 classes>"
+
+
+def test_a_dataset_with_a_given_split_says_how_large_each_set_is(images):
+    sides = ["train"] * 7 + ["validation"] * 3 + ["test"] * 2
+    dataset = Dataset(ArraySource(images), ["a", "b"], [0, 1] * 6, sides=sides)
+    assert repr(dataset).splitlines()[1:] == [
+        "The split is given.",
+        "class  train  validation  test",
+        "a          4           1     1",
+        "b          3           2     1",
+    ]
 
 
 def test_shares_that_leave_nothing_are_refused_at_once(images):

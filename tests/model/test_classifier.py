@@ -390,3 +390,18 @@ def test_fit_is_silent_where_it_is_not_verbose_but_callbacks_are_called(pictures
     assert capsys.readouterr() == ("", "")
     assert any(isinstance(event, Judged) for event in events)
     assert (events[-1].stage, events[-1].done, events[-1].of) == ("evaluating", 6, 6)
+
+
+def test_a_classifier_shows_what_it_is_and_how_good(model, pictures):
+    new = eb.Classifier(model.network, classes=pictures.classes)
+    assert repr(new).splitlines() == [
+        "Classifier of 3 classes",
+        "classes  blue, green, red",
+        f"network  16 layers, {model.network.parameter_count:,} parameters",
+        "images   16x16 pixels, resize crop",
+        "trained  no",
+    ]
+    best, found = model.history.best_epoch, model.metrics["validation"]
+    assert f"3 epochs, the best is epoch {best}" in repr(model)
+    assert f"validation accuracy  {found.accuracy:.1%} (" in repr(model)
+    assert "blue, green, red</td>" in model._repr_html_()

@@ -34,6 +34,7 @@ from eyebright.network import (
 )
 from eyebright.network.summary import (
     LayerSummary,
+    NetworkText,
     network_table,
     network_text,
     receptive_fields,
@@ -379,3 +380,12 @@ def test_column_names_and_names_of_blocks_are_headings() -> None:
     assert headings[0].split() == ["mult-"] and headings[1].split()[:2] == ["layer", "type"]
     assert headings[2:5] == ["layer1.0", "layer1.1", "layer2.0"]
     assert len(lines) - len(headings) == len(zoo.resnet18().places)
+
+
+def test_a_notebook_shows_the_whole_table_and_a_session_the_text() -> None:
+    network = zoo.resnet18(10, input_size=32)
+    text = NetworkText(network)
+    assert text == repr(text) == network_text(network)
+    assert text._repr_html_().count("<tr>") == len(network.places) + 1
+    assert network._repr_html_().count("<tr>") == 21
+    assert "11,181,642 parameters" in text._repr_html_()  # 11,689,512 of the paper, less 990 x 513 of the head

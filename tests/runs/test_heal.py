@@ -184,8 +184,9 @@ def test_a_learning_rate_that_was_too_low_is_raised_and_the_better_run_kept(poor
 def test_healing_is_shown_once_unless_it_is_not_verbose(poor, capsys):
     eb.heal(poor, verbose=False)
     assert capsys.readouterr().out == ""
-    eb.heal(poor, overwrite=True)
+    healed = eb.heal(poor, overwrite=True)
     lines = capsys.readouterr().out.splitlines()
+    assert repr(healed).startswith(f"Healing in {healed.path}\n") and str(healed.kept) in healed._repr_html_()
     for words in ("Healing (", "Test accuracy", "Second training: accuracy", "Kept: "):
         assert sum(line.startswith(words) for line in lines) == 1
 

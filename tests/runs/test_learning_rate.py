@@ -8,6 +8,7 @@ def test_a_learning_rate_is_found_for_a_dataset_with_progress(make_folder, capsy
     found = eb.find_learning_rate(pictures, size=16, settings=settings, callbacks=[seen.append])
     assert 1e-5 < found.suggestion < 1
     assert seen[-1].done == len(found.rates) <= seen[-1].of
+    assert repr(found) == f"RangeTest(suggestion={found.suggestion:.2g}, {len(found.rates)} learning rates)"
     assert capsys.readouterr() == ("", "")  # a pipe gets no bar
 
 

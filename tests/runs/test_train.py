@@ -524,3 +524,14 @@ def test_an_evaluation_is_recorded_in_the_log_of_the_run(make_folder, train_mlp,
     assert evaluate(tmp_path / "run", new) == found  # a run that may only be read
     assert len(events_of(tmp_path / "run", Evaluated)) == count
     assert len(events_of(tmp_path / "run", EpochEnded)) == 1
+
+
+def test_a_result_shows_how_good_the_model_is_and_how_to_go_on(pictures, train_mlp, tmp_path):
+    result = train_mlp(pictures, tmp_path / "my run", verbose=False)
+    shown = repr(result)
+    assert shown.startswith(f"Run {tmp_path / 'my run'}\n")
+    assert f"test accuracy  {result.test.accuracy:.1%} (" in shown
+    assert f"eyebright predict '{tmp_path / 'my run'}' IMAGE" in shown
+    assert "(interrupted)" in repr(result._replace(interrupted=True))
+    assert "eyebright predict" in result._repr_html_()
+    assert repr(Run(result.path)) == f"<Run {result.path}: finished>"

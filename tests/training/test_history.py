@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from eyebright.training.events import AnyEvent, EpochEnded, StepDone
-from eyebright.training.history import Recorder
+from eyebright.training.history import History, Recorder
 
 
 def step(loss: float) -> StepDone:
@@ -43,3 +43,19 @@ def test_in_logs_of_older_versions_training_figures_are_running_ones() -> None:
     old = msgspec.structs.replace(ended(1, 2.0), sample=0, running_loss=0.0, running_accuracy=0.0)
     history = Recorder([], [old]).history
     assert (history.running_loss, history.running_accuracy) == ((2.0,), (0.5,))
+
+
+def test_a_history_is_shown_with_a_row_for_each_epoch_the_best_one_marked() -> None:
+    history = History(
+        loss=(1.5, 0.25), accuracy=(0.5, 0.875), validation_loss=(1.25, 0.5), validation_accuracy=(0.25, 0.75),
+        pictures_per_second=(900.4, 1200.0), best_epoch=2,
+    )  # fmt: skip
+    title, header, *rows = repr(history).splitlines()
+    assert title == "History: 2 epochs, best epoch 2 (marked *)"
+    assert header.split("  ") == ["epoch", "training loss", "accuracy", "validation loss", "accuracy", "images/s"]
+    assert [row.split() for row in rows] == [
+        ["1", "1.500", "50.0%", "1.250", "25.0%", "900"],
+        ["2", "*", "0.250", "87.5%", "0.500", "75.0%", "1,200"],
+    ]
+    assert "1,200</td>" in history._repr_html_()
+    assert repr(History()).startswith("History: 0 epochs")

@@ -60,3 +60,7 @@ def test_every_number_has_a_range():
     """All but the seed, of which any will do."""
     numbers = {name for name in Settings.__struct_fields__ if type(getattr(Settings(), name)) in (int, float)}
     assert numbers - RANGES.keys() == {"seed"}
+
+
+def test_settings_show_what_differs_from_the_defaults() -> None:
+    assert repr(Settings(epochs=3)) == "Settings(epochs=3)"

@@ -82,3 +82,18 @@ def test_batches_give_the_same_evaluation_as_all_images_at_once(seed: int, size:
     starts = range(0, len(labels), size)
     parts = [Outcomes.of(logarithms[start : start + size], labels[start : start + size]) for start in starts]
     assert evaluate_outcomes(Outcomes.joined(parts), labels, names) == evaluate(logarithms, labels, names)
+
+
+def test_an_evaluation_shows_accuracy_and_the_scores_of_each_class() -> None:
+    """Three of four correct: Wilson's interval for 3 of 4 is 30.1-95.4%."""
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.7, 0.3]])
+    found = evaluate(np.log(probabilities), np.array([0, 0, 1, 1]), ("a", "b"))
+    title, quality, *rows = repr(found).splitlines()
+    assert title == "Accuracy 75.0% (95% interval 30.1-95.4%) on 4 images"
+    assert quality.startswith("Loss 0.511, ")  # the mean of -ln 0.9, 0.6, 0.8 and 0.3
+    assert rows == [
+        "class  images  precision  recall     F1",
+        "a           2      66.7%  100.0%  80.0%",
+        "b           2     100.0%   50.0%  66.7%",
+    ]
+    assert "66.7%</td>" in found._repr_html_()

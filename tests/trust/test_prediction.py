@@ -1,6 +1,17 @@
+import re
+
 from eyebright.trust.prediction import Prediction
 
 
 def test_a_prediction_shows_its_class_and_how_sure_it_is() -> None:
     prediction = Prediction(name="a.png", label="rose", confidence=0.5, probabilities={"rose": 0.5, "daisy": 0.5})
     assert repr(prediction) == "Prediction(label='rose', confidence=0.500)"
+
+
+def test_a_notebook_shows_the_most_probable_classes_with_bars() -> None:
+    probabilities = {"<i>rose": 0.5, "daisy": 0.3, "tulip": 0.1, "iris": 0.05, "lily": 0.03, "poppy": 0.02}
+    prediction = Prediction(name="a.png", label="<i>rose", confidence=0.5, probabilities=probabilities)
+    html = prediction._repr_html_()
+    assert "<strong>a.png: &lt;i&gt;rose 50.0%</strong>" in html
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", html)[:3] == ["&lt;i&gt;rose", "50.0%", "█" * 15]
+    assert html.count("<tr>") == 5 and "poppy" not in html

@@ -28,13 +28,14 @@ from eyebright.data.split import SIDES, Side
 from eyebright.data.split_file import SplitFile, read_split
 from eyebright.system.errors import DataError, PictureError, SettingsError
 from eyebright.system.progress import Report, quiet
-from eyebright.system.text import counted, nearest, printable
+from eyebright.system.table import Shown, Table
+from eyebright.system.text import counted, nearest, percent, printable
 
 _SIZE_SAMPLE = 200
 _FEWEST = 3  # images of a class: one for each set
 
 
-class Dataset:
+class Dataset(Shown):
     """Images, their classes by name, and how they are to be split. It never changes after it is made.
 
     Args:
@@ -184,8 +185,19 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __repr__(self) -> str:
-        return f"<Dataset: {counted(len(self), 'image')} in {len(self.classes)} classes>"
+    def as_table(self) -> Table:
+        """How many images each class has, in each set where the split is given."""
+        whole = f"Dataset: {counted(len(self), 'image')} in {len(self.classes)} classes"
+        title = f"{whole}, from {self.origin}" if self.origin else whole
+        if self.sides is None:
+            validation, test = map(percent, self.shares, (0, 0))
+            note = f"To be split with seed {self.seed}: {validation} for validation, {test} for the test."
+            sides = [np.ones(len(self), bool)]
+        else:
+            note, sides = "The split is given.", [self.sides == side for side in range(len(SIDES))]
+        counts = [np.bincount(self.labels[side], minlength=len(self.classes)) for side in sides]
+        rows = [(name, *(f"{count:,}" for count in each)) for name, *each in zip(self.classes, *counts, strict=True)]
+        return Table(title, ("class", *(["images"] if self.sides is None else SIDES)), rows, notes=(note,))
 
     @property
     def train(self) -> "Part":
@@ -296,6 +308,9 @@ class Part(NamedTuple):
 
     dataset: Dataset
     side: Side
+
+    def __repr__(self) -> str:
+        return f"<the {self.side} set of {self.dataset.as_table().title}>"
 
 
 def grouped(found: FoundImages, pattern: str) -> list[str]:

@@ -38,7 +38,8 @@ from eyebright.report.progress import shown
 from eyebright.system import machine, records
 from eyebright.system.errors import DataError, ModelError, NetworkError
 from eyebright.system.progress import Report
-from eyebright.system.text import counted, printable
+from eyebright.system.table import Table
+from eyebright.system.text import counted, listed, printable, shorten
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
 from eyebright.training.events import (
@@ -98,6 +99,19 @@ class Classifier(Weighted):
         self.seen = Seen()
         self.settings = Settings(seed=seed)
         self.set_weights(initial_weights(network, seed) if weights is None else weights)
+
+    def as_table(self) -> Table:
+        """What it classifies, how it was trained, and how good it is."""
+        prepared, history = self.preparation, self.history
+        epochs = f"{counted(len(history.loss), 'epoch')}, the best is epoch {history.best_epoch}"
+        rows = [
+            ("classes", shorten(printable(listed(self.classes, 8)), 60)),
+            ("network", f"{counted(len(self.network.places), 'layer')}, {self.network.parameter_count:,} parameters"),
+            ("images", f"{prepared.width}x{prepared.height} pixels, resize {prepared.fit}"),
+            ("trained", epochs if history.loss else "yes" if self.metrics else "no"),
+            *((f"{side} accuracy", found.headline) for side, found in self.metrics.items()),
+        ]
+        return Table(f"Classifier of {len(self.classes)} classes", rows=rows, names=2)
 
     def fit(
         self,

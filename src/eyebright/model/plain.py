@@ -32,6 +32,7 @@ from eyebright.report.progress import shown
 from eyebright.system import files, records
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
 from eyebright.system.records import Record
+from eyebright.system.table import Table
 from eyebright.system.text import nearest
 from eyebright.training import trainer
 from eyebright.training.events import AnyEvent
@@ -127,6 +128,10 @@ class Model(Weighted):
         self.network, self.seed = network, seed
         self._weights: Weights = {}
         self.set_weights(initial_weights(network, seed) if weights is None else weights)
+
+    def as_table(self) -> Table:
+        """The network in one line."""
+        return Table(f"Model: {self.network!r}")
 
     def fit(
         self,

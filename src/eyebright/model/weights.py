@@ -19,11 +19,12 @@ from eyebright.network import (
     load_weights,
     save_weights,
 )
-from eyebright.network.summary import network_text
+from eyebright.network.summary import NetworkText
 from eyebright.system.errors import NetworkError, SettingsError
+from eyebright.system.table import Shown
 
 
-class Weighted(abc.ABC):
+class Weighted(Shown, abc.ABC):
     """A network with its weights; the base of `Classifier` and `Model`."""
 
     network: Network
@@ -34,9 +35,12 @@ class Weighted(abc.ABC):
     def _forget_graph(self) -> None:
         """Discard everything that was computed from the weights; called whenever they change."""
 
-    def summary(self) -> str:
-        """The layers as a table: kernels, shapes, parameters, multiply-adds, receptive fields."""
-        return network_text(self.network)
+    def summary(self) -> NetworkText:
+        """The layers as a table: kernels, shapes, parameters, multiply-adds, receptive fields.
+
+        A notebook or a Python session shows it; a script prints it: `print(model.summary())`.
+        """
+        return NetworkText(self.network)
 
     def compile(self, *arguments: object, **named: object) -> NoReturn:
         """Not needed; this raises a `SettingsError` that shows what to write for Keras's `compile`."""

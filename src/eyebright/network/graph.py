@@ -37,7 +37,7 @@ from eyebright.system.errors import NetworkError
 from eyebright.system.text import nearest
 
 FORMAT = 1
-_MOST_LAYERS = 100_000
+_MOST_LAYERS, _MOST_SHOWN = 100_000, 20
 
 
 class Place(NamedTuple):
@@ -234,6 +234,11 @@ class Network:
     def __repr__(self) -> str:
         shapes = f"{self.input_shape} to {self.output_shape}"
         return f"<Network of {len(self.places)} layers: {shapes}, {self.parameter_count:,} parameters>"
+
+    def _repr_html_(self) -> str:
+        from eyebright.network.summary import as_table
+
+        return as_table(self).html(_MOST_SHOWN)
 
 
 class _Version(msgspec.Struct):

@@ -15,6 +15,7 @@ from eyebright.network.graph import Network, Place
 from eyebright.network.layer import Layer, Shape
 from eyebright.network.layers.windows import as_pair
 from eyebright.system.records import Record
+from eyebright.system.table import Table
 from eyebright.system.text import abbreviated, columns, pad, shorten
 
 _HEADERS = ("layer", "type", "kernel", "stride", "pad", "output", "params", "mult-\nadds", "sees", "reads")
@@ -122,6 +123,43 @@ class TableLine(NamedTuple):
     heading: bool = False
 
 
+class NetworkText(str):
+    """The text of a network, which a notebook shows as an HTML table and a session as it is.
+
+    Args:
+        network: The network.
+    """
+
+    network: Network
+
+    def __new__(cls, network: Network) -> "NetworkText":
+        text = super().__new__(cls, network_text(network))
+        text.network = network
+        return text
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_table(self.network).html()
+
+
+def as_table(network: Network) -> Table:
+    """A network as a table with a row for each layer."""
+    rows = zip(network.places, _cells(network, summarize(network), exact=True), strict=True)
+    return Table(
+        f"Network: {_shape(network.input_shape)} to {_shape(network.output_shape)}",
+        tuple(header.replace("-\n", "-") for header in _HEADERS),
+        [(name, *cells[1:]) for name, cells in rows],
+        notes=tuple(totals_text(network).split("\n")),
+        names=2,
+    )
+
+
+def _shape(shape: Shape) -> str:
+    return "x".join(map(str, shape))
+
+
 def network_text(network: Network, width: int = 80) -> str:
     """A network as plain text for people: a line for each layer below the name of its block, and the totals.
 
@@ -178,7 +216,7 @@ def _cells(network: Network, summary: Summary, *, exact: bool) -> list[list[str]
             f" {name}" if block else name,
             f"{row.type} g={groups}" if groups and groups > 1 else row.type,
             *(_size(value) for value in (kernel, stride, getattr(layer, "padding", None))),
-            "x".join(map(str, row.shape)),
+            _shape(row.shape),
             *counts,
             "all" if row.receptive_field is None else _size(row.receptive_field),
             *([] if not exact else [""] if row.inputs in ((), (above,)) else [", ".join(row.inputs)]),

@@ -8,9 +8,9 @@ from rich.text import Text
 
 from eyebright.data.audit.findings import KINDS, Audit
 from eyebright.report.screen import HEADING, HEADLINE
-from eyebright.report.telling import absent_text, accuracy_text, leak_text
+from eyebright.report.telling import absent_text, leak_text
 from eyebright.system.cache import CONTENTS, Entry
-from eyebright.system.text import columns, counted, pad, percent, printable, shorten
+from eyebright.system.text import columns, counted, pad, printable, shorten
 
 if TYPE_CHECKING:
     from eyebright.trust.metrics import Evaluation
@@ -29,20 +29,14 @@ def evaluation_text(evaluation: "Evaluation") -> Text:
         (evaluation.left_out, "they cannot be opened"),
     ):
         text.append(f"{counted(count, 'image')} left out: {reason}.\n" if count else "")
-    accuracy = accuracy_text(evaluation.accuracy, *evaluation.interval)
-    text.append(f"Accuracy {accuracy} on {counted(evaluation.pictures, 'image')}\n", HEADLINE)
-    if 0 < evaluation.groups < evaluation.pictures:
-        text.append(
-            f"The images come in {counted(evaluation.groups, 'group')}; the interval takes this into account.\n"
-        )
+    table, width = evaluation.as_table(), max(5, *map(columns, names))
+    text.append(f"{table.title}\n", HEADLINE)
     if absent := absent_text([shorten(printable(name), _CLASS_WIDTH) for name in evaluation.absent]):
         text.append(f"{textwrap.fill(absent, _WIDTH)}\n")
-    text.append(f"Loss {evaluation.loss:.3f}, expected calibration error {evaluation.calibration_error:.3f}\n\n")
-    width = max(5, *map(columns, names))
-    text.append(f"{'class'.ljust(width)}    images  precision  recall     F1\n", HEADING)
-    for name, score in zip(names, evaluation.classes, strict=True):
-        shares = f"{_share(score.precision):>9}  {_share(score.recall):>6}  {_share(score.f1):>5}"
-        text.append(f"{pad(name, width)}  {score.pictures:8,}  {shares}\n")
+    text.append("\n".join([*table.notes, "", ""]))
+    rows = [(name, *cells) for name, (_, *cells) in zip(names, table.rows, strict=True)]
+    heading, *lines = table._replace(rows=rows).lines()
+    text.append(f"{heading}\n", HEADING).append("\n".join([*lines, ""]))
     title, *lines = _confusion(names, width, evaluation.confusion)
     if max(map(columns, lines)) > _WIDTH:
         title, *lines = _mistakes(evaluation)
@@ -99,10 +93,6 @@ def cache_text(entries: Sequence[Entry], place: str) -> str:
     count = "1 entry" if len(entries) == 1 else f"{len(entries):,} entries"
     example = "To remove some: eyebright cache --remove packs --unused-days 30"
     return "\n".join([*lines, f"{count}, {total}, in {place}", example])
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else percent(value)
 
 
 def _confusion(names: Sequence[str], width: int, confusion: Sequence[Sequence[int]]) -> Iterator[str]:

@@ -59,6 +59,15 @@ class Run:
         self.curves = path / "curves.png"
         self.model = path / "model"
 
+    def __repr__(self) -> str:
+        if not self.config.is_file():
+            state = "no run yet"
+        elif self.is_complete:
+            state = "finished"
+        else:
+            state = "can be continued" if self.has_checkpoint else "started"
+        return f"<Run {self.path}: {state}>"
+
     @property
     def has_checkpoint(self) -> bool:
         """Whether there is a state to continue from."""

@@ -25,6 +25,8 @@ from eyebright.runs.resume import reopen, resume
 from eyebright.runs.train import run_request
 from eyebright.system import files
 from eyebright.system.errors import DataError, SettingsError
+from eyebright.system.table import Table
+from eyebright.system.text import counted, percent
 from eyebright.training.events import (
     AnyEvent,
     Emit,
@@ -71,6 +73,23 @@ class Healing(NamedTuple):
     difference: Difference
     kept: Path
     interrupted: bool = False
+
+    def as_table(self) -> Table:
+        """What was tried, and whether it was better."""
+        rows = [
+            ("verdict", self.kind),
+            ("before", f"{percent(self.before.value)} of {counted(self.before.of, 'validation image')} are correct"),
+            ("after", percent(self.after.value)),
+            ("difference", str(self.difference)),
+            ("kept", str(self.kept)),
+        ]
+        return Table(f"Healing in {self.path}{' (interrupted)' if self.interrupted else ''}", rows=rows, names=2)
+
+    def __repr__(self) -> str:
+        return self.as_table().text()
+
+    def _repr_html_(self) -> str:
+        return self.as_table().html()
 
 
 class Trial(NamedTuple):

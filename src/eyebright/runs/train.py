@@ -1,5 +1,6 @@
 """train(): the whole way from a folder of images to a run with its model: scan, prepare, split, fit, evaluate, save."""
 
+import shlex
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -32,6 +33,7 @@ from eyebright.runs.start import (
 )
 from eyebright.system import files
 from eyebright.system.errors import OutputError, SettingsError
+from eyebright.system.table import Table
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
 from eyebright.training.events import (
@@ -64,6 +66,25 @@ class Result(NamedTuple):
     classifier: Classifier
     test: Evaluation
     interrupted: bool
+
+    def as_table(self) -> Table:
+        """How good the model is, what the verdict says, and how to go on."""
+        rows = [
+            ("test accuracy", self.test.headline),
+            ("model", str(self.path / "model")),
+            ("in Python", 'result.classifier.predict("image.jpg")'),
+            ("in a terminal", f"eyebright predict {shlex.quote(str(self.path))} IMAGE"),
+        ]
+        if self.interrupted:
+            rows.append(("to continue", f"eyebright train --resume {shlex.quote(str(self.path))}"))
+        title = f"Run {self.path}{' (interrupted)' if self.interrupted else ''}"
+        return Table(title, rows=rows, notes=tuple(verdict.text for verdict in self.classifier.verdicts[:1]), names=2)
+
+    def __repr__(self) -> str:
+        return self.as_table().text()
+
+    def _repr_html_(self) -> str:
+        return self.as_table().html()
 
 
 def train(

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from eyebright.system.records import Record
+from eyebright.system.table import Shown, Table
+from eyebright.system.text import counted, percent
 from eyebright.training.events import AnyEvent, Emit, EpochEnded, StepDone, to_all
 
 
-class History(Record, frozen=True, kw_only=True):
+class History(Shown, Record, frozen=True, kw_only=True):
     """One value for each epoch; `EpochEnded` explains them.
 
     `loss` and `accuracy` are those of the training set, measured as those of the validation set are.
@@ -24,6 +26,20 @@ class History(Record, frozen=True, kw_only=True):
     running_accuracy: tuple[float, ...] = ()
     seconds: tuple[float, ...] = ()
     best_epoch: int = 0
+
+    def as_table(self) -> Table:
+        """A row for each epoch."""
+        best = f", best epoch {self.best_epoch} (marked *)" if self.best_epoch else ""
+        columns = [
+            [f"{epoch} *" if epoch == self.best_epoch else str(epoch) for epoch in range(1, len(self.loss) + 1)],
+            map("{:.3f}".format, self.loss),
+            map(percent, self.accuracy),
+            map("{:.3f}".format, self.validation_loss),
+            map(percent, self.validation_accuracy),
+            map("{:,.0f}".format, self.pictures_per_second),
+        ]
+        header = ("epoch", "training loss", "accuracy", "validation loss", "accuracy", "images/s")
+        return Table(f"History: {counted(len(self.loss), 'epoch')}{best}", header, list(zip(*columns, strict=False)))
 
     @classmethod
     def from_events(cls, events: Iterable[AnyEvent]) -> "History":

@@ -20,6 +20,9 @@ class RangeTest(NamedTuple):
     smoothed: tuple[float, ...]
     suggestion: float
 
+    def __repr__(self) -> str:
+        return f"RangeTest(suggestion={self.suggestion:.2g}, {len(self.rates)} learning rates)"
+
 
 def rate_at(step: int, steps: int) -> float:
     """The learning rate of a step: from the lowest to the highest, by the same factor in each step."""

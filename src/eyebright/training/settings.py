@@ -33,7 +33,7 @@ RANGES: dict[str, tuple[float, float]] = {
 _MAX_SGD_DECAY = 0.1
 
 
-class Settings(Record, frozen=True, kw_only=True):
+class Settings(Record, frozen=True, kw_only=True, repr_omit_defaults=True):
     """How to train a network.
 
     Args:

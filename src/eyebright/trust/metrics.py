@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.system.records import Record
+from eyebright.system.table import Shown, Table
+from eyebright.system.text import counted, interval, percent
 from eyebright.trust.calibration import calibration_gap
 from eyebright.trust.intervals import grouped_interval, wilson_interval
 
@@ -29,7 +31,7 @@ class ClassScore(Record, frozen=True, kw_only=True):
     f1: float | None
 
 
-class Evaluation(Record, frozen=True, kw_only=True):
+class Evaluation(Shown, Record, frozen=True, kw_only=True):
     """How good a model is on some images.
 
     Args:
@@ -60,6 +62,29 @@ class Evaluation(Record, frozen=True, kw_only=True):
     def absent(self) -> tuple[str, ...]:
         """The classes without images."""
         return tuple(score.name for score in self.classes if not score.pictures)
+
+    @property
+    def headline(self) -> str:
+        """The accuracy with its interval, and on how many images."""
+        return f"{percent(self.accuracy)} ({interval(*self.interval)}) on {counted(self.pictures, 'image')}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Loss and calibration and, where it matters, that the images come in groups."""
+        quality = f"Loss {self.loss:.3f}, expected calibration error {self.calibration_error:.3f}"
+        if not 0 < self.groups < self.pictures:
+            return (quality,)
+        return (f"The images come in {counted(self.groups, 'group')}; the interval takes this into account.", quality)
+
+    def as_table(self) -> Table:
+        """The scores of each class below the accuracy."""
+        rows = [
+            (score.name, f"{score.pictures:,}", *map(_share, (score.precision, score.recall, score.f1)))
+            for score in self.classes
+        ]
+        return Table(
+            f"Accuracy {self.headline}", ("class", "images", "precision", "recall", "F1"), rows, notes=self.notes
+        )
 
 
 class Outcomes(NamedTuple):
@@ -145,6 +170,10 @@ def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Probabilities of logits `(N, classes)`, same shape."""
     return np.exp(log_softmax(logits))
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else percent(value)
 
 
 def _score(name: str, confusion: NDArray[np.int64], index: int) -> ClassScore:

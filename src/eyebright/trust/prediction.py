@@ -1,9 +1,13 @@
 """Prediction: the answer for one image; Unreadable: the reason why there is none."""
 
 from eyebright.system.records import Record
+from eyebright.system.table import Shown, Table
+from eyebright.system.text import percent
+
+_SHOWN, _BAR = 5, 30
 
 
-class Prediction(Record, frozen=True, kw_only=True):
+class Prediction(Shown, Record, frozen=True, kw_only=True):
     """The prediction for an image.
 
     Args:
@@ -17,6 +21,13 @@ class Prediction(Record, frozen=True, kw_only=True):
     label: str
     confidence: float
     probabilities: dict[str, float]
+
+    def as_table(self) -> Table:
+        """The most probable classes, with bars."""
+        best = list(self.probabilities.items())[:_SHOWN]
+        rows = [(name, percent(share), "█" * round(_BAR * share)) for name, share in best]
+        name = f"{self.name}: " if self.name else ""
+        return Table(f"{name}{self.label} {percent(self.confidence)}", rows=rows, names=3)
 
     def __repr__(self) -> str:
         return f"Prediction(label={self.label!r}, confidence={self.confidence:.3f})"
