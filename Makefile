@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test torture torture-processes check format bench bench-all clean
+.PHONY: help install demo test test-gpu torture torture-processes check format bench bench-all clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 20
@@ -20,6 +20,9 @@ demo: $(INSTALLED)  ## train, evaluate and ask a classifier of handwritten digit
 
 test: $(INSTALLED)  ## all tests, in parallel
 	$(BIN)/python -m pytest -n auto
+
+test-gpu: $(INSTALLED)  ## what trains and computes, on an NVIDIA GPU
+	$(BIN)/python -m pytest -n 4 -rs tests/training tests/network tests/model
 
 torture: $(INSTALLED)  ## kill a training twenty times, and compare its weights
 	$(BIN)/python tests/torture.py

@@ -15,6 +15,15 @@ from eyebright.training.events import AnyEvent, StepDone
 collect_ignore_glob = ["tortur*.py"]  # scripts: `make torture`
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests that need a GPU are skipped without one; `make test-gpu` runs them."""
+    if item.get_closest_marker("gpu"):
+        from eyebright.training.torch.hardware import cuda_problem
+
+        if problem := cuda_problem():
+            pytest.skip(f"needs an NVIDIA GPU: {problem}")
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a test packs or compiles does not reach the user's cache or another test."""

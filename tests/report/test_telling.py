@@ -110,6 +110,13 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
             ["Computing in float32 on cuda: requested."],
         ),
         (
+            events.DeviceChanged(before="cuda", device="cpu"),
+            [
+                "This run was begun on cuda and continues on cpu: its weights will differ in their last digits from "
+                "those of a run on one device."
+            ],
+        ),
+        (
             events.BatchLowered(batch_size=8, accumulation=4, needed_bytes=9_000_000_000, free_bytes=2_000_000_000),
             [
                 "Not enough memory for the batch: it needs about 9,000 MB, and 2,000 MB are free. The batch size is "

@@ -45,6 +45,11 @@ def sentences(event: AnyEvent) -> Iterator[str]:
         case events.PrecisionChosen():
             where = counted(event.threads, "thread") if event.device == "cpu" else event.device
             yield f"Computing in {event.precision} on {where}: {event.reason}."
+        case events.DeviceChanged():
+            yield (
+                f"This run was begun on {event.before} and continues on {event.device}: its weights will differ in "
+                "their last digits from those of a run on one device."
+            )
         case events.BatchLowered():
             yield _batch_lowered(event)
         case events.Unavailable():

@@ -61,7 +61,7 @@ def require_effect(settings: Settings) -> None:
         SettingsError: With the setting, and how to train more.
     """
     default = Settings()
-    anyway = {"epochs", "seed", "threads", "device", "precision", "checkpoint_s", "batch_size", "flip"}
+    anyway = {"epochs", "seed", "threads", "device", "deterministic", "precision", "checkpoint_s", "batch_size", "flip"}
     for name in default.__struct_fields__:
         value = getattr(settings, name)
         if name not in anyway and value != getattr(default, name):

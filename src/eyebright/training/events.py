@@ -116,6 +116,13 @@ class PrecisionChosen(Event, frozen=True):
     device: Literal["cpu", "cuda", "mps"] = "cpu"
 
 
+class DeviceChanged(Event, frozen=True):
+    """A run was begun on another device and continues on this one."""
+
+    before: str
+    device: str
+
+
 class BatchLowered(Event, frozen=True):
     """A batch does not fit into memory: smaller batches are added up for steps of the same size.
 
@@ -330,6 +337,7 @@ AnyEvent: TypeAlias = (
     | SharedOut
     | PicturesGone
     | PrecisionChosen
+    | DeviceChanged
     | BatchLowered
     | Unavailable
     | MirroringJudged

@@ -110,6 +110,7 @@ class Position(Record, frozen=True, kw_only=True):
         phase_step: The step at which the last plan was made.
         planned: Steps in all according to that plan.
         used_s: Seconds of the budget that were used.
+        device: Where the last steps were computed: "cpu", "cuda" or "mps"; empty in checkpoints of older versions.
     """
 
     epoch: int = 0
@@ -129,6 +130,7 @@ class Position(Record, frozen=True, kw_only=True):
     phase_step: int = 0
     planned: int = 0
     used_s: float = 0.0
+    device: str = ""
 
     def at_start(self, loss: float, accuracy: float) -> "Position":
         """Before the first epoch, with the validation loss and accuracy of the weights at the start."""
@@ -169,6 +171,10 @@ class Position(Record, frozen=True, kw_only=True):
     def at_time(self, used_s: float) -> "Position":
         """With so many seconds of the budget used."""
         return msgspec.structs.replace(self, used_s=used_s)
+
+    def on(self, device: str) -> "Position":
+        """With the steps to come computed on a device."""
+        return msgspec.structs.replace(self, device=device)
 
     def next_leg(self) -> "Position":
         """At the start of the next leg."""

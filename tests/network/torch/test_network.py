@@ -284,3 +284,28 @@ def test_threads_wait_without_spinning_since_the_setting_is_made_before_torch_is
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert run.stdout == "PASSIVE\n"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("shape", [(9, 8), (23, 30)])
+def test_every_layer_computes_the_same_on_a_gpu_and_its_gradients_have_the_same_bits(any_layer, shape):
+    if isinstance(any_layer, Dropout):
+        pytest.skip("its random numbers are those of the device")
+    images = Input((3, *shape))()
+    values = Conv2d(6, 3, padding="same")(Normalize(128.0, 32.0)(images))
+    if isinstance(any_layer, Linear):
+        values = Flatten()(values)
+    network = Network(images, any_layer(*([values, ReLU()(values)] if any_layer.arity()[1] > 1 else [values])))
+    weights = initial_weights(network, 1)
+    samples = as_input(np.random.default_rng(0).integers(0, 256, (16, *shape, 3), np.uint8))
+    found = []
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        for device in ("cpu", "cuda", "cuda", "cuda"):
+            module = TorchNetwork(network, weights).to(device).train()
+            result = module(samples.to(device))
+            result.square().sum().backward()
+            gradients = [tensor.grad.cpu() for _, tensor in module.named_tensors() if tensor.grad is not None]
+            found.append([result.detach().cpu(), *gradients])
+    for expected, first, *others in zip(*found, strict=True):
+        assert float((first - expected).abs().max()) <= 1e-4 * max(float(expected.abs().max()), 1)
+        assert all(torch.equal(first, other) for other in others)

@@ -241,3 +241,15 @@ def test_rectangles_lie_where_they_are_asked():
     expected = np.zeros((10, 20), bool)
     expected[3:7, 0:10] = True
     assert np.array_equal(found[0, 0].numpy(), expected)
+
+
+@pytest.mark.gpu
+def test_a_gpu_changes_images_as_a_processor_does():
+    batch, everything = pictures(64, 60, 80), settings(
+        flip=True, rotation=0.1, zoom=0.2, shear=0.1, shift=0.1, brightness=0.2, contrast=0.2, saturation=0.3, hue=0.1,
+        erasing=0.5,
+    )  # fmt: skip
+    expected = augment(batch, keys(64), everything, 1)
+    found = augment(batch.cuda(), keys(64), everything, 1)
+    assert found.is_cuda
+    assert float((found.cpu() - expected).abs().max()) < 1e-5 * 255 * 2  # the images are noise: steep between pixels

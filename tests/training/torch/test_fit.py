@@ -65,7 +65,10 @@ def test_what_was_measured_is_known_before_the_first_step_and_comes_out(job, mon
 
 def test_precision_and_device_are_reported(job):
     events: list[AnyEvent] = []
-    fit(*job._replace(settings=job.settings.changed({"precision": "bfloat16", "epochs": 1})), emit=events.append)
+    fit(
+        *job._replace(settings=job.settings.changed({"precision": "bfloat16", "epochs": 1, "device": "cpu"})),
+        emit=events.append,
+    )
     (chosen,) = [event for event in events if isinstance(event, PrecisionChosen)]
     assert (chosen.precision, chosen.reason, chosen.device) == ("bfloat16", "as set", "cpu")
 
@@ -85,7 +88,7 @@ def test_without_epochs_or_time_nothing_is_trained(job):
 
 def test_a_training_with_little_memory_reports_it_and_makes_the_same_steps(job, monkeypatch: pytest.MonkeyPatch):
     job = job._replace(network=zoo.flowers_cnn(3, input_size=16, dropout=0),
-                       settings=job.settings.changed({"epochs": 2}))  # fmt: skip
+                       settings=job.settings.changed({"epochs": 2, "device": "cpu"}))  # fmt: skip
     whole = fit(*job, emit=nothing)
     need = hardware.weight_bytes(job.network) + 4.5 * hardware.picture_bytes(job.network)
     monkeypatch.setattr(machine, "free_memory_bytes", lambda: round(need / 0.7))

@@ -1,5 +1,7 @@
 """There is no GPU where these tests run: what is known of one is put in its place."""
 
+import warnings
+
 import msgspec
 import pytest
 import torch
@@ -8,16 +10,21 @@ from eyebright.network import Conv2d, Flatten, Input, Linear, Network, zoo
 from eyebright.network.rewrites import faster
 from eyebright.report.progress import Display
 from eyebright.report.screen import Terminal
-from eyebright.system.errors import SettingsError
+from eyebright.system.errors import EyebrightError, SettingsError
 from eyebright.training.events import BatchLowered
 from eyebright.training.processes import ProcessPlace
 from eyebright.training.settings import Settings
 from eyebright.training.torch import hardware
 
 
-def machine_with(monkeypatch: pytest.MonkeyPatch, *, cuda: int = 0, mps: bool = False) -> None:
+def machine_with(
+    monkeypatch: pytest.MonkeyPatch, *, cuda: int = 0, mps: bool = False, capability: tuple[int, int] = (9, 0)
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla P4")
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_90", "compute_90"])
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
 
 
@@ -40,8 +47,64 @@ def test_each_of_several_processes_takes_a_gpu_of_its_own(monkeypatch):
 @pytest.mark.parametrize("wanted", ["cuda", "mps"])
 def test_a_device_that_is_not_available_is_refused(wanted, monkeypatch):
     machine_with(monkeypatch)
-    with pytest.raises(SettingsError, match=f"device={wanted} is not available: torch .* only cpu; use device=auto"):
+    with pytest.raises(SettingsError, match=f"device={wanted} is not available.*: torch .* only cpu; use device=auto"):
         hardware.find(wanted)
+
+
+def test_a_gpu_that_is_too_old_for_torch_is_not_taken(monkeypatch):
+    machine_with(monkeypatch, cuda=1, capability=(6, 1))
+    assert str(hardware.find("auto")) == "cpu"
+    with pytest.raises(SettingsError, match=r"Tesla P4 is too old .* capability 6\.1, and torch needs 7\.5\): torch"):
+        hardware.find("cuda")
+
+
+@pytest.mark.parametrize(("value", "hidden"), [("", True), ("-1", True), ("0", False)])
+def test_it_is_said_when_all_gpus_are_hidden(value, hidden, monkeypatch):
+    machine_with(monkeypatch)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
+    assert (hardware.cuda_problem() == "CUDA_VISIBLE_DEVICES hides all GPUs") == hidden
+    assert str(hardware.find("auto")) == "cpu"
+
+
+def test_what_is_wrong_with_the_driver_is_said(monkeypatch):
+    machine_with(monkeypatch)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def old() -> bool:
+        warnings.warn("CUDA initialization: the driver is too old\nsecond line", stacklevel=1)
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", old)
+    assert hardware.cuda_problem() == "CUDA initialization: the driver is too old"
+
+
+CUDA = torch.device("cuda", 0)
+
+
+def test_a_gpu_that_fails_is_said_in_words_and_other_errors_stay():
+    words = r"the GPU failed \(CUDA error: device lost\): .* --resume"
+    with pytest.raises(EyebrightError, match=words), hardware.explained(CUDA):
+        raise RuntimeError("CUDA error: device lost\nmore")
+    with pytest.raises(RuntimeError, match="shapes differ"), hardware.explained(CUDA):
+        raise RuntimeError("shapes differ")
+
+
+def test_a_gpu_that_is_full_is_said_with_who_uses_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100 * 10**6, 8000 * 10**6))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 900 * 10**6)
+    words = r"memory \(8,000 MB: 900 used here, 7,000 by other programs, 100 free\)"
+    with pytest.raises(SettingsError, match=words), hardware.explained(CUDA):
+        raise torch.OutOfMemoryError("no memory")
+
+
+def test_settings_of_torch_return_at_the_end():
+    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark, torch.get_num_threads()
+    for deterministic in (True, False):
+        with hardware.torch_set_up(1, deterministic=deterministic):
+            assert torch.backends.cudnn.deterministic == deterministic
+            assert torch.backends.cudnn.benchmark != deterministic
+    assert before == (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark, torch.get_num_threads())
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,32 @@
 """One step, against plain torch and formulas."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from eyebright.network import BatchNorm, Conv2d, Flatten, Input, LayerNorm, Linear, Network, ReLU, initial_weights
+from eyebright.network import (
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    Input,
+    LayerNorm,
+    Linear,
+    Network,
+    ReLU,
+    initial_weights,
+    zoo,
+)
 from eyebright.network.torch import TorchNetwork
 from eyebright.training.schedule import Position
-from eyebright.training.settings import Settings
+from eyebright.training.settings import AUGMENTATIONS, Settings
+from eyebright.training.torch import hardware
+from eyebright.training.torch.augment import augment
 from eyebright.training.torch.learner import Average, Learner, decay_at
+from eyebright.training.torch.mixing import mix
 
 NETWORK = Network.sequential(Input((3, 4, 4)), BatchNorm(name="norm"), Flatten(), Linear(2, name="head"))
 
@@ -129,7 +145,7 @@ def test_gradients_of_several_batches_make_the_step_of_one_large_batch(parts):
 def test_a_rare_class_counts_more_and_the_mean_weight_is_one():
     made = learner(class_weights="balanced", label_smoothing=0.0)
     loss, logits = made.loss(samples(DENSE), torch.from_numpy(LABELS), "float32")
-    values = logits.detach().numpy().astype(np.float64)
+    values = logits.detach().cpu().numpy().astype(np.float64)
     by_picture = np.log(np.exp(values).sum(axis=1)) - values[np.arange(8), LABELS]
     weights = np.array([8 / (3 * 4), 8 / (3 * 2), 8 / (3 * 2)])[LABELS]
     assert loss.item() == pytest.approx((weights * by_picture).mean())
@@ -195,7 +211,7 @@ def test_validation_loss_and_accuracy_are_those_of_the_formulas():
     made = learner(label_smoothing=0.3)
     pictures, labels = samples(DENSE), torch.from_numpy(LABELS)
     score = made.validate(zip(pictures.split(3), labels.split(3), strict=True))
-    logits = made.module(pictures).detach().numpy().astype(np.float64)
+    logits = made.module(pictures.to(made.device)).detach().cpu().numpy().astype(np.float64)
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     assert score.loss == pytest.approx(-np.log(chances[np.arange(8), LABELS]).mean(), rel=1e-5)
     assert score.accuracy == np.mean(logits.argmax(axis=1) == LABELS)
@@ -251,3 +267,34 @@ def test_what_rank_0_says_at_the_end_of_a_step_comes_with_its_result():
     made = learner()
     assert made.learn(batch, 8, step=0, rate=0.1).halt == 0
     assert made.learn(batch, 8, step=1, rate=0.1, halt=lambda: 2).halt == 2
+
+
+@pytest.mark.parametrize("recipe", [{}, {"class_weights": "balanced"}, {"mixup": 0.4, "cutmix": 1.0, "erasing": 0.9}])
+def test_nothing_of_a_step_is_made_on_another_device_or_waited_for(recipe, monkeypatch):
+    """`meta` stands for a GPU: tensors of a processor beside its own are refused, and it has no values to wait for."""
+    meta, keys = torch.device("meta"), np.arange(8, dtype=np.uint64)
+    changes = {name: 0.1 for name in AUGMENTATIONS if name not in ("flip", "erasing", "mixup", "cutmix")}
+    settings = Settings().changed(changes | recipe)
+    monkeypatch.setattr(hardware, "find", lambda *wanted: meta)
+    network = zoo.flowers_cnn(3, input_size=32)
+    made = Learner(network, initial_weights(network, 1), settings, LABELS)
+    made.module.train()
+    made.ahead = True
+    monkeypatch.setattr(hardware, "autocast", lambda *precision: nullcontext())  # which `meta` does not know
+    pictures = augment(torch.zeros(8, 3, 32, 32, device=meta), keys, settings, 1)
+    batch = mix(pictures, torch.from_numpy(LABELS).to(meta), 3, keys, settings, 1)
+    assert {tensor.device for tensor in batch} == {meta}
+    assert made._gradients([batch], 8).device == meta
+    assert all(parameter.grad is not None for parameter in made.parameters)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("recipe", [{}, SGD, {"ema": 0.5, "clip_norm": 0.5, "class_weights": "balanced"}])
+def test_a_gpu_learns_what_a_processor_learns(recipe):
+    """Dropout aside, whose random numbers are others."""
+    on_cpu, on_gpu = (learner(NORMED, device=device, **recipe) for device in ("cpu", "cuda"))
+    with hardware.torch_set_up(1):
+        for made in (on_cpu, on_gpu):
+            learn(made, 5, rate=0.01)
+    for name, values in on_cpu.result.get_weights().items():
+        assert on_gpu.result.get_weights()[name] == pytest.approx(values, abs=1e-4), name

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from eyebright.network import Add, Concat, Dropout, Flatten, Input, Linear, Multiply, Normalize, Place
 from eyebright.network.torch.network import to_torch
@@ -42,16 +43,22 @@ def _(layer: Linear, place: Place) -> nn.Module:
 
 
 class _Dropout(nn.Module):
-    """As `nn.Dropout`, but with 16 random bits for each value, which takes less than half the time."""
+    """As `nn.Dropout`; on a processor with 16 random bits for each value, which takes less than half the time.
+
+    The random numbers are those of the samples' device: a GPU makes them faster than they could be sent to it.
+    """
 
     def __init__(self, p: float) -> None:
         super().__init__()
+        self.p = p
         self.threshold = round(p * 2**16) - 2**15
         self.scale = 1 / (1 - round(p * 2**16) / 2**16)
 
     def forward(self, samples: Tensor) -> Tensor:
         if not self.training or self.threshold == -(2**15):
             return samples
+        if samples.device.type != "cpu":
+            return functional.dropout(samples, self.p)
         bits = torch.empty(samples.numel() // 4 + 1, dtype=torch.int64).random_(-(2**63), None)
         layout = torch.empty_like(samples, dtype=torch.int16)  # the mask in the samples' own memory order
         kept = bits.view(torch.int16).as_strided(layout.shape, layout.stride()) >= self.threshold

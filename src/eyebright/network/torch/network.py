@@ -159,8 +159,8 @@ def _steps(network: Network, modules: Mapping[str, nn.Module]) -> list[_Step]:
     ]
 
 
-def as_input(samples: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor:
-    """A batch as `TorchNetwork` takes it.
+def as_input(samples: NDArray[np.uint8] | NDArray[np.float32] | Tensor) -> Tensor:
+    """A batch as `TorchNetwork` takes it, on the device of the samples.
 
     Args:
         samples: Images `(N, H, W, C)` or vectors `(N, features)`.
@@ -168,5 +168,5 @@ def as_input(samples: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor:
     Returns:
         float32, images as `(N, C, H, W)` in channels-last order.
     """
-    tensor = torch.from_numpy(samples)
+    tensor = samples if isinstance(samples, Tensor) else torch.from_numpy(samples)
     return tensor.permute(0, 3, 1, 2).float() if tensor.ndim == 4 else tensor.float()

@@ -14,7 +14,9 @@ from eyebright.network.torch.network import to_torch
 @to_torch.register
 def _(layer: BatchNorm, place: Place) -> nn.Module:
     kind = nn.BatchNorm2d if len(place.shape) == 3 else nn.BatchNorm1d
-    return kind(place.shape[0], eps=layer.eps, momentum=layer.momentum)
+    norm = kind(place.shape[0], eps=layer.eps, momentum=layer.momentum)
+    norm.num_batches_tracked = None  # nobody reads it, and on a GPU counting takes a launch for each layer
+    return norm
 
 
 @to_torch.register

@@ -1,4 +1,11 @@
-"""Torch modules of the pooling layers."""
+"""Torch modules of the pooling layers.
+
+On a GPU, torch adds up the gradients of overlapping windows in an order that varies from run to run, and so do their
+last bits. The pools here do not, unless `torch.backends.cudnn.deterministic` is off.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -30,12 +37,24 @@ class _Padded(nn.Module):
         return result
 
 
+class _OverlappingMaxPool(nn.MaxPool2d):
+    """On a GPU it pools images with channels first: then each gradient is gathered in a fixed order."""
+
+    def forward(self, samples: Tensor) -> Tensor:
+        if not (samples.is_cuda and torch.backends.cudnn.deterministic):
+            result: Tensor = super().forward(samples)
+            return result
+        result = super().forward(samples.contiguous())
+        return result.contiguous(memory_format=torch.channels_last)
+
+
 @to_torch.register
 def _(layer: MaxPool2d, place: Place) -> nn.Module:
     window = layer.window(place.input_shapes[0])
-    if window.before == window.after:
-        return nn.MaxPool2d(window.kernel, window.stride, window.before, ceil_mode=layer.ceil_mode)
-    return _Padded(window, -torch.inf, nn.MaxPool2d(window.kernel, window.stride, ceil_mode=layer.ceil_mode))
+    overlapping = any(kernel > stride for kernel, stride in zip(window.kernel, window.stride, strict=True))
+    kind, even = _OverlappingMaxPool if overlapping else nn.MaxPool2d, window.before == window.after
+    pool = kind(window.kernel, window.stride, window.before if even else 0, ceil_mode=layer.ceil_mode)
+    return pool if even else _Padded(window, -torch.inf, pool)
 
 
 class _MeanOfPresent(nn.Module):
@@ -62,14 +81,41 @@ def _(layer: AvgPool2d, place: Place) -> nn.Module:
     return padded if layer.count_include_pad else _MeanOfPresent(padded, place.input_shapes[0][1:])
 
 
+_Along: TypeAlias = Callable[[Tensor, int], Tensor]
+
+
+class _UnevenPool(nn.Module):
+    """An adaptive pool whose windows overlap or differ in size; on a GPU it goes along the height, then the width."""
+
+    def __init__(self, pool: nn.Module, size: tuple[int, ...], along: _Along) -> None:
+        super().__init__()
+        self.pool, self.size, self.along = pool, size, along
+
+    def forward(self, samples: Tensor) -> Tensor:
+        if not (samples.is_cuda and torch.backends.cudnn.deterministic):
+            return self.pool(samples)  # type: ignore[no-any-return]
+        for axis, count in zip((2, 3), self.size, strict=True):
+            length = samples.shape[axis]
+            bounds = [(at * length // count, -(-(at + 1) * length // count)) for at in range(count)]
+            parts = [self.along(samples.narrow(axis, start, end - start), axis) for start, end in bounds]
+            samples = torch.stack(parts, axis)
+        return samples
+
+
+def _adaptive(pool: nn.Module, place: Place, along: _Along) -> nn.Module:
+    size = place.shape[1:]
+    even = all(length % count == 0 for length, count in zip(place.input_shapes[0][1:], size, strict=True))
+    return pool if even else _UnevenPool(pool, size, along)
+
+
 @to_torch.register
 def _(layer: AdaptiveAvgPool2d, place: Place) -> nn.Module:
-    return nn.AdaptiveAvgPool2d(layer.output_size)
+    return _adaptive(nn.AdaptiveAvgPool2d(layer.output_size), place, lambda values, axis: values.mean(axis))
 
 
 @to_torch.register
 def _(layer: AdaptiveMaxPool2d, place: Place) -> nn.Module:
-    return nn.AdaptiveMaxPool2d(layer.output_size)
+    return _adaptive(nn.AdaptiveMaxPool2d(layer.output_size), place, lambda values, axis: values.max(axis).values)
 
 
 class _GlobalAvgPool(nn.Module):

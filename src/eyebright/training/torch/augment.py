@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from eyebright.training.settings import Settings
+from eyebright.training.torch.transfer import uploaded
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue: ITU-R BT.601, as in Pillow
 _ERASED_AREA, _ASPECT = (0.02, 0.4), 0.3
@@ -56,7 +57,7 @@ def move(pictures: Tensor, keys: NDArray[np.uint64], settings: Settings, epoch: 
     by_column = np.outer(mirror * cosine, _centres(width)) + 1j * np.outer(sine, across)
     by_row = np.outer(mirror * (shear * cosine - sine), down) + 1j * np.outer(shear * sine + cosine, _centres(height))
     by_row += (shift @ (1, 1j))[:, None]
-    columns, rows = (torch.from_numpy(places.astype(np.complex64)) for places in (by_column, by_row))
+    columns, rows = (uploaded(places.astype(np.complex64), pictures.device) for places in (by_column, by_row))
     grid = torch.view_as_real(rows[:, :, None] + columns[:, None, :])  # (N, H, W, 2)
     grid = _mirrored_at_edges(grid, reach=np.abs(by_row).max() + np.abs(by_column).max())
     return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
@@ -93,11 +94,13 @@ def recolour(pictures: Tensor, keys: NDArray[np.uint64], settings: Settings, epo
     draws = (2 * uniforms(keys, settings.seed, epoch, 4, what="recolour") - 1) * asked
     brightness, contrast, saturation = (1 + draws[:, :3]).T
     matrices = _matrices(saturation, draws[:, 3]) if pictures.shape[1] == 3 else np.ones((len(keys), 1, 1))
-    luma = torch.from_numpy(_LUMA if pictures.shape[1] == 3 else np.ones(1)).float()
-    means = torch.einsum("nchw,c->n", pictures, luma) / pictures[0, 0].numel()
-    factor, offset = brightness * contrast, torch.from_numpy(brightness * (1 - contrast)).float() * means
+    factor, shares = brightness * contrast, brightness * (1 - contrast)
+    linear, share, weights = (
+        uploaded(values.astype(np.float32), pictures.device)
+        for values in (factor[:, None, None] * matrices, shares, _LUMA if pictures.shape[1] == 3 else np.ones(1))
+    )
+    offset = share * torch.einsum("nchw,c->n", pictures, weights) / pictures[0, 0].numel()
     flat = pictures.flatten(2)  # (N, C, H * W)
-    linear = torch.from_numpy(factor[:, None, None] * matrices).float()
     return torch.baddbmm(offset[:, None, None], linear, flat).clamp_(0, 255).view(pictures.shape)
 
 
@@ -124,7 +127,7 @@ def erase(pictures: Tensor, keys: NDArray[np.uint64], settings: Settings, epoch:
     area = _ERASED_AREA[0] + draws[:, 0] * (_ERASED_AREA[1] - _ERASED_AREA[0])
     aspect = np.exp((2 * draws[:, 1] - 1) * -math.log(_ASPECT))
     inside = rectangles(pictures, draws[:, 2:4], np.sqrt(area * aspect), np.sqrt(area / aspect))
-    inside &= torch.from_numpy(draws[:, 4] < settings.erasing)[:, None, None, None]
+    inside &= uploaded(draws[:, 4] < settings.erasing, pictures.device)[:, None, None, None]
     return torch.where(inside, pictures.mean(dim=(2, 3), keepdim=True), pictures)
 
 
@@ -142,7 +145,7 @@ def rectangles(
     rows, columns = ((np.arange(size) + 0.5) / size for size in pictures.shape[2:])
     down = np.abs(rows - centres[:, :1]) <= heights[:, None] / 2  # (N, H)
     across = np.abs(columns - centres[:, 1:]) <= widths[:, None] / 2  # (N, W)
-    return torch.from_numpy(down[:, None, :, None] & across[:, None, None, :])
+    return uploaded(down[:, None, :, None], pictures.device) & uploaded(across[:, None, None, :], pictures.device)
 
 
 def uniforms(

@@ -13,14 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eyebright.data.batches import Index, batch_of, batches, content_order, joins, share, shuffled
+from eyebright.data.batches import Index, batch_of, content_order, cut, joins, share, shuffled
 from eyebright.data.pack import Pack
 from eyebright.data.threads import ahead
 from eyebright.network.torch import as_input
 from eyebright.training.settings import Settings
 from eyebright.training.torch.augment import augment
 from eyebright.training.torch.distributed import ALONE, Group
+from eyebright.training.torch.hardware import CPU
 from eyebright.training.torch.mixing import mix
+from eyebright.training.torch.transfer import Uploads, uploaded
 
 
 class Material(NamedTuple):
@@ -49,18 +51,31 @@ class Feed:
         settings: Order, batch size, augmentation.
         num_classes: The number of classes.
         group: The processes that train together.
+        device: Where the network is trained; images are augmented there.
 
     Raises:
         SettingsError: When the batch size is not a multiple of the number of processes.
     """
 
-    def __init__(self, material: Material, settings: Settings, num_classes: int, group: Group = ALONE) -> None:
+    def __init__(
+        self,
+        material: Material,
+        settings: Settings,
+        num_classes: int,
+        group: Group = ALONE,
+        device: torch.device = CPU,
+    ) -> None:
         self.material, self.settings, self.num_classes, self.group = material, settings, num_classes, group
+        self.device = device
         self._parts(material.train)  # refuses an uneven batch
         self.train = content_order(material.pack, material.labels, material.train)
         self.sample = sample_of(self.train)
         self.length = len(self.order(1).indices)  # images in an epoch
         self.steps = max(math.ceil((self.length - joins(settings.batch_size)) / settings.step_size), 1)  # in an epoch
+        self._uploads: Uploads | None = None
+        if device.type == "cuda":
+            needed = np.concatenate([*self._parts(material.train), self.sample, material.validation])
+            self._uploads = Uploads(material.pack, needed, device)
 
     @property
     def batch_size(self) -> int:
@@ -84,18 +99,31 @@ class Feed:
         Augmentation uses the network's threads: in a thread of its own it would occupy one of them, and the others
         would wait for that one.
         """
-        order, pack, labels = self.order(epoch), self.material.pack, self.material.labels
+        order = self.order(epoch)
         parts, copies = self._parts(order.indices[start:]), self._parts(order.copies[start:])
-        reading = ahead(batch_of(pack, labels, part) for part in parts)
-        for batch, times in zip(reading, copies, strict=True):
-            keys = batch.keys + times
-            pictures = augment(as_input(batch.pictures), keys, self.settings, epoch)
-            yield mix(pictures, torch.from_numpy(batch.labels), self.num_classes, keys, self.settings, epoch)
+        for (pictures, labels, content), times in zip(self._read(parts), copies, strict=True):
+            keys = content + times
+            changed = augment(as_input(pictures), keys, self.settings, epoch)
+            yield mix(changed, uploaded(labels, self.device), self.num_classes, keys, self.settings, epoch)
 
     def plain(self, indices: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images and labels without augmentation."""
-        for batch in ahead(batches(self.material.pack, self.material.labels, indices, self.settings.batch_size)):
-            yield as_input(batch.pictures), torch.from_numpy(batch.labels)
+        """Images without augmentation, and their labels, which stay on the processor."""
+        for pictures, labels, _ in self._read(cut(indices, self.settings.batch_size)):
+            yield as_input(pictures), torch.from_numpy(labels)
+
+    def release_memory(self) -> bool:
+        """Give back the memory of images that stay on a GPU, and upload them for each batch; False if none do."""
+        return self._uploads is not None and self._uploads.release()
+
+    def _read(self, parts: list[NDArray[np.int64]]) -> Iterator[tuple[Tensor, NDArray[np.int64], NDArray[np.uint64]]]:
+        """Batches on the device, uint8 `(n, height, width, C)`, with labels and keys; they are read ahead."""
+        pack, labels = self.material.pack, self.material.labels
+        if self._uploads is None:
+            for batch in ahead(batch_of(pack, labels, part) for part in parts):
+                yield torch.from_numpy(batch.pictures).to(self.device), batch.labels, batch.keys
+            return
+        for part, pictures in zip(parts, self._uploads.batches(parts), strict=True):
+            yield pictures, labels[part], pack.digests.at(part).keys
 
     def names(self, epoch: int, start: int, count: int) -> list[str]:
         """Names of some images of an epoch."""

@@ -82,8 +82,12 @@ def fit(
             "set EYEBRIGHT_CACHE to another disk, or train in one process"
         )
     keep_freed_memory()
-    with torch_set_up(settings.threads or processes.threads()):
-        if not resume:
+    if resume and not hardware.available()[settings.device]:  # as after a GPU has gone
+        settings = settings.changed({"device": "auto", "precision": "auto"})
+    device = hardware.find(settings.device, group.rank)
+    threads = settings.threads or processes.threads()
+    with torch_set_up(threads, deterministic=settings.deterministic), hardware.explained(device):
+        if not resume and device == hardware.CPU:  # the memory of a GPU is not estimated: it raises errors
             settings = _within_memory(network, settings, emit)
         require_batch(network, settings, group.size)
         trainer = Trainer(network, weights, material, settings, group, emit, on_settled, checkpoint_folder)
@@ -96,9 +100,7 @@ def fit(
 
 
 def _within_memory(network: Network, settings: Settings, emit: Emit) -> Settings:
-    """The settings with a batch that fits into memory. The memory of a GPU is not estimated: it raises errors."""
-    if hardware.find(settings.device) != hardware.CPU:
-        return settings
+    """The settings with a batch that fits into memory."""
     event = hardware.lowered(faster(network), settings, machine.free_memory_bytes(), processes.place())
     if event is None:
         return settings
@@ -139,7 +141,8 @@ def run_together(command: Callable[[], None]) -> None:
                         group.send(None)
         while group.rank and (job := group.receive()) is not None:
             keep_freed_memory()
-            with torch_set_up(job.settings.threads or processes.threads()):
+            threads = job.settings.threads or processes.threads()
+            with torch_set_up(threads, deterministic=job.settings.deterministic):
                 trainer = Trainer.of_job(job, group)
                 with suppress(DivergedError):
                     _run(trainer)

@@ -1,10 +1,12 @@
 """What a training computes with: the device, the precision, memory, threads.
 
 A network is trained on the processor or on a GPU, by CUDA or by Apple's Metal (MPS). Outside of this folder weights,
-batches and results are always on the processor. No GPU has run this yet: the tests put doubles in its place.
+batches and results are always on the processor. No Apple GPU has run this yet: the tests put doubles in its place.
 """
 
 import math
+import os
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
@@ -13,18 +15,20 @@ import msgspec
 import torch
 
 from eyebright.network import Network
-from eyebright.system.errors import SettingsError
+from eyebright.system.errors import EyebrightError, SettingsError
 from eyebright.training.events import BatchLowered, PrecisionChosen
 from eyebright.training.processes import ProcessPlace
 from eyebright.training.settings import DeviceName, Precision, Settings
 
 Chosen = Literal["float32", "bfloat16"]
 CPU = torch.device("cpu")
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before CUDA starts: its products have the same bits then
 
 _NATIVE = ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16")  # names of processor features that compute in bfloat16
 _LARGE = 3_000_000  # multiply-adds for an image: below, a step in bfloat16 takes as long as one in float32
 _DENSE = 30  # multiply-adds for each number that a layer computes: below, reading and writing decide
 
+_MB = 10**6
 _FLOAT = 4  # bytes of a number; bfloat16 takes less, but float32 is tried too
 _COPIES = 7  # of the weights: themselves, gradients, two moments, their average, the best, one that is written
 _FEWEST = 2  # images in a batch: a batch norm may need two
@@ -35,18 +39,79 @@ def find(wanted: DeviceName, rank: int = 0) -> torch.device:
     """The device that is asked for; "auto" takes a GPU if there is one. Each of several processes takes another GPU.
 
     Raises:
-        SettingsError: When there is no such device.
+        SettingsError: When there is no such device, or this build of torch cannot use it.
     """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    kind = next(name for name, there in available.items() if there) if wanted == "auto" else wanted
-    if not available[kind]:
-        known = ", ".join(name for name, there in available.items() if there)
+    there = available()
+    kind = next(name for name, usable in there.items() if usable) if wanted == "auto" else wanted
+    if not there[kind]:
+        known = ", ".join(name for name in there if there[name] and name != "auto")
+        why = f" ({cuda_problem()})" if kind == "cuda" else ""
         raise SettingsError(
-            f"device={kind} is not available: torch {torch.__version__} finds only {known}; use device=auto"
+            f"device={kind} is not available{why}: torch {torch.__version__} finds only {known}; use device=auto"
         )
     if kind == "cuda":
         return torch.device("cuda", rank % torch.cuda.device_count())
     return torch.device(kind)
+
+
+def available() -> dict[DeviceName, bool]:
+    """Which devices can be used here, the best first."""
+    return {"cuda": not cuda_problem(), "mps": torch.backends.mps.is_available(), "cpu": True, "auto": True}
+
+
+def cuda_problem() -> str:
+    """Why CUDA cannot be used here, for people; empty if it can."""
+    with warnings.catch_warnings(record=True) as said:  # such as: the driver is too old
+        warnings.simplefilter("always")
+        available = torch.cuda.is_available()
+    if available:
+        capability = torch.cuda.get_device_capability()
+        built_for = [int(name.removeprefix("sm_")) for name in torch.cuda.get_arch_list() if name[3:].isdecimal()]
+        if built_for and 10 * capability[0] + capability[1] < min(built_for):
+            return (
+                f"{torch.cuda.get_device_name()} is too old for this build of torch: it has compute capability "
+                f"{capability[0]}.{capability[1]}, and torch needs {min(built_for) / 10:.1f}"
+            )
+        return ""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
+        return "CUDA_VISIBLE_DEVICES hides all GPUs"
+    if torch.version.cuda is None:
+        return "this build of torch has no CUDA"
+    return str(said[0].message).splitlines()[0] if said else "no NVIDIA GPU is there"
+
+
+@contextmanager
+def explained(device: torch.device) -> Iterator[None]:
+    """Errors of a GPU in words.
+
+    Raises:
+        SettingsError: When its memory is too small.
+        EyebrightError: When it fails.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as problem:
+        raise out_of_memory(device) from problem
+    except RuntimeError as problem:
+        if device.type != "cuda" or not str(problem).startswith(("CUDA", "cuDNN")):
+            raise
+        raise EyebrightError(
+            f"the GPU failed ({str(problem).splitlines()[0]}): look for it with nvidia-smi. A run continues from its "
+            "last checkpoint with eyebright train --resume, also without a GPU"
+        ) from problem
+
+
+def out_of_memory(device: torch.device, for_what: str = "") -> SettingsError:
+    """The error that says what a GPU's memory is used for, and what can be done."""
+    memory = ""
+    if device.type == "cuda":
+        free, total = (size // _MB for size in torch.cuda.mem_get_info(device))
+        own = torch.cuda.memory_reserved(device) // _MB
+        memory = f" ({total:,} MB: {own:,} used here, {total - free - own:,} by other programs, {free:,} free)"
+    return SettingsError(
+        f"the GPU has too little memory{for_what}{memory}: use a smaller batch_size, a smaller network or smaller "
+        "images, end other programs that use it, or set device=cpu"
+    )
 
 
 def autocast(precision: str, device: torch.device = CPU) -> AbstractContextManager[None]:
@@ -76,12 +141,19 @@ def release_memory(device: torch.device) -> None:
 
 
 @contextmanager
-def torch_set_up(threads: int) -> Iterator[None]:
-    """Compute with so many threads; the caller's number of threads and random state return at the end."""
+def torch_set_up(threads: int, *, deterministic: bool = True) -> Iterator[None]:
+    """Compute with so many threads, and on a GPU in the same order each time or in the fastest one.
+
+    The caller's settings and random state return at the end. float32 is float32 on every GPU, not TF32.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
+    gpus = range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)  # type: ignore[no-untyped-call]
+    flags = torch.backends.cudnn.flags(
+        enabled=True, benchmark=not deterministic, deterministic=deterministic, allow_tf32=False
+    )
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=gpus), flags:
             yield
     finally:
         torch.set_num_threads(before)

@@ -4,6 +4,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,20 +25,33 @@ from eyebright.training.torch import hardware
 from eyebright.training.torch.checkpoint import State
 from eyebright.training.torch.distributed import ALONE, Group
 from eyebright.training.torch.feed import class_weights
+from eyebright.training.torch.graph import StepGraph
+from eyebright.training.torch.transfer import Coming, late
 from eyebright.trust.metrics import log_softmax
 
 _TIMED = 5  # batches by which time is measured
 
 
-class Learned(NamedTuple):
-    """The result of a step: mean loss and number of correct predictions before it, over the images of all ranks.
+class Learned:
+    """The result of a step: loss and predictions before it, over the images of all ranks.
 
-    `halt` is what rank 0 decided at the end of the step: 0 to continue.
+    Args:
+        figures: Mean loss and number of correct predictions, maybe still on their way from a GPU.
+        halt: What rank 0 decided at the end of the step: 0 to continue.
     """
 
-    loss: float
-    correct: int
-    halt: int
+    def __init__(self, figures: Coming, halt: int) -> None:
+        self._figures, self.halt = figures, halt
+
+    @property
+    def loss(self) -> float:
+        """The mean loss."""
+        return float(self._figures.values[0])
+
+    @property
+    def correct(self) -> int:
+        """How many images were predicted correctly."""
+        return int(self._figures.values[1])
 
 
 class Score(NamedTuple):
@@ -56,6 +70,9 @@ class Learner:
         settings: How to train.
         labels: The classes of the training images, `(N,)`.
         group: The processes that train together.
+
+    Attributes:
+        ahead: Whether steps are made before the figures of the last ones are known, so that a GPU never waits.
     """
 
     def __init__(
@@ -68,17 +85,19 @@ class Learner:
     ) -> None:
         self.settings, self.group = settings, group
         self.device = hardware.find(settings.device, group.rank)
+        self.ahead = self.device.type == "cuda" and group.size == 1
         self.module = TorchNetwork(faster(network), weights).to(self.device)
         self.module.freeze(frozen_layers(network, settings.frozen))
         if settings.norm_statistics == "kept":
             self.module.keep_statistics()
-        self.optimizer = _optimizer(self.module, network, settings)
+        self.optimizer = _optimizer(self.module, network, settings, self.ahead)
         self.average = Average(faster(network), weights, settings.ema, self.device) if settings.ema else None
         self.precision: hardware.Chosen = "float32"
         (num_classes,) = network.output_shape
         self.class_weights: Tensor | None = None
         if settings.class_weights == "balanced":
             self.class_weights = torch.from_numpy(class_weights(labels, num_classes)).to(self.device)
+        self._graph = StepGraph(self._whole_step) if self.ahead else None
 
     @property
     def result(self) -> TorchNetwork:
@@ -109,31 +128,61 @@ class Learner:
             halt: What rank 0 has to say to all ranks at the end of the step; the other ranks return 0.
         """
         torch.manual_seed(_dropout_seed(self.settings.seed, step, self.group.rank))
+        for group in self.optimizer.param_groups:
+            _set_rate(group, rate * group["factor"])
+        batches = iter(batches)
+        first = [next(batches)] if self._graph is not None else []
+        if self._graph is not None and len(first[0][1]) == count:
+            figures, said = self._graph(*(part.to(self.device) for part in first[0])), float(halt())
+        else:
+            figures, said = self._gradients(chain(first, batches), count), float(halt())
+            if self.group.size > 1:
+                *sums, said = self.group.add_up(self.parameters, [*figures.tolist(), said])
+                figures = torch.tensor(sums, dtype=torch.float64)
+            self._change(figures)
+        if self.average and (self.ahead or math.isfinite(figures[0])):
+            self.average.update(self.module, step)
+        return Learned(Coming(figures), int(said))
+
+    def _gradients(self, batches: Iterable[tuple[Tensor, Tensor]], count: int) -> Tensor:
+        """Compute the gradients of a step. Returns mean loss and correct predictions, as far as they are this rank's.
+
+        Without `ahead`, this ends with the first loss that is not finite.
+        """
         self.optimizer.zero_grad(set_to_none=True)
-        total, correct = 0.0, 0
+        figures = torch.zeros(2, dtype=torch.float64, device=self.device if self.ahead else hardware.CPU)
         for pictures, labels in batches:
             loss, logits = self.loss(pictures, labels, self.precision)
             share = len(labels) / count
-            total += share * loss.item()
-            if not math.isfinite(total):
+            most = (labels if labels.ndim == 1 else labels.argmax(dim=1)).to(self.device)
+            correct = (logits.argmax(dim=1) == most).sum()
+            figures += torch.stack([share * loss.detach().to(figures), correct.to(figures)])
+            if not (self.ahead or math.isfinite(figures[0])):
                 break
             (loss if share == 1 else share * loss).backward()  # type: ignore[no-untyped-call]
-            most = labels if labels.ndim == 1 else labels.argmax(dim=1)
-            correct += int((logits.argmax(dim=1).cpu() == most).sum())
-        total, all_correct, said = self.group.add_up(self.parameters, [total, correct, halt()])
-        if math.isfinite(total):
-            self._change(step, rate)
-        return Learned(total, int(all_correct), int(said))
+        return figures
 
-    def _change(self, step: int, rate: float) -> None:
-        """Change the weights along their gradients."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
+    def _change(self, figures: Tensor) -> None:
+        """Change the weights along their gradients, unless the loss is not finite."""
+        if self.ahead:
+            self.optimizer.found_inf = (~figures[0].isfinite()).float()  # type: ignore[attr-defined]  # the fused step
+        elif not math.isfinite(figures[0]):
+            return
         if self.settings.clip_norm:
             clip_grad_norm_(self.parameters, self.settings.clip_norm)
         self.optimizer.step()
-        if self.average:
-            self.average.update(self.module, step)
+
+    def release_memory(self) -> None:
+        """Give back all that a GPU keeps beside the weights, before batches of another size."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self._graph = StepGraph(self._whole_step) if self.ahead else None
+        hardware.release_memory(self.device)
+
+    def _whole_step(self, pictures: Tensor, labels: Tensor) -> Tensor:
+        """A step of one batch on a GPU; its figures."""
+        figures = self._gradients([(pictures, labels)], len(labels))
+        self._change(figures)
+        return figures
 
     def loss(self, pictures: Tensor, labels: Tensor, precision: hardware.Chosen) -> tuple[Tensor, Tensor]:
         """The mean loss of a batch, and its logits `(N, num_classes)`.
@@ -159,8 +208,9 @@ class Learner:
         module = self.result.eval()
         loss, correct, count = 0.0, 0, 0
         with torch.no_grad(), hardware.autocast(self.precision, self.device):
-            for pictures, labels in batches:
-                logits = log_softmax(module(pictures.to(self.device)).float().cpu().numpy())
+            found = ((Coming(module(pictures.to(self.device)).float()), labels) for pictures, labels in batches)
+            for coming, labels in late(found):
+                logits = log_softmax(coming.values.numpy())
                 loss -= float(logits[np.arange(len(labels)), labels].sum())
                 correct += int((logits.argmax(axis=1) == labels.numpy()).sum())
                 count += len(labels)
@@ -177,6 +227,7 @@ class Learner:
         if self.average:
             self.average.module.set_weights(state.average or state.weights)
         _restore_moments(self.optimizer, state.moments)
+        self.release_memory()  # a recorded step changes the moments that there were before
 
     def seconds(self, pictures: Tensor, labels: Tensor, most_s: float) -> float:
         """How long loss and gradients of a batch take, in seconds; the weights stay the same.
@@ -240,7 +291,7 @@ def decay_at(step: int, decay: float) -> float:
     return min(decay, (1 + step) / (10 + step))
 
 
-def _optimizer(module: TorchNetwork, network: Network, settings: Settings) -> torch.optim.Optimizer:
+def _optimizer(module: TorchNetwork, network: Network, settings: Settings, ahead: bool) -> torch.optim.Optimizer:
     """The optimizer, with a group for each learning rate and weight decay; frozen parameters are in none."""
     factors = rate_factors(network, settings.stage_decay)
     decayed = {f"{name}.{key}" for name, place in network.places.items() for key in decaying(place)}
@@ -253,10 +304,21 @@ def _optimizer(module: TorchNetwork, network: Network, settings: Settings) -> to
         for (factor, decays), tensors in groups.items()
         if tensors
     ]
+    if ahead:  # so that a recorded step reads the rate of the day
+        described = [group | {"lr": torch.ones((), device=group["params"][0].device)} for group in described]
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(described, fused=True)
+        adamw = torch.optim.AdamW(described, fused=True, capturable=ahead)
+        adamw._warned_capturable_if_run_uncaptured = True  # both is meant
+        return adamw
     nesterov = settings.nesterov and settings.momentum > 0
     return torch.optim.SGD(described, lr=1.0, momentum=settings.momentum, nesterov=nesterov, fused=True)
+
+
+def _set_rate(group: dict[str, Any], rate: float) -> None:
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
 
 
 def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ step, or at the end of an epoch.
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -27,7 +28,7 @@ from eyebright.system import interrupts
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import listed, printable
 from eyebright.training.budget import VALIDATING, Deadline, Plan
-from eyebright.training.events import Emit, EpochEnded, Planned, Resumed, StartJudged, StepDone, Stopped
+from eyebright.training.events import DeviceChanged, Emit, EpochEnded, Planned, Resumed, StartJudged, StepDone, Stopped
 from eyebright.training.schedule import Pace, Position
 from eyebright.training.settings import Settings
 from eyebright.training.stages import require_batch
@@ -35,7 +36,7 @@ from eyebright.training.torch import hardware
 from eyebright.training.torch.checkpoint import Keeper, State
 from eyebright.training.torch.distributed import ALONE, Group
 from eyebright.training.torch.feed import Feed, Material
-from eyebright.training.torch.learner import Learner, Score
+from eyebright.training.torch.learner import Learned, Learner, Score
 
 Reason: TypeAlias = Literal["finished", "patience", "interrupted", "budget"]
 T = TypeVar("T")
@@ -43,6 +44,7 @@ T = TypeVar("T")
 _CONTINUE, _OUT_OF_TIME, _INTERRUPTED = range(3)  # what rank 0 says at the end of a step
 _MEASURING_S = 3.0  # to say how long the epochs will take
 _NAMED = 8  # images in an error message
+_AHEAD = 4  # steps that are made before the figures of the first of them are read from a GPU
 
 
 class Outcome(NamedTuple):
@@ -91,8 +93,8 @@ class Trainer:
     ) -> None:
         self.network, self.material, self.settings, self.group = network, material, settings, group
         self.emit, self.on_settled = emit, on_settled
-        self.feed = Feed(material, settings, network.output_shape[0], group)
         self.learner = Learner(network, weights, settings, material.labels[material.train], group)
+        self.feed = Feed(material, settings, network.output_shape[0], group, self.learner.device)
         self.keeper = Keeper(checkpoint_folder, settings.checkpoint_s)
         self.pace = Pace(settings, self.feed.steps)
         self.plan: Plan | None = None
@@ -100,6 +102,7 @@ class Trainer:
         self.best: Weights = {}
         self.interrupted = False
         self._coming: Iterator[tuple[Tensor, Tensor]] = iter(())
+        self._unread: deque[tuple[int, Learned]] = deque()  # steps that a GPU may still compute, with their images
 
     @classmethod
     def of_job(cls, job: Job, group: Group) -> "Trainer":
@@ -128,6 +131,10 @@ class Trainer:
             if state is not None:
                 self._restore(state)
             self.emit(Resumed(epoch=self.progress.epoch, pictures=self.progress.seen))
+        before, now = self.progress.device, self.learner.device.type
+        if before not in ("", now):
+            self.emit(DeviceChanged(before=before, device=now))
+        self.progress = self.progress.on(now)
         if deadline is None:
             self._forecast()
         elif not self._make_plan(deadline.after(self.progress.used_s)):
@@ -224,10 +231,13 @@ class Trainer:
         first = self.progress  # within the epoch, if the training continues there
         self.learner.module.train()
         self._coming = self.feed.batches(epoch, first.seen)
-        while self.progress.seen < self.feed.length and self.progress.step < self.pace.total and not self.interrupted:
+        while self._made.seen < self.feed.length and self._made.step < self.pace.total and not self.interrupted:
             self._step(epoch)
             if self.keeper.due:
+                self._read(epoch)
                 self._keep()
+        if not self.interrupted:
+            self._read(epoch)
         if self.interrupted:
             return
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
@@ -267,7 +277,7 @@ class Trainer:
 
     def _step(self, epoch: int) -> None:
         """Learn as many of the coming batches as make a step."""
-        before = self.before = self.progress
+        before = self._made
         count = self.feed.step_size(before.seen)
         rate = self.pace.rate(before.step, before)
         learned = self._in_memory(
@@ -275,14 +285,30 @@ class Trainer:
                 islice(self._coming, self.settings.accumulation), count, step=before.step, rate=rate, halt=self._halt
             )
         )
-        if not math.isfinite(learned.loss):
-            raise DivergedError(self._explained(f"the loss became {learned.loss}"))
-        done = self.progress = before.after_step(count, learned.loss, learned.correct)
-        self.emit(StepDone(epoch=epoch, epochs=self.pace.epochs, pictures=done.seen, of=self.feed.length,
-                           loss=done.losses / done.seen, accuracy=done.correct / done.seen))  # fmt: skip
+        self._unread.append((count, learned))
+        self._read(epoch, _AHEAD if self.learner.ahead else 0)
         if learned.halt == _OUT_OF_TIME:
-            self.pace.total = done.step
+            self.pace.total = self._made.step
         self.interrupted = learned.halt == _INTERRUPTED
+
+    @property
+    def _made(self) -> Position:
+        """The position after all steps that were made; the figures of the last ones are not in it."""
+        position = self.progress
+        for count, _ in self._unread:
+            position = position.after_step(count, 0.0, 0)
+        return position
+
+    def _read(self, epoch: int, left: int = 0) -> None:
+        """Read the figures of the steps that were made, but not of the last ones if some may be left."""
+        while len(self._unread) > left:
+            count, learned = self._unread.popleft()
+            self.before = self.progress
+            if not math.isfinite(learned.loss):
+                raise DivergedError(self._explained(f"the loss became {learned.loss}"))
+            done = self.progress = self.before.after_step(count, learned.loss, learned.correct)
+            self.emit(StepDone(epoch=epoch, epochs=self.pace.epochs, pictures=done.seen, of=self.feed.length,
+                               loss=done.losses / done.seen, accuracy=done.correct / done.seen))  # fmt: skip
 
     def _halt(self) -> int:
         """What rank 0 decides at the end of a step; the other ranks have neither a plan nor Ctrl-C."""
@@ -299,23 +325,28 @@ class Trainer:
             try:
                 return work()
             except torch.OutOfMemoryError as problem:
-                self._halve(problem)
+                if self.feed.release_memory():
+                    self._start_again()
+                else:
+                    self._halve(problem)
 
     def _halve(self, problem: torch.OutOfMemoryError) -> None:
         if self.settings.batch_size == 1 or self.group.size > 1:
-            raise SettingsError(
-                f"the GPU has too little memory for {self.feed.batch_size} images at once: use a smaller batch_size, "
-                "a smaller network or smaller images"
+            raise hardware.out_of_memory(
+                self.learner.device, f" for {self.feed.batch_size} images at once"
             ) from problem
         event = hardware.halved(self.settings)
         smaller = {"batch_size": event.batch_size, "accumulation": event.accumulation}
         require_batch(self.network, self.settings.changed(smaller))
         self._settle(**smaller)
-        self.feed.settings = self.settings
-        self._coming = self.feed.batches(self.progress.epoch + 1, self.progress.seen)
-        self.learner.optimizer.zero_grad(set_to_none=True)
-        hardware.release_memory(self.learner.device)
+        self.feed.settings = self.learner.settings = self.settings
+        self._start_again()
         self.emit(event)
+
+    def _start_again(self) -> None:
+        """Have the images of a step come once more."""
+        self._coming = self.feed.batches(self.progress.epoch + 1, self._made.seen)
+        self.learner.release_memory()
 
     def _keep(self) -> None:
         if self.plan is not None:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from eyebright.training.settings import Settings
 from eyebright.training.torch.augment import rectangles, uniforms
+from eyebright.training.torch.transfer import uploaded
 
 
 def mix(
@@ -45,7 +46,7 @@ def mix(
         mixed = torch.where(inside, others, pictures)
         kept = 1 - inside.flatten(1).float().mean(dim=1)
     else:
-        kept = torch.from_numpy(share).float()
+        kept = uploaded(share.astype(np.float32), pictures.device)
         mixed = torch.lerp(others, pictures, kept[:, None, None, None])
     ones = functional.one_hot(labels, num_classes).float()
     return mixed, torch.lerp(ones.roll(-1, 0), ones, kept[:, None])

@@ -19,6 +19,7 @@ from eyebright.system.machine import keep_freed_memory
 from eyebright.training.events import Emit, Progress
 from eyebright.training.range_test import RangeTest, rate_at, smoothed, suggestion
 from eyebright.training.settings import Settings
+from eyebright.training.torch import hardware
 from eyebright.training.torch.feed import Feed, Material
 from eyebright.training.torch.hardware import torch_set_up
 from eyebright.training.torch.learner import Learner
@@ -45,9 +46,10 @@ def range_test(
     keep_freed_memory()
     rates: list[float] = []
     losses: list[float] = []
-    with torch_set_up(machine.cores()):
-        feed = Feed(material, settings, network.output_shape[0])
+    device = hardware.find(settings.device)
+    with torch_set_up(machine.cores(), deterministic=settings.deterministic), hardware.explained(device):
         learner = Learner(network, weights, settings, material.labels[material.train])
+        feed = Feed(material, settings, network.output_shape[0], device=device)
         learner.choose_precision()
         learner.module.train()
         for step, (parts, count) in enumerate(islice(_steps(feed, settings), steps)):

@@ -51,7 +51,7 @@ def fit_values(
     count, steps = len(train[0]), math.ceil(len(train[0]) / settings.batch_size)
     losses: list[float] = []
     later: list[float] = []
-    with torch_set_up(settings.threads or processes.threads()):
+    with torch_set_up(settings.threads or processes.threads()), hardware.explained(device):
         module = TorchNetwork(faster(network), weights).to(device)
         optimizer = torch.optim.Adam([tensor for _, tensor in module.named_tensors() if tensor.requires_grad],
                                      lr=settings.learning_rate)  # fmt: skip

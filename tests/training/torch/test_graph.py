@@ -1,0 +1,48 @@
+"""A recorded step has the bits of the step without a graph."""
+
+import numpy as np
+import pytest
+import torch
+
+from eyebright.network import initial_weights, zoo
+from eyebright.training.settings import Settings
+from eyebright.training.torch import graph, hardware
+from eyebright.training.torch.learner import Learner
+
+NETWORK = zoo.flowers_cnn(3, input_size=32)
+LABELS = np.tile(np.arange(3), 8)
+
+
+def trained(recipe: dict[str, object], warm_up: int, monkeypatch: pytest.MonkeyPatch) -> tuple[list[float], dict]:
+    monkeypatch.setattr(graph, "_WARM_UP", warm_up)
+    settings = Settings(learning_rate=1e-3).changed(recipe)
+    with hardware.torch_set_up(1):
+        made = Learner(NETWORK, initial_weights(NETWORK, 1), settings, LABELS)
+        made.precision, losses = "bfloat16", []
+        made.module.train()
+        random = torch.Generator().manual_seed(0)
+        for step in range(12):
+            count = 16 if step % 5 == 4 else 24  # as the last batch of an epoch
+            pictures = (255 * torch.rand(count, 3, 32, 32, generator=random)).to(made.device)
+            labels = torch.from_numpy(LABELS[:count]).to(made.device)
+            losses.append(made.learn([(pictures, labels)], count, step=step, rate=1e-3 * (step + 1)).loss)
+        if warm_up < 12:
+            assert made._graph is not None and made._graph._graph is not None
+        return losses, made.result.get_weights()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "recipe", [{}, {"ema": 0.9, "clip_norm": 0.5}, {"optimizer": "sgd", "weight_decay": 1e-4, "label_smoothing": 0.0}]
+)
+def test_a_recorded_step_has_the_same_bits(recipe, monkeypatch):
+    plain, recorded = trained(recipe, 99, monkeypatch), trained(recipe, 3, monkeypatch)
+    assert plain[0] == recorded[0]
+    assert all(np.array_equal(values, recorded[1][name]) for name, values in plain[1].items())
+
+
+@pytest.mark.gpu
+def test_a_step_that_waits_for_the_gpu_is_made_without_a_graph():
+    step = graph.StepGraph(lambda pictures, labels: pictures.sum() * float(labels.sum()))
+    pictures, labels = torch.ones(2, 3, device="cuda"), torch.ones(2, device="cuda")
+    assert [float(step(number * pictures, labels)) for number in range(6)] == [0.0, 12, 24, 36, 48, 60]
