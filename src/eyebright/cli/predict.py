@@ -136,9 +136,9 @@ def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv
         if as_csv:
             _print_csv(answer.name, "", "", answer.error)
         elif top:
-            typer.echo(f"Error: {name}: {answer.error}", err=True)
+            typer.echo(f"Error: {name}: {printable(answer.error)}", err=True)
         else:
-            typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  cannot be opened: {answer.error}")
+            typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  cannot be opened: {printable(answer.error)}")
     elif as_csv:
         _print_csv(answer.name, answer.label, f"{answer.confidence:.6f}", "")
     elif top:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.report.figures import BLUE, new_figure, show_pixels, to_png
-from eyebright.system.text import counted, shorten
+from eyebright.system.text import counted, printable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,7 +130,7 @@ def _beside(pixels: NDArray[np.uint8], values: NDArray[np.float32], title: str, 
     axes.set_xlim(0.4, len(values) + 0.6)
     axes.locator_params(axis="x", integer=True)
     if 0 < len(names) <= _MAX_BARS:
-        shown = [shorten(name, 24) for name in names]
+        shown = [shorten(printable(name), 24) for name in names]
         axes.set_xticks(places, shown, rotation=90 if len(names) * max(map(len, shown)) > _MAX_LETTERS else 0)
     axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(f"{title}: {counted(len(values), 'value')}", fontsize=11)

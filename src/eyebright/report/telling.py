@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from eyebright.system.text import counted, duration, interval, listed, percent
+from eyebright.system.text import counted, duration, interval, listed, percent, printable
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
 
@@ -108,7 +108,7 @@ def absent_text(classes: Sequence[str]) -> str:
 def command_text(command: str) -> str:
     """A command to copy, indented; one that is wider than a terminal goes on in the next line, after a backslash."""
     lines = [" "]
-    for word in re.findall(r"(?:-\S+ (?!-))?(?:'[^']*'|[^\s'])+", command):
+    for word in re.findall(r"(?:-\S+ (?!-))?(?:'[^']*'|[^\s'])+", printable(command)):
         if lines[-1].strip() and len(lines[-1]) + len(word) + 3 > _COLUMNS:
             lines[-1] += " \\"
             lines.append("   ")

@@ -52,6 +52,15 @@ def test_tables_may_be_beside_folders_that_are_not_classes(tmp_path, encoded):
     assert len(find_images(tmp_path / "tables").source.names) == 1
 
 
+def test_tables_may_be_in_folders_of_the_splits(tmp_path, encoded):
+    for number, side in enumerate(("train", "test")):
+        (tmp_path / side).mkdir()
+        hugging_face(tmp_path / side / "0000.parquet", [encoded(number)], [0])
+    found = find_images(tmp_path)
+    assert found.sides == ["test", "train"]
+    assert [name.split()[0] for name in found.source.names] == ["test/0000/0000000", "train/0000/0000000"]
+
+
 def test_threads_pack_what_the_table_holds(tmp_path, noise, encoded):
     file = hugging_face(tmp_path / "a.parquet", [encoded(number) for number in range(200)], [0, 1] * 100)
     pack = Dataset.open(file).pack(SIZE)

@@ -13,6 +13,7 @@ from typing import IO, BinaryIO, TypeAlias
 from PIL import Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, _imaging
 from PIL.ImageFile import ImageFile as PillowFile
 
+from eyebright.data.pictures.holes import has_hole
 from eyebright.data.pictures.unsupported import START_BYTES, is_heic, name_of, samples_of
 from eyebright.system.errors import PictureError
 
@@ -83,6 +84,8 @@ def load(picture: Image.Image) -> None:
         raise Image.DecompressionBombError
     if isinstance(picture, PillowFile) and picture.tile and picture.fp is not None:
         _check_time(picture, picture.fp)
+        if picture.format in ("JPEG", "MPO") and has_hole(picture.fp):
+            raise PictureError("damaged: there are zeros in the middle of the file instead of image data")
     with _alone if pixels > _ALONE_PIXELS else nullcontext():
         picture.load()
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.folder import FolderSource
-from eyebright.data.sources.shard_paths import require_all_parts
+from eyebright.data.sources.shard_paths import require_all_parts, titles_of
 from eyebright.data.sources.sides import side_of, sides_in
 from eyebright.data.sources.source import FoundImages, scanning, stamp_of
 from eyebright.data.sources.table import (
@@ -55,6 +55,7 @@ class _Table(NamedTuple):
     """What is in a file."""
 
     file: Path
+    title: str  # the first part of the names of its images
     stamp: str
     columns: dict[str, _Column]  # keys as in `COLUMNS`, and "bytes" if the images are in the file
     classes: Sequence[str]  # Hugging Face's names for the labels 0, 1, 2...
@@ -79,8 +80,9 @@ def read_parquet(paths: Sequence[Path], origin: Path, report: Report = quiet) ->
         MissingExtraError: When pyarrow is not installed.
     """
     require_all_parts([file.name for file in paths], origin)
-    tables = [_table(file) for file in paths]
-    named = sides_in([file.stem for file in paths], origin) if len(paths) > 1 else None
+    titles = titles_of([str(file.absolute()) for file in paths])
+    tables = [_table(file, title=title) for file, title in zip(paths, titles, strict=True)]
+    named = sides_in(titles, origin) if len(paths) > 1 else None
     sides: Sequence[Side | None] = named or [None] * len(paths)
     found = (row for table, side in zip(tables, sides, strict=True) for row in _rows(table, side))
     rows = list(scanning(found, report))
@@ -91,14 +93,15 @@ def read_parquet(paths: Sequence[Path], origin: Path, report: Report = quiet) ->
 
 
 def parquet_files(folder: Path) -> list[Path]:
-    """The Parquet files of a folder, or of `data` in it, where Hugging Face puts them.
+    """The Parquet files of a folder, of its folders for the splits, or of `data` in it, where Hugging Face puts them.
 
     A folder that also has other folders, except those of the splits, is ignored: they are likely its classes.
     """
-    folders = {entry.name.lower() for entry in folder.glob("[!.]*") if entry.is_dir()} - {"data"}
-    places = [folder, folder / "data"] if all(map(side_of, folders)) else [folder / "data"]
-    for place in places:
-        if found := sorted(file for file in place.glob("[!.]*") if file.suffix.lower() == SUFFIX and file.is_file()):
+    below = [entry for entry in sorted(folder.glob("[!.]*")) if entry.is_dir() and entry.name != "data"]
+    places = [[folder], below] if all(side_of(entry.name) for entry in below) else []
+    for place in (*places, [folder / "data"]):
+        files = (file for inside in place for file in sorted(inside.glob("[!.]*")))
+        if found := [file for file in files if file.suffix.lower() == SUFFIX and file.is_file()]:
             return found
     return []
 
@@ -126,7 +129,7 @@ def _open(file: Path, metadata: Any = None) -> Any:
         raise DataError(f"{file} cannot be read as Parquet, it is damaged or another format: {problem}") from problem
 
 
-def _table(file: Path, label: str = "") -> _Table:
+def _table(file: Path, label: str = "", title: str = "") -> _Table:
     """Find the columns of a file: by their usual names, or else by what Hugging Face's metadata says."""
     with _open(file) as parquet:
         stamp, schema, metadata = stamp_of(file), parquet.schema_arrow, parquet.metadata
@@ -145,7 +148,7 @@ def _table(file: Path, label: str = "") -> _Table:
     names = features.get(class_.name, {}).get("names")
     classes = [str(name) for name in names] if isinstance(names, list) else []
     rows = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-    return _Table(file, stamp, columns, classes, rows, metadata)
+    return _Table(file, title, stamp, columns, classes, rows, metadata)
 
 
 def _image_columns(file: Path, field: Any) -> dict[str, _Column]:
@@ -238,7 +241,7 @@ class ParquetSource:
         tables = [table._replace(file=table.file.absolute()) for table in tables]
         rows = [(table, row) for table in tables for row in range(sum(table.group_rows))]
         self.names = [
-            f"{table.file.stem}/{row:07d} {path}".rstrip() if table.has_bytes else path
+            f"{table.title}/{row:07d} {path}".rstrip() if table.has_bytes else path
             for (table, row), path in zip(rows, paths, strict=True)
         ]
         self.identity = "parquet " + "\0".join(str(table.file) for table in tables)

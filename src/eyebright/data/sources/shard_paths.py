@@ -88,6 +88,21 @@ def require_all_parts(names: Sequence[str], origin: Path | str) -> None:
             raise DataError(f"{origin}: {len(missing)} of {count} files are missing, such as {first}: download them")
 
 
+def titles_of(names: Sequence[str]) -> list[str]:
+    """The names of shards without their common folders and without their extension, such as `train-0` or `train/0`."""
+    parts = [name.replace("\\", "/").split("/") for name in names]
+    common = common_folders(parts)
+    return [re.sub(r"\.(tar|parquet)$", "", "/".join(part[common:]), flags=re.IGNORECASE) for part in parts]
+
+
+def common_folders(paths: Sequence[Sequence[str]]) -> int:
+    """How many leading folders all paths share; at least one part of each path is left."""
+    count = 0
+    while len({path[count] for path in paths}) == 1 and all(len(path) > count + 1 for path in paths):
+        count += 1
+    return count
+
+
 def shard_files(folder: Path) -> list[Path]:
     """The shards of a folder and of its folders for the splits; none if it has other folders, likely its classes."""
     own = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]

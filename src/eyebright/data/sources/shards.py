@@ -15,7 +15,7 @@ from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.labels import index_classes, require_distinct_classes
 from eyebright.data.sources.ranged import Ranged
 from eyebright.data.sources.shard_index import ShardSample, cached_samples, is_weak
-from eyebright.data.sources.shard_paths import require_all_parts
+from eyebright.data.sources.shard_paths import common_folders, require_all_parts, titles_of
 from eyebright.data.sources.sides import sides_in
 from eyebright.data.sources.source import FoundImages, scanning
 from eyebright.system.errors import DataError, PictureError
@@ -75,7 +75,7 @@ def read_shards(shards: Sequence[Ranged], origin: Path | str, report: Report = q
         DownloadError: When an address cannot be reached.
     """
     require_all_parts([re.split(r"[/\\]", shard.name)[-1] for shard in shards], origin)
-    titles, stamps = _titles([shard.name for shard in shards]), [shard.stamp() for shard in shards]
+    titles, stamps = titles_of([shard.name for shard in shards]), [shard.stamp() for shard in shards]
     names: list[str] = []
     labels: list[str | None] = []
     places = array("q")
@@ -115,21 +115,6 @@ def _run(shards: Sequence[Ranged], stamps: Sequence[str]) -> str:
     return f", run {_RUN}"
 
 
-def _titles(names: Sequence[str]) -> list[str]:
-    """The names of shards without their common folders and without `.tar`."""
-    parts = [name.replace("\\", "/").split("/") for name in names]
-    common = _common(parts)
-    return ["/".join(part[common:]).removesuffix(".tar") for part in parts]
-
-
-def _common(paths: Sequence[Sequence[str]]) -> int:
-    """How many leading folders all paths share; at least one part of each path is left."""
-    count = 0
-    while len({path[count] for path in paths}) == 1 and all(len(path) > count + 1 for path in paths):
-        count += 1
-    return count
-
-
 def _class_names(origin: Path | str, names: Iterable[str], labels: Sequence[str | None]) -> list[str]:
     """The class of each image: its label, or its folder in the tar if no image has a label."""
     given = [label for label in labels if label is not None]
@@ -148,5 +133,5 @@ def _class_names(origin: Path | str, names: Iterable[str], labels: Sequence[str 
             f"{origin}: {first} has no class: expected {first.partition('.')[0]}.cls or .json with a label beside it, "
             "or the class as the name of its folder"
         )
-    level = _common(folders)
+    level = common_folders(folders)
     return [folder[level] for folder in folders]
