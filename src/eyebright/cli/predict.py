@@ -105,7 +105,7 @@ class _Fetched:
 def _sources(pictures: list[str]) -> "Iterator[tuple[str, LazyImage]]":
     """Name and image of everything that was asked for; addresses are downloaded when they are needed."""
     from eyebright.data.sources.walk import walk_files
-    from eyebright.system.downloads import is_address
+    from eyebright.system.connections import is_address
 
     for picture in pictures:
         if picture == "-":

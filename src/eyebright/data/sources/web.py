@@ -1,4 +1,4 @@
-"""The client by which fsspec asks web servers: bytes, seconds and redirects have limits, as in `system.downloads`.
+"""The client by which fsspec asks web servers: bytes, seconds and redirects have limits, as in `system.connections`.
 
 A shard server may never end its answer, drip, say nothing, or redirect to an address that only this machine can reach.
 """
@@ -7,7 +7,7 @@ import errno
 import re
 from typing import Any
 
-from eyebright.system.downloads import is_inside
+from eyebright.system.connections import is_inside
 from eyebright.system.errors import DataError, DownloadError
 
 _WAIT_S = 20.0  # for a connection, and for the next bytes
