@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -163,7 +164,7 @@ def _draw(figure: Path, predictor: "Predictor", drawn: "list[tuple[Prediction, L
 
     shown = []
     for answer, source in drawn:
-        folder = Path(answer.name).absolute().parent.name
+        folder = unicodedata.normalize("NFC", Path(answer.name).absolute().parent.name)  # as classes are written
         pixels = open_picture(source() if callable(source) else source, predictor.preparation)
         shown.append(Shown(pixels, answer, folder if folder in predictor.classes else None))
     files.write_file(figure, draw_sheet(shown))

@@ -31,7 +31,8 @@ def class_folders(root: Path) -> list[tuple[Path, Side | None]]:
     """
     top = folders_in(root)
     layered = [folder for folder in top if side_in(folder.name) and folders_in(folder)]
-    if "train" in map(_side, layered):
+    is_exact = any(side_of(folder.name) == "train" for folder in layered)
+    if is_exact or {"train"} < {*map(_side, layered)}:  # a class `train_station` may have folders inside
         return _classes_of_splits(root, top, layered)
     exact = {folder: side for folder in top if (side := side_of(folder.name))}
     if any(folder in layered for folder in exact):
