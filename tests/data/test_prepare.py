@@ -76,8 +76,8 @@ def test_prepared_images_are_packed_labelled_grouped_and_split(folder: Path) -> 
         assert len(own) == pytest.approx(63 * share, abs=3)  # by class, and near-duplicates stay together
     assert prepared.sides[broken] == LEFT_OUT and prepared.groups is not None
     for one, again in pairs_of(dataset):
-        assert prepared.groups[one] == prepared.groups[again] and prepared.copies[one] == prepared.copies[again] >= 0
-    assert (prepared.copies >= 0).sum() == 6
+        assert prepared.groups[one] == prepared.groups[again] and prepared.related[one] == prepared.related[again] >= 0
+    assert (prepared.related >= 0).sum() == 6
     assert len(set(prepared.groups.tolist())) == 64 - 3  # every other image is a group of its own
     np.testing.assert_array_equal(prepared.groups_at(np.array([5, 1])), prepared.groups[[5, 1]])
     assert not prepared.leaking.any() and 0 <= prepared.naive_leak < 0.5
@@ -117,7 +117,7 @@ def test_resizing_keeps_the_split_and_changes_the_pixels(folder: Path, opened: l
     stages: list[str] = []
     wide = prepared.resized(Preparation(width=20, height=10), lambda stage, done, of: stages.append(stage))
     assert wide.pack.read([0]).shape == (1, 10, 20, 3) and set(stages) == {"preparing"}
-    for name in ("dataset", "labels", "sides", "groups", "copies", "naive_leak"):
+    for name in ("dataset", "labels", "sides", "groups", "related", "naive_leak"):
         assert getattr(wide, name) is getattr(prepared, name)
 
 
@@ -259,9 +259,11 @@ def test_bursts_are_looked_for_only_where_no_groups_are_given(
     """`together` looks for them where its groups are None."""
     received: list[NDArray[np.int64] | None] = []
 
-    def together(labels: object, thumbnails: object, digests: object, groups: object, **_: object) -> object:
+    def together(
+        labels: object, thumbnails: object, digests: object, groups: object, names: object, **_: object
+    ) -> object:
         received.append(groups)
-        return real(labels, thumbnails, digests, groups)
+        return real(labels, thumbnails, digests, groups, names)
 
     real = module.together
     monkeypatch.setattr(module, "together", together)
@@ -309,7 +311,7 @@ def test_a_full_disk_does_not_stop_the_comparison(folder: Path, monkeypatch: pyt
         context.setattr(module.files, "write_file", full)
         first = find_sets(dataset, pack)
     np.testing.assert_array_equal(find_sets(dataset, pack), first)
-    assert (first.copies >= 0).sum() == 6
+    assert (first.related >= 0).sum() == 6
 
 
 # --- a set that is given, and one that is drawn beside it

@@ -40,7 +40,8 @@ class Prepared:
         sides: For each image the position of its set in `SIDES`, `(N,)`; -1 where it is left out.
         groups: A number for each image's group, `(N,)`; an image in no group has a number of its own. None without
             groups.
-        copies: For each image the number of its set of exact and near-duplicates, `(N,)`; -1 for none.
+        related: For each image the number of its set of duplicates, near-duplicates and frames of one film, `(N,)`;
+            -1 for none. A given split may separate them.
         naive_leak: Share of the test images of a random split that would have a near-duplicate or an image of their
             group in the training set; 0 where the split is given.
     """
@@ -50,7 +51,7 @@ class Prepared:
     labels: NDArray[np.int64]
     sides: NDArray[np.int64]
     groups: NDArray[np.int64] | None
-    copies: NDArray[np.int64]
+    related: NDArray[np.int64]
     naive_leak: float
 
     @classmethod
@@ -74,12 +75,12 @@ class Prepared:
         A given split may have such images; a split made here only where so many images belong together that they
         cannot all stay in one set.
         """
-        return (self.sides > 0) & linked(self.sides, "train", self.copies, self.groups)
+        return (self.sides > 0) & linked(self.sides, "train", self.related, self.groups)
 
     @property
     def leaks(self) -> tuple[Leaks, ...]:
         """How many images have a near-duplicate or their group in an earlier set; without pairs of sets with none."""
-        return leaks_of(self.sides, self.copies, self.groups)
+        return leaks_of(self.sides, self.related, self.groups)
 
     def resized(self, preparation: Preparation, report: Report = quiet) -> "Prepared":
         """The same images in the same split, prepared in another way."""
@@ -115,7 +116,7 @@ def prepare(
     sides = split(dataset, pack, sets, seen=seen)
     given = dataset.sides is not None or dataset.fixed is not None
     leak = 0.0 if given else naive_leak(dataset, pack, sets)
-    return Prepared(dataset, pack, labels, sides, groups_of(dataset, sets), sets.copies, leak)
+    return Prepared(dataset, pack, labels, sides, groups_of(dataset, sets), sets.related, leak)
 
 
 def labels_among(dataset: Dataset, classes: Sequence[str]) -> NDArray[np.int64]:
@@ -134,28 +135,31 @@ def labels_among(dataset: Dataset, classes: Sequence[str]) -> NDArray[np.int64]:
 
 
 def find_sets(dataset: Dataset, pack: Pack, report: Report = quiet) -> Together:
-    """The sets of images that must stay in one split, and the sets of near-duplicates, each `(N,)`, -1 for none.
+    """The sets of images that must stay in one split, and of those that belong together at all, `(N,)`, -1 for none.
 
     The result is computed once and kept beside the pack.
     """
     usable = np.flatnonzero(pack.rows >= 0)
     labels, digests, groups = dataset.labels[usable], pack.digests.at(usable), _given_groups(dataset, usable)
+    names = [dataset.source.names[index] for index in usable.tolist()]
     state = hashlib.blake2b(f"{METHOD}\0".encode(), digest_size=12)
     for known in (labels, digests.values) if groups is None else (labels, digests.values, groups):
         state.update(known.tobytes())
+    if groups is None:
+        state.update("\0".join(names).encode("utf-8", "surrogateescape"))
     place, found = pack.folder / f"together-{state.hexdigest()}.i8", np.empty(0, np.int64)
     with suppress(FileNotFoundError):
         found = np.fromfile(place, np.int64)
     if len(found) != 2 * len(usable):
         count = len(usable)
-        fresh = together(labels, pack.thumbnails(usable), digests, groups,
+        fresh = together(labels, pack.thumbnails(usable), digests, groups, names,
                          progress=lambda share: report("comparing", round(share * count), count))  # fmt: skip
         found = np.concatenate(fresh)
         with suppress(OutputError):  # it can be computed again
             files.write_file(place, found.tobytes())
-    kept, copies = np.full((2, len(dataset)), -1)
-    kept[usable], copies[usable] = found.reshape(2, -1)
-    return Together(kept, copies)
+    kept, related = np.full((2, len(dataset)), -1)
+    kept[usable], related[usable] = found.reshape(2, -1)
+    return Together(kept, related)
 
 
 def split(dataset: Dataset, pack: Pack, sets: Together | None = None, *, seen: Seen | None = None) -> NDArray[np.int64]:
@@ -205,7 +209,7 @@ def groups_of(dataset: Dataset, sets: Together | None = None) -> NDArray[np.int6
     if sets is None:
         every: tuple[NDArray[np.int64] | None, ...] = (dataset.groups,)
     else:
-        every = (sets.kept,) if dataset.sides is None else (dataset.groups, sets.copies)
+        every = (sets.kept,) if dataset.sides is None else (dataset.groups, sets.related)
     known = [numbers for numbers in every if numbers is not None and (numbers >= 0).any()]
     own = [np.where(numbers < 0, numbers.max() + 1 + np.arange(len(dataset)), numbers) for numbers in known]
     return splits.sets_of(own[0], own[1]) if len(own) > 1 else own[0] if own else None

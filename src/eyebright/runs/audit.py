@@ -71,7 +71,7 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
     found = examine(dataset, pack, shown, described=described)
     if dataset.sides is not None:
         usable = np.where(pack.rows < 0, LEFT_OUT, dataset.sides)
-        notes += [f"Leak: {leaks}" for leaks in leaks_of(usable, sets.copies, dataset.groups)]
+        notes += [f"Leak: {leaks}" for leaks in leaks_of(usable, sets.related, dataset.groups)]
     found = msgspec.structs.replace(found, notes=(*found.notes, *notes))
     return Audited(dataset, pack, found, naive_leak(dataset, pack, sets) if dataset.sides is None else None)
 
@@ -93,7 +93,7 @@ def _described(dataset: Dataset, pack: Pack, sets: Together, emit: Emit) -> tupl
     notes = [f"Labels were checked on a sample of {SAMPLE:,} images."] if len(sample) < len(usable) else []
     positions = np.flatnonzero(found.rows >= 0)
     values, probabilities = found.read(positions), None
-    together = connected(len(dataset), np.concatenate([links_within(sets.copies), links_within(sets.kept)]))
+    together = connected(len(dataset), np.concatenate([links_within(sets.related), links_within(sets.kept)]))
     try:
         probabilities = out_of_fold(values, dataset.labels[positions], len(dataset.classes), together[positions])
     except DataError as problem:

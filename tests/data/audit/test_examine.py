@@ -57,7 +57,7 @@ def test_duplicates_in_different_given_splits_are_found(tmp_path, photo):
     photo(2).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "test" / "a" / "mirrored.png")
     dataset = Dataset.from_folder(tmp_path)
     (leak,) = examine(dataset, dataset.pack(Preparation(width=16, height=16))).of("leaks between splits")
-    assert leak.pictures == ("test/a/mirrored.png", "train/a/2.png")
+    assert leak.pictures == ("train/a/2.png", "test/a/mirrored.png")
     assert leak.sentence == "in train and test"
 
 

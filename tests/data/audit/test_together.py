@@ -37,7 +37,7 @@ def test_a_class_of_almost_only_duplicates_keeps_three_sets():
     pictures[1], pictures[2] = np.rot90(pictures[1]), pictures[2, ::-1]
     sets = together(np.array([0, 0, 0, 1, 1, 1]), pictures, content(1, 2, 3, 4, 5, 6))
     assert sets.kept.tolist() == [-1] * 6
-    assert len(set(sets.copies[:3].tolist())) == 1 and sets.copies[0] >= 0  # but they are reported
+    assert len(set(sets.related[:3].tolist())) == 1 and sets.related[0] >= 0  # but they are reported
 
 
 def partition(sets: np.ndarray) -> set[tuple[int, ...]]:
@@ -52,7 +52,7 @@ def test_known_groups_are_joined_where_they_share_duplicates():
     digests = content(1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 11, 12, 13, 14, 15)
     sets = together(np.zeros(15, np.int64), pictures, digests, groups)
     assert partition(sets.kept) == {(0, 1, 2, 3), (4, 5, 6, 7), (8, 9), (10, 11)}
-    assert partition(sets.copies) == {(0, 1), (6, 7), (8, 9)}
+    assert partition(sets.related) == {(0, 1), (6, 7), (8, 9)}
     order = np.random.default_rng(0).permutation(15)
     shuffled = together(np.zeros(15, np.int64), pictures[order], [digests[index] for index in order], groups[order])
     np.testing.assert_array_equal(shuffled.kept, sets.kept[order])
@@ -71,7 +71,7 @@ def test_duplicates_join_groups_to_at_most_a_third_of_a_class(classes):
     sizes = [len(one) for one in partition(sets.kept)]
     assert max(sizes) == 9 and sum(sizes) == 30
     assert all(len(set(sets.kept[group == one].tolist())) == 1 for one in range(10))
-    assert len(partition(sets.copies)) == 9
+    assert len(partition(sets.related)) == 9
 
 
 def test_a_class_keeps_three_groups_however_many_duplicates_they_share():
@@ -91,7 +91,7 @@ def test_the_most_similar_duplicates_join_their_groups_first():
     pictures[4] = pictures[3, :, ::-1]
     groups = np.array([0, 0, 1, 1, 2, 2, *[-1] * 6])
     sets = together(np.zeros(12, np.int64), pictures, content(*range(1, 13)), groups)
-    assert partition(sets.copies) == {(1, 2), (3, 4)}
+    assert partition(sets.related) == {(1, 2), (3, 4)}
     assert partition(sets.kept) == {(0, 1), (2, 3, 4, 5)}
 
 
@@ -103,7 +103,7 @@ def test_bursts_are_searched_from_128_images_on_if_no_groups_are_known(count, fo
     places = random.integers(30, 220, (16, 8, 8, 3))[track].repeat(4, axis=1).repeat(4, axis=2)
     frames = np.clip(places + random.normal(0, 18, places.shape), 0, 255).astype(np.uint8)
     sets = together(track % 4, frames, content(*range(count)))
-    assert not partition(sets.copies)
+    assert all(len(set(track[list(pair)].tolist())) == 1 for pair in partition(sets.related))  # the most similar frames
     assert (len(partition(sets.kept)) > 8) == found and bool(partition(sets.kept)) == found
     known = together(track % 4, frames, content(*range(count)), np.where(track == 3, 3, -1))
     assert partition(known.kept) == {tuple(range(24, 32))}

@@ -3,7 +3,10 @@
 Within a class, each image is linked to its mutual nearest neighbours, the shortest links first, and links chain: a
 frame resembles the next one, not the last. The distance is learned from the images: mutual nearest neighbours are
 mostly of one group, so what differs between them (light, distance to the object) gets little weight, and what does not
-(place, colours) gets much. File names are not used.
+(place, colours) gets much.
+
+Where file names show the films (`eyebright.data.audit.films`), they are the groups. Only images that are alone by
+their names are then linked by appearance.
 
 False groups would make a split coarse, so only links count that are far shorter than usual distances in the class. If
 the nearest image is mostly that near, or far nearer than the tenth, the data set is made of tracks. Then links of any
@@ -12,13 +15,24 @@ tracks in one group do no harm, but one track in two groups leaks.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.audit.neighbours import Selected, Thumbnails, blocks, nearest, neighbour_pairs, principal
+from eyebright.data.audit.films import find_films
+from eyebright.data.audit.neighbours import (
+    Selected,
+    Thumbnails,
+    blocks,
+    members_of,
+    nearest,
+    neighbour_pairs,
+    principal,
+)
 from eyebright.data.audit.similarity import flat, halved
 from eyebright.data.digests import Digests
+from eyebright.data.split import sets_of
 from eyebright.system.progress import ReportShare, part_of, quiet_share
 
 LINKS = 30  # neighbours of an image that may be linked to it
@@ -29,7 +43,7 @@ DENSITY = 10  # the distance to this neighbour says how dense the surroundings o
 TRACKS = 0.45
 BURST = 0.3  # length of a link over the median distance in the class; links of unrelated images are hardly so short
 LEFT_OVER = 0.5  # of a track: in a data set of tracks, a smaller group joins the nearest one
-LARGEST_SHARE = 0.1  # of a class: a group found by appearance is at most so large...
+LARGEST_SHARE, LARGEST_OF_TRACKS = 0.1, 0.25  # of a class: a group found by appearance is at most so large...
 LARGEST_ALWAYS = 30  # ...but in a small class up to so many images, and a third of it: a track has tens of frames
 LARGEST_WITH_REST = 1.5  # times that, with what is left over; at least three groups of a class remain in any case
 _DIMENSIONS = 32
@@ -39,38 +53,61 @@ _BLOCK = 16_384
 _EVEN = 0.05  # share of an even weight mixed into the learned ones, so that no direction gets all weight
 
 
+class Groups(NamedTuple):
+    """The number of the group of each image, `(N,)`; -1 for none.
+
+    Args:
+        kept: As `eyebright.data.split.split` takes it: each class keeps three groups, and large ones are divided.
+        films: Frames that certainly are of one film: by their names; in a data set of tracks, pairs of frames that are
+            most similar to each other.
+    """
+
+    kept: NDArray[np.int64]
+    films: NDArray[np.int64]
+
+
 def find_groups(
     labels: NDArray[np.int64],
     thumbnails: Thumbnails,
     digests: Sequence[bytes],
+    names: Sequence[str] | None = None,
     report: ReportShare = quiet_share,
-) -> NDArray[np.int64]:
+) -> Groups:
     """Find groups; the result does not depend on the order of the images.
 
     Args:
         labels: Class of each image, `(N,)`.
         thumbnails: `(N, 32, 32, 3)`, uint8.
         digests: Digest of each image's content, N times 16 bytes: exact duplicates are one group, however many.
+        names: Names of the images; without them, films are only found by appearance.
         report: Called with the share of the work that is done.
-
-    Returns:
-        The number of the group of each image, as `eyebright.data.split.split` takes it, `(N,)`; -1 for none.
     """
     if not len(labels):
-        return np.empty(0, np.int64)
+        return Groups(np.empty(0, np.int64), np.empty(0, np.int64))
     ranks = Digests.of(digests).ranks()
     order = np.lexsort((labels, ranks))
     points = group_points(labels[order], Selected(thumbnails, order), part_of(report, 0, 0.7))
+    films = None if names is None else find_films([names[index] for index in order.tolist()], labels[order], points)
     classes = members_of(labels[order])
     ratios = np.concatenate([_distance_ratios(points[here]) for here in classes])
-    tracks = bool((np.median(ratios, axis=0) <= (TRACKS, BURST)).any())
+    tracks = films is None and bool((np.median(ratios, axis=0) <= (TRACKS, BURST)).any())
+    together = ranks[order] if films is None else sets_of(ranks[order], films.kept)
     group = np.arange(len(labels))
+    sure = group.copy() if films is None else films.sure
     for done, here in enumerate(classes, 1):
-        group[here] = here[_chained(_links(points[here], tracks), ranks[order[here]].tolist(), tracks)]
+        links = _links(points[here], tracks)
+        if films is not None:
+            sizes = np.bincount(films.kept)[films.kept[here]]
+            links = links[(sizes[links] == 1).any(axis=1)]
+        if tracks:
+            one, other = here[neighbour_pairs(nearest(points[here], 1)[1], mutual=True)].T
+            sure[other] = one
+        group[here] = here[_chained(links, together[here].tolist(), tracks)]
         report(0.7 + 0.3 * done / len(classes))
-    found = np.empty(len(labels), np.int64)
-    found[order] = np.where(np.bincount(group, minlength=len(labels))[group] > 1, group, -1)
-    return found
+    found = np.full((2, len(labels)), -1)
+    for numbers, into in zip((group, sure), found, strict=True):
+        into[order] = np.where(np.bincount(numbers, minlength=len(labels))[numbers] > 1, numbers, -1)
+    return Groups(*found)
 
 
 def group_points(
@@ -95,12 +132,6 @@ def group_points(
         points = principal(points_at, len(labels), _DIMENSIONS)
         found.append(_weighted(labels, points, part_of(report, number / 2, (number + 1) / 2)))
     return np.concatenate(found, axis=1)
-
-
-def members_of(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Positions of the images of each class, in order."""
-    order = np.argsort(labels, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
 def _weighted(labels: NDArray[np.int64], points: NDArray[np.float32], report: ReportShare) -> NDArray[np.float32]:
@@ -173,7 +204,8 @@ def _chained(links: NDArray[np.int32], contents: Sequence[int], tracks: bool) ->
     parent = [first.setdefault(content, index) for index, content in enumerate(contents)]  # exact duplicates
     size = np.bincount(parent, minlength=len(parent)).tolist()
     left = len(first)
-    largest = max(round(LARGEST_SHARE * len(parent)), min(LARGEST_ALWAYS, -(-len(parent) // 3)))
+    share = LARGEST_OF_TRACKS if tracks else LARGEST_SHARE
+    largest = max(round(share * len(parent)), min(LARGEST_ALWAYS, -(-len(parent) // 3)))
     rest = LEFT_OVER * min(largest, LARGEST_ALWAYS)
     for least, most in ((0, largest), (rest, LARGEST_WITH_REST * largest)) if tracks else ((0, largest),):
         for block in blocks(len(links), _BLOCK):

@@ -55,6 +55,12 @@ def blocks(count: int, size: int) -> Iterator[NDArray[np.int64]]:
         yield np.arange(start, min(start + size, count))
 
 
+def members_of(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Positions of the images of each class, in order."""
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+
+
 def nearest(points: Points, count: int, report: ReportShare = quiet_share) -> Found:
     """The nearest neighbours of each point among the others.
 

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.audit.duplicates import Duplicates, find_duplicates
-from eyebright.data.audit.groups import find_groups, members_of, root_of
-from eyebright.data.audit.neighbours import Thumbnails
+from eyebright.data.audit.groups import find_groups, root_of
+from eyebright.data.audit.neighbours import Thumbnails, members_of
 from eyebright.data.digests import Digests
 from eyebright.data.split import connected, links_within
 from eyebright.system.progress import ReportShare, part_of, quiet_share
 
-METHOD = 3  # raise it with every change of the results: they are kept beside the pack
+METHOD = 4  # raise it with every change of the results: they are kept beside the pack
 SPLITS = 3  # training, validation and test set
 LEAST_FOR_BURSTS = 128  # images: from fewer it cannot be learned how similar the images of a burst are
 
@@ -24,12 +24,12 @@ class Together(NamedTuple):
 
     Args:
         kept: Sets that a split keeps together, as `eyebright.data.split.split` takes groups.
-        copies: All exact and near-duplicates. Where so much belongs together that a class could not be split, not all
-            of them are kept together.
+        related: Exact and near-duplicates, and frames that certainly are of one film. Where so much belongs together
+            that a class could not be split, not all of it is kept together.
     """
 
     kept: NDArray[np.int64]
-    copies: NDArray[np.int64]
+    related: NDArray[np.int64]
 
 
 def together(
@@ -37,6 +37,7 @@ def together(
     thumbnails: Thumbnails,
     digests: Sequence[bytes],
     groups: NDArray[np.int64] | None = None,
+    names: Sequence[str] | None = None,
     *,
     progress: ReportShare | None = None,
 ) -> Together:
@@ -47,23 +48,33 @@ def together(
         thumbnails: `(N, 32, 32, 3)`, uint8.
         digests: Digest of each image's content, N times 16 bytes.
         groups: Known groups, a number for each image, -1 for none, `(N,)`. With known groups, bursts are not searched.
+        names: Names of the images, by which films may be known.
         progress: Called with the share of the work that is done, 0 to 1.
     """
     count, ranks, report = len(labels), Digests.of(digests).ranks(), progress or quiet_share
     found = find_duplicates(thumbnails, digests, part_of(report, 0, 0.5 if groups is None else 1))
+    related = found.pairs
     if groups is not None:
         sets = _joined(labels, ranks, groups, found)
+    elif count < LEAST_FOR_BURSTS:
+        sets = _divisible(labels, connected(count, found.pairs), count + found.first)
     else:
-        links = found.pairs
-        if count >= LEAST_FOR_BURSTS:
-            bursts = find_groups(labels, thumbnails, digests, part_of(report, 0.5, 1))
-            links = np.concatenate([links, links_within(bursts)])
-        sets = connected(count, links)
-        for here in members_of(labels):
-            if len(np.unique(sets[here])) < SPLITS:  # a class that is almost only duplicates can still be split
-                sets[here] = count + found.first[here]
+        bursts = find_groups(labels, thumbnails, digests, names, part_of(report, 0.5, 1))
+        related = np.concatenate([related, links_within(bursts.films)])
+        alone = connected(count, np.concatenate([found.exact, links_within(bursts.kept)]))
+        sets = connected(count, np.concatenate([found.pairs, links_within(bursts.kept)]))
+        sets = _divisible(labels, sets, _divisible(labels, count + alone, 2 * count + found.first))
     report(1)
-    return Together(_numbered(sets, ranks), _numbered(connected(count, found.pairs), ranks))
+    return Together(_numbered(sets, ranks), _numbered(connected(count, related), ranks))
+
+
+def _divisible(labels: NDArray[np.int64], sets: NDArray[np.int64], smaller: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The sets; smaller ones in a class that has fewer sets than there are splits, `(N,)`."""
+    sets = sets.copy()
+    for here in members_of(labels):
+        if len(np.unique(sets[here])) < SPLITS:
+            sets[here] = smaller[here]
+    return sets
 
 
 def _joined(
