@@ -342,3 +342,14 @@ def test_work_is_shown_on_the_screen_unless_it_is_not_verbose(capsys: pytest.Cap
         with shown([received.append], verbose=verbose) as emit:
             emit(events.Resumed(epoch=3))
         assert (capsys.readouterr().out.splitlines(), len(received)) == (lines, 1)
+
+
+def test_without_a_run_the_advice_is_python(show: Callable) -> None:
+    judged = events.Judged(
+        kind="", text="Low.", advice="Try:\n  eyebright train --config RUN/config.toml -o NEW", remedy={"epochs": 9}
+    )
+    assert show(judged)[1:] == [
+        "  new = eb.Classifier(model.network, classes=model.classes)",
+        "  new.fit(pictures, settings=model.settings, epochs=9)",
+    ]
+    assert show(judged, run="run")[1:] == ["  eyebright train --config run/config.toml -o run_2"]

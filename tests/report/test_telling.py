@@ -1,12 +1,18 @@
 """Each event with the exact words that a user reads; percentages are those of the issue and of counts by hand."""
 
+import ast
 import shlex
+import textwrap
+from typing import Any
 
+import msgspec
 import pytest
 
 from eyebright.data.split import Leaks
-from eyebright.report.telling import command_text, leak_text, resize_text, sentences
+from eyebright.report.telling import command_text, leak_text, python_text, resize_text, sentences
+from eyebright.runs.request import Request
 from eyebright.training import events
+from eyebright.training.settings import Settings
 from eyebright.trust.intervals import Difference, Share
 
 
@@ -292,3 +298,24 @@ def test_a_broken_command_is_the_same_to_a_shell() -> None:
 def test_classes_without_images_are_named_beside_the_result():
     event = events.Evaluated(side="test", pictures=9, accuracy=1, low=0.8, high=1, loss=0.1, absent=("rose", "tulip"))
     assert [*sentences(event)][1:] == ["No images of rose, tulip: the result says nothing about these classes."]
+
+
+@pytest.mark.parametrize(
+    "remedy",
+    [
+        {"epochs": 2},
+        {"rotation": 0.1, "zoom": 0.1, "shift": 0.1},
+        {"network": "auto", "minutes": 5},
+        {"cutmix": 1.0, "epochs": 2, "dropout": 0.4},
+        {"network": "auto", "minutes": 5, "dropout": 0.4},
+    ],
+)
+def test_advice_in_python_is_python_that_the_functions_take(remedy: dict[str, Any]) -> None:
+    """Every name in it is an argument of what is called, or an option of it."""
+    lines = python_text(remedy)
+    assert max(map(len, lines)) <= 80
+    call = ast.parse(textwrap.dedent("\n".join(lines))).body[-1].value
+    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    assert {name: ast.literal_eval(named[name]) for name in remedy} == remedy
+    options = {field.name for kind in (Request, Settings) for field in msgspec.structs.fields(kind)}
+    assert named.keys() <= options | {"settings"}

@@ -54,8 +54,17 @@ def test_a_history_is_shown_with_a_row_for_each_epoch_the_best_one_marked() -> N
     assert title == "History: 2 epochs, best epoch 2 (marked *)"
     assert header.split("  ") == ["epoch", "training loss", "accuracy", "validation loss", "accuracy", "images/s"]
     assert [row.split() for row in rows] == [
-        ["1", "1.500", "50.0%", "1.250", "25.0%", "900"],
+        ["1", "1.50", "50.0%", "1.25", "25.0%", "900"],
         ["2", "*", "0.250", "87.5%", "0.500", "75.0%", "1,200"],
     ]
     assert "1,200</td>" in history._repr_html_()
-    assert repr(History()).startswith("History: 0 epochs")
+    assert repr(History()) == "History: 0 epochs"
+
+
+def test_a_history_without_accuracies_shows_the_losses() -> None:
+    assert repr(History(loss=(12.0, 0.00012))).splitlines() == [
+        "History: 2 epochs",
+        "epoch  training loss",
+        "1               12.0",
+        "2           0.000120",
+    ]

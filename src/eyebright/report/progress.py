@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from eyebright.report.screen import HEADING, HEADLINE, Screen, here
-from eyebright.report.telling import command_text, sentences
+from eyebright.report.telling import command_text, python_text, sentences
 from eyebright.system.progress import Stage
 from eyebright.system.text import clock
 from eyebright.training import events
@@ -204,11 +204,15 @@ class Display:
         self._results = []
 
     def _judged(self, event: events.Judged) -> None:
-        """The first verdict in full, with the user's own paths in its commands; the others in a few words."""
+        """The first verdict in full, with what to type in the user's own names; the others in a few words."""
         words, _, commands = event.advice.partition("\n")
         self._say(f"{event.text} {words}".strip())
-        for command in commands.replace(" \\\n", " ").splitlines():
-            self._say(command_text(self._with_paths(command)), wrap=False)
+        if event.remedy and self.run == "RUN":  # nothing was saved that a command could repeat
+            lines = python_text(event.remedy)
+        else:
+            lines = [command_text(self._with_paths(line)) for line in commands.replace(" \\\n", " ").splitlines()]
+        for line in lines:
+            self._say(line, wrap=False)
         for other in event.others:
             self._say(f"Also {other.kind}: {other.short}.")
 

@@ -1,7 +1,9 @@
 """Events as sentences, for the terminal: what was found, what is done, and how good the result is."""
 
 import re
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from eyebright.system.text import counted, duration, interval, listed, percent, printable
 from eyebright.training import events
@@ -103,6 +105,26 @@ def absent_text(classes: Sequence[str]) -> str:
     """That a result says nothing about some classes, because they have no images; "" without any."""
     these = "this class" if len(classes) == 1 else "these classes"
     return f"No images of {listed(classes)}: the result says nothing about {these}." if classes else ""
+
+
+def python_text(remedy: Mapping[str, Any]) -> list[str]:
+    """The lines of Python that follow the advice on a model which was trained by `fit`: there is no run to repeat.
+
+    Args:
+        remedy: The options to change, by their names.
+    """
+    changes = ", ".join(f"{name}={value!r}" for name, value in remedy.items())
+    if not remedy.keys() & {"network", "dropout"}:
+        lines = ["new = eb.Classifier(model.network, classes=model.classes)",
+                 f"new.fit(pictures, settings=model.settings, {changes})"]  # fmt: skip
+    else:
+        same = "" if "network" in remedy else "network=model.network, settings=model.settings, "
+        lines = [f'eb.train(pictures, "new_run", {same}{changes})']
+    return [
+        wrapped
+        for line in lines
+        for wrapped in textwrap.wrap(line, _COLUMNS, initial_indent="  ", subsequent_indent="    ")
+    ]
 
 
 def command_text(command: str) -> str:

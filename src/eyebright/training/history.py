@@ -30,16 +30,18 @@ class History(Shown, Record, frozen=True, kw_only=True):
     def as_table(self) -> Table:
         """A row for each epoch."""
         best = f", best epoch {self.best_epoch} (marked *)" if self.best_epoch else ""
+        epochs = [f"{epoch} *" if epoch == self.best_epoch else str(epoch) for epoch in range(1, len(self.loss) + 1)]
         columns = [
-            [f"{epoch} *" if epoch == self.best_epoch else str(epoch) for epoch in range(1, len(self.loss) + 1)],
-            map("{:.3f}".format, self.loss),
-            map(percent, self.accuracy),
-            map("{:.3f}".format, self.validation_loss),
-            map(percent, self.validation_accuracy),
-            map("{:,.0f}".format, self.pictures_per_second),
+            ("epoch", epochs),
+            ("training loss", list(map("{:#.3g}".format, self.loss))),
+            ("accuracy", list(map(percent, self.accuracy))),
+            ("validation loss", list(map("{:#.3g}".format, self.validation_loss))),
+            ("accuracy", list(map(percent, self.validation_accuracy))),
+            ("images/s", list(map("{:,.0f}".format, self.pictures_per_second))),
         ]
-        header = ("epoch", "training loss", "accuracy", "validation loss", "accuracy", "images/s")
-        return Table(f"History: {counted(len(self.loss), 'epoch')}{best}", header, list(zip(*columns, strict=False)))
+        measured = [(title, cells) for title, cells in columns if cells]
+        rows = list(zip(*(cells for _, cells in measured), strict=False))
+        return Table(f"History: {counted(len(epochs), 'epoch')}{best}", tuple(title for title, _ in measured), rows)
 
     @classmethod
     def from_events(cls, events: Iterable[AnyEvent]) -> "History":
