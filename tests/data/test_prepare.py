@@ -435,3 +435,18 @@ def test_groups_count_in_the_leak_of_a_random_split(noise: Callable) -> None:
 
 def test_too_few_images_to_split_leak_nothing(noise: Callable) -> None:
     assert naive_leak_of(of_arrays([noise(0), noise(1)])) == 0
+
+
+def test_classes_without_images_in_a_given_set_are_absent() -> None:
+    prepared = prepare(
+        of_arrays(landscapes(12), sides=["train"] * 8 + ["validation", "test", "validation", "test"]), SQUARE
+    )
+    assert [prepared.absent(side) for side in SIDES] == [(), ("b",), ("a",)]
+
+
+def test_a_given_set_that_is_a_copy_of_another_is_named_with_and_without_groups() -> None:
+    images, sides = landscapes(8), ["train"] * 8 + ["validation"] * 4 + ["test"] * 4
+    for groups in (None, np.arange(16)):
+        dataset = of_arrays([*images, *images[:4], *images[:4]], sides=sides, groups=groups)
+        with pytest.raises(DataError, match=r"all 4 validation images .*are also in the test set: one is a copy"):
+            prepare(dataset, SQUARE)

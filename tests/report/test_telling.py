@@ -295,6 +295,11 @@ def test_a_broken_command_is_the_same_to_a_shell() -> None:
     assert shlex.split(command_text(shlex.join(words)).replace("\\\n", "")) == words
 
 
+def test_classes_without_validation_images_are_named_at_the_start():
+    told = "No validation images of rose: the best epoch and the temperature are chosen without."
+    assert [*sentences(started(absent=("rose",)))] == [FOUND, told, NETWORK]
+
+
 def test_classes_without_images_are_named_beside_the_result():
     event = events.Evaluated(side="test", pictures=9, accuracy=1, low=0.8, high=1, loss=0.1, absent=("rose", "tulip"))
     assert [*sentences(event)][1:] == ["No images of rose, tulip: the result says nothing about these classes."]

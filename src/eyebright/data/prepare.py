@@ -64,6 +64,11 @@ class Prepared:
         """The images of a set, as positions in the data set."""
         return np.flatnonzero(self.sides == SIDES.index(side))
 
+    def absent(self, side: Side) -> tuple[str, ...]:
+        """The classes without images in a set."""
+        present = {*self.dataset.labels[self.indices(side)].tolist()}
+        return tuple(name for label, name in enumerate(self.dataset.classes) if label not in present)
+
     def groups_at(self, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
         """The groups of some images."""
         return None if self.groups is None else self.groups[indices]

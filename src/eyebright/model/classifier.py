@@ -175,6 +175,7 @@ class Classifier(Weighted):
             leaking=int(np.count_nonzero((prepared.sides < 0) & (pack.rows >= 0))),
             naive_leak=prepared.naive_leak,
             leaks=prepared.leaks,
+            absent=prepared.absent("validation"),
             parameters=self.network.parameter_count,
             versions=machine.versions(),
         )

@@ -193,6 +193,8 @@ def _run_started(event: events.RunStarted) -> Iterator[str]:
     if event.naive_leak >= _NOTABLE_LEAK:
         yield leak_text(event.naive_leak)
     yield from (f"Leak: {leaks}" for leaks in event.leaks)
+    if event.absent:
+        yield f"No validation images of {listed(event.absent)}: the best epoch and the temperature are chosen without."
     yield f"Network: {event.network} at {event.size}x{event.size}, {event.parameters:,} parameters."
 
 

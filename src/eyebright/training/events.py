@@ -37,6 +37,7 @@ class RunStarted(Event, frozen=True):
     `left_out` names the images that cannot be opened. `leaking` counts images left out because an exact duplicate is in
     the validation or test set. `naive_leak` is the share of test images that would have a near-duplicate in the
     training set with a random split. `leaks` counts images that have one in another set with the split that is used.
+    `absent` names the classes without validation images.
     """
 
     pictures: str
@@ -54,6 +55,7 @@ class RunStarted(Event, frozen=True):
     versions: dict[str, str]
     naive_leak: float = 0.0
     leaks: tuple[Leaks, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 class FitChosen(Event, frozen=True):
