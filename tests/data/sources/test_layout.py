@@ -67,9 +67,16 @@ def test_splits_without_folders_of_classes_are_refused(make_folder, others):
         class_folders(make_folder(others))
 
 
-@pytest.mark.parametrize("others", [{"val/a": 1, "test/a": 1}, {"test/a": 1, "b": 1}])
+def test_a_split_without_any_images_is_told(make_folder):
+    root = make_folder({"train/a": 1, "train/b": 1})
+    (root / "val" / "a").mkdir(parents=True)
+    with pytest.warns(UserWarning, match="val/ passed over: no images there"):
+        assert {*layout(root).values()} == {"train"}
+
+
+@pytest.mark.parametrize("others", [{"val/a": 1, "test/a": 1}, {"test/a": 1, "b": 1}, {"test/a": 1, "train": 1}])
 def test_splits_without_a_training_set_are_refused(make_folder, others):
-    with pytest.raises(DataError, match=r"test/.* but no training set: rename .* to use all its images"):
+    with pytest.raises(DataError, match=r"test/.* but no training set with one folder per class: expected train/"):
         class_folders(make_folder(others))
 
 

@@ -30,15 +30,15 @@ def class_folders(root: Path) -> list[tuple[Path, Side | None]]:
             or the images of the splits are in no folders of classes.
     """
     top = folders_in(root)
-    layered = [folder for folder in top if side_in(folder.name) and folders_in(folder)]
+    layered = [folder for folder in top if side_in(folder.name) and folders_in(folder) and has_images(folder)]
     is_exact = any(side_of(folder.name) == "train" for folder in layered)
     if is_exact or {"train"} < {*map(_side, layered)}:  # a class `train_station` may have folders inside
         return _classes_of_splits(root, top, layered)
     exact = {folder: side for folder in top if (side := side_of(folder.name))}
     if any(folder in layered for folder in exact):
         raise DataError(
-            f"{root} has {_names(list(exact))} but no training set: rename the folder of the training set to train/, "
-            f"or give one folder, such as {next(iter(exact))}, to use all its images"
+            f"{root} has {_names(list(exact))} but no training set with one folder per class: expected train/ beside "
+            f"them; to use all images of one of the folders, give it: {next(iter(exact))}"
         )
     if len(set(exact.values())) > 1:
         raise DataError(
