@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def servers(monkeypatch):
     """The addresses of one server by two names: as if 127.0.0.1 were public, and 127.0.0.2 this machine's own."""
-    monkeypatch.setattr(web, "is_inside", lambda host: host == "127.0.0.2")
+    monkeypatch.setattr("eyebright.system.connections.is_inside", lambda host: host == "127.0.0.2")
     monkeypatch.setattr(web, "_LIMIT_S", 0.5)
     monkeypatch.setattr(web, "_WAIT_S", 0.3)
     monkeypatch.setattr(web, "_MOST_PAGE_BYTES", 1 << 20)

@@ -7,7 +7,6 @@ import errno
 import re
 from typing import Any
 
-from eyebright.system.connections import is_inside
 from eyebright.system.errors import DataError, DownloadError
 
 _WAIT_S = 20.0  # for a connection, and for the next bytes
@@ -20,6 +19,8 @@ async def new_client(**options: Any) -> Any:
     """A session of aiohttp, as `HTTPFileSystem` takes it for its `get_client`."""
     import aiohttp
 
+    from eyebright.system import connections  # slow to import, and needed for web addresses only
+
     class Response(aiohttp.ClientResponse):
         async def read(self) -> bytes:
             """The whole answer: no more than was asked for."""
@@ -31,7 +32,7 @@ async def new_client(**options: Any) -> Any:
         async def resolve(self, host: str, *rest: Any, **more: Any) -> Any:
             """The addresses of a name; those of a redirect must be outside."""
             found = await super().resolve(host, *rest, **more)
-            inside[host] = any(is_inside(address["host"]) for address in found)
+            inside[host] = any(connections.is_inside(address["host"]) for address in found)
             if inside[host] and host in redirected:
                 raise OSError(errno.EACCES, _refusal(host))
             return found
@@ -41,8 +42,8 @@ async def new_client(**options: Any) -> Any:
 
     async def on_redirect(_session: object, _context: object, redirect: Any) -> None:
         target = redirect.url.join(type(redirect.url)(redirect.response.headers["Location"])).host
-        if target and not inside.get(redirect.url.host, is_inside(redirect.url.host)):
-            if is_inside(target):
+        if target and not inside.get(redirect.url.host, connections.is_inside(redirect.url.host)):
+            if connections.is_inside(target):
                 raise DownloadError(f"{redirect.url.with_query(None)} cannot be read: {_refusal(target)}")
             redirected.add(target)
 
