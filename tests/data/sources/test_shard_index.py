@@ -180,3 +180,14 @@ def test_a_shard_at_an_address_is_scanned_once_while_it_does_not_change(serve, s
     assert list(find_images(f"{address}/train-0.tar").source.names) == list(first.source.names)
     (tmp_path / "served" / "train-0.tar").write_bytes(samples(range(50, 54)))
     assert len(find_images(f"{address}/train-0.tar").labels) == 4
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_that_would_fill_the_memory_is_refused_unread(tmp_path, kind):
+    header = tarfile.TarInfo("huge")
+    header.type, header.size = kind, 1 << 31
+    with (tmp_path / "a.tar").open("wb") as file:
+        file.write(header.tobuf(tarfile.GNU_FORMAT))
+        file.truncate(1 << 32)  # a sparse file: as many bytes as the header says are there
+    with pytest.raises(DataError, match=r"a\.tar is not safe: one of its headers has 2,147,483,648 bytes, expected at"):
+        scanned(tmp_path / "a.tar")

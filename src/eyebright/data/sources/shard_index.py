@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 import msgspec
 
@@ -33,6 +33,7 @@ _LABEL_KEYS = ("label", "cls", *(name for name in CLASS_COLUMNS if name != "labe
 _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
 _TAR_BLOCK = 512
 _MOST_LABEL_BYTES = 1 << 24  # of a .cls or .json
+_MOST_HEADER_BYTES = 1 << 20  # long names are a few kB
 _CACHE_FORMAT = 1
 
 
@@ -161,7 +162,7 @@ def _members(shard: str, stream: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, b
     stream.seek(0)
     end = 0
     try:
-        with tarfile.open(fileobj=stream, mode="r:") as tar:
+        with tarfile.open(fileobj=cast("IO[bytes]", _Bounded(shard, stream)), mode="r:") as tar:
             while (member := tar.next()) is not None:
                 tar.members = []  # type: ignore[attr-defined]  # memory stays flat
                 _require_safe(shard, member)
@@ -179,6 +180,22 @@ def _members(shard: str, stream: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, b
     if mark != bytes(_TAR_BLOCK):  # for tarfile, anything that is not a header is the end
         what = "is damaged at" if len(mark) == _TAR_BLOCK else "is cut off, it has no end mark after"
         raise DataError(f"{shard} {what} byte {tar.offset:,}: download it again")
+
+
+class _Bounded:
+    """A stream that refuses headers which would fill the memory: tarfile reads each as a whole."""
+
+    def __init__(self, shard: str, stream: IO[bytes]) -> None:
+        self._shard, self._stream = shard, stream
+        self.tell, self.seek = stream.tell, stream.seek
+
+    def read(self, size: int) -> bytes:
+        if size > _MOST_HEADER_BYTES:
+            most = f"{_MOST_HEADER_BYTES:,}"
+            raise DataError(
+                f"{self._shard} is not safe: one of its headers has {size:,} bytes, expected at most {most}"
+            )
+        return self._stream.read(size)
 
 
 def _require_safe(shard: str, member: tarfile.TarInfo) -> None:
