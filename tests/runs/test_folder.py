@@ -106,6 +106,38 @@ def test_a_full_disk_leaves_no_half_run_and_brings_the_former_back(run, tmp_path
     assert {path.name for path in tmp_path.iterdir()} == {"run"}
 
 
+@pytest.mark.parametrize("before", ["nothing", "a run", "a run with a model", "two runs"])
+def test_a_kill_at_any_moment_of_the_creation_leaves_a_run_or_a_free_place(before, tmp_path, kill_at):
+    """`--resume` and the same command lead on; the last model stays, in the run or aside, until there is a new one."""
+    for changes in range(100):
+        run = Run(tmp_path / str(changes) / "run")
+        if before != "nothing":
+            run.create(REQUEST, NETWORK, overwrite=False)
+        if before in ("a run with a model", "two runs"):
+            with_model(run)
+        if before == "two runs":  # one that is set aside, for one that has no model yet
+            run.create(REQUEST, NETWORK, overwrite=True)
+        other = REQUEST.changed(pictures="q")
+        weights = initial_weights(NETWORK, seed=5)
+        made = kill_at(run.path.parent, changes, lambda: run.create(other, NETWORK, overwrite=True, start=weights))
+        if run.path.exists() or files.aside_of(run.path).exists():
+            assert run.read()[0] in (REQUEST, other)
+        if before in ("a run with a model", "two runs"):
+            assert (run.model / "model.json").exists() or (files.aside_of(run.path) / "model" / "model.json").exists()
+        again = Run(run.path)
+        again.create(other, NETWORK, overwrite=True, start=weights)
+        assert again.read() == (other, NETWORK) and load_weights(again.start).keys() == weights.keys()
+        if made is not None:
+            break
+    assert made == changes > 8
+
+
+def test_a_run_that_was_stopped_says_how_to_continue(run):
+    with pytest.raises(OutputError, match=r"is a run that was stopped. To continue it: eyebright train --resume .*run"):
+        run.require_free(overwrite=False)
+    run.require_free(overwrite=True)
+
+
 def test_a_run_in_which_another_process_trains_is_neither_trained_nor_replaced(run):
     with Run(run.path).locked():
         with pytest.raises(SettingsError, match=r"another process is training in .*run: wait"), run.locked():

@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from eyebright.training.events import (
     Evaluated,
     EventLog,
     Extended,
+    Judged,
     ModelSaved,
     PicturesGone,
     StepDone,
@@ -35,6 +37,9 @@ from eyebright.training.events import (
     read_events,
 )
 from eyebright.training.torch import checkpoint, hardware
+
+
+KILLS = 6
 
 
 def train(pictures: Path, place: Path, callbacks=(), **settings) -> eb.Classifier:
@@ -85,6 +90,53 @@ def test_more_epochs_give_the_weights_of_a_training_with_as_many_planned_epochs(
     assert extended.history.loss == whole.history.loss
     assert (tmp_path / "run" / "split.csv").read_bytes() == split
     assert Run(tmp_path / "run").read()[0].training == Run(tmp_path / "whole").read()[0].training
+
+
+def lead_on(command: Callable[[], object]) -> None:
+    """The same command, then those that the messages name, until it is done."""
+    for _ in range(3):
+        try:
+            command()
+        except (OutputError, SettingsError) as problem:
+            if "is complete" in str(problem):
+                return
+            named = re.search(r"eyebright train --resume (\S+/run)", str(problem))
+            if named is None:
+                raise
+            command = partial(resume, named[1])
+        else:
+            return
+
+
+@pytest.mark.parametrize("what", ["train", "overwrite", "resume", "more epochs", "heal"])
+def test_after_a_kill_the_same_command_or_the_one_that_it_names_leads_on(what, make_folder, tmp_path, kill_at):
+    """At a few of the changes that a command makes on the disk, evenly chosen; the weights are those without a kill."""
+    pictures, small, start = make_folder(), {"epochs": 2, "batch_size": 32}, tmp_path / "start"
+
+    def command(run: Path) -> object:
+        if what in ("train", "overwrite"):
+            settings = eb.Settings(**small, learning_rate=3e-3, seed=3)
+            return eb.train(pictures, run, network=eb.zoo.mlp(3, input_size=8), settings=settings,
+                            overwrite=what == "overwrite")  # fmt: skip
+        return eb.heal(run) if what == "heal" else resume(run, epochs=4 if what == "more epochs" else None)
+
+    if what == "train":
+        start.mkdir()
+    else:
+        train(pictures, start / "run", [After(3, KeyboardInterrupt)] if what == "resume" else [], **small)
+    if what == "heal":
+        advice = Judged(kind="overfitting", text="", advice="", remedy={"rotation": 0.05})
+        EventLog(start / "run" / "events.jsonl")(advice)
+    shutil.copytree(start, tmp_path / "whole")
+    made = kill_at(tmp_path / "whole", 10_000, lambda: command(tmp_path / "whole" / "run"))
+    second = "run/healed" if what == "heal" else "run"
+    for changes in np.linspace(0, made - 1, KILLS).astype(int):
+        run = tmp_path / str(changes) / "run"
+        shutil.copytree(start, run.parent)
+        assert kill_at(run.parent, changes, partial(command, run)) is None
+        lead_on(partial(command, run))
+        assert Run(run.parent / second).is_complete, changes
+        assert same(eb.load(run.parent / second), eb.load(tmp_path / "whole" / second)), changes
 
 
 def test_a_budget_continues_at_the_same_learning_rates(make_folder, tmp_path, monkeypatch):

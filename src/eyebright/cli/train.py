@@ -129,11 +129,12 @@ def _train(
 
     epochs = typed.get("epochs")
     again = started_by_this_group(place)  # of several processes one had died, and all are started again
-    if resume and heal and epochs is None and Run(place).is_complete:
-        display.begun = True
-        return None
     if resume:
-        display.images = shlex.quote(without_token(Run(place).read()[0].pictures))
+        images = Run(place).read()[0].pictures
+        if heal and epochs is None and Run(place).is_complete:
+            display.begun = True
+            return None
+        display.images = shlex.quote(without_token(images))
         return resuming.resume(place, epochs=None if again else epochs, callbacks=[display])
     if again:
         return None if Run(place).is_complete else resuming.resume(place, callbacks=[display])

@@ -14,9 +14,8 @@ RUN/
 
 import csv
 import io
-import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import filelock
@@ -115,7 +114,7 @@ class Run:
         seen: Seen = _NOTHING,
         start: Weights | None = None,
     ) -> None:
-        """Make the folder; a run that exists is set aside until the new model is saved.
+        """Make the folder, which appears as a whole; a run that exists is set aside until the new model is saved.
 
         A run without a model is not set aside where that would replace one that has a model.
 
@@ -126,33 +125,50 @@ class Run:
             seen: Images that the model it starts from was trained on.
             start: The initial weights, where the run must keep them.
         """
-        files.require_free(self.path, overwrite=overwrite, made_with=MADE_WITH)  # also if it was made meanwhile
-        if self.path.exists() and files.aside_of(self.path).exists() and not self.model.exists():
-            shutil.rmtree(self.path)
-        elif self.path.exists():
-            with self.locked():
-                files.set_aside(self.path)
-        try:
-            with files.write_errors(self.path):
-                self.path.mkdir(parents=True)
-            files.write_file(self.network, network.to_json().encode())
+        with ExitStack() as stack:
+            if self.config.exists():
+                stack.enter_context(self.locked())
+            place = stack.enter_context(
+                files.new_folder(self.path, overwrite=overwrite, made_with=MADE_WITH, keep_previous=True)
+            )
+            unfinished = Run(place)
+            files.write_file(unfinished.network, network.to_json().encode())
             if start is not None:
-                files.write_file(self.start, save(dict(start)))
+                files.write_file(unfinished.start, save(dict(start)))
             if seen != _NOTHING:
-                files.write_file(self.seen, records.to_json(seen).encode())
-            self.write_config(request)
-        except OutputError:  # half a run can neither be resumed nor replaced
-            shutil.rmtree(self.path, ignore_errors=True)
-            if files.aside_of(self.path).exists():
-                files.aside_of(self.path).rename(self.path)
-            raise
+                files.write_file(unfinished.seen, records.to_json(seen).encode())
+            unfinished.write_config(request)
+            if self.path.exists() and files.aside_of(self.path).exists() and not self.model.exists():
+                files.discard(self.path)
+
+    def require_free(self, *, overwrite: bool) -> None:
+        """Check that the run can be created, before the work; says how to continue one that was stopped.
+
+        Raises:
+            OutputError: When it exists and may not be overwritten, or cannot be written.
+        """
+        if not overwrite and self.config.is_file() and self.network.is_file() and not self.is_complete:
+            raise OutputError(
+                f"{self.path} is a run that was stopped. To continue it: eyebright train --resume {self.path}. To start "
+                "again, pass --overwrite (overwrite=True) or choose another folder"
+            )
+        files.require_free(self.path, overwrite=overwrite, made_with=MADE_WITH)
+
+    def remove(self) -> None:
+        """Remove the run; the one that it replaced is back in its place."""
+        files.discard(self.path)
+        files.bring_back(self.path)
 
     def write_config(self, request: Request) -> None:
         """Write config.toml, at the start and when a measurement has settled something."""
         files.write_file(self.config, request.to_toml().encode())
 
     def read(self) -> tuple[Request, Network]:
-        """The resolved request and the network; a `SettingsError` where the folder is not a run or is damaged."""
+        """The resolved request and the network; a `SettingsError` where the folder is not a run or is damaged.
+
+        A run that a kill left set aside, just before a new one was to take its place, is put back first.
+        """
+        files.bring_back(self.path)
         if not self.config.is_file() or not self.network.is_file():
             raise SettingsError(
                 f"{self.path} is not a run: it has no {CONFIG} and {NETWORK}; give the folder that train -o made"

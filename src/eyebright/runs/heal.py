@@ -1,7 +1,6 @@
 """heal(): try what the verdict on a run advises, and find out on its validation set whether that is better."""
 
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,11 +18,10 @@ from eyebright.network import Network, zoo
 from eyebright.network.rewrites import with_dropout
 from eyebright.report.progress import shown
 from eyebright.runs.checks import LEAST_MINUTES
-from eyebright.runs.folder import MADE_WITH, NETWORK, Run, split_csv
+from eyebright.runs.folder import NETWORK, Run, split_csv
 from eyebright.runs.request import Request
 from eyebright.runs.resume import reopen, resume
 from eyebright.runs.train import run_request
-from eyebright.system import files
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.table import Table
 from eyebright.system.text import counted, percent
@@ -169,7 +167,7 @@ def _heal(
     if before_it is None:
         if plan(request, network, events, budget_s) is None:  # what is impossible is refused before any work
             return None
-        files.require_free(second.path, overwrite=overwrite, made_with=MADE_WITH)
+        second.require_free(overwrite=overwrite)
     prepared = _prepared(run, request, pictures, emit)
     before = _correct(run, prepared)
     comparing_s = 2 * (time.monotonic() - started_at)  # the second is evaluated as the first was
@@ -344,7 +342,5 @@ def _train_again(
     except SettingsError as problem:
         if not trial.settings.minutes or second.has_checkpoint or second.model.exists():
             raise
-        shutil.rmtree(second.path, ignore_errors=True)  # nothing was trained that could be continued
-        if files.aside_of(second.path).exists():
-            files.aside_of(second.path).rename(second.path)
+        second.remove()  # nothing was trained that could be continued
         raise OutOfTimeError(str(problem)) from problem

@@ -61,6 +61,8 @@ def resume(
     events = run.read_events()
     _require_on_disk(run, request)
     continues, planned = _continues(run, events), _planned(run, request, events)
+    if epochs == planned and not run.is_complete:  # the command that extended it, once more
+        epochs = None
     if epochs is not None:
         request = _extended(run, request, epochs, planned)
     elif run.is_complete:

@@ -19,7 +19,7 @@ from eyebright.report import sinks
 from eyebright.report.figures import draw_curves
 from eyebright.report.progress import shown
 from eyebright.runs import auto, checks
-from eyebright.runs.folder import MADE_WITH, NETWORK, Run
+from eyebright.runs.folder import NETWORK, Run
 from eyebright.runs.request import Request, gather
 from eyebright.runs.start import (
     SourceModel,
@@ -165,7 +165,7 @@ def run_request(
         (emit if isinstance(event, Transient) else found.append)(event)
 
     run = Run(request.output or default_output(request.pictures if dataset is None else dataset))
-    files.require_free(run.path, overwrite=request.overwrite, made_with=MADE_WITH)
+    run.require_free(overwrite=request.overwrite)
     sinks.require(request.log)
     source = read_source(request.start_from, request.start_sha256) if request.start_from else None
     if source is not None:

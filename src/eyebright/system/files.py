@@ -37,13 +37,16 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def new_folder(path: Path, *, overwrite: bool = False, made_with: Sequence[str] = ()) -> Iterator[Path]:
+def new_folder(
+    path: Path, *, overwrite: bool = False, made_with: Sequence[str] = (), keep_previous: bool = False
+) -> Iterator[Path]:
     """Create a folder that appears at `path`, complete, when the block ends without an error.
 
     Args:
         path: The path of the folder.
         overwrite: Replace an existing folder.
         made_with: As in `require_free`.
+        keep_previous: Keep the folder that is replaced, until `forget_aside` removes it.
 
     Yields:
         The folder to fill, beside `path`.
@@ -70,11 +73,11 @@ def new_folder(path: Path, *, overwrite: bool = False, made_with: Sequence[str] 
             try:
                 unfinished.rename(path)
             except OSError:
-                if aside_of(path).exists():
-                    aside_of(path).rename(path)
+                bring_back(path)
                 raise
             _sync(path.parent)
-            forget_aside(path)
+            if not keep_previous:
+                forget_aside(path)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -94,6 +97,20 @@ def set_aside(path: Path) -> None:
 def forget_aside(path: Path) -> None:
     """Remove the folder that `set_aside` renamed."""
     _remove(aside_of(path))
+
+
+def bring_back(path: Path) -> None:
+    """Put the folder that `set_aside` renamed back in its place, where nothing else is there."""
+    if not path.exists() and aside_of(path).exists():
+        aside_of(path).rename(path)
+
+
+def discard(path: Path) -> None:
+    """Remove a folder with all that is in it; it is renamed first, so that no half of it is left in its place."""
+    discarded = _sibling(path, "discarded")
+    _remove(discarded)
+    path.rename(discarded)
+    _remove(discarded)
 
 
 def current_folder(path: Path) -> Path:
