@@ -1,5 +1,6 @@
 import hashlib
 import os
+import pickle
 import subprocess
 import sys
 from collections import namedtuple
@@ -176,12 +177,74 @@ def test_a_pack_cut_off_at_any_byte_is_completed_to_the_same_bytes(root, prepara
     wanted = packed(root, preparation).read(range(8))
     files = [next(own_cache.rglob(name)) for name in ("rows.u8", "index.bin")]
     whole = [file.read_bytes() for file in files]
-    assert [len(content) for content in whole] == [8 * 90, 8 * 24]
+    assert [len(content) for content in whole] == [8 * 90, 8 * 36]
     for file, content, part in zip(files, whole, (rows, index), strict=True):
         file.write_bytes(content[: round(part * len(content))])
     again = packed(root, preparation)
     np.testing.assert_array_equal(again.read(range(8)), wanted)
     assert [file.read_bytes() for file in files] == whole
+
+
+DAMAGE = {
+    "a bit": lambda content, at: content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :],
+    "zeros": lambda content, at: content[:at] + bytes(len(content[at : at + 50])) + content[at + 50 :],
+    "text": lambda content, at: content[:at] + b"Traceback (most recent call last)" + content[at:],
+    "a part of itself": lambda content, at: content[:at] + content[:100] + content[at + 100 :],
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*damaged on the disk")
+@pytest.mark.parametrize("name", ["rows.u8", "prints.bin", "index.bin"])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_damaged_on_the_disk_is_prepared_again(root, preparation, own_cache, name, damage):
+    """In a sample of all places; what is read is right, and so is what is on the disk afterwards."""
+    first = packed(root, preparation)
+    whole = {file: file.read_bytes() for file in own_cache.rglob("packs/*/*.*") if file.suffix in (".u8", ".bin")}
+    (file,) = (file for file in whole if file.name == name)
+    for at in range(0, len(whole[file]) - 1, len(whole[file]) // 12):
+        for path, content in whole.items():
+            path.write_bytes(content)
+        file.write_bytes(DAMAGE[damage](whole[file], at))
+        for _ in range(2):
+            again = packed(root, preparation)
+            assert list(again.digests) == list(first.digests)
+            np.testing.assert_array_equal(again.read(range(8)), first.read(range(8)))
+            assert again.prints(range(8)).tobytes() == first.prints(range(8)).tobytes()
+
+
+def test_damage_is_told_once_and_mended(root, preparation, own_cache, recwarn):
+    wanted = packed(root, preparation).read(range(8))
+    for name, places in (("index.bin", (40, 41)), ("rows.u8", (500,))):
+        file = next(own_cache.rglob(name))
+        content = bytearray(file.read_bytes())
+        for place in places:
+            content[place] ^= 1
+        file.write_bytes(content)
+        with pytest.warns(UserWarning, match="is damaged on the disk; what was in it is computed again"):
+            np.testing.assert_array_equal(packed(root, preparation).read(range(8)), wanted)
+        np.testing.assert_array_equal(packed(root, preparation).read(range(8)), wanted)  # no warning any more
+
+
+def test_a_damaged_row_whose_image_has_gone_is_named(root, preparation, own_cache):
+    made = packed(root, preparation)
+    rows = next(own_cache.rglob("rows.u8"))
+    rows.write_bytes(bytes(len(rows.read_bytes())))
+    (root / "a" / "1.png").unlink()
+    with pytest.warns(UserWarning, match="damaged"), pytest.raises(DataError, match=r"a/1\.png is damaged on the disk"):
+        made.read([1])
+
+
+def test_other_processes_get_a_pack_that_was_checked(root, preparation, own_cache):
+    made = packed(root, preparation)
+    rows = next(own_cache.rglob("rows.u8"))
+    rows.write_bytes(bytes(len(rows.read_bytes())))
+    with pytest.warns(UserWarning, match="damaged"):
+        made.check(np.arange(8))
+    elsewhere = pickle.loads(pickle.dumps(made))
+    np.testing.assert_array_equal(elsewhere.read(range(8)), made.read(range(8)))
+    rows.write_bytes(bytes(len(rows.read_bytes())))
+    with pytest.warns(UserWarning, match="damaged"), pytest.raises(DataError, match=r"rows\.u8 is damaged"):
+        pickle.loads(pickle.dumps(made)).read([0])
 
 
 @pytest.mark.parametrize("name", ["rows.u8", "index.bin"])
@@ -268,7 +331,7 @@ def test_two_processes_share_one_pack(root, preparation, own_cache):
     runs = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
     outputs = [run.communicate()[0] for run in runs]
     assert outputs == [packed(root, preparation).read(range(8)).tobytes()] * 2
-    assert next(own_cache.rglob("index.bin")).stat().st_size == 8 * 24
+    assert next(own_cache.rglob("index.bin")).stat().st_size == 8 * 36
 
 
 def test_many_threads_read_at_once(root, preparation):
@@ -323,7 +386,7 @@ def test_prints_are_those_of_the_pictures_and_are_not_taken_again(root, preparat
     assert pack(source, preparation).prints([]).shape == (0,)
 
 
-KEPT = PRINT.itemsize + 24  # bytes stored for an image that is streamed
+KEPT = PRINT.itemsize + 32  # bytes stored for an image that is streamed
 usage = namedtuple("usage", "total used free")
 
 

@@ -43,7 +43,7 @@ def test_a_second_start_needs_neither_weights_nor_onnx(random_weights, own_cache
     assert first.shape == (2, 1280) and first.std() > 0
     monkeypatch.setattr(backbone, "published_weights", None)
     monkeypatch.setitem(sys.modules, "eyebright.network.onnx", None)
-    (graph,) = own_cache.glob("weights/*.onnx")
+    (graph,) = own_cache.glob("weights/*.graph")
     os.utime(graph, (0, 0))
     np.testing.assert_array_equal(Backbone(size_px=32, precision="float32").engine()(IMAGES), first)
     assert graph.stat().st_mtime > 0  # `eyebright cache` removes first what was not used for long

@@ -144,6 +144,32 @@ def test_what_was_killed_goes_on(pictures, digests, own_cache):
     np.testing.assert_allclose(again.read(range(40)), whole, atol=1e-5)  # other batches, other roundings
 
 
+@pytest.mark.parametrize("name", ["rows.f32", "index.bin"])
+def test_features_that_are_damaged_on_the_disk_are_computed_again(pictures, digests, own_cache, name):
+    wanted = features(Opening(pictures), digests, SMALL).read(range(40))
+    file = next(own_cache.glob(f"features/*/{name}"))
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    opening = Opening(pictures)
+    with pytest.warns(UserWarning, match="is damaged on the disk"):
+        found = features(opening, digests, SMALL).read(range(40))
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert len(opening.asked) == 1
+    assert not features(Opening([]), digests, SMALL).left_out  # mended, and no warning any more
+
+
+def test_a_damaged_graph_of_the_backbone_is_written_again(own_cache):
+    graph = SMALL.graph()
+    (file,) = own_cache.glob("weights/*.graph")
+    content = bytearray(file.read_bytes())
+    content[1000] ^= 1
+    file.write_bytes(content)
+    with pytest.warns(UserWarning, match="is damaged on the disk"):
+        assert SMALL.graph() == graph
+    assert SMALL.graph() == graph
+
+
 def test_pictures_that_cannot_be_opened_have_none(pictures, digests):
     pictures[2] = b"no picture"
     found = features(Opening(pictures), [b"", *digests[1:]], SMALL)

@@ -1,5 +1,6 @@
 import csv
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +120,8 @@ def test_a_kill_at_any_moment_of_the_creation_leaves_a_run_or_a_free_place(befor
             run.create(REQUEST, NETWORK, overwrite=True)
         other = REQUEST.changed(pictures="q")
         weights = initial_weights(NETWORK, seed=5)
-        made = kill_at(run.path.parent, changes, lambda: run.create(other, NETWORK, overwrite=True, start=weights))
+        create = partial(run.create, other, NETWORK, overwrite=True, start=weights)
+        made = kill_at(run.path.parent, changes, create)
         if run.path.exists() or files.aside_of(run.path).exists():
             assert run.read()[0] in (REQUEST, other)
         if before in ("a run with a model", "two runs"):

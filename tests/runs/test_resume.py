@@ -38,8 +38,7 @@ from eyebright.training.events import (
 )
 from eyebright.training.torch import checkpoint, hardware
 
-
-KILLS = 6
+KILLS = 3
 
 
 def train(pictures: Path, place: Path, callbacks=(), **settings) -> eb.Classifier:

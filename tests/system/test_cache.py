@@ -121,7 +121,17 @@ def test_a_removed_pack_is_made_again(root: Path) -> None:
     preparation = Preparation(width=6, height=6)
     Dataset.from_arrays(pixels, ["a"] * 4).pack(preparation)
     (entry,) = cache.entries()
-    assert entry.kind == "packs" and "6x6 crop" in entry.about
+    assert entry.kind == "packs" and "6x6x3 crop" in entry.about
     assert cache.remove([entry]) == [] and cache.entries() == []
     pack = Dataset.from_arrays(pixels, ["a"] * 4).pack(preparation)
     assert np.array_equal(pack.read([0, 1, 2, 3]), pixels)
+
+
+def test_what_is_kept_is_found_and_damage_is_told(tmp_path):
+    place = tmp_path / "kept"
+    assert cache.kept(place) is None
+    cache.keep(place, b"content")
+    assert cache.kept(place) == b"content"
+    place.write_bytes(place.read_bytes()[:-1] + b"?")
+    with pytest.warns(UserWarning, match="kept is damaged on the disk"):
+        assert cache.kept(place) is None

@@ -2,20 +2,21 @@
 
     rows.u8        for each image height * width * channels bytes
     prints.bin     for each image 3,084 bytes: thumbnail, size and sharpness, by which the audit compares images
-    index.bin      for each image 24 bytes: 8 for its key (name, size, time of the file), 16 of its digest
-    together-*.i8  numbers for each image: the sets that `prepare.find_sets` found
+    index.bin      for each image 36 bytes: its key (name, size, time of the file), digest, and checksums (`RowStore`)
+    together-*.i8  numbers for each image: the sets that `prepare.find_sets` found, after a digest of them
 
 The first three are a `RowStore`, so that a pack that was cut off at any moment is a valid, shorter pack. A changed
-image has another key, and so gets a new row. Images that cannot be opened have no row; they are tried again each time.
+image has another key, and so gets a new row, as does one whose record is damaged. A row that is damaged is prepared
+again in its place when it is read. Images that cannot be opened have no row; they are tried again each time.
 
 Where the disk has no space for the rows, only prints and index are stored, which are the same for every preparation,
 and images are opened again whenever they are read.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import filelock
 import numpy as np
@@ -27,9 +28,9 @@ from eyebright.data.sources.source import Source
 from eyebright.data.store import Reader, RowFile, RowStore, rows_of, streamed
 from eyebright.data.threads import in_threads
 from eyebright.system import cache, files, records
-from eyebright.system.errors import PictureError
+from eyebright.system.errors import DataError, PictureError
 from eyebright.system.progress import Report, quiet
-from eyebright.system.text import counted
+from eyebright.system.text import counted, printable
 
 ROWS, PRINTS = "rows.u8", "prints.bin"
 
@@ -51,6 +52,11 @@ class Pack:
         digests: Digest of each image, N times 16 bytes; empty where it could not be opened.
         left_out: The images that could not be opened, with the reasons.
         streamed: Whether images are opened again each time, since the disk has no space for them.
+
+    Args:
+        checksums: Of each row on the disk, `(rows, files)`.
+        again: Opens the image of a row, where that is damaged; not in another process.
+        stream: Reads images where they are streamed.
     """
 
     def __init__(
@@ -60,6 +66,8 @@ class Pack:
         rows: NDArray[np.int64],
         digests: Digests,
         left_out: list[LeftOut],
+        checksums: NDArray[np.uint32],
+        again: Callable[[int], "Parts"] | None = None,
         stream: Reader | None = None,
     ) -> None:
         self.folder = folder
@@ -68,12 +76,18 @@ class Pack:
         self.digests = digests
         self.left_out = left_out
         self.streamed = stream is not None
-        self._prints = RowFile(folder / PRINTS)
-        self._read = stream or self._reader(RowFile(folder / ROWS))
+        self._checksums = checksums
+        self._prints = RowFile(folder / PRINTS, checksums[:, -1], _one(again, PRINTS))
+        self._read = stream or self._reader(RowFile(folder / ROWS, checksums[:, 0], _one(again, ROWS)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """To be sent to another process on the same disk; images that are streamed cannot be."""
-        return Pack, (self.folder, self.preparation, self.rows, self.digests, self.left_out)
+        return Pack, (self.folder, self.preparation, self.rows, self.digests, self.left_out, self._checksums)
+
+    def check(self, indices: NDArray[np.int64]) -> None:
+        """Read the images at these positions, and prepare again what is damaged: other processes cannot do that."""
+        for start in range(0, len(indices), _AT_ONCE):
+            self.read(indices[start : start + _AT_ONCE])
 
     def prints(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.void]:
         """The prints of the images at these positions of the source: `(n,)` records of `PRINT`."""
@@ -116,6 +130,7 @@ class Thumbnails:
 
 _RECORD = np.dtype([("key", "<u8"), ("digest", KIND)])
 _FORMAT = 3
+_AT_ONCE = 64
 
 
 def pack(source: Source, preparation: Preparation, report: Report = quiet) -> Pack:
@@ -157,11 +172,11 @@ class _Store:
         self.rows = RowStore(self.folder, _RECORD, row_bytes)
 
     def missing(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        return np.flatnonzero(rows_of(keys, self.rows.index()["key"]) < 0)
+        return np.flatnonzero(self.rows.index().rows_of(keys) < 0)
 
     def lacking_bytes(self, keys: NDArray[np.uint64]) -> int:
         """Bytes that are still to be written."""
-        return len(self.missing(keys)) * sum((_RECORD.itemsize, *self.rows.row_bytes.values()))
+        return len(self.missing(keys)) * self.rows.bytes_for_each
 
     def packed(
         self,
@@ -182,10 +197,40 @@ class _Store:
             report("preparing", len(keys) - len(missing), len(keys))
             left_out = _append(self.rows, self.source, preparation, keys, missing, report)
             index = self.rows.index()
-        rows = rows_of(keys, index["key"])
+        rows, places = index.rows_of(keys), rows_of(keys, index.records["key"])
         digests = np.zeros(len(rows), KIND)
-        digests[rows >= 0] = index["digest"][rows[rows >= 0]]
-        return Pack(self.folder, preparation, rows, Digests(digests), left_out, stream)
+        digests[rows >= 0] = index.records["digest"][places[rows >= 0]]
+        again = _again(self.source, preparation, rows)
+        return Pack(self.folder, preparation, rows, Digests(digests), left_out, index.checksums, again, stream)
+
+
+Parts: TypeAlias = dict[str, bytes | memoryview]
+"""What is stored of an image, by the name of the file."""
+
+
+def _parts(opened: OpenedImage) -> Parts:
+    return {ROWS: np.ascontiguousarray(opened.pixels).data, PRINTS: opened.print.tobytes()}
+
+
+def _again(source: Source, preparation: Preparation, rows: NDArray[np.int64]) -> Callable[[int], Parts]:
+    """Opens the image of a row once more, where that is damaged."""
+
+    def opened(number: int) -> Parts:
+        position = int(np.flatnonzero(rows == number)[0])
+        try:
+            return _parts(open_with_digest(source.open(position), preparation))
+        except PictureError as problem:
+            raise DataError(
+                f"the prepared image of {printable(source.names[position])} is damaged on the disk, and it cannot be "
+                f"opened again ({problem}): put it back"
+            ) from problem
+
+    return opened
+
+
+def _one(again: Callable[[int], Parts] | None, name: str) -> Callable[[int], bytes | memoryview] | None:
+    """Makes the row of one file."""
+    return None if again is None else lambda number: again(number)[name]
 
 
 def _append(
@@ -205,10 +250,7 @@ def _append(
             if isinstance(result, PictureError):
                 left_out.append(LeftOut(source.names[position], str(result)))
             else:
-                parts: dict[str, bytes | memoryview] = {
-                    ROWS: np.ascontiguousarray(result.pixels).data,
-                    PRINTS: result.print.tobytes(),
-                }
+                parts = _parts(result)
                 rows.add((int(keys[position]), result.digest), *(parts[name] for name in store.row_bytes))
             report("preparing", done, len(keys))
     return left_out

@@ -21,7 +21,7 @@ from eyebright.data.digests import KIND, Digests
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Preparation
 from eyebright.data.split import LEFT_OUT, SIDES, Leaks, Side, leaks_of, linked
-from eyebright.system import files
+from eyebright.system import cache
 from eyebright.system.errors import DataError, OutputError
 from eyebright.system.progress import Report, quiet
 
@@ -152,16 +152,15 @@ def find_sets(dataset: Dataset, pack: Pack, report: Report = quiet) -> Together:
         state.update(known.tobytes())
     if groups is None:
         state.update("\0".join(names).encode("utf-8", "surrogateescape"))
-    place, found = pack.folder / f"together-{state.hexdigest()}.i8", np.empty(0, np.int64)
-    with suppress(FileNotFoundError):
-        found = np.fromfile(place, np.int64)
+    place = pack.folder / f"together-{state.hexdigest()}.i8"
+    found = np.frombuffer(cache.kept(place) or b"", np.int64)
     if len(found) != 2 * len(usable):
         count = len(usable)
         fresh = together(labels, pack.thumbnails(usable), digests, groups, names,
                          progress=lambda share: report("comparing", round(share * count), count))  # fmt: skip
         found = np.concatenate(fresh)
         with suppress(OutputError):  # it can be computed again
-            files.write_file(place, found.tobytes())
+            cache.keep(place, found.tobytes())
     kept, related = np.full((2, len(dataset)), -1)
     kept[usable], related[usable] = found.reshape(2, -1)
     return Together(kept, related)

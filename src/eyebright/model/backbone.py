@@ -6,7 +6,6 @@ needed.
 
 import hashlib
 from functools import cached_property
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 from eyebright.data.pictures import Preparation
@@ -69,11 +68,14 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
         text = f"{_FORMAT}\0{published_digest(self.name)}\0{self.network.to_json()}"
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
-    def graph(self) -> Path:
-        """Path of the ONNX graph in the cache, written if it is not there; raises as `engine`."""
-        graph = files.cache_folder("weights") / f"{self.name}-{self.preparation.width}-{self.digest}.onnx"
-        if not graph.exists():
-            files.write_file(graph, self._graph())
+    def graph(self) -> bytes:
+        """The ONNX graph, written into the cache if it is not there; raises as `engine`."""
+        place = files.cache_folder("weights") / f"{self.name}-{self.preparation.width}-{self.digest}.graph"
+        cache.mark_used(place)
+        graph = cache.kept(place)
+        if graph is None:
+            graph = self._graph()
+            cache.keep(place, graph)
         return graph
 
     def engine(self) -> Engine:
@@ -83,9 +85,7 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
             DownloadError: When the weights are not available; the message says what to install.
             MissingExtraError: When torch is not installed, which is needed to read the weights the first time.
         """
-        graph = self.graph()
-        cache.mark_used(graph)
-        return Engine.of_bytes(graph.read_bytes(), precision=self.chosen)
+        return Engine.of_bytes(self.graph(), precision=self.chosen)
 
     def _graph(self) -> bytes:
         weights = published_weights(self.name)

@@ -25,7 +25,6 @@ from eyebright.system.errors import ModelError, OutputError
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 TOLERANCE = 1e-4  # of probabilities
 PIXEL_TOLERANCE = 2  # of 255; the rounding in Pillow's resize may change between versions
-_DIGEST = 32
 
 
 class Engine:
@@ -55,7 +54,8 @@ class Engine:
         engine = cls(compiled)
         engine._check_golden(stored)
         if blob is not None:
-            _keep(blob, compiled.export_model().getvalue())
+            with suppress(OutputError):  # with a full disk only the next start is slower
+                cache.keep(blob, compiled.export_model().getvalue())
         return engine
 
     @classmethod
@@ -130,23 +130,16 @@ def _cached(stored: StoredModel) -> Path | None:
 
 
 def _import(core: openvino.Core, blob: Path) -> openvino.CompiledModel | None:
-    if not blob.exists():
+    content = cache.kept(blob)
+    if content is None:
         return None
-    digest, content = blob.read_bytes()[:_DIGEST], blob.read_bytes()[_DIGEST:]
     try:
-        if hashlib.sha256(content).digest() == digest:
-            cache.mark_used(blob)
-            with machine.signal_stack_kept():
-                return core.import_model(content, "CPU")
+        cache.mark_used(blob)
+        with machine.signal_stack_kept():
+            return core.import_model(content, "CPU")
     except RuntimeError:  # written by another build of OpenVINO
-        pass
-    blob.unlink(missing_ok=True)
-    return None
-
-
-def _keep(blob: Path, content: bytes) -> None:
-    with suppress(OutputError):  # with a full disk only the next start is slower
-        files.write_file(blob, hashlib.sha256(content).digest() + content)
+        blob.unlink(missing_ok=True)
+        return None
 
 
 def _check_ports(compiled: openvino.CompiledModel, stored: StoredModel) -> None:

@@ -1,11 +1,11 @@
 """Features of images: the output of a published network without its head, computed once and stored.
 
     rows.f16     for each image its features, float16 (rows.f32, float32, where they were computed in that)
-    index.bin    for each image 8 bytes: the first of its digest
+    index.bin    for each image 16 bytes: the first 8 of its digest, and checksums
 
-They are a `RowStore`. There is one folder for each network, precision and preparation, and all data sets share it: an
-image is identified by its content. So it is locked only while rows are appended, not while features are computed.
-Features that are removed meanwhile are computed again.
+They are a `RowStore`; features that are damaged on the disk are computed again. There is one folder for each network,
+precision and preparation, and all data sets share it: an image is identified by its content. So it is locked only while
+rows are appended, not while features are computed. Features that are removed meanwhile are computed again.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import ImageInput, Preparation, open_picture
-from eyebright.data.store import RowFile, RowStore, rows_of
+from eyebright.data.store import RowFile, RowStore
 from eyebright.data.threads import in_threads
 from eyebright.model.backbone import Backbone
 from eyebright.system import cache, files, records
@@ -91,12 +91,17 @@ def features(
     while True:
         with _locked(folder):
             cache.describe(folder, f"{backbone.name}, {backbone.preparation.width} pixels, {backbone.chosen}")
-            rows = np.where(usable, rows_of(keys, store.index()["key"]), -1)
+            index = store.index()
+            rows = np.where(usable, index.rows_of(keys), -1)
+            kept = RowFile(folder / _name(kind), index.checksums[:, 0]) if (rows >= 0).any() else None
             lacking = np.flatnonzero(usable & (rows < 0))
             lacking = lacking[~np.isin(lacking, list(left_out))]
             if not len(lacking):
+                if kept and len(damaged := kept.damaged(np.unique(rows[rows >= 0]), row_bytes)):
+                    cache.tell_damage(folder)
+                    store.forget(damaged)
+                    continue
                 report("computing features", len(digests), len(digests))
-                kept = RowFile(folder / _name(kind)) if (rows >= 0).any() else None
                 return Features(kept, backbone, rows, left_out)
         missing = lacking[np.sort(np.unique(keys[lacking], return_index=True)[1])]  # duplicates are computed once
         files.require_space(folder, len(missing) * row_bytes, what=f"features of {len(missing):,} images")
@@ -143,7 +148,7 @@ def _compute(
 def _add(store: RowStore, computed: list[tuple[int, bytes]]) -> None:
     """Append rows, except those that another process has appended meanwhile."""
     with _locked(store.folder):
-        there = set(store.index()["key"].tolist())
+        there = set(store.index().records["key"].tolist())
         with store.appending() as writer:
             for key, row in computed:
                 if key not in there:

@@ -149,8 +149,8 @@ class Run:
         """
         if not overwrite and self.config.is_file() and self.network.is_file() and not self.is_complete:
             raise OutputError(
-                f"{self.path} is a run that was stopped. To continue it: eyebright train --resume {self.path}. To start "
-                "again, pass --overwrite (overwrite=True) or choose another folder"
+                f"{self.path} is a run that was stopped. To continue it: eyebright train --resume {self.path}. To "
+                "start again, pass --overwrite (overwrite=True) or choose another folder"
             )
         files.require_free(self.path, overwrite=overwrite, made_with=MADE_WITH)
 

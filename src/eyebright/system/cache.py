@@ -5,10 +5,12 @@ itself in `about.txt`. Everything in the cache can be computed or downloaded aga
 the time of its last use; for a folder, only its own time is set, not those of its files.
 """
 
+import hashlib
 import os
 import shutil
 import stat
 import time
+import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +33,7 @@ CONTENTS = {
     "compiled": "compiled models",
 }
 _DAY_S = 86_400
+_DIGEST = 32
 
 
 class Entry(Record, frozen=True, kw_only=True):
@@ -63,6 +66,33 @@ def mark_used(place: Path) -> None:
         kind, name, *_ = place.resolve().relative_to(root).parts
         if kind in CONTENTS:
             os.utime(root / kind / name)
+
+
+def keep(place: Path, content: bytes) -> None:
+    """Write a file of the cache, with a digest by which `kept` finds damage.
+
+    Raises:
+        OutputError: When it cannot be written.
+    """
+    files.write_file(place, hashlib.sha256(content).digest() + content)
+
+
+def kept(place: Path) -> bytes | None:
+    """The content of a file that `keep` wrote; None where there is none, or where it is damaged, which is told."""
+    try:
+        stored = memoryview(place.read_bytes())
+    except FileNotFoundError:
+        return None
+    digest, content = stored[:_DIGEST], bytes(stored[_DIGEST:])
+    if hashlib.sha256(content).digest() == digest:
+        return content
+    tell_damage(place)
+    return None
+
+
+def tell_damage(place: Path) -> None:
+    """Warn that a file or folder of the cache is damaged."""
+    warnings.warn(f"{place} is damaged on the disk; what was in it is computed again", stacklevel=2)
 
 
 def entries() -> list[Entry]:

@@ -44,15 +44,30 @@ def test_what_a_kill_left_unfinished_is_removed_by_the_next_checkpoint(tmp_path:
     assert [place.name for place in tmp_path.iterdir()] == ["000000010"]
 
 
-@pytest.mark.parametrize("name", ["progress.json", "weights.safetensors", "best.safetensors", "optimizer.safetensors"])
-def test_a_checkpoint_with_a_damaged_file_is_passed_over(tmp_path: Path, name):
+@pytest.mark.parametrize(
+    "damage", [lambda content: b"{", lambda content: content[:-4] + bytes(4), lambda content: bytes(len(content))]
+)
+@pytest.mark.parametrize(
+    "name", ["progress.json", "weights.safetensors", "best.safetensors", "optimizer.safetensors", "sha256.json"]
+)
+def test_a_checkpoint_with_a_damaged_file_is_passed_over(tmp_path: Path, name, damage):
     for one in (state(10), state(11)):
-        checkpoint.save(tmp_path, one)
-    (tmp_path / "000000011" / name).write_bytes(b"{")
-    assert same(checkpoint.load(tmp_path, NETWORK, PARAMETERS), state(10))
-    (tmp_path / "000000010" / name).unlink()
-    with pytest.raises(DataError, match=r"no checkpoint in .* can be read: 000000011: .*; 000000010: "):
+        checkpoint.save(tmp_path, one._replace(best=initial_weights(NETWORK, 5)))
+    file = tmp_path / "000000011" / name
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.warns(UserWarning, match=r"passed over a damaged checkpoint \(000000011: "):
+        found = checkpoint.load(tmp_path, NETWORK, PARAMETERS)
+    assert same(found, state(10)._replace(best=initial_weights(NETWORK, 5)))
+    file = tmp_path / "000000010" / name
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(DataError, match=r"no checkpoint in .* can be read: 000000011: .*; 000000010: .*--from"):
         checkpoint.load(tmp_path, NETWORK, PARAMETERS)
+
+
+def test_a_checkpoint_of_an_older_version_has_no_digests(tmp_path: Path):
+    checkpoint.save(tmp_path, state(10))
+    (tmp_path / "000000010" / "sha256.json").unlink()
+    assert same(checkpoint.load(tmp_path, NETWORK, PARAMETERS), state(10))
 
 
 def test_a_folder_without_checkpoints_is_an_error(tmp_path: Path):

@@ -6,10 +6,12 @@ FOLDER/000001200/       the state after 1,200 steps; it appears as a whole or no
     best.safetensors        the weights of the best epoch so far
     average.safetensors     the average of the weights over the steps, if there is one
     optimizer.safetensors   the optimizer's moments
+    sha256.json             the digests of the other files: one that is damaged would lead to other weights in silence
 """
 
 import shutil
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +29,7 @@ from eyebright.system.errors import DataError, NetworkError, OutputError
 from eyebright.training.schedule import Position
 
 KEPT = 2
-_AVERAGE = "average.safetensors"
+_AVERAGE, _DIGESTS = "average.safetensors", "sha256.json"
 _SHARE = 50  # training between two checkpoints takes at least so many times as long as writing one
 
 
@@ -65,6 +67,8 @@ def save(folder: Path, state: State) -> None:
         except SafetensorError as problem:  # raised for a full disk, too
             raise OutputError(f"{folder} cannot be written: {problem}") from problem
         (place / "progress.json").write_text(records.to_json(state.progress), encoding="utf-8")
+        digests = {file.name: files.sha256(file) for file in sorted(place.iterdir())}
+        (place / _DIGESTS).write_text(records.to_json(digests), encoding="utf-8")
     kept = _places(folder)[-KEPT:]
     for other in folder.iterdir():  # also what a kill left unfinished
         if other not in kept:
@@ -90,16 +94,31 @@ def load(folder: Path, network: Network, parameters: Sequence[Tensor]) -> State:
             problems.append(f"{place.name}: {problem}")
         else:
             _require_same_training(place, state, network, parameters)
+            if problems:
+                warnings.warn(f"passed over a damaged checkpoint ({'; '.join(problems)})", stacklevel=2)
             return state
-    raise DataError(f"no checkpoint in {folder} can be read: {'; '.join(problems) or 'the folder has none'}")
+    raise DataError(
+        f"no checkpoint in {folder} can be read: {'; '.join(problems) or 'the folder has none'}. Train again with "
+        "--overwrite, or start a new run from the model of this one, if it has one, with --from"
+    )
 
 
 def _read(place: Path) -> State:
+    _require_sound(place)
     text = (place / "progress.json").read_bytes()
     progress = records.from_json(text, Position, what=f"{place}/progress.json", error=DataError)
     weights, best = load_file(place / "weights.safetensors"), load_file(place / "best.safetensors")
     average = load_file(place / _AVERAGE) if (place / _AVERAGE).exists() else {}
     return State(progress, weights, best, average, load_tensors(place / "optimizer.safetensors"))
+
+
+def _require_sound(place: Path) -> None:
+    """Raise a `DataError` if a file is damaged; older versions wrote no digests."""
+    if (place / _DIGESTS).exists():
+        known = records.from_json((place / _DIGESTS).read_bytes(), dict[str, str], what=_DIGESTS, error=DataError)
+        damaged = [name for name, digest in known.items() if files.sha256(place / name) != digest]
+        if damaged:
+            raise DataError(f"{', '.join(damaged)} is damaged")
 
 
 def _require_same_training(place: Path, state: State, network: Network, parameters: Sequence[Tensor]) -> None:

@@ -81,6 +81,8 @@ def fit(
             "several processes share the prepared images, but the disk of the cache has no room for them: make room, "
             "set EYEBRIGHT_CACHE to another disk, or train in one process"
         )
+    if group.size > 1:
+        material.pack.check(np.concatenate([material.train, material.validation]))
     keep_freed_memory()
     if resume and not hardware.available()[settings.device]:  # as after a GPU has gone
         settings = settings.changed({"device": "auto", "precision": "auto"})
