@@ -36,6 +36,16 @@ def test_contradictions_are_named(options, words):
 
 @pytest.mark.parametrize(
     "options",
+    [{"output": "o\udcff"}, {"start_from": "m\udcff"}, {"split": "s\udcff"}, {"excluded": ("a", "b\udcff.png")}],
+)
+def test_what_could_not_be_written_into_a_config_is_refused_before_the_work(options):
+    (name,) = options
+    with pytest.raises(SettingsError, match=rf"{name} = \w\\udcff\S* is not valid UTF-8.*: rename it"):
+        checks.require_sound(Request().changed(**options))
+
+
+@pytest.mark.parametrize(
+    "options",
     [
         {},
         {"minutes": 0.3},

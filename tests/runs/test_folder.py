@@ -134,6 +134,14 @@ def test_a_kill_at_any_moment_of_the_creation_leaves_a_run_or_a_free_place(befor
     assert made == changes > 8
 
 
+def test_a_run_that_was_moved_to_a_name_that_is_not_utf8_is_refused(run):
+    """safetensors and the log could not name it: this is found before the training goes on."""
+    place = run.path.with_name("o\udcff")
+    run.path.rename(place)
+    with pytest.raises(SettingsError, match=r"o\\udcff, is not valid UTF-8: rename it"):
+        Run(place).read()
+
+
 def test_a_run_that_was_stopped_says_how_to_continue(run):
     with pytest.raises(OutputError, match=r"is a run that was stopped. To continue it: eyebright train --resume .*run"):
         run.require_free(overwrite=False)

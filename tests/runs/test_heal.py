@@ -328,7 +328,7 @@ def test_the_healing_of_another_verdict_or_in_another_folder_is_not_continued(po
     with pytest.raises(KillError):
         eb.heal(poor, callbacks=[killed_after(1)], overwrite=True)
     judged(poor, learning_rate=1e-3)
-    with pytest.raises(OutputError, match="healed already exists"):
+    with pytest.raises(OutputError, match="healed is a run that was stopped"):
         eb.heal(poor)
 
 

@@ -147,6 +147,15 @@ def test_an_interrupt_before_the_training_leaves_no_run(pictures, train_mlp, tmp
     assert not (tmp_path / "run").exists()
 
 
+def test_a_folder_whose_name_is_not_utf8_can_be_evaluated_on(pictures, train_mlp, tmp_path):
+    train_mlp(pictures, tmp_path / "run", epochs=1)
+    odd = tmp_path / "odd \udcff"
+    shutil.copytree(pictures, odd)
+    Image.new("RGB", (20, 24)).save(odd / "red" / "new.png")
+    assert evaluate(tmp_path / "run", odd).pictures == 7
+    assert events_of(tmp_path / "run", Evaluated)[-1].side.endswith(r"odd \udcff")
+
+
 def test_a_run_that_is_replaced_predicts_until_the_new_model_is_saved(pictures, train_mlp, tmp_path):
     train_mlp(pictures, tmp_path / "run", epochs=1)
     before = weights_of(tmp_path / "run")

@@ -29,7 +29,7 @@ from eyebright.data.split_file import SplitFile, read_split
 from eyebright.system.errors import DataError, PictureError, SettingsError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.table import Shown, Table
-from eyebright.system.text import counted, nearest, percent, printable
+from eyebright.system.text import counted, is_utf8, nearest, percent, printable
 
 _SIZE_SAMPLE = 200
 _FEWEST = 3  # images of a class: one for each set
@@ -225,7 +225,7 @@ class Dataset(Shown):
             )
         counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
         for name, count in zip(self.classes, counts, strict=True):
-            if name.encode("utf-8", "replace").decode() != name:
+            if not is_utf8(name):
                 raise DataError(
                     f"class {printable(name)} is not valid UTF-8: rename its folder, or save its table in UTF-8"
                 )

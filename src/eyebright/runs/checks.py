@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from eyebright.data.batches import share
@@ -11,7 +12,7 @@ from eyebright.runs.request import AUTO, Request
 from eyebright.runs.start import SourceModel, Start
 from eyebright.system import files
 from eyebright.system.errors import DataError, OutputError, SettingsError
-from eyebright.system.text import printable
+from eyebright.system.text import is_utf8, printable
 from eyebright.training import processes
 from eyebright.training.settings import Settings
 
@@ -22,12 +23,19 @@ _BYTES_PER_PARAMETER = 76  # three checkpoints while one is written, the model a
 
 
 def require_sound(request: Request) -> None:
-    """Refuse options that contradict each other.
+    """Refuse options that contradict each other, or that the run could not write down.
 
     Raises:
-        SettingsError: With both of them named, and what to change.
+        SettingsError: With what is wrong, and what to change.
     """
     settings = request.training
+    for name, value in msgspec.structs.asdict(request).items():
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not is_utf8(text):
+                raise SettingsError(
+                    f"{name} = {printable(text)} is not valid UTF-8, and cannot be written into config.toml: rename "
+                    "it, or use another"
+                )
     if 0 < settings.minutes < LEAST_MINUTES:
         raise SettingsError(
             f"minutes = {settings.minutes:g} is too short to start, train, evaluate and save: give "
@@ -81,7 +89,7 @@ def require_place(output: Path, dataset: Dataset) -> None:
     origin = dataset.origin
     if origin is None:
         return
-    if str(origin).encode("utf-8", "replace").decode() != str(origin):
+    if not is_utf8(str(origin)):
         raise DataError(f"the name {printable(str(origin))} is not valid UTF-8: rename it")
     if isinstance(origin, Path):
         pictures, place = origin.resolve(), output.resolve()

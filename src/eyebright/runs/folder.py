@@ -28,7 +28,7 @@ from eyebright.network import Network, Weights
 from eyebright.runs.request import Request, read_config
 from eyebright.system import files, records
 from eyebright.system.errors import OutputError, SettingsError
-from eyebright.system.text import csv_cell
+from eyebright.system.text import csv_cell, is_utf8, printable
 from eyebright.training.events import AnyEvent, Extended, ModelSaved, Resumed, RunStarted, Stopped, read_events
 
 CONFIG, NETWORK = "config.toml", "network.json"
@@ -168,6 +168,8 @@ class Run:
 
         A run that a kill left set aside, just before a new one was to take its place, is put back first.
         """
+        if not is_utf8(str(self.path)):
+            raise SettingsError(f"the name of the run, {printable(str(self.path))}, is not valid UTF-8: rename it")
         files.bring_back(self.path)
         if not self.config.is_file() or not self.network.is_file():
             raise SettingsError(

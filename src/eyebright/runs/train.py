@@ -34,6 +34,7 @@ from eyebright.runs.start import (
 from eyebright.system import files
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.table import Table
+from eyebright.system.text import printable
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
 from eyebright.training.events import (
@@ -358,7 +359,7 @@ def evaluate(
     log = Run(find_model(Path(model)).parent).events
     if log.exists():
         with suppress(OutputError):  # a run that may only be read can be evaluated too
-            EventLog(log)(Evaluated.of(without_token(str(pictures)), evaluation))
+            EventLog(log)(Evaluated.of(printable(without_token(str(pictures))), evaluation))
     return evaluation
 
 

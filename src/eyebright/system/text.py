@@ -70,6 +70,11 @@ def nearest(word: str, known: Sequence[str]) -> str:
     return f"known are {listed(sorted(known), _NEAREST_SHOWN)}" if known else "there are none"
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a name of a file can be written into UTF-8 text; on Linux a name may have any bytes."""
+    return name.encode("utf-8", "replace").decode() == name
+
+
 def printable(name: str) -> str:
     """A name on one line of a terminal: control characters and invalid bytes are escaped."""
     whole = name.encode("utf-8", "backslashreplace").decode()

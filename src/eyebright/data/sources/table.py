@@ -26,7 +26,7 @@ from eyebright.data.split import Side
 from eyebright.system.errors import DataError
 from eyebright.system.files import read_errors
 from eyebright.system.progress import Report, quiet
-from eyebright.system.text import counted, listed, printable
+from eyebright.system.text import counted, is_utf8, listed, printable
 
 _JSON = ".jsonl"
 _NOT_UTF8 = 'is not in UTF-8: save the table in UTF-8 (in Excel as "CSV UTF-8")'
@@ -205,7 +205,7 @@ def image_row(cells: dict[str, object], *, needs_path: bool = True) -> ImageRow:
         if not path or "\0" in path:
             raise DataError("missing path: every image needs one")
     label = class_name(cells["class"])
-    if label.encode("utf-8", "replace").decode() != label:
+    if not is_utf8(label):
         raise DataError(f"the class {printable(label)} {_NOT_UTF8}")
     return ImageRow(path, label, side_named(_text(cells.get("split"))), _text(cells.get("group")))
 
@@ -218,10 +218,10 @@ def path_on_disk(folder: Path, path: str) -> str:
     """
     if path.isascii() and "\\" not in path:
         return path
-    is_utf8 = path.encode("utf-8", "replace").decode() == path
-    if (is_utf8 and "\\" not in path) or os.path.lexists(folder / path):
+    whole = is_utf8(path)
+    if (whole and "\\" not in path) or os.path.lexists(folder / path):
         return path
-    if not is_utf8:
+    if not whole:
         raise DataError(f"the path {printable(path)} {_NOT_UTF8}")
     return path.replace("\\", "/")
 
