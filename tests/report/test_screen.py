@@ -1,6 +1,8 @@
 """Where lines and bars go: terminals are tested with the display in test_progress.py, notebooks here."""
 
 import io
+import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -124,3 +126,37 @@ def test_short_work_without_a_line_leaves_no_output(cell: Cell, clock: SimpleNam
     place.wait("preparing images")
     place.stop()
     assert not cell.outputs
+
+
+NOTEBOOK = """
+import json, nbformat
+from nbclient import NotebookClient
+work = '''
+from eyebright.report.progress import shown
+from eyebright.training.events import Progress, Resumed
+with shown([], verbose=True) as emit:
+    emit(Resumed(epoch=3))
+    for done in range(2000):
+        emit(Progress(stage="preparing", done=done, of=2000))
+    emit(Resumed(epoch=4))
+'''
+objects = "import eyebright as eb; eb.Dataset.from_arrays([], [], ['<b>a</b>'])"
+summary = "eb.Model(eb.zoo.mlp(2, input_size=4)).summary()"
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in (work, objects, summary)])
+NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+print(json.dumps([cell.outputs for cell in notebook.cells]))
+"""
+
+
+def test_a_real_notebook_keeps_one_output_for_work_and_shows_tables_as_html() -> None:
+    pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    run = subprocess.run([sys.executable, "-c", NOTEBOOK], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    (work,), (objects,), (summary,) = json.loads(run.stdout.splitlines()[-1])
+    assert work["output_type"] == "display_data"
+    text = "".join(work["data"]["text/plain"])
+    assert text == "Resuming after epoch 3.\nResuming after epoch 4."
+    assert "progress" not in "".join(work["data"]["text/html"])
+    assert "&lt;b&gt;a&lt;/b&gt;" in "".join(objects["data"]["text/html"])
+    assert "<table>" in "".join(summary["data"]["text/html"])
