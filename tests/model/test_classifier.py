@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import onnx.reference
 import pytest
+import torch
+from PIL import Image
 
 import eyebright as eb
 from eyebright.data.pictures import PRINT
@@ -71,6 +73,59 @@ def test_a_grey_network_trains_evaluates_and_comes_back(tmp_path):
     session = onnx.reference.ReferenceEvaluator(str(tmp_path / "model" / "network.onnx"))
     np.testing.assert_allclose(session.run(None, {"pictures": images[:5, :, :, None]})[0], answers, atol=1e-5)
     assert eb.load(tmp_path / "model").predict(images[3]) == model.predict(images[3])
+
+
+@pytest.fixture(scope="module")
+def clothes() -> tuple[np.ndarray, np.ndarray]:
+    """Grey images of eleven classes that differ in the height of a line; labels are numbers."""
+    random, labels = np.random.default_rng(0), np.arange(132) % 11
+    images = random.integers(0, 100, (132, 14, 14), np.uint8)
+    images[np.arange(132), labels] = 255
+    return images, labels
+
+
+def test_the_course_s_way_with_arrays(clothes):
+    """model.fit(train_images, train_labels, epochs=10), evaluate, predict, argmax, and the curves of the history."""
+    images, labels = clothes
+    network = Network.sequential(Input((1, 14, 14)), Normalize(0, 255), Flatten(), Linear(32), ReLU(), Linear(11))
+    model = eb.Classifier(network, classes=[f"kind {number}" for number in range(11)])
+    history = model.fit(images[:110], labels[:110], epochs=40, flip=False, rotation=0, zoom=0, verbose=0)
+    assert history.history.keys() == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert history.history["val_accuracy"] == list(history.validation_accuracy)
+    loss, accuracy = model.evaluate(images[110:], labels[110:], verbose=2)
+    predictions = model.predict(images[110:])
+    assert predictions.shape == (22, 11)
+    assert accuracy == np.mean(predictions.argmax(axis=1) == labels[110:]) > 0.5
+    assert loss == pytest.approx(-np.log(predictions[np.arange(22), labels[110:]]).mean(), rel=1e-3)
+    assert model.score(images[110:], np.eye(11)[labels[110:]]) == accuracy
+    alone = model.predict(np.expand_dims(images[1], 0))
+    assert alone.shape == (1, 11) and model.classes_[alone[0].argmax()] == model.predict(images[1]).label
+
+
+def test_every_form_of_a_batch_gives_the_same_probabilities(model):
+    batch = np.random.default_rng(0).integers(0, 256, (40, 20, 24, 3), np.uint8)
+    expected = np.array([[answer.probabilities[name] for name in model.classes] for answer in model.predict([*batch])])
+    for given in (batch, batch / 255, np.moveaxis(batch, -1, 1), torch.from_numpy(batch)):
+        np.testing.assert_allclose(model.predict(given), expected, atol=1e-6)
+        np.testing.assert_allclose(model.predict_proba(given), expected, atol=1e-6)
+    np.testing.assert_allclose(model.predict_proba([Image.fromarray(image) for image in batch]), expected, atol=1e-6)
+    assert model.predict(batch[:0]).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda model: model.predict(None), "expected the path or the bytes of a file, .* got None"),
+        (lambda model: model.predict(np.zeros((2, 20, 20, 3)) - 0.5), r"write \(\(images \+ 1\) \* 127\.5\)"),
+        (lambda model: model.compile(optimizer="adam", metrics=["accuracy"]), r"model\.fit\(pictures, epochs=15, opt"),
+        (lambda model: model.fit("flowers", class_weight={0: 2}), "write class_weights='balanced'"),
+        (lambda model: model.fit("flowers"), r"got a str: for a folder"),
+        (lambda model: model.evaluate("flowers"), r"got a str: for a folder"),
+    ],
+)
+def test_habits_are_answered_with_what_to_write(model, call, words):
+    with pytest.raises(eb.EyebrightError, match=words):
+        call(model)
 
 
 def test_predictions_on_files_bytes_arrays_and_lists_agree(model, tmp_path):

@@ -68,3 +68,9 @@ def test_a_history_without_accuracies_shows_the_losses() -> None:
         "1               12.0",
         "2           0.000120",
     ]
+
+
+def test_the_lists_have_the_names_of_keras() -> None:
+    history = History(loss=(1.0,), validation_loss=(2.0,), accuracy=(0.1,), validation_accuracy=(0.2,))
+    assert history.history == {"loss": [1.0], "accuracy": [0.1], "val_loss": [2.0], "val_accuracy": [0.2]}
+    assert History(loss=(0.5, 0.25)).history == {"loss": [0.5, 0.25]}

@@ -44,7 +44,7 @@ class Dataset(Shown):
         labels: For each image the position of its class in `classes`, `(N,)`.
         seed: Decides the split: the same seed and images give the same split.
         validation: Share of the images in the validation set, above 0.
-        test: Share of the images in the test set, above 0.
+        test: Share of the images in the test set; 0 for none.
         sides: For each image the set that it belongs to, where the source says so.
         groups: For each image its group, as a name ("" for none) or a number (-1 for none), `(N,)`. Images of one group
             stay in the same set.

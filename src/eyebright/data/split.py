@@ -66,7 +66,7 @@ def split(
         classes: Names of the classes.
         seed: Another seed gives another split.
         validation: Share of the images in the validation set, above 0.
-        test: Share of the images in the test set, above 0.
+        test: Share of the images in the test set; 0 for none.
         given: Sets that are decided already, `(N,)` of positions in `SIDES`. A validation or test set that is missing
             among them is taken from training, in whole groups; groups that have images in a given validation or test
             set are taken last. An image that is also in a later set is left out of the earlier one.
@@ -83,7 +83,8 @@ def split(
     """
     require_shares(validation, test)
     sides = np.zeros(len(labels), np.int64) if given is None else given_sides(labels, given, digests, classes)
-    shares = {side: share for side, share in ((2, test), (1, validation)) if given is None or side not in given}
+    shares = {side: share for side, share in ((2, test), (1, validation))
+              if share and (given is None or side not in given)}  # fmt: skip
     every, free = Digests.of(digests), np.flatnonzero(sides == 0)
     ranks = every.ranks()
     together = sets_of(ranks, None if groups is None else numbered(groups))
@@ -114,9 +115,11 @@ def split(
 
 
 def require_shares(validation: float, test: float) -> None:
-    """Raise a `SettingsError` where the shares leave nothing for training, or a set gets nothing."""
-    if not (0 < validation < 1 and 0 < test < 1 and validation + test < 1):
-        raise SettingsError(f"expected validation and test above 0 and together below 1, got {validation} and {test}")
+    """Raise a `SettingsError` where the shares leave nothing for training, or nothing for validation."""
+    if not (0 < validation < 1 and 0 <= test < 1 and validation + test < 1):
+        raise SettingsError(
+            f"expected validation above 0, test at least 0 and both together below 1, got {validation} and {test}"
+        )
 
 
 def given_sides(

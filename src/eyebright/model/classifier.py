@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from eyebright.data.dataset import Dataset, Part
 from eyebright.data.pictures import Fit, ImageInput, Preparation
+from eyebright.data.pictures.arrays import as_images, is_array
+from eyebright.data.pictures.formats import ImageFile
 from eyebright.data.prepare import Prepared, labels_among, prepare
 from eyebright.data.sources.ranged import without_token
 from eyebright.data.split import SIDES
@@ -30,13 +32,14 @@ from eyebright.model import assess
 from eyebright.model.card import Calibration, ModelCard, Provenance, Seen, readme
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.folder import read_model, write_model
+from eyebright.model.given import evaluation_set, is_batch, training_set
 from eyebright.model.golden import Golden, golden_pictures
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, Softmax, initial_weights
 from eyebright.report.progress import shown
 from eyebright.system import machine, records
-from eyebright.system.errors import DataError, ModelError, NetworkError
+from eyebright.system.errors import DataError, ModelError, NetworkError, PictureError
 from eyebright.system.progress import Report
 from eyebright.system.table import Table
 from eyebright.system.text import counted, listed, printable, shorten
@@ -115,9 +118,12 @@ class Classifier(Weighted):
 
     def fit(
         self,
-        pictures: Dataset,
+        pictures: Dataset | NDArray[Any] | Sequence[NDArray[Any]],
+        labels: NDArray[Any] | Sequence[Any] | None = None,
         epochs: int | None = None,
         *,
+        validation_data: tuple[Any, Any] | None = None,
+        validation_split: float | None = None,
         settings: Settings | None = None,
         verbose: bool = True,
         callbacks: Iterable[Callable[[AnyEvent], None]] = (),
@@ -126,8 +132,12 @@ class Classifier(Weighted):
         """Train on the training set; pick the best epoch and the temperature on the validation set.
 
         Args:
-            pictures: The images; their classes must be those of the classifier, in any order.
+            pictures: A data set, whose classes must be those of the classifier, in any order; or images as
+                `Dataset.from_arrays` takes them.
+            labels: For images in arrays, the class of each, as its name or its position in `classes`.
             epochs: Passes over the training set.
+            validation_data: For arrays, the images and labels of the validation set.
+            validation_split: For arrays, the share of the images in the validation set, 0.15 unless given.
             settings: How to train; single settings may also be given by name, such as `learning_rate=3e-4`.
             verbose: Whether to show the progress and the result, as `eyebright train` does.
             callbacks: Receive every event as it happens.
@@ -144,8 +154,12 @@ class Classifier(Weighted):
         started_at = time.monotonic()
         self.settings = (settings or self.settings).changed(changes)
         trainer()  # a missing torch is found before the work
+        dataset = training_set(
+            pictures, labels, self.classes, validation_data=validation_data, validation_split=validation_split,
+            seed=self.settings.seed,
+        )  # fmt: skip
         with shown(callbacks, verbose=verbose) as emit:
-            prepared = self.prepare(pictures, emit)
+            prepared = self.prepare(dataset, emit)
             emit(self.started_on(prepared))
             self.fit_prepared(prepared, emit=emit, started_at=started_at)
             emit(Evaluated.of("validation", self.metrics["validation"]))
@@ -258,7 +272,8 @@ class Classifier(Weighted):
 
     def evaluate(
         self,
-        pictures: Dataset | Part | Prepared,
+        pictures: Dataset | Part | Prepared | NDArray[Any] | Sequence[NDArray[Any]],
+        labels: NDArray[Any] | Sequence[Any] | None = None,
         *,
         tta: bool = False,
         verbose: bool = True,
@@ -268,7 +283,9 @@ class Classifier(Weighted):
 
         Args:
             pictures: One set of a data set, such as `pictures.test`, or all of a data set; images that it was trained
-                on are left out and counted. Of prepared images the test set is used.
+                on are left out and counted. Of prepared images the test set is used. Or images as
+                `Dataset.from_arrays` takes them.
+            labels: For images in arrays, the class of each, as its name or its position in `classes`.
             tta: Use the mean over each image and its mirror image (test-time augmentation).
             verbose: Whether to show a bar while it takes time.
             callbacks: Receive the progress.
@@ -276,9 +293,10 @@ class Classifier(Weighted):
         Raises:
             DataError: When there is a class that the classifier does not know, or no image that is new to it.
         """
+        given = evaluation_set(pictures, labels, self.classes)
         with shown(callbacks, verbose=verbose) as emit:
-            only_new = not isinstance(pictures, Part) or pictures.side == "test"  # who asks for the others wants them
-            return self._evaluate(*self._chosen(pictures, emit), tta=tta, only_new=only_new, report=reporting(emit))
+            only_new = not isinstance(given, Part) or given.side == "test"  # who asks for the others wants them
+            return self._evaluate(*self._chosen(given, emit), tta=tta, only_new=only_new, report=reporting(emit))
 
     def _chosen(self, pictures: Dataset | Part | Prepared, emit: Emit) -> tuple[Prepared, NDArray[np.int64]]:
         """Prepared images, and the positions of those to evaluate on."""
@@ -309,22 +327,48 @@ class Classifier(Weighted):
             found, seen=len(indices) - len(new), left_out=len(prepared.pack.left_out)
         )  # fmt: skip
 
+    def score(self, pictures: Dataset | Part | NDArray[Any] | Sequence[NDArray[Any]], labels: Any = None) -> float:
+        """The accuracy alone, as in scikit-learn; the rest is as in `evaluate`."""
+        return self.evaluate(pictures, labels, verbose=False).accuracy
+
     @overload
-    def predict(self, pictures: ImageInput) -> Prediction: ...
+    def predict(self, pictures: ImageFile) -> Prediction: ...
     @overload
-    def predict(self, pictures: list[ImageInput]) -> list[Prediction]: ...
-    def predict(self, pictures: ImageInput | list[ImageInput]) -> Prediction | list[Prediction]:
+    def predict(self, pictures: list[Any]) -> list[Prediction]: ...
+    @overload
+    def predict(self, pictures: NDArray[Any]) -> Any: ...
+    def predict(self, pictures: ImageInput | list[Any]) -> Prediction | list[Prediction] | NDArray[np.float32]:
         """The most probable class of an image, and its calibrated probability.
 
         Args:
-            pictures: A path, the bytes of a file, an open file, pixels `(H, W, 3)` uint8; or a list of these.
+            pictures: A path, the bytes of a file, an open file, an image of Pillow, pixels `(H, W)` or
+                `(H, W, channels)`; or a list of these. Or a batch of pixels, `(N, H, W)` or `(N, H, W, channels)`.
+
+        Returns:
+            A prediction; of a list, a list of them. Of a batch, the probabilities `(N, classes)` as in Keras.
 
         Raises:
             PictureError: When an image cannot be opened.
         """
         if isinstance(pictures, list):
             return [self.predictor.predict(picture) for picture in pictures]
+        if is_batch(pictures, self.preparation.channels):
+            return self.predictor.predict_batch(as_images(pictures, PictureError))
         return self.predictor.predict(pictures)
+
+    def predict_proba(self, pictures: NDArray[Any] | Sequence[ImageInput]) -> NDArray[np.float32]:
+        """The calibrated probabilities of many images, `(N, classes)`, in the order of `classes_`.
+
+        Args:
+            pictures: A list of images or a batch of pixels, as in `predict`.
+        """
+        batch = as_images(pictures, PictureError) if is_array(pictures) else pictures
+        return self.predictor.predict_batch(batch)
+
+    @property
+    def classes_(self) -> NDArray[np.str_]:
+        """The names of the classes as an array, as in scikit-learn."""
+        return np.array(self.classes)
 
     @cached_property
     def predictor(self) -> Predictor:

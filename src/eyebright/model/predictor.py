@@ -1,7 +1,7 @@
 """Predictor: from images to the predicted classes, in batches; images that cannot be opened are reported."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -70,6 +70,14 @@ class Predictor:
         except PictureError as problem:
             raise PictureError(f"{name}: {problem}" if name else str(problem)) from problem
         return self._prediction(name, self.probabilities(pixels[None])[0])
+
+    def predict_batch(self, images: Sequence[ImageInput]) -> NDArray[np.float32]:
+        """The probabilities of many images, `(N, classes)`; a `PictureError` if one cannot be opened."""
+        parts = [np.empty((0, len(self.classes)), np.float32)]
+        for at in range(0, len(images), BATCH_SIZE):
+            batch = [open_picture(image, self.preparation) for image in images[at : at + BATCH_SIZE]]
+            parts.append(self.probabilities(np.stack(batch)))
+        return np.concatenate(parts)
 
     def stream(self, images: Iterable[tuple[str, LazyImage]]) -> Iterator[Prediction | Unreadable]:
         """Predict each (name, image), in their order; a few threads open images ahead.

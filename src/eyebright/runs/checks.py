@@ -8,6 +8,7 @@ import numpy as np
 from eyebright.data.batches import share
 from eyebright.data.dataset import Dataset
 from eyebright.data.prepare import Prepared
+from eyebright.data.split import SIDES
 from eyebright.runs.request import AUTO, Request
 from eyebright.runs.start import SourceModel, Start
 from eyebright.system import files
@@ -95,6 +96,13 @@ def require_place(output: Path, dataset: Dataset) -> None:
         pictures, place = origin.resolve(), output.resolve()
         if place.is_relative_to(pictures) or pictures.is_relative_to(place):
             raise OutputError(f"the output {output} and the images {origin} are inside each other: use another output")
+
+
+def require_test(dataset: Dataset) -> None:
+    """A run measures its result on a test set; a `SettingsError` where there will be none."""
+    given = dataset.fixed is not None or (dataset.sides is not None and SIDES.index("test") in dataset.sides)
+    if not dataset.shares[1] and not given:
+        raise SettingsError("test = 0 leaves no test set, on which a run measures its result: use test = 0.15")
 
 
 def require_source_kept(source: SourceModel, output: Path) -> None:

@@ -174,6 +174,7 @@ def run_request(
     dataset = open_pictures(request, emit) if dataset is None else dataset
     dataset.require_trainable()
     checks.require_place(run.path, dataset)
+    checks.require_test(dataset)
     trainer()  # a missing torch is found before the work
     start, prepared, resized = _begin(run, dataset, request, source, network, later, started_at)
     start = start._replace(network=with_dropout(start.network, request.dropout))

@@ -14,7 +14,7 @@ import msgspec
 
 from eyebright.data.split import Leaks
 from eyebright.system import records
-from eyebright.system.errors import OutputError
+from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.progress import Report, Stage
 from eyebright.trust.intervals import Difference, Share
 from eyebright.trust.metrics import Evaluation
@@ -367,8 +367,18 @@ def reporting(emit: Emit) -> Report:
 
 
 def to_all(callbacks: Iterable[Emit]) -> Emit:
-    """One receiver that passes events on to several."""
+    """One receiver that passes events on to several.
+
+    Raises:
+        SettingsError: When one of them cannot be called, as the callbacks of Keras.
+    """
     receivers = list(callbacks)
+    for receiver in receivers:
+        if not callable(receiver):
+            raise SettingsError(
+                f"a callback must be a function that takes an event, got a {type(receiver).__name__}: the best epoch "
+                "is kept in any case, patience=10 stops early, and schedule='cosine' lowers the learning rate"
+            )
 
     def emit(event: AnyEvent) -> None:
         for receiver in receivers:

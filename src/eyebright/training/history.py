@@ -27,8 +27,15 @@ class History(Shown, Record, frozen=True, kw_only=True):
     seconds: tuple[float, ...] = ()
     best_epoch: int = 0
 
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """The lists by their names in Keras: "loss", "accuracy", "val_loss", "val_accuracy"."""
+        lists = {"loss": self.loss, "accuracy": self.accuracy, "val_loss": self.validation_loss,
+                 "val_accuracy": self.validation_accuracy}  # fmt: skip
+        return {name: list(values) for name, values in lists.items() if values}
+
     def as_table(self) -> Table:
-        """A row for each epoch."""
+        """A row for each epoch, with a column for everything that was measured."""
         best = f", best epoch {self.best_epoch} (marked *)" if self.best_epoch else ""
         epochs = [f"{epoch} *" if epoch == self.best_epoch else str(epoch) for epoch in range(1, len(self.loss) + 1)]
         columns = [

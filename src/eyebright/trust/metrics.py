@@ -1,6 +1,6 @@
 """Metrics of an evaluation: loss, accuracy with its interval, scores of each class, confusion matrix."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +57,10 @@ class Evaluation(Shown, Record, frozen=True, kw_only=True):
     seen: int = 0
     left_out: int = 0
     groups: int = 0
+
+    def __iter__(self) -> Iterator[float]:
+        """Loss and accuracy, as Keras returns them: `loss, accuracy = model.evaluate(...)`."""
+        return iter((self.loss, self.accuracy))
 
     @property
     def absent(self) -> tuple[str, ...]:
