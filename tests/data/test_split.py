@@ -124,8 +124,14 @@ def test_a_class_with_too_few_different_pictures_is_named(numbers, different):
         split(labels, digests, CLASSES[:2])
 
 
+def test_without_a_test_set_its_share_stays_in_training(hundred):
+    labels, digests = hundred
+    sides = split(labels, digests, "abc", validation=0.2, test=0)
+    assert np.bincount(sides).tolist() == [240, 60]
+
+
 @pytest.mark.parametrize(
-    "shares", [(0, 0.1), (0.1, 0), (0.5, 0.5), (-0.1, 0.1), (1, 0.1), (0.9, 0.2), (float("nan"), 0.1)]
+    "shares", [(0, 0.1), (0.1, -0.1), (0.5, 0.5), (-0.1, 0.1), (1, 0.1), (0.9, 0.2), (float("nan"), 0.1)]
 )
 def test_shares_that_leave_nothing_are_refused(hundred, shares):
     with pytest.raises(SettingsError, match=f"got {shares[0]} and {shares[1]}"):

@@ -149,3 +149,11 @@ def test_a_full_disk_is_found_before_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed - 1))
     with pytest.raises(OutputError, match=r"the run with its checkpoint and model .* MB"):
         checks.require_space(tmp_path / "run", start)
+
+
+def test_a_run_needs_a_test_set(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8), np.uint8)
+    pictures = eb.Dataset.from_arrays(images, ["a", "b"] * 10, test=0)
+    with pytest.raises(SettingsError, match=r"test = 0 leaves no test set, .*: use test = 0\.15"):
+        eb.train(pictures, tmp_path / "run", network="mlp", size=8, epochs=1)
+    assert not (tmp_path / "run").exists()
