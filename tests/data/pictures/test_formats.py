@@ -1,7 +1,9 @@
 import io
 import os
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pillow_heif
@@ -178,3 +180,94 @@ def test_other_formats_are_recognised_by_content(pixels, tmp_path, kind):
     options = {"AVIF": {"quality": 100, "subsampling": "4:4:4"}, "WEBP": {"lossless": True}}.get(kind, {})
     Image.fromarray(pixels).save(tmp_path / "a.bin", kind, **options)
     np.testing.assert_allclose(open_picture(tmp_path / "a.bin", SIZE), pixels, atol=6)
+
+
+PLAIN = b"%s 4000 3000 255\n1 2 3 "  # 12 million pixels, of which the file has one
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(PLAIN % b"P3", id="text PPM"),
+        pytest.param(PLAIN % b"P2", id="text PGM"),
+        pytest.param(b"P1 4000 3000\n1 0 1", id="text PBM"),
+        pytest.param(b"P6 4000 3000 100\n" + bytes(30), id="PPM of 100 levels"),
+        pytest.param(b"qoif" + struct.pack(">IIBB", 4_000, 3_000, 3, 0) + bytes(30), id="QOI"),
+    ],
+)
+def test_a_large_image_that_pillow_decodes_in_python_is_refused_before_it_is_decoded(content, monkeypatch):
+    monkeypatch.setattr("PIL.ImageFile.PyDecoder.setimage", lambda *_: pytest.fail("it is decoded"))
+    with pytest.raises(PictureError, match=r"second for each million pixels \(here 12, allowed 8\): convert it to PNG"):
+        open_picture(content, TINY)
+
+
+def test_a_small_image_in_text_padded_by_a_long_comment_is_refused(tmp_path):
+    path = tmp_path / "a.ppm"
+    path.write_bytes(b"P3 1 1 255\n#")
+    os.truncate(path, 2**28)
+    with pytest.raises(PictureError, match="too large for this kind of PPM"):
+        open_picture(path, TINY)
+
+
+def test_a_small_image_in_text_is_opened():
+    assert (open_picture(b"P3 2 1 255\n255 0 9 255 0 9", TINY) == (255, 0, 9)).all()
+
+
+def test_a_progressive_jpeg_of_a_thousand_scans_is_refused(photo, encode):
+    content = encode(photo(64, 64), "JPEG", progressive=True)
+    last = content.rindex(b"\xff\xda")
+    assert open_picture(content, TINY).shape == (8, 8, 3)
+    with pytest.raises(PictureError, match=r"a JPEG of 1,0\d\d scans, which take time \(allowed: 100\)"):
+        open_picture(content[:last] + content[last:-2] * 1_000 + b"\xff\xd9", TINY)
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+@pytest.mark.parametrize("name", [b"zTXt", b"iTXt", b"iCCP", b"tEXt"])
+def test_a_png_with_megabytes_of_text_is_opened(blocks, encode, as_is, name):
+    text = bytes(range(32, 127)) * 30_000  # 2.8 MB
+    parts = {
+        b"zTXt": b"history\0\0" + zlib.compress(text),
+        b"iTXt": b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(text),
+        b"iCCP": b"profile\0\0" + zlib.compress(text),
+        b"tEXt": b"history\0" + text,
+    }
+    content = encode(blocks, "PNG")
+    np.testing.assert_array_equal(
+        open_picture(content[:33] + chunk(name, parts[name]) + content[33:], as_is(blocks)), blocks
+    )
+
+
+def test_a_png_whose_text_is_a_bomb_is_refused(blocks, encode):
+    content = encode(blocks, "PNG")
+    bomb = chunk(b"zTXt", b"history\0\0" + zlib.compress(bytes(2**27), 1))
+    with pytest.raises(PictureError, match="damaged: Decompressed data too large"):
+        open_picture(content[:33] + bomb + content[33:], TINY)
+
+
+def test_large_images_are_decoded_one_at_a_time(photo, encode, monkeypatch):
+    entered = []
+
+    class Alone:
+        def __enter__(self):
+            entered.append("large")
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr("eyebright.data.pictures.formats._alone", Alone())
+    monkeypatch.setattr("eyebright.data.pictures.formats._ALONE_PIXELS", 1_000)
+    for size in ((50, 20), (50, 21)):
+        open_picture(encode(photo(*size), "PNG"), TINY)
+    assert entered == ["large"]
+
+
+def test_an_image_of_pillow_is_taken_at_its_frame_and_stays_open(encode):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime")]
+    with Image.open(io.BytesIO(encode(frames[0], "TIFF", save_all=True, append_images=frames[1:]))) as picture:
+        picture.seek(1)
+        assert (open_picture(picture, TINY) == (0, 255, 0)).all()
+        picture.seek(0)
+        assert (open_picture(picture, TINY) == (255, 0, 0)).all()
