@@ -107,6 +107,7 @@ def test_the_bar_of_a_notebook_stands_below_the_lines_while_the_work_goes_on(
     html = cell.outputs[0]["text/html"]
     assert html.index("<strong>Found 3 images.</strong>") < html.index('preparing images <progress value="2" max="3">')
     assert "2/3  0:07 left" in html
+    assert "font-family: monospace" in html  # columns are aligned, also where a notebook shows other fonts
 
 
 def test_names_in_a_notebook_are_text_and_never_markup(cell: Cell, clock: SimpleNamespace) -> None:

@@ -21,6 +21,9 @@ from eyebright.system.text import clock, printable_lines
 
 HEADLINE, HEADING = "bold cyan", "bold"
 _NOTEBOOK_REFRESH_S = 0.5
+_PRE = (
+    "font-family: monospace; white-space: pre-wrap; word-break: normal; margin: 0"  # whatever a notebook's style says
+)
 
 
 class Screen(Protocol):
@@ -152,7 +155,7 @@ class Notebook:
         lines = [f"<strong>{_safe(text)}</strong>" if style else _safe(text) for text, style in self._lines]
         body = "\n".join([*lines, self._bar] if self._bar else lines)
         return {
-            "text/html": f'<pre style="white-space: pre-wrap; margin: 0">{body}</pre>',
+            "text/html": f'<pre style="{_PRE}">{body}</pre>',
             "text/plain": "\n".join(text for text, _ in self._lines),
         }
 
