@@ -171,6 +171,31 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
             ],
         ),
         (
+            events.Calibrated(temperature=1.0, error_before=0.035, error_after=0.035),
+            [
+                "Not calibrated: on parts of the validation set that it was not fitted on, a temperature does not "
+                "lower both loss and calibration error. The expected calibration error is 0.035."
+            ],
+        ),
+        (
+            events.Evaluated(
+                side="test",
+                pictures=648,
+                accuracy=0.71,
+                low=0.674,
+                high=0.743,
+                loss=0.8,
+                apart=Difference(value=-0.085, low=-0.131, high=-0.038),
+            ),
+            [
+                "Test accuracy 71.0% (95% interval 67.4-74.3%) on 648 held-out images",
+                "That is 8.5 percentage points (95% interval 3.8 to 13.1) below the validation accuracy, and the two "
+                "intervals have no value in common: the two sets differ more than by chance, for instance in what "
+                "their images show. Do not rely on either one alone; more images, or other values of --seed, show what "
+                "is typical.",
+            ],
+        ),
+        (
             events.Evaluated(side="test", pictures=270, accuracy=0.9963, low=0.979, high=0.9999, loss=0.1),
             ["Test accuracy 99.6% (95% interval 97.9-100.0%) on 270 held-out images"],
         ),

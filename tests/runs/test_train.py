@@ -23,14 +23,14 @@ from eyebright.network import Add, Conv2d, Flatten, Input, Linear, Network, ReLU
 from eyebright.report.progress import Display
 from eyebright.report.screen import Terminal
 from eyebright.runs import audit
+from eyebright.runs.evaluate import evaluate
 from eyebright.runs.folder import Run
 from eyebright.runs.request import gather
 from eyebright.runs.resume import resume
-from eyebright.runs.train import default_output, evaluate, run_request, started_by_this_group
+from eyebright.runs.train import default_output, run_request, started_by_this_group
 from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.training.events import (
     AnyEvent,
-    EpochEnded,
     Evaluated,
     EventLog,
     FitChosen,
@@ -509,30 +509,6 @@ def test_only_a_group_that_was_started_again_continues_its_own_run(restarts, gro
     assert not started_by_this_group(tmp_path)
     EventLog(tmp_path / "events.jsonl")(SharedOut(processes=2, batch_size=8, norms=False, group=group))
     assert started_by_this_group(tmp_path) == ours
-
-
-# Evaluating
-
-
-def test_an_evaluation_is_recorded_in_the_log_of_the_run(make_folder, train_mlp, tmp_path, monkeypatch):
-    train_mlp(make_folder(), tmp_path / "run", epochs=1)
-    new = make_folder("new", classes=("blue", "green"), count=20)  # four of each class are new
-    found = evaluate(tmp_path / "run", new)
-    last = events_of(tmp_path / "run", Evaluated)[-1]
-    assert (last.side, last.pictures, last.seen) == (str(new), found.pictures, found.seen)
-    assert found.seen > 0 and found.pictures + found.seen == 40
-    count = len(events_of(tmp_path / "run", Evaluated))
-    shutil.copytree(tmp_path / "run" / "model", tmp_path / "model")
-    assert evaluate(tmp_path / "model", new) == found
-    assert {path.name for path in tmp_path.iterdir()} == {"pictures", "run", "new", "model"}
-
-    def denied(self: EventLog, event: AnyEvent) -> None:
-        raise OutputError("no permission")
-
-    monkeypatch.setattr(EventLog, "__call__", denied)
-    assert evaluate(tmp_path / "run", new) == found  # a run that may only be read
-    assert len(events_of(tmp_path / "run", Evaluated)) == count
-    assert len(events_of(tmp_path / "run", EpochEnded)) == 1
 
 
 def test_a_result_shows_how_good_the_model_is_and_how_to_go_on(pictures, train_mlp, tmp_path):

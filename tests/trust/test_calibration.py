@@ -4,7 +4,12 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyebright.trust.calibration import discrimination, expected_calibration_error, fit_temperature
+from eyebright.trust.calibration import (
+    discrimination,
+    expected_calibration_error,
+    fit_temperature,
+    temperature_helps,
+)
 from eyebright.trust.metrics import softmax
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -135,3 +140,26 @@ def test_the_interval_of_discrimination_holds_the_truth_in_95_percent() -> None:
         _, low, high = discrimination(stream.normal(right, 1), right)
         held += low <= truth <= high
     assert held >= 180
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, False), (3.0, True), (0.3, True)])
+def test_a_temperature_is_fitted_only_where_it_helps_on_other_images(factor: float, expected: bool) -> None:
+    logits, labels = calibrated(1, count=300)
+    assert temperature_helps(factor * logits, labels) == expected
+
+
+def test_whether_a_temperature_helps_does_not_depend_on_the_order_of_the_images() -> None:
+    stream = np.random.default_rng(5)
+    for seed in range(20):
+        logits, labels = calibrated(seed, count=60)
+        groups, order = stream.integers(0, 15, 60), stream.permutation(60)
+        for these in (None, groups):
+            given = None if these is None else these[order] * 7
+            assert temperature_helps(logits, labels, these) == temperature_helps(logits[order], labels[order], given)
+
+
+def test_one_image_or_one_group_cannot_tell_whether_a_temperature_helps() -> None:
+    logits, labels = 9 * calibrated(2, count=40)[0], calibrated(2, count=40)[1]
+    assert not temperature_helps(logits[:1], labels[:1])
+    assert temperature_helps(logits, labels)
+    assert not temperature_helps(logits, labels, np.zeros(40, int))

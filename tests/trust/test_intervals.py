@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from eyebright.trust.intervals import (
     Share,
+    apart,
     difference,
     grouped_interval,
     paired_difference,
@@ -165,3 +166,18 @@ def test_a_paired_difference_of_groups_has_a_wider_interval() -> None:
     alone, grouped = paired_difference(after, before), paired_difference(after, before, groups)
     assert grouped.value == alone.value
     assert grouped.high - grouped.low > 2 * (alone.high - alone.low)  # a tenth as many independent images
+
+
+def test_how_groups_are_numbered_does_not_change_the_interval() -> None:
+    stream = np.random.default_rng(1)
+    groups, right = stream.integers(0, 12, 60), stream.random(60) < 0.7
+    renamed, order = stream.permutation(1000)[groups], stream.permutation(60)
+    assert grouped_interval(right[order], renamed[order]) == grouped_interval(right, groups)
+
+
+def test_shares_are_apart_where_their_intervals_have_no_value_in_common() -> None:
+    low, high = (Share.from_counts(right, 648) for right in (460, 515))  # 67.4-74.3%, 76.2-82.5%
+    assert low.high < high.low
+    assert apart(high, low) == difference(high, low)
+    assert apart(low, high).value == pytest.approx(-55 / 648)
+    assert apart(Share.from_counts(46, 65), Share.from_counts(51, 65)) is None

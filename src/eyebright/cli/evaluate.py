@@ -29,11 +29,11 @@ def evaluate(
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
     from eyebright.report.tables import evaluation_text
-    from eyebright.runs import train
+    from eyebright.runs.evaluate import evaluate as evaluated
     from eyebright.system import records
 
     with Display(Terminal(console(stderr=True))) as display:
-        evaluation = train.evaluate(model, pictures, tta=tta, callbacks=[display])
+        evaluation = evaluated(model, pictures, tta=tta, callbacks=[display])
     if as_json:
         typer.echo(records.to_json(evaluation))
     else:

@@ -55,10 +55,10 @@ class Prepared:
     naive_leak: float
 
     @classmethod
-    def whole(cls, dataset: Dataset, pack: Pack, labels: NDArray[np.int64]) -> "Prepared":
-        """All images in no set, for an evaluation of all of them."""
-        none = np.full(len(labels), -1)
-        return cls(dataset, pack, labels, none, groups_of(dataset), none, 0.0)
+    def whole(cls, dataset: Dataset, pack: Pack, labels: NDArray[np.int64], report: Report = quiet) -> "Prepared":
+        """All images in no set, for an evaluation of all of them: with the groups that a training would find."""
+        none, sets = np.full(len(labels), -1), find_sets(dataset, pack, report)
+        return cls(dataset, pack, labels, none, groups_of(dataset, sets), sets.related, 0.0)
 
     def indices(self, side: Side) -> NDArray[np.int64]:
         """The images of a set, as positions in the data set."""

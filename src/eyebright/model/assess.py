@@ -15,7 +15,7 @@ from eyebright.system.errors import ModelError
 from eyebright.system.progress import Report, quiet
 from eyebright.training.history import History
 from eyebright.training.settings import AUGMENTATIONS, Settings
-from eyebright.trust.calibration import expected_calibration_error, fit_temperature
+from eyebright.trust.calibration import expected_calibration_error, fit_temperature, temperature_helps
 from eyebright.trust.evidence import Evidence, TrainingRecord, accuracies_of, leak_of
 from eyebright.trust.metrics import Evaluation, Outcomes, evaluate_outcomes, softmax
 from eyebright.trust.verdict import Verdict, diagnose
@@ -25,9 +25,11 @@ KNOWN_SAMPLE = 500
 _MOST_LOGITS = 1 << 21
 
 
-def calibrate(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> Calibration:
-    """The temperature that fits the validation set, and the calibration error without and with it."""
-    temperature = fit_temperature(logits, labels)
+def calibrate(
+    logits: NDArray[np.floating], labels: NDArray[np.int64], groups: NDArray[np.int64] | None = None
+) -> Calibration:
+    """The temperature that fits the validation set, or 1 where one does not help; the error without and with it."""
+    temperature = fit_temperature(logits, labels) if temperature_helps(logits, labels, groups) else 1.0
     return Calibration(
         temperature=temperature,
         error_before=expected_calibration_error(softmax(logits), labels),

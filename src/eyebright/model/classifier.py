@@ -254,7 +254,7 @@ class Classifier(Weighted):
         sample = assess.sample_of(train, validation)
         engine = Engine.of_bytes(onnx_graph(self.network, self._weights))
         known, logits = (assess.logits(engine, pack, these) for these in (sample, validation))
-        self.calibration = assess.calibrate(logits, labels[validation])
+        self.calibration = assess.calibrate(logits, labels[validation], prepared.groups_at(validation))
         self._forget_graph()
         recorder(Calibrated(**msgspec.structs.asdict(self.calibration)))
         first, temperature = validation[:BATCH_SIZE], self.calibration.temperature
@@ -307,7 +307,7 @@ class Classifier(Weighted):
             return prepared, prepared.indices(pictures.side)
         labels = labels_among(pictures, self.classes)
         pack = pictures.pack(self.preparation, reporting(emit))
-        return Prepared.whole(pictures, pack, labels), np.flatnonzero(pack.rows >= 0)
+        return Prepared.whole(pictures, pack, labels, reporting(emit)), np.flatnonzero(pack.rows >= 0)
 
     def _evaluate(
         self, prepared: Prepared, indices: NDArray[np.int64], *, tta: bool, only_new: bool, report: Report

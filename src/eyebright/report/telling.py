@@ -8,6 +8,7 @@ from typing import Any
 from eyebright.system.text import counted, duration, interval, listed, percent, printable
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
+from eyebright.trust.intervals import Difference
 
 NOTABLE_LOSS = 0.05  # of an image's detail: a crop that removes less is not worth a sentence
 _NOTABLE_LEAK = 0.005  # of the test images
@@ -159,6 +160,11 @@ def _learned(event: AnyEvent) -> Iterator[str]:
                 f"Training {epochs} epoch{'' if epochs == '1' else 's'} ({counted(event.steps, 'step')}), about "
                 f"{duration(event.seconds)}."
             )
+        case events.Calibrated(temperature=1.0):
+            yield (
+                "Not calibrated: on parts of the validation set that it was not fitted on, a temperature does not "
+                f"lower both loss and calibration error. The expected calibration error is {event.error_before:.3f}."
+            )
         case events.Calibrated():
             yield (
                 f"Calibrated with temperature {event.temperature:.2f}: the expected calibration error on the "
@@ -171,6 +177,8 @@ def _learned(event: AnyEvent) -> Iterator[str]:
             )
             if event.seen:
                 yield f"{counted(event.seen, 'image')} not counted: the model was trained on them or selected by them."
+            if event.apart is not None:
+                yield _apart(event.apart)
             yield from _if_any(absent_text(event.absent))
         case events.HealingBegun():
             changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
@@ -211,6 +219,15 @@ def _batch_lowered(event: events.BatchLowered) -> str:
     return (
         f"Not enough memory for the batch: {why}. The batch size is now {event.batch_size}, and the gradients of "
         f"{event.accumulation} batches are added up for each step."
+    )
+
+
+def _apart(apart: Difference) -> str:
+    size = Difference(value=-apart.value, low=-apart.high, high=-apart.low) if apart.value < 0 else apart
+    return (
+        f"That is {size} {'below' if apart.value < 0 else 'above'} the validation accuracy, and the two intervals have "
+        "no value in common: the two sets differ more than by chance, for instance in what their images show. Do not "
+        "rely on either one alone; more images, or other values of --seed, show what is typical."
     )
 
 

@@ -3,7 +3,6 @@
 import shlex
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +11,6 @@ from eyebright.data.prepare import Prepared, prepare
 from eyebright.data.sources.ranged import without_token
 from eyebright.model.card import Seen
 from eyebright.model.classifier import Classifier
-from eyebright.model.folder import find_model
 from eyebright.network import BatchNorm, Network, zoo
 from eyebright.network.rewrites import with_dropout
 from eyebright.report import sinks
@@ -34,7 +32,6 @@ from eyebright.runs.start import (
 from eyebright.system import files
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.table import Table
-from eyebright.system.text import printable
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
 from eyebright.training.events import (
@@ -289,7 +286,7 @@ def finish(
                 on_settled=lambda settings: run.write_config(request.changed(training=settings)),
             )  # fmt: skip
             test = classifier.metrics["test"] = classifier.evaluate(prepared, verbose=False, callbacks=[emit])
-            emit(Evaluated.of("test", test))
+            emit(Evaluated.of("test", test, classifier.metrics["validation"]))
             if classifier.history.loss:  # of a head alone there is nothing to draw
                 files.write_file(run.curves, draw_curves(classifier.history))
             card = classifier.save(run.model, overwrite=True)
@@ -332,36 +329,6 @@ def open_pictures(request: Request, emit: Emit) -> Dataset:
         exclude=request.names_left_out(),
         report=reporting(emit),
     )
-
-
-def evaluate(
-    model: str | Path,
-    pictures: str | Path,
-    *,
-    tta: bool = False,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
-) -> Evaluation:
-    """Evaluate a model, or the model of a run, on a folder of images; a run's log records it.
-
-    Args:
-        model: A model's folder, or a run.
-        pictures: Whatever `Dataset.open` takes.
-        tta: Use the mean over each image and its mirror image (test-time augmentation).
-        callbacks: Receive every event as it happens.
-
-    Raises:
-        ModelError: When there is no valid model.
-        DataError: When the images have a class that the model does not know, or none that is new to it.
-    """
-    emit = to_all(callbacks)
-    classifier = Classifier.load(model)
-    dataset = open_pictures(Request(pictures=str(pictures)), emit)
-    evaluation = classifier.evaluate(dataset, tta=tta, verbose=False, callbacks=[emit])
-    log = Run(find_model(Path(model)).parent).events
-    if log.exists():
-        with suppress(OutputError):  # a run that may only be read can be evaluated too
-            EventLog(log)(Evaluated.of(printable(without_token(str(pictures))), evaluation))
-    return evaluation
 
 
 def default_output(pictures: str | Path | Dataset) -> str:

@@ -16,7 +16,7 @@ from eyebright.data.split import Leaks
 from eyebright.system import records
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.progress import Report, Stage
-from eyebright.trust.intervals import Difference, Share
+from eyebright.trust.intervals import Difference, Share, apart
 from eyebright.trust.metrics import Evaluation
 from eyebright.trust.verdict import Verdict
 
@@ -279,7 +279,8 @@ class Evaluated(Event, frozen=True):
     """The model was evaluated on images that it was not trained on. Each use of the test set is written to the log.
 
     `seen` counts images that were left out because the model was trained or selected with them; `absent` names the
-    classes without images.
+    classes without images. `apart` is how far the accuracy lies above that on the validation set, where the intervals
+    of the two have no value in common.
     """
 
     side: str
@@ -290,14 +291,22 @@ class Evaluated(Event, frozen=True):
     loss: float
     seen: int = 0
     absent: tuple[str, ...] = ()
+    apart: Difference | None = None
 
     @classmethod
-    def of(cls, side: str, found: Evaluation) -> "Evaluated":
-        """The event of an evaluation on a set, or on images of which `side` says where they are."""
+    def of(cls, side: str, found: Evaluation, validation: Evaluation | None = None) -> "Evaluated":
+        """The event of an evaluation on a set, or on images of which `side` says where they are.
+
+        Args:
+            side: The set.
+            found: The evaluation.
+            validation: That on the validation set, to compare with.
+        """
         low, high = found.interval
         return cls(
             side=side, pictures=found.pictures, accuracy=found.accuracy, low=low, high=high, loss=found.loss,
             seen=found.seen, absent=found.absent,
+            apart=None if validation is None else apart(found.share, validation.share),
         )  # fmt: skip
 
 

@@ -134,6 +134,11 @@ def difference(one: Share, other: Share, correlation: float = 0.0) -> Difference
     return Difference(value=value, low=max(low, -1.0), high=min(high, 1.0))
 
 
+def apart(one: Share, other: Share) -> Difference | None:
+    """How far `one` lies above `other`, if their intervals have no value in common; else None."""
+    return difference(one, other) if one.low > other.high or other.low > one.high else None
+
+
 def paired_difference(
     after: NDArray[np.bool_], before: NDArray[np.bool_], groups: NDArray[np.int64] | None = None
 ) -> Difference:
@@ -155,6 +160,8 @@ def _resampled(values: NDArray[np.generic], groups: NDArray[np.int64], confidenc
     """Quantiles of the means that result when whole groups are resampled with replacement."""
     _, members = np.unique(groups, return_inverse=True)
     sizes, sums = np.bincount(members), np.bincount(members, weights=values)
+    order = np.lexsort((sums, sizes))  # so that it does not matter how the groups are numbered
+    sizes, sums = sizes[order], sums[order]
     stream = np.random.default_rng(_SEED)
     samples = (stream.integers(0, len(sizes), len(sizes)) for _ in range(_RESAMPLES))
     means = [sums[sample].sum() / sizes[sample].sum() for sample in samples]

@@ -10,7 +10,7 @@ from eyebright.system.records import Record
 from eyebright.system.table import Shown, Table
 from eyebright.system.text import counted, interval, percent
 from eyebright.trust.calibration import calibration_gap
-from eyebright.trust.intervals import grouped_interval, wilson_interval
+from eyebright.trust.intervals import Share, grouped_interval, wilson_interval
 
 
 class ClassScore(Record, frozen=True, kw_only=True):
@@ -89,6 +89,13 @@ class Evaluation(Shown, Record, frozen=True, kw_only=True):
         return Table(
             f"Accuracy {self.headline}", ("class", "images", "precision", "recall", "F1"), rows, notes=self.notes
         )
+
+    @property
+    def share(self) -> Share:
+        """The accuracy as a share with its interval."""
+        low, high = self.interval
+        return Share(right=round(self.accuracy * self.pictures), of=self.pictures, low=low, high=high,
+                     groups=self.groups)  # fmt: skip
 
 
 class Outcomes(NamedTuple):

@@ -1,0 +1,56 @@
+"""evaluate(): how good a model is on a folder of images; a run's log records it."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from eyebright.data.dataset import Dataset
+from eyebright.data.sources.ranged import without_token
+from eyebright.model.classifier import Classifier
+from eyebright.model.folder import find_model
+from eyebright.runs.folder import Run
+from eyebright.runs.request import Request
+from eyebright.runs.train import open_pictures
+from eyebright.system.errors import OutputError, SettingsError
+from eyebright.system.text import printable
+from eyebright.training.events import AnyEvent, Emit, Evaluated, EventLog, to_all
+from eyebright.trust.metrics import Evaluation
+
+
+def evaluate(
+    model: str | Path,
+    pictures: str | Path,
+    *,
+    tta: bool = False,
+    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+) -> Evaluation:
+    """Evaluate a model, or the model of a run, on a folder of images; a run's log records it.
+
+    Args:
+        model: A model's folder, or a run.
+        pictures: Whatever `Dataset.open` takes.
+        tta: Use the mean over each image and its mirror image (test-time augmentation).
+        callbacks: Receive every event as it happens.
+
+    Raises:
+        ModelError: When there is no valid model.
+        DataError: When the images have a class that the model does not know, or none that is new to it.
+    """
+    emit = to_all(callbacks)
+    classifier = Classifier.load(model)
+    run = Run(find_model(Path(model)).parent)
+    dataset = _open(str(pictures), run, emit)
+    evaluation = classifier.evaluate(dataset, tta=tta, verbose=False, callbacks=[emit])
+    if run.events.exists():
+        with suppress(OutputError):  # a run that may only be read can be evaluated too
+            EventLog(run.events)(Evaluated.of(printable(without_token(str(pictures))), evaluation))
+    return evaluation
+
+
+def _open(pictures: str, run: Run, emit: Emit) -> Dataset:
+    """The images, in the groups that the training of a run was given: the accuracy then has the same interval."""
+    group_by = run.read()[0].group_by if run.config.exists() else ""
+    if group_by:
+        with suppress(SettingsError):  # these images may have names of another kind
+            return open_pictures(Request(pictures=pictures, group_by=group_by), emit)
+    return open_pictures(Request(pictures=pictures), emit)
