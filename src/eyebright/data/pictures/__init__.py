@@ -2,7 +2,7 @@
 
 from eyebright.data.pictures.opening import ImageInput, OpenedImage, decode, open_picture, open_with_digest, size_of
 from eyebright.data.pictures.preparation import Fit, Preparation, crop_box, resize_picture
-from eyebright.data.pictures.prints import PRINT, digest, reduced, take_print
+from eyebright.data.pictures.prints import PRINT, digest, take_print
 
 __all__ = [
     "PRINT",
@@ -15,7 +15,6 @@ __all__ = [
     "digest",
     "open_picture",
     "open_with_digest",
-    "reduced",
     "resize_picture",
     "size_of",
     "take_print",
