@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from eyebright.model.plain import Model as Model
     from eyebright.network import Network as Network
     from eyebright.network import zoo as zoo
+    from eyebright.report.history import History as History
     from eyebright.runs.heal import heal as heal
     from eyebright.runs.learning_rate import find_learning_rate as find_learning_rate
     from eyebright.runs.train import train as train
     from eyebright.system import errors as errors
     from eyebright.system.errors import EyebrightError as EyebrightError
-    from eyebright.training.history import History as History
     from eyebright.training.settings import Settings as Settings
     from eyebright.trust.metrics import Evaluation as Evaluation
     from eyebright.trust.prediction import Prediction as Prediction
@@ -42,7 +42,7 @@ _HOMES = {  # where each public name is defined; one without a home is a module 
     "Dataset": "eyebright.data.dataset",
     "Evaluation": "eyebright.trust.metrics",
     "EyebrightError": "eyebright.system.errors",
-    "History": "eyebright.training.history",
+    "History": "eyebright.report.history",
     "Model": "eyebright.model.plain",
     "Network": "eyebright.network.graph",
     "Prediction": "eyebright.trust.prediction",

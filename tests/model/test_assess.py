@@ -12,9 +12,9 @@ from eyebright.data.sources.source import ArraySource
 from eyebright.model import assess
 from eyebright.model.assess import record_of, sample_of
 from eyebright.model.predictor import BATCH_SIZE
+from eyebright.report.history import History
 from eyebright.system.errors import ModelError
 from eyebright.training.events import Judged
-from eyebright.training.history import History
 from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.verdict import Verdict
 

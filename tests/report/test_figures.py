@@ -7,7 +7,7 @@ import pytest
 
 from eyebright.report import figures
 from eyebright.report.figures import BLUE, ORANGE, new_figure, to_png
-from eyebright.training.history import History
+from eyebright.report.history import History
 from eyebright.training.range_test import RangeTest
 
 HISTORY = History(

@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 
+from eyebright.report.history import History
 from eyebright.system.errors import OutputError
 from eyebright.training import events
 from eyebright.training.events import (
@@ -17,7 +18,6 @@ from eyebright.training.events import (
     Stopped,
     read_events,
 )
-from eyebright.training.history import History
 from eyebright.trust.verdict import Verdict
 
 STOPPED = Stopped(reason="finished", epoch=3, best_epoch=2)

@@ -11,9 +11,9 @@ from eyebright.model.card import Calibration
 from eyebright.model.engine import TOLERANCE, Engine
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.network import Dropout, Network
+from eyebright.report.history import History
 from eyebright.system.errors import ModelError
 from eyebright.system.progress import Report, quiet
-from eyebright.training.history import History
 from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.calibration import expected_calibration_error, fit_temperature, temperature_helps
 from eyebright.trust.evidence import Evidence, TrainingRecord, accuracies_of, leak_of

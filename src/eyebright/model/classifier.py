@@ -37,6 +37,7 @@ from eyebright.model.golden import Golden, golden_pictures
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, Softmax, initial_weights
+from eyebright.report.history import History, Recorder
 from eyebright.report.progress import shown
 from eyebright.system import machine, records
 from eyebright.system.errors import DataError, ModelError, NetworkError, PictureError
@@ -56,7 +57,6 @@ from eyebright.training.events import (
     reporting,
     to_all,
 )
-from eyebright.training.history import History, Recorder
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation, evaluate, log_softmax, softmax
 from eyebright.trust.prediction import Prediction

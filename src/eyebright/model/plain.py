@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from eyebright.model.folder import CARD, ONNX, PLAIN, WEIGHTS, read_card
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, Weights, check_weights, initial_weights, load_weights, save_weights
+from eyebright.report.history import History
 from eyebright.report.progress import shown
 from eyebright.system import files, records
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
@@ -37,7 +38,6 @@ from eyebright.system.text import nearest
 from eyebright.training import trainer
 from eyebright.training.events import AnyEvent
 from eyebright.training.habits import refuse_habits
-from eyebright.training.history import History
 from eyebright.training.settings import Settings
 
 FORMAT = 1
@@ -172,11 +172,11 @@ class Model(Weighted):
         if validation_split:
             train, validation = _parted(train, validation_split, validation)
         with shown(callbacks, verbose=verbose) as emit:
-            weights, history = training.fit_values(
+            weights, losses, later = training.fit_values(
                 self.network, self._weights, train, settings, validation=validation, emit=emit
             )
         self.set_weights(weights)
-        return cast(History, history)
+        return History(loss=tuple(losses), validation_loss=tuple(later))
 
     def predict(self, samples: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
         """The output of the network.

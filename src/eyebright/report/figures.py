@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.training.history import History
+from eyebright.report.history import History
 from eyebright.training.range_test import RangeTest
 
 if TYPE_CHECKING:
@@ -52,23 +52,28 @@ def to_png(figure: "Figure") -> bytes:
 
 
 def draw_curves(history: History) -> bytes:
-    """Accuracy and loss by epoch, for training and validation, as the content of a PNG file.
+    """The curves of a training as the content of a PNG file."""
+    return to_png(curves(history))
+
+
+def curves(history: History) -> "Figure":
+    """Accuracy and loss by epoch, for training and validation, as far as they were measured.
 
     Both are measured in the same way, so that the distance between the curves is what the network fits without
     generalising.
     """
-    figure = new_figure(10, 4)
     epochs = range(1, len(history.loss) + 1)
     sample = max(history.sample, default=0)
     known = f"training ({sample:,} images, evaluated as the validation set is)" if sample else "training"
     marker = "." if len(epochs) <= _MAX_MARKED else ""
-    pairs = (
-        ("accuracy", history.accuracy, history.validation_accuracy),
-        ("loss", history.loss, history.validation_loss),
-    )
-    for axes, (name, train, validation) in zip(figure.subplots(1, 2), pairs, strict=True):
+    values = bool(history.loss) and not history.accuracy  # of a network without classes
+    pairs = [] if values else [("accuracy", history.accuracy, history.validation_accuracy)]
+    pairs.append(("loss", history.loss, history.validation_loss))
+    figure = new_figure(5 * len(pairs), 4)
+    for axes, (name, train, validation) in zip(figure.subplots(1, len(pairs), squeeze=False)[0], pairs, strict=True):
         axes.plot(epochs, train, color=ORANGE, marker=marker, label=known)
-        axes.plot(epochs, validation, color=BLUE, marker=marker, label="validation")
+        if len(validation) == len(train):  # otherwise it was not measured
+            axes.plot(epochs, validation, color=BLUE, marker=marker, label="validation")
         if history.best_epoch:
             axes.axvline(history.best_epoch, color=GREY, linestyle=":", label=f"kept: epoch {history.best_epoch}")
         axes.set_title(name.capitalize())
@@ -79,7 +84,7 @@ def draw_curves(history: History) -> bytes:
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-    return to_png(figure)
+    return figure
 
 
 def draw_rates(test: RangeTest) -> bytes:

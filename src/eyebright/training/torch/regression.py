@@ -19,7 +19,6 @@ from eyebright.network.torch import TorchNetwork, as_input
 from eyebright.system.errors import SettingsError
 from eyebright.training import processes
 from eyebright.training.events import Emit, Progress
-from eyebright.training.history import History
 from eyebright.training.settings import Settings
 from eyebright.training.torch import hardware
 from eyebright.training.torch.hardware import torch_set_up
@@ -30,7 +29,7 @@ Pairs: TypeAlias = tuple[NDArray[Any], NDArray[np.float32]]
 
 def fit_values(
     network: Network, weights: Weights, train: Pairs, settings: Settings, *, validation: Pairs | None, emit: Emit
-) -> tuple[Weights, History]:
+) -> tuple[Weights, list[float], list[float]]:
     """Train a network by the mean squared error.
 
     Args:
@@ -42,7 +41,7 @@ def fit_values(
         emit: Receives the progress.
 
     Returns:
-        The weights after the last epoch, and the losses of each epoch: of training the mean over its steps.
+        The weights after the last epoch; the training loss of each epoch, the mean over its steps; its validation loss.
 
     Raises:
         SettingsError: When the loss is no longer finite.
@@ -71,7 +70,7 @@ def fit_values(
                 later.append(_finite(_measured(module, validation, settings.batch_size, device), epoch, settings))
                 note += f"  validation loss {later[-1]:.4g}"
             emit(Progress(stage="training", done=epoch, of=settings.epochs, note=note))
-        return module.get_weights(), History(loss=tuple(losses), validation_loss=tuple(later))
+        return module.get_weights(), losses, later
 
 
 def _dropout_seed(seed: int, epoch: int) -> int:

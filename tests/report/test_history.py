@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
+from eyebright.report.history import History, Recorder
 from eyebright.training.events import AnyEvent, EpochEnded, StepDone
-from eyebright.training.history import History, Recorder
 
 
 def step(loss: float) -> StepDone:
@@ -74,3 +74,12 @@ def test_the_lists_have_the_names_of_keras() -> None:
     history = History(loss=(1.0,), validation_loss=(2.0,), accuracy=(0.1,), validation_accuracy=(0.2,))
     assert history.history == {"loss": [1.0], "accuracy": [0.1], "val_loss": [2.0], "val_accuracy": [0.2]}
     assert History(loss=(0.5, 0.25)).history == {"loss": [0.5, 0.25]}
+
+
+def test_the_history_plots_what_was_measured() -> None:
+    both = History(loss=(1.0, 0.5), validation_loss=(2.0, 1.5), accuracy=(0.1, 0.2), validation_accuracy=(0.2, 0.3))
+    accuracy, loss = both.plot().axes
+    assert [line.get_ydata().tolist() for line in accuracy.lines] == [[0.1, 0.2], [0.2, 0.3]]
+    assert [line.get_ydata().tolist() for line in loss.lines] == [[1.0, 0.5], [2.0, 1.5]]
+    (loss,) = History(loss=(0.5, 0.25)).plot().axes
+    assert [line.get_ydata().tolist() for line in loss.lines] == [[0.5, 0.25]]

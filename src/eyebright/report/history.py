@@ -1,11 +1,15 @@
-"""The history of a training: losses, accuracies and speed of each epoch, as lists that plot well."""
+"""The history of a training: losses, accuracies and speed of each epoch, as lists, a table or a figure."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from eyebright.system.records import Record
 from eyebright.system.table import Shown, Table
 from eyebright.system.text import counted, percent
 from eyebright.training.events import AnyEvent, Emit, EpochEnded, StepDone, to_all
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class History(Shown, Record, frozen=True, kw_only=True):
@@ -33,6 +37,14 @@ class History(Shown, Record, frozen=True, kw_only=True):
         lists = {"loss": self.loss, "accuracy": self.accuracy, "val_loss": self.validation_loss,
                  "val_accuracy": self.validation_accuracy}  # fmt: skip
         return {name: list(values) for name, values in lists.items() if values}
+
+    def plot(self) -> "Figure":
+        """The curves of accuracy and loss as a matplotlib figure, which a notebook shows."""
+        import matplotlib.pyplot as plt  # noqa: F401 - with it a notebook knows how to show a figure
+
+        from eyebright.report.figures import curves
+
+        return curves(self)
 
     def as_table(self) -> Table:
         """A row for each epoch, with a column for everything that was measured."""
