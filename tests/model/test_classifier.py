@@ -12,7 +12,9 @@ import eyebright as eb
 from eyebright.data.pictures import PRINT
 from eyebright.network import Flatten, Input, Linear, Network, Normalize, ReLU, Softmax
 from eyebright.system.errors import DataError, ModelError, NetworkError, PictureError
+from eyebright.training import trainer
 from eyebright.training.events import Calibrated, EpochEnded, Judged, Streaming
+from eyebright.training.torch.answers import Answers
 
 QUICK = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3}
 
@@ -460,3 +462,35 @@ def test_a_classifier_shows_what_it_is_and_how_good(model, pictures):
     assert f"3 epochs, the best is epoch {best}" in repr(model)
     assert f"validation accuracy  {found.accuracy:.1%} (" in repr(model)
     assert "blue, green, red</td>" in model._repr_html_()
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_where_a_gpu_evaluates_the_graph_has_been_shown_to_give_the_same(pictures, monkeypatch, shift):
+    """A double stands for the GPU; one whose answers differ from the graph's is not believed."""
+    calls = []
+
+    class OnGpu(Answers):
+        def __init__(self, *arguments):
+            super().__init__(*arguments[:2], "cpu")
+            self.on_gpu = True
+
+        def __call__(self, samples):
+            calls.append(len(samples))
+            found = super().__call__(samples)
+            return found if self.temperature is None else found + np.float32(shift)
+
+    monkeypatch.setattr(trainer(), "Answers", OnGpu)
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
+    if shift:
+        with pytest.raises(ModelError, match=r"the ONNX graph differs from the trained network by 0\.5"):
+            model.fit(pictures, **QUICK)
+        return
+    model.fit(pictures, **QUICK)
+    known, before = model.metrics["validation"], len(calls)
+    found = model.evaluate(pictures.test)
+    assert len(calls) == before + 1
+    again = eb.Classifier(model.network, classes=model.classes, weights=model._weights)
+    again.calibration = model.calibration
+    expected = again.evaluate(pictures.test)
+    assert found.accuracy == expected.accuracy and found.loss == pytest.approx(expected.loss, abs=1e-4)
+    assert known.pictures and len(calls) == before + 1

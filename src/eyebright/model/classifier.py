@@ -58,7 +58,7 @@ from eyebright.training.events import (
     to_all,
 )
 from eyebright.training.settings import Settings
-from eyebright.trust.metrics import Evaluation, evaluate, log_softmax, softmax
+from eyebright.trust.metrics import Evaluation, evaluate, log_softmax
 from eyebright.trust.prediction import Prediction
 from eyebright.trust.verdict import Verdict
 
@@ -80,6 +80,7 @@ class Classifier(Weighted):
 
     metrics: dict[str, Evaluation]
     verdicts: tuple[Verdict, ...]
+    _on_gpu: Predictor | None
     _trained = (
         "write model.fit(pictures, epochs=15, optimizer='adamw', learning_rate=2e-3), or for SGD with momentum "
         "optimizer='sgd', learning_rate=0.05, weight_decay=5e-4. The loss is the cross entropy of the logits; the "
@@ -244,22 +245,30 @@ class Classifier(Weighted):
         self.set_weights(outcome.weights)
         self.history = recorder.history
         self.seen = self.seen.union(prepared.pack.digests.at(np.concatenate([train, validation])))
-        self._assess(prepared, recorder)
+        self._assess(prepared, recorder, trainer().Answers(self.network, self._weights, outcome.settings.device))
         return str(outcome.reason)
 
-    def _assess(self, prepared: Prepared, recorder: Recorder) -> None:
-        """Fit the temperature, check the graph against torch, evaluate on the validation set, give a verdict."""
+    def _assess(self, prepared: Prepared, recorder: Recorder, answers: Any) -> None:
+        """Fit the temperature, check the graph against torch, evaluate on the validation set, give a verdict.
+
+        Args:
+            prepared: The images.
+            recorder: Receives the events.
+            answers: The network in torch. On a GPU it evaluates, since the graph has been shown to give the same.
+        """
         pack, labels, train = prepared.pack, prepared.labels, prepared.indices("train")
         validation = assess.bounded(prepared.indices("validation"), len(self.classes))
         sample = assess.sample_of(train, validation)
-        engine = Engine.of_bytes(onnx_graph(self.network, self._weights))
+        engine = answers if answers.on_gpu else Engine.of_bytes(onnx_graph(self.network, self._weights))
         known, logits = (assess.logits(engine, pack, these) for these in (sample, validation))
         self.calibration = assess.calibrate(logits, labels[validation], prepared.groups_at(validation))
         self._forget_graph()
         recorder(Calibrated(**msgspec.structs.asdict(self.calibration)))
-        first, temperature = validation[:BATCH_SIZE], self.calibration.temperature
-        expected = trainer().predict_logits(self.network, self._weights, pack, first)
-        assess.prove(self.predictor, pack.read(first), softmax(expected / temperature))
+        temperature = answers.temperature = self.calibration.temperature
+        some = pack.read(validation[:: -(-len(validation) // BATCH_SIZE)])
+        assess.prove(self.predictor, some, answers(some))
+        if answers.on_gpu:
+            self._on_gpu = Predictor(answers, self.classes, self.preparation)
         self.metrics = {
             "validation": evaluate(
                 log_softmax(logits / temperature), labels[validation], self.classes,
@@ -319,7 +328,8 @@ class Classifier(Weighted):
                 f"all {len(indices)} images that can be opened were used to train this model: "
                 "evaluate it on images that it was not trained on"
             )
-        predictor = self.predictor.with_tta() if tta else self.predictor
+        predictor = self._on_gpu or self.predictor
+        predictor = predictor.with_tta() if tta else predictor
         found = assess.evaluate_on(
             predictor, prepared.pack, prepared.labels, new, self.classes, groups=prepared.groups_at(new), report=report
         )
@@ -392,6 +402,7 @@ class Classifier(Weighted):
         super().set_weights(weights)
         self.calibration = Calibration(temperature=1.0, error_before=0.0, error_after=0.0)
         self.metrics, self.verdicts = {}, ()
+        self._on_gpu = None
         self.history = History()
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> ModelCard:

@@ -19,6 +19,8 @@ BATCH_SIZE = 32
 
 LazyImage: TypeAlias = ImageInput | Callable[[], ImageInput]
 """An image, or a function that returns it and is called shortly before the prediction."""
+Answering: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""From prepared images `(N, height, width, channels)` to probabilities `(N, classes)`."""
 _Prepared: TypeAlias = tuple[
     str, NDArray[np.uint8] | EyebrightError
 ]  # name, and pixels or the reason why there are none
@@ -28,14 +30,14 @@ class Predictor:
     """Predicts the classes of images.
 
     Args:
-        engine: The compiled graph, which gives probabilities.
+        engine: The compiled graph, or something that computes the same, which gives probabilities.
         classes: Names of the classes, in the order of its outputs.
         preparation: Size and resizing of the images.
         tta: Use the mean over each image and its mirror image (test-time augmentation).
     """
 
     def __init__(
-        self, engine: Engine, classes: tuple[str, ...], preparation: Preparation, *, tta: bool = False
+        self, engine: Answering, classes: tuple[str, ...], preparation: Preparation, *, tta: bool = False
     ) -> None:
         self.classes = classes
         self.preparation = preparation

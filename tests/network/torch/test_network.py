@@ -292,7 +292,8 @@ def test_every_layer_computes_the_same_on_a_gpu_and_its_gradients_have_the_same_
     if isinstance(any_layer, Dropout):
         pytest.skip("its random numbers are those of the device")
     images = Input((3, *shape))()
-    values = Conv2d(6, 3, padding="same")(Normalize(128.0, 32.0)(images))
+    channels = 3 if isinstance(any_layer, Normalize) else 6
+    values = Conv2d(channels, 3, padding="same", bias=False)(Normalize(128.0, 32.0)(images))
     if isinstance(any_layer, Linear):
         values = Flatten()(values)
     network = Network(images, any_layer(*([values, ReLU()(values)] if any_layer.arity()[1] > 1 else [values])))
@@ -303,9 +304,9 @@ def test_every_layer_computes_the_same_on_a_gpu_and_its_gradients_have_the_same_
         for device in ("cpu", "cuda", "cuda", "cuda"):
             module = TorchNetwork(network, weights).to(device).train()
             result = module(samples.to(device))
-            result.square().sum().backward()
+            (result * torch.arange(result.numel()).reshape(result.shape).sin().to(device)).sum().backward()
             gradients = [tensor.grad.cpu() for _, tensor in module.named_tensors() if tensor.grad is not None]
             found.append([result.detach().cpu(), *gradients])
     for expected, first, *others in zip(*found, strict=True):
-        assert float((first - expected).abs().max()) <= 1e-4 * max(float(expected.abs().max()), 1)
+        assert float((first - expected).abs().max()) <= 1e-3 * max(float(expected.abs().max()), 1)
         assert all(torch.equal(first, other) for other in others)

@@ -53,7 +53,7 @@ def test_the_weights_and_the_random_state_of_the_caller_stay_the_same(job):
 def test_what_was_measured_is_known_before_the_first_step_and_comes_out(job, monkeypatch):
     """A run writes it down at once, so that it repeats the same choice after a kill."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    asked = job.settings.changed({"precision": "auto", "epochs": 1, "threads": 0})
+    asked = job.settings.changed({"precision": "auto", "epochs": 1, "threads": 0, "device": "cpu"})
     seen: list[object] = []
     outcome = fit(*job._replace(settings=asked), emit=seen.append, on_settled=seen.append)
     (settled,) = [one for one in seen if isinstance(one, Settings)]

@@ -43,6 +43,10 @@ def test_a_recorded_step_has_the_same_bits(recipe, monkeypatch):
 
 @pytest.mark.gpu
 def test_a_step_that_waits_for_the_gpu_is_made_without_a_graph():
-    step = graph.StepGraph(lambda pictures, labels: pictures.sum() * float(labels.sum()))
+    step = graph.StepGraph()
+
+    def waits(pictures: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return pictures.sum() * float(labels.sum())
+
     pictures, labels = torch.ones(2, 3, device="cuda"), torch.ones(2, device="cuda")
-    assert [float(step(number * pictures, labels)) for number in range(6)] == [0.0, 12, 24, 36, 48, 60]
+    assert [float(step(waits, number * pictures, labels)) for number in range(6)] == [0.0, 12, 24, 36, 48, 60]

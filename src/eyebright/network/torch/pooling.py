@@ -72,13 +72,48 @@ class _MeanOfPresent(nn.Module):
         return mean / self.share
 
 
+class _SummedPool(nn.Module):
+    """A mean of windows; on a GPU it is their sum, by a convolution with ones, times what makes it their mean.
+
+    On an H100, torch 2.11 computed wrong gradients of means of overlapping windows with padding (stride 2 by 1).
+    """
+
+    scale: Tensor
+
+    def __init__(self, mean: nn.Module, window: Window, size: tuple[int, ...]) -> None:
+        super().__init__()
+        self.mean, self.kernel, self.stride = mean, window.kernel, window.stride
+        spans = [(n - 1) * stride + k for n, stride, k in zip(window.counts, self.stride, self.kernel, strict=True)]
+        bottom, right = (
+            span - length - first for span, length, first in zip(spans, size, window.before, strict=True)
+        )  # what no window covers is cropped
+        self.pads = [window.before[1], right, window.before[0], bottom]
+        ones = torch.ones(1, 1, *size)
+        self.register_buffer("scale", mean(ones) / self._sums(ones))
+
+    def forward(self, samples: Tensor) -> Tensor:
+        result: Tensor = self._sums(samples) * self.scale if samples.is_cuda else self.mean(samples)
+        return result
+
+    def _sums(self, samples: Tensor) -> Tensor:
+        channels = samples.shape[1]
+        ones = samples.new_ones(channels, 1, *self.kernel)
+        return functional.conv2d(functional.pad(samples, self.pads), ones, stride=self.stride, groups=channels)
+
+
 @to_torch.register
 def _(layer: AvgPool2d, place: Place) -> nn.Module:
-    window = layer.window(place.input_shapes[0])
+    window, size = layer.window(place.input_shapes[0]), place.input_shapes[0][1:]
+    tiles = window.kernel == window.stride and not any((*window.before, *window.after, *window.beyond))
+    mean = _mean(layer, window, size)
+    return mean if tiles else _SummedPool(mean, window, size)
+
+
+def _mean(layer: AvgPool2d, window: Window, size: tuple[int, ...]) -> nn.Module:
     if window.before == window.after:
         return nn.AvgPool2d(window.kernel, window.stride, window.before, layer.ceil_mode, layer.count_include_pad)
     padded = _Padded(window, 0.0, nn.AvgPool2d(window.kernel, window.stride, 0, layer.ceil_mode))
-    return padded if layer.count_include_pad else _MeanOfPresent(padded, place.input_shapes[0][1:])
+    return padded if layer.count_include_pad else _MeanOfPresent(padded, size)
 
 
 _Along: TypeAlias = Callable[[Tensor, int], Tensor]
@@ -94,6 +129,9 @@ class _UnevenPool(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         if not (samples.is_cuda and torch.backends.cudnn.deterministic):
             return self.pool(samples)  # type: ignore[no-any-return]
+        return self._in_turn(samples)
+
+    def _in_turn(self, samples: Tensor) -> Tensor:
         for axis, count in zip((2, 3), self.size, strict=True):
             length = samples.shape[axis]
             bounds = [(at * length // count, -(-(at + 1) * length // count)) for at in range(count)]

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from eyebright.data.batches import batches
@@ -17,7 +16,6 @@ from eyebright.data.pack import Pack
 from eyebright.data.threads import ahead
 from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
-from eyebright.network.torch import TorchNetwork, as_input
 from eyebright.system import interrupts, machine
 from eyebright.system.errors import DataError, EyebrightError
 from eyebright.system.machine import keep_freed_memory
@@ -27,13 +25,24 @@ from eyebright.training.events import Emit, Planned, Stopped
 from eyebright.training.settings import Settings
 from eyebright.training.stages import require_batch
 from eyebright.training.torch import distributed, hardware
+from eyebright.training.torch.answers import Answers
 from eyebright.training.torch.feed import Material, shown
 from eyebright.training.torch.hardware import torch_set_up
 from eyebright.training.torch.loop import DivergedError, Outcome, Trainer
 from eyebright.training.torch.range_test import range_test
 from eyebright.training.torch.regression import fit_values
 
-__all__ = ["Material", "Outcome", "fit", "fit_values", "predict_logits", "range_test", "run_together", "shown"]
+__all__ = [
+    "Answers",
+    "Material",
+    "Outcome",
+    "fit",
+    "fit_values",
+    "predict_logits",
+    "range_test",
+    "run_together",
+    "shown",
+]
 
 
 def fit(
@@ -152,9 +161,6 @@ def run_together(command: Callable[[], None]) -> None:
 
 def predict_logits(network: Network, weights: Weights, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float32]:
     """The logits of a network, computed in float32, for images of a pack: `(n, num_classes)`."""
-    with torch_set_up(machine.cores()):
-        module = TorchNetwork(faster(network), weights).eval()
-        with torch.no_grad():
-            labels = np.zeros(len(pack.rows), np.int64)
-            parts = [module(as_input(batch.pictures)).numpy() for batch in ahead(batches(pack, labels, indices, 64))]
+    answers, labels = Answers(network, weights), np.zeros(len(pack.rows), np.int64)
+    parts = [answers(batch.pictures) for batch in ahead(batches(pack, labels, indices, 64))]
     return np.concatenate(parts) if parts else np.empty((0, *network.output_shape), np.float32)

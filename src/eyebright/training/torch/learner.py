@@ -97,7 +97,7 @@ class Learner:
         self.class_weights: Tensor | None = None
         if settings.class_weights == "balanced":
             self.class_weights = torch.from_numpy(class_weights(labels, num_classes)).to(self.device)
-        self._graph = StepGraph(self._whole_step) if self.ahead else None
+        self._graph = StepGraph() if self.ahead else None
 
     @property
     def result(self) -> TorchNetwork:
@@ -133,7 +133,7 @@ class Learner:
         batches = iter(batches)
         first = [next(batches)] if self._graph is not None else []
         if self._graph is not None and len(first[0][1]) == count:
-            figures, said = self._graph(*(part.to(self.device) for part in first[0])), float(halt())
+            figures, said = self._graph(self._whole_step, *map(self._here, first[0])), float(halt())
         else:
             figures, said = self._gradients(chain(first, batches), count), float(halt())
             if self.group.size > 1:
@@ -175,8 +175,11 @@ class Learner:
     def release_memory(self) -> None:
         """Give back all that a GPU keeps beside the weights, before batches of another size."""
         self.optimizer.zero_grad(set_to_none=True)
-        self._graph = StepGraph(self._whole_step) if self.ahead else None
+        self._graph = StepGraph() if self.ahead else None
         hardware.release_memory(self.device)
+
+    def _here(self, values: Tensor) -> Tensor:
+        return values.to(self.device)
 
     def _whole_step(self, pictures: Tensor, labels: Tensor) -> Tensor:
         """A step of one batch on a GPU; its figures."""
