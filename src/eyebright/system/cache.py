@@ -78,10 +78,10 @@ def keep(place: Path, content: bytes) -> None:
 
 
 def kept(place: Path) -> bytes | None:
-    """The content of a file that `keep` wrote; None where there is none, or where it is damaged, which is told."""
+    """The content of a file that `keep` wrote; None where it cannot be read, or is damaged, which is told."""
     try:
         stored = memoryview(place.read_bytes())
-    except FileNotFoundError:
+    except OSError:
         return None
     digest, content = stored[:_DIGEST], bytes(stored[_DIGEST:])
     if hashlib.sha256(content).digest() == digest:

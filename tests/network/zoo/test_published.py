@@ -95,6 +95,20 @@ def test_a_file_that_was_put_there_by_hand_is_used(publish, file, own_cache, clo
     assert alike(published_weights("tiny"))
 
 
+def test_converted_weights_that_are_damaged_on_the_disk_are_converted_again(publish, file, own_cache, closed):
+    publish(address=closed)
+    (own_cache / "weights").mkdir()
+    file.rename(own_cache / "weights" / file.name)
+    published_weights("tiny")
+    (converted,) = own_cache.glob("weights/*.weights")
+    content = bytearray(converted.read_bytes())
+    content[-2] ^= 1
+    converted.write_bytes(content)
+    with pytest.warns(UserWarning, match="weights is damaged on the disk"):
+        assert alike(published_weights("tiny"))
+    assert alike(published_weights("tiny"))
+
+
 def test_a_wrong_file_that_was_put_there_by_hand_is_an_error(publish, file, own_cache, closed):
     publish(address=closed)
     (own_cache / "weights").mkdir()

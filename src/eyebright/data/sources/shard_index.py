@@ -34,7 +34,7 @@ _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"
 _TAR_BLOCK = 512
 _MOST_LABEL_BYTES = 1 << 24  # of a .cls or .json
 _MOST_HEADER_BYTES = 1 << 20  # long names are a few kB
-_CACHE_FORMAT = 1
+_CACHE_FORMAT = 2
 
 
 class ShardSample(NamedTuple):
@@ -70,11 +70,11 @@ def cached_samples(shard: Ranged, stamp: str, origin: Path | str) -> list[ShardS
     folder = files.cache_folder("shards", _key(origin))
     cache.describe(folder, str(origin))
     place = folder / f"{_key(shard.name, stamp)}.json"
-    with suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode(place.read_bytes(), type=list[ShardSample])
+    if (content := cache.kept(place)) is not None:
+        return msgspec.json.decode(content, type=list[ShardSample])
     samples = scan_shard(shard)
     with suppress(UnicodeEncodeError):  # a name is not UTF-8: the shard is scanned again next time
-        files.write_file(place, msgspec.json.encode(samples))
+        cache.keep(place, msgspec.json.encode(samples))
     return samples
 
 

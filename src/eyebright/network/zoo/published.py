@@ -8,7 +8,10 @@ import importlib.util
 from pathlib import Path
 from typing import NamedTuple
 
-from eyebright.network import Network, Weights, compare_weights, initial_weights, load_weights, save_weights
+import numpy as np
+from safetensors.numpy import load, save
+
+from eyebright.network import Network, Weights, compare_weights, initial_weights, load_weights
 from eyebright.network.zoo.catalog import NETWORKS, named_network
 from eyebright.system import cache, downloads, files, text
 from eyebright.system.errors import DownloadError, NetworkError, SettingsError
@@ -86,14 +89,15 @@ def published_weights(name: str, *, report: Report = quiet) -> Weights:
         MissingExtraError: If torch is not installed, which is needed to read them the first time.
     """
     published, folder = _published(name), files.cache_folder("weights")
-    converted = folder / f"{Path(published.file).stem}.safetensors"
-    if not converted.exists():
-        weights = load_weights(_file(published, folder, report))
-        kept = without_extras(name, weights)
-        compare_weights(NETWORKS[name].as_published(), kept).assert_consumed()
-        save_weights(converted, kept)
+    converted = folder / f"{Path(published.file).stem}.weights"
     cache.mark_used(converted)
-    return load_weights(converted)
+    content = cache.kept(converted)
+    if content is None:
+        weights = without_extras(name, load_weights(_file(published, folder, report)))
+        compare_weights(NETWORKS[name].as_published(), weights).assert_consumed()
+        content = save({tensor: np.ascontiguousarray(values) for tensor, values in weights.items()})
+        cache.keep(converted, content)
+    return load(content)
 
 
 def published_digest(name: str) -> str:
