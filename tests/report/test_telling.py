@@ -41,6 +41,7 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
     [
         (started(), [FOUND, NETWORK]),
         (started(naive_leak=0.0049), [FOUND, NETWORK]),
+        (started(test=0), ["Found 3,669 images in 2 classes: 3,021 for training, 648 for validation.", NETWORK]),
         (
             started(naive_leak=0.005),
             [

@@ -189,9 +189,10 @@ def _learned(event: AnyEvent) -> Iterator[str]:
 
 def _run_started(event: events.RunStarted) -> Iterator[str]:
     total = event.train + event.validation + event.test
+    testing = f", {event.test:,} for testing" if event.test else ""
     yield (
         f"Found {counted(total, 'image')} in {len(event.classes)} classes: {event.train:,} for training, "
-        f"{event.validation:,} for validation, {event.test:,} for testing."
+        f"{event.validation:,} for validation{testing}."
     )
     if event.left_out:
         yield f"{counted(len(event.left_out), 'file')} cannot be opened (all are listed in left_out.csv):"
