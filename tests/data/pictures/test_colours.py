@@ -77,9 +77,14 @@ def test_a_tiff_without_a_fixed_range_is_refused_by_its_name(kind, name, channel
         decode(tiff(values.astype(kind)))
 
 
-def test_floats_of_another_format_are_refused(encode):
-    with pytest.raises(PictureError, match="a SPIDER of floats, which have no fixed range"):
-        decode(encode(Image.fromarray(np.ones((4, 4), np.float32)), "SPIDER"))
+def test_floats_and_32_bit_integers_of_other_formats_are_refused(encode):
+    floats, integers = Image.fromarray(np.ones((4, 4), np.float32)), Image.fromarray(np.ones((4, 4), np.int32))
+    for content, message in (
+        (encode(floats, "SPIDER"), "SPIDER image of floats"),
+        (integers, "Pillow image of 32-bit integers"),
+    ):
+        with pytest.raises(PictureError, match=f"^{message}, which have no fixed range: convert it to 8 or 16 bits"):
+            decode(content)
 
 
 def chunked(content: bytes, name: bytes, chunk: bytes) -> bytes:

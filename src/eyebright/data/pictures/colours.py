@@ -21,6 +21,7 @@ _Box: TypeAlias = tuple[int, int, int, int]
 _STRIP_PIXELS = 2**21
 _TRANSPARENT = ("RGBA", "RGBa", "LA", "La", "PA")
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B")
+_SCALED = ("PNG", "PPM")  # of these, Pillow's mode of 32 bits has values up to 65535
 _NEARLY_SRGB = 2  # of 255: a profile that changes no colour of the probe by more is that of sRGB
 _MOST_PROFILE_BYTES = 2**24
 _BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0
@@ -36,8 +37,11 @@ def to_rgb(stored: Image.Image, *, wide: bool = False) -> Image.Image:
     Raises:
         PictureError: When the values have no known range, or use so little of it that the image would be black.
     """
-    if stored.mode == "F":
-        raise PictureError(f"a {stored.format} of floats, which have no fixed range: convert it to 8 or 16 bits")
+    if stored.mode == "F" or (stored.mode == "I" and stored.format not in _SCALED):
+        raise PictureError(
+            f"{stored.format or 'Pillow'} image of {'floats' if stored.mode == 'F' else '32-bit integers'}, "
+            "which have no fixed range: convert it to 8 or 16 bits"
+        )
     if wide and 0 < _largest(stored) <= 4095:
         raise PictureError(
             "its values use at most 12 of 16 bits, so that hardly anything would be seen: multiply them so that the "
