@@ -19,7 +19,6 @@ from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.verdict import Verdict
 
 TABLE = np.random.default_rng(5).dirichlet([1, 1, 1], 2 * BATCH_SIZE + 7).astype(np.float32)
-LABELS = np.random.default_rng(6).integers(0, 3, len(TABLE))
 SHUFFLED = np.random.default_rng(7).permutation(len(TABLE))
 
 
@@ -49,30 +48,6 @@ def test_logits_are_the_outputs_in_the_order_asked_for_batch_by_batch() -> None:
     found = assess.logits(engine, NumberedPack(), SHUFFLED)
     assert found.dtype == np.float64 and engine.largest_batch == BATCH_SIZE
     np.testing.assert_array_equal(found, TABLE[SHUFFLED].astype(np.float64))
-
-
-def test_an_evaluation_counts_every_image_once() -> None:
-    names, groups = ("a", "b", "c"), SHUFFLED // 3
-    found = assess.evaluate_on(TablePredictor(), NumberedPack(), LABELS, SHUFFLED, names, groups=groups)
-    right = TABLE.argmax(axis=1) == LABELS
-    assert (found.pictures, found.accuracy) == (len(TABLE), pytest.approx(right.mean()))
-    assert found.loss == pytest.approx(-np.log(TABLE[np.arange(len(TABLE)), LABELS].astype(float)).mean())
-    assert found.groups == len(np.unique(groups))
-    pairs = list(zip(LABELS.tolist(), TABLE.argmax(axis=1).tolist(), strict=True))
-    assert found.confusion == tuple(tuple(pairs.count((true, told)) for told in range(3)) for true in range(3))
-    alone = assess.evaluate_on(TablePredictor(), NumberedPack(), LABELS, SHUFFLED[:9], names)
-    assert (alone.pictures, alone.groups) == (9, 0)
-
-
-def test_a_probability_of_zero_for_the_true_class_costs_much_but_not_infinitely() -> None:
-    certain = np.eye(3, dtype=np.float32)[(LABELS + 1) % 3]
-    found = assess.evaluate_on(TablePredictor(certain), NumberedPack(), LABELS, SHUFFLED, ("a", "b", "c"))
-    assert found.accuracy == 0 and found.loss == pytest.approx(30 * np.log(10))
-
-
-def test_correct_predictions_are_found_in_the_order_asked_for() -> None:
-    found = assess.correct(TablePredictor(), NumberedPack(), LABELS, SHUFFLED)
-    assert found.tolist() == [TABLE[index].argmax() == LABELS[index] for index in SHUFFLED]
 
 
 def test_the_temperature_makes_logits_calibrated_that_are_too_large() -> None:

@@ -409,7 +409,7 @@ def test_the_temperature_and_the_metrics_are_of_the_validation_set(model, pictur
 
 def test_a_training_that_streams_its_images_ends_with_the_same_weights_and_says_so(pictures, own_cache, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    free = {"cache": 48 * (PRINT.itemsize + 24)}  # room for prints and digests of 48 images
+    free = {"cache": 48 * (PRINT.itemsize + 32)}  # room for prints, keys, digests and checksums of 48 images
     monkeypatch.setattr(
         "shutil.disk_usage",
         lambda place: usage(0, 0, free["cache"] if str(place).startswith(str(own_cache)) else 10**12),

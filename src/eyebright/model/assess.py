@@ -1,28 +1,95 @@
 """What is measured on a trained network: its temperature, metrics and verdict, and that the saved graph equals it."""
 
-from collections.abc import Iterator
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pack import Pack
 from eyebright.data.prepare import Prepared
 from eyebright.model.card import Calibration
-from eyebright.model.engine import TOLERANCE, Engine
+from eyebright.model.engine import TOLERANCE, Engine, onnx_graph
 from eyebright.model.predictor import BATCH_SIZE, Predictor
-from eyebright.network import Dropout, Network
-from eyebright.report.history import History
+from eyebright.network import Dropout, Network, Weights
+from eyebright.report.history import History, Recorder
 from eyebright.system.errors import ModelError
-from eyebright.system.progress import Report, quiet
+from eyebright.training.events import Calibrated, Judged
 from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.calibration import expected_calibration_error, fit_temperature, temperature_helps
 from eyebright.trust.evidence import Evidence, TrainingRecord, accuracies_of, leak_of
-from eyebright.trust.metrics import Evaluation, Outcomes, evaluate_outcomes, softmax
+from eyebright.trust.metrics import Evaluation, evaluate, log_softmax, softmax
 from eyebright.trust.verdict import Verdict, diagnose
 
-_LEAST = 1e-30  # stands for a probability of 0 where its logarithm is needed
 KNOWN_SAMPLE = 500
 _MOST_LOGITS = 1 << 21
+
+
+class Assessment(NamedTuple):
+    """What was measured.
+
+    Args:
+        calibration: The temperature.
+        validation: The evaluation on the validation set.
+        verdicts: Everything that the figures show, most important first.
+        graph: The ONNX graph with softmax and temperature.
+        predictor: What predicts by this graph.
+        on_gpu: What predicts the same on a GPU, if the network was trained on one.
+    """
+
+    calibration: Calibration
+    validation: Evaluation
+    verdicts: tuple[Verdict, ...]
+    graph: bytes
+    predictor: Predictor
+    on_gpu: Predictor | None
+
+
+def assess(
+    network: Network,
+    weights: Weights,
+    classes: tuple[str, ...],
+    prepared: Prepared,
+    *,
+    answers: Any,
+    settings: Settings,
+    recorder: Recorder,
+) -> Assessment:
+    """Fit the temperature, check the graph against torch, evaluate on the validation set, give a verdict.
+
+    Args:
+        network: The network.
+        weights: Its weights, trained on the images.
+        classes: Names of the classes, in the order of its outputs.
+        prepared: The images.
+        answers: The network in torch. On a GPU it evaluates, once the graph has been shown to give the same.
+        settings: How it was trained.
+        recorder: Received the events of the training, and receives those of the assessment.
+
+    Raises:
+        ModelError: When the graph does not give what torch gives.
+    """
+    pack, labels = prepared.pack, prepared.labels
+    train, validation = prepared.indices("train"), bounded(prepared.indices("validation"), len(classes))
+    sample = sample_of(train, validation)
+    engine = answers if answers.on_gpu else Engine.of_bytes(onnx_graph(network, weights))
+    known, new = (logits(engine, pack, indices) for indices in (sample, validation))
+    calibration = calibrate(new, labels[validation], prepared.groups_at(validation))
+    recorder(Calibrated(**msgspec.structs.asdict(calibration)))
+    answers.temperature = calibration.temperature
+    graph = onnx_graph(network, weights, temperature=calibration.temperature)
+    predictor = Predictor(Engine.of_bytes(graph), classes, pack.preparation)
+    some = pack.read(validation[:: -(-len(validation) // BATCH_SIZE)])
+    prove(predictor, some, answers(some))
+    found = evaluate(
+        log_softmax(new / calibration.temperature), labels[validation], classes,
+        groups=prepared.groups_at(validation),
+    )  # fmt: skip
+    record = record_of(recorder.history, settings, network, len(train), recorder.first_loss)
+    told = verdicts(prepared, (known, sample), (new, validation), classes, record)
+    recorder(Judged.of(told))
+    on_gpu = Predictor(answers, classes, pack.preparation) if answers.on_gpu else None
+    return Assessment(calibration, found, told, graph, predictor, on_gpu)
 
 
 def calibrate(
@@ -48,52 +115,6 @@ def logits(engine: Engine, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np
     """What a graph without softmax gives for prepared images, `(n, classes)`."""
     starts = range(0, len(indices), BATCH_SIZE)
     return np.concatenate([engine(pack.read(indices[at : at + BATCH_SIZE])) for at in starts]).astype(np.float64)
-
-
-def evaluate_on(
-    predictor: Predictor,
-    pack: Pack,
-    labels: NDArray[np.int64],
-    indices: NDArray[np.int64],
-    classes: tuple[str, ...],
-    *,
-    groups: NDArray[np.int64] | None = None,
-    report: Report = quiet,
-) -> Evaluation:
-    """Predict prepared images and compare with the true classes.
-
-    Args:
-        predictor: What predicts.
-        pack: The prepared images.
-        labels: The true class of every image of the pack, as a position in `classes`.
-        indices: The images to predict, at least one.
-        classes: Names of the classes.
-        groups: The group of each image to predict, where they come in groups.
-        report: Receives the progress.
-    """
-    parts, done = [], 0
-    for here, probabilities in _probabilities(predictor, pack, indices):
-        parts.append(Outcomes.of(np.log(np.maximum(probabilities.astype(np.float64), _LEAST)), labels[here]))
-        done += len(here)
-        report("evaluating", done, len(indices))
-    return evaluate_outcomes(Outcomes.joined(parts), labels[indices], classes, groups=groups)
-
-
-def correct(
-    predictor: Predictor, pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Whether each of some prepared images is predicted correctly, `(n,)`; arguments as in `evaluate_on`."""
-    parts = _probabilities(predictor, pack, indices)
-    return np.concatenate([probabilities.argmax(axis=1) == labels[here] for here, probabilities in parts])
-
-
-def _probabilities(
-    predictor: Predictor, pack: Pack, indices: NDArray[np.int64]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Batches of the indices, and the probabilities of their images."""
-    for at in range(0, len(indices), BATCH_SIZE):
-        here = indices[at : at + BATCH_SIZE]
-        yield here, predictor.probabilities(pack.read(here))
 
 
 def bounded(validation: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:

@@ -25,40 +25,38 @@ from eyebright.data.dataset import Dataset, Part
 from eyebright.data.pictures import Fit, ImageInput, Preparation
 from eyebright.data.pictures.arrays import as_images, is_array
 from eyebright.data.pictures.formats import ImageFile
-from eyebright.data.prepare import Prepared, labels_among, prepare
+from eyebright.data.prepare import Prepared, prepare
 from eyebright.data.sources.ranged import without_token
 from eyebright.data.split import SIDES
-from eyebright.model import assess
+from eyebright.model.assess import KNOWN_SAMPLE, assess
 from eyebright.model.card import Calibration, ModelCard, Provenance, Seen, readme
 from eyebright.model.engine import Engine, onnx_graph
+from eyebright.model.evaluate import evaluate_new, prepared_for
 from eyebright.model.folder import read_model, write_model
-from eyebright.model.given import evaluation_set, is_batch, training_set
+from eyebright.model.given import evaluation_set, is_batch, require_classifier, training_set
 from eyebright.model.golden import Golden, golden_pictures
-from eyebright.model.predictor import BATCH_SIZE, Predictor
+from eyebright.model.predictor import Predictor
 from eyebright.model.weights import Weighted
-from eyebright.network import Network, Softmax, initial_weights
+from eyebright.network import Network, initial_weights
 from eyebright.report.history import History, Recorder
 from eyebright.report.progress import shown
 from eyebright.system import machine, records
-from eyebright.system.errors import DataError, ModelError, NetworkError, PictureError
-from eyebright.system.progress import Report
+from eyebright.system.errors import ModelError, PictureError
 from eyebright.system.table import Table
 from eyebright.system.text import counted, listed, printable, shorten
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
 from eyebright.training.events import (
     AnyEvent,
-    Calibrated,
     Emit,
     Evaluated,
-    Judged,
     RunStarted,
     Streaming,
     reporting,
     to_all,
 )
 from eyebright.training.settings import Settings
-from eyebright.trust.metrics import Evaluation, evaluate, log_softmax
+from eyebright.trust.metrics import Evaluation
 from eyebright.trust.prediction import Prediction
 from eyebright.trust.verdict import Verdict
 
@@ -245,39 +243,14 @@ class Classifier(Weighted):
         self.set_weights(outcome.weights)
         self.history = recorder.history
         self.seen = self.seen.union(prepared.pack.digests.at(np.concatenate([train, validation])))
-        self._assess(prepared, recorder, trainer().Answers(self.network, self._weights, outcome.settings.device))
+        found = assess(
+            self.network, self._weights, self.classes, prepared, settings=self.settings, recorder=recorder,
+            answers=training.Answers(self.network, self._weights, outcome.settings.device),
+        )  # fmt: skip
+        self.calibration, self.verdicts, self._on_gpu = found.calibration, found.verdicts, found.on_gpu
+        self.metrics = {"validation": found.validation}
+        self.__dict__ |= {"_graph": found.graph, "predictor": found.predictor}
         return str(outcome.reason)
-
-    def _assess(self, prepared: Prepared, recorder: Recorder, answers: Any) -> None:
-        """Fit the temperature, check the graph against torch, evaluate on the validation set, give a verdict.
-
-        Args:
-            prepared: The images.
-            recorder: Receives the events.
-            answers: The network in torch. On a GPU it evaluates, since the graph has been shown to give the same.
-        """
-        pack, labels, train = prepared.pack, prepared.labels, prepared.indices("train")
-        validation = assess.bounded(prepared.indices("validation"), len(self.classes))
-        sample = assess.sample_of(train, validation)
-        engine = answers if answers.on_gpu else Engine.of_bytes(onnx_graph(self.network, self._weights))
-        known, logits = (assess.logits(engine, pack, these) for these in (sample, validation))
-        self.calibration = assess.calibrate(logits, labels[validation], prepared.groups_at(validation))
-        self._forget_graph()
-        recorder(Calibrated(**msgspec.structs.asdict(self.calibration)))
-        temperature = answers.temperature = self.calibration.temperature
-        some = pack.read(validation[:: -(-len(validation) // BATCH_SIZE)])
-        assess.prove(self.predictor, some, answers(some))
-        if answers.on_gpu:
-            self._on_gpu = Predictor(answers, self.classes, self.preparation)
-        self.metrics = {
-            "validation": evaluate(
-                log_softmax(logits / temperature), labels[validation], self.classes,
-                groups=prepared.groups_at(validation),
-            )
-        }  # fmt: skip
-        record = assess.record_of(self.history, self.settings, self.network, len(train), recorder.first_loss)
-        self.verdicts = assess.verdicts(prepared, (known, sample), (logits, validation), self.classes, record)
-        recorder(Judged.of(self.verdicts))
 
     def evaluate(
         self,
@@ -303,39 +276,14 @@ class Classifier(Weighted):
             DataError: When there is a class that the classifier does not know, or no image that is new to it.
         """
         given = evaluation_set(pictures, labels, self.classes)
+        only_new = not isinstance(given, Part) or given.side == "test"  # who asks for the others wants them
         with shown(callbacks, verbose=verbose) as emit:
-            only_new = not isinstance(given, Part) or given.side == "test"  # who asks for the others wants them
-            return self._evaluate(*self._chosen(given, emit), tta=tta, only_new=only_new, report=reporting(emit))
-
-    def _chosen(self, pictures: Dataset | Part | Prepared, emit: Emit) -> tuple[Prepared, NDArray[np.int64]]:
-        """Prepared images, and the positions of those to evaluate on."""
-        if isinstance(pictures, Prepared):
-            return pictures, pictures.indices("test")
-        if isinstance(pictures, Part):
-            prepared = self.prepare(pictures.dataset, emit)
-            return prepared, prepared.indices(pictures.side)
-        labels = labels_among(pictures, self.classes)
-        pack = pictures.pack(self.preparation, reporting(emit))
-        return Prepared.whole(pictures, pack, labels, reporting(emit)), np.flatnonzero(pack.rows >= 0)
-
-    def _evaluate(
-        self, prepared: Prepared, indices: NDArray[np.int64], *, tta: bool, only_new: bool, report: Report
-    ) -> Evaluation:
-        """Evaluate on some images, without those that the classifier was trained on unless they are asked for."""
-        new = indices[~self.seen.contains(prepared.pack.digests.at(indices))] if only_new else indices
-        if not len(new):
-            raise DataError(
-                f"all {len(indices)} images that can be opened were used to train this model: "
-                "evaluate it on images that it was not trained on"
-            )
-        predictor = self._on_gpu or self.predictor
-        predictor = predictor.with_tta() if tta else predictor
-        found = assess.evaluate_on(
-            predictor, prepared.pack, prepared.labels, new, self.classes, groups=prepared.groups_at(new), report=report
-        )
-        return msgspec.structs.replace(
-            found, seen=len(indices) - len(new), left_out=len(prepared.pack.left_out)
-        )  # fmt: skip
+            prepared, indices = prepared_for(given, self.preparation, self.classes, reporting(emit))
+            predictor = self._on_gpu or self.predictor
+            return evaluate_new(
+                predictor.with_tta() if tta else predictor, prepared, indices, self.seen if only_new else Seen(),
+                report=reporting(emit),
+            )  # fmt: skip
 
     def score(self, pictures: Dataset | Part | NDArray[Any] | Sequence[NDArray[Any]], labels: Any = None) -> float:
         """The accuracy alone, as in scikit-learn; the rest is as in `evaluate`."""
@@ -455,33 +403,8 @@ class Classifier(Weighted):
         self.__dict__.pop("_graph", None)
 
 
-def require_classifier(network: Network, classes: Sequence[str]) -> None:
-    """Refuse a network that does not take images, or does not give one logit for each class.
-
-    Raises:
-        NetworkError: With what was expected and how to change the network.
-    """
-    if len(network.input_shape) != 3 or network.input_shape[0] not in (1, 3):
-        raise NetworkError(
-            "expected a network that takes images (3, height, width), or grey ones (1, height, width), got "
-            f"{network.input_shape}"
-        )
-    if network.output_shape != (len(classes),):
-        raise NetworkError(
-            f"the network gives {network.output_shape}, but there are {len(classes)} classes: "
-            f"end it with Linear({len(classes)}), or build it with num_classes={len(classes)}"
-        )
-    if isinstance(network.places[network.output].layer, Softmax):
-        raise NetworkError(
-            f"the network ends with the Softmax {network.output!r}: remove it, a classifier computes the "
-            "probabilities from the logits before it"
-        )
-    if len(set(classes)) != len(classes):
-        raise NetworkError(f"two classes have the same name in {', '.join(classes)}: give each its own name")
-
-
 def _deadline(settings: Settings, started_at: float, prepared: Prepared) -> Deadline | None:
     if not settings.minutes:
         return None
     validation, test = (len(prepared.indices(side)) for side in ("validation", "test"))
-    return Deadline(settings.minutes, started_at, 2 * validation + test + assess.KNOWN_SAMPLE)
+    return Deadline(settings.minutes, started_at, 2 * validation + test + KNOWN_SAMPLE)

@@ -1,4 +1,4 @@
-"""What people pass to a `Classifier`: data sets, or arrays of images and labels as in Keras and scikit-learn."""
+"""What people pass to a `Classifier`: a network; data sets, or arrays of images and labels as in scikit-learn."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,34 @@ from eyebright.data.prepare import Prepared
 from eyebright.data.sources.labels import encode_labels
 from eyebright.data.sources.source import ArraySource
 from eyebright.data.split import Side
-from eyebright.system.errors import DataError, PictureError, SettingsError
+from eyebright.network import Network, Softmax
+from eyebright.system.errors import DataError, NetworkError, PictureError, SettingsError
+from eyebright.system.text import listed
+
+
+def require_classifier(network: Network, classes: Sequence[str]) -> None:
+    """Refuse a network that does not take images, or does not give one logit for each class.
+
+    Raises:
+        NetworkError: With what was expected and how to change the network.
+    """
+    if len(network.input_shape) != 3 or network.input_shape[0] not in (1, 3):
+        raise NetworkError(
+            "expected a network that takes images (3, height, width), or grey ones (1, height, width), got "
+            f"{network.input_shape}"
+        )
+    if network.output_shape != (len(classes),):
+        raise NetworkError(
+            f"the network gives {network.output_shape}, but there are {len(classes)} classes: "
+            f"end it with Linear({len(classes)}), or build it with num_classes={len(classes)}"
+        )
+    if isinstance(network.places[network.output].layer, Softmax):
+        raise NetworkError(
+            f"the network ends with the Softmax {network.output!r}: remove it, a classifier computes the "
+            "probabilities from the logits before it"
+        )
+    if len(set(classes)) != len(classes):
+        raise NetworkError(f"two classes have the same name in {listed(classes)}: give each its own name")
 
 
 def training_set(

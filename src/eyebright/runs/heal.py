@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from eyebright.data.dataset import Dataset
 from eyebright.data.prepare import Prepared, prepare
-from eyebright.model import assess
 from eyebright.model.classifier import Classifier
+from eyebright.model.evaluate import correct
 from eyebright.network import Network, zoo
 from eyebright.network.rewrites import with_dropout
 from eyebright.report.progress import shown
@@ -305,7 +305,7 @@ def _correct(run: Run, prepared: Prepared) -> NDArray[np.bool_]:
     """Whether the model of a run predicts each validation image correctly."""
     classifier = Classifier.load(run.path)
     here = prepared.resized(classifier.preparation)
-    return assess.correct(classifier.predictor, here.pack, here.labels, here.indices("validation"))
+    return correct(classifier.predictor, here.pack, here.labels, here.indices("validation"))
 
 
 def _train_again(

@@ -1,0 +1,122 @@
+"""How good a predictor is on prepared images; those that it was trained on can be left out."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.data.dataset import Dataset, Part
+from eyebright.data.pack import Pack
+from eyebright.data.pictures import Preparation
+from eyebright.data.prepare import Prepared, labels_among, prepare
+from eyebright.model.card import Seen
+from eyebright.model.predictor import BATCH_SIZE, Predictor
+from eyebright.system.errors import DataError
+from eyebright.system.progress import Report, quiet
+from eyebright.trust.metrics import Evaluation, Outcomes, evaluate_outcomes
+
+_LEAST = 1e-30  # stands for a probability of 0 where its logarithm is needed
+
+
+def prepared_for(
+    pictures: Dataset | Part | Prepared, preparation: Preparation, classes: Sequence[str], report: Report
+) -> tuple[Prepared, NDArray[np.int64]]:
+    """Prepared images, and the positions of those to evaluate on.
+
+    Args:
+        pictures: One set of a data set, all of a data set, or prepared images, of which it is the test set.
+        preparation: The preparation of the model.
+        classes: Its classes.
+        report: Receives the progress.
+
+    Raises:
+        DataError: When the images have a class that the model does not know, or cannot be trained on.
+    """
+    if isinstance(pictures, Prepared):
+        return pictures, pictures.indices("test")
+    if isinstance(pictures, Part):
+        prepared = prepare(pictures.dataset, preparation, classes=classes, report=report)
+        return prepared, prepared.indices(pictures.side)
+    labels = labels_among(pictures, classes)
+    pack = pictures.pack(preparation, report)
+    return Prepared.whole(pictures, pack, labels, report), np.flatnonzero(pack.rows >= 0)
+
+
+def evaluate_new(
+    predictor: Predictor,
+    prepared: Prepared,
+    indices: NDArray[np.int64],
+    seen: Seen,
+    *,
+    report: Report = quiet,
+) -> Evaluation:
+    """Evaluate on prepared images, without those that the model was trained on.
+
+    Args:
+        predictor: What predicts.
+        prepared: The images, labelled with its classes.
+        indices: The positions of those to evaluate on.
+        seen: The images that the model was trained on.
+        report: Receives the progress.
+
+    Raises:
+        DataError: When no image is left.
+    """
+    new = indices[~seen.contains(prepared.pack.digests.at(indices))]
+    if not len(new):
+        raise DataError(
+            f"all {len(indices)} images that can be opened were used to train this model: "
+            "evaluate it on images that it was not trained on"
+        )
+    found = evaluate_on(
+        predictor, prepared.pack, prepared.labels, new, predictor.classes, groups=prepared.groups_at(new),
+        report=report,
+    )  # fmt: skip
+    return msgspec.structs.replace(found, seen=len(indices) - len(new), left_out=len(prepared.pack.left_out))
+
+
+def evaluate_on(
+    predictor: Predictor,
+    pack: Pack,
+    labels: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    classes: tuple[str, ...],
+    *,
+    groups: NDArray[np.int64] | None = None,
+    report: Report = quiet,
+) -> Evaluation:
+    """Predict prepared images and compare with the true classes.
+
+    Args:
+        predictor: What predicts.
+        pack: The prepared images.
+        labels: The true class of every image of the pack, as a position in `classes`.
+        indices: The images to predict, at least one.
+        classes: Names of the classes.
+        groups: The group of each image to predict, where they come in groups.
+        report: Receives the progress.
+    """
+    parts, done = [], 0
+    for here, probabilities in _probabilities(predictor, pack, indices):
+        parts.append(Outcomes.of(np.log(np.maximum(probabilities.astype(np.float64), _LEAST)), labels[here]))
+        done += len(here)
+        report("evaluating", done, len(indices))
+    return evaluate_outcomes(Outcomes.joined(parts), labels[indices], classes, groups=groups)
+
+
+def correct(
+    predictor: Predictor, pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether each of some prepared images is predicted correctly, `(n,)`; arguments as in `evaluate_on`."""
+    parts = _probabilities(predictor, pack, indices)
+    return np.concatenate([probabilities.argmax(axis=1) == labels[here] for here, probabilities in parts])
+
+
+def _probabilities(
+    predictor: Predictor, pack: Pack, indices: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Batches of the indices, and the probabilities of their images."""
+    for at in range(0, len(indices), BATCH_SIZE):
+        here = indices[at : at + BATCH_SIZE]
+        yield here, predictor.probabilities(pack.read(here))

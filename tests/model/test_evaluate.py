@@ -1,0 +1,54 @@
+"""Evaluations of known predictions."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from eyebright.model.evaluate import correct, evaluate_on
+from eyebright.model.predictor import BATCH_SIZE
+
+TABLE = np.random.default_rng(5).dirichlet([1, 1, 1], 2 * BATCH_SIZE + 7).astype(np.float32)
+LABELS = np.random.default_rng(6).integers(0, 3, len(TABLE))
+SHUFFLED = np.random.default_rng(7).permutation(len(TABLE))
+
+
+class NumberedPack:
+    """Images of one pixel, whose value is their position."""
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        return indices.reshape(-1, 1, 1, 1)
+
+
+class TablePredictor:
+    """Looks the probabilities of each image up."""
+
+    def __init__(self, table: NDArray[np.float32] = TABLE) -> None:
+        self.table = table
+
+    def probabilities(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
+        assert len(images) <= BATCH_SIZE
+        return self.table[images.reshape(-1)]
+
+
+def test_an_evaluation_counts_every_image_once() -> None:
+    names, groups = ("a", "b", "c"), SHUFFLED // 3
+    found = evaluate_on(TablePredictor(), NumberedPack(), LABELS, SHUFFLED, names, groups=groups)
+    right = TABLE.argmax(axis=1) == LABELS
+    assert (found.pictures, found.accuracy) == (len(TABLE), pytest.approx(right.mean()))
+    assert found.loss == pytest.approx(-np.log(TABLE[np.arange(len(TABLE)), LABELS].astype(float)).mean())
+    assert found.groups == len(np.unique(groups))
+    pairs = list(zip(LABELS.tolist(), TABLE.argmax(axis=1).tolist(), strict=True))
+    assert found.confusion == tuple(tuple(pairs.count((true, told)) for told in range(3)) for true in range(3))
+    alone = evaluate_on(TablePredictor(), NumberedPack(), LABELS, SHUFFLED[:9], names)
+    assert (alone.pictures, alone.groups) == (9, 0)
+
+
+def test_a_probability_of_zero_for_the_true_class_costs_much_but_not_infinitely() -> None:
+    certain = np.eye(3, dtype=np.float32)[(LABELS + 1) % 3]
+    found = evaluate_on(TablePredictor(certain), NumberedPack(), LABELS, SHUFFLED, ("a", "b", "c"))
+    assert found.accuracy == 0 and found.loss == pytest.approx(30 * np.log(10))
+
+
+def test_correct_predictions_are_found_in_the_order_asked_for() -> None:
+    found = correct(TablePredictor(), NumberedPack(), LABELS, SHUFFLED)
+    assert found.tolist() == [TABLE[index].argmax() == LABELS[index] for index in SHUFFLED]
