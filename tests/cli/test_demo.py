@@ -1,6 +1,7 @@
 import json
 
-from eyebright.training.events import Evaluated, read_events
+from eyebright.training.events import Evaluated
+from eyebright.training.receivers import read_events
 
 
 def test_the_demo_goes_the_whole_way(eyebright, tmp_path, monkeypatch):

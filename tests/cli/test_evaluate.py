@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from eyebright.training.events import Evaluated, read_events
+from eyebright.training.events import Evaluated
+from eyebright.training.receivers import read_events
 
 
 def test_images_that_were_trained_on_are_left_out_and_counted(run: Path, eyebright, tmp_path):

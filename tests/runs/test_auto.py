@@ -21,8 +21,8 @@ from eyebright.training.events import (
     Stopped,
     Tried,
     Unavailable,
-    read_events,
 )
+from eyebright.training.receivers import read_events
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from PIL import Image
 from eyebright.runs.evaluate import evaluate
 from eyebright.runs.folder import Run
 from eyebright.system.errors import OutputError
-from eyebright.training.events import AnyEvent, EpochEnded, Evaluated, EventLog
+from eyebright.training.events import AnyEvent, EpochEnded, Evaluated
+from eyebright.training.receivers import EventLog
 from eyebright.trust.intervals import wilson_interval
 
 

@@ -16,7 +16,8 @@ from eyebright.runs.folder import Run
 from eyebright.runs.request import Request
 from eyebright.system import files
 from eyebright.system.errors import OutputError, SettingsError
-from eyebright.training.events import EventLog, Extended, Judged, ModelSaved, Resumed, Stopped
+from eyebright.training.events import Extended, Judged, ModelSaved, Resumed, Stopped
+from eyebright.training.receivers import EventLog
 from eyebright.training.settings import Settings
 
 NETWORK = eb.zoo.mlp(3, input_size=8)

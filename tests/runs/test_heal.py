@@ -18,18 +18,8 @@ from eyebright.runs.request import Request
 from eyebright.runs.resume import resume
 from eyebright.runs.start import read_source
 from eyebright.system.errors import DataError, OutputError, SettingsError
-from eyebright.training.events import (
-    AnyEvent,
-    EpochEnded,
-    Evaluated,
-    EventLog,
-    Healed,
-    HealingBegun,
-    Judged,
-    ModelSaved,
-    Stopped,
-    read_events,
-)
+from eyebright.training.events import AnyEvent, EpochEnded, Evaluated, Healed, HealingBegun, Judged, ModelSaved, Stopped
+from eyebright.training.receivers import EventLog, read_events
 from eyebright.training.settings import Settings
 from eyebright.trust.intervals import Difference
 from eyebright.trust.verdict import Verdict

@@ -27,15 +27,14 @@ from eyebright.training.events import (
     AnyEvent,
     EpochEnded,
     Evaluated,
-    EventLog,
     Extended,
     Judged,
     ModelSaved,
     PicturesGone,
     StepDone,
     Stopped,
-    read_events,
 )
+from eyebright.training.receivers import EventLog, read_events
 from eyebright.training.torch import checkpoint, hardware
 
 KILLS = 3

@@ -32,15 +32,14 @@ from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.training.events import (
     AnyEvent,
     Evaluated,
-    EventLog,
     FitChosen,
     MirroringJudged,
     ModelSaved,
     RunStarted,
     SharedOut,
     StepDone,
-    read_events,
 )
+from eyebright.training.receivers import EventLog, read_events
 from eyebright.web.pages.audit import write_page
 
 TINY = {"epochs": 1, "batch_size": 16, "precision": "float32", "flip": True}

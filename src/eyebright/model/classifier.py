@@ -46,15 +46,8 @@ from eyebright.system.table import Table
 from eyebright.system.text import counted, listed, printable, shorten
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
-from eyebright.training.events import (
-    AnyEvent,
-    Emit,
-    Evaluated,
-    RunStarted,
-    Streaming,
-    reporting,
-    to_all,
-)
+from eyebright.training.events import AnyEvent, Emit, Evaluated, RunStarted, Streaming
+from eyebright.training.receivers import reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
 from eyebright.trust.prediction import Prediction

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from eyebright.system.records import Record
 from eyebright.system.table import Shown, Table
 from eyebright.system.text import counted, percent
-from eyebright.training.events import AnyEvent, Emit, EpochEnded, StepDone, to_all
+from eyebright.training.events import AnyEvent, Emit, EpochEnded, StepDone
+from eyebright.training.receivers import to_all
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,7 +16,8 @@ from eyebright.report.telling import command_text, python_text, sentences
 from eyebright.system.progress import Stage
 from eyebright.system.text import clock
 from eyebright.training import events
-from eyebright.training.events import AnyEvent, Emit, to_all
+from eyebright.training.events import AnyEvent, Emit
+from eyebright.training.receivers import to_all
 
 _REFRESH_S = 0.1
 _LEFT_SHOWN_S = 2.0  # seconds of a stage after which its rate is known well enough to show how long the rest takes

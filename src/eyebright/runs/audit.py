@@ -20,8 +20,9 @@ from eyebright.model.backbone import Backbone
 from eyebright.model.features import features
 from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError
-from eyebright.training.events import AnyEvent, Emit, reporting, to_all
+from eyebright.training.events import AnyEvent, Emit
 from eyebright.training.head import cross_validated
+from eyebright.training.receivers import reporting, to_all
 from eyebright.trust.calibration import fit_temperature
 from eyebright.trust.metrics import softmax
 

@@ -37,9 +37,9 @@ from eyebright.training.events import (
     StepDone,
     Tried,
     Unavailable,
-    reporting,
 )
 from eyebright.training.head import Head, cross_validated, fit_head, score
+from eyebright.training.receivers import reporting
 from eyebright.training.settings import Settings
 from eyebright.trust.intervals import share_of
 

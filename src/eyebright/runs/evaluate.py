@@ -13,7 +13,8 @@ from eyebright.runs.request import Request
 from eyebright.runs.train import open_pictures
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.text import printable
-from eyebright.training.events import AnyEvent, Emit, Evaluated, EventLog, to_all
+from eyebright.training.events import AnyEvent, Emit, Evaluated
+from eyebright.training.receivers import EventLog, to_all
 from eyebright.trust.metrics import Evaluation
 
 

@@ -29,7 +29,8 @@ from eyebright.runs.request import Request, read_config
 from eyebright.system import files, records
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.text import csv_cell, is_utf8, printable
-from eyebright.training.events import AnyEvent, Extended, ModelSaved, Resumed, RunStarted, Stopped, read_events
+from eyebright.training.events import AnyEvent, Extended, ModelSaved, Resumed, RunStarted, Stopped
+from eyebright.training.receivers import read_events
 
 CONFIG, NETWORK = "config.toml", "network.json"
 MADE_WITH = (CONFIG, NETWORK)

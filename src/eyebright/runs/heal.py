@@ -25,17 +25,8 @@ from eyebright.runs.train import run_request
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.table import Table
 from eyebright.system.text import counted, percent
-from eyebright.training.events import (
-    AnyEvent,
-    Emit,
-    EpochEnded,
-    EventLog,
-    Healed,
-    HealingBegun,
-    Judged,
-    reporting,
-    to_all,
-)
+from eyebright.training.events import AnyEvent, Emit, EpochEnded, Healed, HealingBegun, Judged
+from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.intervals import Difference, Share, paired_difference, share_of
 from eyebright.trust.verdict import Verdict

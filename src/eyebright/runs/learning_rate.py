@@ -11,8 +11,9 @@ from eyebright.runs.folder import NETWORK
 from eyebright.runs.request import Request, Resize
 from eyebright.runs.start import choose_resize, start_named
 from eyebright.training import trainer
-from eyebright.training.events import AnyEvent, reporting
+from eyebright.training.events import AnyEvent
 from eyebright.training.range_test import RangeTest
+from eyebright.training.receivers import reporting
 from eyebright.training.settings import Settings
 
 

@@ -23,17 +23,8 @@ from eyebright.runs.start import as_fit, read_source, start_from, start_named
 from eyebright.runs.train import Result, finish, open_pictures
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.text import counted, csv_text, listed, printable
-from eyebright.training.events import (
-    AnyEvent,
-    Emit,
-    EventLog,
-    Extended,
-    PicturesGone,
-    PrecisionChosen,
-    Stopped,
-    reporting,
-    to_all,
-)
+from eyebright.training.events import AnyEvent, Emit, Extended, PicturesGone, PrecisionChosen, Stopped
+from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.schedule import LEG_SHARE
 
 REMOVED = "removed since the run started"

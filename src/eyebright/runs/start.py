@@ -20,8 +20,9 @@ from eyebright.network import Conv2d, Linear, Network, Weights, initial_weights,
 from eyebright.runs.request import Request, Resize
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
 from eyebright.training import processes
-from eyebright.training.events import Emit, FitChosen, reporting
+from eyebright.training.events import Emit, FitChosen
 from eyebright.training.mirroring import MAX_TRAIN, MAX_VALIDATION, judge_mirroring
+from eyebright.training.receivers import reporting
 from eyebright.training.settings import Settings
 from eyebright.training.stages import frozen_layers, require_batch
 

@@ -34,18 +34,8 @@ from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.table import Table
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
-from eyebright.training.events import (
-    AnyEvent,
-    Emit,
-    Evaluated,
-    EventLog,
-    FitChosen,
-    ModelSaved,
-    SharedOut,
-    Transient,
-    reporting,
-    to_all,
-)
+from eyebright.training.events import AnyEvent, Emit, Evaluated, FitChosen, ModelSaved, SharedOut, Transient
+from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
 

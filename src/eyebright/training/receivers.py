@@ -1,0 +1,77 @@
+"""Who receives the events of a run: functions of the user, several receivers as one, and the log on the disk."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from eyebright.system import records
+from eyebright.system.errors import OutputError, SettingsError
+from eyebright.system.progress import Report
+from eyebright.training.events import AnyEvent, Emit, Progress, Transient
+
+
+def reporting(emit: Emit) -> Report:
+    """A function that sends reports of progress as events."""
+    return lambda stage, done, of: emit(Progress(stage=stage, done=done, of=of))
+
+
+def to_all(callbacks: Iterable[Emit]) -> Emit:
+    """One receiver that passes events on to several.
+
+    Raises:
+        SettingsError: When one of them cannot be called, as the callbacks of Keras.
+    """
+    receivers = list(callbacks)
+    for receiver in receivers:
+        if not callable(receiver):
+            raise SettingsError(
+                f"a callback must be a function that takes an event, got a {type(receiver).__name__}: the best epoch "
+                "is kept in any case, patience=10 stops early, and schedule='cosine' lowers the learning rate"
+            )
+
+    def emit(event: AnyEvent) -> None:
+        for receiver in receivers:
+            receiver(event)
+
+    return emit
+
+
+class EventLog:
+    """A receiver that appends events to a file, one per line.
+
+    Args:
+        path: The file; it need not exist.
+
+    Raises:
+        OutputError: When called, and the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._separator = (
+            b"\n" if path.exists() and path.stat().st_size and not path.read_bytes().endswith(b"\n") else b""
+        )  # a crash may have cut off the last line
+
+    def __call__(self, event: AnyEvent) -> None:
+        if isinstance(event, Transient):
+            return
+        try:
+            with self.path.open("ab") as file:
+                file.write(self._separator + records.to_json(event, indent=None).encode() + b"\n")
+                self._separator = b""
+        except OSError as problem:
+            raise OutputError(f"{self.path} cannot be written: {problem.strerror}") from problem
+
+
+def read_events(path: Path) -> list[AnyEvent]:
+    """The events in a log; a line that a crash cut off is skipped."""
+    decoder = msgspec.json.Decoder(AnyEvent)
+    events: list[AnyEvent] = []
+    if path.exists():
+        for line in path.read_bytes().splitlines():
+            try:
+                events.append(decoder.decode(line))
+            except msgspec.DecodeError:
+                continue
+    return events

@@ -1,0 +1,51 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from eyebright.report.history import History
+from eyebright.system.errors import OutputError
+from eyebright.training.events import Progress, Resumed, StepDone, Stopped
+from eyebright.training.receivers import EventLog, read_events
+
+STOPPED = Stopped(reason="finished", epoch=3, best_epoch=2)
+
+
+def test_events_come_back_as_they_were(tmp_path: Path):
+    log = EventLog(tmp_path / "events.jsonl")
+    log(Resumed(epoch=1))
+    log(STOPPED)
+    assert read_events(log.path)[1] == STOPPED
+    assert [json.loads(line)["event"] for line in log.path.read_text().splitlines()] == ["Resumed", "Stopped"]
+
+
+def test_transient_events_are_not_written(tmp_path: Path):
+    log = EventLog(tmp_path / "events.jsonl")
+    log(StepDone(epoch=1, epochs=2, pictures=3, of=4, loss=0.5, accuracy=0.5))
+    log(Progress(stage="preparing", done=1, of=2))
+    assert not log.path.exists()
+
+
+def test_a_line_that_a_crash_cut_off_is_skipped(tmp_path: Path):
+    log = EventLog(tmp_path / "events.jsonl")
+    log(Resumed(epoch=1))
+    with log.path.open("ab") as file:
+        file.write(b'{"event":"Stop')
+    assert len(read_events(log.path)) == 1
+
+
+def test_an_event_after_a_cut_off_line_is_not_lost(tmp_path: Path):
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b'{"event":"Stop')
+    EventLog(path)(STOPPED)
+    assert read_events(path) == [STOPPED]
+
+
+def test_a_run_without_events_has_none(tmp_path: Path):
+    assert read_events(tmp_path / "events.jsonl") == []
+    assert History.from_events([]) == History()
+
+
+def test_a_log_that_cannot_be_written_names_its_file(tmp_path: Path):
+    with pytest.raises(OutputError, match=r"missing.events\.jsonl cannot be written"):
+        EventLog(tmp_path / "missing" / "events.jsonl")(STOPPED)
