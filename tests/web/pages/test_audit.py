@@ -33,6 +33,7 @@ def test_the_page_has_a_section_for_each_kind_with_what_a_random_split_would_do(
         ("exact-duplicates", "exact duplicates (1)"), ("very-dark", "very dark (1)"),
     ]  # fmt: skip
     assert "With a random split, 14% of the test images would have a near-duplicate in the training set." in page
+    assert '<h1 title="my &lt;images&gt;">Audit of my &lt;images&gt;</h1>' in page
     assert "Found 1,234 images: &lt;b&gt; 1,200, rose 34." in page
     assert page.count("data:image/jpeg;base64,") == 3 and page.count("&lt;i&gt;rose") == 3 and "<i>" not in page
 
@@ -74,7 +75,12 @@ def test_a_written_page_holds_its_images_escapes_their_names_and_needs_no_other_
 ) -> None:
     write_page(audited, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text("utf-8")
-    assert "&lt;b&gt;&amp;\\n.png" in page and "<b>&" not in page and "broken.jpg" in page
+    assert (
+        "Audit of images</h1>" in page
+        and "&lt;b&gt;&amp;\\n.png" in page
+        and "<b>&" not in page
+        and "broken.jpg" in page
+    )
     assert page.count("data:image/jpeg;base64,") >= 2 and "http" not in page and "<script" not in page
     open_tags: list[str] = []
 

@@ -4,7 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeAlias
 
 import numpy as np
@@ -57,14 +57,14 @@ def audit_page(audit: Audit, leak: float | None, opened: Opened) -> str:
         leak: As for `leak_text`.
         opened: Gives the images.
     """
-    title = f"Audit of {audit.origin or 'images'}"
+    title = html.escape(f"Audit of {PurePath(audit.origin).name or 'images'}")
     kinds = [kind for kind in KINDS if audit.of(kind)]
     links = "".join(f'<a href="#{_anchor(kind)}">{kind} ({len(audit.of(kind)):,})</a> ' for kind in kinds)
     classes = ", ".join(f"{html.escape(name)} {count:,}" for name, count in audit.classes.items())
     sections = "".join(_section(kind, audit.of(kind), opened) for kind in kinds)
     return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>"
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<style>{_STYLE}</style></head><body><h1 title="{html.escape(audit.origin)}">{title}</h1>'
         f'<p>Found {counted(audit.pictures, "image")}: {classes}.</p><p class="leak">{leak_text(leak)}</p>'
         f"{''.join(f'<p>{html.escape(note)}</p>' for note in audit.notes)}"
         f"<nav>{links or 'No problem found.'}</nav>{sections}</body></html>\n"
