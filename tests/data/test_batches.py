@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyebright.data.batches import batches, content_order, cut, share, shuffled
+from eyebright.data.batches import batches, content_order, cut, seed_of, share, shuffled, spread
 from eyebright.data.pack import pack
 from eyebright.data.sources.source import ArraySource
 from eyebright.system.errors import SettingsError
@@ -181,3 +181,13 @@ def test_the_shares_of_all_ranks_are_the_epoch_batch_by_batch(count, of, part):
 def test_what_cannot_be_shared_is_refused(batch_size, rank, of, words):
     with pytest.raises(SettingsError, match=words):
         share(np.arange(9), batch_size, rank, of)
+
+
+def test_a_seed_is_the_same_on_every_machine():
+    """By hand: `printf 'order 0 1' | b2sum -l 128`."""
+    assert seed_of("order 0 1", 16) == int.from_bytes(bytes.fromhex("3b21a828bea7855d7c86db9e89e9d76d"), "little")
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, []), (3, [0, 1, 2]), (4, [0, 2]), (7, [0, 3, 6])])
+def test_indices_are_spread_evenly(count, expected):
+    assert spread(np.arange(count), 3).tolist() == expected

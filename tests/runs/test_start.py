@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save, save_file
 
 import eyebright as eb
 from eyebright.data.prepare import prepare
@@ -14,7 +14,7 @@ from eyebright.network.zoo.catalog import named_network
 from eyebright.runs.request import Request
 from eyebright.runs.resume import resume
 from eyebright.runs.start import Start, choose_resize, mirrored_by_evidence, read_source, start_from, start_named
-from eyebright.system import files
+from eyebright.system import cache, files
 from eyebright.system.errors import DataError, EyebrightError, ModelError, NetworkError, OutputError, SettingsError
 from eyebright.training.events import AnyEvent, MirroringJudged, PrecisionChosen
 
@@ -113,7 +113,7 @@ def test_published_weights_are_used_at_their_size_and_need_not_be_kept(dataset, 
     weights = {name: values + 1 for name, values in initial_weights(zoo.flowers_cnn(5, input_size=20)).items()}
     monkeypatch.setitem(zoo.WEIGHTS, "flowers_cnn", zoo.Published("flowers-0123abcd.pth"))
     monkeypatch.setitem(zoo.NETWORKS, "flowers_cnn", named_network("flowers_cnn")._replace(input_size=20))
-    save_file(weights, files.cache_folder("weights") / "flowers-0123abcd.safetensors")
+    cache.keep(files.cache_folder("weights") / "flowers-0123abcd.weights", save(weights))
     start = start_with(dataset, network="flowers_cnn", weights="published")
     assert start.network.input_shape == (3, 20, 20) and not start.keep
     assert np.array_equal(start.weights["conv_3.weight"], weights["conv_3.weight"])

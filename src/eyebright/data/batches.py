@@ -31,8 +31,17 @@ def content_order(pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int
 
 def shuffled(indices: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
     """The indices in the order of one epoch."""
-    digest = hashlib.blake2b(f"order {seed} {epoch}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little"))).permutation(indices)
+    return np.random.Generator(np.random.PCG64(seed_of(f"order {seed} {epoch}", 16))).permutation(indices)
+
+
+def seed_of(purpose: str, size: int = 8) -> int:
+    """The seed of so many bytes for the random numbers of one purpose; the same on every machine (BLAKE2b)."""
+    return int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=size).digest(), "little")
+
+
+def spread(indices: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """So many of the indices at most, evenly spread."""
+    return indices[:: max(-(-len(indices) // most), 1)]
 
 
 def cut(order: NDArray[Index], batch_size: int) -> list[NDArray[Index]]:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from eyebright.data.batches import spread
 from eyebright.data.pictures import decode
 from eyebright.data.sources.source import Source
 from eyebright.data.threads import in_threads
@@ -24,7 +25,6 @@ def lost_to_crop(source: Source, proportion: float = 1.0) -> float:
     Returns:
         0 to 1; 0 if no image can be opened.
     """
-    step = max(-(-len(source.names) // SAMPLE), 1)
 
     def lost(index: int) -> float | None:
         try:
@@ -32,7 +32,8 @@ def lost_to_crop(source: Source, proportion: float = 1.0) -> float:
         except PictureError:
             return None
 
-    shares = [share for _, share in in_threads(lost, range(0, len(source.names), step)) if share is not None]
+    sample = spread(np.arange(len(source.names)), SAMPLE).tolist()
+    shares = [share for _, share in in_threads(lost, sample) if share is not None]
     return float(np.median(shares)) if shares else 0.0
 
 

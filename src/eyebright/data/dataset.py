@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from eyebright.data import pack as packs
 from eyebright.data import split as splits
+from eyebright.data.batches import spread
 from eyebright.data.cropping import MUCH, lost_to_crop
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Fit, Preparation, size_of
@@ -253,7 +254,7 @@ class Dataset(Shown):
     def typical_side(self) -> int:
         """Median of the shorter sides, in pixels, of up to 200 images spread over the set; 0 if none can be opened."""
         sides = []
-        for index in range(0, len(self), max(-(-len(self) // _SIZE_SAMPLE), 1)):
+        for index in spread(np.arange(len(self)), _SIZE_SAMPLE).tolist():
             try:
                 sides.append(min(size_of(self.source.open(index))))
             except PictureError:

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.data.batches import spread
 from eyebright.data.pack import Pack
 from eyebright.data.prepare import Prepared
 from eyebright.model.card import Calibration
@@ -79,7 +80,7 @@ def assess(
     answers.temperature = calibration.temperature
     graph = onnx_graph(network, weights, temperature=calibration.temperature)
     predictor = Predictor(Engine.of_bytes(graph), classes, pack.preparation)
-    some = pack.read(validation[:: -(-len(validation) // BATCH_SIZE)])
+    some = pack.read(spread(validation, BATCH_SIZE))
     prove(predictor, some, answers(some))
     found = evaluate(
         log_softmax(new / calibration.temperature), labels[validation], classes,

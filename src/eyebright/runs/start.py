@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.batches import content_order
+from eyebright.data.batches import content_order, spread
 from eyebright.data.dataset import Dataset
 from eyebright.data.pictures import Fit, Preparation
 from eyebright.data.prepare import Prepared
@@ -137,7 +137,7 @@ def mirrored_by_evidence(prepared: Prepared, settings: Settings, emit: Emit) -> 
 def _some(prepared: Prepared, side: int, most: int) -> NDArray[np.int64]:
     """So many images of a set at most, evenly chosen in the order of their content."""
     order = content_order(prepared.pack, prepared.labels, np.flatnonzero(prepared.sides == side))
-    return order[:: max(-(-len(order) // most), 1)]
+    return spread(order, most)
 
 
 def read_source(path: str | Path, sha256: str = "") -> SourceModel:

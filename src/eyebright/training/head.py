@@ -12,16 +12,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.data.batches import spread
 from eyebright.trust.metrics import log_softmax
 
-STRENGTHS = (
-    1.0,
-    0.3,
-    0.1,
-    0.03,
-    0.01,
-    0.003,
-)  # of the penalty: half the sum of squared weights, added to the mean loss
+STRENGTHS = 1.0, 0.3, 0.1, 0.03, 0.01, 0.003
+"""Of the penalty: half the sum of squared weights, added to the mean loss."""
 FOLDS = 3
 _SAMPLE = 4_000  # images by which the strength is chosen
 _ITERATIONS = 200
@@ -60,7 +55,7 @@ def fit_head(
         num_classes: The number of classes.
         groups: The number of each image's group, `(N,)`: a group is in one fold.
     """
-    sample = np.arange(len(labels))[:: -(-len(labels) // _SAMPLE)]
+    sample = spread(np.arange(len(labels)), _SAMPLE)
     members = None if groups is None else groups[sample]
     parts = _parts(features[sample], labels[sample], num_classes, members, FOLDS)
     best = (math.inf, 0.0, STRENGTHS[0])

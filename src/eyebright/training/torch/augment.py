@@ -4,7 +4,6 @@ What happens to an image is a pure function of the seed, the epoch and the image
 batch nor on threads, nor on whether the training was interrupted.
 """
 
-import hashlib
 import math
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from eyebright.data.batches import seed_of
 from eyebright.training.settings import Settings
 from eyebright.training.torch.transfer import uploaded
 
@@ -156,8 +156,7 @@ def uniforms(
     Source: the mixing function of SplitMix64 (Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number
     Generators", figure 16), here applied to keys instead of a running state.
     """
-    digest = hashlib.blake2b(f"{what} {seed} {epoch}".encode(), digest_size=8).digest()
-    start = keys ^ np.uint64(int.from_bytes(digest, "little"))
+    start = keys ^ np.uint64(seed_of(f"{what} {seed} {epoch}"))
     columns = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     values = _mix(start)[:, None] + columns[None, :]
     return (_mix(values) >> np.uint64(11)).astype(np.float64) / 2.0**53

@@ -1,11 +1,10 @@
-"""A network that learns: the loss, one training step, and the average of the weights over the steps."""
+"""A network that learns: the loss, one training step, and the measurements on it."""
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,18 +13,20 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
+from eyebright.data.batches import seed_of
 from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
 from eyebright.network.torch import TorchNetwork
 from eyebright.training.events import PrecisionChosen
 from eyebright.training.schedule import Position
 from eyebright.training.settings import Settings
-from eyebright.training.stages import decaying, frozen_layers, rate_factors
+from eyebright.training.stages import frozen_layers
 from eyebright.training.torch import hardware
 from eyebright.training.torch.checkpoint import State
 from eyebright.training.torch.distributed import ALONE, Group
 from eyebright.training.torch.feed import class_weights
 from eyebright.training.torch.graph import StepGraph
+from eyebright.training.torch.optimizer import Average, make_optimizer, moments, restore_moments, set_rate
 from eyebright.training.torch.transfer import Coming, late
 from eyebright.trust.metrics import log_softmax
 
@@ -90,7 +91,7 @@ class Learner:
         self.module.freeze(frozen_layers(network, settings.frozen))
         if settings.norm_statistics == "kept":
             self.module.keep_statistics()
-        self.optimizer = _optimizer(self.module, network, settings, self.ahead)
+        self.optimizer = make_optimizer(self.module, network, settings, self.ahead)
         self.average = Average(faster(network), weights, settings.ema, self.device) if settings.ema else None
         self.precision: hardware.Chosen = "float32"
         (num_classes,) = network.output_shape
@@ -127,9 +128,10 @@ class Learner:
             rate: The learning rate.
             halt: What rank 0 has to say to all ranks at the end of the step; the other ranks return 0.
         """
-        torch.manual_seed(_dropout_seed(self.settings.seed, step, self.group.rank))
+        rank = f" {self.group.rank}" if self.group.rank else ""  # each drops other values, since it has other images
+        torch.manual_seed(seed_of(f"step {self.settings.seed} {step}{rank}") >> 1)
         for group in self.optimizer.param_groups:
-            _set_rate(group, rate * group["factor"])
+            set_rate(group, rate * group["factor"])
         batches = iter(batches)
         first = [next(batches)] if self._graph is not None else []
         if self._graph is not None and len(first[0][1]) == count:
@@ -222,14 +224,14 @@ class Learner:
     def state(self, progress: Position, best: Weights) -> State:
         """All that is needed to continue, with the position and the best weights so far."""
         average = self.average.module.get_weights() if self.average else {}
-        return State(progress, self.module.get_weights(), best, average, _moments(self.optimizer))
+        return State(progress, self.module.get_weights(), best, average, moments(self.optimizer))
 
     def restore(self, state: State) -> None:
         """Continue from a state."""
         self.module.set_weights(state.weights)
         if self.average:
             self.average.module.set_weights(state.average or state.weights)
-        _restore_moments(self.optimizer, state.moments)
+        restore_moments(self.optimizer, state.moments)
         self.release_memory()  # a recorded step changes the moments that there were before
 
     def seconds(self, pictures: Tensor, labels: Tensor, most_s: float) -> float:
@@ -260,92 +262,3 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         self.loss(pictures, labels, self.precision)[0].backward()  # type: ignore[no-untyped-call]
         hardware.wait(self.device)
-
-
-class Average:
-    """An exponential moving average of the weights over the steps (EMA), in a network of its own.
-
-    The running statistics of batch norms are averaged as the weights are. The average starts short, so that the first
-    steps do not weigh too much: a tenth of the steps so far, at most `1 / (1 - decay)`.
-
-    Sources: Polyak and Juditsky 1992; the warm-up is that of TensorFlow's ExponentialMovingAverage (`num_updates`).
-
-    Args:
-        network: The network.
-        weights: The weights before the first step.
-        decay: The largest share of the average that is kept in each step.
-        device: Where it is computed.
-    """
-
-    def __init__(self, network: Network, weights: Weights, decay: float, device: torch.device = hardware.CPU) -> None:
-        self.module = TorchNetwork(network, weights).to(device).eval()
-        self.decay = decay
-
-    @torch.no_grad()
-    def update(self, module: TorchNetwork, step: int) -> None:
-        """Add the weights after a step, counted from 0."""
-        mean = [tensor for _, tensor in self.module.named_tensors()]
-        now = [tensor for _, tensor in module.named_tensors()]
-        torch._foreach_lerp_(mean, now, 1 - decay_at(step, self.decay))
-
-
-def decay_at(step: int, decay: float) -> float:
-    """The share of the average that is kept in a step, counted from 0."""
-    return min(decay, (1 + step) / (10 + step))
-
-
-def _optimizer(module: TorchNetwork, network: Network, settings: Settings, ahead: bool) -> torch.optim.Optimizer:
-    """The optimizer, with a group for each learning rate and weight decay; frozen parameters are in none."""
-    factors = rate_factors(network, settings.stage_decay)
-    decayed = {f"{name}.{key}" for name, place in network.places.items() for key in decaying(place)}
-    groups: dict[tuple[float, bool], list[Tensor]] = {(1.0, True): [], (1.0, False): []}
-    for name, tensor in module.named_tensors():
-        if tensor.requires_grad:
-            groups.setdefault((factors[name.rpartition(".")[0]], name in decayed), []).append(tensor)
-    described: list[dict[str, Any]] = [
-        {"params": tensors, "factor": factor, "weight_decay": settings.weight_decay if decays else 0.0}
-        for (factor, decays), tensors in groups.items()
-        if tensors
-    ]
-    if ahead:  # so that a recorded step reads the rate of the day
-        described = [group | {"lr": torch.ones((), device=group["params"][0].device)} for group in described]
-    if settings.optimizer == "adamw":
-        adamw = torch.optim.AdamW(described, fused=True, capturable=ahead)
-        adamw._warned_capturable_if_run_uncaptured = True  # both is meant
-        return adamw
-    nesterov = settings.nesterov and settings.momentum > 0
-    return torch.optim.SGD(described, lr=1.0, momentum=settings.momentum, nesterov=nesterov, fused=True)
-
-
-def _set_rate(group: dict[str, Any], rate: float) -> None:
-    if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate
-
-
-def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """A copy of what an optimizer keeps for each tensor, by the tensor's number and a name."""
-    return {
-        f"{index}.{key}": value.cpu().clone(memory_format=torch.contiguous_format)
-        for index, state in optimizer.state_dict()["state"].items()
-        for key, value in state.items()
-        if value is not None  # as SGD's buffer is without momentum
-    }
-
-
-def _restore_moments(optimizer: torch.optim.Optimizer, moments: dict[str, Tensor]) -> None:
-    state = optimizer.state_dict()
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for name, value in moments.items():
-        index, key = name.split(".", 1)
-        # the fused optimizer walks raw memory: moments must have the memory layout of their parameter
-        laid_out = torch.empty_like(parameters[int(index)]).copy_(value) if value.ndim else value
-        state["state"].setdefault(int(index), {})[key] = laid_out
-    optimizer.load_state_dict(state)
-
-
-def _dropout_seed(seed: int, step: int, rank: int) -> int:
-    """Each rank drops other values, since it has other images."""
-    text = f"step {seed} {step} {rank}" if rank else f"step {seed} {step}"
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1

@@ -3,7 +3,6 @@
 The order of each epoch and what dropout drops are functions of the seed, so that the same call gives the same weights.
 """
 
-import hashlib
 import math
 from typing import Any, TypeAlias
 
@@ -12,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from eyebright.data.batches import shuffled
+from eyebright.data.batches import seed_of, shuffled
 from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
 from eyebright.network.torch import TorchNetwork, as_input
@@ -56,7 +55,7 @@ def fit_values(
                                      lr=settings.learning_rate)  # fmt: skip
         for epoch in range(1, settings.epochs + 1):
             module.train()
-            torch.manual_seed(_dropout_seed(settings.seed, epoch))
+            torch.manual_seed(seed_of(f"values {settings.seed} {epoch}") >> 1)
             total = 0.0
             for part in np.array_split(shuffled(np.arange(count), settings.seed, epoch), steps):  # none is left alone
                 optimizer.zero_grad(set_to_none=True)
@@ -71,10 +70,6 @@ def fit_values(
                 note += f"  validation loss {later[-1]:.4g}"
             emit(Progress(stage="training", done=epoch, of=settings.epochs, note=note))
         return module.get_weights(), losses, later
-
-
-def _dropout_seed(seed: int, epoch: int) -> int:
-    return int.from_bytes(hashlib.blake2b(f"values {seed} {epoch}".encode(), digest_size=8).digest(), "little") >> 1
 
 
 def _loss(module: TorchNetwork, pairs: Pairs, part: NDArray[np.int64], device: torch.device) -> torch.Tensor:
