@@ -41,7 +41,7 @@ def test_every_class_is_drawn_equally_often_and_its_pictures_as_evenly_as_they_c
 
 
 @pytest.mark.parametrize(
-    ("count", "expected"), [(3, 3), (150, 100), (1_600, 100), (3_200, 200), (16_000, 1_000), (1_000_000, 1_000)]
+    ("count", "expected"), [(3, 3), (300, 250), (1_600, 250), (8_000, 500), (16_000, 1_000), (1_000_000, 1_000)]
 )
 def test_a_small_part_of_the_training_images_is_evaluated_evenly_spread(count, expected):
     sample = sample_of(np.arange(count) + 7)
