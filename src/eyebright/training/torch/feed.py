@@ -138,7 +138,7 @@ class Feed:
 def sample_of(train: NDArray[np.int64]) -> NDArray[np.int64]:
     """Training images, evenly spread, that are evaluated after each epoch: a sixteenth of them, 250 to 1,000.
 
-    An evaluated image takes about 0.4 of the time of one that is trained on, so this adds about 2% to an epoch of 4,000.
+    An evaluated image takes about 0.4 of the time of a trained one, so this adds about 2% to an epoch of 4,000.
     With fewer than 250 images the accuracy would move in steps that can be mistaken for changes.
     """
     count = min(max(len(train) // 16, 250), 1000, len(train))
