@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from eyebright.system.connections import is_address
+from eyebright.system.connections import is_web_address
 from eyebright.system.downloads import download, fetch
 from eyebright.system.errors import DownloadError
 
@@ -242,7 +242,7 @@ def test_an_address_where_nobody_answers_is_named(server):
 
 @pytest.mark.parametrize("address", ["", "flower.jpg", "/etc/passwd", "file:///etc/passwd", "ftp://h/a", "https:a"])
 def test_only_http_addresses_are_fetched(address):
-    assert not is_address(address)
+    assert not is_web_address(address)
     with pytest.raises(DownloadError, match=f"^{address!r} is not an http"):
         fetch(address)
 

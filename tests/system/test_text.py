@@ -88,6 +88,10 @@ def test_lines_are_kept_and_all_else_that_a_terminal_obeys_is_escaped():
     assert text.printable_lines("a\x1b[2J\n\x9bb\u202e") == "a\\x1b[2J\n\\x9bb\\u202e"
 
 
+def test_a_name_in_html_has_neither_tags_nor_control_characters():
+    assert text.markup('<b title="x">\x1b\n') == "&lt;b title=&quot;x&quot;&gt;\\x1b\\n"
+
+
 @pytest.mark.parametrize("name", ["=1+1", "+cmd", "-o.png", "@x", "\tx", "'x", "''=x", "'=x", "-1", "1e3", "rose", ""])
 def test_a_cell_is_no_formula_and_gives_back_its_text(name):
     cell = text.csv_cell(name)

@@ -3,10 +3,11 @@
 import shlex
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eyebright.runs.request import Resize
 from eyebright.system.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: eyebright audit flower_photos -o audit.json --page audit.html"
 _WIDTH = 80
-_Resize: TypeAlias = Literal["auto", "crop", "pad", "stretch"]
 
 
 def audit(
@@ -41,9 +41,9 @@ def audit(
         typer.Option(help="For --preview: image size in pixels [default: as train chooses]", show_default=False),
     ] = None,
     resize: Annotated[
-        _Resize | None, typer.Option(help="For --preview: as for train [default: auto]", show_default=False)
+        Resize | None, typer.Option(help="For --preview: as for train [default: auto]", show_default=False)
     ] = None,
-    fit: Annotated[_Resize | None, typer.Option(hidden=True)] = None,
+    fit: Annotated[Resize | None, typer.Option(hidden=True)] = None,
     augment: Annotated[
         str | None, typer.Option(help="For --preview: as for train [default: as train does]", show_default=False)
     ] = None,
@@ -108,7 +108,7 @@ def _print_next_step(found: "Audited", pictures: str, output: Path | None) -> No
 
 
 def _preview_settings(
-    preview: Path | None, size: int | None, resize: _Resize | None, augment: str | None
+    preview: Path | None, size: int | None, resize: Resize | None, augment: str | None
 ) -> "Settings | None":
     """The augmentation of the preview, where one is given; wrong options are found before the work starts."""
     from eyebright.data.pictures import Preparation

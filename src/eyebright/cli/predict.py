@@ -106,12 +106,12 @@ class _Fetched:
 def _sources(pictures: list[str]) -> "Iterator[tuple[str, LazyImage]]":
     """Name and image of everything that was asked for; addresses are downloaded when they are needed."""
     from eyebright.data.sources.walk import walk_files
-    from eyebright.system.connections import is_address
+    from eyebright.system.connections import is_web_address
 
     for picture in pictures:
         if picture == "-":
             yield "-", sys.stdin.buffer.read()
-        elif is_address(picture):
+        elif is_web_address(picture):
             yield picture, _Fetched(picture)
         elif Path(picture).is_dir():
             for file in walk_files(Path(picture)):

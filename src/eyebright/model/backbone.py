@@ -6,18 +6,17 @@ needed.
 
 import hashlib
 from functools import cached_property
-from typing import Literal, TypeAlias
 
 from eyebright.data.pictures import Preparation
 from eyebright.data.pictures.preparation import Fit
-from eyebright.model.engine import Engine, Precision, fastest_precision, onnx_graph
+from eyebright.model.engine import Engine, fastest_precision, onnx_graph
 from eyebright.network import GlobalAvgPool2d, Network
 from eyebright.network.zoo import named_network, published_digest, published_weights
 from eyebright.system import cache, files
 from eyebright.system.errors import NetworkError
 from eyebright.system.records import Record
+from eyebright.training.settings import ChosenPrecision, Precision
 
-Wanted: TypeAlias = Literal["auto", "float32", "bfloat16"]
 _FORMAT = 1  # increase it when the graph of the same network changes
 
 
@@ -34,7 +33,7 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
     name: str = "efficientnet_lite0"
     size_px: int = 0
     fit: Fit = "crop"
-    precision: Wanted = "auto"
+    precision: Precision = "auto"
 
     @cached_property
     def preparation(self) -> Preparation:
@@ -43,7 +42,7 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
         return Preparation(width=size, height=size, fit=self.fit)
 
     @cached_property
-    def chosen(self) -> Precision:
+    def chosen(self) -> ChosenPrecision:
         """The precision that is used on this machine."""
         return fastest_precision() if self.precision == "auto" else self.precision
 

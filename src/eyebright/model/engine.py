@@ -10,7 +10,6 @@ import io
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 import openvino
@@ -21,8 +20,8 @@ from eyebright.model.folder import StoredModel, check_onnx
 from eyebright.network import Network
 from eyebright.system import cache, files, machine
 from eyebright.system.errors import ModelError, OutputError
+from eyebright.training.settings import ChosenPrecision
 
-Precision: TypeAlias = Literal["float32", "bfloat16"]
 TOLERANCE = 1e-4  # of probabilities
 PIXEL_TOLERANCE = 2  # of 255; the rounding in Pillow's resize may change between versions
 
@@ -59,7 +58,7 @@ class Engine:
         return engine
 
     @classmethod
-    def of_bytes(cls, graph: bytes, *, precision: Precision = "float32") -> "Engine":
+    def of_bytes(cls, graph: bytes, *, precision: ChosenPrecision = "float32") -> "Engine":
         """The engine of a graph that eyebright has written itself; it is not checked."""
         return cls(_compile(_core(precision), io.BytesIO(graph), "the ONNX graph"))
 
@@ -102,12 +101,12 @@ def onnx_graph(
     return bytes(to_onnx(network, weights, temperature=temperature).SerializeToString(deterministic=True))
 
 
-def fastest_precision() -> Precision:
+def fastest_precision() -> ChosenPrecision:
     """bfloat16 if the processor supports it, otherwise float32."""
     return "bfloat16" if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "float32"
 
 
-def _core(precision: Precision = "float32") -> openvino.Core:
+def _core(precision: ChosenPrecision = "float32") -> openvino.Core:
     core = openvino.Core()
     settings = {
         "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],

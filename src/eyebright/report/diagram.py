@@ -8,7 +8,6 @@ beside it, so that it crosses no box. `_Drawing` writes the pieces as SVG, each 
 import re
 from collections import Counter
 from collections.abc import Iterable
-from html import escape
 from itertools import groupby, pairwise
 from math import ceil
 from statistics import fmean
@@ -18,7 +17,7 @@ from eyebright import network as nn
 from eyebright.network import Network, Place
 from eyebright.network.layers.windows import as_pair
 from eyebright.system.errors import SettingsError
-from eyebright.system.text import abbreviated, columns, counted, printable, shorten
+from eyebright.system.text import abbreviated, columns, counted, markup, printable, shorten
 
 _KINDS = {  # fill colour, line colour, pattern of layer types
     "input": ("#edf2f7", "#4a5568", "Input"),
@@ -84,7 +83,7 @@ def draw_diagram(network: Network, *, title: str, depth: int = 1) -> str:
     params, products = _params(network.places.values()) or "no params", abbreviated(network.multiply_adds) or "no"
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
-        f"<title>{_escaped(title)}</title><style>{_STYLE}</style>",
+        f"<title>{markup(title)}</title><style>{_STYLE}</style>",
         *(_ARROWHEAD.format(kind, _KINDS[kind][1]) for kind in ("edge", "skip")),
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         _text(_MARGIN, 34, shorten(printable(title), int((width - 2 * _MARGIN) / (1.6 * _LETTER))), "title"),
@@ -338,7 +337,7 @@ class _Drawing:
         if frame.name:
             params = _params(self.network.places[name] for name in frame.layers)
             svg += [
-                f'<g data-block="{_escaped(frame.name)}">',
+                f'<g data-block="{markup(frame.name)}">',
                 _rectangle(-left, 0, left + right, rows.bottom[-1], 'class="frame" rx="6"'),
                 _rectangle(-left, 0, left + right, _BAND, 'class="band" rx="6"'),
                 *_texts(-left, 14, left + right, _relative(frame.name, frame.within), params, "name"),
@@ -349,7 +348,7 @@ class _Drawing:
         for wire, edges in sorted(wires.items(), key=lambda wire: wire[0] not in skips):  # others cover skips
             kind = "skip" if wire in skips else "edge"
             head = f' marker-end="url(#{kind})"' if wire[1] in boxes else ""
-            ends = " → ".join(_escaped(", ".join(dict.fromkeys(names))) for names in zip(*edges, strict=True))
+            ends = " → ".join(markup(", ".join(dict.fromkeys(names))) for names in zip(*edges, strict=True))
             svg.append(f'<path class="edge {kind}" d="{rows.path(wire)}"{head}><title>{ends}</title></path>')
         for piece, x, y in zip(pieces, rows.x[1:], rows.y[1:], strict=False):
             svg += [f'<g transform="translate({x} {y})">', *piece.svg, "</g>"]
@@ -359,8 +358,8 @@ class _Drawing:
         """A box: lines in the colours of their layers, and a tooltip that names all layers."""
         lines, x, width = self.lines[box.layers[0]], -self.half, 2 * self.half
         height, (fill, ink, _) = _LINE * len(lines), _KINDS[lines[0][0]]
-        svg = [f'<g data-box="{_escaped(box.layers[0])}">']
-        svg.append(f"<title>{_escaped(box.name)}: {_escaped(', '.join(box.layers))}</title>")
+        svg = [f'<g data-box="{markup(box.layers[0])}">']
+        svg.append(f"<title>{markup(box.name)}: {markup(', '.join(box.layers))}</title>")
         if box.name != box.layers[0]:
             svg.append(_rectangle(x + 4, 4, width, height, f'rx="4" fill="{fill}" stroke="{ink}" opacity="0.6"'))
         svg.append(_rectangle(x, 0, width, height, 'fill="#ffffff"'))
@@ -392,13 +391,8 @@ def _texts(x: int, y: int, width: int, left: str, right: str, style: str) -> lis
 
 
 def _text(x: int, y: int, text: str, style: str = "detail") -> str:
-    return f'<text x="{x}" y="{y}" class="{style}">{_escaped(text)}</text>'
+    return f'<text x="{x}" y="{y}" class="{style}">{markup(text)}</text>'
 
 
 def _rectangle(x: int, y: int, width: int, height: int, style: str) -> str:
     return f'<rect x="{x}" y="{y}" width="{width}" height="{height}" {style}/>'
-
-
-def _escaped(text: str) -> str:
-    """Text for XML, within or between tags; control characters are written as escape sequences."""
-    return escape(printable(text))

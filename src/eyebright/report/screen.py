@@ -4,7 +4,6 @@ Escape codes (colours, moving bars) are written to a terminal only, and not when
 notebook gets one output, which is replaced as the work goes on: neither it nor a log fills up with bars.
 """
 
-import html
 import os
 import sys
 import time
@@ -17,7 +16,7 @@ from rich.spinner import Spinner
 from rich.table import Column
 from rich.text import Text
 
-from eyebright.system.text import clock, printable_lines
+from eyebright.system.text import clock, markup, printable_lines
 
 HEADLINE, HEADING = "bold cyan", "bold"
 _NOTEBOOK_REFRESH_S = 0.5
@@ -162,7 +161,7 @@ class Notebook:
 
 def _safe(text: str) -> str:
     """Text as HTML, its line breaks kept; names in it may hold anything."""
-    return html.escape(printable_lines(text))
+    return "\n".join(map(markup, text.split("\n")))
 
 
 class _Bar(ProgressColumn):

@@ -17,7 +17,7 @@ from typing import Any
 from eyebright.system.errors import DownloadError
 
 
-def is_address(text: str) -> bool:
+def is_web_address(text: str) -> bool:
     """Whether a text is an http or https address."""
     return text.lower().startswith(("http://", "https://"))
 
@@ -33,6 +33,11 @@ def is_inside(host: str) -> bool:
     except ValueError:
         return host.lower().rstrip(".").endswith("localhost")
     return not (getattr(address, "ipv4_mapped", None) or address).is_global
+
+
+def refusal(host: str) -> str:
+    """Why a redirect to a host inside is not followed."""
+    return f"a redirect to {host}, in this machine's own network, is not followed"
 
 
 class Deadline:
@@ -106,7 +111,7 @@ class _Connections:
             self._began_inside = inside
         elif inside and not self._began_inside:
             connection.close()
-            raise OSError(f"a redirect to {target}, in this machine's own network, is not followed")
+            raise OSError(refusal(target))
         self._deadline.watch(connection)
         return connection
 
@@ -156,7 +161,7 @@ def opened(
         DownloadError: When there is no such answer, also while it is read.
         NothingLeftError: When the server has no bytes from `start` on.
     """
-    if not is_address(address):
+    if not is_web_address(address):
         raise DownloadError(f"{address!r} is not an http(s) address")
     headers = {"User-Agent": "eyebright"} | ({"Range": f"bytes={start}-"} if start else {})
     with Deadline(limit_s) as deadline:

@@ -1,11 +1,10 @@
 """A small table that reads well everywhere: text of 80 columns in a terminal, HTML in a notebook, of the same rows."""
 
-import html
 import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from eyebright.system.text import columns, pad, printable, shorten
+from eyebright.system.text import columns, markup, pad, printable, shorten
 
 _WIDTH, _GAP, _NARROWEST = 80, 2, 8
 _TEXT_ROWS, _HTML_ROWS = 7, 20  # of what is shown when nobody asked for all
@@ -46,11 +45,11 @@ class Table(NamedTuple):
 
     def html(self, most: int | None = None) -> str:
         """The table as HTML; arguments as in `text`."""
-        said = "".join(f"<div>{_safe(sentence)}</div>" for sentence in self.notes)
+        said = "".join(f"<div>{markup(sentence)}</div>" for sentence in self.notes)
         head = f"<thead>{self._row(self.header, 'th')}</thead>" if self.header else ""
         body = "".join(self._row(row, "td") for row in self._some(most))
         table = f"<table>{head}<tbody>{body}</tbody></table>" if body else ""
-        return f"<div><strong>{_safe(self.title)}</strong>{said}{table}</div>"
+        return f"<div><strong>{markup(self.title)}</strong>{said}{table}</div>"
 
     def _some(self, most: int | None) -> list[tuple[str, ...]]:
         """The rows, without those in the middle where there are too many."""
@@ -76,7 +75,7 @@ class Table(NamedTuple):
     def _row(self, cells: tuple[str, ...], tag: str) -> str:
         sides = ["left" if number < self.names else "right" for number in range(len(cells))]
         parts = [
-            f'<{tag} style="{_CELL.format(side)}">{_safe(cell)}</{tag}>'
+            f'<{tag} style="{_CELL.format(side)}">{markup(cell)}</{tag}>'
             for side, cell in zip(sides, cells, strict=True)
         ]
         return f"<tr>{''.join(parts)}</tr>"
@@ -96,7 +95,3 @@ class Shown:
 
     def _repr_html_(self) -> str:
         return self.as_table().html(_HTML_ROWS)
-
-
-def _safe(text: str) -> str:
-    return html.escape(printable(text))

@@ -1,7 +1,7 @@
 """Numbers, names and lists as text: the one way in which all messages write them.
 
 A name that somebody else has given (of a class, a file, an address) may hold escape codes, tags or formulas. It is
-written by `printable` to a terminal, by `markdown` into Markdown or HTML, and by `csv_cell` into a table.
+written by `printable` to a terminal, by `markup` into HTML, by `markdown` into Markdown, by `csv_cell` into a table.
 """
 
 import difflib
@@ -86,8 +86,13 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
+def markup(name: str) -> str:
+    """A name on one line as text of HTML or XML, within or between tags."""
+    return html.escape(printable(name))
+
+
 def markdown(name: str) -> str:
-    r"""A name as plain text in Markdown or HTML: tags and marks are escaped.
+    r"""A name as plain text in Markdown: tags and marks are escaped.
 
     >>> print(markdown("<b>*rose* of_1</b>"))
     &lt;b&gt;\*rose\* of_1&lt;/b&gt;

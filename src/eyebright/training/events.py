@@ -10,11 +10,16 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from eyebright.data.pictures import Fit
 from eyebright.data.split import Leaks
 from eyebright.system.progress import Stage
+from eyebright.training.settings import ChosenPrecision
 from eyebright.trust.intervals import Difference, Share, apart
 from eyebright.trust.metrics import Evaluation
 from eyebright.trust.verdict import Verdict
+
+Reason: TypeAlias = Literal["finished", "patience", "interrupted", "budget"]
+"""Why a training ends."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event"):
@@ -57,7 +62,7 @@ class RunStarted(Event, frozen=True):
 class FitChosen(Event, frozen=True):
     """How images with another aspect ratio are resized; `lost` is the share of a typical image that is cropped."""
 
-    fit: Literal["crop", "pad", "stretch"]
+    fit: Fit
     lost: float
 
 
@@ -108,7 +113,7 @@ class PicturesGone(Event, frozen=True):
 class PrecisionChosen(Event, frozen=True):
     """The precision of convolutions and matrix products, the device and threads, and the reason for the choice."""
 
-    precision: Literal["float32", "bfloat16"]
+    precision: ChosenPrecision
     reason: str
     threads: int
     device: Literal["cpu", "cuda", "mps"] = "cpu"
@@ -214,7 +219,7 @@ class EpochEnded(Event, frozen=True):
 class Stopped(Event, frozen=True):
     """The training ended; the weights of epoch `best_epoch` are kept, where 0 means those of the start."""
 
-    reason: Literal["finished", "patience", "interrupted", "budget"]
+    reason: Reason
     epoch: int
     best_epoch: int
 

@@ -10,7 +10,8 @@ from eyebright.system.errors import SettingsError
 from eyebright.system.records import Record
 from eyebright.training.habits import refuse_habits
 
-Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
+ChosenPrecision: TypeAlias = Literal["float32", "bfloat16"]
+Precision: TypeAlias = Literal["auto", ChosenPrecision]
 DeviceName: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 ScheduleName: TypeAlias = Literal["cosine", "one-cycle", "constant"]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from eyebright.data.pictures.unsupported import BITS, NO_RANGE
 from eyebright.system.errors import PictureError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B")
 _SCALED = ("PNG", "PPM")  # of these, Pillow's mode of 32 bits has values up to 65535
 _NEARLY_SRGB = 2  # of 255: a profile that changes no colour of the probe by more is that of sRGB
 _MOST_PROFILE_BYTES = 2**24
-_BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF 6.0
 
 
 def to_rgb(stored: Image.Image, *, wide: bool = False) -> Image.Image:
@@ -38,10 +39,8 @@ def to_rgb(stored: Image.Image, *, wide: bool = False) -> Image.Image:
         PictureError: When the values have no known range, or use so little of it that the image would be black.
     """
     if stored.mode == "F" or (stored.mode == "I" and stored.format not in _SCALED):
-        raise PictureError(
-            f"{stored.format or 'Pillow'} image of {'floats' if stored.mode == 'F' else '32-bit integers'}, "
-            "which have no fixed range: convert it to 8 or 16 bits"
-        )
+        numbers = "floats" if stored.mode == "F" else "32-bit integers"
+        raise PictureError(f"{stored.format or 'Pillow'} image of {numbers}, {NO_RANGE}")
     if wide and 0 < _largest(stored) <= 4095:
         raise PictureError(
             "its values use at most 12 of 16 bits, so that hardly anything would be seen: multiply them so that the "
@@ -90,7 +89,7 @@ def _converted(strip: Image.Image, stored: Image.Image, transform: "ImageCmsTran
 def _narrowed(strip: Image.Image, stored: Image.Image) -> Image.Image:
     """8 bits of a grey image of 16, or of 12 in a TIFF file; Pillow does not invert those of "white is zero"."""
     tags: Any = stored.tag_v2 if isinstance(stored, TiffImagePlugin.TiffImageFile) else {}
-    values, largest = np.asarray(strip).astype(np.float32), 4095 if tags.get(_BITS) == (12,) else 65535
+    values, largest = np.asarray(strip).astype(np.float32), 4095 if tags.get(BITS) == (12,) else 65535
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         values = largest - values
     return Image.fromarray(np.clip(np.rint(values * (255 / largest)), 0, 255).astype(np.uint8))

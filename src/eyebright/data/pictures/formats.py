@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, 
 from PIL.ImageFile import ImageFile as PillowFile
 
 from eyebright.data.pictures.holes import has_hole
-from eyebright.data.pictures.unsupported import START_BYTES, is_heic, name_of, samples_of
+from eyebright.data.pictures.unsupported import NO_RANGE, START_BYTES, is_heic, name_of, samples_of
 from eyebright.system.errors import PictureError
 
 ImageFile: TypeAlias = str | Path | bytes | BinaryIO | Image.Image
@@ -146,7 +146,7 @@ def _find_picture(picture: Image.Image) -> None:
 def _check_samples(picture: Image.Image) -> None:
     """Refuse the numbers of a TIFF file that have no fixed range."""
     if isinstance(picture, TiffImagePlugin.TiffImageFile) and (kind := samples_of(picture.tag_v2)):
-        raise PictureError(f"{kind}, which have no fixed range: convert it to 8 or 16 bits")
+        raise PictureError(f"{kind}, {NO_RANGE}")
 
 
 def _unidentified(file: ImageFile) -> str:

@@ -36,7 +36,8 @@ _SIGNATURES = (
     (b"version https://git-lfs", "a Git LFS pointer: run `git lfs pull`; the file"),
 )
 _SAMPLES = {1: "unsigned integers", 2: "signed integers", 3: "floats"}
-_BITS, _SAMPLE_FORMAT = 258, 339  # TIFF 6.0
+BITS, _SAMPLE_FORMAT = 258, 339  # TIFF 6.0
+NO_RANGE = "which have no fixed range: convert it to 8 or 16 bits"  # what to say of other numbers
 
 
 def is_heic(start: bytes) -> bool:
@@ -71,7 +72,7 @@ def name_of(start: bytes, content: BinaryIO | None = None) -> str | None:
 
 def samples_of(tags: "TiffImagePlugin.ImageFileDirectory_v2") -> str | None:
     """The kind of numbers that a TIFF file stores, unless they are unsigned integers of at most 16 bits."""
-    bits, sample = (_first(tags.get(tag), default) for tag, default in ((_BITS, 1), (_SAMPLE_FORMAT, 1)))
+    bits, sample = (_first(tags.get(tag), default) for tag, default in ((BITS, 1), (_SAMPLE_FORMAT, 1)))
     if sample in (1, 4) and bits <= 16:  # 4: undefined
         return None
     return f"a TIFF of {bits}-bit {_SAMPLES.get(sample, 'complex numbers')}"
@@ -84,7 +85,7 @@ def _kind_of_tiff(content: BinaryIO | None) -> str:
             tags = TiffImagePlugin.ImageFileDirectory_v2(content.read(8))
             content.seek(tags.next)
             tags.load(content)
-            bits = tags.get(_BITS, (1,))
+            bits = tags.get(BITS, (1,))
             return samples_of(tags) or f"a TIFF with {len(bits)} channels of {bits[0]} bits in an unusual form"
     return "a TIFF of an unusual kind"
 

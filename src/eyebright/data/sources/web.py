@@ -34,7 +34,7 @@ async def new_client(**options: Any) -> Any:
             found = await super().resolve(host, *rest, **more)
             inside[host] = any(connections.is_inside(address["host"]) for address in found)
             if inside[host] and host in redirected:
-                raise OSError(errno.EACCES, _refusal(host))
+                raise OSError(errno.EACCES, connections.refusal(host))
             return found
 
     inside: dict[str, bool] = {}
@@ -44,7 +44,7 @@ async def new_client(**options: Any) -> Any:
         target = redirect.url.join(type(redirect.url)(redirect.response.headers["Location"])).host
         if target and not inside.get(redirect.url.host, connections.is_inside(redirect.url.host)):
             if connections.is_inside(target):
-                raise DownloadError(f"{redirect.url.with_query(None)} cannot be read: {_refusal(target)}")
+                raise DownloadError(f"{redirect.url.with_query(None)} cannot be read: {connections.refusal(target)}")
             redirected.add(target)
 
     trace = aiohttp.TraceConfig()
@@ -74,7 +74,3 @@ async def _read(response: Any) -> bytes:
         response.close()
         raise
     return bytes(content)
-
-
-def _refusal(host: str) -> str:
-    return f"a redirect to {host}, in this machine's own network, is not followed"

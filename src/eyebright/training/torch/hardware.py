@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import torch
@@ -18,9 +18,8 @@ from eyebright.network import Network
 from eyebright.system.errors import EyebrightError, SettingsError
 from eyebright.training.events import BatchLowered, PrecisionChosen
 from eyebright.training.processes import ProcessPlace
-from eyebright.training.settings import DeviceName, Precision, Settings
+from eyebright.training.settings import ChosenPrecision, DeviceName, Precision, Settings
 
-Chosen = Literal["float32", "bfloat16"]
 CPU = torch.device("cpu")
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before CUDA starts: its products have the same bits then
 
@@ -174,7 +173,7 @@ def choose(wanted: Precision, network: Network, device: torch.device = CPU) -> P
         device: Where it is trained.
     """
 
-    def chosen(precision: Chosen, reason: str) -> PrecisionChosen:
+    def chosen(precision: ChosenPrecision, reason: str) -> PrecisionChosen:
         kind: Any = device.type
         return PrecisionChosen(precision=precision, reason=reason, threads=torch.get_num_threads(), device=kind)
 

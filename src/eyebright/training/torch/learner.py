@@ -19,7 +19,7 @@ from eyebright.network.rewrites import faster
 from eyebright.network.torch import TorchNetwork
 from eyebright.training.events import PrecisionChosen
 from eyebright.training.schedule import Position
-from eyebright.training.settings import Settings
+from eyebright.training.settings import ChosenPrecision, Settings
 from eyebright.training.stages import frozen_layers
 from eyebright.training.torch import hardware
 from eyebright.training.torch.checkpoint import State
@@ -93,7 +93,7 @@ class Learner:
             self.module.keep_statistics()
         self.optimizer = make_optimizer(self.module, network, settings, self.ahead)
         self.average = Average(faster(network), weights, settings.ema, self.device) if settings.ema else None
-        self.precision: hardware.Chosen = "float32"
+        self.precision: ChosenPrecision = "float32"
         (num_classes,) = network.output_shape
         self.class_weights: Tensor | None = None
         if settings.class_weights == "balanced":
@@ -189,7 +189,7 @@ class Learner:
         self._change(figures)
         return figures
 
-    def loss(self, pictures: Tensor, labels: Tensor, precision: hardware.Chosen) -> tuple[Tensor, Tensor]:
+    def loss(self, pictures: Tensor, labels: Tensor, precision: ChosenPrecision) -> tuple[Tensor, Tensor]:
         """The mean loss of a batch, and its logits `(N, num_classes)`.
 
         Args:

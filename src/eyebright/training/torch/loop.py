@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -28,9 +28,19 @@ from eyebright.system import interrupts
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import listed, printable
 from eyebright.training.budget import VALIDATING, Deadline, Plan
-from eyebright.training.events import DeviceChanged, Emit, EpochEnded, Planned, Resumed, StartJudged, StepDone, Stopped
+from eyebright.training.events import (
+    DeviceChanged,
+    Emit,
+    EpochEnded,
+    Planned,
+    Reason,
+    Resumed,
+    StartJudged,
+    StepDone,
+    Stopped,
+)
 from eyebright.training.schedule import Pace, Position
-from eyebright.training.settings import Settings
+from eyebright.training.settings import ChosenPrecision, Settings
 from eyebright.training.stages import require_batch
 from eyebright.training.torch import hardware
 from eyebright.training.torch.checkpoint import Keeper, State
@@ -38,7 +48,6 @@ from eyebright.training.torch.distributed import ALONE, Group
 from eyebright.training.torch.feed import Feed, Material
 from eyebright.training.torch.learner import Learned, Learner, Score
 
-Reason: TypeAlias = Literal["finished", "patience", "interrupted", "budget"]
 T = TypeVar("T")
 
 _CONTINUE, _OUT_OF_TIME, _INTERRUPTED = range(3)  # what rank 0 says at the end of a step
@@ -72,7 +81,7 @@ class Job(NamedTuple):
     network: str  # as JSON
     material: Material
     settings: Settings
-    precision: hardware.Chosen
+    precision: ChosenPrecision
     state: State
     pace: Pace
 
