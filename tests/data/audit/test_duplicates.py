@@ -97,7 +97,7 @@ def crowd(
         (0.9, 0.031, True),  # 0.31 of the difference between any two images of the crowd
         (0.9, 0.038, False),  # 0.38 of it
         (0.8, 0.038, True),  # 0.19 of it
-        (0.5, 0.044, False),  # a correlation of 0.956 is too low anywhere
+        (0.5, 0.08, False),  # a correlation of 0.92 is too low anywhere
         (0.98, 0.009, True),  # 0.45 of it, but so similar that this is certain
         (0.98, 0.012, False),
     ],
@@ -107,8 +107,8 @@ def test_near_duplicates_are_far_more_similar_than_a_crowd_of_look_alikes(likene
 
 
 def test_one_of_the_two_images_in_a_crowd_is_enough():
-    """0.038 is 0.19 of the difference between the second image and the crowd, but 0.38 of that of the first."""
-    images = crowd(likeness=0.9, second_likeness=0.8, difference=0.038)
+    """0.036 is 0.24 of the difference between the second image and the crowd, but 0.45 of that of the first."""
+    images = crowd(likeness=0.92, second_likeness=0.85, difference=0.036)
     assert find_near_duplicates(images).pairs.tolist() == []
 
 

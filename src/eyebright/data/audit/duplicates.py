@@ -4,6 +4,8 @@ Near-duplicates are found in two steps. Each thumbnail gets a description that d
 or mirrored; its nearest neighbours are candidates. A candidate is a near-duplicate if the two thumbnails, in the best
 of eight orientations and a few crops, agree as a whole and in fine detail (two photographs of a bright sky agree as a
 whole), and agree far better than either does with its other candidates (many boots on white look alike).
+
+Images of one shot in other crops, light and colours are found by registration (`eyebright.data.audit.registration`).
 """
 
 from collections.abc import Sequence
@@ -13,14 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.audit.neighbours import Selected, Thumbnails, blocks, nearest, principal
+from eyebright.data.audit.registration import find_shots
 from eyebright.data.audit.similarity import (
     CERTAIN_DETAIL,
     CERTAIN_WHOLE,
+    LEAST_CONTRAST,
     compare,
     flat,
     halved,
     orientations,
     standard,
+    without_orientation,
 )
 from eyebright.data.digests import Digests
 from eyebright.system.progress import ReportShare, part_of, quiet_share
@@ -30,7 +35,6 @@ WHOLE, DETAIL = 0.96, 0.75  # least correlation of the thumbnails of two near-du
 CROWD = 0.35  # most difference (1 - correlation) of two near-duplicates, over that of an image's median candidate
 _COARSE = 0.8  # least correlation of candidates at 8 x 8 in one of the orientations: a light crop costs much there
 _COARSE_SHAPE = 0.5  # the same without the mean colour, which all images of a microscope share
-_LEAST_CONTRAST = 4.0  # standard deviation of levels, 0 to 255: an image with less shows nothing to compare
 _DIMENSIONS = 16
 _BLOCK = 2_048
 
@@ -102,11 +106,14 @@ def find_near_duplicates(thumbnails: Thumbnails, report: ReportShare = quiet_sha
             places of its other candidates.
         report: Called with the share of the work that is done.
     """
-    pairs, crowd = _candidates(thumbnails, part_of(report, 0, 0.5))
-    whole, detail = compare(thumbnails, pairs, part_of(report, 0.5, 1))
+    pairs, crowd = _candidates(thumbnails, part_of(report, 0, 0.25))
+    whole, detail = compare(thumbnails, pairs, part_of(report, 0.25, 0.5))
     distinct = (1 - whole) <= CROWD * crowd[pairs].min(axis=1)
     near = (whole >= WHOLE) & (detail >= DETAIL) & distinct | (whole >= CERTAIN_WHOLE) & (detail >= CERTAIN_DETAIL)
-    return Pairs(pairs[near], whole[near])
+    shots, agreement = find_shots(thumbnails, part_of(report, 0.5, 1))
+    every = np.concatenate([pairs[near], shots])
+    unique, first = np.unique(every, axis=0, return_index=True)
+    return Pairs(unique, np.concatenate([whole[near], agreement])[first])
 
 
 def _candidates(thumbnails: Thumbnails, report: ReportShare) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -116,7 +123,7 @@ def _candidates(thumbnails: Thumbnails, report: ReportShare) -> tuple[NDArray[np
     """
     crowd = np.zeros(len(thumbnails), np.float32)
     shown, small = _with_contrast(thumbnails)
-    described = principal(lambda where: _without_orientation(_at(small, where)), len(shown), _DIMENSIONS)
+    described = principal(lambda where: without_orientation(_at(small, where)), len(shown), _DIMENSIONS)
     _, neighbours = nearest(described, CANDIDATES, part_of(report, 0, 0.7))
     found = [np.empty((0, 2), np.int64)]
     for block in blocks(len(shown) if neighbours.shape[1] else 0, _BLOCK):
@@ -139,7 +146,7 @@ def _with_contrast(thumbnails: Thumbnails) -> tuple[NDArray[np.int64], NDArray[n
     shown, small, done = np.empty(len(thumbnails), np.int64), np.empty((len(thumbnails), 8 * 8 * 3), np.float16), 0
     for block in blocks(len(thumbnails), _BLOCK):
         full = thumbnails[block]
-        enough = flat(full).std(axis=1, dtype=np.float32) >= _LEAST_CONTRAST
+        enough = flat(full).std(axis=1, dtype=np.float32) >= LEAST_CONTRAST
         place = slice(done, done := done + int(enough.sum()))
         shown[place] = block[enough]
         small[place] = flat(halved(halved(full[enough].astype(np.float32))))
@@ -161,12 +168,3 @@ def _colourless(small: NDArray[np.float32]) -> NDArray[np.float32]:
     """Images at 8 x 8 without the mean of each channel, with length 1 again, `(n, 192)`."""
     images = small.reshape(-1, 8 * 8, 3)
     return standard(flat(images - images.mean(axis=1, keepdims=True)))
-
-
-def _without_orientation(small: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What turning and mirroring do not change: mean and deviation of each place over the orientations, `(n, 60)`."""
-    side = np.arange(4)
-    rows, columns = (axis[np.triu_indices(4)] for axis in np.meshgrid(side, side, indexing="ij"))
-    eight = np.stack([turned[:, rows, columns] for turned in orientations(small.reshape(-1, 8, 8, 3))])
-    both = np.concatenate([eight.mean(axis=0), eight.std(axis=0)], axis=1)  # (n, 20, 3)
-    return np.ascontiguousarray(flat(both))

@@ -13,6 +13,7 @@ from eyebright.system.progress import ReportShare, quiet_share
 
 Number = TypeVar("Number", np.uint8, np.float32)
 CERTAIN_WHOLE, CERTAIN_DETAIL = 0.99, 0.92  # above both, a pair is a near-duplicate whatever else looks like it
+LEAST_CONTRAST = 4.0  # standard deviation of levels, 0 to 255: an image with less shows nothing to compare
 _BLOCK = 512
 _CROPS = ((0, 0), (1, 1), (2, 2), (3, 3), (0, 2), (2, 0))  # of 32 rows or columns, removed at the two ends
 
@@ -63,6 +64,15 @@ def halved(images: NDArray[np.float32]) -> NDArray[np.float32]:
     """`(N, S, S, C)` to `(N, S / 2, S / 2, C)`, the mean of each 2 x 2 pixels."""
     rows = images[:, ::2] + images[:, 1::2]
     return np.asarray((rows[:, :, ::2] + rows[:, :, 1::2]) / 4)
+
+
+def without_orientation(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What turning and mirroring do not change: mean and deviation of each place over the orientations, `(n, 60)`."""
+    side = np.arange(4)
+    rows, columns = (axis[np.triu_indices(4)] for axis in np.meshgrid(side, side, indexing="ij"))
+    eight = np.stack([turned[:, rows, columns] for turned in orientations(small.reshape(-1, 8, 8, 3))])
+    both = np.concatenate([eight.mean(axis=0), eight.std(axis=0)], axis=1)  # (n, 20, 3)
+    return np.ascontiguousarray(flat(both))
 
 
 def grey_of(images: NDArray[np.float32]) -> NDArray[np.float32]:
