@@ -236,8 +236,8 @@ class Trainer:
 
     def _epoch(self) -> None:
         """One pass over the training images, or what the budget leaves of it, and one over the validation images."""
-        epoch, start, cpu_start = self.progress.epoch + 1, time.perf_counter(), time.process_time()
         first = self.progress  # within the epoch, if the training continues there
+        epoch, start, cpu_start = first.epoch + 1, time.perf_counter(), time.process_time()
         self.learner.module.train()
         self._coming = self.feed.batches(epoch, first.seen)
         while self._made.seen < self.feed.length and self._made.step < self.pace.total and not self.interrupted:
@@ -249,21 +249,33 @@ class Trainer:
             self._read(epoch)
         if self.interrupted:
             return
-        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-        validation_start, done = time.monotonic(), self.progress
+        self._end_epoch(first, time.perf_counter() - start, time.process_time() - cpu_start)
+        self._keep()
+        if self.pace.timed and self.pace.more(self.progress):
+            self._plan_steps(*self.group.agree(self._time_left))
+
+    def _end_epoch(self, first: Position, seconds: float, cpu_seconds: float) -> None:
+        """Measure the weights on some training images and on the validation images, and keep them if they are the best.
+
+        Args:
+            first: The position where the epoch started, or was continued.
+            seconds: How long its steps took since then.
+            cpu_seconds: The same of all cores together.
+        """
+        start, done = time.monotonic(), self.progress
         known, score, self.interrupted = self.group.agree(
             lambda: (self._score(self.feed.sample), self._score(self.material.validation), interrupts.pending())
         )
         self._finite(score)
         if self.plan is not None:
-            self.plan.measured(done.step - first.step, seconds, time.monotonic() - validation_start)
+            self.plan.measured(done.step - first.step, seconds, time.monotonic() - start)
         self.progress = done.after_epoch(score.loss, score.accuracy)
-        best = self.progress.best_epoch == epoch
+        best = self.progress.best_epoch == self.progress.epoch
         if best:
             self.best = self.learner.result.get_weights()
         self.emit(
             EpochEnded(
-                epoch=epoch,
+                epoch=self.progress.epoch,
                 epochs=self.pace.epochs,
                 train_loss=known.loss,
                 train_accuracy=known.accuracy,
@@ -271,7 +283,7 @@ class Trainer:
                 validation_accuracy=score.accuracy,
                 learning_rate=self.pace.rate(done.step - 1, done),
                 best=best,
-                seconds=time.perf_counter() - start,
+                seconds=seconds + time.monotonic() - start,
                 cpu_seconds=cpu_seconds,
                 pictures_per_second=(done.seen - first.seen) / seconds,
                 pictures=done.seen,
@@ -280,9 +292,6 @@ class Trainer:
                 running_accuracy=done.correct / done.seen,
             )
         )
-        self._keep()
-        if self.pace.timed and self.pace.more(self.progress):
-            self._plan_steps(*self.group.agree(self._time_left))
 
     def _step(self, epoch: int) -> None:
         """Learn as many of the coming batches as make a step."""
