@@ -17,7 +17,7 @@ from eyebright.system.errors import NetworkError
 from eyebright.system.records import Record
 from eyebright.training.settings import ChosenPrecision, Precision
 
-_FORMAT = 1  # increase it when the graph of the same network changes
+_FORMAT = 2  # increase it when the graph of the same network, or how it is kept, changes
 
 
 class Backbone(Record, frozen=True, kw_only=True, dict=True):
