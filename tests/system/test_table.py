@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 from rich.cells import cell_len
 
-from eyebright.system.table import Shown, Table
+from eyebright.system.table import Table, Tabular
 
 TABLE = Table(
     "Two classes", ("class", "images"), [("rose", "1,000"), ("<b>daisy</b>\x1b[31m", "7")], notes=("A & B.",)
@@ -71,7 +71,7 @@ def test_a_path_is_not_shortened_since_it_is_to_be_copied() -> None:
 
 
 def test_what_is_shown_keeps_its_text_short() -> None:
-    class Many(Shown):
+    class Many(Tabular):
         def as_table(self) -> Table:
             return Table("Many", ("n",), [(str(number),) for number in range(1000)])
 

@@ -29,14 +29,14 @@ from eyebright.data.split import SIDES, Side
 from eyebright.data.split_file import SplitFile, read_split
 from eyebright.system.errors import DataError, PictureError, SettingsError
 from eyebright.system.progress import Report, quiet
-from eyebright.system.table import Shown, Table
+from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, is_utf8, nearest, percent, printable
 
 _SIZE_SAMPLE = 200
 _FEWEST = 3  # images of a class: one for each set
 
 
-class Dataset(Shown):
+class Dataset(Tabular):
     """Images, their classes by name, and how they are to be split. It never changes after it is made.
 
     Args:

@@ -21,9 +21,8 @@ LazyImage: TypeAlias = ImageInput | Callable[[], ImageInput]
 """An image, or a function that returns it and is called shortly before the prediction."""
 Answering: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """From prepared images `(N, height, width, channels)` to probabilities `(N, classes)`."""
-_Prepared: TypeAlias = tuple[
-    str, NDArray[np.uint8] | EyebrightError
-]  # name, and pixels or the reason why there are none
+_Prepared: TypeAlias = tuple[str, NDArray[np.uint8] | EyebrightError]
+"""A name, and the pixels or the reason why there are none."""
 
 
 class Predictor:

@@ -21,10 +21,10 @@ from eyebright.network import (
 )
 from eyebright.network.summary import NetworkText
 from eyebright.system.errors import NetworkError, SettingsError
-from eyebright.system.table import Shown
+from eyebright.system.table import Tabular
 
 
-class Weighted(Shown, abc.ABC):
+class Weighted(Tabular, abc.ABC):
     """A network with its weights; the base of `Classifier` and `Model`."""
 
     network: Network

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from eyebright.system.records import Record
-from eyebright.system.table import Shown, Table
+from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, percent
 from eyebright.training.events import AnyEvent, Emit, EpochEnded, StepDone
 from eyebright.training.receivers import to_all
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class History(Shown, Record, frozen=True, kw_only=True):
+class History(Tabular, Record, frozen=True, kw_only=True):
     """One value for each epoch; `EpochEnded` explains them.
 
     `loss` and `accuracy` are those of the training set, measured as those of the validation set are.

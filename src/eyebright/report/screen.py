@@ -20,9 +20,8 @@ from eyebright.system.text import clock, markup, printable_lines
 
 HEADLINE, HEADING = "bold cyan", "bold"
 _NOTEBOOK_REFRESH_S = 0.5
-_PRE = (
-    "font-family: monospace; white-space: pre-wrap; word-break: normal; margin: 0"  # whatever a notebook's style says
-)
+_PRE = "font-family: monospace; white-space: pre-wrap; word-break: normal; margin: 0"
+"""Stays the same whatever a notebook's style says."""
 
 
 class Screen(Protocol):

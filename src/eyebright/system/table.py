@@ -81,7 +81,7 @@ class Table(NamedTuple):
         return f"<tr>{''.join(parts)}</tr>"
 
 
-class Shown:
+class Tabular:
     """What shows itself as a table: in a terminal as text, in a notebook as HTML."""
 
     __slots__ = ()

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.system.records import Record
-from eyebright.system.table import Shown, Table
+from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, interval, percent
 from eyebright.trust.calibration import calibration_gap
 from eyebright.trust.intervals import Share, grouped_interval, wilson_interval
@@ -31,7 +31,7 @@ class ClassScore(Record, frozen=True, kw_only=True):
     f1: float | None
 
 
-class Evaluation(Shown, Record, frozen=True, kw_only=True):
+class Evaluation(Tabular, Record, frozen=True, kw_only=True):
     """How good a model is on some images.
 
     Args:

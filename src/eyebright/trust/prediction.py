@@ -1,13 +1,13 @@
 """Prediction: the answer for one image; Unreadable: the reason why there is none."""
 
 from eyebright.system.records import Record
-from eyebright.system.table import Shown, Table
+from eyebright.system.table import Table, Tabular
 from eyebright.system.text import percent
 
 _SHOWN, _BAR = 5, 30
 
 
-class Prediction(Shown, Record, frozen=True, kw_only=True):
+class Prediction(Tabular, Record, frozen=True, kw_only=True):
     """The prediction for an image.
 
     Args:

@@ -34,6 +34,7 @@ FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF", "AVIF", "BLP", "CUR", "DDS", "DIB", "FLI", "ICNS", "ICO", "IM",
     "JPEG2000", "MSP", "PCX", "QOI", "SGI", "SPIDER", "SUN", "TGA", "XBM", "XPM",
 )  # fmt: skip
+_START_OF_SCAN = b"\xff\xda"  # of a JPEG; in compressed data 0xFF is followed by 0
 _SUBFILE, _OLD_SUBFILE, _DNG = 254, 255, 50706  # tags of TIFF 6.0 and DNG 1.4
 _FRAMES_SEARCHED = 32
 
@@ -84,7 +85,7 @@ def load(picture: Image.Image) -> None:
         raise Image.DecompressionBombError
     if isinstance(picture, PillowFile) and picture.tile and picture.fp is not None:
         _check_time(picture, picture.fp)
-        if picture.format in ("JPEG", "MPO") and has_hole(picture.fp):
+        if picture.format in ("JPEG", "MPO") and has_hole(_whole(picture.fp)):
             raise PictureError("damaged: there are zeros in the middle of the file instead of image data")
     with _alone if pixels > _ALONE_PIXELS else nullcontext():
         picture.load()
@@ -99,7 +100,7 @@ def _check_time(picture: PillowFile, stream: IO[bytes]) -> None:
             f"too large for this kind of {picture.format}, which takes about a second for each million pixels "
             f"(here {pixels / 1e6:.0f}, allowed {SLOW_PIXEL_LIMIT / 1e6:.0f}): convert it to PNG"
         )
-    if picture.info.get("progressive") and (scans := _scans(stream)) > _SCAN_LIMIT:
+    if picture.info.get("progressive") and (scans := _whole(stream).count(_START_OF_SCAN)) > _SCAN_LIMIT:
         raise PictureError(f"a JPEG of {scans:,} scans, which take time (allowed: {_SCAN_LIMIT}): save it again")
 
 
@@ -183,10 +184,10 @@ def _size(stream: IO[bytes]) -> int:
     return size
 
 
-def _scans(stream: IO[bytes]) -> int:
-    """How often a JPEG file starts a scan (marker SOS; in compressed data 0xFF is followed by 0)."""
+def _whole(stream: IO[bytes]) -> bytes:
+    """All bytes of a file, whose position is kept."""
     position = stream.tell()
     stream.seek(0)
-    count = stream.read().count(b"\xff\xda")
+    content = stream.read()
     stream.seek(position)
-    return count
+    return content

@@ -5,23 +5,13 @@ meant, if the code of only zeros says "nothing more in this block" in all tables
 code another meaning, hundreds of zero bytes are no image. Source: ITU-T T.81, sections B.2.4.2 and F.2.2.
 """
 
-from typing import IO
-
 _RUN = bytes(256)
 _START_OF_FRAME, _TABLES, _START_OF_SCAN, _END = (0xC0, 0xC1), 0xC4, 0xDA, b"\xff\xd9"
 _END_OF_BLOCK = 0x00
 
 
-def has_hole(file: IO[bytes]) -> bool:
-    """Whether a baseline JPEG has zeros in the middle that cannot be image data; False where it cannot be known.
-
-    Args:
-        file: The open file; its position is kept.
-    """
-    place = file.tell()
-    file.seek(0)
-    content = file.read()
-    file.seek(place)
+def has_hole(content: bytes) -> bool:
+    """Whether a baseline JPEG has zeros in the middle that cannot be image data; False where it cannot be known."""
     if _RUN not in content:
         return False
     scan, zeros_are_flat = _scan_of(content)

@@ -30,7 +30,7 @@ def class_folders(root: Path) -> list[tuple[Path, Side | None]]:
             or the images of the splits are in no folders of classes.
     """
     top = folders_in(root)
-    layered = [folder for folder in top if side_in(folder.name) and folders_in(folder) and has_images(folder)]
+    layered = [folder for folder in top if _side(folder) and folders_in(folder) and has_images(folder)]
     is_exact = any(side_of(folder.name) == "train" for folder in layered)
     if is_exact or {"train"} < {*map(_side, layered)}:  # a class `train_station` may have folders inside
         return _classes_of_splits(root, top, layered)
@@ -52,7 +52,7 @@ def _classes_of_splits(root: Path, top: Sequence[Path], layered: Sequence[Path])
     """The folders of the classes in each split."""
     others = [folder for folder in top if folder not in layered]
     used = [folder for folder in others if not is_of_system(folder.name) and has_images(folder)]
-    odd = [folder for folder in used if not side_in(folder.name)]
+    odd = [folder for folder in used if not _side(folder)]
     if odd:
         raise DataError(
             f"{root} mixes splits ({_names(layered)}) with other folders of images ({_names(odd)}): move the others "
@@ -79,13 +79,14 @@ def _classes_of_splits(root: Path, top: Sequence[Path], layered: Sequence[Path])
 
 
 def _side(folder: Path) -> Side | None:
+    """The split that a word of a folder's name means."""
     return side_in(folder.name)
 
 
 def _below(folder: Path, side: Side) -> Path:
     """The folder of the classes: in `train/train/`, the lower one."""
     inside = folders_in(folder)
-    while len(inside) == 1 and side_in(inside[0].name) == side and (below := folders_in(inside[0])):
+    while len(inside) == 1 and _side(inside[0]) == side and (below := folders_in(inside[0])):
         folder, inside = inside[0], below
     return folder
 
