@@ -7,6 +7,7 @@ import numpy as np
 
 from eyebright.data.dataset import Dataset, Part
 from eyebright.data.pictures.arrays import as_array, as_images, is_array
+from eyebright.data.pictures.preparation import takes_images
 from eyebright.data.prepare import Prepared
 from eyebright.data.sources.labels import encode_labels
 from eyebright.data.sources.source import ArraySource
@@ -22,7 +23,7 @@ def require_classifier(network: Network, classes: Sequence[str]) -> None:
     Raises:
         NetworkError: With what was expected and how to change the network.
     """
-    if len(network.input_shape) != 3 or network.input_shape[0] not in (1, 3):
+    if not takes_images(network.input_shape):
         raise NetworkError(
             "expected a network that takes images (3, height, width), or grey ones (1, height, width), got "
             f"{network.input_shape}"
@@ -75,13 +76,18 @@ def training_set(
         share = 0.15 if validation_split is None else validation_split
         return Dataset.from_arrays(pictures, labels, classes, seed=seed, validation=share, test=0)
     if validation_split is not None:
-        raise SettingsError("validation_data and validation_split: use only one of them")
+        raise both_given()
     if not (isinstance(validation_data, tuple | list) and len(validation_data) == 2):
         raise SettingsError(
             "expected validation_data=(images, labels) for arrays, got "
             f"a {type(validation_data).__name__}; a Dataset has its own validation set: write model.fit(pictures)"
         )
     return _joined((pictures, labels), tuple(validation_data), classes, seed)
+
+
+def both_given() -> SettingsError:
+    """The error where the validation set is given, and its share too."""
+    return SettingsError("validation_data and validation_split: use only one of them")
 
 
 def evaluation_set(pictures: Any, labels: Any, classes: Sequence[str]) -> Dataset | Part | Prepared:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import Preparation, open_picture
+from eyebright.data.pictures.preparation import takes_images
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.folder import ONNX, read_model
 from eyebright.model.plain import is_plain, read_plain
@@ -160,6 +161,6 @@ def _from_zoo(name: str, size: int | None, classes: int | None) -> Network:
 
 def _preparation(network: Network) -> Preparation | None:
     """Images cropped to the size of the input; None if the input has neither one nor three channels."""
-    if len(network.input_shape) != 3 or network.input_shape[0] not in (1, 3):
+    if not takes_images(network.input_shape):
         return None
     return Preparation.of_input(network.input_shape)

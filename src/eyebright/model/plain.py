@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from eyebright.data.pictures.arrays import as_array
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.folder import CARD, ONNX, PLAIN, WEIGHTS, read_card
+from eyebright.model.given import both_given
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, Weights, check_weights, initial_weights, load_weights, save_weights
@@ -267,7 +268,7 @@ def _parted(train: _Pairs, share: float, validation: _Pairs | None) -> tuple[_Pa
     samples, targets = train
     count, last = len(samples), round(len(samples) * share)
     if validation is not None:
-        raise SettingsError("validation_data and validation_split: use only one of them")
+        raise both_given()
     if not 0 < last < count:
         raise SettingsError(f"validation_split={share:g} of {count} samples leaves none to train on or to validate on")
     return (samples[:-last], targets[:-last]), (samples[-last:], targets[-last:])

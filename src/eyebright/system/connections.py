@@ -40,7 +40,7 @@ def refusal(host: str) -> str:
     return f"a redirect to {host}, in this machine's own network, is not followed"
 
 
-class Deadline:
+class TimeLimit:
     """Ends a connection when the time for all of an answer is over.
 
     The timeout of a socket does not: it starts again with each byte. Use it as a context.
@@ -55,7 +55,7 @@ class Deadline:
         self._sockets: list[socket.socket] = []
         self._finished = threading.Event()
 
-    def __enter__(self) -> "Deadline":
+    def __enter__(self) -> "TimeLimit":
         threading.Thread(target=self._wait, daemon=True).start()
         return self
 
@@ -89,8 +89,8 @@ class _Connections:
     connection reaches, not what a name server said before; behind a proxy, which connects itself, it is the name.
     """
 
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline, self._began_inside = deadline, True
+    def __init__(self, limit: TimeLimit) -> None:
+        self._limit, self._began_inside = limit, True
 
     def make(self, kind: type[HTTPConnection], request: urllib.request.Request, **options: Any) -> Any:
         """A function that makes a connection of this kind, as `AbstractHTTPHandler.do_open` calls it."""
@@ -112,7 +112,7 @@ class _Connections:
         elif inside and not self._began_inside:
             connection.close()
             raise OSError(refusal(target))
-        self._deadline.watch(connection)
+        self._limit.watch(connection)
         return connection
 
 
@@ -148,13 +148,13 @@ class NothingLeftError(Exception):
 @contextmanager
 def opened(
     address: str, *, timeout_s: float, limit_s: float, start: int = 0
-) -> Iterator[tuple[HTTPResponse, Deadline]]:
+) -> Iterator[tuple[HTTPResponse, TimeLimit]]:
     """The response of the server: the bytes from position `start` on, or all if it cannot send a part.
 
     Args:
         address: http or https; a redirect to anything else, or into this machine's own network, is an error.
         timeout_s: The longest time to wait for data from the server.
-        limit_s: The longest time for all of it, unless the deadline is extended.
+        limit_s: The longest time for all of it, unless the limit is extended.
         start: Position of the first byte.
 
     Raises:
@@ -164,26 +164,26 @@ def opened(
     if not is_web_address(address):
         raise DownloadError(f"{address!r} is not an http(s) address")
     headers = {"User-Agent": "eyebright"} | ({"Range": f"bytes={start}-"} if start else {})
-    with Deadline(limit_s) as deadline:
+    with TimeLimit(limit_s) as limit:
         try:
             quoted = urllib.parse.quote(address, safe=string.punctuation)  # other letters are sent as UTF-8
             request = urllib.request.Request(quoted, headers=headers)  # noqa: S310 - checked above
-            with _opener(deadline).open(request, timeout=timeout_s) as response:
-                yield response, deadline
-            if deadline.problem:  # the connection ended, which may look like the end of the answer
-                raise TimeoutError(deadline.problem)
+            with _opener(limit).open(request, timeout=timeout_s) as response:
+                yield response, limit
+            if limit.problem:  # the connection ended, which may look like the end of the answer
+                raise TimeoutError(limit.problem)
         except urllib.error.HTTPError as problem:
             problem.close()
             if problem.code == 416 and start:
                 raise NothingLeftError from problem
             raise DownloadError(f"{address}: the server answered {problem.code} {problem.reason}") from problem
         except (OSError, HTTPException, ValueError) as problem:
-            reason = deadline.problem or getattr(problem, "reason", None) or problem
+            reason = limit.problem or getattr(problem, "reason", None) or problem
             raise DownloadError(f"{address} cannot be downloaded: {reason}") from problem
 
 
-def _opener(deadline: Deadline) -> urllib.request.OpenerDirector:
-    opener, connections = urllib.request.OpenerDirector(), _Connections(deadline)
+def _opener(limit: TimeLimit) -> urllib.request.OpenerDirector:
+    opener, connections = urllib.request.OpenerDirector(), _Connections(limit)
     for handler in (
         urllib.request.ProxyHandler(),
         _Http(connections),

@@ -34,10 +34,10 @@ def fetch(
         DownloadError: When the address cannot be downloaded, is larger than the limit, or takes too long.
     """
     content = bytearray()
-    with opened(address, timeout_s=timeout_s, limit_s=limit_s) as (response, deadline):
+    with opened(address, timeout_s=timeout_s, limit_s=limit_s) as (response, limit):
         while len(content) <= size_limit and (chunk := response.read1(_CHUNK)):
             content += chunk
-            deadline.extend(len(chunk) / _SLOWEST[0])
+            limit.extend(len(chunk) / _SLOWEST[0])
         missing = response.length or 0  # bytes that the server announced and did not send
     if len(content) > size_limit:
         raise DownloadError(
@@ -94,14 +94,14 @@ def _resume(address: str, part: Path, size_limit: int, times_s: tuple[float, flo
     timeout_s, limit_s = times_s
     start = part.stat().st_size if part.exists() else 0
     try:
-        with opened(address, timeout_s=timeout_s, limit_s=limit_s, start=start) as (response, deadline):
+        with opened(address, timeout_s=timeout_s, limit_s=limit_s, start=start) as (response, limit):
             done = start if response.status == 206 else 0
             total = None if response.length is None else done + response.length
             with part.open("ab" if done else "wb") as file:
                 while max(done, total or 0) <= size_limit and (chunk := response.read1(_CHUNK)):
                     file.write(chunk)
                     done += len(chunk)
-                    deadline.extend(len(chunk) / _SLOWEST[1])
+                    limit.extend(len(chunk) / _SLOWEST[1])
                     report("downloading", done, total)
     except NothingLeftError:  # already complete, or another file by now: the SHA-256 decides
         return

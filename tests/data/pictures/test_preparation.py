@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from eyebright.data.pictures import Preparation, resize_picture
+from eyebright.data.pictures.preparation import takes_images
 from eyebright.system import records
 from eyebright.system.errors import ModelError, SettingsError
 
@@ -171,3 +172,10 @@ def test_a_preparation_goes_to_json_and_back():
 def test_an_invalid_preparation_in_json_is_refused(text, message):
     with pytest.raises(ModelError, match=message):
         records.from_json(text, Preparation, what="model.json", error=ModelError)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((3, 8, 9), True), ((1, 8, 9), True), ((4, 8, 9), False), ((3,), False), ((8, 9), False)]
+)
+def test_images_have_one_or_three_channels(shape, expected):
+    assert takes_images(shape) is expected

@@ -57,6 +57,11 @@ class Preparation(Record, frozen=True, kw_only=True):
         return self.height * self.width * self.channels
 
 
+def takes_images(input_shape: tuple[int, ...]) -> bool:
+    """Whether an input of a network is that of images in colour or grey, `(channels, height, width)`."""
+    return len(input_shape) == 3 and input_shape[0] in (1, 3)
+
+
 def crop_box(width: int, height: int, preparation: Preparation) -> tuple[float, float, float, float]:
     """The part of an image that "crop" keeps, in pixels: (left, top, right, bottom)."""
     scale = max(preparation.width / width, preparation.height / height)
