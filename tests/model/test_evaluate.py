@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from eyebright.model.evaluate import correct, evaluate_on
+from eyebright.model.evaluate import correct, outcomes_on
 from eyebright.model.predictor import BATCH_SIZE
+from eyebright.trust.metrics import evaluate_outcomes
 
 TABLE = np.random.default_rng(5).dirichlet([1, 1, 1], 2 * BATCH_SIZE + 7).astype(np.float32)
 LABELS = np.random.default_rng(6).integers(0, 3, len(TABLE))
@@ -32,20 +33,26 @@ class TablePredictor:
 
 def test_an_evaluation_counts_every_image_once() -> None:
     names, groups = ("a", "b", "c"), SHUFFLED // 3
-    found = evaluate_on(TablePredictor(), NumberedPack(), LABELS, SHUFFLED, names, groups=groups)
+    found = evaluate_outcomes(
+        outcomes_on(TablePredictor(), NumberedPack(), LABELS, SHUFFLED), LABELS[SHUFFLED], names, groups=groups
+    )
     right = TABLE.argmax(axis=1) == LABELS
     assert (found.pictures, found.accuracy) == (len(TABLE), pytest.approx(right.mean()))
     assert found.loss == pytest.approx(-np.log(TABLE[np.arange(len(TABLE)), LABELS].astype(float)).mean())
     assert found.groups == len(np.unique(groups))
     pairs = list(zip(LABELS.tolist(), TABLE.argmax(axis=1).tolist(), strict=True))
     assert found.confusion == tuple(tuple(pairs.count((true, told)) for told in range(3)) for true in range(3))
-    alone = evaluate_on(TablePredictor(), NumberedPack(), LABELS, SHUFFLED[:9], names)
+    alone = evaluate_outcomes(
+        outcomes_on(TablePredictor(), NumberedPack(), LABELS, SHUFFLED[:9]), LABELS[SHUFFLED[:9]], names
+    )
     assert (alone.pictures, alone.groups) == (9, 0)
 
 
 def test_a_probability_of_zero_for_the_true_class_costs_much_but_not_infinitely() -> None:
     certain = np.eye(3, dtype=np.float32)[(LABELS + 1) % 3]
-    found = evaluate_on(TablePredictor(certain), NumberedPack(), LABELS, SHUFFLED, ("a", "b", "c"))
+    found = evaluate_outcomes(
+        outcomes_on(TablePredictor(certain), NumberedPack(), LABELS, SHUFFLED), LABELS[SHUFFLED], ("a", "b", "c")
+    )
     assert found.accuracy == 0 and found.loss == pytest.approx(30 * np.log(10))
 
 

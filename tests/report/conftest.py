@@ -28,10 +28,10 @@ def predict() -> Callable[..., Prediction]:
 def as_figure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Figure]:
     """Call a drawing function of a module, and get the figure instead of the PNG file."""
 
-    def draw(module: ModuleType, function: str, *arguments: object) -> Figure:
+    def draw(module: ModuleType, function: str, *arguments: object, **options: object) -> Figure:
         with monkeypatch.context() as patch:
             patch.setattr(module, "to_png", lambda figure: figure)
-            return getattr(module, function)(*arguments)
+            return getattr(module, function)(*arguments, **options)
 
     return draw
 

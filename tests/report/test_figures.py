@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from eyebright.report import figures
-from eyebright.report.figures import BLUE, ORANGE, new_figure, to_png
+from eyebright.report.figures import BLUE, ORANGE, fonts_for, new_figure, to_png
 from eyebright.report.history import History
+from eyebright.training.events import HeadFitted
 from eyebright.training.range_test import RangeTest
+from eyebright.trust.metrics import evaluate
 
 HISTORY = History(
     loss=(1.5, 1.0, 0.5),
@@ -101,11 +103,21 @@ def test_a_figure_becomes_a_png_of_its_size(decode: Callable[[bytes], np.ndarray
     assert (pixels == (0xC5, 0x30, 0x30)).all(axis=2).any()
 
 
-@pytest.mark.parametrize("name", ["雏菊", "ひまわり", "🌻", "زهرة", "tab\tbell\x07"])
-def test_names_for_which_there_is_no_font_are_drawn_without_complaint(only_latin_fonts: None, name: str) -> None:
+@pytest.mark.parametrize("name", ["زهرة", "é", "tab\tbell\x07"])
+def test_names_for_which_there_is_a_font_are_drawn_without_a_warning(only_latin_fonts: None, name: str) -> None:
     figure = new_figure(2, 1)
     figure.text(0.5, 0.5, name)
     assert to_png(figure)
+
+
+@pytest.mark.parametrize(("name", "missing"), [("雏菊 a", "菊, 雏"), ("ひまわり", "ひ, ま, り, わ"), ("🌻", "🌻")])
+def test_names_for_which_there_is_no_font_are_drawn_with_boxes_and_the_characters_are_named(
+    only_latin_fonts: None, name: str, missing: str
+) -> None:
+    figure = new_figure(2, 1)
+    figure.text(0.5, 0.5, name)
+    with pytest.warns(UserWarning, match=f"no installed font has {missing}, .* install one, such as Noto Sans CJK"):
+        assert to_png(figure)
 
 
 def test_drawing_leaves_the_users_matplotlib_as_it_was() -> None:
@@ -146,3 +158,33 @@ def test_a_range_test_is_a_png_also_where_losses_are_infinite(
     decode: Callable[[bytes], np.ndarray], test: RangeTest
 ) -> None:
     assert decode(figures.draw_rates(test)).shape == (480, 840, 3)
+
+
+def test_a_head_alone_shows_error_and_loss_by_strength_with_the_chosen_one(as_figure: Callable) -> None:
+    path = HeadFitted(strengths=(1.0, 0.3, 0.1), losses=(0.9, 0.6, 0.7), accuracies=(0.7, 0.8, 0.75), strength=0.3)
+    error, loss = as_figure(figures, "draw_path", path).axes
+    assert error.lines[0].get_xydata() == pytest.approx(np.array([[1.0, 0.3], [0.3, 0.2], [0.1, 0.25]]))
+    assert loss.lines[0].get_xydata().tolist() == [[1.0, 0.9], [0.3, 0.6], [0.1, 0.7]]
+    for axes in (error, loss):
+        assert [0.3, 0.3] in [list(line.get_xdata()) for line in axes.lines]
+        assert axes.get_ylim()[1] > max(axes.lines[0].get_ydata())
+
+
+def test_a_confusion_matrix_is_headed_by_the_names_of_the_classes(as_figure: Callable) -> None:
+    labels, predicted = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, 0])
+    evaluation = evaluate(np.log(np.eye(3)[predicted] * 0.7 + 0.1), labels, ("1", "0", "a class with a long name"))
+    axes = as_figure(figures, "draw_confusion", evaluation, "6 images").axes[0]
+    names = ["1", "0", "a class wi…long name"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == names
+    assert [text.get_text() for text in axes.get_yticklabels()] == names
+    written = {text.get_position()[::-1]: text.get_text() for text in axes.texts}
+    assert written == {(0, 0): "2", (0, 1): "1", (1, 1): "2", (2, 0): "1"}  # true class, predicted class
+    assert axes.images[0].get_array().data == pytest.approx(np.array([[2 / 3, 1 / 3, 0], [0, 1, 0], [1, 0, 0]]))
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "true class")
+
+
+def test_characters_are_drawn_in_a_font_that_has_them() -> None:
+    """U+E000 is in one of the fonts for formulas that come with matplotlib."""
+    assert fonts_for({"a", "é"}) == (["DejaVu Sans"], set())
+    families, missing = fonts_for({"a", "\ue000"})
+    assert families[0] == "DejaVu Sans" and len(families) == 2 and not missing

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import matplotlib.colors
+import msgspec
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
@@ -47,6 +48,7 @@ def test_without_cropping_there_is_no_frame_and_without_augmentation_no_columns(
     assert not any(axes.patches for axes in figure.axes) and len(figure.axes) == 3
 
 
+@pytest.mark.filterwarnings("ignore:no installed font has")
 @pytest.mark.parametrize("name", ["雏菊", "x" * 300, "a$b$c", "很长的名字" * 30])
 def test_any_class_name_can_be_drawn_in_a_preview(decode: Callable, only_latin_fonts: None, name: str) -> None:
     assert len(np.unique(decode(draw_preview([row(name)], "title")).reshape(-1, 3), axis=0)) > 100
@@ -110,6 +112,26 @@ def test_only_the_five_most_probable_classes_are_shown(as_figure: Callable, pred
     assert [length for length, _ in bars(chart)] == pytest.approx([0.3, 0.29, 0.28, 0.27, 0.26])
 
 
+def test_as_many_classes_are_shown_as_are_asked_for(as_figure: Callable, predict: Callable) -> None:
+    prediction = predict(**{f"class {index}": 0.3 - index / 100 for index in range(12)})
+    for top, expected in ((2, 2), (9, 9), (40, 12)):
+        figure = as_figure(sheets, "draw_sheet", [Shown(PICTURE, prediction, None)], top=top)
+        assert len(bars(figure.axes[1])) == expected
+
+
+def test_a_sheet_has_the_names_of_the_files_a_title_and_what_the_colours_mean(
+    as_figure: Callable, predict: Callable
+) -> None:
+    prediction = msgspec.structs.replace(predict(rose=0.9, tulip=0.1), name="/photos/rose/red one.jpg")
+    figure = as_figure(sheets, "draw_sheet", [Shown(PICTURE, prediction, truth) for truth in ("rose", "tulip")],
+                       title="two")  # fmt: skip
+    assert [text.get_text() for text in figure.axes[0].texts] == ["red one.jpg"]
+    assert figure.get_suptitle() == "two"
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["correct", "wrong"]
+    assert [matplotlib.colors.to_hex(patch.get_facecolor()) for patch in legend.get_patches()] == [BLUE, RED]
+
+
 @pytest.mark.parametrize("num_classes", [2, 3])
 def test_the_predicted_class_is_at_the_top_for_any_number_of_classes(
     as_figure: Callable, predict: Callable, num_classes: int
@@ -127,6 +149,7 @@ def test_dollar_signs_in_a_name_do_not_start_a_formula(as_figure: Callable, pred
     assert not any(text.get_parse_math() for text in texts(*figure.axes) if "$" in text.get_text())
 
 
+@pytest.mark.filterwarnings("ignore:no installed font has")
 @pytest.mark.parametrize("name", ["雏菊", "🌻", "two\nlines", "x" * 300, "很长的名字" * 30])
 def test_any_class_name_can_be_drawn_on_a_sheet(
     decode: Callable[[bytes], np.ndarray], predict: Callable, only_latin_fonts: None, name: str

@@ -97,14 +97,24 @@ def test_images_that_were_left_out_are_counted(random_guesses: Callable, seen: i
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_the_matrix_has_a_row_for_each_true_class() -> None:
+@pytest.mark.parametrize(
+    ("names", "heads"),
+    [
+        (("cat", "dog", "emu"), ["cat", "dog", "emu"]),
+        (("1", "2", "0"), ["1", "2", "0"]),
+        (("daisy", "dandelion", "a"), ["#1", "#2", "#3"]),
+    ],
+)
+def test_the_matrix_is_headed_by_the_names_of_the_classes_or_numbers_that_are_no_names(names, heads) -> None:
     labels, predicted = np.array([0, 0, 0, 1, 2]), [0, 1, 1, 1, 0]
-    text = evaluation_text(evaluate(np.log(np.eye(3)[predicted] * 0.7 + 0.1), labels, ("cat", "dog", "emu")))
-    rows = [line.split() for line in text.splitlines()[-3:]]
-    assert rows == [["1", "cat", "1", "2", "."], ["2", "dog", ".", "1", "."], ["3", "emu", "1", ".", "."]]
-    assert text.splitlines()[-5:-3] == [
-        "confusion matrix (rows: true class, columns: predicted class)", "           1  2  3",
-    ]  # fmt: skip
+    text = evaluation_text(evaluate(np.log(np.eye(3)[predicted] * 0.7 + 0.1), labels, names))
+    title, head, *lines = text.splitlines()[-5:]
+    assert title == "confusion matrix (rows: true class, columns: predicted class)"
+    assert head.split() == heads
+    counts = [["1", "2", "."], [".", "1", "."], ["1", ".", "."]]
+    named = [[name] if heads == list(names) else [head, name] for head, name in zip(heads, names, strict=True)]
+    assert [line.split() for line in lines] == [row + more for row, more in zip(named, counts, strict=True)]
+    assert len({len(line) for line in (head, *lines)}) == 1  # aligned at the right
 
 
 def test_with_many_classes_the_most_frequent_mistakes_are_listed() -> None:

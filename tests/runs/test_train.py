@@ -111,7 +111,7 @@ def test_a_run_contains_everything_about_the_training(pictures, train_mlp, tmp_p
     run = Run(tmp_path / "run")
     assert {path.name for path in run.path.iterdir()} == {
         "config.toml", "network.json", "split.csv", "left_out.csv", "events.jsonl", "checkpoint", "curves.png", "model",
-        ".lock",
+        "confusion.png", ".lock",
     }  # fmt: skip
     with Image.open(run.curves) as curves:
         assert curves.format == "PNG"

@@ -1,3 +1,5 @@
+import codecs
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,3 +103,11 @@ def test_a_cell_is_no_formula_and_gives_back_its_text(name):
 
 def test_a_printed_cell_has_no_control_characters_except_line_breaks():
     assert text.printed_cell("=a\n\x1b[31m\udcff") == "'=a\n\\x1b[31m\udcff"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"), [("utf-8", "█ … 菊 é"), ("cp1252", "# … \\u83ca é"), ("ascii", "# ... \\u83ca \\xe9")]
+)
+def test_what_an_output_cannot_show_is_drawn_with_plain_characters_or_escaped(encoding: str, expected: str) -> None:
+    codecs.register_error("in ascii", text.in_ascii)
+    assert "█ … 菊 é".encode(encoding, "in ascii").decode(encoding) == expected

@@ -71,7 +71,7 @@ def test_an_epoch_that_took_longer_leaves_fewer_steps(clock):
 def test_the_epoch_ends_while_there_is_time_to_validate_it(clock):
     plan = plan_of(clock)
     assert not plan.over
-    clock.now += 120 - 4 - 1800 * 0.1 / 32 * 0.6 - 600 * 0.1 / 32 * 0.4 - 0.01
+    clock.now += 120 - 5 - 1800 * 0.1 / 32 * 0.6 - 600 * 0.1 / 32 * 0.4 - 0.01
     assert not plan.over
     clock.now += 0.02
     assert plan.over
@@ -88,7 +88,7 @@ def test_a_preparation_that_would_take_too_long_is_stopped_with_a_budget_that_is
     tell(Progress(stage="computing features", done=1, of=1000))  # 1,000 s, but one image is too few to know
     clock.now += 10
     with pytest.raises(
-        SettingsError, match=r"minutes = 1 is too short: preparing 1,000 images ends after about 16 min 44 s"
+        SettingsError, match=r"minutes = 1 is too short: preparing 1,000 images ends after about 16 min 45 s"
     ):
         tell(Progress(stage="computing features", done=20, of=1000))
     assert len(said) == 5

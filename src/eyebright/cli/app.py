@@ -1,5 +1,6 @@
 """The command line: all commands together; errors are printed as messages without a traceback."""
 
+import codecs
 import io
 import os
 import sys
@@ -13,7 +14,7 @@ from eyebright import __version__
 from eyebright.cli import arithmetic, audit, cache, demo, evaluate, fetch, inspect, networks, predict, train
 from eyebright.system import interrupts
 from eyebright.system.errors import EyebrightError
-from eyebright.system.text import printable_lines
+from eyebright.system.text import in_ascii, printable_lines
 from eyebright.training import processes, trainer
 
 
@@ -33,7 +34,6 @@ app = typer.Typer(
     cls=_Commands,
     help="Turn a folder of images into an image classifier you can trust.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -77,9 +77,10 @@ def _run() -> None:
 
 def main() -> None:
     """Run the command line."""
+    codecs.register_error("in ascii", in_ascii)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # the terminal may lack a character
+            stream.reconfigure(errors="in ascii")  # the terminal may lack a character
     warnings.showwarning = _warn
     try:
         _run()

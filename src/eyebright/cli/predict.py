@@ -27,7 +27,7 @@ def predict(
         list[str],
         typer.Argument(metavar="PICTURES", help="Files, folders or http(s) addresses; - reads one image from stdin."),
     ],
-    top: Annotated[int, typer.Option(min=1, help="Number of classes to show for a single image.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="Number of classes to show for a single image, and in a figure.")] = 5,
     tta: Annotated[
         bool, typer.Option("--tta", help="Average the predictions for each image and its mirror image.")
     ] = False,
@@ -70,7 +70,7 @@ def predict(
         elif isinstance(source, _Fetched):
             source.forget()
     if figure and drawn:
-        _draw(figure, predictor, drawn, answered)
+        _draw(figure, predictor, drawn, answered, top)
     if failed:
         raise typer.Exit(1)
 
@@ -156,7 +156,7 @@ def _print_csv(*cells: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def _draw(figure: Path, predictor: "Predictor", drawn: "list[tuple[Prediction, LazyImage]]", of: int) -> None:
+def _draw(figure: Path, predictor: "Predictor", drawn: "list[tuple[Prediction, LazyImage]]", of: int, top: int) -> None:
     """Draw the first images as the network receives them; a folder with the name of a class is their true class."""
     from eyebright.data.pictures import open_picture
     from eyebright.report.sheets import Shown, draw_sheet
@@ -167,5 +167,5 @@ def _draw(figure: Path, predictor: "Predictor", drawn: "list[tuple[Prediction, L
         folder = unicodedata.normalize("NFC", Path(answer.name).absolute().parent.name)  # as classes are written
         pixels = open_picture(source() if callable(source) else source, predictor.preparation)
         shown.append(Shown(pixels, answer, folder if folder in predictor.classes else None))
-    files.write_file(figure, draw_sheet(shown))
+    files.write_file(figure, draw_sheet(shown, top=top))
     typer.echo(f"Written: {figure}" + (f" (the first {len(drawn)} of {of:,})" if of > len(drawn) else ""), err=True)

@@ -31,7 +31,7 @@ from eyebright.data.split import SIDES
 from eyebright.model.assess import KNOWN_SAMPLE, assess
 from eyebright.model.card import Calibration, ModelCard, Provenance, Seen, readme
 from eyebright.model.engine import Engine, onnx_graph
-from eyebright.model.evaluate import evaluate_new, prepared_for
+from eyebright.model.evaluate import Tested, evaluate_new, prepared_for
 from eyebright.model.folder import read_model, write_model
 from eyebright.model.given import evaluation_set, is_batch, require_classifier, training_set
 from eyebright.model.golden import Golden, golden_pictures
@@ -276,7 +276,12 @@ class Classifier(Weighted):
             return evaluate_new(
                 predictor.with_tta() if tta else predictor, prepared, indices, self.seen if only_new else Seen(),
                 report=reporting(emit),
-            )  # fmt: skip
+            ).evaluation  # fmt: skip
+
+    def test(self, prepared: Prepared, emit: Emit) -> Tested:
+        """Evaluate on the test set of prepared images; the images that are predicted wrongly come too."""
+        predictor = self._on_gpu or self.predictor
+        return evaluate_new(predictor, prepared, prepared.indices("test"), self.seen, report=reporting(emit))
 
     def score(self, pictures: Dataset | Part | NDArray[Any] | Sequence[NDArray[Any]], labels: Any = None) -> float:
         """The accuracy alone, as in scikit-learn; the rest is as in `evaluate`."""

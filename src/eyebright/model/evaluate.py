@@ -1,6 +1,7 @@
 """How good a predictor is on prepared images; those that it was trained on can be left out."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -43,6 +44,13 @@ def prepared_for(
     return Prepared.whole(pictures, pack, labels, report), np.flatnonzero(pack.rows >= 0)
 
 
+class Tested(NamedTuple):
+    """An evaluation, and the positions of the images that are predicted wrongly, the most confident first."""
+
+    evaluation: Evaluation
+    mistakes: NDArray[np.int64]
+
+
 def evaluate_new(
     predictor: Predictor,
     prepared: Prepared,
@@ -50,7 +58,7 @@ def evaluate_new(
     seen: Seen,
     *,
     report: Report = quiet,
-) -> Evaluation:
+) -> Tested:
     """Evaluate on prepared images, without those that the model was trained on.
 
     Args:
@@ -69,32 +77,25 @@ def evaluate_new(
             f"all {len(indices)} images that can be opened were used to train this model: "
             "evaluate it on images that it was not trained on"
         )
-    found = evaluate_on(
-        predictor, prepared.pack, prepared.labels, new, predictor.classes, groups=prepared.groups_at(new),
-        report=report,
-    )  # fmt: skip
-    return msgspec.structs.replace(found, seen=len(indices) - len(new), left_out=len(prepared.pack.left_out))
+    labels = prepared.labels[new]
+    outcomes = outcomes_on(predictor, prepared.pack, prepared.labels, new, report)
+    found = evaluate_outcomes(outcomes, labels, predictor.classes, groups=prepared.groups_at(new))
+    wrong = np.flatnonzero(outcomes.predicted != labels)
+    by_confidence = wrong[np.argsort(-outcomes.log_confidence[wrong], kind="stable")]
+    left_out = len(prepared.pack.left_out)
+    return Tested(msgspec.structs.replace(found, seen=len(indices) - len(new), left_out=left_out), new[by_confidence])
 
 
-def evaluate_on(
-    predictor: Predictor,
-    pack: Pack,
-    labels: NDArray[np.int64],
-    indices: NDArray[np.int64],
-    classes: tuple[str, ...],
-    *,
-    groups: NDArray[np.int64] | None = None,
-    report: Report = quiet,
-) -> Evaluation:
+def outcomes_on(
+    predictor: Predictor, pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64], report: Report = quiet
+) -> Outcomes:
     """Predict prepared images and compare with the true classes.
 
     Args:
         predictor: What predicts.
         pack: The prepared images.
-        labels: The true class of every image of the pack, as a position in `classes`.
+        labels: The true class of every image of the pack, as a position in the classes of the predictor.
         indices: The images to predict, at least one.
-        classes: Names of the classes.
-        groups: The group of each image to predict, where they come in groups.
         report: Receives the progress.
     """
     parts, done = [], 0
@@ -102,13 +103,13 @@ def evaluate_on(
         parts.append(Outcomes.of(np.log(np.maximum(probabilities.astype(np.float64), _LEAST)), labels[here]))
         done += len(here)
         report("evaluating", done, len(indices))
-    return evaluate_outcomes(Outcomes.joined(parts), labels[indices], classes, groups=groups)
+    return Outcomes.joined(parts)
 
 
 def correct(
     predictor: Predictor, pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Whether each of some prepared images is predicted correctly, `(n,)`; arguments as in `evaluate_on`."""
+    """Whether each of some prepared images is predicted correctly, `(n,)`; arguments as in `outcomes_on`."""
     parts = _probabilities(predictor, pack, indices)
     return np.concatenate([probabilities.argmax(axis=1) == labels[here] for here, probabilities in parts])
 

@@ -93,6 +93,10 @@ class Predictor:
                 size = min(2 * size, BATCH_SIZE)
         yield from self._predict_all(waiting)
 
+    def predict_prepared(self, names: Sequence[str], pictures: NDArray[np.uint8]) -> list[Prediction]:
+        """The predictions for images that are prepared already, `(N, height, width, channels)`."""
+        return [self._prediction(name, row) for name, row in zip(names, self.probabilities(pictures), strict=True)]
+
     def _predict_all(self, waiting: deque[_Prepared]) -> Iterator[Prediction | Unreadable]:
         pictures = [pixels for _, pixels in waiting if not isinstance(pixels, EyebrightError)]
         rows = iter(self.probabilities(np.stack(pictures)) if pictures else ())

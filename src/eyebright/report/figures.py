@@ -1,25 +1,30 @@
-"""Figures as PNG files: how all of them look, the curves of a training, and a learning-rate range test."""
+"""Figures as PNG files: how all of them look, curves of a training, confusion matrix, learning-rate range test."""
 
 import io
 import warnings
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.report.history import History
+from eyebright.system.text import listed, printable, shorten
+from eyebright.training.events import HeadFitted
 from eyebright.training.range_test import RangeTest
+from eyebright.trust.metrics import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BLUE, RED, GREY, ORANGE = "#2b6cb0", "#c53030", "#718096", "#dd6b20"
-_FONTS = [
+_FONTS = [  # the first one always comes with matplotlib; of the others those that have missing characters are used
     "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB",
     "Microsoft YaHei", "SimHei", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Arial Unicode MS",
 ]  # fmt: skip
 _MAX_MARKED = 40  # epochs whose values are marked with a dot
+_MAX_COUNTS, _MAX_NAMES, _NAME_WIDTH = 20, 60, 20  # classes with counts and with names in a matrix; columns of a name
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -36,19 +41,43 @@ def show_pixels(axes: "Axes", pixels: NDArray[np.uint8]) -> None:
 
 
 def to_png(figure: "Figure") -> bytes:
-    """The figure as the content of a PNG file; characters without an installed font become boxes."""
-    from matplotlib import font_manager
+    """The figure as the content of a PNG file; a warning names characters that no installed font has."""
     from matplotlib.text import Text
 
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    for text in figure.findobj(Text):
-        text.set_fontfamily([name for name in _FONTS if name in installed])
+    texts = list(figure.findobj(Text))
+    letters = {letter for text in texts for letter in text.get_text() if letter.isprintable()}
+    families, missing = fonts_for(letters)
+    if missing:
+        warnings.warn(
+            f"no installed font has {listed(sorted(missing))}, so the figure shows boxes instead: install one, such as "
+            "Noto Sans CJK for Chinese (on Debian and Ubuntu: apt install fonts-noto-cjk), and draw it again",
+            stacklevel=2,
+        )
+    for text in texts:
+        text.set_fontfamily(families)
         text.set_parse_math(False)
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         figure.savefig(file, format="png", dpi=120)
     return file.getvalue()
+
+
+def fonts_for(letters: Set[str]) -> tuple[list[str], set[str]]:
+    """Installed fonts that have these characters together, the usual one first, and the characters that none has."""
+    from matplotlib import font_manager
+
+    found = {font.name: font.fname for font in font_manager.fontManager.ttflist if font.name != "Last Resort"}
+    others = sorted(found.keys() - set(_FONTS))
+    used, missing = list[str](), set(letters)
+    for name in [name for name in (*_FONTS, *others) if name in found]:
+        has = {letter for letter in missing if ord(letter) in font_manager.get_font(found[name]).get_charmap()}
+        if has or not used:
+            used.append(name)
+            missing -= has
+        if not missing:
+            break
+    return used, missing
 
 
 def draw_curves(history: History) -> bytes:
@@ -85,6 +114,49 @@ def curves(history: History) -> "Figure":
         axes.spines[["top", "right"]].set_visible(False)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure
+
+
+def draw_path(path: HeadFitted) -> bytes:
+    """Error and loss of a head by the strength of its penalty, as the content of a PNG file."""
+    figure = new_figure(10, 4)
+    errors = [1 - accuracy for accuracy in path.accuracies]
+    for axes, (name, values) in zip(figure.subplots(1, 2), (("error", errors), ("loss", path.losses)), strict=True):
+        axes.plot(path.strengths, values, color=BLUE, marker="o", label="cross-validated on the training images")
+        axes.axvline(path.strength, color=GREY, linestyle=":", label=f"chosen: {path.strength:g}")
+        axes.set_xscale("log")
+        axes.set_xticks(path.strengths, [f"{strength:g}" for strength in path.strengths])
+        axes.minorticks_off()
+        axes.set_title(name.capitalize())
+        axes.set_xlabel("strength of the penalty on the weights of the head")
+        axes.set_ylim(bottom=0, top=1.1 * max(values) or 1)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return to_png(figure)
+
+
+def draw_confusion(evaluation: Evaluation, title: str) -> bytes:
+    """The confusion matrix with the names of the classes, as the content of a PNG file; colours are shares of a row."""
+    counts = np.array(evaluation.confusion)
+    number = len(counts)
+    names = [shorten(printable(score.name), _NAME_WIDTH) for score in evaluation.classes]
+    side = min(max(0.42 * number, 2.4), 11.0)
+    figure = new_figure(side + 2.6, side + 2.0)
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(drawn, ax=axes, label="share of the images of the true class", shrink=0.8)
+    size = 9 if number <= _MAX_COUNTS else max(9 * _MAX_COUNTS / number, 4)
+    ticks = range(number) if number <= _MAX_NAMES else range(0, number, -(-number // _MAX_NAMES))
+    axes.set_xticks(ticks, [names[tick] for tick in ticks], rotation=90, fontsize=size)
+    axes.set_yticks(ticks, [names[tick] for tick in ticks], fontsize=size)
+    for true, predicted in np.argwhere(counts) if number <= _MAX_COUNTS else ():
+        color = "white" if shares[true, predicted] > 0.5 else "black"
+        axes.text(predicted, true, f"{counts[true, predicted]:,}", ha="center", va="center", fontsize=8, color=color)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    figure.suptitle(title, fontsize=10)
+    return to_png(figure)
 
 
 def draw_rates(test: RangeTest) -> bytes:

@@ -98,6 +98,9 @@ class Display:
                 self._stopped(event)
             case events.Evaluated() | events.Judged():
                 self._results.append(event)
+            case events.Drawn():
+                for line in sentences(event):
+                    self._say(line, wrap=False)
             case events.ModelSaved():
                 self.run = shlex.quote(str(Path(event.path).parent)) if self.run == "RUN" else self.run
                 self._say(f"Model saved: {event.path}", wrap=False)

@@ -1,6 +1,7 @@
 """Sheets of images: predictions beside the probabilities of their classes, and a preview of what a network sees."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,9 +14,11 @@ from eyebright.trust.prediction import Prediction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MAX_SHOWN = 60
-_COLUMNS, _BARS, _NAME_WIDTH = 3, 5, 16  # images in a row; bars of an image; columns of a class name
+BARS = 5
+_COLUMNS, _NAME_WIDTH, _FILE_WIDTH = 3, 16, 24  # images in a row; columns of a class name, of a file name
 _TILE, _LABEL, _LABEL_WIDTH = 1.45, 1.25, 13  # of a preview: inches of an image and of a label; columns of a label
 _FADED = 0.75  # share of white in what is cropped
 
@@ -28,20 +31,42 @@ class Shown(NamedTuple):
     truth: str | None
 
 
-def draw_sheet(shown: Sequence[Shown]) -> bytes:
-    """The first 60 images with their predictions, as the content of a PNG file."""
+def draw_sheet(shown: Sequence[Shown], *, top: int = BARS, title: str = "") -> bytes:
+    """The first 60 images with their predictions, as the content of a PNG file.
+
+    Args:
+        shown: The images.
+        top: Of how many classes the probabilities are drawn.
+        title: The line above them.
+    """
     shown = shown[:MAX_SHOWN]
+    top = min(top, max(len(item.prediction.probabilities) for item in shown))
     columns = min(_COLUMNS, len(shown))
     lines = -(-len(shown) // columns)
-    figure = new_figure(4.6 * columns, 2.1 * lines)
-    axes = figure.subplots(lines, 2 * columns, squeeze=False, width_ratios=[1, 1.1] * columns)
+    figure = new_figure(4.6 * columns, max(2.3, 0.9 + 0.28 * top) * lines + 0.6)
+    axes = figure.subplots(
+        lines, 2 * columns, squeeze=False, width_ratios=[1, 1.1] * columns, gridspec_kw={"hspace": 0.12}
+    )
     for plot in axes.flat:
         plot.set_axis_off()
     for number, item in enumerate(shown):
         line, column = divmod(number, columns)
         _draw_picture(axes[line, 2 * column], item)
-        _draw_bars(axes[line, 2 * column + 1], item)
+        _draw_bars(axes[line, 2 * column + 1], item, top)
+    _add_legend(figure, shown)
+    if title:
+        figure.suptitle(title, fontsize=10)
     return to_png(figure)
+
+
+def _add_legend(figure: "Figure", shown: Sequence[Shown]) -> None:
+    """What the colours mean that are there."""
+    from matplotlib.patches import Patch
+
+    used = {color_of(item) for item in shown}
+    meanings = {BLUE: "correct", RED: "wrong", GREY: "true class not known"}
+    patches = [Patch(color=color, label=meaning) for color, meaning in meanings.items() if color in used]
+    figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
 
 
 def color_of(item: Shown) -> str:
@@ -57,10 +82,12 @@ def _draw_picture(axes: "Axes", item: Shown) -> None:
     if item.truth is not None and item.truth != item.prediction.label:
         text += f"\n(true class: {shorten(printable(item.truth), _NAME_WIDTH)})"
     axes.set_title(text, fontsize=9, color=color_of(item))
+    file = shorten(printable(PurePath(item.prediction.name).name), _FILE_WIDTH)
+    axes.text(0.5, -0.03, file, transform=axes.transAxes, ha="center", va="top", fontsize=7, color=GREY)
 
 
-def _draw_bars(axes: "Axes", item: Shown) -> None:
-    best = list(item.prediction.probabilities.items())[:_BARS][::-1]
+def _draw_bars(axes: "Axes", item: Shown, top: int) -> None:
+    best = list(item.prediction.probabilities.items())[:top][::-1]
     axes.set_axis_on()
     winner = color_of(item)
     axes.barh(
@@ -69,7 +96,7 @@ def _draw_bars(axes: "Axes", item: Shown) -> None:
     for place, (_, share) in enumerate(best):
         axes.text(share + 0.03, place, f"{share:.1%}", va="center", fontsize=8)
     axes.set_xlim(0, 1.3)
-    axes.set_ylim(len(best) - _BARS - 0.6, len(best) - 0.4)
+    axes.set_ylim(len(best) - top - 0.6, len(best) - 0.4)
     axes.set_xticks([])
     axes.set_yticks(range(len(best)), [shorten(printable(name), _NAME_WIDTH) for name, _ in best], fontsize=8)
     axes.tick_params(axis="y", length=0)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _BAR = 80, 30
 _CLASS_WIDTH, _ABOUT_WIDTH, _NAME_WIDTH = 24, 26, 24
+_COLUMN_WIDTH = 6  # of a class name above a column of a confusion matrix
 _MAX_EXAMPLES, _MAX_MISTAKES = 3, 10
 
 
@@ -96,12 +97,20 @@ def cache_text(entries: Sequence[Entry], place: str) -> str:
 
 
 def _confusion(names: Sequence[str], width: int, confusion: Sequence[Sequence[int]]) -> Iterator[str]:
-    """Counts, a row for each true class; columns are numbered like the rows."""
-    cell = max(3, len(str(max(max(row) for row in confusion))) + 1)
+    """Counts, a row for each true class; columns have the names of the classes or, where these are long, #1, #2, ...
+
+    A plain number could be mistaken for the name of a class.
+    """
+    short = max(map(columns, names)) <= _COLUMN_WIDTH
+    heads = names if short else [f"#{number}" for number in range(1, len(names) + 1)]
+    cell = max(*map(columns, heads), len(str(max(max(row) for row in confusion)))) + 2
+    margin = 0 if short else len(heads[-1]) + 2
     yield "confusion matrix (rows: true class, columns: predicted class)"
-    yield " " * (width + 4) + "".join(f"{number:>{cell}}" for number in range(1, len(names) + 1))
-    for number, (name, row) in enumerate(zip(names, confusion, strict=True), start=1):
-        yield f"{number:>2}  {pad(name, width)}" + "".join(f"{count or '.':>{cell}}" for count in row)
+    yield " " * (margin + width) + "".join(" " * (cell - columns(head)) + head for head in heads)
+    for head, name, row in zip(heads, names, confusion, strict=True):
+        yield (
+            pad("" if short else head, margin) + pad(name, width) + "".join(f"{count or '.':>{cell}}" for count in row)
+        )
 
 
 def _mistakes(evaluation: "Evaluation") -> Iterator[str]:

@@ -180,6 +180,13 @@ def _learned(event: AnyEvent) -> Iterator[str]:
             if event.apart is not None:
                 yield _apart(event.apart)
             yield from _if_any(absent_text(event.absent))
+        case events.Drawn():
+            yield f"Drawn: {listed([printable(path) for path in event.paths])}"
+            if event.mistakes:
+                few = f"the {event.shown} most confident of " if event.shown < event.mistakes else ""
+                yield f"The last one shows {few}{counted(event.mistakes, 'wrong prediction')} on test images."
+            else:
+                yield "All test images are predicted correctly, so there are no mistakes to draw."
         case events.HealingBegun():
             changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
             yield (f"Healing ({event.kind}): training again with {changes}, about {duration(max(event.seconds, 1))}.")

@@ -33,6 +33,7 @@ from eyebright.training.events import (
     CrossValidated,
     Emit,
     EpochEnded,
+    HeadFitted,
     StartJudged,
     StepDone,
     Tried,
@@ -133,6 +134,8 @@ def _train_head(prepared: Prepared, backbone: Backbone, emit: Emit, started_at: 
     wanted = usable if len(usable) < FEW else np.sort(np.concatenate([train, validation]))
     values = _features(pack, wanted, backbone, emit)
     head = fit_head(values(train), labels[train], num_classes, _fold_groups(prepared, train))
+    strengths, losses, accuracies = zip(*head.path, strict=True)
+    emit(HeadFitted(strengths=strengths, losses=losses, accuracies=accuracies, strength=head.strength))
     loss, accuracy = score(head.logits(values(validation)), labels[validation])
     what = f"{BACKBONE} with its published weights and a new head"
     took_s = time.monotonic() - started_at

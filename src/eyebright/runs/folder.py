@@ -8,7 +8,9 @@ RUN/
   split.csv           the split of each image            left_out.csv   images that could not be opened, and why
   events.jsonl        what happened, line by line
   checkpoint/         the state after so many steps, the last two of them
-  curves.png          accuracy and loss by epoch, where there were any
+  curves.png          accuracy and loss by epoch; of a head alone, error and loss by the strength of its penalty
+  confusion.png       the confusion matrix on the test set
+  mistakes.png        the most confident wrong predictions on the test set, where there are any
   model/              the result                         .lock          held while a process trains here
 """
 
@@ -57,6 +59,8 @@ class Run:
         self.events = path / "events.jsonl"
         self.checkpoint = path / "checkpoint"
         self.curves = path / "curves.png"
+        self.confusion = path / "confusion.png"
+        self.mistakes = path / "mistakes.png"
         self.model = path / "model"
 
     def __repr__(self) -> str:

@@ -14,9 +14,9 @@ from eyebright.model.classifier import Classifier
 from eyebright.network import BatchNorm, Network, zoo
 from eyebright.network.rewrites import with_dropout
 from eyebright.report import sinks
-from eyebright.report.figures import draw_curves
 from eyebright.report.progress import shown
 from eyebright.runs import auto, checks
+from eyebright.runs.drawings import draw
 from eyebright.runs.folder import NETWORK, Run
 from eyebright.runs.request import Request, gather
 from eyebright.runs.start import (
@@ -275,10 +275,10 @@ def finish(
                 prepared, emit=emit, started_at=started_at, checkpoint=run.checkpoint, earlier=earlier,
                 on_settled=lambda settings: run.write_config(request.changed(training=settings)),
             )  # fmt: skip
-            test = classifier.metrics["test"] = classifier.evaluate(prepared, verbose=False, callbacks=[emit])
+            test, mistakes = classifier.test(prepared, emit)
+            classifier.metrics["test"] = test
             emit(Evaluated.of("test", test, classifier.metrics["validation"]))
-            if classifier.history.loss:  # of a head alone there is nothing to draw
-                files.write_file(run.curves, draw_curves(classifier.history))
+            emit(draw(run, classifier, prepared, mistakes))
             card = classifier.save(run.model, overwrite=True)
             emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
     except OutputError as problem:

@@ -137,6 +137,19 @@ def shorten(text: str, width: int) -> str:
     return f"{text[:head]}…{text[-tail:]}"
 
 
+_SUBSTITUTES = {"█": "#", "…": "...", "·": ".", "×": "x", "→": "->", "–": "-", "—": "-", "✓": "+", "•": "*"}
+
+
+def in_ascii(problem: UnicodeError) -> tuple[str, int]:
+    """An error handler of `codecs`: what an output cannot show is drawn with plain characters, or escaped."""
+    if not isinstance(problem, UnicodeEncodeError):
+        raise problem
+    letters = problem.object[problem.start : problem.end]
+    return "".join(
+        _SUBSTITUTES.get(letter) or letter.encode("ascii", "backslashreplace").decode() for letter in letters
+    ), problem.end
+
+
 def pad(text: str, width: int) -> str:
     """The text, filled with spaces to `width` columns."""
     return text + " " * (width - columns(text))

@@ -8,7 +8,7 @@ from eyebright.system.errors import SettingsError
 from eyebright.system.text import counted, duration
 from eyebright.training.events import AnyEvent, Emit, Progress
 
-_SAVING_S = 4.0
+_SAVING_S = 5.0
 _OVERRUN = 1.05  # of the budget: a preparation that is estimated to take longer is stopped
 _JUDGED_SHARE = 0.8  # of the time for all features: evaluating the head, in float32, on half of the images
 _SURE_SHARE = 0.15  # of the budget: before that the speed of a stage is not reliable, since its start is slow

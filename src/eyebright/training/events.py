@@ -164,6 +164,17 @@ class Tried(Event, frozen=True):
     seconds: float
 
 
+class HeadFitted(Event, frozen=True):
+    """The head of a frozen network was fitted: cross-validated losses and accuracies of the penalties that were tried,
+    the strongest first, and the `strength` that was chosen.
+    """
+
+    strengths: tuple[float, ...]
+    losses: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    strength: float
+
+
 class CrossValidated(Event, frozen=True):
     """Cross-validated accuracy of the head of a frozen network, with its 95% interval."""
 
@@ -333,6 +344,14 @@ class Healed(Event, frozen=True):
     kept: str
 
 
+class Drawn(Event, frozen=True):
+    """Pictures of the result were drawn; of `mistakes` wrong predictions on the test set the sheet shows `shown`."""
+
+    paths: tuple[str, ...]
+    mistakes: int
+    shown: int
+
+
 class ModelSaved(Event, frozen=True):
     """The model was saved in the run's folder."""
 
@@ -354,6 +373,7 @@ AnyEvent: TypeAlias = (
     | Unavailable
     | MirroringJudged
     | Tried
+    | HeadFitted
     | CrossValidated
     | Planned
     | StartJudged
@@ -366,6 +386,7 @@ AnyEvent: TypeAlias = (
     | Evaluated
     | HealingBegun
     | Healed
+    | Drawn
     | ModelSaved
 )
 Emit: TypeAlias = Callable[[AnyEvent], None]

@@ -31,6 +31,7 @@ class Head(NamedTuple):
         strength: The strength of the penalty.
         loss: Cross-validated mean cross-entropy.
         accuracy: Cross-validated accuracy, 0 to 1.
+        path: For each strength that was tried: the strength, the cross-validated loss and accuracy.
     """
 
     weight: NDArray[np.float32]
@@ -38,6 +39,7 @@ class Head(NamedTuple):
     strength: float
     loss: float
     accuracy: float
+    path: tuple[tuple[float, float, float], ...] = ()
 
     def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """The logits `(N, num_classes)` of features `(N, features)`."""
@@ -58,15 +60,16 @@ def fit_head(
     sample = spread(np.arange(len(labels)), _SAMPLE)
     members = None if groups is None else groups[sample]
     parts = _parts(features[sample], labels[sample], num_classes, members, FOLDS)
-    best = (math.inf, 0.0, STRENGTHS[0])
+    best, path = (math.inf, 0.0, STRENGTHS[0]), list[tuple[float, float, float]]()
     for strength in STRENGTHS:
         logits = _out_of_fold(features[sample], num_classes, strength, parts)
         loss, accuracy = score(logits, labels[sample])
+        path.append((strength, loss, accuracy))
         if loss > best[0]:  # the loss has one minimum along the strengths, and weak penalties take long
             break
         best = (loss, accuracy, strength)
     weight, bias = solve(features, labels, num_classes, best[2])
-    return Head(weight, bias, best[2], *best[:2])
+    return Head(weight, bias, best[2], *best[:2], tuple(path))
 
 
 def cross_validated(

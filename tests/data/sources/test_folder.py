@@ -237,3 +237,9 @@ def test_real_images_are_found(real_pictures):
 def test_real_splits_are_found(real_pictures):
     scan = read_folder(real_pictures / "cifar10")
     assert (len(scan.classes), set(scan.sides)) == (10, {"train", "test"})
+
+
+def test_a_folder_of_one_class_suggests_the_folder_of_all_classes(make_folder) -> None:
+    folder = make_folder({"blue": 1, "green": 1, "red": 1})
+    with pytest.raises(DataError, match=rf"red seems to be one class beside blue, green: did you mean {folder}\?"):
+        read_folder(folder / "red")

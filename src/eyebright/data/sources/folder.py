@@ -10,6 +10,7 @@ from eyebright.data.sources.source import FoundImages, scanning, stamp_of
 from eyebright.data.sources.walk import walk_files
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
+from eyebright.system.text import listed
 
 
 class FolderSource:
@@ -55,7 +56,7 @@ def read_folder(path: Path, report: Report = quiet) -> FoundImages:
     if not folders:
         raise DataError(
             f"{path} contains no folders: expected one folder of images per class, such as {path}/daisy and "
-            f"{path}/tulip"
+            f"{path}/tulip{_level_above(root)}"
         )
     files = ((file, folder.name, side) for folder, side in folders for file in walk_files(folder))
     found = [(os.path.relpath(file, root), name, side) for file, name, side in scanning(files, report)]
@@ -63,3 +64,12 @@ def read_folder(path: Path, report: Report = quiet) -> FoundImages:
     sides = [side for _, _, side in found if side]
     source = FolderSource(root, [name for name, _, _ in found])
     return FoundImages(source, classes, labels, sides=sides if folders[0][1] else None, origin=root)
+
+
+def _level_above(root: Path) -> str:
+    """A hint where a folder of one class was given instead of the folder of all classes."""
+    above = root.parent
+    beside = [folder.name for folder in above.iterdir() if folder.is_dir() and folder != root]
+    if not any(True for _ in walk_files(root)) or not beside or above == root:
+        return ""
+    return f". {root.name} seems to be one class beside {listed(sorted(beside), 3)}: did you mean {above}?"
