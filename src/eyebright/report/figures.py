@@ -67,7 +67,8 @@ def fonts_for(letters: Set[str]) -> tuple[list[str], set[str]]:
     """Installed fonts that have these characters together, the usual one first, and the characters that none has."""
     from matplotlib import font_manager
 
-    found = {font.name: font.fname for font in font_manager.fontManager.ttflist if font.name != "Last Resort"}
+    fonts = font_manager.fontManager.ttflist
+    found = {font.name: font.fname for font in fonts if not font.name.startswith("Last Resort")}  # it has only boxes
     others = sorted(found.keys() - set(_FONTS))
     used, missing = list[str](), set(letters)
     for name in [name for name in (*_FONTS, *others) if name in found]:
