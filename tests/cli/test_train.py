@@ -423,8 +423,8 @@ def test_healing_is_offered_only_if_something_is_advised(kind, advised, eyebrigh
     EventLog(run / "events.jsonl")(Judged(kind=kind, text="", advice="", remedy=remedy))
     place = shlex.quote(str(run))
     monkeypatch.setattr(resume, "resume", lambda *_, **__: None)
-    offered = eyebright("train", "--resume", run, "--epochs", "3").out.splitlines()
-    assert (f"To try the advice ({kind}):  eyebright train --resume {place} --heal" in offered) == advised
+    offered = eyebright("train", "--resume", run, "--epochs", "3").out
+    assert (f"To try the advice ({kind}):\n  eyebright train --resume {place} --heal\n" in offered) == advised
     assert offered[-1] == f"To predict:  eyebright predict {place} PICTURES..."
     if not advised:
         finished = eyebright("train", "--resume", run, "--heal")

@@ -167,6 +167,12 @@ def test_three_pictures_of_each_class_are_enough(images):
     assert np.bincount(dataset.labels).tolist() == [3, 3]
 
 
+def test_two_pictures_of_each_class_are_enough_without_a_test_set(images):
+    Dataset.from_arrays(images[:4], ["a", "b"] * 2, test=0).require_trainable()
+    with pytest.raises(DataError, match=r"class 'b' has 1 image: .*at least 2, one for each set \(train, validation\)"):
+        Dataset.from_arrays(images[:3], ["a", "b", "a"], test=0).require_trainable()
+
+
 def test_more_than_half_bad_names_the_class_and_one_of_its_files(make_folder, preparation):
     root = make_folder({"a": 6, "b": 5})
     for name in ("a/0.png", "b/1.png", "b/2.png", "b/4.png"):

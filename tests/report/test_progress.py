@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -115,6 +116,14 @@ def show(written: Callable[..., str]) -> Callable[..., list[str]]:
         return [line for line in re.split(r"[\r\n]+", text) if line.strip()]
 
     return show
+
+
+def test_paths_in_advice_are_as_people_type_them(written, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    inside, outside = replace(STARTED, pictures=f"{tmp_path}/my flowers"), replace(STARTED, pictures="/data/x")
+    advice = events.Judged(kind="leak suspected", text="Leak.", advice="To see them:\n  eyebright audit PICTURES")
+    assert "  eyebright audit 'my flowers'\n" in written(inside, advice, SAVED, terminal=False)
+    assert "  eyebright audit /data/x\n" in written(outside, advice, SAVED, terminal=False)
 
 
 @pytest.mark.parametrize("terminal", [False, True])

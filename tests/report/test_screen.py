@@ -27,6 +27,23 @@ def test_the_console_for_results_writes_styles_to_a_terminal_only(
     assert "[a] :smile: 12" in target.file.getvalue()
 
 
+def test_the_work_goes_on_when_the_reader_of_its_lines_is_gone() -> None:
+    code = (
+        "import sys, time\n"
+        "from eyebright.report.screen import Terminal, console\n"
+        "terminal = Terminal(console())\n"
+        "for number in range(2000):\n"
+        "    terminal.say(f'line {number} ' + 60 * '.')\n"
+        "print('done', file=sys.stderr)\n"
+    )
+    work = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert work.stdout is not None and work.stderr is not None
+    assert work.stdout.readline().startswith(b"line 0")
+    work.stdout.close()
+    assert work.stderr.read() == b"done\n" and work.wait() == 0
+    work.stderr.close()
+
+
 class Cell:
     """The output of a notebook's cell, as IPython's display fills it: one place for each handle."""
 

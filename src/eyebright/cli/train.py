@@ -205,7 +205,7 @@ def print_next_steps(outcome: Outcome) -> None:
     elif outcome.heal and not outcome.healed:
         typer.echo("Nothing to heal: the verdict advises nothing that other settings could improve.")
     elif not outcome.heal and (kind := advises(outcome.place)):
-        typer.echo(f"To try the advice ({kind}):  eyebright train --resume {kept} --heal")
+        typer.echo(f"To try the advice ({kind}):\n  eyebright train --resume {kept} --heal")
     typer.echo(f"To predict:  eyebright predict {kept} PICTURES...")
 
 

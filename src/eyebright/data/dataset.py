@@ -33,7 +33,6 @@ from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, is_utf8, nearest, percent, printable
 
 _SIZE_SAMPLE = 200
-_FEWEST = 3  # images of a class: one for each set
 
 
 class Dataset(Tabular):
@@ -225,15 +224,16 @@ class Dataset(Tabular):
                 "each class in its own folder"
             )
         counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
+        sets = SIDES if self.shares[1] else SIDES[:2]
         for name, count in zip(self.classes, counts, strict=True):
             if not is_utf8(name):
                 raise DataError(
                     f"class {printable(name)} is not valid UTF-8: rename its folder, or save its table in UTF-8"
                 )
-            if count < _FEWEST:
+            if count < len(sets):
                 raise DataError(
-                    f"class {name!r} has {counted(count, 'image')}: each class needs at least {_FEWEST}, one for "
-                    "training, one for validation and one for the test"
+                    f"class {name!r} has {counted(count, 'image')}: each class needs at least {len(sets)}, one for "
+                    f"each set ({', '.join(sets)})"
                 )
         self._require_training_images()
         _tell_of_twins(self.classes)

@@ -102,17 +102,17 @@ class Display:
                 for line in sentences(event):
                     self._say(line, wrap=False)
             case events.ModelSaved():
-                self.run = shlex.quote(str(Path(event.path).parent)) if self.run == "RUN" else self.run
+                self.run = _typed(str(Path(event.path).parent)) if self.run == "RUN" else self.run
                 self._say(f"Model saved: {event.path}", wrap=False)
                 self._show_results()
             case events.HealingBegun():
                 self._has_heading = self._has_plan = False
-                self.run = shlex.quote(event.path)
+                self.run = _typed(event.path)
                 self._tell(event)
             case events.Healed():
                 self._healed(event)
             case events.RunStarted():
-                self.images = shlex.quote(event.pictures) if event.pictures else self.images
+                self.images = _typed(event.pictures) if event.pictures else self.images
                 self._started(event)
             case events.Resumed():
                 self._started(event)
@@ -240,3 +240,9 @@ class Display:
 
     def _say(self, text: str, *, wrap: bool = True, style: str = "") -> None:
         self._screen.say(text, style=style, wrap=wrap)
+
+
+def _typed(path: str) -> str:
+    """A path as people type it: from the current folder if it lies below it."""
+    here = Path.cwd()
+    return shlex.quote(str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path)

@@ -43,10 +43,18 @@ class Screen(Protocol):
         """Move the bar: units that are done, of how many (None where that is not known), and what else to show."""
 
 
+class _Console(Console):
+    """A console whose reader may go away, as in `eyebright train ... | head`: the work goes on, and writes nowhere."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 def console(*, stderr: bool = False) -> Console:
     """The console for results: one without any escape codes where these are not wanted."""
     plain = is_plain(Console(stderr=stderr))
-    return Console(stderr=stderr, force_terminal=False if plain else None, highlight=False, markup=False, emoji=False)
+    return _Console(stderr=stderr, force_terminal=False if plain else None, highlight=False, markup=False, emoji=False)
 
 
 def is_plain(console: Console) -> bool:
