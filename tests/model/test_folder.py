@@ -136,7 +136,7 @@ def test_readme_and_history_are_free_to_edit_and_to_delete(model: Path) -> None:
 @pytest.mark.parametrize("content", [b"[", b"\xff", b"[]", DEEP.encode(), b'{"loss": 1}'])
 def test_a_history_that_is_none_is_a_model_error(model: Path, content: bytes) -> None:
     (model / "history.json").write_bytes(content)
-    with pytest.raises(ModelError, match=r"history\.json cannot be read"):
+    with pytest.raises(ModelError, match=r"history\.json cannot be read: [^\n]*; copy the whole folder again"):
         read_model(model).history(dict[str, list[float]])
 
 
@@ -161,8 +161,22 @@ def test_a_format_that_never_was_is_refused(model: Path, edit_card: Callable, ve
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", "\udcff", DEEP, f'{{"format": 1, "classes": {DEEP}}}'])
 def test_a_card_that_is_no_json_object_is_a_model_error(model: Path, text: str) -> None:
     (model / "model.json").write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(ModelError, match=r"model\.json cannot be read"):
+    with pytest.raises(ModelError, match=r"model\.json cannot be read: [^\n]*; copy the whole folder again"):
         read_model(model)
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors", "history.json"])
+def test_a_file_without_permission_says_what_to_check(model: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Path.open
+
+    def refusing(path: Path, *rest: Any, **more: Any) -> Any:
+        if path.name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *rest, **more)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    with pytest.raises(ModelError, match=rf"{name} cannot be read: Permission denied: check the permissions"):
+        read_model(model).history(dict)
 
 
 def test_a_card_of_monstrous_size_is_refused_unread(model: Path) -> None:

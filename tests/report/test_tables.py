@@ -213,6 +213,19 @@ def test_long_names_in_an_audit_are_shortened() -> None:
     assert max(map(cell_len, text.splitlines())) <= 80
 
 
+def test_a_sentence_of_an_audit_is_wrapped_and_each_of_several_long_names_keeps_its_end() -> None:
+    names = [f"flower_photos/train/daisy/a_daisy_in_the_meadow_{number}.jpg" for number in range(9)]
+    sentence = "damaged: there are 12,345 bytes from the middle of the file instead of image data, from the half on"
+    lines = audit_text(audit(finding("unreadable", *names, sentence=sentence)), None).plain.splitlines()[4:]
+    assert lines[:4] == [
+        "  flower_photos/trai…_the_meadow_0.jpg, flower_photos/trai…_the_meadow_1.jpg,",
+        "  flower_photos/trai…_the_meadow_2.jpg, flower_photos/trai…_the_meadow_3.jpg,",
+        "  flower_photos/trai…_the_meadow_4.jpg, flower_photos/trai…_the_meadow_5.jpg",
+        "  and 3 more",
+    ]
+    assert " ".join(line.strip() for line in lines[4:6]) == sentence
+
+
 def test_the_cache_is_listed_by_kind_with_size_and_last_use() -> None:
     entries = [
         Entry(kind="packs", name="1f", about="flowers at 128x128", size_bytes=2_000_000, used_days=0.4),

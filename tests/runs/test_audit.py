@@ -86,6 +86,23 @@ def test_the_leak_of_a_random_split_is_not_estimated_where_the_split_is_given(fo
 
 
 @pytest.mark.usefixtures("no_features")
+@pytest.mark.usefixtures("no_features")
+def test_a_set_that_is_a_copy_of_another_is_told_as_a_training_tells_it(folder: Path) -> None:
+    (folder / "b" / "broken.jpg").unlink()
+    folder.rename(folder.parent / "train")
+    for copy in ("val", "test"):
+        for name in "ab":
+            place = folder / copy / name
+            place.mkdir(parents=True)
+            for seed in range(3):
+                landscape(100 + seed + 10 * ord(name)).save(place / f"{seed}.png")
+    (folder.parent / "train").rename(folder / "train")
+    assert (
+        "A training would refuse this: all 6 validation images are also in the test set: one is a copy of the other; "
+        "remove the copy (a validation or test set that is missing is taken from the training images)."
+    ) in audit.audit(folder).audit.notes
+
+
 def test_what_leaks_between_given_sets_is_told_with_its_number(folder: Path) -> None:
     given = folder.parent / "given"
     given.mkdir()

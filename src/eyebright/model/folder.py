@@ -73,7 +73,9 @@ class StoredModel(NamedTuple):
     def history(self, kind: type[T]) -> T:
         """The history of the training, as a struct of class `kind`; an empty one if the file is missing."""
         path = self.path / HISTORY
-        return records.from_json(path.read_bytes() if path.is_file() else b"{}", kind, what=str(path), error=ModelError)
+        with files.read_errors(path, ModelError):
+            text = path.read_bytes() if path.is_file() else b"{}"
+        return _from_json(text, kind, path)
 
 
 def write_model(
@@ -185,25 +187,36 @@ def read_card(path: Path, kind: type[C], *, newest: int, names: tuple[str, ...])
         ModelError: When the card is of a newer format or invalid, or a file is missing or altered.
     """
     place = path.parent
-    if path.stat().st_size > _MOST_CARD_BYTES:
-        raise ModelError(f"{path} is larger than {_MOST_CARD_BYTES / 1e6:.0f} MB: it cannot be the card of a model")
-    text = path.read_bytes()
-    version = records.from_json(text, _Format, what=str(path), error=ModelError).format
+    with files.read_errors(path, ModelError):
+        if path.stat().st_size > _MOST_CARD_BYTES:
+            raise ModelError(f"{path} is larger than {_MOST_CARD_BYTES / 1e6:.0f} MB: it cannot be the card of a model")
+        text = path.read_bytes()
+    version = _from_json(text, _Format, path).format
     if version > newest:
         raise ModelError(
             f"{place} has format {version}, but this version of eyebright reads up to {newest}: update eyebright"
         )
     if version < 1:
         raise ModelError(f"{place} has format {version}, which does not exist: expected 1 to {newest}")
-    card = records.from_json(text, kind, what=str(path), error=ModelError)
+    card = _from_json(text, kind, path)
     for name in names:
         if not (place / name).is_file():
             raise ModelError(f"{place} is incomplete: {name} is missing; copy the whole folder again")
-        if files.sha256(place / name) != card.sha256.get(name):
+        with files.read_errors(place / name, ModelError):
+            digest = files.sha256(place / name)
+        if digest != card.sha256.get(name):
             raise ModelError(
                 f"{place / name} was altered: its SHA-256 is not the one in {path.name}; copy the whole folder again"
             )
     return card
+
+
+def _from_json(text: bytes, kind: type[T], path: Path) -> T:
+    """The struct in a JSON file of a model; the error says what to do about a damaged one."""
+    try:
+        return records.from_json(text, kind, what=str(path), error=ModelError)
+    except ModelError as problem:
+        raise ModelError(f"{problem}; copy the whole folder again") from problem
 
 
 def check_onnx(path: Path) -> None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from eyebright.data.audit.findings import KINDS, Audit
+from eyebright.data.audit.findings import KINDS, Audit, Finding
 from eyebright.report.screen import HEADING, HEADLINE
 from eyebright.report.telling import absent_text, leak_text
 from eyebright.system.cache import CONTENTS, Entry
-from eyebright.system.text import columns, counted, pad, printable, shorten
+from eyebright.system.text import columns, counted, pad, printable, shorten, wrapped
 
 if TYPE_CHECKING:
     from eyebright.trust.metrics import Evaluation
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _WIDTH, _BAR = 80, 30
 _CLASS_WIDTH, _ABOUT_WIDTH, _NAME_WIDTH = 24, 26, 24
 _COLUMN_WIDTH = 6  # of a class name above a column of a confusion matrix
-_MAX_EXAMPLES, _MAX_MISTAKES = 3, 10
+_IMAGE_WIDTH = 36  # of one of several images of a finding: two fit in a line
+_MAX_EXAMPLES, _MAX_NAMES, _MAX_MISTAKES = 3, 6, 10
 
 
 def evaluation_text(evaluation: "Evaluation") -> Text:
@@ -74,12 +75,22 @@ def audit_text(audit: Audit, leak: float | None) -> Text:
             sets = f" in {counted(len(found), 'set')}" if any(len(finding.pictures) > 1 for finding in found) else ""
             text.append(f"\n{kind}: {images}{sets}\n", HEADING).append(f"  {KINDS[kind]}\n")
             for finding in found[:_MAX_EXAMPLES]:
-                text.append(f"  {shorten(', '.join(finding.pictures), 76)}\n    {shorten(finding.sentence, 74)}\n")
+                text.append("".join(f"{line}\n" for line in _finding(finding)))
             text.append(f"  and {len(found) - _MAX_EXAMPLES:,} more\n" if len(found) > _MAX_EXAMPLES else "")
     text.append("" if audit.findings else "\nNo problem found.\n")
     for note in audit.notes:
         text.append(f"\n{textwrap.fill(note, _WIDTH)}\n")
     return text.append(f"\n{textwrap.fill(leak_text(leak), _WIDTH)}", HEADLINE)
+
+
+def _finding(finding: Finding) -> list[str]:
+    """The names of the first images, then the sentence; long names are shortened, each for itself."""
+    width = _WIDTH - 4 if len(finding.pictures) == 1 else _IMAGE_WIDTH
+    *names, last = [shorten(name, width) for name in finding.pictures[:_MAX_NAMES]]
+    more = len(finding.pictures) - _MAX_NAMES
+    words = [*(f"{name}," for name in names), last, *([f"and {more:,} more"] if more > 0 else [])]
+    sentence = wrapped(finding.sentence.split(" "), _WIDTH - 6)
+    return [*(f"  {line}" for line in wrapped(words, _WIDTH - 4)), *(f"    {line}" for line in sentence)]
 
 
 def cache_text(entries: Sequence[Entry], place: str) -> str:

@@ -14,7 +14,7 @@ from eyebright.data.audit.together import Together
 from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Preparation
-from eyebright.data.prepare import find_sets, naive_leak
+from eyebright.data.prepare import find_sets, naive_leak, split
 from eyebright.data.split import LEFT_OUT, connected, leaks_of, links_within
 from eyebright.model.backbone import Backbone
 from eyebright.model.features import features
@@ -72,9 +72,19 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
     found = examine(dataset, pack, shown, described=described)
     if dataset.sides is not None:
         usable = np.where(pack.rows < 0, LEFT_OUT, dataset.sides)
+        notes += _refused(dataset, pack)
         notes += [f"Leak: {leaks}" for leaks in leaks_of(usable, sets.related, dataset.groups)]
     found = msgspec.structs.replace(found, notes=(*found.notes, *notes))
     return Audited(dataset, pack, found, naive_leak(dataset, pack, sets) if dataset.sides is None else None)
+
+
+def _refused(dataset: Dataset, pack: Pack) -> list[str]:
+    """Why a training would refuse the sets that are given, such as one that is a copy of another."""
+    try:
+        split(dataset, pack)
+    except DataError as problem:
+        return [f"A training would refuse this: {problem}."]
+    return []
 
 
 def _described(dataset: Dataset, pack: Pack, sets: Together, emit: Emit) -> tuple[Described | None, list[str]]:

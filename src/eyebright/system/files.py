@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from eyebright.system.errors import DataError, OutputError
+from eyebright.system.errors import DataError, EyebrightError, OutputError
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -216,12 +216,13 @@ def write_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def read_errors(place: Path | str) -> Iterator[None]:
-    """Turn each `OSError` in the block into a `DataError` that names the path or address."""
+def read_errors(place: Path | str, error: type[EyebrightError] = DataError) -> Iterator[None]:
+    """Turn each `OSError` in the block into an `error` that names the path or address."""
     try:
         yield
     except OSError as problem:
-        raise DataError(f"{place} cannot be read: {problem.strerror or problem}") from problem
+        hint = ": check the permissions of the file and its folder" if isinstance(problem, PermissionError) else ""
+        raise error(f"{place} cannot be read: {problem.strerror or problem}{hint}") from problem
 
 
 def _nearest_existing(path: Path) -> Path:

@@ -56,6 +56,8 @@ def from_builtins(value: Any, kind: type[T], *, what: str, error: type[Eyebright
 
 
 def _explain(problem: Exception, kind: type) -> str:
+    if isinstance(problem, UnicodeDecodeError):
+        return f"it is not valid UTF-8 (byte {problem.object[problem.start]:#04x})"
     message = str(problem)
     path = _PATH.findall(message.partition(" - at `$")[2])
     if unknown := _UNKNOWN_FIELD.search(message):

@@ -137,6 +137,21 @@ def shorten(text: str, width: int) -> str:
     return f"{text[:head]}…{text[-tail:]}"
 
 
+def wrapped(words: Sequence[str], width: int) -> list[str]:
+    """Words in lines of at most `width` columns; a word that is wider than a line is shortened.
+
+    >>> wrapped(["roses/1.jpg,", "roses/2.jpg"], 12)
+    ['roses/1.jpg,', 'roses/2.jpg']
+    """
+    lines: list[str] = []
+    for word in (shorten(word, width) for word in words):
+        if lines and columns(lines[-1]) + 1 + columns(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
 _SUBSTITUTES = {"█": "#", "…": "...", "·": ".", "×": "x", "→": "->", "–": "-", "—": "-", "✓": "+", "•": "*"}
 
 

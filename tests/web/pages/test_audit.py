@@ -44,6 +44,16 @@ def test_a_page_without_findings_says_so() -> None:
     assert "<p>Labels were not checked: x &gt; 3</p>" in page
 
 
+def test_letters_that_change_the_direction_of_text_do_not_reach_the_page() -> None:
+    name = "rose\u202egnp.jpg"
+    audit = Audit(
+        origin=name, pictures=1, classes={name: 1}, notes=(name,),
+        findings=(Finding(kind="blurred", pictures=(name,), classes=(name,), figure=1.0, sentence=name),),
+    )  # fmt: skip
+    page = audit_page(audit, None, lambda name: GREY)
+    assert "\u202e" not in page and page.count(r"rose\u202egnp.jpg") >= 6
+
+
 def test_a_page_shows_at_most_60_findings_of_12_images() -> None:
     many = [finding("near-duplicates", *(f"{number}-{image}" for image in range(13))) for number in range(61)]
     page = audit_page(found(*many), 0.5, lambda name: GREY)

@@ -1,7 +1,6 @@
 """The findings of an audit as one HTML file that holds its images and needs no other file."""
 
 import base64
-import html
 import io
 from collections.abc import Callable
 from pathlib import Path, PurePath
@@ -15,7 +14,7 @@ from eyebright.data.audit.findings import KINDS, Audit, Finding, Kind
 from eyebright.report.telling import leak_text
 from eyebright.runs.audit import Audited
 from eyebright.system import files
-from eyebright.system.text import counted, printable
+from eyebright.system.text import counted, markup, printable
 
 Opened: TypeAlias = Callable[[str], NDArray[np.uint8] | None]
 """Gives an image by its name, `(H, W, 3)`, uint8; None where it cannot be opened."""
@@ -57,16 +56,16 @@ def audit_page(audit: Audit, leak: float | None, opened: Opened) -> str:
         leak: As for `leak_text`.
         opened: Gives the images.
     """
-    title = html.escape(f"Audit of {PurePath(audit.origin).name or 'images'}")
+    title = markup(f"Audit of {PurePath(audit.origin).name or 'images'}")
     kinds = [kind for kind in KINDS if audit.of(kind)]
     links = "".join(f'<a href="#{_anchor(kind)}">{kind} ({len(audit.of(kind)):,})</a> ' for kind in kinds)
-    classes = ", ".join(f"{html.escape(name)} {count:,}" for name, count in audit.classes.items())
+    classes = ", ".join(f"{markup(name)} {count:,}" for name, count in audit.classes.items())
     sections = "".join(_section(kind, audit.of(kind), opened) for kind in kinds)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<style>{_STYLE}</style></head><body><h1 title="{html.escape(audit.origin)}">{title}</h1>'
+        f'<style>{_STYLE}</style></head><body><h1 title="{markup(audit.origin)}">{title}</h1>'
         f'<p>Found {counted(audit.pictures, "image")}: {classes}.</p><p class="leak">{leak_text(leak)}</p>'
-        f"{''.join(f'<p>{html.escape(note)}</p>' for note in audit.notes)}"
+        f"{''.join(f'<p>{markup(note)}</p>' for note in audit.notes)}"
         f"<nav>{links or 'No problem found.'}</nav>{sections}</body></html>\n"
     )
 
@@ -86,14 +85,14 @@ def _finding(finding: Finding, opened: Opened) -> str:
     more = f" ({len(finding.pictures) - MAX_TOGETHER:,} more)" if len(finding.pictures) > MAX_TOGETHER else ""
     return (
         f'<div class="finding"><div class="set">{figures}</div>'
-        f'<div class="said">{html.escape(finding.sentence)}{more}</div></div>'
+        f'<div class="said">{markup(finding.sentence)}{more}</div></div>'
     )
 
 
 def _figure(name: str, label: str, opened: Opened) -> str:
     pixels = opened(name)
     drawn = '<div class="none"></div>' if pixels is None else f'<img alt="" src="{_inline(pixels)}">'
-    caption = f'<span class="class">{html.escape(label)}</span> {html.escape(name)}'
+    caption = f'<span class="class">{markup(label)}</span> {markup(name)}'
     return f"<figure>{drawn}<figcaption>{caption}</figcaption></figure>"
 
 
