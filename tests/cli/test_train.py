@@ -423,13 +423,14 @@ def test_healing_is_offered_only_if_something_is_advised(kind, advised, eyebrigh
     EventLog(run / "events.jsonl")(Judged(kind=kind, text="", advice="", remedy=remedy))
     place = shlex.quote(str(run))
     monkeypatch.setattr(resume, "resume", lambda *_, **__: None)
-    offered = eyebright("train", "--resume", run, "--epochs", "3").out
-    assert (f"To try the advice ({kind}):\n  eyebright train --resume {place} --heal\n" in offered) == advised
-    assert offered[-1] == f"To predict:  eyebright predict {place} PICTURES..."
+    *_, before, command, last = ["", "", *eyebright("train", "--resume", run, "--epochs", "3").out.splitlines()]
+    offered = [f"To try the advice ({kind}):", f"  eyebright train --resume {place} --heal"]
+    assert ([before, command] == offered) == advised
+    assert last == f"To predict:  eyebright predict {place} PICTURES..."
     if not advised:
         finished = eyebright("train", "--resume", run, "--heal")
         assert finished.code == 0
-        assert "Nothing to heal: " in finished.out and finished.out.splitlines()[-1] == offered[-1]
+        assert "Nothing to heal: " in finished.out and finished.out.splitlines()[-1] == last
 
 
 def test_healing_that_is_interrupted_is_continued_by_the_command_that_is_shown(eyebright, run, tmp_path, monkeypatch):
