@@ -10,6 +10,9 @@ from eyebright.trust.calibration import discrimination
 from eyebright.trust.intervals import Share, share_of
 from eyebright.trust.metrics import softmax
 
+FEW_EPOCHS = 2
+"""The first epochs only lead away from the initial weights: what they show is no fault of anything else."""
+_STILL = 0.95  # of the validation loss two epochs before: one that is lower now would fall further in a longer training
 _MOST_CONFIDENT = 4  # a quarter
 
 
@@ -97,6 +100,18 @@ class TrainingRecord(Record, frozen=True, kw_only=True):
     def head_only(self) -> bool:
         """Whether only the head of a pretrained network was trained."""
         return not (self.epochs or self.minutes)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the training went on long enough to find another fault in it than its length."""
+        return not self.validation_loss or (len(self.validation_loss) > FEW_EPOCHS and not self.still_falling)
+
+    @property
+    def still_falling(self) -> bool:
+        """Whether both losses were at their lowest in the last epoch, and the validation loss fell by much."""
+        lowest = all(losses[-1] == min(losses) for losses in (self.loss, self.validation_loss) if losses)
+        last = self.validation_loss[-3:]
+        return lowest and bool(last) and last[-1] < _STILL * last[0]
 
     @property
     def most_travel(self) -> float:

@@ -11,9 +11,9 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from eyebright.system.records import Record
-from eyebright.system.text import interval, percent
+from eyebright.system.text import counted, interval, percent
 from eyebright.trust.advice import AUDIT, FINE_TUNE, another_network, command, less_overfitting, longer, train_again
-from eyebright.trust.evidence import Accuracies, Evidence
+from eyebright.trust.evidence import FEW_EPOCHS, Accuracies, Evidence
 from eyebright.trust.intervals import Difference, Share, difference
 
 Kind: TypeAlias = Literal[
@@ -81,13 +81,18 @@ TRAVEL = 0.05  # about the size of an initial weight (He et al. 2015): weights t
 
 
 def rate_too_high(evidence: Evidence) -> Verdict | None:
-    """The loss blew up, or nothing was learned at an unusually high learning rate."""
+    """The loss blew up, or nothing was learned at an unusually high learning rate.
+
+    In the first epochs it may rise at an ordinary learning rate too, so there only an unusually high one is to blame.
+    """
     training, accuracies = evidence.training, evidence.accuracies
     guessing, first = math.log(accuracies.num_classes), training.first_loss
     losses = training.running_loss
     worst = max(losses if first else losses[1:], default=0.0)  # the first epoch may only have started so
-    blown_up = worst > BLOWN_UP * max(guessing, first) and training.peak > SLOW
-    stuck = bool(losses) and training.peak >= FAST and accuracies.train.low <= 1 / accuracies.num_classes
+    usual = SLOW if len(losses) > FEW_EPOCHS else FAST
+    blown_up = worst > BLOWN_UP * max(guessing, first) and training.peak > usual
+    at_chance = accuracies.train.low <= 1 / accuracies.num_classes
+    stuck = at_chance and training.peak >= FAST and training.settled and bool(losses)
     if not (blown_up or stuck) or accuracies.train.high >= _above_chance(accuracies, KNOWN):
         return None
     remedy = {"learning_rate": min(training.peak / 10, 2e-3)}
@@ -106,7 +111,7 @@ def rate_too_low(evidence: Evidence) -> Verdict | None:
     """All steps together were so small that the weights are still about what they were initialised with."""
     training, accuracies = evidence.training, evidence.accuracies
     short = training.adaptive and 0 < training.most_travel < TRAVEL and training.peak < SLOW
-    if not short or accuracies.train.high >= _above_chance(accuracies, KNOWN):
+    if not short or not training.settled or accuracies.train.high >= _above_chance(accuracies, KNOWN):
         return None
     remedy = {"learning_rate": max(10 * training.peak, 2e-3)}
     reason = f"at a learning rate of {training.peak:g}, no weight could move by more than {training.most_travel:.2g}"
@@ -136,7 +141,7 @@ def noisy_labels(evidence: Evidence) -> Verdict | None:
     best = accuracies.most_confident
     wrong = Share.from_counts(best.of - best.right, best.of)
     learned = accuracies.validation.low > _above_chance(accuracies, LEARNED)
-    if not learned or 1 - best.high <= SURELY_WRONG or high >= SEPARATES:
+    if not learned or not evidence.training.settled or 1 - best.high <= SURELY_WRONG or high >= SEPARATES:
         return None
     return Verdict(
         kind="noisy labels",
@@ -148,37 +153,30 @@ def noisy_labels(evidence: Evidence) -> Verdict | None:
     )
 
 
-STILL = 0.95  # of the validation loss two epochs before: one that is lower now would fall further in a longer training
 LEARNED_MOST = 0.90  # of the way from chance to 100%: a training set that is learned so far leaves little to gain
 
 
 def too_short(evidence: Evidence) -> Verdict | None:
-    """Both losses were still falling when the training ended, so that nothing else can be said about it yet."""
+    """The training ended after its first epochs, or while both losses fell: nothing else can be said about it yet."""
     accuracies, training = evidence.accuracies, evidence.training
-    losses = training.validation_loss
-    if not losses or not _still_falling(evidence) or rate_too_high(evidence) or rate_too_low(evidence):
+    if training.settled or rate_too_high(evidence):
         return None
     if accuracies.train.high >= _above_chance(accuracies, LEARNED_MOST) and _gap(evidence)[0].value <= GAP:
         return None
-    epochs = "the only epoch" if len(losses) == 1 else f"the last of {len(losses)} epochs"
+    losses = training.validation_loss
+    short = text = f"after {counted(len(losses), 'epoch')} it is too early to say more"
+    if training.still_falling:
+        falling = f"still falling in the last of {len(losses)} epochs"
+        short = f"the validation loss was {falling}"
+        text = f"training and validation loss were {falling}, the latter to {losses[-1]:.2f}"
     remedy = longer(training)
     return Verdict(
         kind="training too short",
-        short=f"the validation loss was still falling in {epochs}",
-        text=f"Training too short: training and validation loss were still falling in {epochs}, the latter to "
-        f"{losses[-1]:.2f}. {_both(accuracies).capitalize()}.",
+        short=short,
+        text=f"Training too short: {text}. {_both(accuracies).capitalize()}.",
         advice="To train longer:" + train_again(training, remedy),
         remedy=remedy,
     )
-
-
-def _still_falling(evidence: Evidence) -> bool:
-    """Whether both losses were at their lowest in the last epoch, and the validation loss fell by much."""
-    training = evidence.training
-    start = min(math.log(evidence.accuracies.num_classes), training.first_loss or math.inf)
-    losses = (start, *training.validation_loss)
-    lowest = losses[-1] == min(losses) and training.loss[-1:] == (min(training.loss, default=0.0),)
-    return lowest and losses[-1] < STILL * losses[max(-3, -len(losses))]
 
 
 def underfitting(evidence: Evidence) -> Verdict | None:
@@ -186,7 +184,7 @@ def underfitting(evidence: Evidence) -> Verdict | None:
     accuracies, training = evidence.accuracies, evidence.training
     if accuracies.train.high >= _above_chance(accuracies, KNOWN):
         return None
-    if any(other(evidence) for other in (rate_too_high, rate_too_low, too_short)):
+    if not training.settled or rate_too_high(evidence) or rate_too_low(evidence):
         return None
     remedy = another_network(training)
     aim = "To fine-tune a pretrained network:"
@@ -207,13 +205,13 @@ GAP = 0.10  # between training and validation accuracy: there is little to gain 
 def overfitting(evidence: Evidence) -> Verdict | None:
     """Training accuracy is far above validation accuracy, with the saved weights or in the last epoch.
 
-    While both losses fall, the gap is that of a training that is too short.
+    Before a training has settled, the gap is that of a training that is too short.
     """
     accuracies = evidence.accuracies
     train, validation = percent(accuracies.train.value), percent(accuracies.validation.value)
     figures, saved_weights = f"training accuracy {train}, validation accuracy {validation}", ""
     gap, last = _gap(evidence)
-    if gap.low <= 0 or gap.value <= GAP or too_short(evidence):
+    if gap.low <= 0 or gap.value <= GAP or not evidence.training.settled:
         return None
     if last:
         figures, saved_weights = last, f" With the saved weights: {_both(accuracies)}."
@@ -310,7 +308,7 @@ def class_failing(evidence: Evidence) -> Verdict | None:
     """One class is predicted far worse than the others; the worst is reported in full, the next three by name."""
     accuracies = evidence.accuracies
     failing = []
-    for one in accuracies.classes:
+    for one in () if too_short(evidence) else accuracies.classes:
         gap = difference(one.others, one.recall)
         if gap.low > 0 and gap.value > FAILING and one.others.low > _above_chance(accuracies, OTHERS):
             failing.append(one)
