@@ -141,6 +141,24 @@ def test_shares_and_seed_decide_the_split(make_folder: Callable, preparation: Pr
     assert (first != other).any()
 
 
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(3, (2, 2)), (40, (20, 20))],  # one image of each class is the least; a quarter of 80
+)
+def test_other_shares_are_counted_without_changing_the_split(make_folder, preparation, count, expected) -> None:
+    prepared = prepare(Dataset.from_folder(make_folder({"a": count, "b": count})), preparation)
+    before = prepared.sides.copy()
+    assert prepared.counts_with(0.25, 0.25) == expected
+    np.testing.assert_array_equal(prepared.sides, before)
+
+
+def test_other_shares_do_not_change_a_given_split(make_folder, preparation) -> None:
+    dataset = Dataset.from_folder(
+        make_folder({"train/a": 8, "train/b": 8, "val/a": 2, "val/b": 2, "test/a": 2, "test/b": 2})
+    )
+    assert prepare(dataset, preparation).counts_with(0.25, 0.25) == (4, 4)
+
+
 def test_the_same_images_are_split_in_the_same_way_wherever_they_are(
     make_folder: Callable, preparation: Preparation, tmp_path: Path, noise: Callable
 ) -> None:

@@ -83,7 +83,8 @@ def test_every_verdict_has_figures_with_an_interval_and_a_command(evidence, trai
     for verdict in diagnose(evidence((train, COUNT), (validation, COUNT), num_classes=num_classes)):
         assert re.search(r"interval|uncertain", verdict.text)
         assert verdict.short
-        assert ("\n  eyebright " in verdict.advice) == (verdict.kind != "no problem found")
+        assert bool(verdict.advice) == (verdict.kind != "no problem found")
+        assert "\n  eyebright " in verdict.advice or verdict.kind in ("no problem found", "too few images")
         assert all(len(line) <= 79 for line in verdict.advice.split("\n")[1:])
 
 
@@ -345,7 +346,7 @@ def test_confident_predictions_that_contradict_labels_are_noisy_labels(
     [((40, 50), True), ((800, 1000), False), ((10, 10), True), ((100, 100), False), ((35, 37), True)],
 )
 def test_with_few_validation_images_the_accuracy_is_uncertain(evidence, validation, expected) -> None:
-    found = too_few(evidence(validation, validation))
+    found = too_few(evidence(validation, validation, larger=(2 * validation[1], 0)))
     assert (found is not None) == expected
     if expected and found:
         low, high = scipy.stats.binomtest(*validation).proportion_ci(0.95, "wilson")
@@ -364,6 +365,24 @@ def test_few_test_images_are_too_few_whatever_the_validation_set(evidence, test,
         low, high = scipy.stats.binomtest(35, 37).proportion_ci(0.95, "wilson")
         width = float(re.search(r"with 37 test images .* about (\d+) percentage points", found.text)[1])
         assert width == pytest.approx(100 * (high - low), abs=3)
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "larger", "expected"),
+    [
+        ((8, 10), 10, (13, 10), True),  # 1.3 times as many
+        ((8, 10), 10, (12, 30), False),  # of the set that is too small
+        ((8, 10), 10, (10, 10), False),  # three images a class
+        ((1900, 2000), 10, (2000, 13), True),
+        ((1900, 2000), 10, (9000, 12), False),
+    ],
+)
+def test_larger_shares_are_only_advised_where_they_give_more_images(
+    evidence, validation, test, larger, expected
+) -> None:
+    advice = too_few(evidence(validation, validation, test=test, larger=larger)).advice
+    assert ("--validation 0.25" in advice) == expected
+    assert advice.startswith("Add images")
 
 
 @pytest.mark.parametrize(

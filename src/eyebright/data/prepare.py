@@ -82,6 +82,15 @@ class Prepared:
         """
         return (self.sides > 0) & linked(self.sides, "train", self.related, self.groups)
 
+    def counts_with(self, validation: float, test: float) -> tuple[int, int]:
+        """How many validation and test images a new split into these shares gives; none if it is impossible."""
+        sets = None if self.groups is None else Together(self.groups, self.related)
+        try:
+            sides = split(self.dataset, self.pack, sets, shares=(validation, test))
+        except DataError:  # the images in a class belong together more than in the split that they have
+            return 0, 0
+        return int((sides == 1).sum()), int((sides == 2).sum())
+
     @property
     def leaks(self) -> tuple[Leaks, ...]:
         """How many images have a near-duplicate or their group in an earlier set; without pairs of sets with none."""
@@ -166,7 +175,14 @@ def find_sets(dataset: Dataset, pack: Pack, report: Report = quiet) -> Together:
     return Together(kept, related)
 
 
-def split(dataset: Dataset, pack: Pack, sets: Together | None = None, *, seen: Seen | None = None) -> NDArray[np.int64]:
+def split(
+    dataset: Dataset,
+    pack: Pack,
+    sets: Together | None = None,
+    *,
+    seen: Seen | None = None,
+    shares: tuple[float, float] | None = None,
+) -> NDArray[np.int64]:
     """The set of each image, `(N,)` of positions in `SIDES`; -1 for images that are left out.
 
     Args:
@@ -174,6 +190,7 @@ def split(dataset: Dataset, pack: Pack, sets: Together | None = None, *, seen: S
         pack: The same, prepared.
         sets: Images that must stay together; without them only exact duplicates and given groups do.
         seen: As in `prepare`.
+        shares: Of the validation and of the test set; those of the data set unless given.
 
     Raises:
         DataError: When a class has too few different images.
@@ -196,7 +213,7 @@ def split(dataset: Dataset, pack: Pack, sets: Together | None = None, *, seen: S
         free = np.ones(len(usable), np.bool_) if given is None else given == 0
         least = len(SIDES) if given is None else len(set(range(len(SIDES))) - set(given.tolist()) - {0}) + 1
         groups = _divisible(labels, sets.kept[usable], groups, free if learned is None else free & ~learned, least)
-    validation, test = dataset.shares
+    validation, test = shares or dataset.shares
     sides[usable] = splits.split(
         labels, digests, dataset.classes, seed=dataset.seed, validation=validation, test=test,
         given=given, groups=groups, learned=learned,

@@ -20,7 +20,7 @@ from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.calibration import expected_calibration_error, fit_temperature, temperature_helps
 from eyebright.trust.evidence import Evidence, TrainingRecord, accuracies_of, leak_of
 from eyebright.trust.metrics import Evaluation, evaluate, log_softmax, softmax
-from eyebright.trust.verdict import Verdict, diagnose
+from eyebright.trust.verdict import MORE, Verdict, diagnose
 
 KNOWN_SAMPLE = 500
 _MOST_LOGITS = 1 << 21
@@ -154,8 +154,15 @@ def verdicts(
     correct = validation[0].argmax(axis=1) == labels[validation[1]]
     later = np.flatnonzero(prepared.sides > 0)
     leak = leak_of(int(leaking[later].sum()), len(later), correct, ~leaking[validation[1]])
-    accuracies, test = accuracies_of(known, new, classes, grouped), len(prepared.indices("test"))
-    return diagnose(Evidence(accuracies=accuracies, training=record, leak=leak, test=test))
+    return diagnose(
+        Evidence(
+            accuracies=accuracies_of(known, new, classes, grouped),
+            training=record,
+            leak=leak,
+            test=len(prepared.indices("test")),
+            larger=prepared.counts_with(**MORE),
+        )
+    )
 
 
 def record_of(

@@ -141,12 +141,14 @@ class Evidence(Record, frozen=True, kw_only=True):
         training: Curves and settings.
         leak: Images that leak into the training set; None if there are none.
         test: Number of test images; 0 if unknown.
+        larger: How many validation and test images there would be with the shares of `MORE`; 0 if unknown.
     """
 
     accuracies: Accuracies
     training: TrainingRecord
     leak: Leak | None = None
     test: int = 0
+    larger: tuple[int, int] = (0, 0)
 
 
 def accuracies_of(
