@@ -494,3 +494,9 @@ def test_where_a_gpu_evaluates_the_graph_has_been_shown_to_give_the_same(picture
     expected = again.evaluate(pictures.test)
     assert found.accuracy == expected.accuracy and found.loss == pytest.approx(expected.loss, abs=1e-4)
     assert known.pictures and len(calls) == before + 1
+
+
+@pytest.mark.parametrize("load", [eb.load, eb.Model.load])
+def test_what_is_no_path_of_a_model_is_refused(load):
+    with pytest.raises(ModelError, match=r"expected the folder of a model.*, got None"):
+        load(None)

@@ -4,7 +4,7 @@ import torch
 
 import eyebright as eb
 from eyebright.model.given import evaluation_set, is_batch, training_set
-from eyebright.system.errors import DataError, PictureError, SettingsError
+from eyebright.system.errors import DataError, NetworkError, PictureError, SettingsError
 
 CLASSES = ("dark", "bright")
 LABELS = np.arange(40) % 2
@@ -44,7 +44,13 @@ def test_a_validation_set_that_is_given_stays_as_it_is():
         (IMAGES, LABELS[:9], {}, DataError, "got 40 images and 9 labels"),
         ("flowers", None, {}, DataError, r"got a str: for a folder or file write eb\.Dataset\.open\(path\)"),
         (None, None, {}, DataError, "got None: "),
-        ((image for image in IMAGES), None, {}, DataError, "got a generator: .* give what it reads from"),
+        (
+            (image for image in IMAGES),
+            None,
+            {},
+            DataError,
+            "got a generator: .* is not accepted: pass the folder",
+        ),
         (IMAGES, LABELS, {"validation_data": IMAGES}, SettingsError, r"expected validation_data=\(images, labels\)"),
         (IMAGES, LABELS, {"validation_data": (IMAGES, LABELS), "validation_split": 0.1}, SettingsError, "only one of"),
         (IMAGES, LABELS, {"validation_data": (IMAGES, LABELS[1:])}, DataError, "40 validation images and 39 labels"),
@@ -98,3 +104,22 @@ def test_what_may_be_a_batch_or_an_image_is_refused():
     with pytest.raises(PictureError, match=r"\(3, 28, 28\) may be one image .*: write images\[None\] for one image"):
         is_batch(np.zeros((3, 28, 28)), 3)
     assert not is_batch("photo.jpg", 3)
+
+
+@pytest.mark.parametrize(
+    ("network", "classes", "words"),
+    [
+        ("mlp", CLASSES, r"expected a network, such as eb\.zoo\.flowers_cnn\(\), got a str"),
+        (
+            eb.zoo.mlp(2, input_size=8),
+            10,
+            r"names of the classes, such as .*, got an int",
+        ),
+        (eb.zoo.mlp(2, input_size=8), [0, 1], "got an int; numbers as names are"),
+        (eb.zoo.mlp(2, input_size=8), "ab", "got a str"),
+        (eb.zoo.mlp(2, input_size=8), None, "got None"),
+    ],
+)
+def test_what_is_no_network_and_no_classes_is_refused(network, classes, words):
+    with pytest.raises(NetworkError, match=words):
+        eb.Classifier(network, classes)

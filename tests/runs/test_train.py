@@ -519,3 +519,10 @@ def test_a_result_shows_how_good_the_model_is_and_how_to_go_on(pictures, train_m
     assert "(interrupted)" in repr(result._replace(interrupted=True))
     assert "eyebright predict" in result._repr_html_()
     assert repr(Run(result.path)) == f"<Run {result.path}: finished>"
+
+
+def test_what_is_no_path_of_images_or_of_a_run_is_refused() -> None:
+    with pytest.raises(DataError, match="expected a Dataset, or a folder, a file or an address of images, got None"):
+        eb.train(None)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="expected the folder of a run, got None"):
+        eb.heal(None)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eyebright.system import files
-from eyebright.system.errors import OutputError
+from eyebright.system.errors import DataError, OutputError
 from eyebright.system.text import printable
 
 
@@ -291,3 +291,10 @@ def test_write_file_does_not_replace_devices(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OutputError, match="is not a regular file"):
         files.write_file(tmp_path / "pipe", b"x")
+
+
+@pytest.mark.parametrize(("value", "got"), [(None, "None"), (3, "an int"), (["a"], "a list"), (b"a", "a bytes")])
+def test_what_is_no_path_is_named_with_what_was_expected(value: object, got: str) -> None:
+    with pytest.raises(DataError, match=f"^expected a folder, got {got}$"):
+        files.as_path(value, "a folder", DataError)
+    assert files.as_path("a", "a folder", DataError) == files.as_path(Path("a"), "a folder", DataError) == Path("a")

@@ -217,11 +217,12 @@ class Dataset(Tabular):
     def require_trainable(self) -> None:
         """Raise a `DataError` where there is plainly too little to train on, before anything is decoded."""
         if not len(self):
-            raise DataError("there are no images: expected one folder of images for each class")
+            expected = "arrays with images" if self.origin is None else "one folder of images for each class"
+            raise DataError(f"there are no images: expected {expected}")
         if len(self.classes) < 2:
+            place = "" if self.origin is None else ", each class in its own folder"
             raise DataError(
-                f"there is only one class, {self.classes[0]!r}: a classifier needs images of two or more classes, "
-                "each class in its own folder"
+                f"there is only one class, {self.classes[0]!r}: a classifier needs images of two or more classes{place}"
             )
         counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
         sets = SIDES if self.shares[1] else SIDES[:2]

@@ -40,7 +40,7 @@ from eyebright.model.weights import Weighted
 from eyebright.network import Network, initial_weights
 from eyebright.report.history import History, Recorder
 from eyebright.report.progress import shown
-from eyebright.system import machine, records
+from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError, PictureError
 from eyebright.system.table import Table
 from eyebright.system.text import counted, listed, printable, shorten
@@ -382,7 +382,7 @@ class Classifier(Weighted):
         Raises:
             ModelError: When it is missing, incomplete, altered, of a newer format, or not valid.
         """
-        stored = read_model(Path(path))
+        stored = read_model(files.as_path(path, "the folder of a model or of a run", ModelError))
         card = stored.card
         settings = records.from_builtins(
             card.provenance.settings, Settings, what=f"settings of {stored.path}", error=ModelError

@@ -14,7 +14,7 @@ from eyebright.data.sources.source import ArraySource
 from eyebright.data.split import Side
 from eyebright.network import Network, Softmax
 from eyebright.system.errors import DataError, NetworkError, PictureError, SettingsError
-from eyebright.system.text import listed
+from eyebright.system.text import kind_of, listed
 
 
 def require_classifier(network: Network, classes: Sequence[str]) -> None:
@@ -23,6 +23,9 @@ def require_classifier(network: Network, classes: Sequence[str]) -> None:
     Raises:
         NetworkError: With what was expected and how to change the network.
     """
+    if not isinstance(network, Network):
+        raise NetworkError(f"expected a network, such as eb.zoo.flowers_cnn(), got {kind_of(network)}")
+    _require_names(classes)
     if not takes_images(network.input_shape):
         raise NetworkError(
             "expected a network that takes images (3, height, width), or grey ones (1, height, width), got "
@@ -40,6 +43,17 @@ def require_classifier(network: Network, classes: Sequence[str]) -> None:
         )
     if len(set(classes)) != len(classes):
         raise NetworkError(f"two classes have the same name in {listed(classes)}: give each its own name")
+
+
+def _require_names(classes: object) -> None:
+    """Refuse classes that are not a list of texts."""
+    is_list = isinstance(classes, Sequence | np.ndarray) and not isinstance(classes, str | bytes)
+    others = [name for name in classes if not isinstance(name, str)] if is_list else [classes]  # type: ignore[attr-defined]
+    if others:
+        raise NetworkError(
+            f"expected the names of the classes, such as ['daisy', 'rose'], got {kind_of(others[0])}; numbers as "
+            "names are [str(number) for number in range(10)]"
+        )
 
 
 def training_set(
@@ -80,7 +94,7 @@ def training_set(
     if not (isinstance(validation_data, tuple | list) and len(validation_data) == 2):
         raise SettingsError(
             "expected validation_data=(images, labels) for arrays, got "
-            f"a {type(validation_data).__name__}; a Dataset has its own validation set: write model.fit(pictures)"
+            f"{kind_of(validation_data)}; a Dataset has its own validation set: write model.fit(pictures)"
         )
     return _joined((pictures, labels), tuple(validation_data), classes, seed)
 
@@ -144,10 +158,10 @@ def _require_arrays(pictures: Any, labels: Any, call: str) -> None:
             "and validates on pictures.validation"
         )
     if not (is_array(pictures) or isinstance(pictures, list | tuple)):
-        kind = "None" if pictures is None else f"a {type(pictures).__name__}"
         raise DataError(
-            f"expected a Dataset, or arrays of images and labels, got {kind}: for a folder or file write "
-            f"eb.Dataset.open(path), for arrays {call}; of a generator or loader, give what it reads from"
+            f"expected a Dataset, or arrays of images and labels, got {kind_of(pictures)}: for a folder or "
+            f"file write eb.Dataset.open(path), for arrays {call}. A generator or a data loader is not accepted: pass "
+            "the folder, file or arrays that it reads"
         )
     if labels is None or isinstance(labels, int):
         hint = f"; for {labels} epochs write epochs={labels}" if isinstance(labels, int) else ""

@@ -245,7 +245,7 @@ class Model(Weighted):
         Raises:
             ModelError: When the folder is missing, incomplete, altered, of a newer format, or invalid.
         """
-        return cls(*read_plain(Path(path)))
+        return cls(*read_plain(files.as_path(path, "the folder of a model", ModelError)))
 
     @cached_property
     def _engine(self) -> Engine:

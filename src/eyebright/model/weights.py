@@ -22,6 +22,7 @@ from eyebright.network import (
 from eyebright.network.summary import NetworkText
 from eyebright.system.errors import NetworkError, SettingsError
 from eyebright.system.table import Tabular
+from eyebright.system.text import kind_of
 
 
 class Weighted(Tabular, abc.ABC):
@@ -133,9 +134,7 @@ class LayerWeights:
 def _as_arrays(weights: Mapping[str, NDArray[np.float32]]) -> Weights:
     """Copies of the tensors, float32."""
     if not isinstance(weights, Mapping):
-        raise NetworkError(
-            f"expected a dict of weights by name, as get_weights returns it, got a {type(weights).__name__}"
-        )
+        raise NetworkError(f"expected a dict of weights by name, as get_weights returns it, got {kind_of(weights)}")
     arrays = {}
     for name, values in weights.items():
         try:

@@ -57,7 +57,7 @@ def load_weights(path: str | os.PathLike[str]) -> Weights:
         NetworkError: If the file does not exist or is damaged.
         MissingExtraError: If torch is needed to read the file and is not installed.
     """
-    file = Path(path)
+    file = files.as_path(path, "a file of weights", NetworkError)
     if not file.exists() and file.with_name(file.name + SUFFIX).exists():
         file = file.with_name(file.name + SUFFIX)
     if not file.is_file():

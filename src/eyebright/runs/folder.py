@@ -49,7 +49,7 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = path = Path(path)
+        self.path = path = files.as_path(path, "the folder of a run", SettingsError)
         self.config = path / CONFIG
         self.network = path / NETWORK
         self.start = path / "start.safetensors"

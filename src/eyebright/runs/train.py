@@ -30,7 +30,7 @@ from eyebright.runs.start import (
     start_named,
 )
 from eyebright.system import files
-from eyebright.system.errors import OutputError, SettingsError
+from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.system.table import Table
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
@@ -121,6 +121,8 @@ def train(
         raise SettingsError("a Dataset already has its groups, split and images: give these options to Dataset.open")
     request = gather(asked, base=settings)
     given = network if isinstance(network, Network) else None
+    if not isinstance(pictures, Dataset):
+        files.as_path(pictures, "a Dataset, or a folder, a file or an address of images", DataError)
     request = request.changed(
         pictures="" if isinstance(pictures, Dataset) else str(pictures), output="" if output is None else str(output)
     )

@@ -14,6 +14,14 @@ from pathlib import Path
 import platformdirs
 
 from eyebright.system.errors import DataError, EyebrightError, OutputError
+from eyebright.system.text import kind_of
+
+
+def as_path(value: object, expected: str, error: type[EyebrightError]) -> Path:
+    """The path that somebody passes; an `error` that says what was expected where it is none."""
+    if not isinstance(value, str | os.PathLike):
+        raise error(f"expected {expected}, got {kind_of(value)}")
+    return Path(value)
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -22,6 +22,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def kind_of(value: object) -> str:
+    """What a value is, with its article.
+
+    >>> kind_of(3), kind_of([]), kind_of(None)
+    ('an int', 'a list', 'None')
+    """
+    name = type(value).__name__
+    article = "an" if name.lower().startswith(("a", "e", "i", "o", "nd")) else "a"
+    return "None" if value is None else f"{article} {name}"
+
+
 def listed(names: Sequence[str], most: int = 5) -> str:
     """The first `most` names and the number of the others: "a, b and 7 more"."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""

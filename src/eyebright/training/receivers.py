@@ -8,6 +8,7 @@ import msgspec
 from eyebright.system import records
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.progress import Report
+from eyebright.system.text import kind_of
 from eyebright.training.events import AnyEvent, Emit, Progress, Transient
 
 
@@ -26,7 +27,7 @@ def to_all(callbacks: Iterable[Emit]) -> Emit:
     for receiver in receivers:
         if not callable(receiver):
             raise SettingsError(
-                f"a callback must be a function that takes an event, got a {type(receiver).__name__}: the best epoch "
+                f"a callback must be a function that takes an event, got {kind_of(receiver)}: the best epoch "
                 "is kept in any case, patience=10 stops early, and schedule='cosine' lowers the learning rate"
             )
 

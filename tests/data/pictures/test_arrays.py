@@ -21,6 +21,11 @@ def test_whole_numbers_are_taken_whatever_their_size(kind):
     assert np.array_equal(as_images(EVERY.astype(kind)), EVERY)
 
 
+def test_zeros_of_any_type_are_black():
+    for kind in (np.uint16, np.int32, np.float32):
+        assert as_image(np.zeros((2, 3), kind)).tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
 def test_booleans_are_black_and_white():
     assert as_image(np.array([[True, False]])).tolist() == [[255, 0]]
 
@@ -70,7 +75,7 @@ def test_images_of_different_sizes_stay_a_list():
         (np.zeros((5, 784)), r"for square images write images\.reshape\(-1, 28, 28\)"),
         (np.zeros((5, 3072)), r"write images\.reshape\(-1, 32, 32, 3\)"),
         (np.zeros((5, 0, 7), np.uint8), r"got uint8 \(5, 0, 7\)"),
-        (np.zeros((5, 6, 7), complex), "expected images as arrays of numbers, got a ndarray of complex128"),
+        (np.zeros((5, 6, 7), complex), "expected images as arrays of numbers, got an ndarray of complex128"),
         ([[[1, 2], [3]]], "expected images as arrays, got a list"),
         ("photos", "got a str of .*for a folder, write eb.Dataset.from_folder"),
     ],

@@ -187,7 +187,7 @@ def test_an_array_with_alpha_lies_over_white(as_is):
     ("source", "received"),
     [
         (None, "got None"),
-        (7, "got a int"),
+        (7, "got an int"),
         ({"image": 1}, "got a dict"),
         (np.zeros((1, 4, 4, 3), np.uint8), r"got uint8 \(1, 4, 4, 3\), expected uint8 \(H, W\)"),
     ],

@@ -103,3 +103,9 @@ def test_a_file_of_another_format_is_refused_with_the_formats_that_can_be_read(t
 def test_a_path_that_does_not_exist_is_named(tmp_path, name):
     with pytest.raises(DataError, match=r"does not exist: expected a folder with one folder of images per class|long"):
         find_images(tmp_path / name)
+
+
+@pytest.mark.parametrize(("path", "got"), [(None, "None"), (3, "an int")])
+def test_what_is_no_path_of_images_is_refused(path: object, got: str) -> None:
+    with pytest.raises(DataError, match=f"expected a folder, a file or an address of images, got {got}"):
+        find_images(path)  # type: ignore[arg-type]

@@ -77,7 +77,7 @@ def test_labels_are_names_or_positions(labels, classes, expected):
     ("labels", "classes", "words"),
     [
         (["rosse"], ["daisy", "rose"], "label 'rosse' is not a class: did you mean 'rose'"),
-        ([2], ["daisy", "rose"], "label 2 is not a class: known are daisy, rose"),
+        ([2], ["daisy", "rose"], "label 2 is not a class: expected 0 to 1, for daisy, rose; if your labels start at 1"),
         ([-1], ["daisy", "rose"], "label -1 is not a class"),
         ([True], ["daisy", "rose"], "label True is not a class"),
         ([1, "a"], None, "labels are texts and numbers, such as 'a' and 1: use one type"),
@@ -89,7 +89,9 @@ def test_labels_are_names_or_positions(labels, classes, expected):
         (None, None, r"labels have the shape \(\): expected one label for each image"),
         (np.zeros((1, 2, 3)), None, r"labels have the shape \(1, 2, 3\)"),
         ([[1], [2, 3]], None, "labels: expected one for each image, got a list: "),
-        ([0.0, float("nan")], None, r"invalid class 0\.0|missing class \(NaN\)"),
+        ([0.0, float("nan")], None, r"missing class \(NaN\) at position 1, 1 in all"),
+        ([0.0, float("nan")], ["daisy", "rose"], r"missing class \(NaN\) at position 1, 1 in all"),
+        ([0.0, None], ["daisy", "rose"], "label None is not a class"),
     ],
 )
 def test_invalid_labels_are_refused(labels, classes, words):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eyebright.system.errors import DataError, EyebrightError, PictureError
+from eyebright.system.text import kind_of
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -76,10 +77,10 @@ def _read(values: object, error: type[EyebrightError]) -> NDArray[Any]:
     try:
         array = as_array(values)
     except ValueError as problem:
-        raise error(f"expected images as arrays, got a {type(values).__name__}: {problem}") from problem
+        raise error(f"expected images as arrays, got {kind_of(values)}: {problem}") from problem
     if array.dtype.kind not in "buif":
         hint = "; for a folder, write eb.Dataset.from_folder(...)" if isinstance(values, str) else ""
-        raise error(f"expected images as arrays of numbers, got a {type(values).__name__} of {array.dtype}{hint}")
+        raise error(f"expected images as arrays of numbers, got {kind_of(values)} of {array.dtype}{hint}")
     return array
 
 
@@ -133,7 +134,7 @@ def _as_bytes(array: NDArray[Any], what: str, error: type[EyebrightError]) -> ND
     if array.dtype.kind == "b":
         return array.astype(np.uint8) * np.uint8(255)
     low, high = float(array.min()), float(array.max())
-    if low >= 0 and _DIM < high <= 255:
+    if low >= 0 and (_DIM < high <= 255 or high == 0):  # 0 is black in every range
         scale = 1
     elif low >= 0 and high <= 1 and array.dtype.kind == "f":
         scale = 255

@@ -16,6 +16,7 @@ from PIL.ImageFile import ImageFile as PillowFile
 from eyebright.data.pictures.holes import has_hole
 from eyebright.data.pictures.unsupported import NO_RANGE, START_BYTES, is_heic, name_of, samples_of
 from eyebright.system.errors import PictureError
+from eyebright.system.text import kind_of
 
 ImageFile: TypeAlias = str | Path | bytes | BinaryIO | Image.Image
 """A file with an image: its path, its bytes, or an open binary file; or what Pillow has opened."""
@@ -113,7 +114,7 @@ def _undecoded(file: str | Path | bytes | BinaryIO) -> Image.Image:
     elif not isinstance(file, bytes) and not hasattr(file, "read"):
         raise PictureError(
             "expected the path or the bytes of a file, an open binary file, an array or an image of Pillow, got "
-            f"{'None' if file is None else f'a {type(file).__name__}'}"
+            + kind_of(file)
         )
     try:
         return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=FORMATS)

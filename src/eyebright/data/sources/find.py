@@ -15,7 +15,7 @@ from eyebright.data.sources.source import FoundImages
 from eyebright.data.sources.table import SUFFIXES, read_table
 from eyebright.system.cache import mark_used
 from eyebright.system.errors import DataError
-from eyebright.system.files import read_errors
+from eyebright.system.files import as_path, read_errors
 from eyebright.system.progress import Report, quiet
 
 
@@ -34,7 +34,7 @@ def find_images(path: str | Path, report: Report = quiet) -> FoundImages:
     """
     if is_address(path):
         return read_shards(remote_shards(str(path)), without_token(str(path)), report)
-    path = Path(path)
+    path = as_path(path, "a folder, a file or an address of images", DataError)
     mark_used(path)
     with read_errors(path):
         if path.is_dir():

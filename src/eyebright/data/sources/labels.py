@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eyebright.data.pictures.arrays import as_array
 from eyebright.system.errors import DataError
-from eyebright.system.text import listed, nearest, printable
+from eyebright.system.text import kind_of, listed, nearest, printable
 
 CLASS_COLUMNS = ("class", "label", "category")
 """The usual names of the column with the class."""
@@ -137,13 +137,18 @@ def flat_labels(labels: object) -> list[object]:
         array = as_array(labels)
         array = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
     except ValueError as problem:
-        raise DataError(f"labels: expected one for each image, got a {type(labels).__name__}: {problem}") from problem
+        raise DataError(f"labels: expected one for each image, got {kind_of(labels)}: {problem}") from problem
     if array.ndim == 2 and array.shape[1] > 1:
         return _of_one_hot(array)
     if array.ndim == 0 or array.size != len(array):
         raise DataError(f"labels have the shape {array.shape}: expected one label for each image, (N,)")
-    if array.dtype.kind == "f" and (array == np.rint(array)).all():
-        array = array.astype(np.int64)
+    if array.dtype.kind == "f":
+        if len(missing := np.flatnonzero(np.isnan(array))):
+            raise DataError(
+                f"missing class (NaN) at position {missing[0]}, {len(missing):,} in all: every image needs one"
+            )
+        if (array == np.rint(array)).all():
+            array = array.astype(np.int64)
     if array.dtype.kind in "OU" and not isinstance(labels, np.ndarray):
         array = np.asarray(labels, object)  # numpy would silently turn numbers among texts into texts
     if array.dtype == object:
@@ -175,8 +180,14 @@ def _of_one_hot(rows: NDArray[Any]) -> list[object]:
 
 
 def _position(label: object, classes: list[str]) -> int:
+    label = int(label) if isinstance(label, float) and label.is_integer() else label
     if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(classes):
         return label
     if str(label) in classes:
         return classes.index(str(label))
+    if isinstance(label, int) and not isinstance(label, bool):
+        shift = "; if your labels start at 1, write labels - 1" if label == len(classes) else ""
+        raise DataError(
+            f"label {label} is not a class: expected 0 to {len(classes) - 1}, for {listed(classes, 10)}{shift}"
+        )
     raise DataError(f"label {label!r} is not a class: {nearest(str(label), classes)}")
