@@ -1,6 +1,7 @@
 """What is measured on known predictions, and trainings in which each fault really occurs, up to the verdict."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,16 @@ def test_a_graph_may_differ_by_no_more_than_the_tolerance(difference: float, ref
             assess.prove(TablePredictor(), images, expected)
     else:
         assess.prove(TablePredictor(), images, expected)
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "expected"),
+    [(46, 10, 66), (500, 100, 700), (800, 100, 1000), (5000, 100, 700), (5000, 1000, 3000)],
+)
+def test_a_budget_leaves_time_for_no_more_images_than_there_are(train: int, validation: int, expected: int) -> None:
+    """All of the training images up to 500 of them, else about as many as for validation; validation images twice."""
+    sides = {"train": np.arange(train), "validation": np.arange(validation)}
+    assert assess.count_assessed(SimpleNamespace(indices=sides.__getitem__)) == expected
 
 
 SIDE, CLASSES = 16, 4

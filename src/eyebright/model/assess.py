@@ -22,7 +22,7 @@ from eyebright.trust.evidence import Evidence, TrainingRecord, accuracies_of, le
 from eyebright.trust.metrics import Evaluation, evaluate, log_softmax, softmax
 from eyebright.trust.verdict import MORE, Verdict, diagnose
 
-KNOWN_SAMPLE = 500
+_LEAST_SAMPLE = 500
 _MOST_LOGITS = 1 << 21
 
 
@@ -129,7 +129,13 @@ def bounded(validation: NDArray[np.int64], num_classes: int) -> NDArray[np.int64
 
 def sample_of(train: NDArray[np.int64], validation: NDArray[np.int64]) -> NDArray[np.int64]:
     """Training images, evenly spread, to compare the validation images with: about as many, at least 500."""
-    return train[:: max(len(train) // max(len(validation), KNOWN_SAMPLE), 1)]
+    return train[:: max(len(train) // max(len(validation), _LEAST_SAMPLE), 1)]
+
+
+def count_assessed(prepared: Prepared) -> int:
+    """How many images `assess` takes the time of, so that a budget can leave it: few where there are few."""
+    train, validation = prepared.indices("train"), prepared.indices("validation")
+    return len(sample_of(train, validation)) + 2 * len(validation)
 
 
 def verdicts(

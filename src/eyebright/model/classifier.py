@@ -28,7 +28,7 @@ from eyebright.data.pictures.formats import ImageFile
 from eyebright.data.prepare import Prepared, prepare
 from eyebright.data.sources.ranged import without_token
 from eyebright.data.split import SIDES
-from eyebright.model.assess import KNOWN_SAMPLE, assess
+from eyebright.model.assess import assess, count_assessed
 from eyebright.model.card import Calibration, ModelCard, Provenance, Seen, readme
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.evaluate import Tested, evaluate_new, prepared_for
@@ -404,5 +404,4 @@ class Classifier(Weighted):
 def _deadline(settings: Settings, started_at: float, prepared: Prepared) -> Deadline | None:
     if not settings.minutes:
         return None
-    validation, test = (len(prepared.indices(side)) for side in ("validation", "test"))
-    return Deadline(settings.minutes, started_at, 2 * validation + test + KNOWN_SAMPLE)
+    return Deadline(settings.minutes, started_at, count_assessed(prepared) + len(prepared.indices("test")))
