@@ -267,9 +267,10 @@ def given(sides: list[str], labels: list[str]) -> Dataset:
 
 
 def test_a_class_without_training_images_is_named_with_the_nearest():
-    dataset = given(["train"] * 6 + ["test"] * 3, [*["cat", "dog"] * 3, *["Cat"] * 3])
+    dataset = given(["train"] * 6 + ["test"] * 3, [*["cat", "dog"] * 3, *["cats"] * 3])
     with pytest.raises(
-        DataError, match=r"class 'Cat' has images in the test set, but none in the training set; .*: did you mean 'cat'"
+        DataError,
+        match=r"class 'cats' has images in the test set, but none in the training set; .*: did you mean 'cat'",
     ):
         dataset.require_trainable()
 
@@ -277,7 +278,9 @@ def test_a_class_without_training_images_is_named_with_the_nearest():
 def test_classes_that_differ_only_in_capitals_or_spaces_are_told():
     labels = [name for name in ("Red  rose", "red rose", "A", "a") for _ in range(3)]
     with pytest.warns(UserWarning, match="'Red  rose' and 'red rose' differ only in capitals or spaces") as told:
-        Dataset.from_arrays([np.zeros((4, 4), np.uint8)] * 12, labels).require_trainable()
+        dataset = Dataset.from_arrays([np.zeros((4, 4), np.uint8)] * 12, labels)
+        for _ in range(2):  # by the run and by the preparation
+            dataset.require_trainable()
     assert len(told) == 1
 
 

@@ -196,6 +196,15 @@ def test_an_option_is_not_taken_by_its_old_and_its_new_name(file):
             gather(typed, config)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"size": 0}, "size must be 1 pixel or more, got 0"), ({"output": ""}, "output is empty: give the folder")],
+)
+def test_what_is_empty_is_not_taken_for_the_default(options, words):
+    with pytest.raises(SettingsError, match=words):
+        gather(options)
+
+
 def test_a_budget_without_time_is_refused():
     with pytest.raises(SettingsError, match="minutes must be above 0"):
         gather({"minutes": 0.0})

@@ -6,6 +6,7 @@ import signal
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from eyebright.system import files
@@ -293,7 +294,17 @@ def test_write_file_does_not_replace_devices(tmp_path):
         files.write_file(tmp_path / "pipe", b"x")
 
 
-@pytest.mark.parametrize(("value", "got"), [(None, "None"), (3, "an int"), (["a"], "a list"), (b"a", "a bytes")])
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        (None, "None"),
+        (3, "an int"),
+        (["a"], "a list"),
+        (b"a", "a bytes"),
+        ("", "an empty text"),
+        (np.zeros(2), "an ndarray"),
+    ],
+)
 def test_what_is_no_path_is_named_with_what_was_expected(value: object, got: str) -> None:
     with pytest.raises(DataError, match=f"^expected a folder, got {got}$"):
         files.as_path(value, "a folder", DataError)

@@ -75,6 +75,7 @@ class Dataset(Tabular):
         splits.require_shares(validation, test)
         self.source, self.classes, self.origin, self.address = source, tuple(classes), origin, address
         require_names(self.classes, "the data set" if origin is None else origin)
+        _tell_of_twins(self.classes)
         self.labels = np.array(labels, np.int64)
         self.seed, self.shares, self.fixed = seed, (validation, test), fixed
         self.sides = None if sides is None else np.array([SIDES.index(side) for side in sides], np.int64)
@@ -237,7 +238,6 @@ class Dataset(Tabular):
                     f"each set ({', '.join(sets)})"
                 )
         self._require_training_images()
-        _tell_of_twins(self.classes)
 
     def _require_training_images(self) -> None:
         """Each class needs images in the training set, where that is given."""
@@ -300,7 +300,7 @@ def _tell_of_twins(classes: Sequence[str]) -> None:
             warnings.warn(
                 f"the classes {seen[key]!r} and {name!r} differ only in capitals or spaces: if "
                 "they are one class, give them one name",
-                stacklevel=1,  # one place, so that it is said once
+                stacklevel=1,
             )
         seen.setdefault(key, name)
 

@@ -163,6 +163,8 @@ def gather(typed: Mapping[str, Any], config: Path | None = None, *, base: Settin
         raise SettingsError(f"there is no option {unknown!r}: {nearest(unknown, _KNOWN)}")
     if {"minutes", "epochs"} <= typed.keys():
         raise SettingsError("minutes and epochs contradict each other: use only one of them")
+    if typed.get("output") == "":
+        raise SettingsError("output is empty: give the folder of the run, or leave it out")
     if typed.get("minutes") == 0:
         raise SettingsError("minutes must be above 0; without minutes there is no limit")
     replaced = {other for name in typed for other in _REPLACED.get(name, ())}
@@ -174,6 +176,8 @@ def gather(typed: Mapping[str, Any], config: Path | None = None, *, base: Settin
     asked.setdefault("mirror", "flip" in settings or "augment" in asked)  # who names it wants it
     what = "the options" if config is None else f"{config} with the options"
     request: Request = records.from_builtins(asked, Request, what=what, error=SettingsError)
+    if request.size is not None and request.size < 1:
+        raise SettingsError(f"size must be 1 pixel or more, got {request.size}; without size, it is found")
     if "augment" in asked:
         settings |= augmentation(request.augment)
     if request.automatic and base is None:  # only a head is trained unless more is asked for

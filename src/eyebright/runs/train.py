@@ -119,13 +119,12 @@ def train(
         asked |= {name: str(asked[name])} if name in asked else {}
     if isinstance(pictures, Dataset) and asked.keys() & {"group_by", "split", "exclude", "excluded"}:
         raise SettingsError("a Dataset already has its groups, split and images: give these options to Dataset.open")
+    asked |= {} if output is None else {"output": str(output)}
     request = gather(asked, base=settings)
     given = network if isinstance(network, Network) else None
     if not isinstance(pictures, Dataset):
         files.as_path(pictures, "a Dataset, or a folder, a file or an address of images", DataError)
-    request = request.changed(
-        pictures="" if isinstance(pictures, Dataset) else str(pictures), output="" if output is None else str(output)
-    )
+    request = request.changed(pictures="" if isinstance(pictures, Dataset) else str(pictures))
     dataset = pictures if isinstance(pictures, Dataset) else None
     with shown(callbacks, verbose=verbose) as emit:
         return run_request(request, dataset, given, callbacks=[emit])
@@ -220,7 +219,7 @@ def _resolved(request: Request, start: Start, source: SourceModel | None, prepar
         split=str(Path(request.split).absolute()) if request.split else "",
         excluded=tuple(sorted(request.names_left_out())),
         network=start.name if start.name in zoo.NETWORKS else NETWORK,
-        weights=Run("").start.name if start.keep else request.weights,
+        weights=Run(".").start.name if start.keep else request.weights,
         start_from="" if source is None else str(source.path),
         start_sha256="" if source is None else source.sha256,
         size=start.network.input_shape[-1],

@@ -84,7 +84,7 @@ def download(
             _resume(address, part, size_limit, (timeout_s, limit_s), report)
             _check_digest(address, part, sha256)
         except DownloadError as problem:
-            raise DownloadError(f"{problem}; or download {address} in another way and save it as {path}") from problem
+            raise DownloadError(f"{problem}; or download it in another way and save it as {path}") from problem
         part.replace(path)
     return path
 

@@ -19,8 +19,8 @@ from eyebright.system.text import kind_of
 
 def as_path(value: object, expected: str, error: type[EyebrightError]) -> Path:
     """The path that somebody passes; an `error` that says what was expected where it is none."""
-    if not isinstance(value, str | os.PathLike):
-        raise error(f"expected {expected}, got {kind_of(value)}")
+    if not isinstance(value, str | os.PathLike) or value == "":  # "" would be the current folder
+        raise error(f"expected {expected}, got {'an empty text' if isinstance(value, str) else kind_of(value)}")
     return Path(value)
 
 

@@ -25,7 +25,6 @@ from eyebright.system.errors import PictureError
         (b"v/1\x01\2\0\0\0", "an OpenEXR image"),
         (b"SIMPLE  =                    T", "a FITS image"),
         (b"PK\x03\x04\x14\0", "a ZIP archive or an Office document"),
-        (b"<!DOCTYPE html>\n<html>", "an HTML page"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
             "a Git LFS pointer: run `git lfs",
@@ -35,6 +34,11 @@ from eyebright.system.errors import PictureError
 def test_files_of_other_formats_are_named(start, name):
     with pytest.raises(PictureError, match=f"^{name}.* is not supported: convert it to PNG or JPEG$"):
         open_picture(start + bytes(300), Preparation(width=4, height=4))
+
+
+def test_a_page_is_no_image_and_needs_no_conversion():
+    with pytest.raises(PictureError, match=r"^an HTML page, not an image: .*; give the image itself$"):
+        open_picture(b"<!DOCTYPE html>\n<html>", Preparation(width=4, height=4))
 
 
 def test_what_is_not_known_has_no_name():

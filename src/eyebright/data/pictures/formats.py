@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, 
 from PIL.ImageFile import ImageFile as PillowFile
 
 from eyebright.data.pictures.holes import has_hole
-from eyebright.data.pictures.unsupported import NO_RANGE, START_BYTES, is_heic, name_of, samples_of
+from eyebright.data.pictures.unsupported import HTML_PAGE, NO_RANGE, START_BYTES, is_heic, name_of, samples_of
 from eyebright.system.errors import PictureError
 from eyebright.system.text import kind_of
 
@@ -158,6 +158,8 @@ def _unidentified(file: ImageFile) -> str:
             return "not an image in a supported format"
         start = stream.read(START_BYTES)
         name = name_of(start, stream)
+    if name == HTML_PAGE:
+        return f"{name}, not an image: the address may be that of a page which shows the image; give the image itself"
     if name is not None:
         return f"{name} is not supported: convert it to PNG or JPEG"
     return "not an image in a supported format" if start else "empty file"

@@ -8,6 +8,7 @@ from PIL import TiffImagePlugin
 
 START_BYTES = 4096  # what `name_of` looks at, except for the directory of a TIFF file
 
+HTML_PAGE = "an HTML page"
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _BRANDS = {b"crx ": "a camera raw file (CR3)", b"jxl ": "a JPEG XL image", b"avif": "an AVIF image"}
 _SIGNATURES = (
@@ -66,7 +67,7 @@ def name_of(start: bytes, content: BinaryIO | None = None) -> str | None:
     if re.search(rb"<svg[\s>]", start):
         return "an SVG drawing"
     if re.match(rb"\s*<(!doctype html|html)", start, re.IGNORECASE):
-        return "an HTML page"
+        return HTML_PAGE
     return None
 
 
