@@ -107,10 +107,10 @@ def close(shown: str, printed: str, unit: str) -> bool:
 
 def furnish(folder: Path) -> None:
     """Make the images that the pages speak of."""
-    for number, (name, colour) in enumerate(PETALS.items()):
-        for count, place in ((12, "flower_photos"), (4, "more_flowers"), (2, "other_photos")):
+    for name, colour in PETALS.items():
+        for count, place in ((12, "flower_photos"), (8, "more_flowers"), (2, "other_photos")):
             for index in range(count):
-                flower(folder / place / name / f"{index:04d}.jpg", colour, [number, index, len(place)])
+                flower(folder / place / name / f"{index:04d}.jpg", colour, list(f"{place}/{name}/{index}".encode()))
     for file in ("new_photos/0001.jpg", "new_photos/0002.jpg", "rose.jpg", "red_sunflower.jpg"):
         flower(folder / file, "crimson", list(file.encode()))
     for film, frame in np.ndindex(12, 3):
@@ -128,19 +128,21 @@ def flower(file: Path, colour: str, seed: list[int]) -> None:
     grass = np.add(random.integers(0, 70, (96, 128, 3)), [20, 90, 20])
     image = Image.fromarray(grass.astype(np.uint8))
     draw, x, y, size = ImageDraw.Draw(image), *random.integers((40, 35, 15), (90, 60, 30))
-    for angle in np.linspace(0, 2 * np.pi, 9)[:-1] + random.random():
+    petals, width = random.integers(5, 14), size / random.integers(2, 6)
+    for angle in np.linspace(0, 2 * np.pi, petals)[:-1] + random.random():
         petal = x + size * np.cos(angle), y + size * np.sin(angle)
-        draw.ellipse([petal[0] - size / 3, petal[1] - size / 3, petal[0] + size / 3, petal[1] + size / 3], fill=colour)
+        draw.ellipse([petal[0] - width, petal[1] - width, petal[0] + width, petal[1] + width], fill=colour)
     draw.ellipse([x - size / 2, y - size / 2, x + size / 2, y + size / 2], fill="saddlebrown")
     file.parent.mkdir(parents=True, exist_ok=True)
     image.save(file, quality=90)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_a_page_run_and_print_what_it_shows(page, tmp_path):
+def test_the_commands_of_a_page_run_and_print_what_it_shows(page, tmp_path, tmp_path_factory, monkeypatch):
     def check(command: str, shown: str, printed: str) -> None:
         assert agrees(shown, printed), f"$ {command}\n{printed}\nThe page shows:\n{shown}"
 
+    monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path_factory.getbasetemp().parent / "cache of the pages"))
     furnish(tmp_path)
     run((ROOT / page).read_text(encoding="utf-8"), tmp_path, check)
 

@@ -184,8 +184,8 @@ def test_a_confusion_matrix_is_headed_by_the_names_of_the_classes(as_figure: Cal
 
 
 def test_characters_are_drawn_in_a_font_that_has_them() -> None:
-    """U+E154 is in one of the fonts for formulas that come with matplotlib."""
+    """U+1D8A is in one of the fonts for formulas that come with matplotlib."""
     assert fonts_for({"a", "é"}) == (["DejaVu Sans"], set())
-    families, missing = fonts_for({"a", "\ue154"})
+    families, missing = fonts_for({"a", "\u1d8a"})
     assert families[0] == "DejaVu Sans" and len(families) == 2 and not missing
     assert fonts_for({"\u0378"}) == (["DejaVu Sans"], {"\u0378"})  # in Unicode there is no such character

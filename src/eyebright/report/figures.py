@@ -67,12 +67,12 @@ def fonts_for(letters: Set[str]) -> tuple[list[str], set[str]]:
     """Installed fonts that have these characters together, the usual one first, and the characters that none has."""
     from matplotlib import font_manager
 
-    fonts = font_manager.fontManager.ttflist
-    found = {font.name: font.fname for font in fonts if not font.name.startswith("Last Resort")}  # it has only boxes
-    others = sorted(found.keys() - set(_FONTS))
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    others = sorted(name for name in installed - set(_FONTS) if not name.startswith("Last Resort"))  # it has only boxes
     used, missing = list[str](), set(letters)
-    for name in [name for name in (*_FONTS, *others) if name in found]:
-        has = {letter for letter in missing if ord(letter) in font_manager.get_font(found[name]).get_charmap()}
+    for name in [name for name in (*_FONTS, *others) if name in installed]:
+        known = font_manager.get_font(font_manager.findfont(name)).get_charmap()  # of the style that is drawn
+        has = {letter for letter in missing if ord(letter) in known}
         if has or not used:
             used.append(name)
             missing -= has
