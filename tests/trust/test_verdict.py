@@ -210,7 +210,6 @@ def test_a_training_that_has_not_settled_is_only_too_short(evidence, share, loss
         (((800, 1000), (630, 1000), noisy), {"noisy labels", "overfitting", "class failing"}),
         (((250, 1000), (250, 1000), {}), {"underfitting"}),
         (((200, 1000), (200, 1000), {"peak": 0.1}), {"learning rate too high"}),
-        (((250, 1000), (250, 1000), {"peak": 1e-6}), {"learning rate too low"}),
     ):
         train, validation, changes = asked
         running = {"running_loss": (2.0, 2.0, 2.0)}

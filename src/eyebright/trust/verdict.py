@@ -108,10 +108,13 @@ def rate_too_high(evidence: Evidence) -> Verdict | None:
 
 
 def rate_too_low(evidence: Evidence) -> Verdict | None:
-    """All steps together were so small that the weights are still about what they were initialised with."""
+    """All steps together were so small that the weights are still about what they were initialised with.
+
+    That follows from the settings alone, whether the training has settled or not.
+    """
     training, accuracies = evidence.training, evidence.accuracies
     short = training.adaptive and 0 < training.most_travel < TRAVEL and training.peak < SLOW
-    if not short or not training.settled or accuracies.train.high >= _above_chance(accuracies, KNOWN):
+    if not short or accuracies.train.high >= _above_chance(accuracies, KNOWN):
         return None
     remedy = {"learning_rate": max(10 * training.peak, 2e-3)}
     reason = f"at a learning rate of {training.peak:g}, no weight could move by more than {training.most_travel:.2g}"
@@ -159,7 +162,7 @@ LEARNED_MOST = 0.90  # of the way from chance to 100%: a training set that is le
 def too_short(evidence: Evidence) -> Verdict | None:
     """The training ended after its first epochs, or while both losses fell: nothing else can be said about it yet."""
     accuracies, training = evidence.accuracies, evidence.training
-    if training.settled or rate_too_high(evidence):
+    if training.settled or rate_too_high(evidence) or rate_too_low(evidence):
         return None
     if accuracies.train.high >= _above_chance(accuracies, LEARNED_MOST) and _gap(evidence)[0].value <= GAP:
         return None
