@@ -4,6 +4,7 @@ Escape codes (colours, moving bars) are written to a terminal only, and not when
 notebook gets one output, which is replaced as the work goes on: neither it nor a log fills up with bars.
 """
 
+import importlib
 import os
 import sys
 import time
@@ -148,7 +149,7 @@ class Notebook:
             self._show()
 
     def _show(self) -> None:
-        from IPython.display import display
+        display = importlib.import_module("IPython.display").display  # it has no types
 
         self._shown_s = time.monotonic()
         if self._handle is None:
