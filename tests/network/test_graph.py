@@ -189,7 +189,7 @@ def test_layers_that_do_not_form_a_network_are_refused(build, message):
     [
         ("", "the network cannot be read"),
         ("{", "truncated"),
-        (b'{"format": "\xff"}', "utf-8"),
+        (b'{"format": "\xff"}', "UTF-8"),
         ("[]", "Expected `object`, got `array`"),
         ('{"a":' * 100_000, "recursion"),
         (document(PICTURES, format=2), "format 2, but this eyebright reads formats up to 1: update eyebright"),
