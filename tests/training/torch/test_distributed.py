@@ -155,6 +155,8 @@ atexit.register(threads)
 
 
 INTERRUPTED = """
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+
 def work():
     results = []
     with suppress(KeyboardInterrupt), nth_call(Group, "add_up", 1, ctrl_c):
