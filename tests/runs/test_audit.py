@@ -13,7 +13,6 @@ from eyebright.data.sources.source import ArraySource
 from eyebright.runs import audit
 from eyebright.system.errors import DataError, DownloadError, EyebrightError, OutputError
 from eyebright.training.events import Progress
-from eyebright.web.pages.audit import write_page
 
 
 def landscape(seed: int) -> Image.Image:
@@ -209,7 +208,7 @@ def test_the_findings_are_written_as_json(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_features")
 def test_the_page_contains_its_images_and_escapes_their_names(folder: Path, tmp_path: Path) -> None:
     (folder / "a" / "<b>&.png").write_bytes((folder / "a" / "02.png").read_bytes())
-    write_page(audit.audit(folder), tmp_path / "page.html")
+    audit.write_page(audit.audit(folder), tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text("utf-8")
     assert page.count("data:image/jpeg;base64,") >= 8 and "&lt;b&gt;&amp;.png" in page and "<b>&" not in page
     assert "http" not in page and "<script" not in page

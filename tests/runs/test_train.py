@@ -40,7 +40,6 @@ from eyebright.training.events import (
     StepDone,
 )
 from eyebright.training.receivers import EventLog, read_events
-from eyebright.web.pages.audit import write_page
 
 TINY = {"epochs": 1, "batch_size": 16, "precision": "float32", "flip": True}
 NETWORK = eb.zoo.mlp(3, input_size=8)
@@ -457,7 +456,7 @@ def test_the_token_of_an_address_is_only_in_config_toml(signed, tmp_path):
         assert evaluate(run, signed, callbacks=[display]).pictures > 0
         found = audit.audit(signed, callbacks=[display])
     save(found.audit, findings)
-    write_page(found, page)
+    audit.write_page(found, page)
     assert "secret" not in shown.getvalue()
     assert "memory://bucket/a-{07..07}.tar" in findings.read_text()
     written = [path for path in (*run.rglob("*"), findings, page) if path.is_file()]

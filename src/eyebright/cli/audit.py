@@ -62,7 +62,6 @@ def audit(
     from eyebright.runs import preview as previewing
     from eyebright.runs.request import renamed
     from eyebright.system import files, records
-    from eyebright.web.pages.audit import write_page
 
     asked = {name: value for name, value in (("resize", resize), ("fit", fit)) if value is not None}
     resize = renamed(asked).get("resize")
@@ -72,7 +71,7 @@ def audit(
     with Display(Terminal(console(stderr=as_json))) as display:
         found = auditing.audit(pictures, callbacks=[display])
         if page is not None:
-            write_page(found, page)
+            auditing.write_page(found, page)
     notes: list[str] = []
     if preview is not None:
         sheet, notes = previewing.preview(

@@ -18,8 +18,10 @@ from eyebright.data.prepare import find_sets, naive_leak, split
 from eyebright.data.split import LEFT_OUT, connected, leaks_of, links_within
 from eyebright.model.backbone import Backbone
 from eyebright.model.features import features
+from eyebright.report.pages.audit import audit_page
 from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError
+from eyebright.system.text import printable
 from eyebright.training.events import AnyEvent, Emit
 from eyebright.training.head import cross_validated
 from eyebright.training.receivers import reporting, to_all
@@ -159,3 +161,18 @@ def require_free(places: Sequence[Path], pictures: str | Path, *, overwrite: boo
         files.require_free_file(place, overwrite=overwrite)
         if place.resolve().is_relative_to(Path(pictures).resolve()):
             raise OutputError(f"{place} is in the folder of images, where nothing is written: use another folder")
+
+
+def write_page(found: Audited, path: Path) -> None:
+    """Write the page of an audit.
+
+    Raises:
+        OutputError: When it cannot be written.
+    """
+    rows = {printable(name): index for index, name in enumerate(found.dataset.source.names)}
+
+    def opened(name: str) -> NDArray[np.uint8] | None:
+        index = rows[name]
+        return found.pack.read([index])[0] if found.pack.rows[index] >= 0 else None
+
+    files.write_file(path, audit_page(found.audit, found.leak, opened).encode())

@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Callable
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TypeAlias
 
 import numpy as np
@@ -12,9 +12,7 @@ from PIL import Image
 
 from eyebright.data.audit.findings import KINDS, Audit, Finding, Kind
 from eyebright.report.telling import leak_text
-from eyebright.runs.audit import Audited
-from eyebright.system import files
-from eyebright.system.text import counted, markup, printable
+from eyebright.system.text import counted, markup
 
 Opened: TypeAlias = Callable[[str], NDArray[np.uint8] | None]
 """Gives an image by its name, `(H, W, 3)`, uint8; None where it cannot be opened."""
@@ -31,21 +29,6 @@ figure { margin: 0; width: 128px } img, .none { width: 128px; height: 128px; obj
 .said { font-size: 12px; width: 0; min-width: 100%; margin-top: .4rem } .class { color: #2b6cb0 }
 .leak { color: #1a202c; font-weight: bold }
 """
-
-
-def write_page(found: Audited, path: Path) -> None:
-    """Write the page of an audit.
-
-    Raises:
-        OutputError: When it cannot be written.
-    """
-    rows = {printable(name): index for index, name in enumerate(found.dataset.source.names)}
-
-    def opened(name: str) -> NDArray[np.uint8] | None:
-        index = rows[name]
-        return found.pack.read([index])[0] if found.pack.rows[index] >= 0 else None
-
-    files.write_file(path, audit_page(found.audit, found.leak, opened).encode())
 
 
 def audit_page(audit: Audit, leak: float | None, opened: Opened) -> str:

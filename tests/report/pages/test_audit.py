@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from eyebright.data.audit.findings import Audit, Finding
+from eyebright.report.pages.audit import audit_page
 from eyebright.runs import audit as auditing
-from eyebright.web.pages.audit import audit_page, write_page
 
 GREY = np.full((8, 8, 3), 128, np.uint8)
 
@@ -83,7 +83,7 @@ def audited(tmp_path: Path) -> auditing.Audited:
 def test_a_written_page_holds_its_images_escapes_their_names_and_needs_no_other_file(
     audited: auditing.Audited, tmp_path: Path
 ) -> None:
-    write_page(audited, tmp_path / "page.html")
+    auditing.write_page(audited, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text("utf-8")
     assert (
         "Audit of images</h1>" in page

@@ -1,1 +1,0 @@
-"""Results for the browser."""
