@@ -1,10 +1,13 @@
 """Evaluations of known predictions."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from eyebright.model.evaluate import correct, outcomes_on
+from eyebright.model import evaluate
+from eyebright.model.evaluate import correct, evaluate_new, outcomes_on
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.trust.metrics import evaluate_outcomes
 
@@ -59,3 +62,39 @@ def test_a_probability_of_zero_for_the_true_class_costs_much_but_not_infinitely(
 def test_correct_predictions_are_found_in_the_order_asked_for() -> None:
     found = correct(TablePredictor(), NumberedPack(), LABELS, SHUFFLED)
     assert found.tolist() == [TABLE[index].argmax() == LABELS[index] for index in SHUFFLED]
+
+
+def measured() -> evaluate.Tested:
+    """What is measured on all but 7 images of the table, which the model was trained on."""
+    pack = SimpleNamespace(
+        read=NumberedPack().read, left_out=["one"], digests=SimpleNamespace(at=lambda indices: indices)
+    )
+    prepared = SimpleNamespace(pack=pack, labels=LABELS, groups_at=lambda indices: None)
+    predictor = SimpleNamespace(probabilities=TablePredictor().probabilities, classes=("a", "b", "c"))
+    seen = SimpleNamespace(contains=lambda digests: np.isin(digests, SHUFFLED[:7]))
+    return evaluate_new(predictor, prepared, SHUFFLED, seen)
+
+
+def test_what_was_predicted_for_each_image_comes_with_the_evaluation() -> None:
+    found, new = measured(), SHUFFLED[7:]
+    assert (found.evaluation.pictures, found.evaluation.seen, found.evaluation.left_out) == (len(new), 7, 1)
+    assert found.positions.tolist() == new.tolist()
+    assert found.labels.tolist() == LABELS[new].tolist()
+    assert found.predicted.tolist() == TABLE[new].argmax(axis=1).tolist()
+    assert found.confidence == pytest.approx(TABLE[new].max(axis=1), rel=1e-6)
+    assert found.correct.mean() == pytest.approx(found.evaluation.accuracy)
+    assert found.unfamiliarity is None
+
+
+def test_the_images_of_each_cell_of_the_confusion_matrix_are_found_the_most_confident_first() -> None:
+    found, seen, mistakes = measured(), [], []
+    for true in range(3):
+        for predicted in range(3):
+            cell = found.cell(true, predicted).tolist()
+            assert len(cell) == found.evaluation.confusion[true][predicted]
+            assert all((LABELS[index], TABLE[index].argmax()) == (true, predicted) for index in cell)
+            assert cell == sorted(cell, key=lambda index: -TABLE[index].max())
+            seen += cell
+            mistakes += cell if true != predicted else []
+    assert sorted(seen) == sorted(SHUFFLED[7:].tolist())
+    assert found.mistakes.tolist() == sorted(mistakes, key=lambda index: -TABLE[index].max())

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 import eyebright as eb
+from eyebright.model import evaluate
 from eyebright.runs import drawings
 from eyebright.runs.folder import Run
 from eyebright.training.events import Drawn
@@ -50,7 +51,9 @@ def test_without_mistakes_there_is_no_sheet_and_the_log_says_so(make_folder, tmp
     run = Run(result.path)
     run.mistakes.write_bytes(b"of before")
     prepared = result.classifier.prepare(eb.Dataset.open(tmp_path / "pictures"))
-    event = drawings.draw(run, result.classifier, prepared, np.empty(0, np.int64))
+    nothing = np.empty(0, np.int64)
+    tested = evaluate.Tested(result.test, nothing, nothing, nothing, np.empty(0))
+    event = drawings.draw(run, result.classifier, prepared, tested)
     assert (event.mistakes, event.shown) == (0, 0)
     assert [Path(path).name for path in event.paths] == list(PICTURES[:2])
     assert not run.mistakes.exists()

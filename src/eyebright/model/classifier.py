@@ -279,7 +279,7 @@ class Classifier(Weighted):
             ).evaluation  # fmt: skip
 
     def test(self, prepared: Prepared, emit: Emit) -> Tested:
-        """Evaluate on the test set of prepared images; the images that are predicted wrongly come too."""
+        """Evaluate on the test set of prepared images, with what was predicted for each of them."""
         predictor = self._on_gpu or self.predictor
         return evaluate_new(predictor, prepared, prepared.indices("test"), self.seen, report=reporting(emit))
 

@@ -1,4 +1,4 @@
-"""How good a predictor is on prepared images; those that it was trained on can be left out."""
+"""How good a predictor is on prepared images, and on which; those that it was trained on can be left out."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -45,10 +45,41 @@ def prepared_for(
 
 
 class Tested(NamedTuple):
-    """An evaluation, and the positions of the images that are predicted wrongly, the most confident first."""
+    """An evaluation, and what was predicted for each of its images: a few numbers per image, however many classes.
+
+    Args:
+        evaluation: The metrics.
+        positions: Which of the prepared images were evaluated, `(N,)`.
+        labels: Their true classes, `(N,)`.
+        predicted: Their most probable classes, `(N,)`.
+        confidence: The probabilities of these, 0 to 1, `(N,)`.
+        unfamiliarity: How unlike the training images each is, `(N,)`; None if the model does not compute it.
+    """
 
     evaluation: Evaluation
-    mistakes: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    unfamiliarity: NDArray[np.float32] | None = None
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether each image is predicted correctly, `(N,)`."""
+        return np.equal(self.predicted, self.labels)
+
+    @property
+    def mistakes(self) -> NDArray[np.int64]:
+        """The positions of the images that are predicted wrongly, the most confident first."""
+        return self._most_confident(~self.correct)
+
+    def cell(self, true: int, predicted: int) -> NDArray[np.int64]:
+        """The positions of the images in one cell of the confusion matrix, the most confident first."""
+        return self._most_confident((self.labels == true) & (self.predicted == predicted))
+
+    def _most_confident(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        here = np.flatnonzero(chosen)
+        return self.positions[here[np.argsort(-self.confidence[here], kind="stable")]]
 
 
 def evaluate_new(
@@ -80,10 +111,8 @@ def evaluate_new(
     labels = prepared.labels[new]
     outcomes = outcomes_on(predictor, prepared.pack, prepared.labels, new, report)
     found = evaluate_outcomes(outcomes, labels, predictor.classes, groups=prepared.groups_at(new))
-    wrong = np.flatnonzero(outcomes.predicted != labels)
-    by_confidence = wrong[np.argsort(-outcomes.log_confidence[wrong], kind="stable")]
-    left_out = len(prepared.pack.left_out)
-    return Tested(msgspec.structs.replace(found, seen=len(indices) - len(new), left_out=left_out), new[by_confidence])
+    found = msgspec.structs.replace(found, seen=len(indices) - len(new), left_out=len(prepared.pack.left_out))
+    return Tested(found, new, labels, outcomes.predicted, np.exp(outcomes.log_confidence))
 
 
 def outcomes_on(

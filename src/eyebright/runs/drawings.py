@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from eyebright.data.prepare import Prepared
 from eyebright.model.classifier import Classifier
+from eyebright.model.evaluate import Tested
 from eyebright.report.figures import draw_confusion, draw_curves, draw_path
 from eyebright.report.sheets import Shown, draw_sheet
 from eyebright.runs.folder import Run
@@ -16,19 +17,19 @@ SHOWN = 9
 """Mistakes on the sheet: drawing them takes about a second."""
 
 
-def draw(run: Run, classifier: Classifier, prepared: Prepared, mistakes: NDArray[np.int64]) -> Drawn:
+def draw(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested) -> Drawn:
     """Draw the result of a training: of a head alone, the penalties that were tried stand in place of epochs.
 
     Args:
         run: The run, whose events are in its log.
-        classifier: The trained classifier, with its evaluation on the test set.
+        classifier: The trained classifier.
         prepared: The images.
-        mistakes: Positions of the test images that are predicted wrongly, the most confident first.
+        tested: What was measured on the test set.
 
     Raises:
         OutputError: When a picture cannot be written.
     """
-    test, paths = classifier.metrics["test"], [run.curves, run.confusion]
+    test, mistakes, paths = tested.evaluation, tested.mistakes, [run.curves, run.confusion]
     heads = [event for event in run.read_events() if isinstance(event, HeadFitted)]
     if classifier.history.loss or not heads:
         files.write_file(run.curves, draw_curves(classifier.history))

@@ -276,10 +276,10 @@ def finish(
                 prepared, emit=emit, started_at=started_at, checkpoint=run.checkpoint, earlier=earlier,
                 on_settled=lambda settings: run.write_config(request.changed(training=settings)),
             )  # fmt: skip
-            test, mistakes = classifier.test(prepared, emit)
-            classifier.metrics["test"] = test
+            tested = classifier.test(prepared, emit)
+            test = classifier.metrics["test"] = tested.evaluation
             emit(Evaluated.of("test", test, classifier.metrics["validation"]))
-            emit(draw(run, classifier, prepared, mistakes))
+            emit(draw(run, classifier, prepared, tested))
             card = classifier.save(run.model, overwrite=True)
             emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
     except OutputError as problem:
