@@ -112,5 +112,5 @@ def risk_coverage(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) 
 
 
 def _ends(ranked: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The last position of each value in a sorted array: a threshold cannot separate images with the same confidence."""
+    """The last position of each value in a sorted array: no threshold separates images with the same confidence."""
     return np.flatnonzero(np.append(ranked[1:] != ranked[:-1], len(ranked) > 0))
