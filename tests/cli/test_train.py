@@ -151,7 +151,7 @@ def test_every_typed_option_reaches_the_request(requested, pictures, tmp_path):
         "network": "mlp", "weights": "w.pth", "from": "old", "size": 24, "resize": "pad", "epochs": 4, "batch-size": 16,
         "learning-rate": 0.01, "augment": "flip,hue", "patience": 0, "precision": "float32", "seed": 5,
         "validation": 0.2, "test": 0.1, "group-by": r"(\d+)_", "split": "s.csv", "exclude": "audit.json",
-        "exclude-kinds": "near copies", "log": "csv",
+        "exclude-kinds": "near copies", "corrections": "c.json", "log": "csv",
     }  # fmt: skip
     words = [word for name, value in typed.items() for word in (f"--{name}", str(value))]
     request = requested(pictures, "-o", tmp_path / "run", "--overwrite", *words)

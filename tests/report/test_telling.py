@@ -41,6 +41,19 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
     [
         (started(), [FOUND, NETWORK]),
         (started(naive_leak=0.0049), [FOUND, NETWORK]),
+        (
+            events.Corrected(path="c.json", relabelled=1, excluded=1200, kept=0),
+            ["Corrections of c.json: 1 image relabelled, 1,200 left out, 0 kept."],
+        ),
+        (
+            events.Corrected(
+                path="c.json", relabelled=3, excluded=0, kept=2, duplicates=1, missing=tuple("abcd"), changed=("e",)
+            ),
+            [
+                "Corrections of c.json: 3 images relabelled (1 exact duplicate among them), 0 left out, 2 kept. 4 "
+                "decisions not found: a, b, c and 1 more. 1 decision not applied, as the image changed since: e."
+            ],
+        ),
         (started(test=0), ["Found 3,669 images in 2 classes: 3,021 for training, 648 for validation.", NETWORK]),
         (
             started(naive_leak=0.005),

@@ -12,7 +12,7 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.sources.source import ArraySource
 from eyebright.runs import audit
 from eyebright.system.errors import DataError, DownloadError, EyebrightError, OutputError
-from eyebright.training.events import Progress
+from eyebright.training.events import Corrected, Progress
 
 
 def landscape(seed: int) -> Image.Image:
@@ -246,3 +246,28 @@ def test_an_error_shows_an_address_without_its_token(address: str) -> None:
     with pytest.raises(EyebrightError) as caught:
         audit.audit(address)
     assert "://" in str(caught.value) and not re.search("secret", str(caught.value))
+
+
+@pytest.mark.usefixtures("no_features")
+def test_images_that_were_decided_about_are_not_reported_again(folder: Path, tmp_path: Path) -> None:
+    """Of three pairs of near-duplicates, one is kept as it is, and one image of another is left out."""
+    decisions = [
+        {"name": "a/00.png", "decision": "keep"},
+        {"name": "a/00_again.jpg", "decision": "keep"},
+        {"name": "a/20_again.jpg", "decision": "exclude"},
+        {"name": "a/40.png", "decision": "keep"},
+    ]
+    path, events = tmp_path / "corrections.json", []
+    path.write_text(json.dumps({"corrections": decisions}))
+    found = audit.audit(folder, corrections=path, callbacks=[events.append])
+    assert [finding.pictures for finding in found.audit.of("near-duplicates")] == [("a/40.png", "a/40_again.jpg")]
+    assert found.audit.pictures == 64 - 1
+    (told,) = [event for event in events if isinstance(event, Corrected)]
+    assert (told.kept, told.excluded, told.relabelled) == (3, 1, 0)
+
+
+@pytest.mark.usefixtures("no_features")
+def test_corrections_of_other_images_are_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "corrections.json").write_text('{"corrections": [{"name": "c.png", "decision": "keep"}]}')
+    with pytest.raises(DataError, match=r"none of its 1 image \(c.png\) is among the 64 images of .*pictures"):
+        audit.audit(folder, corrections=tmp_path / "corrections.json")

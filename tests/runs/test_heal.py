@@ -1,3 +1,4 @@
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -337,6 +338,21 @@ def test_a_run_that_started_from_a_model_is_healed_from_the_same(make_folder, tm
     assert all(np.allclose(one[name], two[name], atol=1e-5) for name in one)
     request, _ = Run(healed.path).read()
     assert (request.start_from, request.start_sha256) == (str(old), read_source(old).sha256)
+
+
+def test_healing_repeats_the_corrections_of_the_run(poor, tmp_path):
+    given = {"corrections": [{"name": "red/0.png", "decision": "relabel", "new_label": "green"}]}
+    (tmp_path / "given.json").write_text(json.dumps(given))
+    eb.train(
+        tmp_path / "pictures", tmp_path / "corrected", network="flowers_cnn", size=16, settings=eb.Settings(**LOW),
+        corrections=tmp_path / "given.json",
+    )  # fmt: skip
+    (tmp_path / "given.json").unlink()
+    judged(tmp_path / "corrected", "learning rate too low", learning_rate=2e-3)
+    healed = eb.heal(tmp_path / "corrected")
+    first, second = tmp_path / "corrected", healed.path
+    assert (first / "split.csv").read_bytes() == (second / "split.csv").read_bytes()
+    assert Run(second).read()[0].corrections and (second / "corrections.json").exists()
 
 
 def test_minutes_that_are_too_short_leave_no_second_run(poor, monkeypatch):

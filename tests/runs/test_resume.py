@@ -579,6 +579,32 @@ def test_images_that_were_excluded_may_be_removed(pictures, train_mlp, killed, t
     assert not left_out(tmp_path / "run")
 
 
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_run_continues_with_the_corrections_that_it_started_with(pictures, train_mlp, killed, tmp_path, epoch):
+    """Also where the file is gone, says something else by now, or an image that was left out has been removed."""
+    given = tmp_path / "given.json"
+    decisions = [
+        {"name": "red/000.png", "decision": "relabel", "new_label": "green"},
+        {"name": "red/001.png", "decision": "exclude"},
+    ]
+    given.write_text(json.dumps({"corrections": decisions}))
+    whole = train_mlp(pictures, tmp_path / "whole", corrections=given).classifier
+    killed(train_mlp, pictures, tmp_path / "run", corrections=given, at_epoch=epoch)
+    given.write_text(json.dumps({"corrections": [{"name": "blue/000.png", "decision": "exclude"}]}))
+    (pictures / "red" / "001.png").unlink()
+    assert same(resume(tmp_path / "run").classifier, whole)
+    listed = [(tmp_path / name / "split.csv").read_bytes() for name in ("whole", "run")]
+    assert listed[0] == listed[1] and b"red/000.png,green," in listed[0]
+
+
+def test_a_run_whose_corrections_are_gone_says_so(pictures, train_mlp, killed, tmp_path):
+    (tmp_path / "given.json").write_text('{"corrections": [{"name": "red/001.png", "decision": "exclude"}]}')
+    killed(train_mlp, pictures, tmp_path / "run", corrections=tmp_path / "given.json")
+    (tmp_path / "run" / "corrections.json").unlink()
+    with pytest.raises(DataError, match=r"run/corrections.json cannot be read"):
+        resume(tmp_path / "run")
+
+
 def test_a_run_that_was_trained_but_not_saved_is_only_evaluated_and_saved(pictures, train_mlp, tmp_path):
     """As after a kill between the end of the training and the saving of the model."""
     train_mlp(pictures, tmp_path / "run")

@@ -2,9 +2,11 @@ import csv
 import hashlib
 import io
 import itertools
+import json
 import os
 import shutil
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from eyebright.runs.train import default_output, run_request, started_by_this_gr
 from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.training.events import (
     AnyEvent,
+    Corrected,
     Evaluated,
     FitChosen,
     MirroringJudged,
@@ -212,7 +215,9 @@ def test_the_former_name_of_resize_is_accepted_with_a_warning(pictures, tmp_path
     assert Run(tmp_path / "run").read()[0].resize == "stretch"
 
 
-@pytest.mark.parametrize("given", [{"group_by": "a"}, {"split": "split.csv"}, {"exclude": {"red/000.png"}}])
+@pytest.mark.parametrize(
+    "given", [{"group_by": "a"}, {"split": "split.csv"}, {"exclude": {"red/000.png"}}, {"corrections": "c.json"}]
+)
 def test_options_about_the_images_belong_to_a_dataset(given, pictures, tmp_path):
     with pytest.raises(SettingsError, match=r"a Dataset already has its groups.* give these options to Dataset\.open"):
         eb.train(eb.Dataset.open(pictures), tmp_path / "run", **given)
@@ -226,6 +231,59 @@ def test_findings_of_an_audit_are_left_out(pictures, train_mlp, tmp_path):
     excluded = Run(tmp_path / "run").read()[0].excluded
     train_mlp(pictures, tmp_path / "names", epochs=1, exclude=excluded)
     assert splits_of(tmp_path / "names") == splits_of(tmp_path / "run")
+
+
+@pytest.fixture
+def corrections(tmp_path) -> Path:
+    """One image of red is green, one is left out, and one is not there."""
+    path = tmp_path / "given.json"
+    decisions = [
+        {"name": "red/000.png", "decision": "relabel", "new_label": "green"},
+        {"name": "red/001.png", "decision": "exclude"},
+        {"name": "red/gone.png", "decision": "keep"},
+    ]
+    path.write_text(json.dumps({"corrections": decisions}))
+    return path
+
+
+def test_corrections_are_applied_told_and_kept_with_the_run(pictures, corrections, train_mlp, tmp_path):
+    events = []
+    train_mlp(pictures, tmp_path / "run", epochs=1, corrections=corrections, callbacks=[events.append])
+    (told,) = [event for event in events if isinstance(event, Corrected)]
+    assert (told.relabelled, told.excluded, told.kept, told.missing) == (1, 1, 0, ("red/gone.png",))
+    assert told in Run(tmp_path / "run").read_events()
+    with (tmp_path / "run" / "split.csv").open() as file:
+        classes = {row["name"]: row["class"] for row in csv.DictReader(file)}
+    assert classes["red/000.png"] == "green" and "red/001.png" not in classes
+    assert Counter(classes.values()) == {"blue": 16, "green": 17, "red": 14}
+    kept = json.loads((tmp_path / "run" / "corrections.json").read_text())["corrections"]
+    assert [(one["name"], one["decision"]) for one in kept] == [("red/000.png", "relabel"), ("red/001.png", "exclude")]
+
+
+def test_a_run_with_corrections_is_repeated_by_its_config(pictures, corrections, train_mlp, tmp_path):
+    train_mlp(pictures, tmp_path / "run", epochs=1, corrections=corrections)
+    corrections.unlink()  # the run has its own
+    request = gather({"output": str(tmp_path / "again")}, tmp_path / "run" / "config.toml")
+    run_request(request)
+    assert (tmp_path / "again" / "split.csv").read_bytes() == (tmp_path / "run" / "split.csv").read_bytes()
+    weights = [eb.load(tmp_path / name).get_weights() for name in ("run", "again")]
+    assert all(np.array_equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+def test_corrections_of_other_images_are_refused_before_the_work(pictures, train_mlp, tmp_path):
+    (tmp_path / "c.json").write_text('{"corrections": [{"name": "cat.png", "decision": "exclude"}]}')
+    with pytest.raises(DataError, match=r"c.json belongs to other images: none of its 1 image \(cat.png\)"):
+        train_mlp(pictures, tmp_path / "run", epochs=1, corrections=tmp_path / "c.json")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_data_set_brings_its_corrections_into_the_run(pictures, corrections, train_mlp, tmp_path):
+    dataset = eb.Dataset.from_folder(pictures, seed=3, corrections=corrections)
+    train_mlp(dataset, tmp_path / "first", epochs=1)
+    train_mlp(pictures, tmp_path / "second", epochs=1, corrections=corrections)
+    first, second = (tmp_path / name / "corrections.json" for name in ("first", "second"))
+    assert json.loads(first.read_text())["corrections"] == json.loads(second.read_text())["corrections"]
+    assert splits_of(tmp_path / "first") == splits_of(tmp_path / "second")
 
 
 def test_without_an_output_the_run_is_named_after_the_images(pictures, train_mlp, tmp_path, monkeypatch):

@@ -32,6 +32,13 @@ def audit(
     page: Annotated[
         Path | None, typer.Option(help="Show the findings with their images in this HTML file.", show_default=False)
     ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            help="Apply this corrections file, as for train; images that were decided about are not reported again.",
+            show_default=False,
+        ),
+    ] = None,
     preview: Annotated[
         Path | None,
         typer.Option(help="Draw images as the network will receive them, in this PNG file.", show_default=False),
@@ -69,7 +76,7 @@ def audit(
     outputs = [path for path in (output, page, preview) if path is not None]
     auditing.require_free(outputs, pictures, overwrite=overwrite)
     with Display(Terminal(console(stderr=as_json))) as display:
-        found = auditing.audit(pictures, callbacks=[display])
+        found = auditing.audit(pictures, corrections=corrections or "", callbacks=[display])
         if page is not None:
             auditing.write_page(found, page)
     notes: list[str] = []

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from eyebright.data import pack as packs
 from eyebright.data import split as splits
 from eyebright.data.batches import spread
+from eyebright.data.corrections import Applied, correct
 from eyebright.data.cropping import MUCH, lost_to_crop
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Fit, Preparation, size_of
@@ -51,6 +52,7 @@ class Dataset(Tabular):
         origin: The folder, file or address that the images come from, as it may be shown; None for arrays.
         address: The whole address, with its signature, where the images come from one.
         fixed: A split that was decided before.
+        corrected: The corrections that were applied to the images, if any.
 
     Raises:
         DataError: When a class has an empty name, one of control characters only, or a very long one.
@@ -71,13 +73,14 @@ class Dataset(Tabular):
         origin: Path | str | None = None,
         address: str = "",
         fixed: SplitFile | None = None,
+        corrected: Applied | None = None,
     ) -> None:
         splits.require_shares(validation, test)
         self.source, self.classes, self.origin, self.address = source, tuple(classes), origin, address
         require_names(self.classes, "the data set" if origin is None else origin)
         _tell_of_twins(self.classes)
         self.labels = np.array(labels, np.int64)
-        self.seed, self.shares, self.fixed = seed, (validation, test), fixed
+        self.seed, self.shares, self.fixed, self.corrected = seed, (validation, test), fixed, corrected
         self.sides = None if sides is None else np.array([SIDES.index(side) for side in sides], np.int64)
         self.groups = None if groups is None else splits.numbered(groups)
         for array in (self.labels, self.sides, self.groups):
@@ -92,6 +95,7 @@ class Dataset(Tabular):
         seed: int = 0,
         validation: float = 0.15,
         test: float = 0.15,
+        corrections: str | Path = "",
         report: Report = quiet,
     ) -> "Dataset":
         """The images in a folder that holds one folder for each class (or `train/`, `validation/`, `test/` of such).
@@ -101,12 +105,13 @@ class Dataset(Tabular):
             seed: Decides the split; the same seed and images give the same split.
             validation: Share of the images in the validation set, which picks the best epoch and the temperature.
             test: Share of the images in the test set, which is only used to measure the result.
+            corrections: A corrections file, see `open`.
             report: Receives the progress.
 
         Raises:
             DataError: When the folder does not exist, or holds no folders of images.
         """
-        return cls.open(path, seed=seed, validation=validation, test=test, report=report)
+        return cls.open(path, seed=seed, validation=validation, test=test, corrections=corrections, report=report)
 
     @classmethod
     def open(
@@ -119,6 +124,7 @@ class Dataset(Tabular):
         group_by: str = "",
         split: str | Path = "",
         exclude: Collection[str] = (),
+        corrections: str | Path = "",
         report: Report = quiet,
     ) -> "Dataset":
         """The images at a path or address.
@@ -135,6 +141,8 @@ class Dataset(Tabular):
                 same text in the brackets (or, without brackets, in the whole match) are one group.
             split: A file with a split that was decided before, such as `split.csv` of a run.
             exclude: Names of images to leave out.
+            corrections: A corrections file: its decisions (keep, relabel, exclude) about single images are applied, and
+                `corrected` says how. What it keeps or relabels is not left out by `exclude`.
             report: Receives the progress.
 
         Raises:
@@ -143,12 +151,17 @@ class Dataset(Tabular):
             MissingExtraError: When the package that reads such a file or address is not installed.
             SettingsError: When `group_by` is not a valid regular expression, or matches no name.
         """
-        found = exclude_images(find_images(path, report), exclude)
-        groups = grouped(found, group_by) if group_by else found.groups
+        found, corrected = find_images(path, report), None
+        if group_by:  # before classes are corrected: a wrong label does not take an image out of its group
+            found = found._replace(groups=grouped(found, group_by))
+        if corrections:
+            found, corrected = correct(found, Path(corrections), exclude, report)
+        else:
+            found = exclude_images(found, exclude)
         return cls(
             found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, sides=found.sides,
-            groups=groups, origin=found.origin, fixed=read_split(Path(split)) if split else None,
-            address=str(path) if is_address(path) else "",
+            groups=found.groups, origin=found.origin, fixed=read_split(Path(split)) if split else None,
+            address=str(path) if is_address(path) else "", corrected=corrected,
         )  # fmt: skip
 
     @classmethod
@@ -161,6 +174,7 @@ class Dataset(Tabular):
         seed: int = 0,
         validation: float = 0.15,
         test: float = 0.15,
+        corrections: str | Path = "",
     ) -> "Dataset":
         """Images in memory.
 
@@ -173,6 +187,7 @@ class Dataset(Tabular):
             seed: Decides the split.
             validation: Share of the images in the validation set.
             test: Share of the images in the test set.
+            corrections: A corrections file, see `open`.
 
         Raises:
             DataError: When the arrays have another form (the message says how to convert them), the numbers of images
@@ -181,7 +196,12 @@ class Dataset(Tabular):
         pixels, (names, numbers) = as_images(images), encode_labels(labels, classes)
         if len(pixels) != len(numbers):
             raise DataError(f"expected one label for each image, got {len(pixels)} images and {len(numbers)} labels")
-        return cls(ArraySource(pixels), names, numbers, seed=seed, validation=validation, test=test)
+        found, corrected = FoundImages(ArraySource(pixels), tuple(names), numbers), None
+        if corrections:
+            found, corrected = correct(found, Path(corrections))
+        return cls(
+            found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, corrected=corrected
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -128,6 +128,8 @@ class Thumbnails:
         return np.asarray(self._pack.prints(self._indices[positions])["thumbnail"])
 
 
+AUDITED = Preparation(width=128, height=128)
+"""How the audit prepares images."""
 _RECORD = np.dtype([("key", "<u8"), ("digest", KIND)])
 _FORMAT = 3
 _AT_ONCE = 64
@@ -153,6 +155,11 @@ def pack(source: Source, preparation: Preparation, report: Report = quiet) -> Pa
     prints = _Store(source, f"{_FORMAT}\0{source.identity}", "prints alone", {PRINTS: PRINT.itemsize})
     stream = streamed(source, preparation, lambda index: _key(source, index) == keys[index])
     return prints.packed(preparation, keys, report, stream)
+
+
+def digests_of(source: Source, report: Report = quiet) -> Digests:
+    """The digest of each image's pixels; at hand where the images were audited, else each is opened."""
+    return pack(source, AUDITED, report).digests
 
 
 class _Store:

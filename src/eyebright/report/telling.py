@@ -21,6 +21,8 @@ def sentences(event: AnyEvent) -> Iterator[str]:
     match event:
         case events.RunStarted():
             yield from _run_started(event)
+        case events.Corrected():
+            yield corrections_text(event)
         case events.FitChosen():
             yield from _if_any(resize_text(event))
         case events.Streaming():
@@ -65,6 +67,19 @@ def sentences(event: AnyEvent) -> Iterator[str]:
             )
         case _:
             yield from _learned(event)
+
+
+def corrections_text(applied: events.Corrected) -> str:
+    """What corrections changed, and which of them could not be applied."""
+    same = f" ({counted(applied.duplicates, 'exact duplicate')} among them)" if applied.duplicates else ""
+    text = (
+        f"Corrections of {applied.path}: {counted(applied.relabelled, 'image')} relabelled{same}, {applied.excluded:,} "
+        f"left out, {applied.kept:,} kept."
+    )
+    for names, what in ((applied.missing, "not found"), (applied.changed, "not applied, as the image changed since")):
+        if names:
+            text += f" {counted(len(names), 'decision')} {what}: {listed([printable(name) for name in names], 3)}."
+    return text
 
 
 def resize_text(chosen: events.FitChosen) -> str:

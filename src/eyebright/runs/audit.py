@@ -12,7 +12,7 @@ from eyebright.data.audit.examine import Described, examine
 from eyebright.data.audit.findings import Audit
 from eyebright.data.audit.together import Together
 from eyebright.data.dataset import Dataset
-from eyebright.data.pack import Pack
+from eyebright.data.pack import AUDITED, Pack
 from eyebright.data.pictures import Preparation
 from eyebright.data.prepare import find_sets, naive_leak, split
 from eyebright.data.split import LEFT_OUT, connected, leaks_of, links_within
@@ -22,13 +22,13 @@ from eyebright.report.pages.audit import audit_page
 from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError
 from eyebright.system.text import printable
-from eyebright.training.events import AnyEvent, Emit
+from eyebright.training.events import AnyEvent, Corrected, Emit
 from eyebright.training.head import cross_validated
 from eyebright.training.receivers import reporting, to_all
 from eyebright.trust.calibration import fit_temperature
 from eyebright.trust.metrics import softmax
 
-SIDE = 128
+SIDE = AUDITED.width
 FOLDS = 5
 STRENGTH = 0.3  # of the penalty on the weights: finds the most swapped labels, see benchmarks/swapped_labels.py
 SAMPLE = 20_000
@@ -52,22 +52,29 @@ class Audited(NamedTuple):
     leak: float | None
 
 
-def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] = ()) -> Audited:
+def audit(
+    pictures: str | Path, *, corrections: str | Path = "", callbacks: Iterable[Callable[[AnyEvent], None]] = ()
+) -> Audited:
     """Check a set of images.
 
     Args:
         pictures: Whatever `Dataset.open` takes; it is only read.
+        corrections: A corrections file: its decisions are applied, and images that were decided about are not reported
+            again.
         callbacks: Receive the progress.
 
     Raises:
-        DataError: When there are no images.
+        DataError: When there are no images, or the corrections belong to others.
     """
     emit = to_all(callbacks)
     report = reporting(emit)
-    dataset = Dataset.open(pictures, report=report)
+    dataset = Dataset.open(pictures, corrections=corrections, report=report)
     if not len(dataset):
         raise DataError(f"there are no images in the folders of {pictures}: there is nothing to check")
-    pack = dataset.pack(Preparation(width=SIDE, height=SIDE), report)
+    if dataset.corrected is not None:
+        dataset.corrected.require_found(dataset.origin, len(dataset))
+        emit(Corrected.of(dataset.corrected))
+    pack = dataset.pack(AUDITED, report)
     sets = find_sets(dataset, pack, report)
     described, notes = _described(dataset, pack, sets, emit)
     shown = Preparation(width=SIDE, height=SIDE, fit=dataset.best_resize()[0])  # as `train` would
@@ -76,6 +83,8 @@ def audit(pictures: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None
         usable = np.where(pack.rows < 0, LEFT_OUT, dataset.sides)
         notes += _refused(dataset, pack)
         notes += [f"Leak: {leaks}" for leaks in leaks_of(usable, sets.related, dataset.groups)]
+    if dataset.corrected is not None:
+        found = found.without({correction.name for correction in dataset.corrected.decisions})
     found = msgspec.structs.replace(found, notes=(*found.notes, *notes))
     return Audited(dataset, pack, found, naive_leak(dataset, pack, sets) if dataset.sides is None else None)
 

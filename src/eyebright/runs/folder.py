@@ -5,6 +5,7 @@ RUN/
   network.json        the network that is trained
   start.safetensors   the initial weights, where they could not be found again elsewhere
   seen.json           images that the model it starts from was trained on, where there is one
+  corrections.json    what was decided about single images, where something was
   split.csv           the split of each image            left_out.csv   images that could not be opened, and why
   events.jsonl        what happened, line by line
   checkpoint/         the state after so many steps, the last two of them
@@ -23,6 +24,8 @@ from pathlib import Path
 import filelock
 from safetensors.numpy import save
 
+from eyebright.data.corrections import Applied, Corrections
+from eyebright.data.corrections import save as save_corrections
 from eyebright.data.prepare import Prepared
 from eyebright.data.split_file import to_csv
 from eyebright.model.card import Seen
@@ -54,6 +57,7 @@ class Run:
         self.network = path / NETWORK
         self.start = path / "start.safetensors"
         self.split = path / "split.csv"
+        self.corrections = path / "corrections.json"
         self.left_out = path / "left_out.csv"
         self.seen = path / "seen.json"
         self.events = path / "events.jsonl"
@@ -118,6 +122,7 @@ class Run:
         overwrite: bool,
         seen: Seen = _NOTHING,
         start: Weights | None = None,
+        corrected: Applied | None = None,
     ) -> None:
         """Make the folder, which appears as a whole; a run that exists is set aside until the new model is saved.
 
@@ -129,6 +134,7 @@ class Run:
             overwrite: Whether a run that exists may be replaced.
             seen: Images that the model it starts from was trained on.
             start: The initial weights, where the run must keep them.
+            corrected: The corrections that were applied to its images.
         """
         with ExitStack() as stack:
             if self.config.exists():
@@ -140,6 +146,9 @@ class Run:
             files.write_file(unfinished.network, network.to_json().encode())
             if start is not None:
                 files.write_file(unfinished.start, save(dict(start)))
+            if corrected is not None:
+                corrections = Corrections(origin=printable(request.pictures), corrections=corrected.decisions)
+                save_corrections(corrections, unfinished.corrections)
             if seen != _NOTHING:
                 files.write_file(unfinished.seen, records.to_json(seen).encode())
             unfinished.write_config(request)
@@ -181,6 +190,10 @@ class Run:
                 f"{self.path} is not a run: it has no {CONFIG} and {NETWORK}; give the folder that train -o made"
             )
         return read_config(self.config), Network.from_file(self.network)
+
+    def reopening(self, request: Request) -> Request:
+        """The request as its images are opened again: with the corrections that the run keeps."""
+        return request.changed(corrections=str(self.corrections)) if request.corrections else request
 
     def read_seen(self) -> Seen:
         """Images that the model which the run started from was trained on."""

@@ -316,7 +316,7 @@ def _train_again(
         OutOfTimeError: When its minutes turn out to be too few to train anything; then nothing is left of it.
     """
     kept = run.split if request.split and pictures is None else ""
-    again = request.changed(
+    again = run.reopening(request).changed(
         output=str(second.path), split=str(kept), overwrite=overwrite, log=(), training=trial.settings,
         dropout=max(trial.changes.get("dropout", 0.0), request.dropout),
     )  # fmt: skip

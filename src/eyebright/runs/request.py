@@ -36,7 +36,7 @@ _REPLACED = {  # a typed option replaces these in the file
     "split": ("validation", "test"), "epochs": ("extended_at", "minutes"), "minutes": ("extended_at", "epochs"),
 }  # fmt: skip
 _EXCLUSIVE = {"augment": (*AUGMENTATIONS,), "exclude": ("excluded",)}  # use only one of them in a file
-_PATHS = ("pictures", "output", "split", "exclude", "from")
+_PATHS = ("pictures", "output", "split", "exclude", "corrections", "from")
 
 
 class Request(Record, frozen=True, kw_only=True):
@@ -73,6 +73,8 @@ class Request(Record, frozen=True, kw_only=True):
         exclude: An audit.json: leave out the images that the audit found.
         exclude_kinds: The kinds of findings that `exclude` leaves out, separated by commas.
         excluded: Names of images to leave out.
+        corrections: A corrections file, as the page of `eyebright audit` saves it: images get their new classes, are
+            left out, or are kept whatever `exclude` says. No file is moved.
         log: Also log the epochs to csv, tensorboard or both, separated by commas.
         mirror: Mirror images if `flip` is on, without a check. Otherwise they are mirrored only if that does no harm.
         overwrite: Replace an existing run. It is kept until the new model is saved.
@@ -100,6 +102,7 @@ class Request(Record, frozen=True, kw_only=True):
     exclude: str = ""
     exclude_kinds: str = "exact duplicates,near-duplicates,conflicting labels"
     excluded: tuple[str, ...] = ()
+    corrections: str = ""
     log: tuple[str, ...] = ()
     mirror: bool = False
     overwrite: bool = False

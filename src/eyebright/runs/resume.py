@@ -77,7 +77,7 @@ def reopen(run: Run, request: Request, emit: Emit) -> Dataset:
     """
     _require_on_disk(run, request)
     given = str(run.split) if request.split and run.split.exists() else request.split
-    return open_pictures(request.changed(split=given), emit)
+    return open_pictures(run.reopening(request).changed(split=given), emit)
 
 
 def _require_on_disk(run: Run, request: Request) -> None:
@@ -173,7 +173,7 @@ def _open_from_start(run: Run, request: Request, network: Network, emit: Emit) -
 
 def _still_there(run: Run, request: Request, gone: set[str], emit: Emit) -> Dataset:
     """The run's images that are there, without those that were left out or have been gone before."""
-    as_started = request.changed(split=str(run.split), excluded=())
+    as_started = run.reopening(request).changed(split=str(run.split), excluded=())
     dataset = open_pictures(as_started, emit)
     names = dataset.source.names
     here = {*request.excluded, *gone}.intersection([*names, *map(printable, names)])

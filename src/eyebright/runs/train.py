@@ -34,7 +34,7 @@ from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.system.table import Table
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
-from eyebright.training.events import AnyEvent, Emit, Evaluated, FitChosen, ModelSaved, SharedOut, Transient
+from eyebright.training.events import AnyEvent, Corrected, Emit, Evaluated, FitChosen, ModelSaved, SharedOut, Transient
 from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
@@ -115,9 +115,9 @@ def train(
         asked["excluded"] = tuple(sorted(exclude))
     if network:
         asked["network"] = network if isinstance(network, str) else NETWORK
-    for name in ("weights", "from", "split"):
+    for name in ("weights", "from", "split", "corrections"):
         asked |= {name: str(asked[name])} if name in asked else {}
-    if isinstance(pictures, Dataset) and asked.keys() & {"group_by", "split", "exclude", "excluded"}:
+    if isinstance(pictures, Dataset) and asked.keys() & {"group_by", "split", "exclude", "excluded", "corrections"}:
         raise SettingsError("a Dataset already has its groups, split and images: give these options to Dataset.open")
     asked |= {} if output is None else {"output": str(output)}
     request = gather(asked, base=settings)
@@ -160,6 +160,9 @@ def run_request(
     if source is not None:
         checks.require_source_kept(source, run.path)
     dataset = open_pictures(request, emit) if dataset is None else dataset
+    if dataset.corrected is not None:
+        dataset.corrected.require_found(dataset.origin, len(dataset))
+        later(Corrected.of(dataset.corrected))
     dataset.require_trainable()
     checks.require_place(run.path, dataset)
     checks.require_test(dataset)
@@ -169,7 +172,7 @@ def run_request(
     resolved = _resolved(request, start, source, prepared)
     seen = Seen() if source is None else source.card.seen
     kept = start.weights if start.keep else None
-    run.create(resolved, start.network, overwrite=request.overwrite, seen=seen, start=kept)
+    run.create(resolved, start.network, overwrite=request.overwrite, seen=seen, start=kept, corrected=dataset.corrected)
     classifier = Classifier(
         start.network, dataset.classes, weights=start.weights, resize=resized.fit, seed=start.settings.seed
     )
@@ -218,6 +221,7 @@ def _resolved(request: Request, start: Start, source: SourceModel | None, prepar
         pictures=dataset.address or str(dataset.origin or dataset.source.identity),
         split=str(Path(request.split).absolute()) if request.split else "",
         excluded=tuple(sorted(request.names_left_out())),
+        corrections="" if dataset.corrected is None else Run(".").corrections.name,
         network=start.name if start.name in zoo.NETWORKS else NETWORK,
         weights=Run(".").start.name if start.keep else request.weights,
         start_from="" if source is None else str(source.path),
@@ -318,6 +322,7 @@ def open_pictures(request: Request, emit: Emit) -> Dataset:
         group_by=request.group_by,
         split=request.split,
         exclude=request.names_left_out(),
+        corrections=request.corrections,
         report=reporting(emit),
     )
 

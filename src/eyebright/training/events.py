@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from eyebright.data.corrections import Applied
 from eyebright.data.pictures import Fit
 from eyebright.data.split import Leaks
 from eyebright.system.progress import Stage
@@ -57,6 +58,30 @@ class RunStarted(Event, frozen=True):
     naive_leak: float = 0.0
     leaks: tuple[Leaks, ...] = ()
     absent: tuple[str, ...] = ()
+
+
+class Corrected(Event, frozen=True):
+    """Corrections were applied to so many images; `missing` and `changed` name those to which they could not be.
+
+    `duplicates` of the relabelled images had no decision of their own, but the pixels of one.
+    """
+
+    path: str
+    relabelled: int
+    excluded: int
+    kept: int
+    duplicates: int = 0
+    missing: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, applied: Applied) -> "Corrected":
+        """The event of corrections that were applied."""
+        return cls(
+            path=str(applied.path), relabelled=len(applied.names("relabel")), excluded=len(applied.names("exclude")),
+            kept=len(applied.names("keep")), duplicates=applied.duplicates, missing=applied.missing,
+            changed=applied.changed,
+        )  # fmt: skip
 
 
 class FitChosen(Event, frozen=True):
@@ -361,6 +386,7 @@ class ModelSaved(Event, frozen=True):
 
 AnyEvent: TypeAlias = (
     RunStarted
+    | Corrected
     | FitChosen
     | Streaming
     | Resumed

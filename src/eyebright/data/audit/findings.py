@@ -90,6 +90,15 @@ class Audit(Record, frozen=True, kw_only=True):
         """The findings of one kind."""
         return tuple(finding for finding in self.findings if finding.kind == kind)
 
+    def without(self, decided: set[str]) -> "Audit":
+        """The audit without findings whose images have all been decided about.
+
+        Args:
+            decided: Names of images, as `printable` shows them.
+        """
+        left = tuple(finding for finding in self.findings if not decided.issuperset(finding.pictures))
+        return msgspec.structs.replace(self, findings=left)
+
     def to_exclude(self, kinds: Iterable[str]) -> set[str]:
         """Names of the images to exclude from a training.
 
