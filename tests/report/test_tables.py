@@ -11,6 +11,7 @@ from eyebright.report.screen import HEADLINE
 from eyebright.report.tables import audit_text, cache_text, prediction_text
 from eyebright.report.tables import evaluation_text as styled_evaluation
 from eyebright.system.cache import Entry
+from eyebright.trust.calibration import ErrorByChance
 from eyebright.trust.metrics import Evaluation, evaluate
 
 NAMES = {
@@ -72,6 +73,22 @@ def test_an_evaluation_has_accuracy_interval_loss_and_calibration() -> None:
     assert re.search(rf"^Loss {loss:.3f}, expected calibration error 0\.\d{{3}}$", text, re.MULTILINE)
     assert re.search(r"a +2 +66\.7% +100\.0% +80\.0%", text)
     assert re.search(r"b +2 +100\.0% +50\.0% +66\.7%", text)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (0.058, "No sign of miscalibration: a perfectly calibrated model shows 0.042, up to 0.058\n"),
+        (0.059, "Miscalibrated: a perfectly calibrated model shows 0.042, up to 0.058\n"),
+    ],
+)
+def test_a_calibration_error_is_compared_with_that_of_a_perfectly_calibrated_model(error: float, words: str) -> None:
+    by_chance = ErrorByChance(mean=0.042, limit=0.058)
+    evaluation = evaluate(np.log([[0.8, 0.2]] * 3), np.array([0, 0, 1]), ("a", "b"))
+    text = evaluation_text(replace(evaluation, calibration_error=error, error_by_chance=by_chance))
+    assert f"expected calibration error {error:.3f}\n{words}" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "calibrated model" not in evaluation_text(replace(evaluation, error_by_chance=None))  # of an older version
 
 
 def test_an_evaluation_of_groups_says_so() -> None:

@@ -13,6 +13,7 @@ from eyebright.report.telling import command_text, leak_text, python_text, resiz
 from eyebright.runs.request import Request
 from eyebright.training import events
 from eyebright.training.settings import Settings
+from eyebright.trust.calibration import ErrorByChance
 from eyebright.trust.intervals import Difference, Share
 
 
@@ -207,6 +208,23 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
                 "intervals have no value in common: the two sets differ more than by chance, for instance in what "
                 "their images show. Do not rely on either one alone; more images, or other values of --seed, show what "
                 "is typical.",
+            ],
+        ),
+        (
+            events.Evaluated(
+                side="test",
+                pictures=648,
+                accuracy=0.71,
+                low=0.674,
+                high=0.743,
+                loss=0.8,
+                calibration_error=0.0312,
+                error_by_chance=ErrorByChance(mean=0.042, limit=0.0583),
+            ),
+            [
+                "Test accuracy 71.0% (95% interval 67.4-74.3%) on 648 held-out images",
+                "Expected calibration error 0.031",
+                "No sign of miscalibration: a perfectly calibrated model shows 0.042, up to 0.058",
             ],
         ),
         (

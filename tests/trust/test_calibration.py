@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -5,11 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyebright.trust.calibration import (
+    ErrorByChance,
+    calibration_gap,
     discrimination,
     expected_calibration_error,
     fit_temperature,
+    reliability,
     temperature_helps,
 )
+from eyebright.trust.intervals import grouped_interval, wilson_interval
 from eyebright.trust.metrics import softmax
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -118,6 +124,57 @@ def test_gaps_of_different_bins_do_not_cancel() -> None:
 
 def test_a_confidence_of_1_belongs_to_the_last_bin() -> None:
     assert expected_calibration_error(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([0, 1])) == pytest.approx(0.5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(SEEDS)
+def test_the_error_by_chance_is_that_over_all_outcomes_of_a_few_images(seed: int) -> None:
+    confidence = np.random.default_rng(seed).uniform(0.1, 1, 8)
+    outcomes = np.array(list(itertools.product([False, True], repeat=8)))
+    chances = np.where(outcomes, confidence, 1 - confidence).prod(axis=1)
+    errors = np.array([calibration_gap(confidence, outcome) for outcome in outcomes])
+    found, mean = ErrorByChance.of(confidence), (chances * errors).sum()
+    assert found.mean == pytest.approx(mean, abs=4 * np.sqrt((chances * (errors - mean) ** 2).sum() / 1000))
+    assert chances[errors > found.limit].sum() <= 0.05 + 0.03
+    assert chances[errors >= found.limit - 1e-12].sum() >= 0.05 - 0.03
+
+
+def test_the_error_by_chance_of_many_images_is_that_of_normal_distributions() -> None:
+    confidence = np.repeat([0.55, 0.75, 0.95], 50_000)  # the mean of |x| is sigma * sqrt(2 / pi)
+    sigmas = np.sqrt(np.array([0.55 * 0.45, 0.75 * 0.25, 0.95 * 0.05]) / 50_000) / 3
+    found = ErrorByChance.of(confidence)
+    assert found.mean == pytest.approx(np.sqrt(2 / np.pi) * sigmas.sum(), rel=0.05)
+    drawn = np.abs(np.random.default_rng(1).standard_normal((100_000, 3)) * sigmas).sum(axis=1)
+    assert found.limit == pytest.approx(np.quantile(drawn, 0.95), rel=0.05)
+
+
+def test_the_error_by_chance_is_exceeded_in_5_percent_of_calibrated_draws_and_no_order_matters() -> None:
+    stream, exceeded = np.random.default_rng(3), 0
+    for _ in range(300):
+        confidence = stream.beta(3, 1, 200)
+        found = ErrorByChance.of(confidence)
+        exceeded += calibration_gap(confidence, stream.random(200) < confidence) > found.limit
+        assert found == ErrorByChance.of(stream.permutation(confidence))
+    assert 5 <= exceeded <= 27  # 15 +- 3 standard deviations
+
+
+@settings(max_examples=20, deadline=None)
+@given(SEEDS, st.integers(1, 20))
+def test_a_reliability_diagram_matches_a_plain_loop_over_bins(seed: int, bins: int) -> None:
+    stream = np.random.default_rng(seed)
+    confidence, correct, groups = stream.random(80), stream.random(80) < 0.6, stream.integers(0, 9, 80)
+    found, grouped = reliability(confidence, correct, bins=bins), reliability(confidence, correct, groups, bins=bins)
+    assert sum(one.accuracy.of for one in found.bins) == 80
+    for one, other in zip(found.bins, grouped.bins, strict=True):
+        inside = [at for at in range(80) if one.low < confidence[at] <= one.high]
+        right = sum(correct[inside])
+        assert one.confidence == pytest.approx(np.mean(confidence[inside]))
+        assert (one.accuracy.right, one.accuracy.of) == (right, len(inside)) and one.high - one.low < 1.01 / bins
+        assert (one.accuracy.low, one.accuracy.high) == wilson_interval(right, len(inside))
+        assert (other.accuracy.low, other.accuracy.high) == grouped_interval(correct[inside], groups[inside])
+    gaps = [one.accuracy.of * abs(one.confidence - one.accuracy.value) / 80 for one in found.bins]
+    assert found.error == pytest.approx(sum(gaps))
+    assert found.by_chance == ErrorByChance.of(confidence, bins)
 
 
 def test_discrimination_matches_the_roc_area_of_scikit_learn_and_widens_with_fewer_trials() -> None:

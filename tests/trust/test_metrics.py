@@ -5,9 +5,10 @@ import pytest
 import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 from sklearn import metrics
 
-from eyebright.trust.calibration import expected_calibration_error
+from eyebright.trust.calibration import ErrorByChance, expected_calibration_error
 from eyebright.trust.intervals import grouped_interval, wilson_interval
 from eyebright.trust.metrics import Outcomes, evaluate, evaluate_outcomes, log_softmax, softmax
 
@@ -36,6 +37,8 @@ def test_loss_accuracy_and_confusion_match_scikit_learn(seed: int) -> None:
     assert result.accuracy == metrics.accuracy_score(labels, predicted)
     assert np.array_equal(result.confusion, metrics.confusion_matrix(labels, predicted, labels=positions))
     assert result.calibration_error == pytest.approx(expected_calibration_error(probabilities, labels))
+    by_chance = ErrorByChance.of(probabilities.max(axis=1))
+    assert astuple(result.error_by_chance) == pytest.approx(astuple(by_chance))
     assert result.interval == wilson_interval(round(result.accuracy * len(labels)), len(labels))
 
 
@@ -88,9 +91,10 @@ def test_an_evaluation_shows_accuracy_and_the_scores_of_each_class() -> None:
     """Three of four correct: Wilson's interval for 3 of 4 is 30.1-95.4%."""
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.7, 0.3]])
     found = evaluate(np.log(probabilities), np.array([0, 0, 1, 1]), ("a", "b"))
-    title, quality, *rows = repr(found).splitlines()
+    title, quality, calibration, *rows = repr(found).splitlines()
     assert title == "Accuracy 75.0% (95% interval 30.1-95.4%) on 4 images"
     assert quality.startswith("Loss 0.511, ")  # the mean of -ln 0.9, 0.6, 0.8 and 0.3
+    assert calibration.startswith("No sign of miscalibration: ")
     assert rows == [
         "class  images  precision  recall     F1",
         "a           2      66.7%  100.0%  80.0%",

@@ -8,6 +8,7 @@ from typing import Any
 from eyebright.system.text import counted, duration, interval, listed, percent, printable
 from eyebright.training import events
 from eyebright.training.events import AnyEvent
+from eyebright.trust.calibration import calibration_text
 from eyebright.trust.intervals import Difference
 
 NOTABLE_LOSS = 0.05  # of an image's detail: a crop that removes less is not worth a sentence
@@ -190,6 +191,9 @@ def _learned(event: AnyEvent) -> Iterator[str]:
                 f"{event.side.capitalize()} accuracy {accuracy_text(event.accuracy, event.low, event.high)} on "
                 f"{event.pictures:,} held-out image{'' if event.pictures == 1 else 's'}"
             )
+            if event.calibration_error is not None and event.error_by_chance is not None:
+                yield f"Expected calibration error {event.calibration_error:.3f}"
+                yield calibration_text(event.calibration_error, event.error_by_chance)
             if event.seen:
                 yield f"{counted(event.seen, 'image')} not counted: the model was trained on them or selected by them."
             if event.apart is not None:

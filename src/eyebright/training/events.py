@@ -15,6 +15,7 @@ from eyebright.data.pictures import Fit
 from eyebright.data.split import Leaks
 from eyebright.system.progress import Stage
 from eyebright.training.settings import ChosenPrecision
+from eyebright.trust.calibration import ErrorByChance
 from eyebright.trust.intervals import Difference, Share, apart
 from eyebright.trust.metrics import Evaluation
 from eyebright.trust.verdict import Verdict
@@ -316,8 +317,9 @@ class Evaluated(Event, frozen=True):
     """The model was evaluated on images that it was not trained on. Each use of the test set is written to the log.
 
     `seen` counts images that were left out because the model was trained or selected with them; `absent` names the
-    classes without images. `apart` is how far the accuracy lies above that on the validation set, where the intervals
-    of the two have no value in common.
+    classes without images. `calibration_error` is the expected one, and `error_by_chance` what a perfectly calibrated
+    model shows; both are None in logs of older versions. `apart` is how far the accuracy lies above that on the
+    validation set, where the intervals of the two have no value in common.
     """
 
     side: str
@@ -328,6 +330,8 @@ class Evaluated(Event, frozen=True):
     loss: float
     seen: int = 0
     absent: tuple[str, ...] = ()
+    calibration_error: float | None = None
+    error_by_chance: ErrorByChance | None = None
     apart: Difference | None = None
 
     @classmethod
@@ -342,7 +346,8 @@ class Evaluated(Event, frozen=True):
         low, high = found.interval
         return cls(
             side=side, pictures=found.pictures, accuracy=found.accuracy, low=low, high=high, loss=found.loss,
-            seen=found.seen, absent=found.absent,
+            seen=found.seen, absent=found.absent, calibration_error=found.calibration_error,
+            error_by_chance=found.error_by_chance,
             apart=None if validation is None else apart(found.share, validation.share),
         )  # fmt: skip
 

@@ -3,12 +3,18 @@
 Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2 (temperature scaling) and eq. 3 (ECE).
 """
 
+from typing import Self
+
 import numpy as np
 from numpy.typing import NDArray
+
+from eyebright.system.records import Record
+from eyebright.trust.intervals import Share, share_of
 
 BINS = 15
 FOLDS = 5
 _RANGE = (0.05, 20.0)
+_DRAWS, _SEED, _AT_ONCE = 1000, 0, 1 << 20
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
@@ -88,9 +94,113 @@ def expected_calibration_error(
 
 def calibration_gap(confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = BINS) -> float:
     """The same as `expected_calibration_error`, from confidences and correctness, both `(N,)`."""
-    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    which = _bin_of(confidence, bins)
     gaps = np.bincount(which, confidence, bins) - np.bincount(which, correct, bins)
     return float(np.abs(gaps).sum() / len(confidence))
+
+
+def _bin_of(confidence: NDArray[np.floating], bins: int) -> NDArray[np.int64]:
+    """The bin of each confidence; a bin holds its upper end and not its lower one."""
+    which: NDArray[np.int64] = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    return which
+
+
+class ErrorByChance(Record, frozen=True, kw_only=True):
+    """The expected calibration error that a perfectly calibrated model shows: above 0, since images are limited.
+
+    Args:
+        mean: Its mean, 0 to 1.
+        limit: What it exceeds in 5% of the cases, 0 to 1.
+    """
+
+    mean: float
+    limit: float
+
+    @classmethod
+    def of(cls, confidence: NDArray[np.floating], bins: int = BINS) -> Self:
+        """The error by chance of a model with these confidences, simulated: each is right with just that probability.
+
+        The images are taken as independent: of images in groups a perfectly calibrated model shows more.
+
+        Args:
+            confidence: `(N,)`, 0 to 1, at least one image.
+            bins: Number of bins.
+
+        Source: Bröcker and Smith 2007, "Increasing the Reliability of Reliability Diagrams", section 3 (consistency
+        resampling).
+        """
+        confidence = np.sort(confidence.astype(np.float64))  # so that it does not matter how images are listed
+        starts = np.flatnonzero(np.diff(_bin_of(confidence, bins), prepend=-1))
+        stream, errors, size = np.random.default_rng(_SEED), list[float](), max(_AT_ONCE // len(confidence), 1)
+        for done in range(0, _DRAWS, size):
+            correct = stream.random((min(size, _DRAWS - done), len(confidence))) < confidence
+            gaps = np.add.reduceat(confidence - correct, starts, axis=1)
+            errors += (np.abs(gaps).sum(axis=1) / len(confidence)).tolist()
+        return cls(mean=float(np.mean(errors)), limit=float(np.quantile(errors, 0.95)))
+
+
+def calibration_text(error: float, by_chance: ErrorByChance) -> str:
+    """Whether a calibration error is more than chance, as a sentence of at most 80 columns."""
+    told = f"a perfectly calibrated model shows {by_chance.mean:.3f}, up to {by_chance.limit:.3f}"
+    return f"No sign of miscalibration: {told}" if error <= by_chance.limit else f"Miscalibrated: {told}"
+
+
+class Bin(Record, frozen=True, kw_only=True):
+    """The images of one range of confidences.
+
+    Args:
+        low: Lower end of the range, not in it.
+        high: Upper end of the range, in it.
+        confidence: Mean confidence of the images.
+        accuracy: Share of the images that are predicted correctly, with its interval.
+    """
+
+    low: float
+    high: float
+    confidence: float
+    accuracy: Share
+
+
+class Reliability(Record, frozen=True, kw_only=True):
+    """How far confidence and accuracy agree: what a reliability diagram shows.
+
+    Args:
+        bins: The ranges of equal width that have images, the least confident first.
+        error: The expected calibration error.
+        by_chance: The error that a perfectly calibrated model shows.
+    """
+
+    bins: tuple[Bin, ...]
+    error: float
+    by_chance: ErrorByChance
+
+
+def reliability(
+    confidence: NDArray[np.floating],
+    correct: NDArray[np.bool_],
+    groups: NDArray[np.int64] | None = None,
+    *,
+    bins: int = BINS,
+) -> Reliability:
+    """Compare confidence and accuracy in ranges of confidence.
+
+    Args:
+        confidence: `(N,)`, 0 to 1, at least one image.
+        correct: Whether each prediction is correct, `(N,)`.
+        groups: Group number of each image, `(N,)`; None if images are independent.
+        bins: Number of ranges from 0 to 1.
+    """
+    which, found = _bin_of(confidence, bins), []
+    for number in np.unique(which).tolist():
+        here = which == number
+        accuracy = share_of(correct[here], None if groups is None else groups[here])
+        mean = float(confidence[here].mean())
+        found.append(Bin(low=number / bins, high=(number + 1) / bins, confidence=mean, accuracy=accuracy))
+    return Reliability(
+        bins=tuple(found),
+        error=calibration_gap(confidence, correct, bins),
+        by_chance=ErrorByChance.of(confidence, bins),
+    )
 
 
 def discrimination(

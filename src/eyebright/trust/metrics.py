@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from eyebright.system.records import Record
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, interval, percent
-from eyebright.trust.calibration import calibration_gap
+from eyebright.trust.calibration import ErrorByChance, calibration_gap, calibration_text
 from eyebright.trust.intervals import Share, grouped_interval, wilson_interval
 
 
@@ -45,6 +45,8 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
         seen: Images left out because the model was trained on them or chosen by them.
         left_out: Images left out because they cannot be opened.
         groups: Number of groups that the images come in; 0 if each image is independent.
+        error_by_chance: The calibration error of a perfectly calibrated model with the same confidences; None in models
+            of older versions.
     """
 
     pictures: int
@@ -57,6 +59,7 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
     seen: int = 0
     left_out: int = 0
     groups: int = 0
+    error_by_chance: ErrorByChance | None = None
 
     def __iter__(self) -> Iterator[float]:
         """Loss and accuracy, as Keras returns them: `loss, accuracy = model.evaluate(...)`."""
@@ -75,10 +78,13 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
     @property
     def notes(self) -> tuple[str, ...]:
         """Loss and calibration and, where it matters, that the images come in groups."""
-        quality = f"Loss {self.loss:.3f}, expected calibration error {self.calibration_error:.3f}"
-        if not 0 < self.groups < self.pictures:
-            return (quality,)
-        return (f"The images come in {counted(self.groups, 'group')}; the interval takes this into account.", quality)
+        notes = []
+        if 0 < self.groups < self.pictures:
+            notes.append(f"The images come in {counted(self.groups, 'group')}; the interval takes this into account.")
+        notes.append(f"Loss {self.loss:.3f}, expected calibration error {self.calibration_error:.3f}")
+        if self.error_by_chance is not None:
+            notes.append(calibration_text(self.calibration_error, self.error_by_chance))
+        return tuple(notes)
 
     def as_table(self) -> Table:
         """The scores of each class below the accuracy."""
@@ -156,7 +162,7 @@ def evaluate_outcomes(
 ) -> Evaluation:
     """The same as `evaluate`, from outcomes that may have been computed in batches."""
     right = outcomes.predicted == labels
-    correct = int(right.sum())
+    correct, confidence = int(right.sum()), np.exp(outcomes.log_confidence)
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(confusion, (labels, outcomes.predicted), 1)
     return Evaluation(
@@ -164,10 +170,11 @@ def evaluate_outcomes(
         loss=float(-outcomes.log_truth.mean()),
         accuracy=correct / len(labels),
         interval=wilson_interval(correct, len(labels)) if groups is None else grouped_interval(right, groups),
-        calibration_error=calibration_gap(np.exp(outcomes.log_confidence), right),
+        calibration_error=calibration_gap(confidence, right),
         classes=tuple(_score(name, confusion, index) for index, name in enumerate(classes)),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         groups=0 if groups is None else len(np.unique(groups)),
+        error_by_chance=ErrorByChance.of(confidence),
     )
 
 
