@@ -15,7 +15,9 @@ SOURCE = Path(eyebright.__file__).parent
 COLUMN = ["cli", "tasks", "runs", "model", "report", "training", "trust", "data", "network", "system"]
 """The rooms, from the top down; DESIGN and ARCHITECTURE.md draw them."""
 FACE = {"__init__", "__main__"}  # the package itself: gives the public names, and the command
-HEAVY = {"torch", "onnx", "sklearn", "matplotlib", "pyarrow", "pillow_heif", "cleanlab", "pandas", "tensorboardX"}
+HEAVY = {
+    "torch", "onnx", "sklearn", "matplotlib", "pyarrow", "pillow_heif", "cleanlab", "jinja2", "pandas", "tensorboardX",
+}  # fmt: skip
 COMMAND = "import runpy; runpy.run_module('eyebright', run_name='__main__')"
 
 
