@@ -13,7 +13,7 @@ from eyebright.data.pictures import Preparation
 from eyebright.data.prepare import find_sets, groups_of, labels_among, naive_leak, prepare, split
 from eyebright.data.sources.source import ArraySource
 from eyebright.data.split import LEFT_OUT, SIDES
-from eyebright.data.split_file import SplitFile, read_split
+from eyebright.data.split_file import SplitFile, read_split, to_csv
 from eyebright.system.errors import DataError, OutputError
 
 TRAIN, VALIDATION, TEST = range(3)
@@ -181,6 +181,24 @@ def test_images_that_cannot_be_opened_are_in_no_set(make_folder: Callable, prepa
     sides = split(dataset, dataset.pack(preparation))
     assert sides[6:9].tolist() == [LEFT_OUT] * 3
     assert sorted(sides[9:]) == [TRAIN, VALIDATION, TEST]
+
+
+def test_half_of_the_validation_set_is_held_back_from_a_split_that_is_made_given_or_read_from_a_file(
+    tmp_path: Path, make_folder: Callable, preparation: Preparation
+) -> None:
+    dataset = Dataset.from_folder(make_folder({"a": 40, "b": 40}), validation=0.2)
+    without, held = prepare(dataset, preparation), prepare(dataset.holding_back(), preparation)
+    assert len(without.indices("held_back")) == 0 and len(without.indices("validation")) == 16
+    assert len(held.indices("held_back")) == len(held.indices("validation")) == 8
+    assert np.array_equal(held.indices("train"), without.indices("train"))
+    assert np.array_equal(held.indices("test"), without.indices("test"))
+    assert sorted(dataset.labels[held.indices("held_back")].tolist()) == [0] * 4 + [1] * 4
+    path = tmp_path / "split.csv"
+    names, digests = dataset.source.names, held.pack.digests
+    for sides in (held.sides, without.sides):
+        path.write_bytes(to_csv(names, dataset.labels, digests, dataset.classes, sides))
+        again = prepare(Dataset.open(tmp_path / "pictures", split=path).holding_back(), preparation)
+        assert again.sides.tolist() == held.sides.tolist()
 
 
 def test_given_sides_are_kept_and_validation_comes_out_of_training(

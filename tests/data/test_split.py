@@ -10,6 +10,7 @@ from eyebright.data.split import (
     SIDES,
     connected,
     given_sides,
+    hold_back,
     leaks_of,
     links_within,
     split,
@@ -18,7 +19,7 @@ from eyebright.data.split import (
 from eyebright.system.errors import DataError, SettingsError
 
 CLASSES = ("daisy", "rose", "tulip")
-TRAIN, VALIDATION, TEST = range(3)
+TRAIN, VALIDATION, TEST, HELD_BACK = range(4)
 sampled = settings(max_examples=50, deadline=None)
 
 
@@ -136,6 +137,43 @@ def test_without_a_test_set_its_share_stays_in_training(hundred):
 def test_shares_that_leave_nothing_are_refused(hundred, shares):
     with pytest.raises(SettingsError, match=f"got {shares[0]} and {shares[1]}"):
         split(*hundred, CLASSES, validation=shares[0], test=shares[1])
+
+
+@sampled
+@given(pictures(spanning=True), st.integers(0, 5))
+def test_half_of_the_validation_set_is_held_back_by_class_and_nothing_else_moves(pictures, seed):
+    labels, digests = pictures
+    sides = split(labels, digests, CLASSES, validation=0.4, test=0.2)
+    found = hold_back(sides, labels, digests, seed=seed)
+    held = found == HELD_BACK
+    assert (sides[held] == VALIDATION).all() and (found[~held] == sides[~held]).all()
+    assert all(len(sides) == 1 for sides in by_content(found, digests).values())
+    for label in range(3):
+        own = labels[sides == VALIDATION] == label
+        largest = max(Counter(digests).values())
+        assert abs(held[sides == VALIDATION][own].sum() - own.sum() / 2) <= 2 * largest
+        assert not own.any() or ((found == VALIDATION) & (labels == label)).any() or len(set(labels)) < 3
+    assert hold_back(found, labels, digests, seed=seed) is found
+
+
+@sampled
+@given(pictures(), st.randoms(), st.integers(0, 5))
+def test_what_is_held_back_depends_on_content_and_seed_alone(pictures, random, seed):
+    labels, digests = pictures
+    sides, order = split(labels, digests, CLASSES, validation=0.4), list(range(len(labels)))
+    random.shuffle(order)
+    shuffled = hold_back(sides[order], labels[order], [digests[at] for at in order], seed=seed)
+    assert shuffled.tolist() == hold_back(sides, labels, digests, seed=seed)[order].tolist()
+
+
+def test_a_group_is_held_back_as_a_whole_and_a_single_one_stays_in_validation(hundred):
+    labels, digests = hundred
+    groups = np.where(labels == 0, 0, np.arange(300) // 15)
+    found = hold_back(np.full(300, VALIDATION), labels, digests, groups=groups)
+    assert (found[labels == 0] == VALIDATION).all()
+    held = {number: set(found[groups == number].tolist()) for number in np.unique(groups[labels > 0])}
+    assert all(len(sides) == 1 for sides in held.values())
+    assert Counter(found[labels > 0].tolist()) == {VALIDATION: 100, HELD_BACK: 100}
 
 
 @pytest.mark.parametrize("given_sides", [(TRAIN, TEST), (TRAIN, VALIDATION), (TRAIN, VALIDATION, TEST), (TRAIN,)])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyebright.data.split import LEFT_OUT
+from eyebright.data.split import ALL_SIDES, LEFT_OUT
 from eyebright.data.split_file import read_split, to_csv
 from eyebright.system.errors import DataError
 
@@ -25,9 +25,9 @@ def test_csv_tells_name_class_side_and_digest_and_survives_strange_names():
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    names, digests = ["=a/0.png", 'b,"1"\n花.png', "c", "'d"], [bytes([number]) * 16 for number in (1, 2, 3, 3)]
-    sides = np.array([0, 1, 2, LEFT_OUT])
-    text = to_csv(names, np.zeros(4, np.int64), digests, ["x"], sides)
+    names, digests = ["=a/0.png", 'b,"1"\n花.png', "c", "'d", "e"], [bytes([number]) * 16 for number in (1, 2, 3, 3, 4)]
+    sides = np.array([0, 1, 2, LEFT_OUT, ALL_SIDES.index("held_back")])
+    text = to_csv(names, np.zeros(5, np.int64), digests, ["x"], sides)
     (tmp_path / "split.csv").write_bytes(text)
     found = read_split(tmp_path / "split.csv")
     assert found.sides(names, digests).tolist() == sides.tolist()
@@ -42,7 +42,7 @@ def test_a_table_of_names_alone_will_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (ROWS + "e,tset\n", r"line 6: .*'tset': expected train, validation, test"),
+        (ROWS + "e,tset\n", r"line 6: .*'tset': expected train, validation, test, held_back, or nothing"),
         (ROWS + "a,test\n", "line 6: a is .* twice"),
         ("name,side\na,train\n", "expected the columns name and split, got name, side"),
         ("", "got none"),

@@ -5,11 +5,12 @@ pictures.classes      # ('daisy', 'dandelion', 'roses', 'sunflowers', 'tulips')
 pictures.test         # the test set, for model.evaluate
 """
 
+import copy
 import re
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +82,7 @@ class Dataset(Tabular):
         _tell_of_twins(self.classes)
         self.labels = np.array(labels, np.int64)
         self.seed, self.shares, self.fixed, self.corrected = seed, (validation, test), fixed, corrected
+        self.holds_back = False
         self.sides = None if sides is None else np.array([SIDES.index(side) for side in sides], np.int64)
         self.groups = None if groups is None else splits.numbered(groups)
         for array in (self.labels, self.sides, self.groups):
@@ -203,6 +205,12 @@ class Dataset(Tabular):
             found.source, found.classes, found.labels, seed=seed, validation=validation, test=test, corrected=corrected
         )  # fmt: skip
 
+    def holding_back(self) -> Self:
+        """The same data set, with half of its validation set held back for a promise: it picks nothing."""
+        found = copy.copy(self)
+        found.holds_back = True
+        return found
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -212,7 +220,8 @@ class Dataset(Tabular):
         title = f"{whole}, from {self.origin}" if self.origin else whole
         if self.sides is None:
             validation, test = map(percent, self.shares, (0, 0))
-            note = f"To be split with seed {self.seed}: {validation} for validation, {test} for the test."
+            held_back = ", half of them held back," if self.holds_back else ""
+            note = f"To be split with seed {self.seed}: {validation} for validation{held_back}, {test} for the test."
             sides = [np.ones(len(self), bool)]
         else:
             note, sides = "The split is given.", [self.sides == side for side in range(len(SIDES))]

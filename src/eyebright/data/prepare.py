@@ -20,7 +20,7 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.digests import KIND, Digests
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Preparation
-from eyebright.data.split import LEFT_OUT, SIDES, Leaks, Side, leaks_of, linked
+from eyebright.data.split import ALL_SIDES, LEFT_OUT, SIDES, Leaks, Side, leaks_of, linked
 from eyebright.system import cache
 from eyebright.system.errors import DataError, OutputError
 from eyebright.system.progress import Report, quiet
@@ -37,7 +37,7 @@ class Prepared:
         dataset: The images.
         pack: The same, decoded and resized.
         labels: For each image the position of its class among those of the model, `(N,)`.
-        sides: For each image the position of its set in `SIDES`, `(N,)`; -1 where it is left out.
+        sides: For each image the position of its set in `ALL_SIDES`, `(N,)`; -1 where it is left out.
         groups: A number for each image's group, `(N,)`; an image in no group has a number of its own. None without
             groups.
         related: For each image the number of its set of duplicates, near-duplicates and frames of one film, `(N,)`;
@@ -62,7 +62,7 @@ class Prepared:
 
     def indices(self, side: Side) -> NDArray[np.int64]:
         """The images of a set, as positions in the data set."""
-        return np.flatnonzero(self.sides == SIDES.index(side))
+        return np.flatnonzero(self.sides == ALL_SIDES.index(side))
 
     def absent(self, side: Side) -> tuple[str, ...]:
         """The classes without images in a set."""
@@ -183,7 +183,7 @@ def split(
     seen: Seen | None = None,
     shares: tuple[float, float] | None = None,
 ) -> NDArray[np.int64]:
-    """The set of each image, `(N,)` of positions in `SIDES`; -1 for images that are left out.
+    """The set of each image, `(N,)` of positions in `ALL_SIDES`; -1 for images that are left out.
 
     Args:
         dataset: The images.
@@ -201,7 +201,7 @@ def split(
         names = [dataset.source.names[index] for index in usable.tolist()]
         decided = dataset.fixed.sides(names, digests)
         sides[usable] = splits.given_sides(dataset.labels[usable], decided, digests, dataset.classes)
-        return sides
+        return _held_back(dataset, sides, usable, digests, None if sets is None else sets.kept)
     labels, groups = dataset.labels[usable], None if dataset.groups is None else dataset.groups[usable]
     given = (
         None
@@ -218,6 +218,22 @@ def split(
         labels, digests, dataset.classes, seed=dataset.seed, validation=validation, test=test,
         given=given, groups=groups, learned=learned,
     )  # fmt: skip
+    return _held_back(dataset, sides, usable, digests, None if sets is None else sets.kept)
+
+
+def _held_back(
+    dataset: Dataset,
+    sides: NDArray[np.int64],
+    usable: NDArray[np.int64],
+    digests: Digests,
+    groups: NDArray[np.int64] | None,
+) -> NDArray[np.int64]:
+    """The sets with half of the validation set held back, where the data set says so."""
+    if dataset.holds_back:
+        known = None if groups is None else groups[usable]
+        sides[usable] = splits.hold_back(
+            sides[usable], dataset.labels[usable], digests, seed=dataset.seed, groups=known
+        )  # fmt: skip
     return sides
 
 

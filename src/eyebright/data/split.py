@@ -1,5 +1,7 @@
 """The split into training, validation and test set. Validation picks the best epoch, the test measures the result.
 
+For a promise, half of the validation set is held back: it picks nothing, and the promise rests on it alone.
+
 The split is a pure function of the labels, digests and groups of the images and a seed. Images with the same content or
 of one group (one track, one patient, one burst) stay in the same set, and the same images are split in the same way,
 whatever their folder and order.
@@ -18,8 +20,11 @@ from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.records import Record
 from eyebright.system.text import counted, percent
 
-Side: TypeAlias = Literal["train", "validation", "test"]
+Side: TypeAlias = Literal["train", "validation", "test", "held_back"]
 SIDES: tuple[Side, ...] = ("train", "validation", "test")
+"""The sets that every training has."""
+ALL_SIDES: tuple[Side, ...] = (*SIDES, "held_back")
+"""Sets are stored as positions in this: with that part of the validation set that is held back for a promise."""
 LEFT_OUT = -1
 
 
@@ -40,8 +45,9 @@ class Leaks(Record, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         earlier = "training" if self.earlier == "train" else self.earlier
+        side = self.side.replace("_", "-")
         return (
-            f"{self.count:,} of the {self.of:,} {self.side} images ({percent(self.count / self.of)}) have a "
+            f"{self.count:,} of the {self.of:,} {side} images ({percent(self.count / self.of)}) have a "
             f"near-duplicate or an image of their group in the {earlier} set."
         )
 
@@ -92,8 +98,7 @@ def split(
     ranks, sets = ranks[free], np.unique(together[free], return_inverse=True)[1]
     order = np.lexsort((ranks, sets))
     firsts = order[np.flatnonzero(np.diff(sets[order], prepend=-1))]  # the image with the least digest of each set
-    owners = np.full(len(firsts), len(classes), np.int64)
-    np.minimum.at(owners, sets, labels[free])  # one that spans classes belongs to the first
+    owners = _owners(labels[free], sets, len(classes))
     if learned is not None:  # those stay in training
         owners[np.unique(sets[learned[free]])] = len(classes)
     sizes, where = np.bincount(sets, minlength=len(firsts)), np.zeros(len(firsts), np.int64)
@@ -112,6 +117,46 @@ def split(
         where[own] = _shared_out(sizes[own].tolist(), shares)
     sides[free] = where[sets]
     return sides
+
+
+def hold_back(
+    sides: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    digests: Sequence[bytes],
+    *,
+    seed: int = 0,
+    groups: NDArray[np.int64] | None = None,
+) -> NDArray[np.int64]:
+    """Hold back half of the validation set for a promise, class by class and in whole groups.
+
+    Args:
+        sides: The set of each image, `(N,)` of positions in `ALL_SIDES`.
+        labels: Class of each image, `(N,)`.
+        digests: Digest of each image, N times 16 bytes.
+        seed: Another seed holds back other images.
+        groups: Group of each image as a number, -1 for none.
+
+    Returns:
+        `(N,)` of positions in `ALL_SIDES`. Each class keeps a group for validation; nothing changes where images are
+        held back already.
+    """
+    held, here = ALL_SIDES.index("held_back"), np.flatnonzero(sides == SIDES.index("validation"))
+    if (sides == held).any():
+        return sides
+    every = Digests.of(digests)
+    sets = np.unique(sets_of(every.ranks(), groups)[here], return_inverse=True)[1]
+    owners, sizes = _owners(labels[here], sets, int(labels.max(initial=0)) + 1), np.bincount(sets)
+    least: dict[int, bytes] = {}  # the image of each set that comes first
+    for one, digest in zip(sets.tolist(), every.values[here], strict=True):
+        key = _key(seed, digest.tobytes())
+        least[one] = min(least.get(one, key), key)
+    chosen = np.zeros(len(sizes), np.int64)
+    for label in np.unique(owners):
+        own = np.array(sorted(np.flatnonzero(owners == label).tolist(), key=least.__getitem__))
+        chosen[own] = _shared_out(sizes[own].tolist(), {held: 0.5})
+    found = sides.copy()
+    found[here[chosen[sets] == held]] = held
+    return found
 
 
 def require_shares(validation: float, test: float) -> None:
@@ -173,7 +218,7 @@ def without_leaks(
 
 def linked(sides: NDArray[np.int64], earlier: Side, *numbers: NDArray[np.int64] | None) -> NDArray[np.bool_]:
     """Whether an image shares a number with an image of a set, in one of the numberings `(N,)`; -1 is no number."""
-    there, found = sides == SIDES.index(earlier), np.zeros(len(sides), np.bool_)
+    there, found = sides == ALL_SIDES.index(earlier), np.zeros(len(sides), np.bool_)
     for known in numbers:
         if known is not None:
             found |= (known >= 0) & np.isin(known, known[there])
@@ -183,8 +228,8 @@ def linked(sides: NDArray[np.int64], earlier: Side, *numbers: NDArray[np.int64] 
 def leaks_of(sides: NDArray[np.int64], *numbers: NDArray[np.int64] | None) -> tuple[Leaks, ...]:
     """The images of each set that share a number with an image of an earlier set, in one of the numberings."""
     found = []
-    for earlier, side in itertools.combinations(SIDES, 2):
-        here = sides == SIDES.index(side)
+    for earlier, side in itertools.combinations(ALL_SIDES, 2):
+        here = sides == ALL_SIDES.index(side)
         count = int((here & linked(sides, earlier, *numbers)).sum())
         if count:
             found.append(Leaks(side=side, earlier=earlier, count=count, of=int(here.sum())))
@@ -228,6 +273,13 @@ def links_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:
     grouped = np.flatnonzero(groups >= 0)
     _, first, group = np.unique(groups[grouped], return_index=True, return_inverse=True)
     return np.stack([grouped[first][group], grouped], axis=1)
+
+
+def _owners(labels: NDArray[np.int64], sets: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
+    """The class that each set of images belongs to: one that spans classes belongs to the first."""
+    owners = np.full(int(sets.max(initial=-1)) + 1, num_classes, np.int64)
+    np.minimum.at(owners, sets, labels)
+    return owners
 
 
 def _shared_out(sizes: list[int], shares: dict[int, float]) -> list[int]:

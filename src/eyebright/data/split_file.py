@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from eyebright.data.sources.sides import side_of
 from eyebright.data.sources.table import read_lines
-from eyebright.data.split import LEFT_OUT, SIDES
+from eyebright.data.split import ALL_SIDES, LEFT_OUT, SIDES
 from eyebright.system.errors import DataError
 from eyebright.system.text import csv_cell, csv_text, listed
 
@@ -34,13 +34,13 @@ def to_csv(names: Sequence[str], labels: NDArray[np.int64], digests: Sequence[by
     writer.writerow(["name", "class", "split", "digest"])
     for name, label, side, digest in zip(names, labels, sides, digests, strict=True):
         writer.writerow(
-            [csv_cell(name), csv_cell(classes[label]), "" if side == LEFT_OUT else SIDES[side], digest.hex()]
+            [csv_cell(name), csv_cell(classes[label]), "" if side == LEFT_OUT else ALL_SIDES[side], digest.hex()]
         )
     return bytes(content)
 
 
 class SplitFile(NamedTuple):
-    """A split that was decided before, as positions in `SIDES`; -1 for an image that was left out.
+    """A split that was decided before, as positions in `ALL_SIDES`; -1 for an image that was left out.
 
     Args:
         path: The file.
@@ -87,10 +87,10 @@ def read_split(path: Path) -> SplitFile:
             continue
         row = {column: "" if cell is None else str(cell) for column, cell in zip(columns, cells, strict=True)}
         where, name, digest = f"{path}, line {number}", csv_text(row["name"]), row.get("digest", "")
-        named = side_of(row["split"])
+        named = ALL_SIDES[-1] if row["split"] == ALL_SIDES[-1] else side_of(row["split"])
         if named is None and row["split"].strip():
-            raise DataError(f"{where}: unknown split {row['split']!r}: expected {', '.join(SIDES)}, or nothing")
-        side = LEFT_OUT if named is None else SIDES.index(named)
+            raise DataError(f"{where}: unknown split {row['split']!r}: expected {', '.join(ALL_SIDES)}, or nothing")
+        side = LEFT_OUT if named is None else ALL_SIDES.index(named)
         if name in found.by_name:
             raise DataError(f"{where}: {name} is there twice")
         found.by_name[name] = (side, digest)

@@ -52,6 +52,11 @@ def most_wrong(of: int, risk: float, chance: float = CHANCE) -> int:
     return most if binom.cdf(most, of, risk) <= chance else most - 1
 
 
+def first_tested(images: int, risk: float, chance: float = CHANCE) -> int:
+    """How many of the most confident of so many images are tested first: as many as could pass, or a quarter."""
+    return max(least_images(risk, chance), images // _FIRST)
+
+
 def confidence_threshold(
     confidence: NDArray[np.floating], correct: NDArray[np.bool_], risk: float, chance: float = CHANCE
 ) -> float | None:
@@ -70,7 +75,7 @@ def confidence_threshold(
     order = np.argsort(-confidence, kind="stable")
     ranked, wrong = confidence[order], np.cumsum(~correct[order])
     ends = _ends(ranked)
-    tested = ends[(ends + 1 >= max(least_images(risk, chance), len(ranked) // _FIRST)) & np.isfinite(ranked[ends])]
+    tested = ends[(ends + 1 >= first_tested(len(ranked), risk, chance)) & np.isfinite(ranked[ends])]
     passed = error_bound(wrong[tested], tested + 1, chance) <= risk
     count = len(passed) if passed.all() else int(passed.argmin())
     return float(ranked[tested[count - 1]]) if count else None

@@ -1,0 +1,149 @@
+import msgspec
+import numpy as np
+import pytest
+
+from eyebright.system.errors import DataError, SettingsError
+from eyebright.trust.promise import NEVER, HeldBack, Promise, Promised, kept, make_promise
+from eyebright.trust.selective import confidence_threshold
+
+CLASSES = ("daisy", "rose", "tulip")
+
+
+def images(count: int = 300, wrong: int = 0, **changes: object) -> HeldBack:
+    """Three classes in turn, the least confident of them predicted wrongly."""
+    labels = np.arange(count) % 3
+    predicted = np.where(np.arange(count) >= count - wrong, (labels + 1) % 3, labels)
+    fields = {
+        "labels": labels, "predicted": predicted, "confidence": np.linspace(1, 0.4, count, dtype=np.float32),
+        "set_score": np.where(predicted == labels, 0, 0.6).astype(np.float32),
+        "unfamiliarity": np.zeros(count, np.float32), "groups": np.arange(count),
+    }  # fmt: skip
+    return HeldBack(**fields | changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("accuracy=0.99", Promise("accuracy", 0.99)),
+        (" Accuracy_per_class = .9 ", Promise("accuracy-per-class", 0.9)),
+        ("coverage=0.95", Promise("coverage", 0.95)),
+    ],
+)
+def test_a_promise_is_read_from_text_and_written_as_one(text: str, expected: Promise) -> None:
+    assert Promise.of(text) == expected
+    assert Promise.of(str(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "such as accuracy=0.99, got ''"),
+        ("0.99", "known are accuracy, accuracy-per-class, coverage"),
+        ("acuracy=0.9", "accuracy"),
+        ("accuracy=99", "share above 0 and below 1, such as accuracy=0.99, got '99'"),
+        ("accuracy=1", "nothing can be promised with certainty"),
+        ("coverage=nan", "share above 0"),
+        ("accuracy=most", "got 'most'"),
+    ],
+)
+def test_what_is_no_promise_is_refused_with_what_was_expected(text: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        Promise.of(text)
+
+
+def test_a_promise_that_the_images_cannot_prove_says_how_many_it_takes() -> None:
+    with pytest.raises(
+        DataError, match=r"takes at least 299 .* there are 298; 298 prove 98\.9% at most"
+    ):
+        make_promise(Promise("accuracy", 0.99), images(298), CLASSES)
+    assert make_promise(Promise("accuracy", 0.99), images(299), CLASSES).answered == 1
+    with pytest.raises(DataError, match=r"takes at least 59 .* there are 0: promise less"):
+        make_promise(Promise("coverage", 0.95), images(0), CLASSES)
+
+
+def test_images_all_predicted_wrongly_prove_nothing_but_a_set_of_all_labels() -> None:
+    wrong = images(300, wrong=300)
+    with pytest.raises(
+        DataError, match="75 most confident held-back images 75 are predicted wrongly, and 0 may"
+    ):
+        make_promise(Promise("accuracy", 0.95), wrong, CLASSES)
+    with pytest.raises(DataError, match="cannot be kept for any of the 3 classes: each takes at least 59"):
+        make_promise(Promise("accuracy-per-class", 0.95), wrong, CLASSES)
+    promised = make_promise(Promise("coverage", 0.95), wrong, CLASSES)
+    assert promised.labels(np.array([[0.5, 0.3, 0.2]])).tolist() == [[True, True, False]]
+
+
+def test_the_accuracy_has_one_threshold_for_all_classes_and_per_class_each_its_own() -> None:
+    held = images(300, wrong=60)
+    whole = make_promise(Promise("accuracy", 0.95), held, CLASSES)
+    expected = confidence_threshold(held.confidence, held.predicted == held.labels, 0.05)
+    assert whole.limits == (expected,) * 3
+    assert whole.answered == pytest.approx((held.confidence >= expected).mean())
+    apart = make_promise(Promise("accuracy-per-class", 0.95), held, CLASSES)
+    for label in range(3):
+        here = held.predicted == label
+        own = confidence_threshold(held.confidence[here], (held.predicted == held.labels)[here], 0.05)
+        assert apart.limits[label] == own
+
+
+def test_a_class_that_is_hardly_ever_predicted_is_never_answered() -> None:
+    rare = images(300)
+    rare = rare._replace(predicted=np.where(np.arange(300) % 50 == 2, 2, np.arange(300) % 2))
+    promised = make_promise(Promise("accuracy-per-class", 0.95), rare._replace(labels=rare.predicted), CLASSES)
+    assert promised.limits[2] == NEVER and max(promised.limits[:2]) < 1
+    assert promised.thresholds(3).dtype == np.float32
+
+
+def test_images_of_one_group_count_once() -> None:
+    bursts = images(300, groups=np.arange(300) // 5)
+    assert len(bursts.independent().labels) == 60
+    assert make_promise(Promise("accuracy", 0.95), bursts, CLASSES).images == 60
+    with pytest.raises(DataError, match="there are 50"):
+        make_promise(Promise("accuracy", 0.95), images(300, groups=np.arange(300) // 6), CLASSES)
+
+
+def test_unfamiliar_images_are_not_answered_and_prove_nothing() -> None:
+    strange = np.where(np.arange(300) < 200, 1.5, 0.5).astype(np.float32)
+    held = images(300, wrong=0, unfamiliarity=strange)
+    assert make_promise(Promise("accuracy", 0.95), held, CLASSES).answered == pytest.approx(1 / 3)
+    few = images(300, unfamiliarity=np.where(np.arange(300) < 250, 1.5, 1).astype(np.float32))
+    with pytest.raises(DataError, match=r"the training images.*there are 50"):
+        make_promise(Promise("coverage", 0.95), few, CLASSES)
+    with pytest.raises(DataError, match="of the 75 most confident"):
+        make_promise(Promise("accuracy", 0.95), few, CLASSES)
+
+
+def test_a_promise_is_json() -> None:
+    promised = make_promise(Promise("accuracy", 0.95), images(), CLASSES)
+    assert msgspec.json.decode(msgspec.json.encode(promised), type=Promised) == promised
+
+
+def test_a_promise_that_was_kept_is_told_with_the_share_answered() -> None:
+    promised = Promised(promise="accuracy=0.95", limits=(0.9,) * 3, images=100, answered=0.6)
+    answered = np.arange(648) < 412
+    correct = np.arange(648) >= 12
+    told = kept(promised, np.zeros(648, np.int64), answered, correct, CLASSES)
+    assert told.text == (
+        "Answered 412 of 648 images (63.6%), 97.1% (95% interval 95.0-98.3%) of these correctly; promised: at least "
+        "95.0%."
+    )
+    none = kept(promised, np.zeros(648, np.int64), np.zeros(648, np.bool_), correct, CLASSES)
+    assert none.text == "Answered none of 648 images; promised: at least 95.0%."
+
+
+def test_a_class_below_what_was_promised_of_it_is_named() -> None:
+    promised = Promised(promise="accuracy-per-class=0.9", limits=(0.5,) * 3, images=100, answered=1.0)
+    predicted, correct = np.arange(300) % 3, np.ones(300, np.bool_)
+    correct[1:60:3] = False
+    told = kept(promised, predicted, np.ones(300, np.bool_), correct, CLASSES)
+    assert {name: share.right for name, share in told.classes.items()} == {"daisy": 100, "rose": 80, "tulip": 100}
+    assert told.text.endswith("promised: at least 90.0% for each class; below it: rose.")
+
+
+def test_sets_are_told_with_their_size() -> None:
+    promised = Promised(promise="coverage=0.9", limits=(0.5,), images=100, answered=1.0)
+    sizes, all_right = np.tile([1, 2], 50), np.ones(100, np.bool_)
+    told = kept(promised, np.zeros(100, np.int64), all_right, all_right, CLASSES, sizes=sizes)
+    assert told.labels == 1.5 and told.text.startswith(
+        "Gave 100 of 100 images (100.0%) a set of labels, 1.50 on average"
+    )
