@@ -52,9 +52,7 @@ def test_what_is_no_promise_is_refused_with_what_was_expected(text: str, words: 
 
 
 def test_a_promise_that_the_images_cannot_prove_says_how_many_it_takes() -> None:
-    with pytest.raises(
-        DataError, match=r"takes at least 299 .* there are 298; 298 prove 98\.9% at most"
-    ):
+    with pytest.raises(DataError, match=r"takes at least 299 .* there are 298; 298 prove 98\.9% at most"):
         make_promise(Promise("accuracy", 0.99), images(298), CLASSES)
     assert make_promise(Promise("accuracy", 0.99), images(299), CLASSES).answered == 1
     with pytest.raises(DataError, match=r"takes at least 59 .* there are 0: promise less"):
@@ -63,9 +61,7 @@ def test_a_promise_that_the_images_cannot_prove_says_how_many_it_takes() -> None
 
 def test_images_all_predicted_wrongly_prove_nothing_but_a_set_of_all_labels() -> None:
     wrong = images(300, wrong=300)
-    with pytest.raises(
-        DataError, match="75 most confident held-back images 75 are predicted wrongly, and 0 may"
-    ):
+    with pytest.raises(DataError, match="75 most confident held-back images 75 are predicted wrongly, and 0 may"):
         make_promise(Promise("accuracy", 0.95), wrong, CLASSES)
     with pytest.raises(DataError, match="cannot be kept for any of the 3 classes: each takes at least 59"):
         make_promise(Promise("accuracy-per-class", 0.95), wrong, CLASSES)
