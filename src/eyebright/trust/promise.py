@@ -1,7 +1,7 @@
 """A promise: what a user asks for (`accuracy=0.99`), what images it takes, and whether it was kept on others.
 
 A promise is made by held-back images, which were neither trained on nor used for any choice. It holds with a confidence
-of 95%: of twenty promises by other held-back images each, one may be broken. It holds for images of the same kind; those
+of 95%: of twenty promises by other held-back images, one may be broken. It holds for images of the same kind; those
 that are unlike the training images are not answered.
 """
 

@@ -3,8 +3,8 @@
 Classes are taken from the most to the least probable one, until the probabilities of those that are in the set reach a
 limit. The most probable class is always in it. A small penalty for each class keeps a long row of unlikely classes out.
 
-Source: Romano, Sesia and Candès 2020, "Classification with Valid and Adaptive Coverage" (APS), eq. 7 with u = 0, so that
-an image always has the same set; Angelopoulos et al. 2021, "Uncertainty Sets for Image Classifiers using Conformal
+Source: Romano, Sesia and Candès 2020, "Classification with Valid and Adaptive Coverage" (APS), eq. 7 with u = 0, so
+that an image has one set; Angelopoulos et al. 2021, "Uncertainty Sets for Image Classifiers using Conformal
 Prediction" (RAPS), eq. 4, with k_reg = 1. The sum of a class is that of the classes before it, without its own
 probability: the sets were 25 to 50% smaller on flowers, CIFAR-10 and Fashion-MNIST than with it.
 """
