@@ -9,7 +9,6 @@ from eyebright.trust.intervals import (
     apart,
     difference,
     grouped_interval,
-    mcnemar,
     paired_difference,
     share_of,
     wilson_interval,
@@ -182,31 +181,3 @@ def test_shares_are_apart_where_their_intervals_have_no_value_in_common() -> Non
     assert apart(high, low) == difference(high, low)
     assert apart(low, high).value == pytest.approx(-55 / 648)
     assert apart(Share.from_counts(46, 65), Share.from_counts(51, 65)) is None
-
-
-def both(right_right: int, better: int, worse: int, wrong_wrong: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images that are right after and before a change, by how many are right in both, only after, only before, in none."""
-    counts = [right_right, better, worse, wrong_wrong]
-    return np.repeat([True, True, False, False], counts), np.repeat([True, False, True, False], counts)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 50), st.integers(0, 60), st.integers(0, 60), st.integers(0, 50))
-def test_mcnemar_is_the_exact_binomial_test_of_scipy(same: int, better: int, worse: int, none: int) -> None:
-    expected = scipy.stats.binomtest(better, better + worse).pvalue if better + worse else 1.0
-    assert mcnemar(*both(same, better, worse, none)) == pytest.approx(expected, rel=1e-9)
-
-
-def test_mcnemar_of_groups_matches_the_permutation_test_of_scipy() -> None:
-    stream = np.random.default_rng(4)
-    groups = np.repeat(np.arange(10), stream.integers(1, 8, 10))
-    after, before = stream.random((2, 10))[:, groups] < [[0.8], [0.4]]
-    surplus = np.bincount(groups, weights=after.astype(int) - before.astype(int))
-    exact = scipy.stats.permutation_test((surplus,), np.sum, permutation_type="samples", n_resamples=np.inf)
-    assert mcnemar(after, before, groups) == pytest.approx(exact.pvalue)
-    assert mcnemar(after, before, groups) > mcnemar(after, before)
-
-
-def test_mcnemar_of_one_group_or_no_change_proves_nothing() -> None:
-    assert mcnemar(*both(3, 40, 0, 2), groups=np.zeros(45, np.int64)) == 1
-    assert mcnemar(*both(5, 0, 0, 5)) == 1

@@ -156,33 +156,6 @@ def paired_difference(
     return Difference(value=independent.value, low=min(low, independent.low), high=max(high, independent.high))
 
 
-def mcnemar(
-    after: NDArray[np.bool_], before: NDArray[np.bool_], groups: NDArray[np.int64] | None = None
-) -> float:
-    """The p-value of a change: how probable one as large, in either direction, is by chance alone.
-
-    By chance, what changes is as often an improvement as not: each image that is right only once is a fair coin. Of
-    images in groups, those of a group change together, so each group's surplus of improvements is one coin. The
-    distribution of their sum is exact.
-
-    Args:
-        after: Whether each image is right after the change, `(N,)`.
-        before: The same before the change, `(N,)`.
-        groups: Group number of each image, `(N,)`; None if images are independent.
-
-    Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages",
-    with exact binomial probabilities; for groups, Fisher's randomisation of signs.
-    """
-    change = after.astype(np.int64) - before.astype(np.int64)
-    _, members = np.unique(np.arange(len(change)) if groups is None else groups, return_inverse=True)
-    surplus = np.bincount(members, weights=change).astype(np.int64)
-    chances = np.ones(1)  # of each sum of the improvements
-    for coin in np.abs(surplus[surplus != 0]).tolist():
-        chances = np.concatenate([chances, np.zeros(coin)]) / 2 + np.concatenate([np.zeros(coin), chances]) / 2
-    changes = 2 * np.arange(len(chances)) - (len(chances) - 1)
-    return min(float(chances[np.abs(changes) >= abs(int(surplus.sum()))].sum()), 1.0)
-
-
 def _resampled(values: NDArray[np.generic], groups: NDArray[np.int64], confidence: float) -> tuple[float, float]:
     """Quantiles of the means that result when whole groups are resampled with replacement."""
     _, members = np.unique(groups, return_inverse=True)

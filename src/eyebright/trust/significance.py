@@ -1,0 +1,152 @@
+"""p-values and effect sizes: is a difference more than chance, and is it large enough to matter?
+
+A p-value says how probable such a difference is by chance. With enough images it is tiny for any trifle, so each comes
+with an effect size: the difference in standard deviations (Cohen's d), whatever is compared. Distributions that differ
+by more than a shift get the shift of a normal distribution that would tell them apart as well.
+
+Two samples are compared by permutation: images are dealt to the two at random, many times. Images in groups (one film,
+one patient) are not independent: whole groups are dealt.
+
+Source: Cohen 1988, "Statistical Power Analysis for the Behavioral Sciences" (sizes of effects); Szekely and Rizzo 2013,
+"Energy statistics: a class of statistics based on distances".
+"""
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALL, MEDIUM, LARGE = 0.2, 0.5, 0.8
+"""Effect sizes as Cohen calls them, in standard deviations."""
+_DEALS = 999
+_SEED = 0
+_ROUNDING = 1e-5
+_LARGEST_GAP = 1 - 1e-6  # of distributions without overlap; a shift of 9.8 deviations
+_LEVEL = 0.05
+
+
+class Contrast(NamedTuple):
+    """How two samples differ.
+
+    Args:
+        p_value: How probable a difference as large is by chance.
+        effect: The difference, in standard deviations, without what chance alone gives; 0 or more.
+    """
+
+    p_value: float
+    effect: float
+
+
+def mcnemar(after: NDArray[np.bool_], before: NDArray[np.bool_], groups: NDArray[np.int64] | None = None) -> float:
+    """The p-value of a change: how probable one as large, in either direction, is by chance alone.
+
+    By chance, what changes is as often an improvement as not: each image that is right only once is a fair coin. Of
+    images in groups, those of a group change together, so each group's surplus of improvements is one coin. The
+    distribution of their sum is exact.
+
+    Args:
+        after: Whether each image is right after the change, `(N,)`.
+        before: The same before the change, `(N,)`.
+        groups: Group number of each image, `(N,)`; None if images are independent.
+
+    Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages",
+    with exact binomial probabilities; for groups, Fisher's randomisation of signs.
+    """
+    change = after.astype(np.int64) - before.astype(np.int64)
+    _, members = np.unique(np.arange(len(change)) if groups is None else groups, return_inverse=True)
+    surplus = np.bincount(members, weights=change).astype(np.int64)
+    chances = np.ones(1)  # of each sum of the improvements
+    for coin in np.abs(surplus[surplus != 0]).tolist():
+        chances = np.concatenate([chances, np.zeros(coin)]) / 2 + np.concatenate([np.zeros(coin), chances]) / 2
+    changes = 2 * np.arange(len(chances)) - (len(chances) - 1)
+    return min(float(chances[np.abs(changes) >= abs(int(surplus.sum()))].sum()), 1.0)
+
+
+def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """p-values of several tests, corrected so that a false alarm in any of them is as improbable as it was in one.
+
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
+    """
+    order = np.argsort(p_values, kind="stable")
+    factors = np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(factors * p_values[order]), 1)
+    return corrected
+
+
+class Deals:
+    """Two samples, dealt as they are and many times at random.
+
+    Args:
+        reference: Group number of each image of the first sample, `(n,)`.
+        new: Group number of each image of the second, `(m,)`. No group is in both samples.
+    """
+
+    def __init__(self, reference: NDArray[np.int64], new: NDArray[np.int64]) -> None:
+        self.groups = len(np.unique(reference)), len(np.unique(new))
+        both = np.concatenate([reference, new + reference.max(initial=-1) + 1])
+        members = np.unique(both, return_inverse=True)[1]
+        actual = np.arange(sum(self.groups)) >= self.groups[0]
+        random = np.random.default_rng(_SEED).permuted(np.repeat(actual[None], _DEALS, axis=0), axis=1)
+        is_new = np.concatenate([actual[None], random])[:, members]  # (deals, n + m)
+        one, other = (each.sum(axis=1, keepdims=True, dtype=np.float32) for each in (~is_new, is_new))
+        self._weights = np.where(is_new, 1 / other, -1 / one)  # float32: of the sums, a mean minus the other mean
+
+    def distributions(self, reference: NDArray[np.floating], new: NDArray[np.floating]) -> Contrast:
+        """Compare the distributions of a value (Kolmogorov and Smirnov's distance)."""
+        values = np.concatenate([reference, new])
+        order = np.argsort(values, kind="stable")
+        last = np.append(np.diff(values[order]) > 0, True)  # of values that are equal
+        gaps = np.abs(np.cumsum(self._weights[:, order], axis=1)[:, last]).max(axis=1)
+        return _contrast(gaps, shift_of)
+
+    def shares(self, reference: NDArray[np.int64], new: NDArray[np.int64]) -> Contrast:
+        """Compare the shares of classes, given the class of each image (total variation distance)."""
+        classes, each = np.unique(np.concatenate([reference, new]), return_inverse=True)
+        gaps = np.abs(self._weights @ np.eye(len(classes), dtype=np.float32)[each]).sum(axis=1) / 2
+        return _contrast(gaps, shift_of)
+
+    def rates(self, reference: NDArray[np.bool_], new: NDArray[np.bool_]) -> Contrast:
+        """Compare how often something is true, also where that is rare (Cohen's h)."""
+        true = np.concatenate([reference, new])
+        rates = [(np.clip(side * self._weights, 0, None) @ true).clip(0, 1) for side in (1, -1)]
+        return _contrast(np.abs(2 * np.arcsin(np.sqrt(rates[0])) - 2 * np.arcsin(np.sqrt(rates[1]))), float)
+
+    def points(self, reference: NDArray[np.floating], new: NDArray[np.floating]) -> Contrast:
+        """Compare points, `(n, D)` and `(m, D)`: their mean and how they spread (energy distance).
+
+        The effect is a shift of the mean. Let points have deviation 1 in each of D directions: a small shift by d makes
+        the energy distance d^2 / (2 D) of the mean distance of two points.
+        """
+        from scipy.spatial.distance import cdist
+
+        both = np.concatenate([reference, new])
+        distances = cdist(both, both).astype(np.float32)
+        energies = -np.einsum("dn,dn->d", self._weights @ distances, self._weights)
+        typical = float(distances[: len(reference), : len(reference)].mean()) or 1.0
+        scale = math.sqrt(2 * reference.shape[1] / typical)
+        return _contrast(np.sqrt(np.maximum(energies, 0)), lambda gap: scale * gap)
+
+    def findable(self, tests: int) -> float:
+        """The effect that one of several tests finds in more than four of five cases, in standard deviations.
+
+        It is the shift whose distance of distributions is just significant; for images in groups, with one image each.
+        """
+        one, other = self.groups
+        return shift_of(math.sqrt(math.log(2 * tests / _LEVEL) / 2 * (one + other) / (one * other)))
+
+
+def shift_of(gap: float) -> float:
+    """The shift of a normal distribution, in its standard deviations, at which its distance from itself is `gap`."""
+    return 2 * NormalDist().inv_cdf((1 + min(gap, _LARGEST_GAP)) / 2)
+
+
+def _contrast(gaps: NDArray[np.floating], effect: Callable[[float], float]) -> Contrast:
+    """The result for the distance as the samples are, followed by those of random deals."""
+    found, dealt = float(gaps[0]), gaps[1:].astype(np.float64)
+    larger = int((dealt >= found * (1 - _ROUNDING)).sum())
+    excess = math.sqrt(max(found**2 - float((dealt**2).mean()), 0.0))
+    return Contrast((1 + larger) / (1 + len(dealt)), effect(excess))
