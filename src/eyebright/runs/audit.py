@@ -20,7 +20,7 @@ from eyebright.model.backbone import Backbone
 from eyebright.model.features import features
 from eyebright.report.pages.audit import audit_page
 from eyebright.system import files
-from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError
+from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError, SettingsError
 from eyebright.system.text import printable
 from eyebright.training.events import AnyEvent, Corrected, Emit
 from eyebright.training.head import cross_validated
@@ -185,3 +185,16 @@ def write_page(found: Audited, path: Path) -> None:
         return found.pack.read([index])[0] if found.pack.rows[index] >= 0 else None
 
     files.write_file(path, audit_page(found.audit, found.leak, opened).encode())
+
+
+def require_png(place: Path, pictures: Sequence[str], *, option: str, overwrite: bool) -> None:
+    """Refuse to draw into anything but a new PNG file outside the folders of images, before the work starts.
+
+    Raises:
+        SettingsError: When it has another extension.
+        OutputError: As `require_free`.
+    """
+    if place.suffix.lower() != ".png":
+        raise SettingsError(f"{option} expects a PNG file, got {place}: use {place.with_suffix('.png').name}")
+    for source in pictures:
+        require_free([place], source, overwrite=overwrite)

@@ -86,50 +86,47 @@ class ClassChange(Record, frozen=True, kw_only=True):
 
 
 class Contender(Record, frozen=True, kw_only=True):
-    """One of the two models.
+    """One of the two models, whatever the images.
 
     Args:
         model: Where it is.
         size_bytes: All files of its folder.
         parameters: How many parameters its network has.
         cpu_ms: Processor milliseconds for an image, all cores together, without opening the file.
-        answered: The share of the images that it answers.
-        accuracy: The share that it predicts correctly, whether or not it answers; None without labels.
     """
 
     model: str
     size_bytes: int
     parameters: int
     cpu_ms: float
-    answered: Share
-    accuracy: Share | None
 
 
 class Comparison(Tabular, Record, frozen=True, kw_only=True):
     """Two models on the same images.
 
     Args:
-        first: The first model.
-        second: The second.
+        models: Both models.
         pictures: How many images were compared.
+        answered: The share of the images that each model answers.
         same: The share to which both give the same answer.
-        flips: The others, the worst first: where the first model is sure and right, and the second sure and wrong.
+        flips: The others, the worst first: where the first model is right and sure, and the second wrong and sure.
+        accuracies: The share that each model predicts correctly, whether or not it answers; None without labels.
         difference: How far the accuracy of the second is above that of the first; None without labels.
         p_value: McNemar's exact p-value of this difference; None without labels.
-        classes: The same for each class that has images; empty without labels.
+        classes: The same for each class that has images, the worst first; empty without labels.
         groups: Number of groups that the images come in; 0 if each is independent.
         seen: Images left out because one of the models was trained on them.
         left_out: Images left out because they cannot be opened.
         not_common: Images left out because a model does not know their class, by class.
-        only_first: Classes that only the first model knows.
-        only_second: Classes that only the second knows.
+        own_classes: The classes that each model knows and the other does not.
     """
 
-    first: Contender
-    second: Contender
+    models: tuple[Contender, Contender]
     pictures: int
+    answered: tuple[Share, Share]
     same: Share
     flips: tuple[Flip, ...]
+    accuracies: tuple[Share, Share] | None
     difference: Difference | None
     p_value: float | None
     classes: tuple[ClassChange, ...]
@@ -137,42 +134,76 @@ class Comparison(Tabular, Record, frozen=True, kw_only=True):
     seen: int = 0
     left_out: int = 0
     not_common: dict[str, int] = {}  # noqa: RUF012 - msgspec copies it
-    only_first: tuple[str, ...] = ()
-    only_second: tuple[str, ...] = ()
+    own_classes: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
     @property
     def verdict(self) -> str:
         """What the comparison proves, in a sentence."""
         if self.difference is None or self.p_value is None:
-            return f"The models differ in {counted(len(self.flips), 'answer')} of {self.pictures:,}."
-        points = f"{abs(100 * self.difference.value):.1f} percentage points"
-        if self.p_value >= 1 - CONFIDENCE or not self.difference.value:
+            return f"The models give different answers to {len(self.flips):,} of {counted(self.pictures, 'image')}."
+        if self.p_value >= 1 - CONFIDENCE:
             return "No difference in accuracy is proven on these images."
-        return f"The second model is {'better' if self.difference.value > 0 else 'worse'}, by {points}."
+        better = "better" if self.difference.value > 0 else "worse"
+        return f"The second model is significantly {better}."
 
     def as_table(self) -> Table:
         """Both models, one column each."""
         rows = [
-            ("accuracy", *("-" if each.accuracy is None else str(each.accuracy) for each in self._both)),
-            ("answered", *(percent(each.answered.value) for each in self._both)),
-            ("parameters", *(f"{each.parameters:,}" for each in self._both)),
-            ("megabytes", *(f"{each.size_bytes / 1e6:,.1f}" for each in self._both)),
-            ("CPU-ms an image", *(f"{each.cpu_ms:.2f}" for each in self._both)),
+            ("parameters", *(f"{model.parameters:,}" for model in self.models)),
+            ("megabytes", *(f"{model.size_bytes / 1e6:,.1f}" for model in self.models)),
+            ("CPU-ms an image", *(f"{model.cpu_ms:.2f}" for model in self.models)),
         ]
-        given = [row for row in rows if row[0] != "answered" or {*row[1:]} != {"100.0%"}]
-        labelled = [row for row in given if row[1:] != ("-", "-")]
-        return Table(self.verdict, ("", "first model", "second model"), labelled)
+        if any(share.right < share.of for share in self.answered):
+            rows.insert(0, ("answered", *(percent(share.value) for share in self.answered)))
+        if self.accuracies is not None:
+            spans = [f"{100 * share.low:.1f}-{percent(share.high)}" for share in self.accuracies]
+            rows.insert(0, ("95% interval", *spans))
+            rows.insert(0, ("accuracy", *(percent(share.value) for share in self.accuracies)))
+        return Table(self.verdict, ("", "first", "second"), rows)
 
-    @property
-    def _both(self) -> tuple[Contender, Contender]:
-        return self.first, self.second
 
-
-def flips_of(
+def compare(
+    models: tuple[Contender, Contender],
     first: Answered,
     second: Answered,
+    flips: tuple[Flip, ...],
+    *,
+    classes: tuple[str, ...],
     labels: NDArray[np.int64] | None,
-) -> NDArray[np.int64]:
+    groups: NDArray[np.int64] | None,
+) -> Comparison:
+    """Compare what two models answer to the same images.
+
+    Args:
+        models: Both models.
+        first: The answers of the first.
+        second: Those of the second.
+        flips: The images that are answered differently.
+        classes: The classes of both models.
+        labels: The true classes as positions among them, `(N,)`; None where they are not known.
+        groups: Group number of each image, `(N,)`; None if images are independent.
+    """
+    accuracies, difference, p_value, changes = None, None, None, tuple[ClassChange, ...]()
+    if labels is not None:
+        before, after = first.predicted == labels, second.predicted == labels
+        accuracies = share_of(before, groups), share_of(after, groups)
+        difference, p_value = paired_difference(after, before, groups), mcnemar(after, before, groups)
+        changes = class_changes(before, after, labels, classes, groups)
+    return Comparison(
+        models=models,
+        pictures=len(first.predicted),
+        answered=(share_of(first.given, groups), share_of(second.given, groups)),
+        same=share_of(first.answer == second.answer, groups),
+        flips=flips,
+        accuracies=accuracies,
+        difference=difference,
+        p_value=p_value,
+        classes=changes,
+        groups=0 if groups is None else len(np.unique(groups)),
+    )
+
+
+def flips_of(first: Answered, second: Answered, labels: NDArray[np.int64] | None) -> NDArray[np.int64]:
     """The images that are answered differently, the worst first, `(n,)`.
 
     With labels, the worst are those where the first model is right and sure, and the second wrong and sure; without,
