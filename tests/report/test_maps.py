@@ -166,3 +166,20 @@ def test_any_activations_can_be_drawn(shape: tuple[int, ...], value: float) -> N
 def test_any_kernels_can_be_drawn(shape: tuple[int, ...], broken: bool) -> None:
     kernels = np.full(shape, np.nan if broken else 0.0, np.float32)
     assert draw_kernels(kernels, title="x").startswith(b"\x89PNG")
+
+
+@given(st.integers(0, 255), st.floats(-1, 1, width=32))
+def test_over_an_image_orange_is_for_and_blue_against(grey: int, value: float) -> None:
+    """A pixel is mixed with the colour by its share of the strongest value; an image without a map is grey."""
+    pixels = np.full((1, 2, 3), grey, np.uint8)
+    drawn = maps.overlaid(pixels, np.array([[value, -1]], np.float32))
+    colour = np.array([221, 107, 32] if value > 0 else [43, 108, 176])
+    share = 0.75 * abs(value)
+    np.testing.assert_allclose(drawn[0, 0], (1 - share) * grey + share * colour, atol=0.51)
+    assert (maps.overlaid(pixels, np.zeros((1, 2), np.float32)) == grey).all()
+
+
+def test_over_a_grey_image_there_are_colours_too() -> None:
+    drawn = maps.overlaid(np.full((4, 4, 1), 100, np.uint8), np.eye(4, dtype=np.float32))
+    assert drawn.shape == (4, 4, 3) and drawn.dtype == np.uint8
+    assert drawn[0, 0].tolist() == [191, 105, 49] and drawn[0, 1].tolist() == [100] * 3

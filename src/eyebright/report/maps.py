@@ -1,4 +1,4 @@
-"""Figures of the kernels of a convolution, and of the activations of a layer for an image."""
+"""Figures of the kernels of a convolution, of the activations of a layer, and maps of importance over images."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +17,8 @@ _MAX_KERNELS, _MAX_ROWS, _MAX_MAPS, _MAX_BARS = 16, 256, 64, 64  # kernels: in e
 _SIGNED, _POSITIVE = "RdBu_r", "magma"  # colour maps
 _MAX_LETTERS = 70  # of class names side by side
 _MIN_TILE_PX = 48
+_FOR, _AGAINST = (221, 107, 32), (43, 108, 176)  # ORANGE and BLUE
+_MOST_COVERED = 0.75  # of the image, below the strongest colour
 
 
 def draw_kernels(kernels: NDArray[np.float32], *, title: str) -> bytes:
@@ -73,6 +75,21 @@ def draw_maps(pixels: NDArray[np.uint8], maps: NDArray[np.float32], *, title: st
     heading = f"{title}: {counted(count, 'map')} of {height} x {width}"
     figure.suptitle("; ".join([heading, *_first(len(shown), count, "maps")]), fontsize=11)
     return to_png(figure)
+
+
+def overlaid(pixels: NDArray[np.uint8], importance: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """An image in grey under colours: orange speaks for the class, blue against it, `(H, W, 3)`, uint8.
+
+    Args:
+        pixels: The image as the network takes it, `(H, W, 3)` or grey `(H, W, 1)`, uint8.
+        importance: A map of `model.explain`, `(H, W)`; its strongest value, of either sign, has the strongest colour.
+    """
+    values = np.nan_to_num(importance, posinf=0, neginf=0).astype(np.float32)
+    strength = np.abs(values) / (float(np.abs(values).max()) or 1.0)
+    colour = np.where(values[..., None] > 0, np.array(_FOR, np.float32), np.array(_AGAINST, np.float32))
+    grey = pixels.mean(axis=2, keepdims=True, dtype=np.float32)
+    covered = _MOST_COVERED * strength[..., None]
+    return np.asarray(grey + covered * (colour - grey) + 0.5, np.uint8)
 
 
 def _gallery(tiles: NDArray[np.float32], scale: float) -> "Figure":

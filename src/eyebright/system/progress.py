@@ -12,6 +12,7 @@ Stage: TypeAlias = Literal[
     "unpacking",
     "trying learning rates",
     "evaluating",
+    "explaining",
     "training",
 ]
 Report: TypeAlias = Callable[[Stage, int, int | None], None]

@@ -1,0 +1,123 @@
+"""Maps of functions whose truth is known: exact Banzhaf values, planted patches, and networks of every kind."""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import eyebright as eb
+from eyebright.model.explain import maps
+from eyebright.model.explain.maps import Answering, blurred, explain, plan_for
+
+RANDOM = np.random.default_rng(1)
+
+
+@pytest.fixture
+def fresh_plans() -> Iterator[None]:
+    plan_for.cache_clear()
+    yield
+    plan_for.cache_clear()
+
+
+def two_classes(probability: Callable[[NDArray[np.uint8]], NDArray[np.floating]]) -> Answering:
+    """The probability of class 1 by a formula, as a network would give it."""
+
+    def answer(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        share = probability(images)
+        return np.stack([1 - share, share], axis=1).astype(np.float32)
+
+    return answer
+
+
+def game(first: NDArray, second: NDArray, third: NDArray) -> NDArray[np.floating]:
+    """A probability that is not additive in what is visible."""
+    return 0.1 + 0.4 * (first & second) + 0.3 * (first | third) - 0.2 * (second & ~third)
+
+
+def test_with_many_copies_a_map_has_the_banzhaf_values(monkeypatch: pytest.MonkeyPatch, fresh_plans: None) -> None:
+    """Each cell is one pixel; the exact values come from all eight cases of the three cells that count."""
+    monkeypatch.setattr(maps, "COPIES", 6000)
+    monkeypatch.setattr(maps, "_NOISE", 1e-6)
+    monkeypatch.setattr(maps, "_REACH", 1e-3)
+    image = np.where(np.indices((6, 6)).sum(axis=0) % 2, 255, 0).astype(np.uint8)[..., None]
+    cells = [(0, 1), (3, 4), (5, 5)]
+
+    def answer(copies: NDArray[np.uint8]) -> NDArray[np.floating]:
+        return game(*(copies[:, row, column, 0] == image[row, column, 0] for row, column in cells))
+
+    found = explain(two_classes(answer), image[None], np.array([1]))[0]
+    cases = np.array(list(product([False, True], repeat=3)))
+    values = game(*cases.T)
+    for place, cell in enumerate(cells):
+        exact = values[cases[:, place]].mean() - values[~cases[:, place]].mean()
+        assert found[cell] == pytest.approx(exact, abs=0.02)
+    others = np.delete(found.ravel(), [row * 6 + column for row, column in cells])
+    assert np.abs(others).max() < 0.02
+
+
+def contrast(images: NDArray[np.uint8], top: int, left: int, side: int) -> NDArray[np.floating]:
+    return images[:, top : top + side, left : left + side].std(axis=(1, 2)).mean(axis=-1) / 128
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3), (48, 80, 3), (28, 28, 1)])
+def test_a_patch_that_decides_is_found_wherever_it_is(shape: tuple[int, int, int]) -> None:
+    """The probability depends on the details of a quarter of a side in a square alone: the map is highest there."""
+    height, width, _ = shape
+    side = min(height, width) // 4
+    for _ in range(50):
+        top, left = RANDOM.integers(0, height - side + 1), RANDOM.integers(0, width - side + 1)
+        image = RANDOM.integers(0, 256, shape, np.uint8)
+        (found,) = explain(
+            two_classes(lambda copies, at=(top, left, side): contrast(copies, *at)), image[None], np.array([1])
+        )
+        row, column = np.argwhere(found == found.max()).mean(axis=0)  # the middle, where several are highest
+        assert top <= row < top + side and left <= column < left + side
+
+
+def test_what_speaks_for_one_of_two_classes_speaks_against_the_other() -> None:
+    images = RANDOM.integers(0, 256, (2, 32, 32, 3), np.uint8)
+    answer = two_classes(lambda copies: contrast(copies, 4, 4, 8))
+    first, second = (explain(answer, images, np.full(2, label)) for label in (0, 1))
+    np.testing.assert_allclose(first, -second, atol=1e-6)
+
+
+def test_each_image_has_its_own_map_whatever_images_come_with_it() -> None:
+    images = RANDOM.integers(0, 256, (3, 24, 24, 3), np.uint8)
+    answer = two_classes(lambda copies: copies.mean(axis=(1, 2, 3)) / 255)
+    together = explain(answer, images, np.array([0, 1, 1]))
+    alone = explain(answer, images[1:2], np.array([1]))
+    assert together.shape == (3, 24, 24) and together.dtype == np.float32
+    np.testing.assert_array_equal(together[1:2], alone)
+
+
+def test_a_constant_answer_and_an_image_without_details_have_an_empty_map() -> None:
+    image = RANDOM.integers(0, 256, (1, 16, 16, 3), np.uint8)
+    assert not explain(two_classes(lambda copies: np.full(len(copies), 0.5)), image, np.array([0])).any()
+    plain = np.full_like(image, 90)
+    assert np.abs(explain(two_classes(lambda copies: contrast(copies, 0, 0, 8)), plain, np.array([1]))).max() < 1e-6
+
+
+def test_a_blurred_image_keeps_its_brightness_and_loses_its_details() -> None:
+    image = RANDOM.integers(0, 256, (40, 40, 1), np.uint8)
+    soft = blurred(image)
+    assert soft.shape == image.shape
+    assert soft.mean() == pytest.approx(image.mean(), abs=2)
+    assert soft.std() < image.std() / 5
+
+
+@pytest.mark.parametrize(
+    ("network", "channels"),
+    [(eb.zoo.mlp(3, input_size=8), 3), (eb.zoo.flowers_cnn(3, input_size=28), 3), (eb.zoo.lenet5(3), 1)],
+)
+def test_another_network_has_another_map(network: eb.Network, channels: int) -> None:
+    """Adebayo et al. 2018: a map that does not depend on the weights explains the image, not the network."""
+    size = network.input_shape[-1]
+    images = RANDOM.integers(0, 256, (4, size, size, channels), np.uint8)
+    found = []
+    for seed in (1, 2):
+        predictor = eb.Classifier(network, ["a", "b", "c"], seed=seed).predictor
+        found.append(explain(predictor.probabilities, images, np.zeros(4, np.int64)).reshape(4, -1))
+    alike = [np.corrcoef(*pair)[0, 1] for pair in zip(*found, strict=True)]
+    assert np.mean(np.abs(alike)) < 0.5
