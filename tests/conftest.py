@@ -1,9 +1,10 @@
 """What tests share: a cache of their own, images small and real, small trainings, a kill during one, the command."""
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from PIL import Image
 
 import eyebright as eb
 from eyebright.training.events import AnyEvent, StepDone
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 collect_ignore_glob = ["tortur*.py"]  # scripts: `make torture`
 
@@ -88,6 +92,40 @@ def killed() -> Callable[..., None]:
             work(*arguments, callbacks=[kill], **options)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Browser"]:
+    """Headless Chromium, driven by Playwright; without it the test is skipped."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("needs Chromium, such as: apt install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: "Browser") -> Iterator[Callable[..., "Page"]]:
+    """Opens an address in a browser of its own; what the page complains of in the console fails the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def visit(address: str, **options: Any) -> "Page":
+        contexts.append(chromium.new_context(**options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not complaints
 
 
 class Finished(NamedTuple):

@@ -101,3 +101,29 @@ def test_options_of_the_preview_are_checked_before_the_work(eyebright, tmp_path,
     monkeypatch.chdir(tmp_path)
     finished = eyebright("audit", tmp_path, *options)
     assert finished.code == 1 and words in finished.err
+
+
+def test_decisions_on_the_page_mend_the_labels_of_a_training(make_folder, eyebright, quick, visit, tmp_path):
+    """From the page, opened as a file, over the file that it saves, to the run and to the next audit."""
+    pictures, page = doubled(make_folder()), tmp_path / "audit.html"
+    assert eyebright("audit", pictures, "--page", page).code == 0
+    opened = visit(page.as_uri())
+    first = opened.get_by_role("group", name="Decision about blue/000.png")
+    first.get_by_label("Relabel").check()
+    first.get_by_role("combobox").select_option("green")
+    opened.get_by_role("group", name="Decision about red/again.png").get_by_label("Exclude").check()
+    for name in ("green/000.png", "green/again.png"):
+        opened.get_by_role("group", name=f"Decision about {name}").get_by_label("Keep").check()
+    with opened.expect_download() as download:
+        opened.get_by_role("button", name="Download corrections.json").click()
+    download.value.save_as(tmp_path / "corrections.json")
+    given = ["--corrections", tmp_path / "corrections.json"]
+    finished = eyebright("train", pictures, "-o", tmp_path / "run", *given, *quick)
+    assert finished.code == 0, finished.err
+    words = " ".join(finished.out.split())
+    assert "2 images relabelled (1 exact duplicate among them), 1 left out, 2 kept." in words
+    rows = (tmp_path / "run" / "split.csv").read_text()
+    assert all(row in rows for row in ("blue/000.png,green,", "blue/again.png,green,", "red/000.png,red,"))
+    assert "red/again.png" not in rows
+    findings = json.loads(eyebright("audit", pictures, *given, "--json").out)["findings"]
+    assert not {name for found in findings for name in found["pictures"]} & {"blue/000.png", "green/000.png"}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from eyebright.data.audit.examine import Described, examine
 from eyebright.data.audit.findings import Audit
 from eyebright.data.audit.together import Together
+from eyebright.data.corrections import Correction, load
 from eyebright.data.dataset import Dataset
 from eyebright.data.pack import AUDITED, Pack
 from eyebright.data.pictures import Preparation
@@ -172,11 +173,13 @@ def require_free(places: Sequence[Path], pictures: str | Path, *, overwrite: boo
             raise OutputError(f"{place} is in the folder of images, where nothing is written: use another folder")
 
 
-def write_page(found: Audited, path: Path) -> None:
-    """Write the page of an audit.
+def page_of(found: Audited, decided: Iterable[Correction] = (), *, saves: bool = False) -> str:
+    """The page of an audit as HTML, which asks for decisions about the images.
 
-    Raises:
-        OutputError: When it cannot be written.
+    Args:
+        found: The audit.
+        decided: What was decided before.
+        saves: Whether the page is served by `eyebright audit --review`.
     """
     rows = {printable(name): index for index, name in enumerate(found.dataset.source.names)}
 
@@ -184,7 +187,21 @@ def write_page(found: Audited, path: Path) -> None:
         index = rows[name]
         return found.pack.read([index])[0] if found.pack.rows[index] >= 0 else None
 
-    files.write_file(path, audit_page(found.audit, found.leak, opened).encode())
+    def digest_of(name: str) -> str:
+        return found.pack.digests[rows[name]].hex()
+
+    return audit_page(found.audit, found.leak, opened, digest_of=digest_of, decided=decided, saves=saves)
+
+
+def write_page(found: Audited, path: Path) -> None:
+    """Write the page of an audit.
+
+    Raises:
+        OutputError: When it cannot be written.
+    """
+    corrected = found.dataset.corrected
+    decided = () if corrected is None else load(corrected.path).corrections
+    files.write_file(path, page_of(found, decided).encode())
 
 
 def require_png(place: Path, pictures: Sequence[str], *, option: str, overwrite: bool) -> None:

@@ -78,6 +78,7 @@ def test_wrong_labels_and_outliers_are_reported_by_their_names_in_the_data_set(r
     (found,) = audit.of("probably mislabelled")
     assert found.pictures == (dataset.source.names[positions[wrong]],) and found.classes == ("a",)
     assert (found.figure, found.sentence) == (0.012, "predicted b (99%), its label has 1.2%")
+    assert found.suggested == "b"
     assert audit.of("outlier")[0].pictures == (dataset.source.names[positions[alone]],)
     unchecked = examine(dataset, pack, described=described._replace(probabilities=None))
     assert not unchecked.of("probably mislabelled") and unchecked.of("outlier") == audit.of("outlier")

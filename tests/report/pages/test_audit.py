@@ -1,7 +1,7 @@
 import numpy as np
 
 from eyebright.data.audit.findings import Audit, Finding
-from eyebright.report.pages.audit import audit_page
+from eyebright.report.pages.audit import Opened, audit_page
 
 GREY = np.full((8, 8, 3), 128, np.uint8)
 
@@ -16,9 +16,13 @@ def finding(kind: str, *pictures: str) -> Finding:
     return Finding(kind=kind, pictures=pictures, classes=("<i>rose",) * len(pictures), figure=1.0, sentence="why & how")
 
 
+def page_of(audit: Audit, leak: float | None, opened: Opened) -> str:
+    return audit_page(audit, leak, opened, digest_of=str)
+
+
 def test_the_page_has_a_section_for_each_kind_with_what_a_random_split_would_do(parsed) -> None:
     page = parsed(
-        audit_page(found(finding("exact duplicates", "a", "b"), finding("very dark", "c")), 0.14, lambda name: GREY)
+        page_of(found(finding("exact duplicates", "a", "b"), finding("very dark", "c")), 0.14, lambda name: GREY)
     )
     assert [(heading["id"], heading.text, heading.find_next("p").text) for heading in page.select("h2")] == [
         ("exact-duplicates", "exact duplicates: 1 finding", "the same pixels in several files"),
@@ -35,7 +39,7 @@ def test_the_page_has_a_section_for_each_kind_with_what_a_random_split_would_do(
 
 
 def test_a_page_without_findings_says_so(parsed) -> None:
-    page = parsed(audit_page(found(notes=("Labels were not checked: x > 3",)), None, lambda name: GREY))
+    page = parsed(page_of(found(notes=("Labels were not checked: x > 3",)), None, lambda name: GREY))
     assert page.nav.text.strip() == "No problem found." and "The images have a given split, which is kept." in page.text
     assert "Labels were not checked: x > 3" in [text.text for text in page.select("header p")]
 
@@ -46,13 +50,13 @@ def test_letters_that_change_the_direction_of_text_do_not_reach_the_page() -> No
         origin=name, pictures=1, classes={name: 1}, notes=(name,),
         findings=(Finding(kind="blurred", pictures=(name,), classes=(name,), figure=1.0, sentence=name),),
     )  # fmt: skip
-    page = audit_page(audit, None, lambda name: GREY)
+    page = page_of(audit, None, lambda name: GREY)
     assert "\u202e" not in page and page.count(r"rose\u202egnp.jpg") >= 6
 
 
 def test_a_page_shows_at_most_60_findings_of_12_images(parsed) -> None:
     many = [finding("near-duplicates", *(f"{number}-{image}" for image in range(13))) for number in range(61)]
-    page = parsed(audit_page(found(*many), 0.5, lambda name: GREY))
+    page = parsed(page_of(found(*many), 0.5, lambda name: GREY))
     assert page.h2.text == "near-duplicates: 61 findings"
     assert page.h2.find_next("p").text.endswith("; the first 60 of 61 are shown")
     assert len(page.select("figure")) == 60 * 12
@@ -60,11 +64,11 @@ def test_a_page_shows_at_most_60_findings_of_12_images(parsed) -> None:
 
 
 def test_an_image_of_several_findings_is_in_the_page_once(parsed) -> None:
-    page = parsed(audit_page(found(finding("very dark", "a"), finding("blurred", "a", "b")), None, lambda name: GREY))
+    page = parsed(page_of(found(finding("very dark", "a"), finding("blurred", "a", "b")), None, lambda name: GREY))
     assert [image["id"] for image in page.select("defs image")] == ["i0", "i1"]
     assert sorted(use["href"] for use in page.select("figure use")) == ["#i0", "#i0", "#i1"]
 
 
 def test_an_image_that_cannot_be_opened_is_an_empty_tile(parsed) -> None:
-    page = parsed(audit_page(found(finding("unreadable", "bad.jpg")), None, lambda name: None))
+    page = parsed(page_of(found(finding("unreadable", "bad.jpg")), None, lambda name: None))
     assert len(page.select("figure .none")) == 1 and "bad.jpg" in page.figcaption.text and not page.select("image")

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from eyebright.report.pages.page import Album, render
+from eyebright.report.pages.review import Review
 
 HOSTILE = "</script><script>alert(1)</script>"
 TEMPLATES = resources.files("eyebright.report.pages") / "templates"
@@ -36,7 +37,10 @@ def test_a_small_or_grey_image_keeps_its_pixels() -> None:
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> str:
-    return render("audit.html", name=HOSTILE, leak=HOSTILE, kinds=[], album=Album(8), audit=_audit())
+    return render(
+        "audit.html", name=HOSTILE, leak=HOSTILE, kinds=[], album=Album(8), audit=_audit(),
+        review=Review(HOSTILE, "", (HOSTILE,)),
+    )  # fmt: skip
 
 
 def _audit():

@@ -70,13 +70,16 @@ def examine(
     )
 
 
-def _finding(dataset: Dataset, kind: Kind, positions: Sequence[int], figure: float, sentence: str) -> Finding:
+def _finding(
+    dataset: Dataset, kind: Kind, positions: Sequence[int], figure: float, sentence: str, suggested: str = ""
+) -> Finding:
     return Finding(
         kind=kind,
         pictures=tuple(printable(dataset.source.names[index]) for index in positions),
         classes=tuple(printable(dataset.classes[dataset.labels[index]]) for index in positions),
         figure=round(float(figure), 4),
         sentence=sentence,
+        suggested=suggested,
     )
 
 
@@ -147,7 +150,7 @@ def _wrong_labels(dataset: Dataset, described: Described) -> Iterator[Finding]:
         suggested = printable(dataset.classes[wrong.suggested])
         sentence = f"predicted {suggested} ({wrong.probability:.0%}), its label has {wrong.label_probability:.1%}"
         position = int(described.positions[wrong.image])
-        yield _finding(dataset, "probably mislabelled", [position], wrong.label_probability, sentence)
+        yield _finding(dataset, "probably mislabelled", [position], wrong.label_probability, sentence, suggested)
 
 
 def _unlike_all_others(dataset: Dataset, described: Described) -> Iterator[Finding]:

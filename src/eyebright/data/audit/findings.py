@@ -54,6 +54,7 @@ class Finding(Record, frozen=True, kw_only=True):
         classes: The class of each.
         figure: The number behind the finding, in the unit that the sentence gives.
         sentence: The finding for people.
+        suggested: The class that is predicted instead, of an image that is probably mislabelled; else "".
     """
 
     kind: Kind | _OldKind
@@ -61,6 +62,7 @@ class Finding(Record, frozen=True, kw_only=True):
     classes: tuple[str, ...]
     figure: float
     sentence: str
+    suggested: str = ""
 
     def __post_init__(self) -> None:
         if self.kind in RENAMED:

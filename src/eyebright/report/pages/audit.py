@@ -1,6 +1,6 @@
 """The findings of an audit as one HTML file that holds its images and needs no other file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import NamedTuple, TypeAlias
 
@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.audit.findings import KINDS, Audit, Finding, Kind
+from eyebright.data.corrections import Correction
 from eyebright.report.pages.page import Album, Embedded, render
+from eyebright.report.pages.review import SCRIPTS, Review
 from eyebright.report.telling import leak_text
 
 Opened: TypeAlias = Callable[[str], NDArray[np.uint8] | None]
@@ -18,10 +20,12 @@ _SIDE_PX = 128
 
 
 class _Tile(NamedTuple):
-    """An image of a finding; no image where it cannot be opened."""
+    """An image of a finding, with the class that any finding suggests for it; no image where it cannot be opened."""
 
     name: str
     label: str
+    digest: str
+    suggested: str
     image: Embedded | None
 
 
@@ -43,28 +47,46 @@ class _Section(NamedTuple):
     shown: list[_Shown]
 
 
-def audit_page(audit: Audit, leak: float | None, opened: Opened) -> str:
-    """The page: a section for each kind, with at most 60 findings.
+def audit_page(
+    audit: Audit,
+    leak: float | None,
+    opened: Opened,
+    *,
+    digest_of: Callable[[str], str],
+    decided: Iterable[Correction] = (),
+    saves: bool = False,
+) -> str:
+    """The page: a section for each kind, with at most 60 findings. It asks for decisions about their images.
 
     Args:
         audit: The findings.
         leak: As for `leak_text`.
         opened: Gives the images.
+        digest_of: Gives the digest of an image's pixels by its name, in hexadecimal.
+        decided: What was decided before.
+        saves: Whether the page is served by `eyebright audit --review`.
     """
     album = Album(_SIDE_PX)
-    kinds = [_section(kind, audit.of(kind), opened, album) for kind in KINDS if audit.of(kind)]
-    name = PurePath(audit.origin).name or "images"
-    return render("audit.html", name=name, audit=audit, leak=leak_text(leak), kinds=kinds, album=album)
+    suggested = {finding.pictures[0]: finding.suggested for finding in audit.findings if finding.suggested}
+
+    def tile(name: str, label: str) -> _Tile:
+        pixels = opened(name)
+        image = None if pixels is None else album.add(name, pixels)
+        return _Tile(name, label, digest_of(name), suggested.get(name, ""), image)
+
+    kinds = [_section(kind, audit.of(kind), tile) for kind in KINDS if audit.of(kind)]
+    return render(
+        "audit.html", scripts=SCRIPTS, connects=saves, name=PurePath(audit.origin).name or "images", audit=audit,
+        leak=leak_text(leak), kinds=kinds, album=album,
+        review=Review.of(audit, audit.origin, audit.classes, decided, saves=saves),
+    )  # fmt: skip
 
 
-def _section(kind: Kind, found: tuple[Finding, ...], opened: Opened, album: Album) -> _Section:
-    shown = [_shown(finding, opened, album) for finding in found[:MAX_FINDINGS]]
+def _section(kind: Kind, found: tuple[Finding, ...], tile: Callable[[str, str], _Tile]) -> _Section:
+    shown = [_shown(finding, tile) for finding in found[:MAX_FINDINGS]]
     return _Section(kind, kind.replace(" ", "-"), KINDS[kind], len(found), shown)
 
 
-def _shown(finding: Finding, opened: Opened, album: Album) -> _Shown:
-    tiles = []
-    for name, label in zip(finding.pictures[:MAX_TOGETHER], finding.classes, strict=False):
-        pixels = opened(name)
-        tiles.append(_Tile(name, label, None if pixels is None else album.add(name, pixels)))
+def _shown(finding: Finding, tile: Callable[[str, str], _Tile]) -> _Shown:
+    tiles = [tile(*each) for each in zip(finding.pictures[:MAX_TOGETHER], finding.classes, strict=False)]
     return _Shown(finding.sentence, tiles, len(finding.pictures) - len(tiles))

@@ -65,18 +65,19 @@ class Album:
         return self._images[key]
 
 
-def render(template: str, *, scripts: Sequence[str] = ("page.js",), **data: Any) -> str:
+def render(template: str, *, scripts: Sequence[str] = ("page.js",), connects: bool = False, **data: Any) -> str:
     """A page as HTML.
 
     Args:
         template: The name of its template, which extends base.html.
         scripts: The names of its scripts.
+        connects: Whether the scripts may send something to the server that the page came from.
         **data: What the template shows.
     """
     style, script = _read("page.css"), "\n".join(map(_read, scripts))
     policy = (
         f"default-src 'none'; img-src data:; style-src {_digest(style)}; script-src {_digest(script)}; "
-        "base-uri 'none'; form-action 'none'"
+        "base-uri 'none'; form-action 'none'" + ("; connect-src 'self'" if connects else "")
     )
     return _environment().get_template(template).render(policy=policy, style=style, script=script, **data)
 
