@@ -43,7 +43,8 @@ def program(monkeypatch, capsys):
         monkeypatch.setattr("sys.argv", ["recipe.py", str(model), str(photo)])
         capsys.readouterr()
         exec(compile(code, str(PAGE), "exec"), {})
-        return {name: float(value) for name, value in (line.split() for line in capsys.readouterr().out.splitlines())}
+        *lines, _ = capsys.readouterr().out.splitlines()  # the last says the answer
+        return {name: float(value) for name, value in map(str.split, lines)}
 
     return run
 

@@ -43,6 +43,7 @@ def write(stored: StoredModel) -> Callable[..., Any]:
         "weights": stored.weights(),
         "onnx": stored.onnx_path.read_bytes(),
         "golden": stored.golden(),
+        "reference": stored.reference,
         "history": {},
         "readme": "read me",
     }

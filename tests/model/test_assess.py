@@ -17,6 +17,7 @@ from eyebright.report.history import History
 from eyebright.system.errors import ModelError
 from eyebright.training.events import Judged
 from eyebright.training.settings import AUGMENTATIONS, Settings
+from eyebright.trust.answers import Answers
 from eyebright.trust.verdict import Verdict
 
 TABLE = np.random.default_rng(5).dirichlet([1, 1, 1], 2 * BATCH_SIZE + 7).astype(np.float32)
@@ -30,25 +31,17 @@ class NumberedPack:
         return indices.reshape(-1, 1, 1, 1)
 
 
-class TablePredictor:
-    """Looks the output for each image up; as an engine it is called, as a predictor asked for probabilities."""
+def test_what_is_measured_comes_in_the_order_asked_for_batch_by_batch() -> None:
+    batches = []
 
-    def __init__(self, table: NDArray[np.float32] = TABLE) -> None:
-        self.table = table
-        self.largest_batch = 0
+    def measure(images: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        batches.append(len(images))
+        return TABLE[images.reshape(-1)], 2 * TABLE[images.reshape(-1), :2]
 
-    def __call__(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
-        self.largest_batch = max(self.largest_batch, len(images))
-        return self.table[images.reshape(-1)]
-
-    probabilities = __call__
-
-
-def test_logits_are_the_outputs_in_the_order_asked_for_batch_by_batch() -> None:
-    engine = TablePredictor()
-    found = assess.logits(engine, NumberedPack(), SHUFFLED)
-    assert found.dtype == np.float64 and engine.largest_batch == BATCH_SIZE
-    np.testing.assert_array_equal(found, TABLE[SHUFFLED].astype(np.float64))
+    found = assess.measured(measure, NumberedPack(), SHUFFLED)
+    assert found.logits.dtype == np.float64 and max(batches) == BATCH_SIZE
+    np.testing.assert_array_equal(found.logits, TABLE[SHUFFLED].astype(np.float64))
+    np.testing.assert_array_equal(found.features, 2 * TABLE[SHUFFLED, :2])
 
 
 def test_the_temperature_makes_logits_calibrated_that_are_too_large() -> None:
@@ -64,13 +57,16 @@ def test_the_temperature_makes_logits_calibrated_that_are_too_large() -> None:
 
 @pytest.mark.parametrize(("difference", "refused"), [(0.9e-4, False), (1.2e-4, True), (np.nan, True)])
 def test_a_graph_may_differ_by_no_more_than_the_tolerance(difference: float, refused: bool) -> None:
-    images, expected = NumberedPack().read(np.arange(5)), TABLE[:5].astype(float)
-    expected[3, 1] += difference
-    if refused:
-        with pytest.raises(ModelError, match="differs from the trained network"):
-            assess.prove(TablePredictor(), images, expected)
-    else:
-        assess.prove(TablePredictor(), images, expected)
+    found = Answers.decided(TABLE[:5], np.full(5, 20.0))
+    expected = found._replace(probabilities=TABLE[:5].astype(float))
+    expected.probabilities[3, 1] += difference
+    further = found._replace(unfamiliarity=np.full(5, 20 * (1 + 10 * difference)))
+    for one, other, name in ((found, expected, "probabilities"), (found, further, "unfamiliarity")):
+        if refused:
+            with pytest.raises(ModelError, match=f"differs from the trained network by .* in its {name}"):
+                assess.prove(one, other)
+        else:
+            assess.prove(one, other)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from eyebright.network import Flatten, Input, Linear, Network, Normalize, ReLU, 
 from eyebright.system.errors import DataError, ModelError, NetworkError, PictureError
 from eyebright.training import trainer
 from eyebright.training.events import Calibrated, EpochEnded, Judged, Streaming
-from eyebright.training.torch.answers import Answers
+from eyebright.training.torch.engine import TorchEngine
 
 QUICK = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3}
 
@@ -162,7 +162,7 @@ def test_weights_go_out_and_in(model, tmp_path):
     other = eb.Classifier(model.network, model.classes, seed=9)
     before = other.predict(path).probabilities
     other.set_weights(model.get_weights())
-    other.calibration = model.calibration
+    other.learned = model.learned
     assert other.predict(path).probabilities == model.predict(path).probabilities != before
 
 
@@ -206,9 +206,9 @@ def test_a_graph_that_disagrees_with_training_is_not_kept(pictures, monkeypatch)
 
     write = onnx.to_onnx
 
-    def broken(network, weights, *, temperature=None):
+    def broken(network, weights, **options):
         spoilt = dict(weights) | {"dense_2.bias": weights["dense_2.bias"] + np.array([1, 0, 0], np.float32)}
-        return write(network, spoilt, temperature=temperature)
+        return write(network, spoilt, **options)
 
     monkeypatch.setattr(onnx, "to_onnx", broken)
     model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
@@ -237,7 +237,7 @@ def test_one_layers_weights_go_to_another_model_and_the_answers_follow(model, tm
 
 def test_what_was_found_out_about_weights_does_not_outlive_them(model):
     other = eb.Classifier(model.network, model.classes, seed=9)
-    other.calibration, other.metrics, other.history = model.calibration, model.metrics, model.history
+    other.learned = model.learned
     assert other.metrics and other.history.validation_accuracy
     other.set_weights(other.get_weights())
     assert other.calibration.temperature == 1
@@ -249,7 +249,7 @@ def test_weights_alone_go_through_a_file(model, tmp_path):
     model.save_weights(tmp_path / "ckpt")
     other = eb.Classifier(eb.Network.from_json(model.network.to_json()), model.classes, seed=9)
     other.load_weights(tmp_path / "ckpt").assert_consumed()
-    other.calibration = model.calibration
+    other.learned = model.learned
     assert other.predict(path).probabilities == model.predict(path).probabilities
 
 
@@ -343,7 +343,7 @@ def test_prepared_images_are_evaluated_on_their_test_set(model, pictures):
     names = pictures.source.names
     indices = prepared.indices("test")
     answers = model.predict([pictures.source.open(index) for index in indices.tolist()])
-    correct = [answer.label == names[index].split("/")[0] for answer, index in zip(answers, indices, strict=True)]
+    correct = [answer.best == names[index].split("/")[0] for answer, index in zip(answers, indices, strict=True)]
     assert (found.pictures, found.accuracy) == (len(indices), pytest.approx(np.mean(correct)))
     assert (found.seen, found.left_out) == (0, 0)
 
@@ -469,17 +469,17 @@ def test_where_a_gpu_evaluates_the_graph_has_been_shown_to_give_the_same(picture
     """A double stands for the GPU; one whose answers differ from the graph's is not believed."""
     calls = []
 
-    class OnGpu(Answers):
+    class OnGpu(TorchEngine):
         def __init__(self, *arguments):
             super().__init__(*arguments[:2], "cpu")
             self.on_gpu = True
 
-        def __call__(self, samples):
+        def answers(self, samples):
             calls.append(len(samples))
-            found = super().__call__(samples)
-            return found if self.temperature is None else found + np.float32(shift)
+            found = super().answers(samples)
+            return found._replace(probabilities=found.probabilities + np.float32(shift))
 
-    monkeypatch.setattr(trainer(), "Answers", OnGpu)
+    monkeypatch.setattr(trainer(), "TorchEngine", OnGpu)
     model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
     if shift:
         with pytest.raises(ModelError, match=r"the ONNX graph differs from the trained network by 0\.5"):
@@ -490,7 +490,7 @@ def test_where_a_gpu_evaluates_the_graph_has_been_shown_to_give_the_same(picture
     found = model.evaluate(pictures.test)
     assert len(calls) == before + 1
     again = eb.Classifier(model.network, classes=model.classes, weights=model._weights)
-    again.calibration = model.calibration
+    again.learned = model.learned
     expected = again.evaluate(pictures.test)
     assert found.accuracy == expected.accuracy and found.loss == pytest.approx(expected.loss, abs=1e-4)
     assert known.pictures and len(calls) == before + 1

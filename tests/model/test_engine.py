@@ -16,6 +16,7 @@ from eyebright.model.engine import Engine
 from eyebright.model.folder import StoredModel
 from eyebright.model.golden import Golden
 from eyebright.network import initial_weights
+from eyebright.network.answering import Answering
 from eyebright.network.onnx import to_onnx
 from eyebright.network.zoo.small import flowers_cnn
 from eyebright.system import files
@@ -89,9 +90,9 @@ def test_another_graph_is_not_answered_from_the_cache_of_this_one(
 ) -> None:
     Engine.of_model(stored)
     network = stored.network
-    onnx_bytes = to_onnx(network, initial_weights(network, seed=2), temperature=1.0).SerializeToString()
-    probabilities = Engine.of_bytes(onnx_bytes)(stored.golden().prepared)
-    other = altered(onnx=onnx_bytes, golden=stored.golden()._replace(probabilities=probabilities))
+    onnx_bytes = to_onnx(network, initial_weights(network, seed=2), answering=Answering()).SerializeToString()
+    outputs = Engine.of_bytes(onnx_bytes).outputs(stored.golden().prepared)
+    other = altered(onnx=onnx_bytes, golden=stored.golden()._replace(outputs=outputs))
     assert np.abs(Engine.of_model(other)(pixels) - Engine.of_model(stored)(pixels)).max() > 0.01
 
 
@@ -139,7 +140,9 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 
 
 def with_probabilities(change: Callable[[NDArray], NDArray]) -> Callable[[Golden], Golden]:
-    return lambda golden: golden._replace(probabilities=change(golden.probabilities))
+    return lambda golden: golden._replace(
+        outputs=golden.outputs | {"probabilities": change(golden.outputs["probabilities"])}
+    )
 
 
 def with_prepared(change: Callable[[NDArray], NDArray]) -> Callable[[Golden], Golden]:
@@ -157,7 +160,7 @@ def with_prepared(change: Callable[[NDArray], NDArray]) -> Callable[[Golden], Go
         pytest.param(with_prepared(lambda pictures: 255 - pictures), id="other pictures"),
         pytest.param(with_prepared(lambda pictures: pictures[:, :8].copy()), id="pictures of another size"),
         pytest.param(with_prepared(lambda pictures: pictures[:0]), id="no pictures"),
-        pytest.param(lambda golden: Golden([], golden.prepared[:0], golden.probabilities[:0]), id="nothing at all"),
+        pytest.param(lambda golden: Golden([], golden.prepared[:0], golden.outputs), id="nothing at all"),
     ],
 )
 def test_a_model_that_contradicts_its_golden_pictures_is_refused(
@@ -170,8 +173,9 @@ def test_a_model_that_contradicts_its_golden_pictures_is_refused(
 
 def test_golden_pictures_allow_for_the_rounding_of_another_machine(stored: StoredModel, altered: Callable) -> None:
     golden = stored.golden()
-    engine = Engine.of_model(altered(golden=golden._replace(probabilities=golden.probabilities + np.float32(5e-5))))
-    assert engine(golden.prepared) == pytest.approx(golden.probabilities, abs=1e-6)
+    change = with_probabilities(lambda rows: rows + np.float32(5e-5))
+    engine = Engine.of_model(altered(golden=change(golden)))
+    assert engine(golden.prepared) == pytest.approx(golden.outputs["probabilities"], abs=1e-6)
 
 
 @pytest.mark.parametrize("num_classes", [2, 5])
@@ -179,9 +183,9 @@ def test_a_graph_for_another_number_of_classes_is_refused(
     stored: StoredModel, altered: Callable, num_classes: int
 ) -> None:
     network = flowers_cnn(num_classes, input_size=16)
-    graph = to_onnx(network, initial_weights(network), temperature=1.0).SerializeToString()
-    probabilities = Engine.of_bytes(graph)(stored.golden().prepared)
-    model = altered(onnx=graph, golden=stored.golden()._replace(probabilities=probabilities))
+    graph = to_onnx(network, initial_weights(network), answering=Answering()).SerializeToString()
+    outputs = Engine.of_bytes(graph).outputs(stored.golden().prepared)
+    model = altered(onnx=graph, golden=stored.golden()._replace(outputs=outputs))
     with pytest.raises(ModelError, match=r"network\.onnx|classes"):
         Engine.of_model(model)
 

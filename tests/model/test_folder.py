@@ -21,7 +21,7 @@ from eyebright.model.golden import Golden
 from eyebright.network.zoo.small import flowers_cnn
 from eyebright.system.errors import ModelError, OutputError
 
-BIG = ("weights.safetensors", "network.onnx", "golden.safetensors")
+BIG = ("weights.safetensors", "network.onnx", "golden.safetensors", "reference.safetensors")
 DEEP = "[" * 100_000 + "]" * 100_000
 PICTURES = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
 
@@ -140,13 +140,13 @@ def test_a_history_that_is_none_is_a_model_error(model: Path, content: bytes) ->
         read_model(model).history(dict[str, list[float]])
 
 
-@pytest.mark.parametrize("version", [2, 10**18])
+@pytest.mark.parametrize("version", [3, 10**18])
 def test_a_newer_format_says_to_update_even_where_it_has_keys_unknown_today(
     model: Path, edit_card: Callable, version: int
 ) -> None:
     edit_card(lambda card: card.update(format=version, hologram=True))
     with pytest.raises(
-        ModelError, match=f"format {version}, but this version of eyebright reads up to 1: update eyebright"
+        ModelError, match=f"format {version}, but this version of eyebright reads up to 2: update eyebright"
     ):
         read_model(model)
 

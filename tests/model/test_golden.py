@@ -52,25 +52,27 @@ def test_golden_pictures_are_the_same_each_time() -> None:
 
 def test_the_golden_file_gives_back_what_was_saved(tmp_path: Path) -> None:
     sources, prepared = golden_pictures(SIZE)
-    probabilities = np.random.default_rng(0).dirichlet([1, 1], 4).astype(np.float32)
-    Golden(sources, prepared, probabilities).save(tmp_path / "golden")
-    loaded = Golden.load(tmp_path / "golden")
+    outputs = {"probabilities": np.random.default_rng(0).dirichlet([1, 1], 4), "answer": np.array([1, -1, 0, 0])}
+    Golden(sources, prepared, outputs).save(tmp_path / "golden")
+    loaded = Golden.load(tmp_path / "golden", outputs)
     assert loaded.sources == sources
     assert loaded.prepared.tobytes() == prepared.tobytes()
-    assert loaded.probabilities.tobytes() == probabilities.tobytes()
+    assert {name: values.tobytes() for name, values in loaded.outputs.items()} == {
+        name: values.tobytes() for name, values in outputs.items()
+    }
 
 
 @pytest.mark.parametrize("missing", ["source_0", "prepared", "probabilities"])
 def test_a_golden_file_without_one_of_its_tensors_is_damaged(tmp_path: Path, missing: str) -> None:
     path = tmp_path / "golden"
-    Golden(*golden_pictures(SIZE), np.zeros((4, 2), np.float32)).save(path)
+    Golden(*golden_pictures(SIZE), {"probabilities": np.zeros((4, 2), np.float32)}).save(path)
     save_file({name: tensor for name, tensor in load_file(path).items() if name != missing}, path)
     with pytest.raises(ModelError, match=r"golden is damaged"):
-        Golden.load(path)
+        Golden.load(path, ["probabilities"])
 
 
 @pytest.mark.parametrize("content", [b"", b"no safetensors", b"\xff" * 64])
 def test_a_golden_file_that_is_no_safetensors_is_damaged(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "golden").write_bytes(content)
     with pytest.raises(ModelError, match=r"golden is damaged"):
-        Golden.load(tmp_path / "golden")
+        Golden.load(tmp_path / "golden", ["probabilities"])

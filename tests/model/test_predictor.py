@@ -13,6 +13,7 @@ from eyebright.data.pictures import open_picture
 from eyebright.model.folder import StoredModel
 from eyebright.model.predictor import Predictor
 from eyebright.system.errors import DownloadError, PictureError
+from eyebright.trust.answers import Answers
 from eyebright.trust.prediction import Prediction, Unreadable
 
 
@@ -27,8 +28,8 @@ class FixedEngine:
     def __init__(self, *probabilities: float) -> None:
         self.row = np.array(probabilities, np.float32)
 
-    def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.tile(self.row, (len(pictures), 1))
+    def answers(self, pictures: NDArray[np.uint8]) -> Answers:
+        return Answers.decided(np.tile(self.row, (len(pictures), 1)), None)
 
 
 def test_a_prediction_ranks_the_classes_by_their_probabilities(stored: StoredModel, pixels: NDArray) -> None:

@@ -1,7 +1,7 @@
 """Networks run in three ways: by torch, by ONNX's reference implementation, and by OpenVINO, which predicts in use."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -125,7 +125,7 @@ class LRN(ops.op_lrn.LRN):
 def run() -> Callable[..., NDArray[np.float32]]:
     """The output of a network for a batch, by ONNX's reference implementation."""
 
-    def run(network: Network, weights: Weights, samples: np.ndarray, **options: float) -> NDArray[np.float32]:
+    def run(network: Network, weights: Weights, samples: np.ndarray, **options: Any) -> NDArray[np.float32]:
         model = to_onnx(network, weights, **options)
         evaluator = ReferenceEvaluator(model, new_ops=[MaxPool, LRN])
         return evaluator.run(None, {model.graph.input[0].name: samples})[0]

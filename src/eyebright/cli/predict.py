@@ -60,7 +60,7 @@ def predict(
     drawn: list[tuple[Prediction, LazyImage]] = []  # what the figure needs
     answered = failed = 0
     if as_csv:
-        _print_csv("name", "label", "confidence", "error")
+        _print_csv("name", "label", "confidence", "unfamiliarity", "reason", "error")
     for (_, source), answer in zip(sources, predictor.stream(sources), strict=True):
         failed += isinstance(answer, Unreadable)
         _print(answer, top if single else 0, as_json=as_json, as_csv=as_csv)
@@ -135,15 +135,18 @@ def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv
         typer.echo(records.to_json(msgspec.structs.replace(answer, name=whole), indent=None))
     elif isinstance(answer, Unreadable):
         if as_csv:
-            _print_csv(answer.name, "", "", answer.error)
+            _print_csv(answer.name, "", "", "", "", answer.error)
         elif top:
             typer.echo(f"Error: {name}: {printable(answer.error)}", err=True)
         else:
             typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  cannot be opened: {printable(answer.error)}")
     elif as_csv:
-        _print_csv(answer.name, answer.label, f"{answer.confidence:.6f}", "")
+        unlike = "" if answer.unfamiliarity is None else f"{answer.unfamiliarity:.6f}"
+        _print_csv(answer.name, answer.label or "", f"{answer.confidence:.6f}", unlike, answer.reason, "")
     elif top:
         typer.echo(prediction_text(answer, top))
+    elif answer.label is None:
+        typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  {answer.answer}")
     else:
         label = pad(shorten(printable(answer.label), _LABEL_WIDTH), _LABEL_WIDTH)
         typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  {label}  {answer.confidence:7.2%}")

@@ -1,6 +1,7 @@
 """What is measured on a trained network: its temperature, metrics and verdict, and that the saved graph equals it."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -10,16 +11,19 @@ from eyebright.data.batches import spread
 from eyebright.data.pack import Pack
 from eyebright.data.prepare import Prepared
 from eyebright.model.card import Calibration
-from eyebright.model.engine import TOLERANCE, Engine, onnx_graph
+from eyebright.model.engine import TOLERANCES, Engine, onnx_graph
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.network import Dropout, Network, Weights
+from eyebright.network.answering import Answering, Familiar
 from eyebright.report.history import History, Recorder
 from eyebright.system.errors import ModelError
 from eyebright.training.events import Calibrated, Judged
 from eyebright.training.settings import AUGMENTATIONS, Settings
+from eyebright.trust.answers import Answers
 from eyebright.trust.calibration import expected_calibration_error, fit_temperature, temperature_helps
 from eyebright.trust.evidence import Evidence, TrainingRecord, accuracies_of, leak_of
 from eyebright.trust.metrics import Evaluation, evaluate, log_softmax, softmax
+from eyebright.trust.unknown import fit_familiar
 from eyebright.trust.verdict import MORE, Verdict, diagnose
 
 _LEAST_SAMPLE = 500
@@ -31,6 +35,7 @@ class Assessment(NamedTuple):
 
     Args:
         calibration: The temperature.
+        familiar: What the training images have in common.
         validation: The evaluation on the validation set.
         verdicts: Everything that the figures show, most important first.
         graph: The ONNX graph with softmax and temperature.
@@ -39,6 +44,7 @@ class Assessment(NamedTuple):
     """
 
     calibration: Calibration
+    familiar: Familiar
     validation: Evaluation
     verdicts: tuple[Verdict, ...]
     graph: bytes
@@ -52,7 +58,7 @@ def assess(
     classes: tuple[str, ...],
     prepared: Prepared,
     *,
-    answers: Any,
+    torch_engine: Any,
     settings: Settings,
     recorder: Recorder,
 ) -> Assessment:
@@ -63,7 +69,7 @@ def assess(
         weights: Its weights, trained on the images.
         classes: Names of the classes, in the order of its outputs.
         prepared: The images.
-        answers: The network in torch. On a GPU it evaluates, once the graph has been shown to give the same.
+        torch_engine: The network in torch. On a GPU it evaluates, once the graph has been shown to give the same.
         settings: How it was trained.
         recorder: Received the events of the training, and receives those of the assessment.
 
@@ -73,24 +79,26 @@ def assess(
     pack, labels = prepared.pack, prepared.labels
     train, validation = prepared.indices("train"), bounded(prepared.indices("validation"), len(classes))
     sample = sample_of(train, validation)
-    engine = answers if answers.on_gpu else Engine.of_bytes(onnx_graph(network, weights))
-    known, new = (logits(engine, pack, indices) for indices in (sample, validation))
-    calibration = calibrate(new, labels[validation], prepared.groups_at(validation))
+    measure = torch_engine.with_features if torch_engine.on_gpu else with_features(network, weights)
+    known, new = (measured(measure, pack, indices) for indices in (sample, validation))
+    calibration = calibrate(new.logits, labels[validation], prepared.groups_at(validation))
     recorder(Calibrated(**msgspec.structs.asdict(calibration)))
-    answers.temperature = calibration.temperature
-    graph = onnx_graph(network, weights, temperature=calibration.temperature)
+    scaled = new.logits / calibration.temperature
+    familiar = fit_familiar(known.features, new.features, scaled)
+    torch_engine.answering = Answering(calibration.temperature, familiar)
+    graph = onnx_graph(network, weights, answering=torch_engine.answering)
     predictor = Predictor(Engine.of_bytes(graph), classes, pack.preparation)
     some = pack.read(spread(validation, BATCH_SIZE))
-    prove(predictor, some, answers(some))
+    prove(predictor.answers(some), torch_engine.answers(some))
     found = evaluate(
-        log_softmax(new / calibration.temperature), labels[validation], classes,
+        log_softmax(scaled), labels[validation], classes,
         groups=prepared.groups_at(validation),
     )  # fmt: skip
     record = record_of(recorder.history, settings, network, len(train), recorder.first_loss)
-    told = verdicts(prepared, (known, sample), (new, validation), classes, record)
+    told = verdicts(prepared, (known.logits, sample), (new.logits, validation), classes, record)
     recorder(Judged.of(told))
-    on_gpu = Predictor(answers, classes, pack.preparation) if answers.on_gpu else None
-    return Assessment(calibration, found, told, graph, predictor, on_gpu)
+    on_gpu = Predictor(torch_engine, classes, pack.preparation) if torch_engine.on_gpu else None
+    return Assessment(calibration, familiar, found, told, graph, predictor, on_gpu)
 
 
 def calibrate(
@@ -105,17 +113,45 @@ def calibrate(
     )
 
 
-def prove(predictor: Predictor, pictures: NDArray[np.uint8], probabilities: NDArray[np.floating]) -> None:
-    """Raise a `ModelError` where the graph does not give the same probabilities as the trained network."""
-    error = float(np.abs(predictor.probabilities(pictures) - probabilities).max())
-    if not error <= TOLERANCE:
-        raise ModelError(f"the ONNX graph differs from the trained network by {error:.2g}: please report this")
+def prove(found: Answers, expected: Answers) -> None:
+    """Raise a `ModelError` where the graph does not give what the trained network gives."""
+    for name, tolerance in TOLERANCES.items():
+        here, there = getattr(found, name), getattr(expected, name)
+        error = float((np.abs(here - there) / np.maximum(np.abs(there), 1)).max())
+        if not error <= tolerance:
+            raise ModelError(
+                f"the ONNX graph differs from the trained network by {error:.2g} in its {name}: please report this"
+            )
 
 
-def logits(engine: Engine, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What a graph without softmax gives for prepared images, `(n, classes)`."""
+class Measured(NamedTuple):
+    """Logits `(n, classes)`, float64, and features `(n, features)`, float32, of images."""
+
+    logits: NDArray[np.float64]
+    features: NDArray[np.float32]
+
+
+Measure: TypeAlias = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""From prepared images to their logits and features."""
+
+
+def with_features(network: Network, weights: Weights) -> Measure:
+    """A function that gives the logits and features of prepared images."""
+    engine = Engine.of_bytes(onnx_graph(network, weights, with_features=True))
+
+    def measure(pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        logits, features = engine.outputs(pictures).values()
+        return logits, features
+
+    return measure
+
+
+def measured(measure: Measure, pack: Pack, indices: NDArray[np.int64]) -> Measured:
+    """Logits and features of prepared images, batch by batch."""
     starts = range(0, len(indices), BATCH_SIZE)
-    return np.concatenate([engine(pack.read(indices[at : at + BATCH_SIZE])) for at in starts]).astype(np.float64)
+    parts = [measure(pack.read(indices[at : at + BATCH_SIZE])) for at in starts]
+    logits, features = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Measured(logits.astype(np.float64), features)
 
 
 def bounded(validation: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from eyebright.system.errors import DataError, ModelError
 from eyebright.system.records import Record
 from eyebright.system.text import counted, interval, listed, markdown, percent
 
-FORMAT = 1
+FORMAT = 2
 _MOST_CLASSES = 1_000_000
 _KEY_BYTES = 8
 
@@ -84,6 +84,11 @@ class ModelCard(Record, frozen=True, kw_only=True):
     seen: Seen = Seen()
     provenance: Provenance
     sha256: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
+
+    @property
+    def thresholds(self) -> NDArray[np.float32] | None:
+        """The probability that each class needs to be the answer, `(classes,)`; None if any will do."""
+        return None
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.classes) <= _MOST_CLASSES:

@@ -29,18 +29,19 @@ from eyebright.data.prepare import Prepared, prepare
 from eyebright.data.sources.ranged import without_token
 from eyebright.data.split import SIDES
 from eyebright.model.assess import assess, count_assessed
-from eyebright.model.card import Calibration, ModelCard, Provenance, Seen, readme
+from eyebright.model.card import Calibration, ModelCard, Seen
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.evaluate import Tested, evaluate_new, prepared_for
-from eyebright.model.folder import read_model, write_model
+from eyebright.model.folder import read_model
 from eyebright.model.given import evaluation_set, is_batch, require_classifier, training_set
-from eyebright.model.golden import Golden, golden_pictures
+from eyebright.model.learned import Learned, save_model, settings_of
 from eyebright.model.predictor import Predictor
+from eyebright.model.reference import Reference
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, initial_weights
 from eyebright.report.history import History, Recorder
 from eyebright.report.progress import shown
-from eyebright.system import files, machine, records
+from eyebright.system import files, machine
 from eyebright.system.errors import ModelError, PictureError
 from eyebright.system.table import Table
 from eyebright.system.text import counted, listed, printable, shorten
@@ -69,8 +70,7 @@ class Classifier(Weighted):
             are not those of the network.
     """
 
-    metrics: dict[str, Evaluation]
-    verdicts: tuple[Verdict, ...]
+    _learned: Learned
     _on_gpu: Predictor | None
     _trained = (
         "write model.fit(pictures, epochs=15, optimizer='adamw', learning_rate=2e-3), or for SGD with momentum "
@@ -234,14 +234,19 @@ class Classifier(Weighted):
             deadline=_deadline(self.settings, started_at, prepared),
         )
         self.set_weights(outcome.weights)
-        self.history = recorder.history
         self.seen = self.seen.union(prepared.pack.digests.at(np.concatenate([train, validation])))
         found = assess(
             self.network, self._weights, self.classes, prepared, settings=self.settings, recorder=recorder,
-            answers=training.Answers(self.network, self._weights, outcome.settings.device),
+            torch_engine=training.TorchEngine(self.network, self._weights, outcome.settings.device),
         )  # fmt: skip
-        self.calibration, self.verdicts, self._on_gpu = found.calibration, found.verdicts, found.on_gpu
-        self.metrics = {"validation": found.validation}
+        self.learned = Learned(
+            calibration=found.calibration,
+            metrics={"validation": found.validation},
+            verdicts=found.verdicts,
+            history=recorder.history,
+            reference=Reference(unknown=found.familiar),
+        )
+        self._on_gpu = found.on_gpu
         self.__dict__ |= {"_graph": found.graph, "predictor": found.predictor}
         return str(outcome.reason)
 
@@ -279,9 +284,12 @@ class Classifier(Weighted):
             ).evaluation  # fmt: skip
 
     def test(self, prepared: Prepared, emit: Emit) -> Tested:
-        """Evaluate on the test set of prepared images, with what was predicted for each of them."""
+        """Evaluate on the test set of prepared images, with what was predicted for each; `metrics` gets the result."""
         predictor = self._on_gpu or self.predictor
-        return evaluate_new(predictor, prepared, prepared.indices("test"), self.seen, report=reporting(emit))
+        found = evaluate_new(predictor, prepared, prepared.indices("test"), self.seen, report=reporting(emit))
+        metrics = {**self.metrics, "test": found.evaluation}
+        self._learned = msgspec.structs.replace(self.learned, metrics=metrics)
+        return found
 
     def score(self, pictures: Dataset | Part | NDArray[Any] | Sequence[NDArray[Any]], labels: Any = None) -> float:
         """The accuracy alone, as in scikit-learn; the rest is as in `evaluate`."""
@@ -332,24 +340,55 @@ class Classifier(Weighted):
         return Predictor(Engine.of_bytes(self.to_onnx()), self.classes, self.preparation)
 
     def to_onnx(self) -> bytes:
-        """The ONNX graph: uint8 `(N, height, width, channels)` in, calibrated probabilities `(N, classes)` out."""
+        """The ONNX graph, from uint8 `(N, height, width, channels)` to probabilities and answers.
+
+        Its outputs are calibrated "probabilities" `(N, classes)`, after a training "unfamiliarity" `(N,)`, and "answer"
+        `(N,)`; docs/model-format.md describes them.
+        """
         return self._graph
 
     @cached_property
     def _graph(self) -> bytes:
-        return onnx_graph(self.network, self._weights, temperature=self.calibration.temperature)
+        return onnx_graph(self.network, self._weights, answering=self.learned.answering)
 
     def set_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Replace every tensor; what was measured with the weights before (temperature, metrics) is forgotten.
+        """Replace every tensor; what was found out about the weights before (temperature, metrics) is forgotten.
 
         Raises:
             NetworkError: When a tensor is missing, unexpected, of another shape or not numeric; then nothing changes.
         """
         super().set_weights(weights)
-        self.calibration = Calibration(temperature=1.0, error_before=0.0, error_after=0.0)
-        self.metrics, self.verdicts = {}, ()
-        self._on_gpu = None
-        self.history = History()
+        self.learned = Learned()
+
+    @property
+    def learned(self) -> Learned:
+        """What was found out about the weights; assign another value to answer by it."""
+        return self._learned
+
+    @learned.setter
+    def learned(self, learned: Learned) -> None:
+        self._learned, self._on_gpu = learned, None
+        self._forget_graph()
+
+    @property
+    def metrics(self) -> Mapping[str, Evaluation]:
+        """The evaluations: "validation" and, if there was one, "test"."""
+        return self.learned.metrics
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What the figures of the training show, most important first."""
+        return self.learned.verdicts
+
+    @property
+    def history(self) -> History:
+        """Losses and accuracies of each epoch."""
+        return self.learned.history
+
+    @property
+    def calibration(self) -> Calibration:
+        """The temperature of the softmax and its effect."""
+        return self.learned.calibration
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> ModelCard:
         """Write the model folder; docs/model-format.md describes it.
@@ -357,23 +396,7 @@ class Classifier(Weighted):
         Raises:
             OutputError: When the folder exists (and `overwrite` is not set), or cannot be written.
         """
-        sources, prepared = golden_pictures(self.preparation)
-        card = ModelCard(
-            classes=self.classes,
-            network=self.network.to_dict(),
-            preparation=self.preparation,
-            calibration=self.calibration,
-            metrics=msgspec.to_builtins(self.metrics),
-            seen=self.seen,
-            provenance=Provenance(
-                seed=self.settings.seed, versions=machine.versions(), settings=msgspec.to_builtins(self.settings)
-            ),
-        )
-        golden = Golden(sources, prepared, self.predictor.probabilities(prepared))
-        text = readme(card, [verdict.text for verdict in self.verdicts])
-        return write_model(
-            Path(path), card, self._weights, self.to_onnx(), golden, self.history, text, overwrite=overwrite
-        )
+        return save_model(self, Path(path), overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -384,15 +407,9 @@ class Classifier(Weighted):
         """
         stored = read_model(files.as_path(path, "the folder of a model or of a run", ModelError))
         card = stored.card
-        settings = records.from_builtins(
-            card.provenance.settings, Settings, what=f"settings of {stored.path}", error=ModelError
-        )
         loaded = cls(stored.network, card.classes, weights=stored.weights(), resize=card.preparation.fit)
-        loaded.settings, loaded.seen, loaded.calibration = settings, card.seen, card.calibration
-        loaded.metrics = records.from_builtins(
-            card.metrics, dict[str, Evaluation], what=f"metrics of {stored.path}", error=ModelError
-        )
-        loaded.history = stored.history(History)
+        loaded.settings, loaded.seen = settings_of(stored), card.seen
+        loaded.learned = Learned.of_model(stored)
         loaded.__dict__["predictor"] = Predictor.of_model(stored)
         return loaded
 

@@ -10,6 +10,7 @@ import io
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino
@@ -18,11 +19,14 @@ from numpy.typing import NDArray
 
 from eyebright.model.folder import StoredModel, check_onnx
 from eyebright.network import Network
+from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY, Answering
 from eyebright.system import cache, files, machine
 from eyebright.system.errors import ModelError, OutputError
 from eyebright.training.settings import ChosenPrecision
+from eyebright.trust.answers import Answers
 
 TOLERANCE = 1e-4  # of probabilities
+TOLERANCES = {PROBABILITIES: TOLERANCE, UNFAMILIARITY: 1e-3}
 PIXEL_TOLERANCE = 2  # of 255; the rounding in Pillow's resize may change between versions
 
 
@@ -35,6 +39,7 @@ class Engine:
 
     def __init__(self, compiled: openvino.CompiledModel) -> None:
         self._request = compiled.create_infer_request()
+        self._names = [port.any_name for port in compiled.outputs]
 
     @classmethod
     def of_model(cls, stored: StoredModel) -> "Engine":
@@ -63,42 +68,62 @@ class Engine:
         return cls(_compile(_core(precision), io.BytesIO(graph), "the ONNX graph"))
 
     def __call__(self, samples: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
-        """The output of the graph.
+        """The first output of the graph, float32.
 
         Args:
             samples: Prepared images `(N, height, width, channels)`, uint8, or vectors `(N, features)`, float32; N >= 1.
-
-        Returns:
-            Probabilities `(N, classes)`, float32, for the graph of a model; for other graphs, their output.
         """
+        return np.array(self._request.infer({0: np.ascontiguousarray(samples)})[0], np.float32)
+
+    def outputs(self, samples: NDArray[np.uint8] | NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """All outputs of the graph by name; samples as in a call."""
         result = self._request.infer({0: np.ascontiguousarray(samples)})
-        return np.array(result[0], np.float32)
+        return {name: np.array(result[index]) for index, name in enumerate(self._names)}
+
+    def answers(self, pictures: NDArray[np.uint8]) -> Answers:
+        """The outputs of a model's graph for prepared images; one of format 1 gives only the probabilities."""
+        found = self.outputs(pictures)
+        probabilities = found[PROBABILITIES]
+        if ANSWER not in found:
+            return Answers.decided(probabilities, None)
+        return Answers(probabilities, found.get(UNFAMILIARITY), found[ANSWER])
 
     def _check_golden(self, stored: StoredModel) -> None:
         """Raise a `ModelError` if this machine does not reproduce the golden images of a model."""
         golden = stored.golden()
         try:
-            if golden.probabilities.shape != (len(golden.prepared), len(stored.card.classes)):
-                raise ValueError(f"their probabilities have shape {golden.probabilities.shape}")
-            pixels = golden.difference(stored.card.preparation)
-            error = float(np.abs(self(golden.prepared) - golden.probabilities).max())
+            pixels = golden.pixel_difference(stored.card.preparation)
+            found = self.outputs(golden.prepared)
+            errors = {name: golden.difference(found, name) for name in stored.outputs if name in TOLERANCES}
         except (RuntimeError, ValueError) as problem:
             raise ModelError(f"the golden images of {stored.path} cannot be checked: {problem}") from problem
-        if pixels > PIXEL_TOLERANCE or not error <= TOLERANCE:
+        told = [f"{name} by {error:.2g} (allowed: {TOLERANCES[name]:g})" for name, error in errors.items()]
+        if pixels > PIXEL_TOLERANCE or not all(error <= TOLERANCES[name] for name, error in errors.items()):
             raise ModelError(
                 f"{stored.path} predicts something else on this machine than where it was made: "
                 f"the golden images differ by {pixels} of 255 after preparation (allowed: {PIXEL_TOLERANCE}), "
-                f"and their probabilities by {error:.2g} (allowed: {TOLERANCE:g})"
+                f"their {' and their '.join(told)}"
+            )
+        here = self.answers(golden.prepared)
+        if not np.array_equal(here.answer, Answers.decided(*here[:2], stored.card.thresholds).answer):
+            raise ModelError(
+                f"the graph of {stored.path} gives other answers than follow from its probabilities and unfamiliarity: "
+                "copy the whole folder again"
             )
 
 
 def onnx_graph(
-    network: Network, weights: Mapping[str, NDArray[np.float32]], *, temperature: float | None = None
+    network: Network,
+    weights: Mapping[str, NDArray[np.float32]],
+    *,
+    answering: Answering | None = None,
+    with_features: bool = False,
 ) -> bytes:
-    """The bytes of the ONNX graph of a network; it computes logits or, with a temperature, calibrated probabilities."""
+    """The bytes of the ONNX graph of a network; arguments as in `eyebright.network.onnx.to_onnx`."""
     from eyebright.network.onnx import to_onnx
 
-    return bytes(to_onnx(network, weights, temperature=temperature).SerializeToString(deterministic=True))
+    graph = to_onnx(network, weights, answering=answering, with_features=with_features)
+    return bytes(graph.SerializeToString(deterministic=True))
 
 
 def fastest_precision() -> ChosenPrecision:
@@ -143,13 +168,12 @@ def _import(core: openvino.Core, blob: Path) -> openvino.CompiledModel | None:
 
 def _check_ports(compiled: openvino.CompiledModel, stored: StoredModel) -> None:
     height, width, channels = stored.card.preparation.shape
-    expected = [f"[?,{height},{width},{channels}]", f"[?,{len(stored.card.classes)}]"]
-    found = [str(port.partial_shape) for port in (*compiled.inputs, *compiled.outputs)]
+    expected = {"pictures": f"[?,{height},{width},{channels}]"}
+    expected |= {name: f"[?,{len(stored.card.classes)}]" if name == PROBABILITIES else "[?]" for name in stored.outputs}
+    found = {port.any_name: str(port.partial_shape) for port in (*compiled.inputs, *compiled.outputs)}
     if found != expected:
-        raise ModelError(
-            f"{stored.onnx_path}: expected an input of images {expected[0]} and an output of probabilities "
-            f"{expected[1]}, got {' '.join(found)}"
-        )
+        told = (", ".join(f"{name} {shape}" for name, shape in ports.items()) for ports in (expected, found))
+        raise ModelError("{}: expected the input and outputs {}, got {}".format(stored.onnx_path, *told))
 
 
 def _compile(core: openvino.Core, graph: Path | io.BytesIO, what: str) -> openvino.CompiledModel:

@@ -5,9 +5,9 @@ checked against structs, weights are safetensors, each file must have the SHA-25
 may contain only standard operators and only tensors inside its own file (`check_onnx`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -16,12 +16,15 @@ from safetensors.numpy import save
 
 from eyebright.model.card import FORMAT, ModelCard
 from eyebright.model.golden import Golden
+from eyebright.model.reference import Reference
 from eyebright.network import Network, Weights, load_tensors
+from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY
 from eyebright.system import files, records
 from eyebright.system.errors import ModelError, NetworkError
 
-CARD, WEIGHTS, ONNX, GOLDEN, HISTORY, README = (
-    "model.json", "weights.safetensors", "network.onnx", "golden.safetensors", "history.json", "README.md",
+CARD, WEIGHTS, ONNX, GOLDEN, REFERENCE, HISTORY, README = (
+    "model.json", "weights.safetensors", "network.onnx", "golden.safetensors", "reference.safetensors", "history.json",
+    "README.md",
 )  # fmt: skip
 PLAIN = "plain.json"  # the card of a network without classes; see `eyebright.model.plain`
 _MOST_CARD_BYTES = 500_000_000
@@ -37,11 +40,13 @@ class StoredModel(NamedTuple):
         path: The folder.
         card: The content of model.json.
         network: The network.
+        reference: What the model compares images with; empty for a model of format 1.
     """
 
     path: Path
     card: ModelCard
     network: Network
+    reference: Reference
 
     @property
     def onnx_path(self) -> Path:
@@ -66,9 +71,16 @@ class StoredModel(NamedTuple):
             raise ModelError(f"{self.path / WEIGHTS} does not fit the network: {'; '.join(differences)}")
         return {name: weights[name].view(np.float32) for name in expected}
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs of the graph; one of format 1 gives only probabilities."""
+        if self.card.format == 1:
+            return (PROBABILITIES,)
+        return (PROBABILITIES, UNFAMILIARITY, ANSWER) if self.reference.unknown else (PROBABILITIES, ANSWER)
+
     def golden(self) -> Golden:
         """The golden images; a `ModelError` if the file is damaged."""
-        return Golden.load(self.path / GOLDEN)
+        return Golden.load(self.path / GOLDEN, self.outputs)
 
     def history(self, kind: type[T]) -> T:
         """The history of the training, as a struct of class `kind`; an empty one if the file is missing."""
@@ -84,6 +96,7 @@ def write_model(
     weights: Mapping[str, NDArray[np.float32]],
     onnx: bytes,
     golden: Golden,
+    reference: Reference,
     history: object,
     readme: str,
     *,
@@ -101,9 +114,10 @@ def write_model(
         (place / WEIGHTS).write_bytes(save({name: np.ascontiguousarray(values) for name, values in weights.items()}))
         (place / ONNX).write_bytes(onnx)
         golden.save(place / GOLDEN)
+        reference.save(place / REFERENCE)
         (place / HISTORY).write_text(records.to_json(history), encoding="utf-8")
         (place / README).write_text(readme, encoding="utf-8")
-        digests = {name: files.sha256(place / name) for name in (WEIGHTS, ONNX, GOLDEN)}
+        digests = {name: files.sha256(place / name) for name in (WEIGHTS, ONNX, GOLDEN, REFERENCE)}
         card = msgspec.structs.replace(card, sha256=digests)
         (place / CARD).write_text(records.to_json(card), encoding="utf-8")
     return card
@@ -146,7 +160,9 @@ def read_model(path: Path) -> StoredModel:
         ModelError: When the model is missing, incomplete, altered, of a newer format, or invalid.
     """
     place = find_model(path)
-    card = read_card(place / CARD, ModelCard, newest=FORMAT, names=(WEIGHTS, ONNX, GOLDEN))
+    card = read_card(place / CARD, ModelCard, newest=FORMAT)
+    has_reference = card.format > 1
+    check_files(place / CARD, card.sha256, (WEIGHTS, ONNX, GOLDEN, *([REFERENCE] if has_reference else [])))
     try:
         network = Network.from_dict(card.network)
     except NetworkError as problem:
@@ -159,32 +175,24 @@ def read_model(path: Path) -> StoredModel:
     prepared = (channels, height, width)
     if network.input_shape != prepared:
         raise ModelError(f"{place}: the network takes {network.input_shape}, but images are prepared to {prepared}")
-    return StoredModel(place, card, network)
+    reference = Reference.load(place / REFERENCE) if has_reference else Reference()
+    return StoredModel(place, card, network, reference)
 
 
 class _Format(msgspec.Struct):
     format: int
 
 
-class _Card(Protocol):
-    @property
-    def sha256(self) -> dict[str, str]: ...
-
-
-C = TypeVar("C", bound=_Card)
-
-
-def read_card(path: Path, kind: type[C], *, newest: int, names: tuple[str, ...]) -> C:
-    """Read the card of a folder and check the files beside it.
+def read_card(path: Path, kind: type[T], *, newest: int) -> T:
+    """Read the card of a folder.
 
     Args:
-        path: The card, a JSON file with the keys "format" and "sha256".
+        path: The card, a JSON file with the key "format".
         kind: The struct that it must match.
         newest: The newest format that can be read.
-        names: The files that must be there, with the SHA-256 that the card gives.
 
     Raises:
-        ModelError: When the card is of a newer format or invalid, or a file is missing or altered.
+        ModelError: When the card is of a newer format or invalid.
     """
     place = path.parent
     with files.read_errors(path, ModelError):
@@ -198,17 +206,30 @@ def read_card(path: Path, kind: type[C], *, newest: int, names: tuple[str, ...])
         )
     if version < 1:
         raise ModelError(f"{place} has format {version}, which does not exist: expected 1 to {newest}")
-    card = _from_json(text, kind, path)
+    return _from_json(text, kind, path)
+
+
+def check_files(card: Path, sha256: Mapping[str, str], names: Iterable[str]) -> None:
+    """Check the files beside a card.
+
+    Args:
+        card: The card.
+        sha256: The SHA-256 of each file that it gives.
+        names: The files that must be there.
+
+    Raises:
+        ModelError: When a file is missing or altered.
+    """
+    place = card.parent
     for name in names:
         if not (place / name).is_file():
             raise ModelError(f"{place} is incomplete: {name} is missing; copy the whole folder again")
         with files.read_errors(place / name, ModelError):
             digest = files.sha256(place / name)
-        if digest != card.sha256.get(name):
+        if digest != sha256.get(name):
             raise ModelError(
-                f"{place / name} was altered: its SHA-256 is not the one in {path.name}; copy the whole folder again"
+                f"{place / name} was altered: its SHA-256 is not the one in {card.name}; copy the whole folder again"
             )
-    return card
 
 
 def _from_json(text: bytes, kind: type[T], path: Path) -> T:

@@ -2,12 +2,13 @@
 
 They are a gradient, a checkerboard and noise, in proportions that must be cropped, padded or stretched, and a large
 JPEG with fine detail, which a program that decodes it at a reduced scale prepares in another way. Stored are the bytes
-of their files, the arrays that eyebright prepares from them, and the probabilities that the model predicts.
+of their files, the arrays that eyebright prepares from them, and the outputs of the model's graph for these.
 """
 
 import io
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from eyebright.data.pictures import Preparation, open_picture
 from eyebright.network import load_tensors
 from eyebright.system.errors import ModelError
 
+_SOURCE = "source_"
+
 
 class Golden(NamedTuple):
     """The golden images of a model.
@@ -25,31 +28,32 @@ class Golden(NamedTuple):
     Args:
         sources: The bytes of the image files.
         prepared: The prepared images `(n, height, width, channels)`, uint8.
-        probabilities: The predicted probabilities `(n, classes)`, float32.
+        outputs: What the model's graph gives for them, by the names of its outputs.
     """
 
     sources: list[bytes]
     prepared: NDArray[np.uint8]
-    probabilities: NDArray[np.float32]
+    outputs: dict[str, NDArray[Any]]
 
     def save(self, path: Path) -> None:
         """Write the file."""
-        tensors: dict[str, NDArray[np.generic]] = {
-            f"source_{index}": np.frombuffer(source, np.uint8) for index, source in enumerate(self.sources)
+        tensors: dict[str, NDArray[Any]] = {
+            f"{_SOURCE}{index}": np.frombuffer(source, np.uint8) for index, source in enumerate(self.sources)
         }
-        path.write_bytes(save(tensors | {"prepared": self.prepared, "probabilities": self.probabilities}))
+        path.write_bytes(save(tensors | {"prepared": self.prepared} | self.outputs))
 
     @classmethod
-    def load(cls, path: Path) -> "Golden":
-        """Read the file; a `ModelError` if it is damaged."""
+    def load(cls, path: Path, outputs: Iterable[str]) -> "Golden":
+        """Read the file of a model whose graph has these outputs; a `ModelError` if it is damaged."""
         tensors = load_tensors(path, error=ModelError)
+        count = sum(name.startswith(_SOURCE) for name in tensors)
         try:
-            sources = [tensors[f"source_{index}"].tobytes() for index in range(len(tensors) - 2)]
-            return cls(sources, tensors["prepared"], tensors["probabilities"])
+            sources = [tensors[f"{_SOURCE}{index}"].tobytes() for index in range(count)]
+            return cls(sources, tensors["prepared"], {name: tensors[name] for name in outputs})
         except KeyError as problem:
             raise ModelError(f"{path} is damaged: {problem} is missing") from problem
 
-    def difference(self, preparation: Preparation) -> int:
+    def pixel_difference(self, preparation: Preparation) -> int:
         """The largest difference between the stored pixels and those prepared on this machine, 0 to 255.
 
         Raises:
@@ -57,6 +61,17 @@ class Golden(NamedTuple):
         """
         here = np.stack([open_picture(source, preparation) for source in self.sources])
         return int(np.abs(here.astype(np.int16) - self.prepared.astype(np.int16)).max())
+
+    def difference(self, found: Mapping[str, NDArray[Any]], name: str) -> float:
+        """The largest difference between a stored output and that of a graph, relative to values above 1.
+
+        Raises:
+            ValueError: When the shapes differ.
+        """
+        stored = self.outputs[name]
+        if stored.shape != found[name].shape:
+            raise ValueError(f"their {name} has shape {stored.shape}, but the graph gives {found[name].shape}")
+        return float((np.abs(found[name] - stored) / np.maximum(np.abs(stored), 1)).max())
 
 
 def golden_pictures(preparation: Preparation) -> tuple[list[bytes], NDArray[np.uint8]]:

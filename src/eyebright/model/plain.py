@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from eyebright.data.pictures.arrays import as_array
 from eyebright.model.engine import Engine, onnx_graph
-from eyebright.model.folder import CARD, ONNX, PLAIN, WEIGHTS, read_card
+from eyebright.model.folder import CARD, ONNX, PLAIN, WEIGHTS, check_files, read_card
 from eyebright.model.given import both_given
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.model.weights import Weighted
@@ -80,7 +80,8 @@ def read_plain(path: Path) -> tuple[Network, Weights]:
         ModelError: When the folder is missing, incomplete, altered, of a newer format, or invalid.
     """
     path = _existing(path)
-    card = read_card(path / PLAIN, _Card, newest=FORMAT, names=(WEIGHTS, ONNX))
+    card = read_card(path / PLAIN, _Card, newest=FORMAT)
+    check_files(path / PLAIN, card.sha256, (WEIGHTS, ONNX))
     try:
         network = Network.from_dict(card.network)
         weights = load_weights(path / WEIGHTS)

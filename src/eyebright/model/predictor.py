@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,56 +12,81 @@ from eyebright.data.pictures import ImageInput, Preparation, open_picture
 from eyebright.data.threads import in_threads
 from eyebright.model.engine import Engine
 from eyebright.model.folder import StoredModel
+from eyebright.network.answering import NO_ANSWER
 from eyebright.system.errors import DownloadError, EyebrightError, PictureError
-from eyebright.trust.prediction import Prediction, Unreadable
+from eyebright.system.text import percent
+from eyebright.trust.answers import Answers
+from eyebright.trust.prediction import UNLIKE, Prediction, Unreadable
 
 BATCH_SIZE = 32
 
 LazyImage: TypeAlias = ImageInput | Callable[[], ImageInput]
 """An image, or a function that returns it and is called shortly before the prediction."""
-Answering: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""From prepared images `(N, height, width, channels)` to probabilities `(N, classes)`."""
 _Prepared: TypeAlias = tuple[str, NDArray[np.uint8] | EyebrightError]
 """A name, and the pixels or the reason why there are none."""
+
+
+class Answering(Protocol):
+    """What gives the answers for prepared images: an `Engine`, or a network in torch."""
+
+    def answers(self, pictures: NDArray[np.uint8], /) -> Answers:
+        """The answers for prepared images `(N, height, width, channels)`."""
 
 
 class Predictor:
     """Predicts the classes of images.
 
     Args:
-        engine: The compiled graph, or something that computes the same, which gives probabilities.
+        engine: The compiled graph, or something that computes the same.
         classes: Names of the classes, in the order of its outputs.
         preparation: Size and resizing of the images.
+        thresholds: The probability that each class needs to be the answer, `(classes,)`; None if any will do.
         tta: Use the mean over each image and its mirror image (test-time augmentation).
     """
 
     def __init__(
-        self, engine: Answering, classes: tuple[str, ...], preparation: Preparation, *, tta: bool = False
+        self,
+        engine: Answering,
+        classes: tuple[str, ...],
+        preparation: Preparation,
+        *,
+        thresholds: NDArray[np.float32] | None = None,
+        tta: bool = False,
     ) -> None:
         self.classes = classes
         self.preparation = preparation
         self._engine = engine
+        self._thresholds = thresholds
         self._tta = tta
 
     @classmethod
     def of_model(cls, stored: StoredModel) -> "Predictor":
         """The predictor of a model folder; raises as `Engine.of_model`."""
-        return cls(Engine.of_model(stored), stored.card.classes, stored.card.preparation)
+        card = stored.card
+        return cls(Engine.of_model(stored), card.classes, card.preparation, thresholds=card.thresholds)
 
     def with_tta(self) -> "Predictor":
         """The same predictor with test-time augmentation; takes twice the time.
 
         Not for classes that differ in left and right, such as digits or road signs.
         """
-        return Predictor(self._engine, self.classes, self.preparation, tta=True)
+        return Predictor(self._engine, self.classes, self.preparation, thresholds=self._thresholds, tta=True)
+
+    def answers(self, pictures: NDArray[np.uint8]) -> Answers:
+        """The answers for prepared images `(N, height, width, channels)`, uint8."""
+        found = self._engine.answers(pictures)
+        if not self._tta:
+            return found
+        other = self._engine.answers(np.ascontiguousarray(pictures[:, :, ::-1]))
+        probabilities = np.asarray((found.probabilities + other.probabilities) / 2, np.float32)
+        unfamiliarity = None
+        if found.unfamiliarity is not None and other.unfamiliarity is not None:
+            unfamiliarity = np.asarray((found.unfamiliarity + other.unfamiliarity) / 2, np.float32)
+        return Answers.decided(probabilities, unfamiliarity, self._thresholds)
 
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities `(N, classes)`, float32, for prepared images `(N, height, width, channels)`, uint8."""
-        found = self._engine(pictures)
-        if not self._tta:
-            return found
-        mirrored = self._engine(np.ascontiguousarray(pictures[:, :, ::-1]))
-        return np.asarray((found + mirrored) / 2, np.float32)
+        return self.answers(pictures).probabilities
 
     def predict(self, source: ImageInput, name: str = "") -> Prediction:
         """The prediction for one image; a `PictureError` if it cannot be opened."""
@@ -70,7 +95,7 @@ class Predictor:
             pixels = open_picture(source, self.preparation)
         except PictureError as problem:
             raise PictureError(f"{name}: {problem}" if name else str(problem)) from problem
-        return self._prediction(name, self.probabilities(pixels[None])[0])
+        return self._predictions([name], self.answers(pixels[None]))[0]
 
     def predict_batch(self, images: Sequence[ImageInput]) -> NDArray[np.float32]:
         """The probabilities of many images, `(N, classes)`; a `PictureError` if one cannot be opened."""
@@ -95,17 +120,18 @@ class Predictor:
 
     def predict_prepared(self, names: Sequence[str], pictures: NDArray[np.uint8]) -> list[Prediction]:
         """The predictions for images that are prepared already, `(N, height, width, channels)`."""
-        return [self._prediction(name, row) for name, row in zip(names, self.probabilities(pictures), strict=True)]
+        return self._predictions(names, self.answers(pictures))
 
     def _predict_all(self, waiting: deque[_Prepared]) -> Iterator[Prediction | Unreadable]:
-        pictures = [pixels for _, pixels in waiting if not isinstance(pixels, EyebrightError)]
-        rows = iter(self.probabilities(np.stack(pictures)) if pictures else ())
+        pictures = [(name, pixels) for name, pixels in waiting if not isinstance(pixels, EyebrightError)]
+        names, readable = [name for name, _ in pictures], [pixels for _, pixels in pictures]
+        predictions = iter(self.predict_prepared(names, np.stack(readable)) if pictures else ())
         while waiting:
             name, pixels = waiting.popleft()
             if isinstance(pixels, EyebrightError):
                 yield Unreadable(name=name, error=str(pixels))
             else:
-                yield self._prediction(name, next(rows))
+                yield next(predictions)
 
     def _prepared(self, images: Iterable[tuple[str, LazyImage]]) -> Iterator[_Prepared]:
         def prepare(named: tuple[str, LazyImage]) -> NDArray[np.uint8] | EyebrightError:
@@ -117,9 +143,25 @@ class Predictor:
 
         return ((name, pixels) for (name, _), pixels in in_threads(prepare, images))
 
-    def _prediction(self, name: str, row: NDArray[np.float32]) -> Prediction:
+    def _predictions(self, names: Sequence[str], found: Answers) -> list[Prediction]:
+        return [self._prediction(name, found, index) for index, name in enumerate(names)]
+
+    def _prediction(self, name: str, found: Answers, index: int) -> Prediction:
+        row, answer = found.probabilities[index], int(found.answer[index])
         order = np.argsort(-row, kind="stable")
-        ranked = {self.classes[index]: float(row[index]) for index in order}
+        unfamiliarity = None if found.unfamiliarity is None else float(found.unfamiliarity[index])
         return Prediction(
-            name=name, label=self.classes[order[0]], confidence=float(row[order[0]]), probabilities=ranked
+            name=name,
+            label=None if answer == NO_ANSWER else self.classes[answer],
+            confidence=float(row[order[0]]),
+            probabilities={self.classes[place]: float(row[place]) for place in order},
+            unfamiliarity=unfamiliarity,
+            reason="" if answer != NO_ANSWER else self._reason(unfamiliarity, int(order[0]), float(row[order[0]])),
         )
+
+    def _reason(self, unfamiliarity: float | None, best: int, confidence: float) -> str:
+        """Why there is no answer."""
+        if unfamiliarity is not None and unfamiliarity > 1:
+            return UNLIKE
+        needed = 0.0 if self._thresholds is None else float(self._thresholds[best])
+        return f"confidence {percent(confidence)}, below {percent(needed)}"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from eyebright.report.figures import BLUE, GREY, ORANGE, RED, new_figure, show_pixels, to_png
 from eyebright.report.telling import NOTABLE_LOSS
-from eyebright.system.text import printable, shorten
+from eyebright.system.text import printable, shorten, wrapped
 from eyebright.trust.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -64,13 +64,15 @@ def _add_legend(figure: "Figure", shown: Sequence[Shown]) -> None:
     from matplotlib.patches import Patch
 
     used = {color_of(item) for item in shown}
-    meanings = {BLUE: "correct", RED: "wrong", GREY: "true class not known"}
+    meanings = {BLUE: "correct", RED: "wrong", ORANGE: "no answer", GREY: "true class not known"}
     patches = [Patch(color=color, label=meaning) for color, meaning in meanings.items() if color in used]
-    figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    figure.legend(handles=patches, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
 
 
 def color_of(item: Shown) -> str:
-    """Blue for a correct prediction, red for a wrong one, grey where the true class is not known."""
+    """Blue for a correct prediction, red for a wrong one, orange for none, grey where the true class is not known."""
+    if item.prediction.label is None:
+        return ORANGE
     if item.truth is None:
         return GREY
     return BLUE if item.truth == item.prediction.label else RED
@@ -78,7 +80,10 @@ def color_of(item: Shown) -> str:
 
 def _draw_picture(axes: "Axes", item: Shown) -> None:
     show_pixels(axes, item.picture)
-    text = f"{shorten(printable(item.prediction.label), _NAME_WIDTH)}  {item.prediction.confidence:.0%}"
+    prediction = item.prediction
+    text = f"{shorten(printable(prediction.best), _NAME_WIDTH)}  {prediction.confidence:.0%}"
+    if prediction.label is None:
+        text = "no answer:\n" + "\n".join(wrapped(prediction.reason.split(), _NAME_WIDTH))
     if item.truth is not None and item.truth != item.prediction.label:
         text += f"\n(true class: {shorten(printable(item.truth), _NAME_WIDTH)})"
     axes.set_title(text, fontsize=9, color=color_of(item))

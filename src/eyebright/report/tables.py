@@ -49,7 +49,9 @@ def evaluation_text(evaluation: "Evaluation") -> Text:
 def prediction_text(prediction: "Prediction", top: int) -> str:
     """The prediction for one image as a sentence, with bars for the `top` most probable classes."""
     confidence = f"{100 * prediction.confidence:.2f} percent"
-    lines = [f"This image most likely belongs to {printable(prediction.label)} with a {confidence} confidence."]
+    lines = [f"This image most likely belongs to {printable(prediction.best)} with a {confidence} confidence."]
+    if prediction.label is None:
+        lines = [f"{prediction.answer.capitalize()}.", "The most probable of the classes that the model knows:"]
     best = [
         (shorten(printable(name), _CLASS_WIDTH), share) for name, share in list(prediction.probabilities.items())[:top]
     ]

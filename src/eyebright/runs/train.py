@@ -281,8 +281,7 @@ def finish(
                 on_settled=lambda settings: run.write_config(request.changed(training=settings)),
             )  # fmt: skip
             tested = classifier.test(prepared, emit)
-            test = classifier.metrics["test"] = tested.evaluation
-            emit(Evaluated.of("test", test, classifier.metrics["validation"]))
+            emit(Evaluated.of("test", tested.evaluation, classifier.metrics["validation"]))
             emit(draw(run, classifier, prepared, tested))
             card = classifier.save(run.model, overwrite=True)
             emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
@@ -291,7 +290,7 @@ def finish(
             f"{problem}. What was trained before is kept; continue with: eyebright train --resume {run.path}"
         ) from problem
     files.forget_aside(run.path)
-    return Result(run.path, classifier, test, interrupted=reason == "interrupted")
+    return Result(run.path, classifier, tested.evaluation, interrupted=reason == "interrupted")
 
 
 def _shared_out(request: Request, classifier: Classifier) -> SharedOut:

@@ -25,6 +25,7 @@ from eyebright.network import (
     Weights,
     check_weights,
 )
+from eyebright.network.answering import features_place
 from eyebright.system.errors import NetworkError
 
 _OVERWRITABLE = (Conv2d, BatchNorm, Linear, Add, Concat, MaxPool2d)  # their gradients do not need their outputs
@@ -93,12 +94,24 @@ class TorchNetwork(nn.Module):
         Returns:
             `(N, *output_shape)`, float32 or, under autocast, bfloat16.
         """
+        return self._values(samples, self.network.output)[self.network.output]
+
+    def with_features(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """The output as `forward` gives it, and the features `(N, features)`; see `features_place`."""
+        name, place = features_place(self.network)
+        values = self._values(samples, name)
+        features = values[name] if len(place.shape) == 1 else values[name].mean(dim=(2, 3))
+        return values[self.network.output], features
+
+    def _values(self, samples: Tensor, kept: str) -> dict[str, Tensor]:
+        """The output of the network, and that of the layer to be kept."""
         values = {self.network.input: samples}
         for name, module, sources, finished in self._steps:
             values[name] = module(*[values[source] for source in sources])
             for source in finished:
-                del values[source]
-        return values[self.network.output]
+                if source != kept:
+                    del values[source]
+        return values
 
     def get_weights(self) -> Weights:
         """A copy of every tensor, by `layer.tensor`."""

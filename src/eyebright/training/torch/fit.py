@@ -25,7 +25,7 @@ from eyebright.training.events import Emit, Planned, Stopped
 from eyebright.training.settings import Settings
 from eyebright.training.stages import require_batch
 from eyebright.training.torch import distributed, hardware
-from eyebright.training.torch.answers import Answers
+from eyebright.training.torch.engine import TorchEngine
 from eyebright.training.torch.feed import Material, shown
 from eyebright.training.torch.hardware import torch_set_up
 from eyebright.training.torch.loop import DivergedError, Outcome, Trainer
@@ -33,9 +33,9 @@ from eyebright.training.torch.range_test import range_test
 from eyebright.training.torch.regression import fit_values
 
 __all__ = [
-    "Answers",
     "Material",
     "Outcome",
+    "TorchEngine",
     "fit",
     "fit_values",
     "predict_logits",
@@ -161,6 +161,6 @@ def run_together(command: Callable[[], None]) -> None:
 
 def predict_logits(network: Network, weights: Weights, pack: Pack, indices: NDArray[np.int64]) -> NDArray[np.float32]:
     """The logits of a network, computed in float32, for images of a pack: `(n, num_classes)`."""
-    answers, labels = Answers(network, weights), np.zeros(len(pack.rows), np.int64)
-    parts = [answers(batch.pictures) for batch in ahead(batches(pack, labels, indices, 64))]
+    engine, labels = TorchEngine(network, weights), np.zeros(len(pack.rows), np.int64)
+    parts = [engine(batch.pictures) for batch in ahead(batches(pack, labels, indices, 64))]
     return np.concatenate(parts) if parts else np.empty((0, *network.output_shape), np.float32)

@@ -1,4 +1,4 @@
-"""A network that answers in torch, in float32, on the device where it was trained."""
+"""TorchEngine: a network that answers in torch, in float32, on the device where it was trained."""
 
 from typing import Any
 
@@ -7,16 +7,17 @@ import torch
 from numpy.typing import NDArray
 
 from eyebright.network import Network, Weights
+from eyebright.network.answering import Answering
 from eyebright.network.rewrites import faster
 from eyebright.network.torch import TorchNetwork, as_input
 from eyebright.system import machine
 from eyebright.training.settings import DeviceName
 from eyebright.training.torch import hardware
 from eyebright.training.torch.transfer import uploaded
-from eyebright.trust.metrics import softmax
+from eyebright.trust.answers import Answers, answers_of
 
 
-class Answers:
+class TorchEngine:
     """Computes what an ONNX graph computes.
 
     Attributes:
@@ -33,10 +34,18 @@ class Answers:
         self.on_gpu = self._device.type == "cuda"
         with hardware.explained(self._device):
             self._module = TorchNetwork(faster(network), weights).eval().to(self._device)
-        self.temperature: float | None = None
+        self.answering = Answering()
 
     def __call__(self, samples: NDArray[Any]) -> NDArray[np.float32]:
-        """Logits or, with a temperature, probabilities `(N, num_classes)` of prepared images `(N, H, W, C)`."""
+        """The logits `(N, num_classes)` of prepared images `(N, H, W, C)`."""
+        return self.with_features(samples)[0]
+
+    def answers(self, samples: NDArray[Any]) -> Answers:
+        """The answers for prepared images, by `answering`."""
+        return answers_of(self.answering, *self.with_features(samples))
+
+    def with_features(self, samples: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The logits, and the features `(N, features)` that they are computed from."""
         with hardware.torch_set_up(machine.cores()), hardware.explained(self._device), torch.no_grad():
-            found = self._module(as_input(uploaded(samples, self._device))).cpu().numpy()
-        return found if self.temperature is None else softmax(found / self.temperature).astype(np.float32)
+            logits, features = self._module.with_features(as_input(uploaded(samples, self._device)))
+        return logits.cpu().numpy(), features.cpu().numpy()

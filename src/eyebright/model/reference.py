@@ -1,0 +1,51 @@
+"""Reference: what a model compares images with, in reference.safetensors beside it.
+
+Each part is a named tuple of arrays; the file has a tensor `part.field` for each. Parts that a model lacks are None.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from eyebright.network import load_tensors
+from eyebright.network.answering import Familiar
+from eyebright.system.errors import ModelError
+
+
+class Reference(NamedTuple):
+    """What a model compares images with.
+
+    Args:
+        unknown: What the training images have in common, by which the graph finds images that are unlike them.
+    """
+
+    unknown: Familiar | None = None
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        tensors: dict[str, NDArray[Any]] = {
+            f"{part}.{field}": np.array(values, order="C")
+            for part, fields in self._asdict().items()
+            if fields is not None
+            for field, values in fields._asdict().items()
+        }
+        path.write_bytes(save(tensors))
+
+    @classmethod
+    def load(cls, path: Path) -> "Reference":
+        """Read the file; a `ModelError` if it is damaged."""
+        tensors = load_tensors(path, error=ModelError)
+        expected = {part: {f"{part}.{field}": field for field in kind._fields} for part, kind in _PARTS.items()}
+        parts = {part: fields for part, fields in expected.items() if fields.keys() & tensors.keys()}
+        known = {name for fields in parts.values() for name in fields}
+        if differing := sorted(known ^ tensors.keys()):
+            what = "missing" if differing[0] in known else "not known"
+            raise ModelError(f"{path} is damaged: {differing[0]} is {what}")
+        return cls(**{part: _PARTS[part](**{field: tensors[name] for name, field in fields.items()})
+                      for part, fields in parts.items()})  # fmt: skip
+
+
+_PARTS: dict[str, Any] = {"unknown": Familiar}

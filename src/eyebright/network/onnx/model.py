@@ -1,0 +1,84 @@
+"""A network and its weights as an ONNX model, made from data alone: no torch, no tracing, always the same bytes.
+
+Images enter as uint8 `(N, H, W, C)` with values 0 to 255, vectors as float32 `(N, features)`. Nodes and their results
+have the names of the layers, initializers those of the weights, so that Netron shows the network as it was written.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper
+
+from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY, Answering, features_place
+from eyebright.network.graph import Network
+from eyebright.network.onnx.answering import add_answering, add_features
+from eyebright.network.onnx.graph import FEATURES, INPUT, Graph, emit
+from eyebright.network.weights import check_weights
+
+OPSET = 18  # old enough for every current runtime, new enough for everything that the layers need
+IR_VERSION = 8
+
+
+def to_onnx(
+    network: Network,
+    weights: Mapping[str, NDArray[np.float32]],
+    *,
+    answering: Answering | None = None,
+    with_features: bool = False,
+) -> ModelProto:
+    """The ONNX model of a network.
+
+    Args:
+        network: The network.
+        weights: Its tensors by `layer.tensor`.
+        answering: How an answer is made from the logits. The outputs are then "probabilities" `(N, num_classes)`;
+            "unfamiliarity" `(N,)`, 1 at the limit, where it is known what is familiar; and "answer" `(N,)`, int64, a
+            class or -1. None: the output is that of the network.
+        with_features: Add the output "features" `(N, features)`, from which the last layer computes the logits.
+
+    Raises:
+        NetworkError: If the weights do not fit the network.
+    """
+    check_weights(network, weights)
+    graph = Graph([INPUT, PROBABILITIES, UNFAMILIARITY, ANSWER, FEATURES, *network.tensors])
+    results = {name: graph.fresh(name) for name in network.places}
+    for name, place in network.places.items():
+        tensors = [f"{name}.{key}" for key in place.tensors]
+        constants = [graph.constant(tensor, weights[tensor].astype(np.float32)) for tensor in tensors]
+        emit(place.layer, place, graph, [*(results[source] for source in place.inputs), *constants], results[name])
+    outputs = _outputs(network, graph, results, answering, with_features=with_features)
+    vectors = len(network.input_shape) == 1
+    channels_last = (*network.input_shape[1:], *network.input_shape[:1])
+    kind = TensorProto.FLOAT if vectors else TensorProto.UINT8
+    proto: GraphProto = helper.make_graph(
+        graph.nodes,
+        "eyebright",
+        [helper.make_tensor_value_info(results[network.input] if vectors else INPUT, kind, ["N", *channels_last])],
+        outputs,
+        graph.initializers,
+    )
+    model = helper.make_model(
+        proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="eyebright"
+    )
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _outputs(
+    network: Network, graph: Graph, results: dict[str, str], answering: Answering | None, *, with_features: bool
+) -> list[ValueInfoProto]:
+    """Add what comes after the layers, and describe the outputs of the graph."""
+    needs_features = with_features or (answering is not None and answering.familiar is not None)
+    features = add_features(graph, network, results) if needs_features else ""
+    if answering is None:
+        kinds = {results[network.output]: (TensorProto.FLOAT, network.output_shape)}
+    else:
+        add_answering(graph, answering, results[network.output], features)
+        kinds = {PROBABILITIES: (TensorProto.FLOAT, network.output_shape)}
+        kinds |= {UNFAMILIARITY: (TensorProto.FLOAT, ())} if answering.familiar else {}
+        kinds |= {ANSWER: (TensorProto.INT64, ())}
+    if with_features:
+        kinds[FEATURES] = (TensorProto.FLOAT, features_place(network)[1].shape[:1])
+    return [helper.make_tensor_value_info(name, kind, ["N", *shape]) for name, (kind, shape) in kinds.items()]

@@ -1,0 +1,111 @@
+"""Unknown images: how unlike the training images an image is, and from where on a model gives no answer.
+
+Sources: Lee et al. 2018, "A Simple Unified Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks"
+(the Mahalanobis distance of features); Liu et al. 2020, "Energy-based Out-of-distribution Detection" (the energy). Ours
+has one mean for all classes, features of length 1, and counts the energy only where it is above that of typical images:
+see benchmarks/README.md for what else was measured.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.network.answering import Familiar
+
+RANK = 64
+KEPT = 0.95
+"""Share of images like the training images that get an answer."""
+_LEAST_VARIANCE = 1e-6  # of features of length 1, so that constant features have a distance
+_LEAST_LENGTH = 1e-12
+_LEAST_LIMIT = 1.0  # for constant features, which have no distance
+
+
+def fit_familiar(
+    features: NDArray[np.floating], new_features: NDArray[np.floating], new_logits: NDArray[np.floating]
+) -> Familiar:
+    """Describe what familiar images have in common.
+
+    Args:
+        features: Of training images, `(N, features)`, N >= 1.
+        new_features: Of images of the same kind that were not trained on, `(n, features)`, n >= 1.
+        new_logits: Their logits divided by the temperature, `(n, classes)`.
+    """
+    mean, directions, variances, rest = fit_gaussian(unit(features))
+    typical = Familiar(*(np.array(part, np.float32) for part in (mean, directions, variances, rest, 0, 0, 1)))
+    distances, energies = distance_of(typical, new_features), energy_of(new_logits)
+    median, spread = np.median(energies), energies.std()
+    weight = distances.std() / spread if spread > 0 else 0.0
+    typical = typical._replace(energy_typical=_scalar(median), energy_weight=_scalar(weight))
+    limit = max(kept_limit(unfamiliarity_of(typical, new_features, new_logits)), _LEAST_LIMIT)
+    return typical._replace(limit=_scalar(limit))
+
+
+def fit_gaussian(
+    points: NDArray[np.floating], rank: int = RANK
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+    """Mean, directions, their variances, and the variance along all others, as the fields of `Familiar`.
+
+    Args:
+        points: `(N, features)`, N >= 1.
+        rank: The most directions.
+
+    The directions are the principal ones. The rest is their mean where the others have none: few points leave most
+    directions without any.
+    """
+    points = points.astype(np.float64)
+    mean = points.mean(axis=0)
+    count, width = points.shape
+    _, lengths, directions = np.linalg.svd(points - mean, full_matrices=False)
+    variances = lengths**2 / max(count - 1, 1)
+    rank = min(rank, len(variances) - 1)
+    rest = max(variances[rank:].sum() / (width - rank), _LEAST_VARIANCE)
+    return mean, directions[:rank], np.maximum(variances[:rank], rest), rest
+
+
+def kept_limit(values: NDArray[np.floating], kept: float = KEPT) -> float:
+    """The limit below which new values like these stay with at least this probability.
+
+    It is the ceil((n + 1) * kept)-th smallest value, or the largest where n is too small for it.
+
+    Source: Vovk et al. 2005, "Algorithmic Learning in a Random World" (split conformal prediction).
+    """
+    rank = int(np.ceil((len(values) + 1) * kept))
+    return float(np.sort(values)[min(rank, len(values)) - 1])
+
+
+def unfamiliarity_of(
+    familiar: Familiar, features: NDArray[np.floating], logits: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """How unlike the training images each image is, `(N,)`, 1 at the limit; the formula is that of `Familiar`.
+
+    Args:
+        familiar: What the training images have in common.
+        features: `(N, features)`.
+        logits: Divided by the temperature, `(N, classes)`.
+    """
+    excess = np.maximum(energy_of(logits) - familiar.energy_typical, 0)
+    whole = distance_of(familiar, features) + familiar.energy_weight * excess
+    return np.asarray(whole / familiar.limit, np.float64)
+
+
+def distance_of(familiar: Familiar, features: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The squared Mahalanobis distance of features `(N, features)` to the mean, `(N,)`."""
+    centred = unit(features) - familiar.mean
+    along = centred @ familiar.directions.T.astype(np.float64)
+    outside = (centred**2).sum(axis=1) - (along**2).sum(axis=1)
+    return np.asarray((along**2 / familiar.variances).sum(axis=1) + outside / familiar.rest, np.float64)
+
+
+def energy_of(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The energy -log(sum(exp(logits))) of logits `(N, classes)`, `(N,)`."""
+    greatest = logits.max(axis=1).astype(np.float64)
+    return np.asarray(-greatest - np.log(np.exp(logits - greatest[:, None]).sum(axis=1)), np.float64)
+
+
+def unit(features: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Features `(N, features)` scaled to length 1; zeros stay zeros."""
+    length = np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
+    return np.asarray(features / np.maximum(length, _LEAST_LENGTH), np.float64)
+
+
+def _scalar(value: float) -> NDArray[np.float32]:
+    return np.array(value, np.float32)

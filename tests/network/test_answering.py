@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from eyebright.network import Conv2d, Flatten, GlobalAvgPool2d, Input, Linear, Network, ReLU, zoo
+from eyebright.network.answering import features_place
+
+
+@pytest.mark.parametrize(
+    ("layers", "name", "shape"),
+    [
+        ([Conv2d(4, 3, name="c"), ReLU(name="r"), GlobalAvgPool2d(name="p"), Linear(2)], "p", (4,)),
+        ([Conv2d(4, 3, name="c"), ReLU(name="r"), Flatten(), Linear(2)], "r", (4, 6, 7)),
+        ([Flatten(), Linear(5), ReLU(name="hidden"), Linear(2), ReLU()], "hidden", (5,)),
+        ([Conv2d(4, 3), ReLU(name="r"), Conv2d(2, 1), GlobalAvgPool2d()], "r", (4, 6, 7)),
+        ([Flatten(), Linear(2)], "input", (3, 8, 9)),
+        ([GlobalAvgPool2d(name="p")], "p", (3,)),
+    ],
+)
+def test_the_features_are_what_the_last_layer_that_learns_reads(layers, name, shape):
+    network = Network.sequential(Input((3, 8, 9), name="input"), *layers)
+    found, place = features_place(network)
+    assert (found, place.shape) == (name, shape)
+
+
+@pytest.mark.parametrize(("name", "features"), [("efficientnet_lite0", 1280), ("resnet18", 512), ("vgg16", 4096)])
+def test_published_networks_have_the_features_of_their_papers(name, features):
+    network = zoo.build(name, num_classes=1000, input_size=224)
+    assert np.prod(features_place(network)[1].shape) == features
