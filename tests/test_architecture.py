@@ -12,7 +12,7 @@ from PIL import Image
 import eyebright
 
 SOURCE = Path(eyebright.__file__).parent
-COLUMN = ["cli", "tasks", "runs", "model", "report", "training", "trust", "data", "network", "system"]
+COLUMN = ["cli", "web", "tasks", "runs", "model", "report", "training", "trust", "data", "network", "system"]
 """The rooms, from the top down; DESIGN and ARCHITECTURE.md draw them."""
 FACE = {"__init__", "__main__"}  # the package itself: gives the public names, and the command
 HEAVY = {

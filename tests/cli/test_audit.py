@@ -1,5 +1,10 @@
 import json
+import os
 import shlex
+import signal
+import subprocess
+import sys
+import urllib.request
 
 import numpy as np
 import pytest
@@ -127,3 +132,43 @@ def test_decisions_on_the_page_mend_the_labels_of_a_training(make_folder, eyebri
     assert "red/again.png" not in rows
     findings = json.loads(eyebright("audit", pictures, *given, "--json").out)["findings"]
     assert not {name for found in findings for name in found["pictures"]} & {"blue/000.png", "green/000.png"}
+
+
+def test_a_review_saves_decisions_until_ctrl_c_and_says_how_to_train(make_folder, tmp_path):
+    """The command in a process of its own, whose browser is this test."""
+    pictures, place = doubled(make_folder()), tmp_path / "mended.json"
+    place.write_text('{"corrections": [{"name": "blue/again.png", "decision": "exclude"}]}')
+    command = [sys.executable, "-m", "eyebright", "audit", pictures, "--review", "--corrections", place, "--no-browser"]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    with started:
+        address = next(line.strip() for line in started.stdout if line.startswith("  http://127.0.0.1:"))
+        decisions = [
+            {"name": "blue/again.png", "decision": "exclude"},
+            {"name": "red/000.png", "decision": "relabel", "new_label": "green"},
+        ]
+        content = json.dumps({"format": 1, "corrections": decisions}).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{address}corrections.json", content, headers, method="PUT")
+        assert "blue/again.png" in urllib.request.urlopen(address, timeout=60).read().decode()  # decided before
+        assert urllib.request.urlopen(request, timeout=60).status == 200
+        started.send_signal(signal.SIGINT)
+        said = started.stdout.read()
+    assert started.returncode == 0
+    assert f"Saved in {place}: 1 relabelled, 1 excluded, 0 kept." in said
+    *_, advice = said.partition("To train with these decisions:\n")
+    assert shlex.split(advice.replace("\\\n", ""))[-2:] == ["--corrections", str(place)]
+    assert json.loads(place.read_text())["corrections"][1]["new_label"] == "green"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--json"], "--review and --json contradict each other"),
+        (["--corrections", "nowhere/c.json"], "the folder nowhere does not exist"),
+        (["--corrections", "{pictures}/c.json"], "is in the folder of images, where nothing is written"),
+    ],
+)
+def test_a_review_that_cannot_be_saved_is_refused_before_the_work(make_folder, eyebright, options, words):
+    pictures = make_folder()
+    finished = eyebright("audit", pictures, "--review", *(option.format(pictures=pictures) for option in options))
+    assert finished.code == 1 and words in finished.err and "Traceback" not in finished.err

@@ -2,6 +2,8 @@
 
 import shlex
 import textwrap
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from eyebright.training.settings import Settings
 
 EXAMPLE = "Example: eyebright audit flower_photos -o audit.json --page audit.html"
+_CORRECTIONS = "corrections.json"
 _WIDTH = 80
 
 
@@ -32,13 +35,25 @@ def audit(
     page: Annotated[
         Path | None, typer.Option(help="Show the findings with their images in this HTML file.", show_default=False)
     ] = None,
+    review: Annotated[
+        bool,
+        typer.Option(
+            "--review",
+            help="Show the page in the browser and save what you decide about its images into the file of "
+            "--corrections, until Ctrl-C.",
+        ),
+    ] = False,
     corrections: Annotated[
         Path | None,
         typer.Option(
-            help="Apply this corrections file, as for train; images that were decided about are not reported again.",
+            help="Apply this corrections file, as for train; images that were decided about are not reported again "
+            "[default with --review: corrections.json]",
             show_default=False,
         ),
     ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="For --review: open the browser, or only print the address.")
+    ] = True,
     preview: Annotated[
         Path | None,
         typer.Option(help="Draw images as the network will receive them, in this PNG file.", show_default=False),
@@ -70,13 +85,19 @@ def audit(
     from eyebright.runs.request import renamed
     from eyebright.system import files, records
 
+    if review and as_json:
+        raise SettingsError("--review and --json contradict each other: use only one of them")
+    if review:
+        corrections = corrections or Path(_CORRECTIONS)
+        auditing.require_free([corrections], pictures, overwrite=True)
     asked = {name: value for name, value in (("resize", resize), ("fit", fit)) if value is not None}
     resize = renamed(asked).get("resize")
     settings = _preview_settings(preview, size, resize, augment)
     outputs = [path for path in (output, page, preview) if path is not None]
     auditing.require_free(outputs, pictures, overwrite=overwrite)
     with Display(Terminal(console(stderr=as_json))) as display:
-        found = auditing.audit(pictures, corrections=corrections or "", callbacks=[display])
+        given = "" if corrections is None or (review and not corrections.exists()) else corrections
+        found = auditing.audit(pictures, corrections=given, callbacks=[display])
         if page is not None:
             auditing.write_page(found, page)
     notes: list[str] = []
@@ -95,7 +116,35 @@ def audit(
         typer.echo(textwrap.fill(note, _WIDTH))
     for path in outputs:
         typer.echo(f"Written: {path}")
-    _print_next_step(found, pictures, output)
+    if review and corrections is not None:
+        _review(found, pictures, corrections, browser=browser)
+    else:
+        _print_next_step(found, pictures, output)
+
+
+def _review(found: "Audited", pictures: str, place: Path, *, browser: bool) -> None:
+    """Serve the page until Ctrl-C, and say what was saved."""
+    from eyebright.data.sources.ranged import without_token
+    from eyebright.report.telling import command_text
+    from eyebright.runs.audit import page_of
+    from eyebright.web.review import Server, open_browser
+
+    with Server(lambda decided: page_of(found, decided.corrections, saves=True), place) as server:
+        opened = browser and open_browser(server.entrance())
+        typer.echo(f"\n{'The page is open in your browser' if opened else 'Open this page in your browser'}:")
+        typer.echo(f"  {server.address}")
+        typer.echo(f"Decisions are saved in {place}. When you have finished, press Ctrl-C.")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+        if not server.saved:
+            typer.echo("\nNothing was decided, and nothing saved.")
+            return
+        kinds = Counter(correction.decision for correction in server.decided.corrections)
+        counts = f"{kinds['relabel']:,} relabelled, {kinds['exclude']:,} excluded, {kinds['keep']:,} kept"
+        typer.echo(f"\nSaved in {place}: {counts}.")
+    typer.echo("To train with these decisions:")
+    images = shlex.quote(without_token(pictures))
+    typer.echo(command_text(f"eyebright train {images} -o RUN --corrections {shlex.quote(str(place))}"))
 
 
 def _print_next_step(found: "Audited", pictures: str, output: Path | None) -> None:
@@ -105,6 +154,9 @@ def _print_next_step(found: "Audited", pictures: str, output: Path | None) -> No
     from eyebright.runs.request import Request
 
     images = shlex.quote(without_token(pictures))
+    if found.audit.of("probably mislabelled") or found.audit.of("conflicting labels"):
+        typer.echo("To mend labels, image by image:")
+        typer.echo(command_text(f"eyebright audit {images} --review"))
     if output is None and found.audit.findings:
         typer.echo("To see the images of the findings:")
         typer.echo(command_text(f"eyebright audit {images} -o audit.json --page audit.html"))
