@@ -11,7 +11,20 @@ import typer
 from typer.core import TyperGroup
 
 from eyebright import __version__
-from eyebright.cli import arithmetic, audit, cache, demo, diff, evaluate, fetch, inspect, networks, predict, train
+from eyebright.cli import (
+    arithmetic,
+    audit,
+    cache,
+    demo,
+    diff,
+    evaluate,
+    explain,
+    fetch,
+    inspect,
+    networks,
+    predict,
+    train,
+)
 from eyebright.system import interrupts
 from eyebright.system.errors import EyebrightError
 from eyebright.system.text import in_ascii, printable_lines
@@ -20,6 +33,9 @@ from eyebright.training import processes, trainer
 
 class _Commands(TyperGroup):
     """The commands; one that is interrupted, and has not said more itself, can be repeated."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        return super().resolve_command(ctx, arithmetic.renamed(args))
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -38,10 +54,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train, evaluate, predict, audit, diff, networks, inspect, fetch, cache, demo):
+for module in (train, evaluate, predict, explain, audit, diff, networks, inspect, fetch, cache, demo):
     app.command(epilog=module.EXAMPLE)(getattr(module, module.__name__.rsplit(".", 1)[-1]))
 app.add_typer(arithmetic.app, name="arithmetic")
-app.add_typer(arithmetic.app, name="explain", hidden=True, callback=arithmetic.note_new_name)
 
 
 def _version(asked: bool) -> None:

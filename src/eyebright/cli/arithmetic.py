@@ -1,5 +1,6 @@
 """eyebright arithmetic: the arithmetic of a convolution or a pooling layer, step by step."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -39,10 +40,16 @@ Values = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
 
 
-def note_new_name(ctx: typer.Context) -> None:
-    """Explain the arithmetic of a convolution or a pooling layer (old name of arithmetic)."""
-    what = ctx.invoked_subcommand or "conv"
+def renamed(args: list[str]) -> list[str]:
+    """The arguments of eyebright, with the old name of this command replaced: explain conv and explain pool.
+
+    A model called conv or pool is explained all the same.
+    """
+    old, what = (*args, "", "")[:2]
+    if old != "explain" or what not in ("conv", "pool") or Path(what).exists():
+        return args
     typer.echo(f"Note: eyebright explain {what} is now called eyebright arithmetic {what}.", err=True)
+    return ["arithmetic", *args[1:]]
 
 
 @app.command(epilog=_CONV)

@@ -4,12 +4,12 @@ import csv
 import io
 import sys
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eyebright.cli.pictures import Fetched, sources_of
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import printable, printed_cell
 
@@ -53,9 +53,7 @@ def predict(
         _require_figure(figure, pictures, overwrite=overwrite)
     predictor = Predictor.of_model(read_model(model))
     predictor = predictor.with_tta() if tta else predictor
-    sources = list(_sources(pictures))
-    if not sources:
-        raise SettingsError(f"there are no images in {', '.join(pictures)}")
+    sources = sources_of(pictures)
     single = len(sources) == 1 and not (as_json or as_csv)
     drawn: list[tuple[Prediction, LazyImage]] = []  # what the figure needs
     answered = failed = 0
@@ -67,7 +65,7 @@ def predict(
         answered += isinstance(answer, Prediction)
         if figure and isinstance(answer, Prediction) and answered <= MAX_SHOWN:
             drawn.append((answer, source))
-        elif isinstance(source, _Fetched):
+        elif isinstance(source, Fetched):
             source.forget()
     if figure and drawn:
         _draw(figure, predictor, drawn, answered, top)
@@ -83,41 +81,6 @@ def _require_figure(figure: Path, pictures: list[str], *, overwrite: bool) -> No
         raise SettingsError(f"--figure expects a PNG file, got {figure}: use {figure.with_suffix('.png').name}")
     for picture in pictures:
         require_free([figure], picture, overwrite=overwrite)
-
-
-class _Fetched:
-    """An image at an address: downloaded when it is needed, and kept until `forget` is called."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._content: bytes | None = None
-
-    def __call__(self) -> bytes:
-        from eyebright.system.downloads import fetch
-
-        if self._content is None:
-            self._content = fetch(self._address)
-        return self._content
-
-    def forget(self) -> None:
-        self._content = None
-
-
-def _sources(pictures: list[str]) -> "Iterator[tuple[str, LazyImage]]":
-    """Name and image of everything that was asked for; addresses are downloaded when they are needed."""
-    from eyebright.data.sources.walk import walk_files
-    from eyebright.system.connections import is_web_address
-
-    for picture in pictures:
-        if picture == "-":
-            yield "-", sys.stdin.buffer.read()
-        elif is_web_address(picture):
-            yield picture, _Fetched(picture)
-        elif Path(picture).is_dir():
-            for file in walk_files(Path(picture)):
-                yield file, Path(file)
-        else:
-            yield picture, Path(picture)
 
 
 def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv: bool) -> None:

@@ -32,6 +32,7 @@ from eyebright.model.assess import assess, count_assessed
 from eyebright.model.card import Calibration, ModelCard, Seen
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.evaluate import Tested, evaluate_new, prepared_for
+from eyebright.model.explain.images import explain_image
 from eyebright.model.folder import read_model
 from eyebright.model.given import evaluation_set, is_batch, require_classifier, training_set
 from eyebright.model.learned import Learned, save_model, settings_of
@@ -39,6 +40,7 @@ from eyebright.model.predictor import Predictor
 from eyebright.model.reference import Reference
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, initial_weights
+from eyebright.report.explanations import Explanation
 from eyebright.report.history import History, Recorder
 from eyebright.report.progress import shown
 from eyebright.system import files, machine
@@ -328,6 +330,28 @@ class Classifier(Weighted):
         """
         batch = as_images(pictures, PictureError) if is_array(pictures) else pictures
         return self.predictor.predict_batch(batch)
+
+    @overload
+    def explain(self, pictures: ImageInput, label: str | None = None) -> Explanation: ...
+    @overload
+    def explain(self, pictures: list[Any], label: str | None = None) -> list[Explanation]: ...
+    def explain(self, pictures: ImageInput | list[Any], label: str | None = None) -> Explanation | list[Explanation]:
+        """Which parts of an image speak for a class; a notebook shows them over the image.
+
+        Args:
+            pictures: An image as `predict` takes it, or a list of images.
+            label: The class to explain; for each image its most probable one unless given.
+
+        Returns:
+            An explanation with the map `importance` `(height, width)`; of a list, a list of them.
+
+        Raises:
+            ModelError: When there is no class of this name.
+            PictureError: When an image cannot be opened.
+        """
+        if isinstance(pictures, list):
+            return [explain_image(self.predictor, picture, label) for picture in pictures]
+        return explain_image(self.predictor, pictures, label)
 
     @property
     def classes_(self) -> NDArray[np.str_]:

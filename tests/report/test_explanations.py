@@ -1,0 +1,56 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from eyebright.report import explanations
+from eyebright.report.explanations import Explanation
+from eyebright.report.maps import overlaid
+from eyebright.trust.prediction import Prediction
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (30, 20, 3), np.uint8)
+RAMP = np.linspace(-1, 1, 600, dtype=np.float32).reshape(30, 20)
+
+
+@pytest.fixture
+def explained(predict: Callable[..., Prediction]) -> Callable[..., Explanation]:
+    def explained(label: str = "rose", **probabilities: float) -> Explanation:
+        return Explanation(predict(**probabilities or {"rose": 0.8, "tulip": 0.2}), label, PIXELS, RAMP)
+
+    return explained
+
+
+@pytest.fixture
+def sheet(as_figure: Callable[..., Figure]) -> Callable[..., Figure]:
+    return lambda *items: as_figure(explanations, "draw_explanations", items)
+
+
+def test_each_image_is_beside_its_map(explained: Callable, sheet: Callable) -> None:
+    parts = sheet(explained(), explained("tulip")).subfigs
+    for part in parts:
+        image, over = (axes.images[0].get_array() for axes in part.axes)
+        np.testing.assert_array_equal(image, PIXELS)
+        np.testing.assert_array_equal(over, overlaid(PIXELS, RAMP))
+    assert [part.get_suptitle() for part in parts] == ["rose  80.0%", "tulip  20.0%  (predicted: rose  80.0%)"]
+    assert [part.get_supxlabel() for part in parts] == ["x.jpg", "x.jpg"]
+
+
+def test_the_colours_have_a_legend(explained: Callable, sheet: Callable) -> None:
+    (legend,) = sheet(explained()).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["speaks for the class", "speaks against it"]
+
+
+def test_a_sheet_and_a_notebook_show_a_png(explained: Callable, decode: Callable) -> None:
+    item = explained()
+    assert decode(explanations.draw_explanations([item] * 4)).shape[0] > 300
+    assert decode(item._repr_png_()).ndim == 3
+    assert repr(item) == "Explanation(label='rose', probability=0.800, map of 30x20)"
+
+
+def test_the_record_has_the_map_at_the_middles_of_36_cells(explained: Callable) -> None:
+    record = explained().as_record()
+    assert (record["name"], record["class"], record["prediction"]) == ("x.jpg", "rose", "rose")
+    rows, columns = [2, 7, 12, 17, 22, 27], [1, 5, 8, 11, 15, 18]
+    expected = [[RAMP[row, column] for column in columns] for row in rows]
+    np.testing.assert_allclose(record["importance"], expected, atol=1e-6)
