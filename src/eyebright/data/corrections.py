@@ -148,7 +148,7 @@ def correct(
     _require_one_class(decided.values(), path)
     there, labels = {*map(_composed, images.names)}, list(found.labels)
     for index, correction in decided.items():
-        labels[index] = images.classes.index(correction.new_label or correction.label)
+        labels[index] = images.numbers[_composed(correction.new_label or correction.label)]
     applied = Applied(
         path, tuple(decided[index] for index in sorted(decided)), len(duplicates),
         missing=tuple(name for name in lost if _composed(name) not in there),
@@ -166,11 +166,14 @@ class _Images(NamedTuple):
     classes: list[str]
     labels: Sequence[int]
     digests: list[str]
+    numbers: dict[str, int]
+    """The positions of the classes, by their names in one form."""
 
     @classmethod
     def of(cls, found: FoundImages, digests: Iterable[bytes]) -> "_Images":
         names, classes = list(map(printable, found.source.names)), list(map(printable, found.classes))
-        return cls(names, classes, found.labels, [digest.hex() for digest in digests])
+        numbers = {_composed(name): number for number, name in enumerate(classes)}
+        return cls(names, classes, found.labels, [digest.hex() for digest in digests], numbers)
 
     def label(self, index: int) -> str:
         """The class of an image."""
@@ -223,13 +226,13 @@ def _resolved(correction: Correction, index: int, images: _Images, path: Path) -
     """The correction with the name, class and digest that the image has now; one that changes nothing keeps it."""
     label, decision, new = images.label(index), correction.decision, ""
     if decision == "relabel":
-        new = next((name for name in images.classes if _composed(name) == _composed(correction.new_label)), "")
-        if not new:
+        number = images.numbers.get(_composed(correction.new_label))
+        if number is None:
             raise DataError(
                 f"{path}: {correction.name} is to get the class {correction.new_label!r}, which does not exist: "
                 f"{nearest(correction.new_label, images.classes)}"
             )
-        decision, new = ("keep", "") if new == label else (decision, new)
+        decision, new = ("keep", "") if images.classes[number] == label else (decision, images.classes[number])
     return Correction(
         name=images.names[index], decision=decision, new_label=new, label=label, digest=images.digests[index]
     )

@@ -20,10 +20,11 @@ from eyebright.data.split import LEFT_OUT, connected, leaks_of, links_within
 from eyebright.model.backbone import Backbone
 from eyebright.model.features import features
 from eyebright.report.pages.audit import audit_page
+from eyebright.runs import checks
 from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError, SettingsError
 from eyebright.system.text import printable
-from eyebright.training.events import AnyEvent, Corrected, Emit
+from eyebright.training.events import AnyEvent, Emit
 from eyebright.training.head import cross_validated
 from eyebright.training.receivers import reporting, to_all
 from eyebright.trust.calibration import fit_temperature
@@ -72,9 +73,7 @@ def audit(
     dataset = Dataset.open(pictures, corrections=corrections, report=report)
     if not len(dataset):
         raise DataError(f"there are no images in the folders of {pictures}: there is nothing to check")
-    if dataset.corrected is not None:
-        dataset.corrected.require_found(dataset.origin, len(dataset))
-        emit(Corrected.of(dataset.corrected))
+    checks.require_corrections(dataset, emit)
     pack = dataset.pack(AUDITED, report)
     sets = find_sets(dataset, pack, report)
     described, notes = _described(dataset, pack, sets, emit)

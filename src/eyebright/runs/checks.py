@@ -15,6 +15,7 @@ from eyebright.system import files
 from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.system.text import is_utf8, printable
 from eyebright.training import processes
+from eyebright.training.events import Corrected, Emit
 from eyebright.training.settings import Settings
 
 LEAST_MINUTES = 0.3
@@ -119,6 +120,13 @@ def require_new_test(source: SourceModel, prepared: Prepared) -> None:
             f"the model {source.path} was trained on all {len(test)} images of the test set, so the result would mean "
             "nothing: use a test set that it was not trained on, or let eyebright make the split"
         )
+
+
+def require_corrections(dataset: Dataset, emit: Emit) -> None:
+    """Tell how corrections were applied to the images; a `DataError` where they belong to others."""
+    if dataset.corrected is not None:
+        dataset.corrected.require_found(dataset.origin, len(dataset))
+        emit(Corrected.of(dataset.corrected))
 
 
 def require_space(output: Path, start: Start) -> None:

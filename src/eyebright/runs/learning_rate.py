@@ -7,6 +7,7 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.prepare import prepare
 from eyebright.network import Network
 from eyebright.report.progress import shown
+from eyebright.runs import checks
 from eyebright.runs.folder import NETWORK
 from eyebright.runs.request import Request, Resize
 from eyebright.runs.start import choose_resize, start_named
@@ -54,6 +55,7 @@ def find_learning_rate(
     request = Request(network=NETWORK if isinstance(network, Network) else network, weights=str(weights), size=size,
                       training=settings or Settings())  # fmt: skip
     with shown(callbacks, verbose=verbose) as emit:
+        checks.require_corrections(pictures, emit)
         start = start_named(pictures, request, emit, given)
         preparation = start.preparation(choose_resize(pictures, resize, start.network).fit)
         prepared = prepare(pictures, preparation, report=reporting(emit))

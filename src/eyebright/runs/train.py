@@ -34,7 +34,7 @@ from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.system.table import Table
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
-from eyebright.training.events import AnyEvent, Corrected, Emit, Evaluated, FitChosen, ModelSaved, SharedOut, Transient
+from eyebright.training.events import AnyEvent, Emit, Evaluated, FitChosen, ModelSaved, SharedOut, Transient
 from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
@@ -160,9 +160,7 @@ def run_request(
     if source is not None:
         checks.require_source_kept(source, run.path)
     dataset = open_pictures(request, emit) if dataset is None else dataset
-    if dataset.corrected is not None:
-        dataset.corrected.require_found(dataset.origin, len(dataset))
-        later(Corrected.of(dataset.corrected))
+    checks.require_corrections(dataset, later)
     dataset.require_trainable()
     checks.require_place(run.path, dataset)
     checks.require_test(dataset)
