@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from eyebright.data.pictures import open_picture as open_picture
     from eyebright.model.classifier import Classifier as Classifier
     from eyebright.model.diff import diff as diff
+    from eyebright.model.drift import drift as drift
     from eyebright.model.plain import Model as Model
     from eyebright.network import Network as Network
     from eyebright.network import zoo as zoo
@@ -50,6 +51,7 @@ _HOMES = {  # where each public name is defined; one without a home is a module 
     "Preparation": "eyebright.data.pictures",
     "Settings": "eyebright.training.settings",
     "diff": "eyebright.model.diff",
+    "drift": "eyebright.model.drift",
     "errors": "eyebright.system",
     "find_learning_rate": "eyebright.runs.learning_rate",
     "heal": "eyebright.runs.heal",

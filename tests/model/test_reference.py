@@ -6,19 +6,24 @@ from safetensors.numpy import load_file, save_file
 
 from eyebright.model.reference import Reference
 from eyebright.system.errors import ModelError
+from eyebright.trust.drift import Profile
 from eyebright.trust.unknown import fit_familiar
 
 VALUES = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
 FAMILIAR = fit_familiar(VALUES[:10], VALUES[10:], VALUES[10:, :2])
 
 
-@pytest.mark.parametrize("reference", [Reference(), Reference(unknown=FAMILIAR)])
+PROFILE = Profile.of_predictions(np.array([0, 2, 1]))
+
+
+@pytest.mark.parametrize("reference", [Reference(), Reference(unknown=FAMILIAR), Reference(profile=PROFILE)])
 def test_a_reference_comes_back_as_it_was(reference: Reference, tmp_path: Path) -> None:
     reference.save(tmp_path / "file")
     loaded = Reference.load(tmp_path / "file")
-    assert (loaded.unknown is None) == (reference.unknown is None)
-    for part, before in zip(loaded.unknown or (), reference.unknown or (), strict=True):
-        assert (part.tobytes(), part.shape, part.dtype) == (before.tobytes(), before.shape, np.float32)
+    for part, before in zip(loaded, reference, strict=True):
+        assert (part is None) == (before is None)
+        for values, written in zip(part or (), before or (), strict=True):
+            assert (values.tobytes(), values.shape, values.dtype) == (written.tobytes(), written.shape, written.dtype)
 
 
 def test_tensors_are_named_by_part_and_field(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from eyebright.data.prepare import Prepared
 from eyebright.model.card import Calibration
 from eyebright.model.engine import TOLERANCES, Engine, onnx_graph
 from eyebright.model.predictor import BATCH_SIZE, Predictor
+from eyebright.model.profile import Seen, sample_profile
+from eyebright.model.reference import Reference
 from eyebright.network import Dropout, Network, Weights
-from eyebright.network.answering import Answering, Familiar
+from eyebright.network.answering import Answering
 from eyebright.report.history import History, Recorder
 from eyebright.system.errors import ModelError
 from eyebright.training.events import Calibrated, Judged
@@ -35,7 +37,7 @@ class Assessment(NamedTuple):
 
     Args:
         calibration: The temperature.
-        familiar: What the training images have in common.
+        reference: What the training images have in common, and the profile of validation images.
         validation: The evaluation on the validation set.
         verdicts: Everything that the figures show, most important first.
         graph: The ONNX graph with softmax and temperature.
@@ -44,7 +46,7 @@ class Assessment(NamedTuple):
     """
 
     calibration: Calibration
-    familiar: Familiar
+    reference: Reference
     validation: Evaluation
     verdicts: tuple[Verdict, ...]
     graph: bytes
@@ -98,7 +100,9 @@ def assess(
     told = verdicts(prepared, (known.logits, sample), (new.logits, validation), classes, record)
     recorder(Judged.of(told))
     on_gpu = Predictor(torch_engine, classes, pack.preparation) if torch_engine.on_gpu else None
-    return Assessment(calibration, familiar, found, told, graph, predictor, on_gpu)
+    seen = Seen(scaled, new.features)
+    profile = sample_profile(pack, validation, prepared.groups_at(validation), seen, familiar)
+    return Assessment(calibration, Reference(familiar, profile), found, told, graph, predictor, on_gpu)
 
 
 def calibrate(

@@ -37,7 +37,6 @@ from eyebright.model.folder import read_model
 from eyebright.model.given import evaluation_set, is_batch, require_classifier, training_set
 from eyebright.model.learned import Learned, save_model, settings_of
 from eyebright.model.predictor import Predictor
-from eyebright.model.reference import Reference
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, initial_weights
 from eyebright.report.explanations import Explanation
@@ -246,7 +245,7 @@ class Classifier(Weighted):
             metrics={"validation": found.validation},
             verdicts=found.verdicts,
             history=recorder.history,
-            reference=Reference(unknown=found.familiar),
+            reference=found.reference,
         )
         self._on_gpu = found.on_gpu
         self.__dict__ |= {"_graph": found.graph, "predictor": found.predictor}

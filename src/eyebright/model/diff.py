@@ -17,6 +17,7 @@ from eyebright.data.prepare import find_sets, groups_of
 from eyebright.data.unlabelled import open_images
 from eyebright.model.folder import StoredModel, read_model
 from eyebright.model.predictor import BATCH_SIZE, Predictor
+from eyebright.network.answering import NO_ANSWER
 from eyebright.report.progress import shown
 from eyebright.system.errors import DataError, ModelError
 from eyebright.system.files import as_path
@@ -24,7 +25,7 @@ from eyebright.system.progress import Report
 from eyebright.system.text import counted, listed, printable
 from eyebright.training.events import AnyEvent, Emit
 from eyebright.training.receivers import reporting
-from eyebright.trust.comparison import NO_ANSWER, Answered, Comparison, Contender, Flip, compare, flips_of
+from eyebright.trust.comparison import Answered, Comparison, Contender, Flip, compare, flips_of
 
 _ROUNDS = 5
 MAX_SHOWN = 40
@@ -32,7 +33,7 @@ MAX_SHOWN = 40
 
 
 class Compared(NamedTuple):
-    """A comparison, and the images of its first flips as the first model sees them, `(n, H, W, C)`."""
+    """A comparison, and the images of its first flips as the model with the larger images sees them, `(n, H, W, C)`."""
 
     comparison: Comparison
     pictures: NDArray[np.uint8]
@@ -79,7 +80,7 @@ def compared(
     answers = _answers(predictors, packs, chosen.positions, classes, report)
     order = flips_of(*answers, chosen.labels)
     some = spread(chosen.positions, BATCH_SIZE)
-    speeds = cpu_ms([predictor.probabilities for predictor in predictors], [each.read(some) for each in packs])
+    speeds = cpu_ms([predictor.answers for predictor in predictors], [each.read(some) for each in packs])
     groups = groups_of(dataset, find_sets(dataset, packs[0], report))
     comparison = compare(
         (_contender(first, models[0], speeds[0]), _contender(second, models[1], speeds[1])),
@@ -91,7 +92,8 @@ def compared(
     )
     counts = {"seen": chosen.seen, "left_out": len(packs[0].left_out), "not_common": chosen.not_common}
     comparison = msgspec.structs.replace(comparison, own_classes=own_classes, **counts)
-    return Compared(comparison, packs[0].read(chosen.positions[order[:MAX_SHOWN]]))
+    largest = max(packs, key=lambda images: images.preparation.size_bytes)
+    return Compared(comparison, largest.read(chosen.positions[order[:MAX_SHOWN]]))
 
 
 def cpu_ms(
@@ -174,9 +176,9 @@ def _answers(
     for at in range(0, len(positions), BATCH_SIZE):
         here = positions[at : at + BATCH_SIZE]
         for predictor, images, own, into in zip(predictors, packs, places, parts, strict=True):
-            probabilities = predictor.probabilities(images.read(here))
-            best = probabilities.argmax(axis=1)
-            into.append(Answered(own[best], probabilities.max(axis=1).astype(np.float64), np.ones(len(here), np.bool_)))
+            found = predictor.answers(images.read(here))
+            best, confidence = found.probabilities.argmax(axis=1), found.probabilities.max(axis=1)
+            into.append(Answered(own[best], confidence.astype(np.float64), found.answer != NO_ANSWER))
         report("evaluating", at + len(here), len(positions))
     one, other = (Answered(*map(np.concatenate, zip(*part, strict=True))) for part in parts)
     return one, other
@@ -190,7 +192,7 @@ def _flips(
     classes: tuple[str, ...],
 ) -> tuple[Flip, ...]:
     """The images that are answered differently, in this order."""
-    names = (*classes, NO_ANSWER)  # at -1
+    names = (*classes, "no answer")  # which is at -1
     first, second = answers
     return tuple(
         Flip(

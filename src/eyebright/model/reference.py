@@ -13,6 +13,7 @@ from safetensors.numpy import save
 from eyebright.network import load_tensors
 from eyebright.network.answering import Familiar
 from eyebright.system.errors import ModelError
+from eyebright.trust.drift import Profile
 
 
 class Reference(NamedTuple):
@@ -20,9 +21,11 @@ class Reference(NamedTuple):
 
     Args:
         unknown: What the training images have in common, by which the graph finds images that are unlike them.
+        profile: What a sample of the validation images looks like, with which `eyebright drift` compares new images.
     """
 
     unknown: Familiar | None = None
+    profile: Profile | None = None
 
     def save(self, path: Path) -> None:
         """Write the file."""
@@ -48,4 +51,4 @@ class Reference(NamedTuple):
                       for part, fields in parts.items()})  # fmt: skip
 
 
-_PARTS: dict[str, Any] = {"unknown": Familiar}
+_PARTS: dict[str, Any] = {"unknown": Familiar, "profile": Profile}

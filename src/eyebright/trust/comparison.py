@@ -15,8 +15,6 @@ from eyebright.system.text import counted, percent
 from eyebright.trust.intervals import CONFIDENCE, Difference, Share, paired_difference, share_of
 from eyebright.trust.significance import holm, mcnemar
 
-NO_ANSWER = "no answer"
-
 
 class Answered(NamedTuple):
     """What a model answers to some images.
