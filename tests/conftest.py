@@ -28,6 +28,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"needs an NVIDIA GPU: {problem}")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests that open a page in Chromium are marked: `-m "not browser"` leaves them out."""
+    if "chromium" in getattr(item, "fixturenames", ()):
+        item.add_marker("browser")
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a test packs or compiles does not reach the user's cache or another test."""
@@ -94,9 +100,9 @@ def killed() -> Callable[..., None]:
     return call
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator["Browser"]:
-    """Headless Chromium, driven by Playwright; without it the test is skipped."""
+    """Headless Chromium, driven by Playwright; without it the test is skipped. Its event loop ends with the module."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         pytest.skip("needs Chromium, such as: apt install chromium")
@@ -110,7 +116,7 @@ def chromium() -> Iterator["Browser"]:
 
 @pytest.fixture
 def visit(chromium: "Browser") -> Iterator[Callable[..., "Page"]]:
-    """Opens an address in a browser of its own; what the page complains of in the console fails the test."""
+    """Opens an address in a browser of its own; what the page complains of, or asks of others, fails the test."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
@@ -119,6 +125,8 @@ def visit(chromium: "Browser") -> Iterator[Callable[..., "Page"]]:
         page = contexts[-1].new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        own = (address, "data:", "blob:") if address.startswith("file:") else (address[: address.find("/", 8)], "blob:")
+        page.on("request", lambda sent: None if sent.url.startswith(own) else complaints.append(sent.url))
         page.goto(address)
         return page
 

@@ -24,6 +24,7 @@ from eyebright.cli import (
     inspect,
     networks,
     predict,
+    report,
     train,
 )
 from eyebright.system import interrupts
@@ -55,7 +56,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train, evaluate, predict, explain, audit, diff, drift, networks, inspect, fetch, cache, demo):
+for module in (train, evaluate, predict, explain, report, audit, diff, drift, networks, inspect, fetch, cache, demo):
     app.command(epilog=module.EXAMPLE)(getattr(module, module.__name__.rsplit(".", 1)[-1]))
 app.add_typer(arithmetic.app, name="arithmetic")
 

@@ -3,8 +3,6 @@
 A result is shown in this order: what was found, what was done, how good it is, what to do next.
 """
 
-import re
-import shlex
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from eyebright.report.screen import HEADING, HEADLINE, Screen, here
-from eyebright.report.telling import command_text, python_text, sentences
+from eyebright.report.telling import advised, command_text, python_text, sentences, typed_path
 from eyebright.system.progress import Stage
 from eyebright.system.text import clock
 from eyebright.training import events
@@ -103,17 +101,19 @@ class Display:
                 for line in sentences(event):
                     self._say(line, wrap=False)
             case events.ModelSaved():
-                self.run = _typed(str(Path(event.path).parent)) if self.run == "RUN" else self.run
+                self.run = typed_path(str(Path(event.path).parent)) if self.run == "RUN" else self.run
                 self._say(f"Model saved: {event.path}", wrap=False)
                 self._show_results()
+            case events.Reported():
+                self._say(f"Report: {event.path}", wrap=False)
             case events.HealingBegun():
                 self._has_heading = self._has_plan = False
-                self.run = _typed(event.path)
+                self.run = typed_path(event.path)
                 self._tell(event)
             case events.Healed():
                 self._healed(event)
             case events.RunStarted():
-                self.images = _typed(event.pictures) if event.pictures else self.images
+                self.images = typed_path(event.pictures) if event.pictures else self.images
                 self._started(event)
             case events.Resumed():
                 self._started(event)
@@ -210,23 +210,13 @@ class Display:
 
     def _judged(self, event: events.Judged) -> None:
         """The first verdict in full, with what to type in the user's own names; the others in a few words."""
-        words, _, commands = event.advice.partition("\n")
+        words, commands = advised(event.advice, self.run, self.images)
         self._say(f"{event.text} {words}".strip())
-        if event.remedy and self.run == "RUN":  # nothing was saved that a command could repeat
-            lines = python_text(event.remedy)
-        else:
-            lines = [command_text(self._with_paths(line)) for line in commands.replace(" \\\n", " ").splitlines()]
-        for line in lines:
+        in_python = event.remedy and self.run == "RUN"  # nothing was saved that a command could repeat
+        for line in python_text(event.remedy) if in_python else map(command_text, commands):
             self._say(line, wrap=False)
         for other in event.others:
             self._say(f"Also {other.kind}: {other.short}.")
-
-    def _with_paths(self, command: str) -> str:
-        """A command of the advice with the user's paths; the new run is named after this one."""
-        run = shlex.split(self.run)[0]
-        new = "NEW" if run == "RUN" else shlex.quote(f"{run}_2")
-        paths = {"PICTURES": self.images, "RUN": self.run, "NEW": new}
-        return re.sub(r"\b(PICTURES|RUN|NEW)\b", lambda found: paths[found[0]], command)
 
     def _healed(self, event: events.Healed) -> None:
         headline, *more = sentences(event)
@@ -241,9 +231,3 @@ class Display:
 
     def _say(self, text: str, *, wrap: bool = True, style: str = "") -> None:
         self._screen.say(text, style=style, wrap=wrap)
-
-
-def _typed(path: str) -> str:
-    """A path as people type it: from the current folder if it lies below it."""
-    here = Path.cwd()
-    return shlex.quote(str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path)

@@ -1,8 +1,10 @@
 """Events as sentences, for the terminal: what was found, what is done, and how good the result is."""
 
 import re
+import shlex
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from eyebright.system.text import counted, duration, interval, listed, percent, printable
@@ -142,6 +144,28 @@ def python_text(remedy: Mapping[str, Any]) -> list[str]:
         for line in lines
         for wrapped in textwrap.wrap(line, _COLUMNS, initial_indent="  ", subsequent_indent="    ")
     ]
+
+
+def advised(advice: str, run: str, images: str) -> tuple[str, list[str]]:
+    """The words of an advice, and its commands, each on one line, with the user's paths; the new run is named after
+    this one.
+
+    Args:
+        advice: As in a verdict: words, then commands, in which RUN, NEW and PICTURES stand for paths.
+        run: The folder of the run, as it is typed.
+        images: The images, as they are typed.
+    """
+    words, _, commands = advice.partition("\n")
+    folder = shlex.split(run)[0]
+    paths = {"PICTURES": images, "RUN": run, "NEW": "NEW" if folder == "RUN" else shlex.quote(f"{folder}_2")}
+    lines = re.sub(r" \\\n\s*", " ", commands).splitlines()
+    return words, [re.sub(r"\b(PICTURES|RUN|NEW)\b", lambda found: paths[found[0]], line.strip()) for line in lines]
+
+
+def typed_path(path: str) -> str:
+    """A path as people type it: from the current folder if it lies below it."""
+    here = Path.cwd()
+    return shlex.quote(str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path)
 
 
 def command_text(command: str) -> str:

@@ -12,6 +12,7 @@ RUN/
   curves.png          accuracy and loss by epoch; of a head alone, error and loss by the strength of its penalty
   confusion.png       the confusion matrix on the test set
   mistakes.png        the most confident wrong predictions on the test set, where there are any
+  report.html         all of the result on a page, with its images
   model/              the result                         .lock          held while a process trains here
 """
 
@@ -65,6 +66,7 @@ class Run:
         self.curves = path / "curves.png"
         self.confusion = path / "confusion.png"
         self.mistakes = path / "mistakes.png"
+        self.report = path / "report.html"
         self.model = path / "model"
 
     def __repr__(self) -> str:

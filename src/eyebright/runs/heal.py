@@ -11,22 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.dataset import Dataset
-from eyebright.data.prepare import Prepared, prepare
+from eyebright.data.prepare import Prepared
 from eyebright.model.classifier import Classifier
 from eyebright.model.evaluate import correct
 from eyebright.network import Network, zoo
 from eyebright.network.rewrites import with_dropout
 from eyebright.report.progress import shown
 from eyebright.runs.checks import LEAST_MINUTES
-from eyebright.runs.folder import NETWORK, Run, split_csv
+from eyebright.runs.folder import NETWORK, Run
 from eyebright.runs.request import Request
-from eyebright.runs.resume import reopen, resume
+from eyebright.runs.resume import reopen_prepared, resume
 from eyebright.runs.train import run_request
-from eyebright.system.errors import DataError, SettingsError
+from eyebright.system.errors import SettingsError
 from eyebright.system.table import Table
 from eyebright.system.text import counted, percent
 from eyebright.training.events import AnyEvent, Emit, EpochEnded, Healed, HealingBegun, Judged
-from eyebright.training.receivers import EventLog, reporting, to_all
+from eyebright.training.receivers import EventLog, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.intervals import Difference, Share, paired_difference, share_of
 from eyebright.trust.verdict import Verdict
@@ -159,7 +159,7 @@ def _heal(
         if plan(request, network, events, budget_s) is None:  # what is impossible is refused before any work
             return None
         second.require_free(overwrite=overwrite)
-    prepared = _prepared(run, request, pictures, emit)
+    prepared = reopen_prepared(run, request, Classifier.load(run.path), emit, pictures)
     before = _correct(run, prepared)
     comparing_s = 2 * (time.monotonic() - started_at)  # the second is evaluated as the first was
     if before_it is not None:
@@ -275,21 +275,6 @@ def _started(events: Sequence[AnyEvent], second: Run) -> HealingBegun | None:
     if not isinstance(last, HealingBegun) or not second.config.is_file():
         return None
     return last if Path(last.path).resolve() == second.path.resolve() else None
-
-
-def _prepared(run: Run, request: Request, pictures: Dataset | None, emit: Emit) -> Prepared:
-    """The images of the run, in its split.
-
-    Raises:
-        DataError: When the split is no longer that of the run.
-    """
-    dataset = reopen(run, request, emit) if pictures is None else pictures
-    seen = run.read_seen().contains if request.start_from else None
-    first = Classifier.load(run.path)
-    prepared = prepare(dataset, first.preparation, classes=first.classes, seen=seen, report=reporting(emit))
-    if run.split.read_bytes() != split_csv(prepared):
-        raise DataError(f"the images are no longer those of {run.path} (its split.csv lists them): put them back")
-    return prepared
 
 
 def _correct(run: Run, prepared: Prepared) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from eyebright.data.prepare import Prepared, prepare
 from eyebright.data.split import SIDES
 from eyebright.model.classifier import Classifier
 from eyebright.network import Network, Weights
-from eyebright.runs.folder import Run
+from eyebright.runs.folder import Run, split_csv
 from eyebright.runs.request import Request
 from eyebright.runs.start import as_fit, read_source, start_from, start_named
 from eyebright.runs.train import Result, finish, open_pictures
@@ -78,6 +78,31 @@ def reopen(run: Run, request: Request, emit: Emit) -> Dataset:
     _require_on_disk(run, request)
     given = str(run.split) if request.split and run.split.exists() else request.split
     return open_pictures(run.reopening(request).changed(split=given), emit)
+
+
+def reopen_prepared(
+    run: Run, request: Request, classifier: Classifier, emit: Emit, pictures: Dataset | None = None
+) -> Prepared:
+    """The images of a run in its split, prepared for its model.
+
+    Args:
+        run: The run.
+        request: Its resolved request.
+        classifier: Its model.
+        emit: Receives the progress.
+        pictures: The images, where the run was trained on images in memory.
+
+    Raises:
+        DataError: When the split is no longer that of the run.
+    """
+    dataset = reopen(run, request, emit) if pictures is None else pictures
+    seen = run.read_seen().contains if request.start_from else None
+    prepared = prepare(
+        dataset, classifier.preparation, classes=classifier.classes, seen=seen, report=reporting(emit)
+    )  # fmt: skip
+    if run.split.read_bytes() != split_csv(prepared):
+        raise DataError(f"the images are no longer those of {run.path} (its split.csv lists them): put them back")
+    return prepared
 
 
 def _require_on_disk(run: Run, request: Request) -> None:

@@ -16,6 +16,7 @@ from eyebright.network.rewrites import with_dropout
 from eyebright.report import sinks
 from eyebright.report.progress import shown
 from eyebright.runs import auto, checks
+from eyebright.runs.collect import write_report
 from eyebright.runs.drawings import draw
 from eyebright.runs.folder import NETWORK, Run
 from eyebright.runs.request import Request, gather
@@ -34,7 +35,7 @@ from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.system.table import Table
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
-from eyebright.training.events import AnyEvent, Emit, Evaluated, FitChosen, ModelSaved, SharedOut, Transient
+from eyebright.training.events import AnyEvent, Emit, Evaluated, FitChosen, ModelSaved, Reported, SharedOut, Transient
 from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
@@ -60,6 +61,7 @@ class Result(NamedTuple):
         rows = [
             ("test accuracy", self.test.headline),
             ("model", str(self.path / "model")),
+            ("report", str(self.path / "report.html")),
             ("in Python", 'result.classifier.predict("image.jpg")'),
             ("in a terminal", f"eyebright predict {shlex.quote(str(self.path))} IMAGE"),
         ]
@@ -283,6 +285,7 @@ def finish(
             emit(draw(run, classifier, prepared, tested))
             card = classifier.save(run.model, overwrite=True)
             emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
+            emit(Reported(path=str(write_report(run, classifier, prepared, tested))))
     except OutputError as problem:
         raise OutputError(
             f"{problem}. What was trained before is kept; continue with: eyebright train --resume {run.path}"

@@ -389,6 +389,12 @@ class ModelSaved(Event, frozen=True):
     weights_sha256: str
 
 
+class Reported(Event, frozen=True):
+    """The report of the run was written: an HTML file."""
+
+    path: str
+
+
 AnyEvent: TypeAlias = (
     RunStarted
     | Corrected
@@ -419,5 +425,6 @@ AnyEvent: TypeAlias = (
     | Healed
     | Drawn
     | ModelSaved
+    | Reported
 )
 Emit: TypeAlias = Callable[[AnyEvent], None]

@@ -1,10 +1,91 @@
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+
+from eyebright.report.history import History
+from eyebright.report.pages.measured import reliability_chart, training_charts
+from eyebright.report.pages.page import Album
+from eyebright.report.pages.run import RunReport, Seen, Shot, Told
+from eyebright.trust.calibration import reliability
+from eyebright.trust.metrics import evaluate
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
 @pytest.fixture
 def parsed() -> Callable[[str], BeautifulSoup]:
     """A page as a parser of HTML sees it."""
     return lambda page: BeautifulSoup(page, "html.parser")
+
+
+@pytest.fixture
+def make_report() -> Callable[..., RunReport]:
+    """A report of as many classes as are named, with images of noise; `wrong` images of the first are mistakes."""
+
+    def make(*names: str, wrong: int = 2, file: str = "a/b.jpg", **parts: object) -> RunReport:
+        count = len(names)
+        confusion = np.diag([10] * count)
+        confusion[0, -1] += wrong if count > 1 else 0
+        stream, album = np.random.default_rng(0), Album()
+        labels, predicted = (
+            np.repeat(places, confusion.ravel()) for places in np.indices(confusion.shape).reshape(2, -1)
+        )
+        log_probabilities = np.log(np.full((len(labels), count), 0.1))
+        log_probabilities[np.arange(len(labels)), predicted] = np.log(0.9)
+        test = evaluate(log_probabilities, labels, names)
+
+        def shot(number: int) -> Shot:
+            image = album.add(number, stream.integers(0, 256, (64, 64, 3), np.uint8), 64)
+            return Shot(image, f"{number}{file}", names[labels[number]], names[predicted[number]], 0.9)
+
+        cells = {
+            (true, answer): [shot(number) for number in np.flatnonzero((labels == true) & (predicted == answer))[:3]]
+            for true, answer in np.argwhere(confusion).tolist()
+        }
+        mistakes = [one for shots in cells.values() for one in shots if not one.correct]
+        whole = {
+            "verdicts": [Told("overfitting", f"Overfitting in {file}.", "Try:", (f"eyebright train '{file}' -o NEW",))],
+            "facts": [("Network", file)], "commands": [("To predict:", "eyebright predict RUN IMAGES")],
+            "right": cells[0, 0], "wrong": mistakes, "worst": mistakes, "cells": cells,
+            "weakest": {name: cells[index, index] for index, name in enumerate(names)},
+            "trusted": [reliability_chart(reliability(np.full(20, 0.9), np.arange(20) > 2))], "calibration": "Fine.",
+            "training": training_charts(History(loss=(1.0, 0.5), accuracy=(0.5, 0.8), best_epoch=2)),
+            "data": ["12 images."], "sets": [(name, 1, 2, 3) for name in names], "left_out": [(file, "damaged")],
+            "duplicates": [[(shot(0).image, file)] * 2], "audit": "eyebright audit IMAGES",
+            "inputs": [Seen(names[0], shot(0).image, (0.1, 0, 0.9, 1), shot(0).image)], "input_text": "Cropped.",
+            "settings": f"# {file}", "repeat": "eyebright train --config RUN/config.toml", "versions": {"python": "3"},
+        }  # fmt: skip
+        return RunReport(f"images {file}", "1 May 2026", test, album, **whole | parts)
+
+    return make
+
+
+@pytest.fixture
+def opened(visit: Callable[..., "Page"], tmp_path: Path) -> Callable[..., "Page"]:
+    """Opens a page in Chromium; errors, and what it asks for beside itself, fail the test."""
+
+    def open_page(html: str, width: int = 1000, scheme: str = "light") -> "Page":
+        path = tmp_path / "page.html"
+        path.write_text(html, "utf-8")
+        return visit(path.as_uri(), viewport={"width": width, "height": 800}, color_scheme=scheme)
+
+    return open_page
+
+
+@pytest.fixture
+def barriers() -> Callable[["Page"], list[str]]:
+    """What axe finds that keeps somebody from reading a page: the rule, and the first place."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def find(page: "Page") -> list[str]:
+        found = Axe().run(page).response["violations"]
+        return [
+            f"{one['id']}: {one['nodes'][0]['html'][:200]} {one['nodes'][0].get('failureSummary')}" for one in found
+        ]
+
+    return find

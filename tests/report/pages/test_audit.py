@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from eyebright.data.audit.findings import Audit, Finding
 from eyebright.report.pages.audit import Opened, audit_page
@@ -72,3 +73,11 @@ def test_an_image_of_several_findings_is_in_the_page_once(parsed) -> None:
 def test_an_image_that_cannot_be_opened_is_an_empty_tile(parsed) -> None:
     page = parsed(page_of(found(finding("unreadable", "bad.jpg")), None, lambda name: None))
     assert len(page.select("figure .none")) == 1 and "bad.jpg" in page.figcaption.text and not page.select("image")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_opens_in_a_browser_and_keeps_nobody_out(opened, barriers, scheme: str) -> None:
+    findings = finding("near-duplicates", "a" * 200, "b"), finding("unreadable", "<script>alert(1)</script>")
+    page = opened(page_of(found(*findings), 0.1, lambda name: None if "<" in name else GREY), 320, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert barriers(page) == []

@@ -20,25 +20,25 @@ def pixels(album: Album) -> list[Image.Image]:
 
 
 def test_an_album_embeds_an_image_once_and_no_larger_than_asked() -> None:
-    album, wide = Album(40), np.full((50, 100, 3), 200, np.uint8)
-    first = album.add("a", wide)
-    assert album.add("a", wide) is first and album.add("b", wide).id != first.id and len(album) == 2
+    album, wide = Album(), np.full((50, 100, 3), 200, np.uint8)
+    first = album.add("a", wide, 40)
+    assert album.add("a", wide, 40) is first and album.add("b", wide, 40).id != first.id and len(album) == 2
     assert "a" in album and "c" not in album
     assert [(image.width, image.height) for image in album] == [image.size for image in pixels(album)] == [(40, 20)] * 2
     assert abs(int(np.asarray(pixels(album)[0]).mean()) - 200) <= 2
 
 
 def test_a_small_or_grey_image_keeps_its_pixels() -> None:
-    album = Album(40)
-    album.add("small", np.full((8, 8, 3), 10, np.uint8))
-    album.add("grey", np.full((28, 28, 1), 100, np.uint8))
+    album = Album()
+    album.add("small", np.full((8, 8, 3), 10, np.uint8), 40)
+    album.add("grey", np.full((28, 28, 1), 100, np.uint8), 40)
     assert [(image.size, image.mode) for image in pixels(album)] == [((8, 8), "RGB"), ((28, 28), "L")]
 
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> str:
     return render(
-        "audit.html", name=HOSTILE, leak=HOSTILE, kinds=[], album=Album(8), audit=_audit(),
+        "audit.html", name=HOSTILE, leak=HOSTILE, kinds=[], album=Album(), audit=_audit(),
         review=Review(HOSTILE, "", (HOSTILE,)),
     )  # fmt: skip
 

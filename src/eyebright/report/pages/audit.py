@@ -66,12 +66,12 @@ def audit_page(
         decided: What was decided before.
         saves: Whether the page is served by `eyebright audit --review`.
     """
-    album = Album(_SIDE_PX)
+    album = Album()
     suggested = {finding.pictures[0]: finding.suggested for finding in audit.findings if finding.suggested}
 
     def tile(name: str, label: str) -> _Tile:
         pixels = opened(name)
-        image = None if pixels is None else album.add(name, pixels)
+        image = None if pixels is None else album.add(name, pixels, _SIDE_PX)
         return _Tile(name, label, digest_of(name), suggested.get(name, ""), image)
 
     kinds = [_section(kind, audit.of(kind), tile) for kind in KINDS if audit.of(kind)]

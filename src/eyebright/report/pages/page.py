@@ -34,14 +34,9 @@ class Embedded(NamedTuple):
 
 
 class Album:
-    """The images of a page: each is embedded once, however often it is shown.
+    """The images of a page: each is embedded once, however often it is shown."""
 
-    Args:
-        side_px: Larger images are reduced to this on their longer side.
-    """
-
-    def __init__(self, side_px: int) -> None:
-        self._side_px = side_px
+    def __init__(self) -> None:
         self._images: dict[object, Embedded] = {}
 
     def __len__(self) -> int:
@@ -53,15 +48,19 @@ class Album:
     def __contains__(self, key: object) -> bool:
         return key in self._images
 
-    def add(self, key: object, pixels: NDArray[np.uint8]) -> Embedded:
+    def __getitem__(self, key: object) -> Embedded:
+        return self._images[key]
+
+    def add(self, key: object, pixels: NDArray[np.uint8], side_px: int) -> Embedded:
         """The image of a key, embedded unless it is already.
 
         Args:
             key: What identifies the image, such as its position in the data.
             pixels: `(H, W, 3)` or grey `(H, W, 1)`, uint8.
+            side_px: A larger image is reduced to this on its longer side.
         """
         if key not in self._images:
-            self._images[key] = _embedded(f"i{len(self._images)}", pixels, self._side_px)
+            self._images[key] = _embedded(f"i{len(self._images)}", pixels, side_px)
         return self._images[key]
 
 

@@ -1,0 +1,26 @@
+"""eyebright report: write the report of a run again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = "Example: eyebright report flowers_run"
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run with a model.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the path of the page as JSON.")] = False,
+) -> None:
+    """Write the report of a run again.
+
+    Every training writes RUN/report.html: how good the model is, its mistakes with their images, and what to do next.
+    """
+    from eyebright.report.progress import Display
+    from eyebright.report.screen import Terminal, console
+    from eyebright.runs.report import report as written
+    from eyebright.system import records
+
+    with Display(Terminal(console(stderr=True))) as display:
+        path = written(run, callbacks=[display])
+    typer.echo(records.to_json({"report": str(path)}) if as_json else f"Report: {path}")

@@ -1,0 +1,234 @@
+"""The page of a run: how good the model is, where it is wrong, what it was made of, and what to do next.
+
+A section stands in the page where there is something to show: the parts of `RunReport` that are None or empty are left
+out.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from eyebright.report.pages.charts import Chart
+from eyebright.report.pages.page import Album, Embedded, render
+from eyebright.system.text import counted, percent
+from eyebright.trust.metrics import ClassScore, Evaluation
+
+MOST_IN_MATRIX = 50
+"""Classes in a confusion matrix; of more, only the pairs that are confused are listed."""
+MOST_IN_FULL = 12
+"""Classes that are shown with images, the weakest; others are in a table."""
+_MOST_PAIRS, _MOST_PAIRS_ALONE = 6, 60
+
+
+class Shot(NamedTuple):
+    """An image of the test set, as the page shows it.
+
+    Args:
+        image: The image.
+        name: The name of its file.
+        truth: Its class.
+        predicted: The most probable class.
+        confidence: The probability of this, 0 to 1.
+        map: Where the network looks, drawn over the image; None if that is not computed.
+    """
+
+    image: Embedded
+    name: str
+    truth: str
+    predicted: str
+    confidence: float
+    map: Embedded | None = None
+
+    @property
+    def correct(self) -> bool:
+        """Whether the prediction is correct."""
+        return self.truth == self.predicted
+
+    @property
+    def words(self) -> str:
+        """What a screen reader says in place of the image."""
+        return self.truth if self.correct else f"{self.truth}, predicted as {self.predicted}"
+
+
+class Told(NamedTuple):
+    """A verdict: the problem, what shows it, what to try, and the commands for that."""
+
+    kind: str
+    text: str
+    advice: str = ""
+    commands: tuple[str, ...] = ()
+
+
+class Pair(NamedTuple):
+    """Two classes that are confused: the positions of the true and of the predicted one, and how often."""
+
+    true: int
+    predicted: int
+    images: int
+
+
+class Seen(NamedTuple):
+    """What the network takes of an image.
+
+    Args:
+        label: Its class.
+        whole: The whole image.
+        box: The part that is used: left, top, right and bottom as shares of its width and height.
+        prepared: The input of the network.
+    """
+
+    label: str
+    whole: Embedded
+    box: tuple[float, float, float, float]
+    prepared: Embedded
+
+    @property
+    def kept(self) -> tuple[float, ...]:
+        """Left, top, width and height of the part that is used, in pixels of the whole image; empty if it is all."""
+        left, top, right, bottom = self.box
+        wide, high = self.whole.width, self.whole.height
+        kept = left * wide, top * high, (right - left) * wide, (bottom - top) * high
+        return () if kept == (0, 0, wide, high) else tuple(round(side, 1) for side in kept)
+
+
+class RunReport(NamedTuple):
+    """Everything that the page shows.
+
+    Args:
+        name: What the images are called.
+        date: When the run was started.
+        test: The evaluation on the test set.
+        album: The images of the page.
+        verdicts: What the figures show, the most important first.
+        facts: What the model is, in a few names and values.
+        commands: What to do with the model: a few words, and the command.
+        right: Examples of correct predictions.
+        wrong: Examples of wrong ones.
+        worst: The most confident wrong predictions.
+        cells: Images of cells of the confusion matrix, by the positions of the true and the predicted class.
+        weakest: Images of each class that are predicted worst, by its name.
+        trusted: Charts of whether confidence can be relied on.
+        calibration: What the calibration error shows.
+        training: Charts of the training.
+        data: What is known of the data, in sentences.
+        sets: How many images each class has in the training, validation and test set.
+        left_out: Images that were left out, and why.
+        duplicates: Sets of near-duplicates, some of their images.
+        audit: The command that finds more.
+        inputs: What the network takes of images.
+        input_text: How images are brought to its size.
+        settings: All settings, as config.toml has them.
+        repeat: The command that repeats the run.
+        versions: The versions of what it was made with.
+    """
+
+    name: str
+    date: str
+    test: Evaluation
+    album: Album
+    verdicts: Sequence[Told] = ()
+    facts: Sequence[tuple[str, str]] = ()
+    commands: Sequence[tuple[str, str]] = ()
+    right: Sequence[Shot] = ()
+    wrong: Sequence[Shot] = ()
+    worst: Sequence[Shot] = ()
+    cells: Mapping[tuple[int, int], Sequence[Shot]] = {}
+    weakest: Mapping[str, Sequence[Shot]] = {}
+    trusted: Sequence[Chart] = ()
+    calibration: str = ""
+    training: Sequence[Chart] = ()
+    data: Sequence[str] = ()
+    sets: Sequence[tuple[str, int, int, int]] = ()
+    left_out: Sequence[tuple[str, str]] = ()
+    duplicates: Sequence[Sequence[tuple[Embedded, str]]] = ()
+    audit: str = ""
+    inputs: Sequence[Seen] = ()
+    input_text: str = ""
+    settings: str = ""
+    repeat: str = ""
+    versions: Mapping[str, str] = {}
+
+
+def run_page(report: RunReport) -> str:
+    """The page of a run as HTML."""
+    test = report.test
+    low, high = test.interval
+    rows = [sum(row) for row in test.confusion]
+    few = len(test.classes) <= MOST_IN_MATRIX
+    scores = by_weakness(test)
+    return render(
+        "run.html",
+        report=report,
+        test=test,
+        album=report.album,
+        correct=round(test.accuracy * test.pictures),
+        low=low,
+        high=high,
+        guessing=max(rows) / test.pictures,
+        matrix=_matrix(test) if few else (),
+        pairs=_pairs(test)[: _MOST_PAIRS if few else _MOST_PAIRS_ALONE],
+        weakest=scores[:MOST_IN_FULL],
+        others=scores[MOST_IN_FULL:],
+        shown=_as_data(report),
+        scripts=("page.js", "run.js"),
+    )
+
+
+class Cell(NamedTuple):
+    """A cell of the confusion matrix: how many images it has, how dark it is (0 to 10), and what it means."""
+
+    predicted: int
+    images: int
+    shade: int
+    words: str
+
+
+def _matrix(test: Evaluation) -> list[list[Cell]]:
+    names = [score.name for score in test.classes]
+    return [
+        [
+            Cell(column, count, -(-10 * count // max(sum(row), 1)), cell_words(count, names[line], names[column]))
+            for column, count in enumerate(row)
+        ]
+        for line, row in enumerate(test.confusion)
+    ]
+
+
+def cell_words(count: int, true: str, predicted: str) -> str:
+    """What a cell of the confusion matrix means.
+
+    >>> cell_words(2, "rose", "tulip")
+    '2 images of rose predicted as tulip'
+    """
+    how = "predicted correctly" if true == predicted else f"predicted as {predicted}"
+    return f"{counted(count, 'image')} of {true} {how}"
+
+
+def _pairs(test: Evaluation) -> list[Pair]:
+    """The classes that are confused, the most often first."""
+    found = [
+        Pair(line, column, count)
+        for line, row in enumerate(test.confusion)
+        for column, count in enumerate(row)
+        if count and line != column
+    ]
+    return sorted(found, key=lambda pair: -pair.images)
+
+
+def by_weakness(test: Evaluation) -> list[ClassScore]:
+    """The classes that have images or answers, the one with the lowest F1 first."""
+    return sorted((score for score in test.classes if score.f1 is not None), key=lambda score: score.f1 or 0.0)
+
+
+def _as_data(report: RunReport) -> dict[str, Any]:
+    """The images behind the cells, for the script: each image once, and its number in each cell."""
+    numbers: dict[str, int] = {}
+    shots: list[tuple[str, int, int, str, str]] = []
+    cells = {}
+    for (true, predicted), found in report.cells.items():
+        for shot in found:
+            if shot.image.id not in numbers:
+                numbers[shot.image.id] = len(shots)
+                image = shot.image
+                shots.append((image.id, image.width, image.height, shot.name, percent(shot.confidence)))
+        cells[f"{true}-{predicted}"] = [numbers[shot.image.id] for shot in found]
+    return {"images": shots, "cells": cells}

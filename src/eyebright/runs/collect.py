@@ -1,0 +1,185 @@
+"""What the report of a finished training shows, collected from its run; and the page that is written of it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from eyebright.data.pictures import crop_box, decode
+from eyebright.data.prepare import Prepared
+from eyebright.data.sources.ranged import without_token
+from eyebright.data.split import SIDES
+from eyebright.model.classifier import Classifier
+from eyebright.model.evaluate import Tested
+from eyebright.report.pages.charts import Chart
+from eyebright.report.pages.measured import coverage_chart, penalty_charts, reliability_chart, training_charts
+from eyebright.report.pages.page import Embedded
+from eyebright.report.pages.run import RunReport, Seen, Told, run_page
+from eyebright.report.telling import advised, leak_text, typed_path
+from eyebright.runs.folder import Run
+from eyebright.runs.gallery import LARGE_PX, Gallery
+from eyebright.system import files
+from eyebright.system.errors import EyebrightError
+from eyebright.system.text import counted, duration, percent, printable
+from eyebright.training.events import AnyEvent, CrossValidated, EpochEnded, HeadFitted, Judged, RunStarted
+from eyebright.trust.calibration import calibration_text, reliability
+from eyebright.trust.selective import risk_coverage
+from eyebright.trust.verdict import Verdict
+
+_SETS_SHOWN, _IN_A_SET, _INPUTS, _LEFT_OUT = 6, 4, 4, 200
+_RESIZED = {"crop": "cropped at the centre", "pad": "padded with grey", "stretch": "stretched"}
+
+
+def write_report(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested) -> Path:
+    """Write the page of a run, whose model is saved.
+
+    Args:
+        run: The run, with its config.toml and its log.
+        classifier: The trained classifier.
+        prepared: The images.
+        tested: The evaluation on the test set.
+
+    Raises:
+        OutputError: When it cannot be written.
+    """
+    page = run_page(collect(run, classifier, prepared, tested))
+    files.write_file(run.report, page.encode())
+    return run.report
+
+
+def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested) -> RunReport:
+    """What the page of a run shows; arguments as in `write_report`."""
+    (request, _), events = run.read(), run.read_events()
+    started = next((event for event in reversed(events) if isinstance(event, RunStarted)), None)
+    images = "" if request.in_memory else typed_path(without_token(request.pictures))
+    here = typed_path(str(run.path.absolute()))
+    gallery = Gallery(prepared, tested, classifier.classes)
+    worst = gallery.worst()  # first, since it is the only place where images are large
+    groups = prepared.groups_at(tested.positions)
+    found = reliability(tested.confidence, tested.correct, groups)
+    return RunReport(
+        name=PurePath(without_token(request.pictures)).name if images else "Images in memory",
+        date="" if started is None else datetime.fromtimestamp(started.time_s, UTC).strftime("%-d %B %Y"),
+        test=tested.evaluation,
+        album=gallery.album,
+        verdicts=_verdicts(events, here, images or "PICTURES"),
+        facts=_facts(classifier, prepared, started, events),
+        commands=[("To predict new images:", f"eyebright predict {here} IMAGES")],
+        right=gallery.examples(correct=True),
+        wrong=gallery.examples(correct=False),
+        worst=worst,
+        cells=gallery.cells(),
+        weakest=gallery.weakest(),
+        trusted=[reliability_chart(found), coverage_chart(risk_coverage(tested.confidence, tested.correct))],
+        calibration=f"Expected calibration error {found.error:.3f}. {calibration_text(found.error, found.by_chance)}.",
+        training=_training(classifier, events),
+        data=_data(prepared, started, tested),
+        sets=_sets(classifier.classes, prepared),
+        left_out=[(printable(left.name), left.reason) for left in prepared.pack.left_out[:_LEFT_OUT]],
+        duplicates=_duplicates(gallery, prepared),
+        audit=f"eyebright audit {images} -o audit.json --page audit.html" if images else "",
+        inputs=_inputs(gallery, prepared, tested, classifier.classes),
+        input_text=_input_text(prepared),
+        settings=request.changed(pictures=without_token(request.pictures)).to_toml(),
+        repeat=f"eyebright train --config {here}/config.toml -o NEW" if images else "",
+        versions={} if started is None else started.versions,
+    )
+
+
+def _verdicts(events: Sequence[AnyEvent], here: str, images: str) -> list[Told]:
+    judged = [event for event in events if isinstance(event, Judged)]
+    last: list[Judged | Verdict] = [judged[-1], *judged[-1].others] if judged else []
+    found = []
+    for verdict in last:
+        words, commands = advised(verdict.advice, here, images)
+        found.append(Told(verdict.kind, verdict.text, words, tuple(commands)))
+    return found
+
+
+def _facts(
+    classifier: Classifier, prepared: Prepared, started: RunStarted | None, events: Sequence[AnyEvent]
+) -> list[tuple[str, str]]:
+    side = classifier.preparation
+    epochs = {event.epoch: event.seconds for event in events if isinstance(event, EpochEnded)}
+    facts = [
+        ("Training images", f"{len(prepared.indices('train')):,}"),
+        ("Classes", f"{len(classifier.classes):,}"),
+        ("Network", started.network if started else counted(len(classifier.network.places), "layer")),
+        ("Parameters", f"{classifier.network.parameter_count:,}"),
+        ("Image size", f"{side.width} × {side.height}"),
+    ]
+    if epochs:
+        facts.append(("Training", f"{counted(len(epochs), 'epoch')}, {duration(sum(epochs.values()))}"))
+    validation = classifier.metrics.get("validation")
+    if validation is not None:
+        facts.append(("Validation accuracy", percent(validation.accuracy)))
+    crossed = [percent(event.accuracy) for event in events if isinstance(event, CrossValidated)]
+    return facts + [("Cross-validated accuracy", accuracy) for accuracy in crossed[-1:]]
+
+
+def _training(classifier: Classifier, events: Sequence[AnyEvent]) -> list[Chart]:
+    heads = [event for event in events if isinstance(event, HeadFitted)]
+    if classifier.history.loss:
+        return training_charts(classifier.history)
+    return penalty_charts(heads[-1]) if heads else []
+
+
+def _data(prepared: Prepared, started: RunStarted | None, tested: Tested) -> list[str]:
+    sizes = [len(prepared.indices(side)) for side in SIDES]
+    total = counted(sum(sizes), "image")
+    told = [f"{total}: {sizes[0]:,} for training, {sizes[1]:,} for validation, {sizes[2]:,} for testing."]
+    if started is not None and started.naive_leak:
+        told.append(leak_text(started.naive_leak))
+    told += [f"Leak: {leaks}." for leaks in prepared.leaks]
+    copies = int(np.count_nonzero((prepared.sides < 0) & (prepared.pack.rows >= 0)))
+    if copies:
+        told.append(f"{counted(copies, 'exact duplicate')} of validation or test images are not used.")
+    if tested.evaluation.seen:
+        told.append(f"{counted(tested.evaluation.seen, 'test image')} not counted: the model was trained on them.")
+    return told
+
+
+def _sets(classes: Sequence[str], prepared: Prepared) -> list[tuple[str, int, int, int]]:
+    train, validation, test = (
+        np.bincount(prepared.labels[prepared.indices(side)], minlength=len(classes)).tolist() for side in SIDES
+    )
+    return list(zip(classes, train, validation, test, strict=True))
+
+
+def _duplicates(gallery: Gallery, prepared: Prepared) -> list[list[tuple[Embedded, str]]]:
+    """Some images of the largest sets of near-duplicates."""
+    numbers = np.where(prepared.pack.rows >= 0, prepared.related, -1)
+    known, first, counts = np.unique(numbers, return_index=True, return_counts=True)
+    order = np.lexsort((first, -counts))
+    sets = [np.flatnonzero(numbers == known[place]) for place in order if known[place] >= 0 and counts[place] > 1]
+    shown = [found[:_IN_A_SET].tolist() for found in sets[:_SETS_SHOWN]]
+    return [list(zip(gallery.embed(found), map(gallery.name, found), strict=True)) for found in shown]
+
+
+def _inputs(gallery: Gallery, prepared: Prepared, tested: Tested, classes: Sequence[str]) -> list[Seen]:
+    """The first test image of some classes, as it is and as the network takes it; without those that are gone."""
+    _, first = np.unique(tested.labels, return_index=True)
+    chosen = first[np.linspace(0, len(first) - 1, min(_INPUTS, len(first))).round().astype(int)]
+    found, preparation = [], prepared.pack.preparation
+    for row in chosen.tolist():
+        position = int(tested.positions[row])
+        try:
+            whole = decode(prepared.dataset.source.open(position))
+        except EyebrightError:
+            continue
+        box = crop_box(*whole.size, preparation) if preparation.fit == "crop" else (0, 0, *whole.size)
+        left, top, right, bottom = (side / of for side, of in zip(box, 2 * whole.size, strict=True))
+        whole.thumbnail((LARGE_PX, LARGE_PX))
+        image = gallery.album.add(("whole", position), np.asarray(whole), LARGE_PX)
+        found.append(
+            Seen(classes[int(tested.labels[row])], image, (left, top, right, bottom), gallery.embed([position])[0])
+        )
+    return found
+
+
+def _input_text(prepared: Prepared) -> str:
+    preparation = prepared.pack.preparation
+    colours = "in grey" if preparation.channels == 1 else "in colour"
+    how = _RESIZED[preparation.fit]
+    return f"Each image is {how} and brought to {preparation.width} × {preparation.height} pixels, {colours}."

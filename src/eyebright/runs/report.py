@@ -1,0 +1,46 @@
+"""report(): the page of a finished run, made again from its model and its images."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from eyebright.data.dataset import Dataset
+from eyebright.model.classifier import Classifier
+from eyebright.runs.collect import write_report
+from eyebright.runs.folder import Run
+from eyebright.runs.resume import reopen_prepared
+from eyebright.system.errors import SettingsError
+from eyebright.training.events import AnyEvent
+from eyebright.training.receivers import to_all
+
+
+def report(
+    path: str | Path,
+    *,
+    pictures: Dataset | None = None,
+    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+) -> Path:
+    """Write the report of a finished run again; it replaces the one that is there.
+
+    The model is evaluated on the same test images as before, and gives the same result.
+
+    Args:
+        path: The run's folder.
+        pictures: The images of the run, where it was trained on images in memory.
+        callbacks: Receive the progress.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        SettingsError: When there is no run with a model.
+        DataError: When the images are no longer those that the run was trained on.
+        ModelError: When the model is damaged.
+        OutputError: When the page cannot be written.
+    """
+    run, emit = Run(path), to_all(callbacks)
+    request, _ = run.read()
+    if not run.model.exists():
+        raise SettingsError(f"{path} has no model yet; to continue the training: eyebright train --resume {path}")
+    classifier = Classifier.load(run.path)
+    prepared = reopen_prepared(run, request, classifier, emit, pictures)
+    return write_report(run, classifier, prepared, classifier.test(prepared, emit))

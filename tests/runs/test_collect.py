@@ -1,0 +1,61 @@
+import numpy as np
+from PIL import Image
+
+import eyebright as eb
+from eyebright.runs.collect import collect
+from eyebright.runs.folder import Run
+from eyebright.training.events import Judged, Reported
+
+
+def collected(run: Run, result):
+    """What the report of a run shows; and the images and the evaluation that it shows."""
+    prepared = result.classifier.prepare(eb.Dataset.open(run.read()[0].pictures, seed=3))
+    tested = result.classifier.test(prepared, lambda event: None)
+    return collect(run, result.classifier, prepared, tested), prepared, tested
+
+
+def test_the_report_shows_what_the_run_measured(pictures, train_mlp, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = train_mlp(pictures, "run")
+    run = Run("run")
+    found, prepared, tested = collected(run, result)
+    assert found.test == result.test and found.name == "pictures"
+    judged = next(event for event in run.read_events() if isinstance(event, Judged))
+    assert (found.verdicts[0].kind, found.verdicts[0].text) == (judged.kind, judged.text)
+    assert found.sets == [("blue", 12, 2, 2), ("green", 12, 2, 2), ("red", 12, 2, 2)]
+    assert found.data[0] == "48 images: 36 for training, 6 for validation, 6 for testing."
+    assert found.commands == [("To predict new images:", "eyebright predict run IMAGES")]
+    assert found.audit == "eyebright audit pictures -o audit.json --page audit.html"
+    assert found.repeat == "eyebright train --config run/config.toml -o NEW"
+    assert found.settings == run.config.read_text()
+    assert [chart.title for chart in found.training] == ["Accuracy", "Loss"]
+    names = {prepared.dataset.source.names[position] for position in tested.positions}
+    assert {shot.name for shots in found.cells.values() for shot in shots} <= names
+    assert sum(len(shots) for shots in found.cells.values()) == 6
+    assert dict(found.facts)["Image size"] == "8 × 8" and dict(found.facts)["Training"].startswith("3 epochs, ")
+
+
+def test_every_training_writes_its_report_and_says_where(pictures, train_mlp, tmp_path, capsys):
+    result = train_mlp(pictures, tmp_path / "run")
+    run = Run(result.path)
+    assert run.report.stat().st_size < 3_000_000
+    assert [event.path for event in run.read_events() if isinstance(event, Reported)] == [str(run.report)]
+    assert f"Report: {run.report}" in capsys.readouterr().out.splitlines()
+    assert ("report", str(run.report)) in result.as_table().rows
+
+
+def test_inputs_show_which_part_of_an_image_is_used(tmp_path, train_mlp):
+    stream = np.random.default_rng(0)
+    for number in range(32):
+        place = tmp_path / "wide" / "ab"[number % 2] / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(stream.integers(0, 256, (20, 80, 3), np.uint8)).save(place)
+    settings = eb.Settings(epochs=1, batch_size=8, seed=3)
+    result = eb.train(
+        tmp_path / "wide", tmp_path / "run", network=eb.zoo.mlp(2, input_size=8), settings=settings, resize="crop"
+    )
+    found, _, _ = collected(Run(result.path), result)
+    seen = found.inputs[0]
+    assert (seen.whole.width, seen.whole.height, seen.prepared.width) == (80, 20, 8)
+    assert seen.kept == (30, 0, 20, 20)  # the square in the middle
+    assert "cropped at the centre and brought to 8 × 8 pixels, in colour" in found.input_text
