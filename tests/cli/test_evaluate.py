@@ -79,3 +79,20 @@ def test_without_new_images_there_is_an_error(run: Path, eyebright, tmp_path):
     finished = eyebright("evaluate", run, tmp_path / "pictures")
     assert finished.code == 1
     assert "were used to train this model" in finished.err
+
+
+def test_with_its_corrections_a_run_has_the_result_of_its_training(make_folder, quick, eyebright, tmp_path):
+    """Every second image of red counts as green, in the test set too."""
+    decisions = [
+        {"name": f"red/{number:03d}.png", "decision": "relabel", "new_label": "green"} for number in range(0, 16, 2)
+    ]
+    given = ["--corrections", tmp_path / "corrections.json"]
+    given[1].write_text(json.dumps({"corrections": decisions}))
+    pictures = make_folder()
+    assert eyebright("train", pictures, "-o", tmp_path / "run", *given, *quick).code == 0
+    with_them, without = (
+        json.loads(eyebright("evaluate", tmp_path / "run", pictures, *options, "--json").out) for options in (given, [])
+    )
+    test = next(event for event in read_events(tmp_path / "run" / "events.jsonl") if isinstance(event, Evaluated))
+    assert with_them["accuracy"] == test.accuracy and with_them["loss"] == test.loss
+    assert (without["pictures"], without["loss"] != test.loss) == (with_them["pictures"], True)

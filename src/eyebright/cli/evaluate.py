@@ -17,6 +17,9 @@ def evaluate(
             help="A folder with one folder of images for each class, or any other source that train accepts.",
         ),
     ],
+    corrections: Annotated[
+        Path | None, typer.Option(help="Apply this corrections file, as for train.", show_default=False)
+    ] = None,
     tta: Annotated[
         bool, typer.Option("--tta", help="Average the predictions for each image and its mirror image.")
     ] = False,
@@ -33,7 +36,7 @@ def evaluate(
     from eyebright.system import records
 
     with Display(Terminal(console(stderr=True))) as display:
-        evaluation = evaluated(model, pictures, tta=tta, callbacks=[display])
+        evaluation = evaluated(model, pictures, corrections=corrections or "", tta=tta, callbacks=[display])
     if as_json:
         typer.echo(records.to_json(evaluation))
     else:

@@ -8,6 +8,7 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.sources.ranged import without_token
 from eyebright.model.classifier import Classifier
 from eyebright.model.folder import find_model
+from eyebright.runs.checks import require_corrections
 from eyebright.runs.folder import Run
 from eyebright.runs.request import Request
 from eyebright.runs.train import open_pictures
@@ -22,6 +23,7 @@ def evaluate(
     model: str | Path,
     pictures: str | Path,
     *,
+    corrections: str | Path = "",
     tta: bool = False,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
 ) -> Evaluation:
@@ -30,17 +32,20 @@ def evaluate(
     Args:
         model: A model's folder, or a run.
         pictures: Whatever `Dataset.open` takes.
+        corrections: A corrections file: its decisions about these images are applied.
         tta: Use the mean over each image and its mirror image (test-time augmentation).
         callbacks: Receive every event as it happens.
 
     Raises:
         ModelError: When there is no valid model.
-        DataError: When the images have a class that the model does not know, or none that is new to it.
+        DataError: When the images have a class that the model does not know, or none that is new to it, or the
+            corrections belong to others.
     """
     emit = to_all(callbacks)
     classifier = Classifier.load(model)
     run = Run(find_model(Path(model)).parent)
-    dataset = _open(str(pictures), run, emit)
+    dataset = _open(Request(pictures=str(pictures), corrections=str(corrections)), run, emit)
+    require_corrections(dataset, emit)
     evaluation = classifier.evaluate(dataset, tta=tta, verbose=False, callbacks=[emit])
     if run.events.exists():
         with suppress(OutputError):  # a run that may only be read can be evaluated too
@@ -48,10 +53,10 @@ def evaluate(
     return evaluation
 
 
-def _open(pictures: str, run: Run, emit: Emit) -> Dataset:
+def _open(request: Request, run: Run, emit: Emit) -> Dataset:
     """The images, in the groups that the training of a run was given: the accuracy then has the same interval."""
     group_by = run.read()[0].group_by if run.config.exists() else ""
     if group_by:
         with suppress(SettingsError):  # these images may have names of another kind
-            return open_pictures(Request(pictures=pictures, group_by=group_by), emit)
-    return open_pictures(Request(pictures=pictures), emit)
+            return open_pictures(request.changed(group_by=group_by), emit)
+    return open_pictures(request, emit)
