@@ -1,7 +1,9 @@
 """The head of a frozen network: a multinomial logistic regression on its features.
 
-The features are standardised for the fit; the head that comes out takes them as they are. The strength of the penalty
-on the weights is chosen by cross-validation on the training images.
+The features are standardised for the fit; the head that comes out takes them as they are. A feature that hardly varies
+among the training images is divided by the typical deviation, not by its own: otherwise it would decide alone about a
+new image in which it is large. The strength of the penalty on the weights is chosen by cross-validation on the training
+images.
 """
 
 import math
@@ -17,6 +19,8 @@ from eyebright.trust.metrics import log_softmax
 
 STRENGTHS = 1.0, 0.3, 0.1, 0.03, 0.01, 0.003
 """Of the penalty: half the sum of squared weights, added to the mean loss."""
+USUAL_STRENGTH = 0.1
+"""The strength where no image can be predicted by a head that knows its class, since each class is one group."""
 FOLDS = 3
 _SAMPLE = 4_000  # images by which the strength is chosen
 _ITERATIONS = 200
@@ -60,10 +64,12 @@ def fit_head(
     sample = spread(np.arange(len(labels)), _SAMPLE)
     members = None if groups is None else groups[sample]
     parts = _parts(features[sample], labels[sample], num_classes, members, FOLDS)
-    best, path = (math.inf, 0.0, STRENGTHS[0]), list[tuple[float, float, float]]()
-    for strength in STRENGTHS:
+    predicted = np.concatenate([rest for _, rest in parts]) if parts else np.empty(0, np.int64)
+    judged = np.sort(predicted) if len(predicted) else np.arange(len(sample))
+    best, path = (math.inf, 0.0, USUAL_STRENGTH), list[tuple[float, float, float]]()
+    for strength in STRENGTHS if len(predicted) else (USUAL_STRENGTH,):
         logits = _out_of_fold(features[sample], num_classes, strength, parts)
-        loss, accuracy = score(logits, labels[sample])
+        loss, accuracy = score(logits[judged], labels[sample][judged])
         path.append((strength, loss, accuracy))
         if loss > best[0]:  # the loss has one minimum along the strengths, and weak penalties take long
             break
@@ -83,7 +89,8 @@ def cross_validated(
 ) -> NDArray[np.float32]:
     """Out-of-fold logits `(N, num_classes)`: each image is predicted by a head that was fitted without its fold.
 
-    They are zero if the images are too few, or in too few groups, for two folds.
+    They are zero if the images are too few, or in too few groups, for two folds, and for an image whose class has no
+    image in the other folds: it says nothing about the head that such an image is not recognised.
     """
     parts = _parts(features, labels, num_classes, groups, folds)
     return _out_of_fold(features, num_classes, strength, parts)
@@ -122,7 +129,7 @@ def score(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float
 def _folds(
     labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Positions of the training images and of the others, fold by fold."""
+    """Positions of the training images, and of the others that are of a class among these, fold by fold."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     members = np.arange(len(labels)) if groups is None else groups
@@ -133,7 +140,7 @@ def _folds(
         warnings.simplefilter("ignore", UserWarning)  # some classes have fewer images than folds, which is harmless
         for train, rest in StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(labels, labels, members):
             if len(np.unique(labels[train])) > 1:
-                yield train, rest
+                yield train, rest[np.isin(labels[rest], labels[train])]
 
 
 def solve(
@@ -152,7 +159,8 @@ class _Regression:
     def __init__(self, features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int) -> None:
         from sklearn.linear_model import LogisticRegression
 
-        self._mean, self._deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
+        deviation = features.std(axis=0)
+        self._mean, self._deviation = features.mean(axis=0), np.hypot(deviation, np.median(deviation)) + 1e-6
         self._points, self._labels, self._num_classes = (features - self._mean) / self._deviation, labels, num_classes
         self._model: Any = LogisticRegression(max_iter=_ITERATIONS, tol=1e-3, warm_start=True)
 
