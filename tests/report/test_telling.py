@@ -55,6 +55,10 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
                 "decisions not found: a, b, c and 1 more. 1 decision not applied, as the image changed since: e."
             ],
         ),
+        (
+            started(validation=324, held_back=324),
+            [FOUND.replace("648 for validation", "324 for validation, 324 held back for the promise"), NETWORK],
+        ),
         (started(test=0), ["Found 3,669 images in 2 classes: 3,021 for training, 648 for validation.", NETWORK]),
         (
             started(naive_leak=0.005),

@@ -26,6 +26,7 @@ from eyebright.training.settings import AUGMENTATIONS, Settings
         ({"weights": "w.pth", "network": ""}, "auto finds its own weights"),
         ({"network": "mlp", "epochs": 0}, "epochs = 0 would not train anything: give epochs or minutes"),
         ({"split": "s.csv", "test": 0.3}, r"split = s\.csv and test = 0\.3 contradict each other"),
+        ({"promise": "accuracy=99"}, r"share above 0 and below 1, such as accuracy=0\.99, got '99'"),
         ({"split": "s.csv", "validation": 0.1}, r"split = s\.csv and validation = 0\.1 contradict each other"),
     ],
 )
@@ -157,3 +158,20 @@ def test_a_run_needs_a_test_set(tmp_path):
     with pytest.raises(SettingsError, match=r"test = 0 leaves no test set, .*: use test = 0\.15"):
         eb.train(pictures, tmp_path / "run", network="mlp", size=8, epochs=1)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_promise_is_refused_before_the_training_where_even_no_mistake_would_prove_it(make_folder):
+    dataset = eb.Dataset.from_folder(make_folder(count=60))
+    prepared = prepare(dataset.holding_back(), eb.Preparation(width=8, height=8))
+    images = len(prepared.indices("held_back"))
+    assert images == 12
+    checks.require_promise("accuracy=0.75", prepared, Seen())
+    with pytest.raises(
+        DataError, match=r"takes at least 59 held-back images, .* there are 12; 12 prove 77\.9% at"
+    ):
+        checks.require_promise("accuracy=0.95", prepared, Seen())
+    with pytest.raises(DataError, match=r"or give --validation 0\.30, half of which is held back"):
+        checks.require_promise("accuracy=0.88", prepared, Seen())
+    known = Seen().union(prepared.pack.digests.at(prepared.indices("held_back")))
+    with pytest.raises(DataError, match="there are 0: promise less"):
+        checks.require_promise("accuracy=0.75", prepared, known)

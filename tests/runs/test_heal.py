@@ -355,6 +355,18 @@ def test_healing_repeats_the_corrections_of_the_run(poor, tmp_path):
     assert Run(second).read()[0].corrections and (second / "corrections.json").exists()
 
 
+def test_healing_holds_back_the_images_that_the_run_held_back(poor, tmp_path):
+    eb.train(
+        tmp_path / "pictures", tmp_path / "held", network="flowers_cnn", size=16, settings=eb.Settings(**LOW),
+        promise="accuracy=0.3",
+    )  # fmt: skip
+    judged(tmp_path / "held", "learning rate too low", learning_rate=2e-3)
+    healed = eb.heal(tmp_path / "held")
+    assert (tmp_path / "held" / "split.csv").read_bytes() == (healed.path / "split.csv").read_bytes()
+    assert b",held_back," in (healed.path / "split.csv").read_bytes()
+    assert healed.after.of == 6  # half of the validation set
+
+
 def test_minutes_that_are_too_short_leave_no_second_run(poor, monkeypatch):
     def too_few(run: Run, *_: Any, **__: Any) -> None:
         assert run.config.exists()

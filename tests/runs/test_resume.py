@@ -597,6 +597,19 @@ def test_a_run_continues_with_the_corrections_that_it_started_with(pictures, tra
     assert listed[0] == listed[1] and b"red/000.png,green," in listed[0]
 
 
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_run_with_a_promise_continues_with_the_same_images_held_back(make_folder, train_mlp, killed, tmp_path, epoch):
+    pictures = make_folder(count=60)
+    whole = train_mlp(pictures, tmp_path / "whole", promise="accuracy=0.5").classifier
+    killed(train_mlp, pictures, tmp_path / "run", promise="accuracy=0.5", at_epoch=epoch)
+    gone = sides(tmp_path / "run")["held_back"][0]
+    if epoch == 2:
+        (pictures / gone).unlink()
+    assert same(resume(tmp_path / "run").classifier, whole)
+    assert sides(tmp_path / "run") == sides(tmp_path / "whole")
+    assert list(left_out(tmp_path / "run")) == [gone] * (epoch == 2)
+
+
 def test_a_run_whose_corrections_are_gone_says_so(pictures, train_mlp, killed, tmp_path):
     (tmp_path / "given.json").write_text('{"corrections": [{"name": "red/001.png", "decision": "exclude"}]}')
     killed(train_mlp, pictures, tmp_path / "run", corrections=tmp_path / "given.json")

@@ -286,6 +286,35 @@ def test_a_data_set_brings_its_corrections_into_the_run(pictures, corrections, t
     assert splits_of(tmp_path / "first") == splits_of(tmp_path / "second")
 
 
+def test_no_choice_of_a_training_sees_the_images_that_are_held_back_for_a_promise(make_folder, train_mlp, tmp_path):
+    """Other pixels and other classes of these images change neither weights nor temperature nor verdicts."""
+    pictures = make_folder(count=60)
+    first = train_mlp(pictures, tmp_path / "first", promise="accuracy=0.75").classifier
+    sides = splits_of(tmp_path / "first")
+    held_back = [name for name, side in sides.items() if side == "held_back"]
+    assert Counter(sides.values()) == {"train": 126, "validation": 15, "held_back": 12, "test": 27}
+    assert Counter(name.split("/")[0] for name in held_back) == {"blue": 4, "green": 4, "red": 4}
+    (tmp_path / "split.csv").write_text("name,split\n" + "".join(f"{name},{side}\n" for name, side in sides.items()))
+    for number, name in enumerate(held_back):
+        blocks = np.random.default_rng(number).integers(0, 256, (5, 6, 3), np.uint8)
+        Image.fromarray(blocks.repeat(4, axis=0).repeat(4, axis=1)).save(pictures / name)
+    split = tmp_path / "split.csv"
+    second = train_mlp(pictures, tmp_path / "second", promise="coverage=0.5", split=split).classifier
+    assert splits_of(tmp_path / "second") == sides
+    assert same(tmp_path / "first", tmp_path / "second")
+    assert first.calibration == second.calibration
+    assert [one.text for one in first.verdicts] == [one.text for one in second.verdicts]
+    assert first.metrics["validation"] == second.metrics["validation"]
+
+
+@pytest.mark.parametrize("given", ["a folder", "a data set"])
+def test_a_promise_that_takes_more_images_is_refused_before_the_training(given, pictures, train_mlp, tmp_path):
+    images = pictures if given == "a folder" else eb.Dataset.from_folder(pictures)
+    with pytest.raises(DataError, match=r"accuracy=0\.95 takes at least 59 held-back images, .* there are 3"):
+        train_mlp(images, tmp_path / "run", promise="accuracy=0.95")
+    assert not (tmp_path / "run").exists()
+
+
 def test_without_an_output_the_run_is_named_after_the_images(pictures, train_mlp, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert train_mlp(Path("pictures"), None, epochs=1).path == Path("pictures_run")

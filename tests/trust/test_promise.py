@@ -61,7 +61,7 @@ def test_a_promise_that_the_images_cannot_prove_says_how_many_it_takes() -> None
 
 def test_images_all_predicted_wrongly_prove_nothing_but_a_set_of_all_labels() -> None:
     wrong = images(300, wrong=300)
-    with pytest.raises(DataError, match="75 most confident held-back images 75 are predicted wrongly, and 0 may"):
+    with pytest.raises(DataError, match="93 most confident held-back images 93 are predicted wrongly, and 1 may"):
         make_promise(Promise("accuracy", 0.95), wrong, CLASSES)
     with pytest.raises(DataError, match="cannot be kept for any of the 3 classes: each takes at least 59"):
         make_promise(Promise("accuracy-per-class", 0.95), wrong, CLASSES)
@@ -105,7 +105,7 @@ def test_unfamiliar_images_are_not_answered_and_prove_nothing() -> None:
     few = images(300, unfamiliarity=np.where(np.arange(300) < 250, 1.5, 1).astype(np.float32))
     with pytest.raises(DataError, match=r"the training images.*there are 50"):
         make_promise(Promise("coverage", 0.95), few, CLASSES)
-    with pytest.raises(DataError, match="of the 75 most confident"):
+    with pytest.raises(DataError, match="of the 93 most confident"):
         make_promise(Promise("accuracy", 0.95), few, CLASSES)
 
 

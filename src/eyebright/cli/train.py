@@ -29,7 +29,7 @@ FIND_LR_NETWORK = "flowers_cnn"  # where none is named: a learning rate belongs 
 _SHOWN = (  # as a newcomer meets them; further settings are given by --set
     "output", "overwrite", "config", "network", "weights", "from", "size", "resize", "minutes", "epochs", "batch_size",
     "learning_rate", "augment", "dropout", "set", "find_lr", "patience", "precision", "seed", "validation", "test",
-    "group_by", "split", "exclude", "exclude_kinds", "corrections", "resume", "log", "heal", "json", "fit",
+    "group_by", "split", "exclude", "exclude_kinds", "corrections", "promise", "resume", "log", "heal", "json", "fit",
 )  # fmt: skip
 _WITH_RESUME = {"resume", "epochs", "heal", "json"}  # options that a run which continues may be given
 _OWN: dict[str, tuple[Any, Any]] = {

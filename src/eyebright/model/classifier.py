@@ -27,7 +27,7 @@ from eyebright.data.pictures.arrays import as_images, is_array
 from eyebright.data.pictures.formats import ImageFile
 from eyebright.data.prepare import Prepared, prepare
 from eyebright.data.sources.ranged import without_token
-from eyebright.data.split import SIDES
+from eyebright.data.split import ALL_SIDES
 from eyebright.model.assess import assess, count_assessed
 from eyebright.model.card import Calibration, ModelCard, Seen
 from eyebright.model.engine import Engine, onnx_graph
@@ -166,7 +166,7 @@ class Classifier(Weighted):
             pictures: Where they come from, unless the data set says it.
             title: The name of the network, if it has one.
         """
-        train, validation, test = (len(prepared.indices(side)) for side in SIDES)
+        train, validation, test, held_back = (len(prepared.indices(side)) for side in ALL_SIDES)
         dataset, pack = prepared.dataset, prepared.pack
         return RunStarted(
             pictures=without_token(str(dataset.origin or "") if pictures is None else pictures),
@@ -178,6 +178,7 @@ class Classifier(Weighted):
             train=train,
             validation=validation,
             test=test,
+            held_back=held_back,
             left_out=tuple(printable(f"{left.name}: {left.reason}") for left in pack.left_out),
             leaking=int(np.count_nonzero((prepared.sides < 0) & (pack.rows >= 0))),
             naive_leak=prepared.naive_leak,
@@ -235,7 +236,8 @@ class Classifier(Weighted):
             deadline=_deadline(self.settings, started_at, prepared),
         )
         self.set_weights(outcome.weights)
-        self.seen = self.seen.union(prepared.pack.digests.at(np.concatenate([train, validation])))
+        used = np.concatenate([train, validation, prepared.indices("held_back")])
+        self.seen = self.seen.union(prepared.pack.digests.at(used))
         found = assess(
             self.network, self._weights, self.classes, prepared, settings=self.settings, recorder=recorder,
             torch_engine=training.TorchEngine(self.network, self._weights, outcome.settings.device),

@@ -238,11 +238,12 @@ def _learned(event: AnyEvent) -> Iterator[str]:
 
 
 def _run_started(event: events.RunStarted) -> Iterator[str]:
-    total = event.train + event.validation + event.test
+    total = event.train + event.validation + event.held_back + event.test
+    held_back = f", {event.held_back:,} held back for the promise" if event.held_back else ""
     testing = f", {event.test:,} for testing" if event.test else ""
     yield (
         f"Found {counted(total, 'image')} in {len(event.classes)} classes: {event.train:,} for training, "
-        f"{event.validation:,} for validation{testing}."
+        f"{event.validation:,} for validation{held_back}{testing}."
     )
     if event.left_out:
         yield f"{counted(len(event.left_out), 'file')} cannot be opened (all are listed in left_out.csv):"

@@ -1,5 +1,6 @@
 """What contradicts itself, or could not end well, is refused before the work starts."""
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ from eyebright.data.batches import share
 from eyebright.data.dataset import Dataset
 from eyebright.data.prepare import Prepared
 from eyebright.data.split import SIDES
+from eyebright.model.card import Seen
 from eyebright.runs.request import AUTO, Request
 from eyebright.runs.start import SourceModel, Start
 from eyebright.system import files
@@ -17,10 +19,13 @@ from eyebright.system.text import is_utf8, printable
 from eyebright.training import processes
 from eyebright.training.events import Corrected, Emit
 from eyebright.training.settings import Settings
+from eyebright.trust.promise import Promise
+from eyebright.trust.selective import least_images
 
 LEAST_MINUTES = 0.3
 """The shortest budget in which something can be trained, evaluated and saved."""
 _DEFAULT = Request()
+_MOST_VALIDATION = 0.4  # a share of the images that may be advised
 _BYTES_PER_PARAMETER = 76  # three checkpoints while one is written, the model and the one before it
 
 
@@ -55,6 +60,8 @@ def require_sound(request: Request) -> None:
         )
     if not (request.automatic or request.start_from or request.weights or settings.epochs or settings.minutes):
         raise SettingsError("epochs = 0 would not train anything: give epochs or minutes")
+    if request.promise:
+        Promise.of(request.promise)
     for name in ("validation", "test") if request.split else ():
         if getattr(request, name) != getattr(_DEFAULT, name):
             raise SettingsError(
@@ -127,6 +134,27 @@ def require_corrections(dataset: Dataset, emit: Emit) -> None:
     if dataset.corrected is not None:
         dataset.corrected.require_found(dataset.origin, len(dataset))
         emit(Corrected.of(dataset.corrected))
+
+
+def require_promise(promise: str, prepared: Prepared, seen: Seen) -> None:
+    """Refuse a promise that the held-back images could not prove, even if all of them were predicted correctly.
+
+    Args:
+        promise: What is asked for.
+        prepared: The images.
+        seen: Those that the model to start from was trained on.
+
+    Raises:
+        DataError: With the number of images that it takes, and the share of the validation set that would do.
+    """
+    held = prepared.indices("held_back")
+    held = held[~seen.contains(prepared.pack.digests.at(held))]
+    groups = prepared.groups_at(held)
+    images, asked = len(held) if groups is None else len(np.unique(groups)), Promise.of(promise)
+    share = prepared.dataset.shares[0] * least_images(asked.risk) / max(images, 1)
+    larger = f", or give --validation {math.ceil(20 * share) / 20:.2f}, half of which is held back"
+    what = "held-back images" if groups is None else "held-back images of different groups"
+    asked.require_enough(images, what, larger if share <= _MOST_VALIDATION else "")
 
 
 def require_space(output: Path, start: Start) -> None:

@@ -28,6 +28,7 @@ from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.schedule import LEG_SHARE
 
 REMOVED = "removed since the run started"
+_LEARNED = {"train", "validation", "held_back"}
 
 
 def resume(
@@ -169,7 +170,7 @@ def _open_again(run: Run, request: Request, network: Network, emit: Emit) -> tup
         gone = PicturesGone(names=tuple(printable(name) for name, _ in new))
         to_all([emit, EventLog(run.events)])(gone)
         known |= set(gone.names)
-    learned = [row for name, row in before.items() if printable(name) in known and row.side in SIDES[:2]]
+    learned = [row for name, row in before.items() if printable(name) in known and row.side in _LEARNED]
     classifier.seen = run.read_seen().union(row.digest for row in learned)
     here = set(dataset.source.names)
     removed = ((name, REMOVED) for name in before if name not in here)

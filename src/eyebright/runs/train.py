@@ -161,7 +161,7 @@ def run_request(
     source = read_source(request.start_from, request.start_sha256) if request.start_from else None
     if source is not None:
         checks.require_source_kept(source, run.path)
-    dataset = open_pictures(request, emit) if dataset is None else dataset
+    dataset = open_pictures(request, emit) if dataset is None else for_promise(dataset, request)
     checks.require_corrections(dataset, later)
     dataset.require_trainable()
     checks.require_place(run.path, dataset)
@@ -171,6 +171,8 @@ def run_request(
     start = start._replace(network=with_dropout(start.network, request.dropout))
     resolved = _resolved(request, start, source, prepared)
     seen = Seen() if source is None else source.card.seen
+    if request.promise:
+        checks.require_promise(request.promise, prepared, seen)
     kept = start.weights if start.keep else None
     run.create(resolved, start.network, overwrite=request.overwrite, seen=seen, start=kept, corrected=dataset.corrected)
     classifier = Classifier(
@@ -312,9 +314,14 @@ def started_by_this_group(path: str | Path) -> bool:
     return bool(told) and told[-1].group == processes.launch_id()
 
 
+def for_promise(dataset: Dataset, request: Request) -> Dataset:
+    """The images, with half of the validation set held back where something is promised."""
+    return dataset.holding_back() if request.promise else dataset
+
+
 def open_pictures(request: Request, emit: Emit) -> Dataset:
     """The images that a request names, as `Dataset.open` finds them."""
-    return Dataset.open(
+    dataset = Dataset.open(
         request.pictures,
         seed=request.training.seed if request.split_seed is None else request.split_seed,
         validation=request.validation,
@@ -325,6 +332,7 @@ def open_pictures(request: Request, emit: Emit) -> Dataset:
         corrections=request.corrections,
         report=reporting(emit),
     )
+    return for_promise(dataset, request)
 
 
 def default_output(pictures: str | Path | Dataset) -> str:

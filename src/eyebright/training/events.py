@@ -40,7 +40,7 @@ class RunStarted(Event, frozen=True):
     `left_out` names the images that cannot be opened. `leaking` counts images left out because an exact duplicate is in
     the validation or test set. `naive_leak` is the share of test images that would have a near-duplicate in the
     training set with a random split. `leaks` counts images that have one in another set with the split that is used.
-    `absent` names the classes without validation images.
+    `absent` names the classes without validation images. `held_back` counts images that are held back for a promise.
     """
 
     pictures: str
@@ -59,6 +59,7 @@ class RunStarted(Event, frozen=True):
     naive_leak: float = 0.0
     leaks: tuple[Leaks, ...] = ()
     absent: tuple[str, ...] = ()
+    held_back: int = 0
 
 
 class Corrected(Event, frozen=True):

@@ -69,8 +69,13 @@ class Promise(NamedTuple):
     def __str__(self) -> str:
         return f"{self.measure}={self.least:g}"
 
-    def require_enough(self, images: int, what: str = "held-back image") -> None:
+    def require_enough(self, images: int, what: str = "held-back images", advice: str = "") -> None:
         """Refuse a promise that so many independent images could not prove, even if all were predicted correctly.
+
+        Args:
+            images: How many there are.
+            what: What they are called.
+            advice: What else could be done, for the message.
 
         Raises:
             DataError: With the number of images that it takes, and what these could prove.
@@ -80,8 +85,8 @@ class Promise(NamedTuple):
             most = CHANCE ** (1 / images) if images else 0.0
             less = f"; {images} prove {np.floor(1000 * most) / 10:g}% at most" if images else ""
             raise DataError(
-                f"{self} takes at least {counted(least, what)}, all predicted correctly, and there are {images}{less}: "
-                "promise less, or add images"
+                f"{self} takes at least {least:,} {what}, all predicted correctly, and there are {images}{less}: "
+                f"promise less, or add images{advice}"
             )
 
 
@@ -244,7 +249,7 @@ def kept(
 
 def _largest_score(promise: Promise, scores: NDArray[np.float32]) -> float:
     """The limit by which at most so many sets lack the true class that the promise holds."""
-    promise.require_enough(len(scores), "held-back image that is like the training images")
+    promise.require_enough(len(scores), "held-back images that are like the training images")
     outside = most_wrong(len(scores), promise.risk)
     return float(np.sort(scores)[::-1][outside])
 
