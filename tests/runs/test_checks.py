@@ -166,9 +166,7 @@ def test_a_promise_is_refused_before_the_training_where_even_no_mistake_would_pr
     images = len(prepared.indices("held_back"))
     assert images == 12
     checks.require_promise("accuracy=0.75", prepared, Seen())
-    with pytest.raises(
-        DataError, match=r"takes at least 59 held-back images, .* there are 12; 12 prove 77\.9% at"
-    ):
+    with pytest.raises(DataError, match=r"takes at least 59 held-back images, .* there are 12; 12 prove 77\.9% at"):
         checks.require_promise("accuracy=0.95", prepared, Seen())
     with pytest.raises(DataError, match=r"or give --validation 0\.30, half of which is held back"):
         checks.require_promise("accuracy=0.88", prepared, Seen())
