@@ -20,7 +20,7 @@ from eyebright.network import Network, Weights
 from eyebright.runs.folder import Run, split_csv
 from eyebright.runs.request import Request
 from eyebright.runs.start import as_fit, read_source, start_from, start_named
-from eyebright.runs.train import Result, finish, open_pictures
+from eyebright.runs.train import Result, finish, for_promise, open_pictures
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.text import counted, csv_text, listed, printable
 from eyebright.training.events import AnyEvent, Emit, Extended, PicturesGone, PrecisionChosen, Stopped
@@ -96,7 +96,7 @@ def reopen_prepared(
     Raises:
         DataError: When the split is no longer that of the run.
     """
-    dataset = reopen(run, request, emit) if pictures is None else pictures
+    dataset = reopen(run, request, emit) if pictures is None else for_promise(pictures, request)
     seen = run.read_seen().contains if request.start_from else None
     prepared = prepare(
         dataset, classifier.preparation, classes=classifier.classes, seen=seen, report=reporting(emit)
