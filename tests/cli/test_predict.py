@@ -3,6 +3,7 @@ import http.server
 import io
 import json
 import os
+import re
 import shutil
 import sys
 import threading
@@ -11,6 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rich.cells import cell_len
+
+from eyebright.cli.predict import prediction_text
+from eyebright.trust.prediction import Prediction
 
 
 @pytest.fixture
@@ -214,3 +219,40 @@ def test_an_empty_folder_is_an_error(run, eyebright, tmp_path):
     finished = eyebright("predict", run, tmp_path / "empty")
     assert finished.code == 1
     assert "there are no images in" in finished.err
+
+
+NAMES = {
+    "flowers": ["daisy", "dandelion", "roses", "sunflowers", "tulips"],
+    "chinese": ["雏菊", "蒲公英", "玫瑰", "很长的名字" * 20],
+    "emoji": ["🌻", "🌹", "🌷" * 40],
+    "long": [f"{'a' * 80}{index}" for index in range(12)],
+    "two": ["a", "b"],
+}
+
+
+def prediction(shares: dict[str, float]) -> Prediction:
+    label, confidence = next(iter(shares.items()))
+    return Prediction(name="x.jpg", label=label, confidence=confidence, probabilities=shares)
+
+
+def test_a_prediction_is_a_sentence_and_bars():
+    text = prediction_text(prediction({"sunflowers": 0.97314, "roses": 0.02, "tulips": 0.00686}), 2)
+    sentence, first, second = text.splitlines()
+    assert sentence == "This image most likely belongs to sunflowers with a 97.31 percent confidence."
+    assert re.fullmatch(r" +sunflowers +97\.31% +█{29}", first)
+    assert re.fullmatch(r" +roses +2\.00% +█", second)
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_the_bars_of_a_prediction_fit_80_columns_and_are_aligned(names):
+    bars = prediction_text(prediction(dict(zip(names, [1.0, *[0.0] * len(names)], strict=False))), 5).splitlines()[1:]
+    assert len(bars) == min(len(names), 5)
+    assert max(map(cell_len, bars)) <= 80
+    assert bars[0].endswith("█" * 30)
+    assert len({cell_len(bar[: bar.index("%")]) for bar in bars}) == 1
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[2Jclear the screen", "vt\x0b"])
+def test_control_characters_in_a_predicted_class_are_escaped(name):
+    lines = prediction_text(prediction({name: 0.9, "plain": 0.1}), 5).split("\n")
+    assert len(lines) == 3 and all(line.isprintable() for line in lines)

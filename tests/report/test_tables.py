@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from eyebright.data.audit.findings import Audit, Finding
 from eyebright.report.screen import HEADLINE
-from eyebright.report.tables import audit_text, cache_text, prediction_text
+from eyebright.report.tables import audit_text, cache_text
 from eyebright.report.tables import evaluation_text as styled_evaluation
 from eyebright.system.cache import Entry
 from eyebright.trust.calibration import ErrorByChance
@@ -146,32 +146,12 @@ def test_with_many_classes_the_most_frequent_mistakes_are_listed() -> None:
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "carriage\rreturn", "\x1b[2Jclear the screen", "tab\tbed", "vt\x0b"])
-def test_control_characters_in_a_class_name_are_escaped(random_guesses: Callable, predict: Callable, name: str) -> None:
+def test_control_characters_in_a_class_name_are_escaped(random_guesses: Callable, name: str) -> None:
     for text in (
         evaluation_text(random_guesses([name, "plain"])),
         evaluation_text(random_guesses([name, *NAMES["signs"]])),
-        prediction_text(predict(**{name: 0.9, "plain": 0.1}), 5),
     ):
         assert all(letter.isprintable() for letter in text.replace("\n", ""))
-    assert len(text.splitlines()) == 3
-
-
-def test_a_prediction_is_a_sentence_and_bars(predict: Callable) -> None:
-    text = prediction_text(predict(sunflowers=0.97314, roses=0.02, tulips=0.00686), 2)
-    sentence, first, second = text.splitlines()
-    assert sentence == "This image most likely belongs to sunflowers with a 97.31 percent confidence."
-    assert re.fullmatch(r" +sunflowers +97\.31% +█{29}", first)
-    assert re.fullmatch(r" +roses +2\.00% +█", second)
-
-
-@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
-def test_the_bars_of_a_prediction_fit_80_columns_and_are_aligned(predict: Callable, names: list[str]) -> None:
-    shares = [1.0, *[0.0] * (len(names) - 1)]
-    bars = prediction_text(predict(**dict(zip(names, shares, strict=True))), 5).splitlines()[1:]
-    assert len(bars) == min(len(names), 5)
-    assert max(map(cell_len, bars)) <= 80
-    assert bars[0].endswith("█" * 30)
-    assert len({cell_len(bar[: bar.index("%")]) for bar in bars}) == 1
 
 
 def test_the_accuracy_is_the_headline_of_an_evaluation(random_guesses: Callable) -> None:

@@ -1,6 +1,7 @@
 """The command line: all commands together; errors are printed as messages without a traceback."""
 
 import codecs
+import importlib
 import io
 import os
 import sys
@@ -11,33 +12,43 @@ import typer
 from typer.core import TyperGroup
 
 from eyebright import __version__
-from eyebright.cli import (
-    arithmetic,
-    audit,
-    cache,
-    demo,
-    diff,
-    drift,
-    evaluate,
-    explain,
-    fetch,
-    inspect,
-    networks,
-    predict,
-    report,
-    train,
-)
+from eyebright.cli.arithmetic import renamed
 from eyebright.system import interrupts
 from eyebright.system.errors import EyebrightError
 from eyebright.system.text import in_ascii, printable_lines
 from eyebright.training import processes, trainer
 
+_NOT_NEEDED: Any = ("openvino.tools.ovc", None)
+"""Python does not import a module that is None: OpenVINO's converter takes half the time of its import."""
+_HELP = {"help_option_names": ["-h", "--help"]}
+_NAMES = (
+    "train", "evaluate", "predict", "explain", "report", "audit", "diff", "drift", "networks", "inspect", "arithmetic",
+    "fetch", "cache", "demo",
+)  # fmt: skip
+
 
 class _Commands(TyperGroup):
-    """The commands; one that is interrupted, and has not said more itself, can be repeated."""
+    """The commands: each is a module of this room, imported when it is asked for.
+
+    One that is interrupted, and has not said more itself, can be repeated.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands: Any = dict.fromkeys(_NAMES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _NAMES:
+            return None
+        module = importlib.import_module(f"eyebright.cli.{cmd_name}")
+        found = getattr(module, "app", None)
+        if found is None:
+            found = typer.Typer(rich_markup_mode=None, add_completion=False, context_settings=_HELP)
+            found.command(cmd_name, epilog=module.EXAMPLE)(getattr(module, cmd_name))
+        return typer.main.get_command(found)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        return super().resolve_command(ctx, arithmetic.renamed(args))
+        return super().resolve_command(ctx, renamed(args))
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -54,11 +65,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP,
 )
-for module in (train, evaluate, predict, explain, report, audit, diff, drift, networks, inspect, fetch, cache, demo):
-    app.command(epilog=module.EXAMPLE)(getattr(module, module.__name__.rsplit(".", 1)[-1]))
-app.add_typer(arithmetic.app, name="arithmetic")
 
 
 def _version(asked: bool) -> None:
@@ -83,7 +91,7 @@ def _warn(
 
 
 def _run() -> None:
-    """Run the command; of several processes that a launcher has started, rank 0 does and the others train with it."""
+    """Run the command; of found processes that a launcher has started, rank 0 does and the others train with it."""
     if processes.launched().size == 1:
         with interrupts.handled():
             app()
@@ -99,6 +107,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="in ascii")  # the terminal may lack a character
     warnings.showwarning = _warn
+    sys.modules.setdefault(*_NOT_NEEDED)
     try:
         _run()
     except BrokenPipeError:  # the reader of the pipe has closed it

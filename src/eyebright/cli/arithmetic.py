@@ -16,6 +16,7 @@ app = typer.Typer(
     epilog="Example: eyebright arithmetic conv --input 28x28x3 --filters 16 --kernel 3",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
 _CONV = (
     "Examples: eyebright arithmetic conv --input 28x28x3 --filters 16 --kernel 3; "

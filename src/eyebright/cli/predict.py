@@ -11,14 +11,14 @@ import typer
 
 from eyebright.cli.pictures import Fetched, sources_of
 from eyebright.system.errors import SettingsError
-from eyebright.system.text import printable, printed_cell
+from eyebright.system.text import columns, pad, printable, printed_cell, shorten
 
 if TYPE_CHECKING:
     from eyebright.model.predictor import LazyImage, Predictor
     from eyebright.trust.prediction import Prediction, Unreadable
 
 EXAMPLE = "Example: eyebright predict flowers_run red_sunflower.jpg"
-_NAME_WIDTH, _LABEL_WIDTH = 44, 22
+_NAME_WIDTH, _LABEL_WIDTH, _CLASS_WIDTH, _BAR = 44, 22, 24, 30
 
 
 def predict(
@@ -44,12 +44,13 @@ def predict(
     """
     from eyebright.model.folder import read_model
     from eyebright.model.predictor import Predictor
-    from eyebright.report.sheets import MAX_SHOWN
     from eyebright.trust.prediction import Prediction, Unreadable
 
     if as_json and as_csv:
         raise SettingsError("use only one of --json and --csv")
     if figure:
+        from eyebright.report.sheets import MAX_SHOWN
+
         _require_figure(figure, pictures, overwrite=overwrite)
     predictor = Predictor.of_model(read_model(model))
     predictor = predictor.with_tta() if tta else predictor
@@ -85,9 +86,7 @@ def _require_figure(figure: Path, pictures: list[str], *, overwrite: bool) -> No
 
 def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv: bool) -> None:
     """Print one answer as a JSON line, a CSV line, a line of a table, or (with `top`) a sentence with bars."""
-    from eyebright.report.tables import prediction_text
     from eyebright.system import records
-    from eyebright.system.text import pad, shorten
     from eyebright.trust.prediction import Unreadable
 
     name = printable(answer.name)
@@ -113,6 +112,20 @@ def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv
     else:
         label = pad(shorten(printable(answer.label), _LABEL_WIDTH), _LABEL_WIDTH)
         typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  {label}  {answer.confidence:7.2%}")
+
+
+def prediction_text(prediction: "Prediction", top: int) -> str:
+    """The prediction for one image as a sentence, with bars for the `top` most probable classes."""
+    confidence = f"{100 * prediction.confidence:.2f} percent"
+    lines = [f"This image most likely belongs to {printable(prediction.best)} with a {confidence} confidence."]
+    if prediction.label is None:
+        lines = [f"{prediction.answer.capitalize()}.", "The most probable of the classes that the model knows:"]
+    best = [
+        (shorten(printable(name), _CLASS_WIDTH), share) for name, share in list(prediction.probabilities.items())[:top]
+    ]
+    width = max(columns(name) for name, _ in best)
+    lines += [f"  {pad(name, width)}  {share:7.2%}  {'█' * round(_BAR * share)}".rstrip() for name, share in best]
+    return "\n".join(lines)
 
 
 def _print_csv(*cells: str) -> None:

@@ -1,4 +1,4 @@
-"""Results as text of at most 80 columns: evaluations, predictions, audits and the cache."""
+"""Results as text of at most 80 columns: evaluations, audits and the cache."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,8 @@ from eyebright.system.text import columns, counted, pad, printable, shorten, wra
 
 if TYPE_CHECKING:
     from eyebright.trust.metrics import Evaluation
-    from eyebright.trust.prediction import Prediction
 
-_WIDTH, _BAR = 80, 30
+_WIDTH = 80
 _CLASS_WIDTH, _ABOUT_WIDTH, _NAME_WIDTH = 24, 26, 24
 _COLUMN_WIDTH = 6  # of a class name above a column of a confusion matrix
 _IMAGE_WIDTH = 36  # of one of several images of a finding: two fit in a line
@@ -44,20 +43,6 @@ def evaluation_text(evaluation: "Evaluation") -> Text:
         title, *lines = _mistakes(evaluation)
     text.append(f"\n{title}\n", HEADING)
     return text.append("\n".join(lines))
-
-
-def prediction_text(prediction: "Prediction", top: int) -> str:
-    """The prediction for one image as a sentence, with bars for the `top` most probable classes."""
-    confidence = f"{100 * prediction.confidence:.2f} percent"
-    lines = [f"This image most likely belongs to {printable(prediction.best)} with a {confidence} confidence."]
-    if prediction.label is None:
-        lines = [f"{prediction.answer.capitalize()}.", "The most probable of the classes that the model knows:"]
-    best = [
-        (shorten(printable(name), _CLASS_WIDTH), share) for name, share in list(prediction.probabilities.items())[:top]
-    ]
-    width = max(columns(name) for name, _ in best)
-    lines += [f"  {pad(name, width)}  {share:7.2%}  {'█' * round(_BAR * share)}".rstrip() for name, share in best]
-    return "\n".join(lines)
 
 
 def audit_text(audit: Audit, leak: float | None) -> Text:
