@@ -9,12 +9,15 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 from rich.cells import cell_len
 
+import eyebright as eb
 from eyebright.cli.predict import prediction_text
+from eyebright.model.reference import Reference
 from eyebright.trust.prediction import Prediction
 
 
@@ -256,3 +259,39 @@ def test_the_bars_of_a_prediction_fit_80_columns_and_are_aligned(names):
 def test_control_characters_in_a_predicted_class_are_escaped(name):
     lines = prediction_text(prediction({name: 0.9, "plain": 0.1}), 5).split("\n")
     assert len(lines) == 3 and all(line.isprintable() for line in lines)
+
+
+@pytest.fixture
+def strict(run, tmp_path):
+    """The same model with so low a limit that every image is unlike its training images."""
+    model = eb.load(run)
+    unknown = model.learned.reference.unknown._replace(limit=np.float32(1e-3))
+    model.learned = msgspec.structs.replace(model.learned, reference=Reference(unknown=unknown))
+    model.save(tmp_path / "strict")
+    return tmp_path / "strict"
+
+
+UNLIKE = r"unlike the training images \(unfamiliarity [\d,]+\.\d, limit 1\.0\)"
+
+
+def test_an_image_unlike_the_training_images_gets_no_class(strict, picture, eyebright, tmp_path):
+    finished = eyebright("predict", strict, picture)
+    assert finished.code == 0
+    assert re.match(rf"No answer: {UNLIKE}\.\nThe most probable of", finished.out)
+    table = eyebright("predict", strict, picture, picture)
+    assert all(re.search(r"  no answer: unlike training \(\d+\.\d\)$", line) for line in table.out.splitlines())
+    assert table.err == "2 images are unlike the training images (unfamiliarity above 1.0): no answer.\n"
+    answer = json.loads(eyebright("predict", strict, picture, "--json").out)
+    assert answer["label"] is None and answer["reason"] == "unlike the training images"
+    assert answer["unfamiliarity"] > 1 and max(answer["probabilities"], key=answer["probabilities"].get) == "red"
+    (row,) = csv.DictReader(io.StringIO(eyebright("predict", strict, picture, "--csv").out))
+    assert (row["label"], row["reason"]) == ("", "unlike the training images")
+    assert float(row["unfamiliarity"]) == pytest.approx(answer["unfamiliarity"], rel=1e-4)
+    assert eyebright("predict", strict, picture, "--figure", tmp_path / "sheet.png").code == 0
+
+
+def test_a_model_that_does_not_know_its_training_images_says_so_once(picture, eyebright, tmp_path):
+    eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=["red", "green", "blue"]).save(tmp_path / "model")
+    finished = eyebright("predict", tmp_path / "model", picture, picture)
+    assert finished.err.count("gives an answer for every image") == 1
+    assert "no answer" not in finished.out

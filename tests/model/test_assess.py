@@ -31,7 +31,7 @@ class NumberedPack:
         return indices.reshape(-1, 1, 1, 1)
 
 
-def test_what_is_measured_comes_in_the_order_asked_for_batch_by_batch() -> None:
+def test_what_is_measured_comes_in_the_order_asked_for_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     batches = []
 
     def measure(images: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -42,6 +42,10 @@ def test_what_is_measured_comes_in_the_order_asked_for_batch_by_batch() -> None:
     assert found.logits.dtype == np.float64 and max(batches) == BATCH_SIZE
     np.testing.assert_array_equal(found.logits, TABLE[SHUFFLED].astype(np.float64))
     np.testing.assert_array_equal(found.features, 2 * TABLE[SHUFFLED, :2])
+    monkeypatch.setattr(assess, "_MOST_FEATURES", 10)
+    some = assess.measured(measure, NumberedPack(), SHUFFLED)
+    assert len(some.logits) == len(SHUFFLED) and 0 < len(some.featured) <= 10
+    np.testing.assert_array_equal(some.features, 2 * TABLE[SHUFFLED[some.featured], :2])
 
 
 def test_the_temperature_makes_logits_calibrated_that_are_too_large() -> None:

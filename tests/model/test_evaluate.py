@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from eyebright.model import evaluate
 from eyebright.model.evaluate import correct, evaluate_new, outcomes_on
 from eyebright.model.predictor import BATCH_SIZE
+from eyebright.trust.answers import Answers
 from eyebright.trust.metrics import evaluate_outcomes
 
 TABLE = np.random.default_rng(5).dirichlet([1, 1, 1], 2 * BATCH_SIZE + 7).astype(np.float32)
 LABELS = np.random.default_rng(6).integers(0, 3, len(TABLE))
+FAR = np.random.default_rng(8).uniform(0, 1.2, len(TABLE)).astype(np.float32)
 SHUFFLED = np.random.default_rng(7).permutation(len(TABLE))
 
 
@@ -29,9 +31,9 @@ class TablePredictor:
     def __init__(self, table: NDArray[np.float32] = TABLE) -> None:
         self.table = table
 
-    def probabilities(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
+    def answers(self, images: NDArray[np.int64]) -> Answers:
         assert len(images) <= BATCH_SIZE
-        return self.table[images.reshape(-1)]
+        return Answers.decided(self.table[images.reshape(-1)], FAR[images.reshape(-1)])
 
 
 def test_an_evaluation_counts_every_image_once() -> None:
@@ -70,9 +72,18 @@ def measured() -> evaluate.Tested:
         read=NumberedPack().read, left_out=["one"], digests=SimpleNamespace(at=lambda indices: indices)
     )
     prepared = SimpleNamespace(pack=pack, labels=LABELS, groups_at=lambda indices: None)
-    predictor = SimpleNamespace(probabilities=TablePredictor().probabilities, classes=("a", "b", "c"))
+    predictor = SimpleNamespace(answers=TablePredictor().answers, classes=("a", "b", "c"))
     seen = SimpleNamespace(contains=lambda digests: np.isin(digests, SHUFFLED[:7]))
     return evaluate_new(predictor, prepared, SHUFFLED, seen)
+
+
+def test_the_share_of_images_with_an_answer_is_counted_beside_the_accuracy_of_all() -> None:
+    found, new = measured(), SHUFFLED[7:]
+    answered, right = FAR[new] <= 1, TABLE[new].argmax(axis=1) == LABELS[new]
+    assert 0 < found.evaluation.answered == answered.sum() < len(new)
+    assert found.evaluation.answered_correctly == (answered & right).sum()
+    assert found.evaluation.accuracy == right.mean()
+    assert np.array_equal(found.unfamiliarity, FAR[new])
 
 
 def test_what_was_predicted_for_each_image_comes_with_the_evaluation() -> None:
@@ -83,7 +94,7 @@ def test_what_was_predicted_for_each_image_comes_with_the_evaluation() -> None:
     assert found.predicted.tolist() == TABLE[new].argmax(axis=1).tolist()
     assert found.confidence == pytest.approx(TABLE[new].max(axis=1), rel=1e-6)
     assert found.correct.mean() == pytest.approx(found.evaluation.accuracy)
-    assert found.unfamiliarity is None
+    assert found.unfamiliarity.shape == new.shape
 
 
 def test_the_images_of_each_cell_of_the_confusion_matrix_are_found_the_most_confident_first() -> None:

@@ -127,6 +127,30 @@ def test_a_file_without_a_checksum_is_not_trusted(model: Path, edit_card: Callab
         read_model(model)
 
 
+def as_format_1(model: Path) -> None:
+    """Make a folder one of format 1: only probabilities in the graph and the golden images, and no reference."""
+    graph = onnx.load(model / "network.onnx")
+    del graph.graph.output[1:]
+    onnx.save(graph, model / "network.onnx")
+    tensors = load_file(model / "golden.safetensors")
+    (model / "golden.safetensors").write_bytes(save({name: tensors[name] for name in tensors if name != "answer"}))
+    (model / "reference.safetensors").unlink()
+    card = json.loads((model / "model.json").read_text()) | {"format": 1}
+    card["sha256"] = {name: hashlib.sha256((model / name).read_bytes()).hexdigest() for name in BIG[:3]}
+    (model / "model.json").write_text(json.dumps(card))
+
+
+def test_a_model_of_format_1_answers_for_every_image_and_is_saved_in_the_new_format(model: Path) -> None:
+    as_format_1(model)
+    loaded = Classifier.load(model)
+    found = loaded.predictor.answers(PICTURES)
+    assert found.unfamiliarity is None
+    assert found.answer.tolist() == found.probabilities.argmax(axis=1).tolist()
+    loaded.save(model, overwrite=True)
+    assert read_model(model).card.format == 2
+    assert np.array_equal(Classifier.load(model).predictor.answers(PICTURES).answer, found.answer)
+
+
 def test_readme_and_history_are_free_to_edit_and_to_delete(model: Path) -> None:
     (model / "README.md").unlink()
     (model / "history.json").unlink()

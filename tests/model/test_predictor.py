@@ -39,6 +39,34 @@ def test_a_prediction_ranks_the_classes_by_their_probabilities(stored: StoredMod
     assert list(prediction.probabilities.items()) == [("rose", 0.5), ("daisy", 0.25), ("tulip", 0.25)]
 
 
+@pytest.mark.parametrize(
+    ("thresholds", "label", "reason"),
+    [(None, "rose", ""), ([0, 0.5, 0], "rose", ""), ([0, 0.931, 0], None, "confidence 50.0%, below 93.1%")],
+)
+def test_a_class_needs_the_probability_that_was_promised(stored, pixels, thresholds, label, reason) -> None:
+    limits = None if thresholds is None else np.array(thresholds, np.float32)
+
+    class Engine:
+        def answers(self, pictures: NDArray[np.uint8]) -> Answers:
+            return Answers.decided(np.tile(np.array([0.25, 0.5, 0.25], np.float32), (len(pictures), 1)), None, limits)
+
+    predictor = Predictor(Engine(), ("daisy", "rose", "tulip"), stored.card.preparation, thresholds=limits)
+    for found in (predictor.predict(pixels[0]), predictor.with_tta().predict(pixels[0])):
+        assert (found.label, found.reason, found.best) == (label, reason, "rose")
+
+
+def test_with_tta_the_unfamiliarity_is_the_mean_too(stored, pixels) -> None:
+    class Engine:
+        def answers(self, pictures: NDArray[np.uint8]) -> Answers:
+            unfamiliarity = pictures[:, 0, 0, 0].astype(np.float32)
+            return Answers.decided(np.full((len(pictures), 3), 1 / 3, np.float32), unfamiliarity)
+
+    predictor = Predictor(Engine(), ("daisy", "rose", "tulip"), stored.card.preparation).with_tta()
+    found, expected = predictor.predict(pixels[0]), (pixels[0, 0, 0, 0] + float(pixels[0, 0, -1, 0])) / 2
+    assert found.unfamiliarity == pytest.approx(expected) and expected > 1
+    assert (found.label, found.reason) == (None, "unlike the training images")
+
+
 def test_a_prediction_is_what_the_graph_says(
     predictor: Predictor, files: list[bytes], pixels: NDArray, reference: Callable
 ) -> None:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from eyebright.report import sheets
-from eyebright.report.figures import BLUE, GREY, RED
+from eyebright.report.figures import BLUE, GREY, ORANGE, RED
 from eyebright.report.sheets import PreviewRow, Shown, color_of, draw_preview, draw_sheet, faded
 
 RANDOM = np.random.default_rng(0)
@@ -82,6 +82,17 @@ def test_blue_is_correct_red_is_wrong_and_grey_is_unknown(predict: Callable, tru
     assert color_of(Shown(PICTURE, predict(rose=0.9, tulip=0.1), truth)) == color
     red, green, blue = matplotlib.colors.to_rgb(color)
     assert {BLUE: blue > max(red, green), RED: red > max(blue, green), GREY: max(red, green, blue) < 0.6}[color]
+
+
+def test_an_image_without_an_answer_has_the_reason_in_place_of_its_class(
+    as_figure: Callable, predict: Callable
+) -> None:
+    reason = "unlike the training images"
+    prediction = msgspec.structs.replace(predict(rose=0.7, tulip=0.3), label=None, reason=reason, unfamiliarity=2.0)
+    shown = Shown(PICTURE, prediction, "rose")
+    assert color_of(shown) == ORANGE
+    picture, _ = as_figure(sheets, "draw_sheet", [shown]).axes
+    assert picture.get_title().split() == f"no answer: {reason} (true class: rose)".split()
 
 
 @pytest.mark.parametrize(("truth", "color"), COLORS)

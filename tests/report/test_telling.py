@@ -190,6 +190,17 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
             ],
         ),
         (
+            events.LimitSet(pictures=648, kept=0.95),
+            ["Images unlike the training images get no answer; 95% of images like them are expected to get one."],
+        ),
+        (
+            events.LimitSet(pictures=6, kept=6 / 7),
+            [
+                "Images unlike the training images get no answer; 86% of images like them are expected to get one. "
+                "With only 6 validation images this is uncertain: add images."
+            ],
+        ),
+        (
             events.Calibrated(temperature=1.0, error_before=0.035, error_after=0.035),
             [
                 "Not calibrated: on parts of the validation set that it was not fitted on, a temperature does not "

@@ -1,5 +1,6 @@
 import math
 
+import msgspec
 import numpy as np
 import pytest
 import scipy.special
@@ -10,7 +11,7 @@ from sklearn import metrics
 
 from eyebright.trust.calibration import ErrorByChance, expected_calibration_error
 from eyebright.trust.intervals import grouped_interval, wilson_interval
-from eyebright.trust.metrics import Outcomes, evaluate, evaluate_outcomes, log_softmax, softmax
+from eyebright.trust.metrics import Outcomes, answered_text, evaluate, evaluate_outcomes, log_softmax, softmax
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -84,7 +85,10 @@ def test_batches_give_the_same_evaluation_as_all_images_at_once(seed: int, size:
     logarithms, labels, names = predictions(seed)
     starts = range(0, len(labels), size)
     parts = [Outcomes.of(logarithms[start : start + size], labels[start : start + size]) for start in starts]
-    assert evaluate_outcomes(Outcomes.joined(parts), labels, names) == evaluate(logarithms, labels, names)
+    found = evaluate_outcomes(Outcomes.joined(parts), labels, names)
+    assert (found.answered, found.answered_correctly) == (len(labels), found.share.right)
+    plain = msgspec.structs.replace(found, answered=None, answered_correctly=None)
+    assert plain == evaluate(logarithms, labels, names)
 
 
 def test_an_evaluation_shows_accuracy_and_the_scores_of_each_class() -> None:
@@ -101,3 +105,16 @@ def test_an_evaluation_shows_accuracy_and_the_scores_of_each_class() -> None:
         "b           2     100.0%   50.0%  66.7%",
     ]
     assert "66.7%</td>" in found._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("answered", "correct", "expected"),
+    [
+        (200, 150, []),
+        (None, None, []),
+        (190, 152, ["An answer for 95.0% of them, 80.0% of these correct."]),
+        (0, 0, ["No answer for any of them."]),
+    ],
+)
+def test_how_many_images_got_an_answer_is_told_where_not_all_did(answered, correct, expected):
+    assert list(answered_text(answered, correct, 200)) == expected

@@ -1,5 +1,7 @@
 import re
 
+import pytest
+
 from eyebright.trust.prediction import Prediction
 
 
@@ -15,3 +17,20 @@ def test_a_notebook_shows_the_most_probable_classes_with_bars() -> None:
     assert "<strong>a.png: &lt;i&gt;rose 50.0%</strong>" in html
     assert re.findall(r"<td[^>]*>([^<]*)</td>", html)[:3] == ["&lt;i&gt;rose", "50.0%", "█" * 15]
     assert html.count("<tr>") == 5 and "poppy" not in html
+
+
+@pytest.mark.parametrize(
+    ("reason", "unfamiliarity", "expected"),
+    [
+        ("unlike the training images", 3.24, "no answer: unlike the training images (unfamiliarity 3.2, limit 1.0)"),
+        ("confidence 61.2%, below 93.1%", 0.4, "no answer: confidence 61.2%, below 93.1%"),
+    ],
+)
+def test_without_an_answer_the_reason_is_told(reason, unfamiliarity, expected) -> None:
+    prediction = Prediction(
+        name="a.png", label=None, confidence=0.612, probabilities={"rose": 0.612, "daisy": 0.388},
+        unfamiliarity=unfamiliarity, reason=reason,
+    )  # fmt: skip
+    assert (prediction.answer, prediction.best) == (expected, "rose")
+    assert f"<strong>a.png: {expected}</strong>" in prediction._repr_html_()
+    assert reason in repr(prediction)

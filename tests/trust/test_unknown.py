@@ -11,6 +11,7 @@ from eyebright.trust.unknown import (
     fit_familiar,
     fit_gaussian,
     kept_limit,
+    kept_share,
     unfamiliarity_of,
     unit,
 )
@@ -69,7 +70,7 @@ def test_the_limit_keeps_what_was_asked_for(count, kept):
     values = np.random.default_rng(count).permutation(count + 1).astype(float) + 1
     share = np.mean([values[last] <= kept_limit(np.delete(values, last), kept) for last in range(count + 1)])
     assert share >= kept or (count + 1) * kept > count  # so few that no limit would do: the largest is taken
-    assert share <= kept + 2 / (count + 1) or share == count / (count + 1)
+    assert share == pytest.approx(kept_share(count, kept))
 
 
 @pytest.mark.parametrize("train", [1, 2, 5, 300])

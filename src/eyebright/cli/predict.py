@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from eyebright.trust.prediction import Prediction, Unreadable
 
 EXAMPLE = "Example: eyebright predict flowers_run red_sunflower.jpg"
+NO_REFERENCE = (
+    "This model gives an answer for every image, also for one that is unlike its\n"
+    "training images: it does not know them. Models trained with this version do."
+)
 _NAME_WIDTH, _LABEL_WIDTH, _CLASS_WIDTH, _BAR = 44, 22, 24, 30
 
 
@@ -44,7 +48,7 @@ def predict(
     """
     from eyebright.model.folder import read_model
     from eyebright.model.predictor import Predictor
-    from eyebright.trust.prediction import Prediction, Unreadable
+    from eyebright.trust.prediction import UNLIKE, Prediction, Unreadable
 
     if as_json and as_csv:
         raise SettingsError("use only one of --json and --csv")
@@ -52,16 +56,20 @@ def predict(
         from eyebright.report.sheets import MAX_SHOWN
 
         _require_figure(figure, pictures, overwrite=overwrite)
-    predictor = Predictor.of_model(read_model(model))
+    stored = read_model(model)
+    if stored.reference.unknown is None:
+        typer.echo(NO_REFERENCE, err=True)
+    predictor = Predictor.of_model(stored)
     predictor = predictor.with_tta() if tta else predictor
     sources = sources_of(pictures)
     single = len(sources) == 1 and not (as_json or as_csv)
     drawn: list[tuple[Prediction, LazyImage]] = []  # what the figure needs
-    answered = failed = 0
+    answered = failed = unlike = 0
     if as_csv:
         _print_csv("name", "label", "confidence", "unfamiliarity", "reason", "error")
     for (_, source), answer in zip(sources, predictor.stream(sources), strict=True):
         failed += isinstance(answer, Unreadable)
+        unlike += isinstance(answer, Prediction) and answer.reason == UNLIKE
         _print(answer, top if single else 0, as_json=as_json, as_csv=as_csv)
         answered += isinstance(answer, Prediction)
         if figure and isinstance(answer, Prediction) and answered <= MAX_SHOWN:
@@ -70,6 +78,9 @@ def predict(
             source.forget()
     if figure and drawn:
         _draw(figure, predictor, drawn, answered, top)
+    if unlike and not single:
+        are = "image is" if unlike == 1 else "images are"
+        typer.echo(f"{unlike:,} {are} unlike the training images (unfamiliarity above 1.0): no answer.", err=True)
     if failed:
         raise typer.Exit(1)
 
@@ -87,7 +98,7 @@ def _require_figure(figure: Path, pictures: list[str], *, overwrite: bool) -> No
 def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv: bool) -> None:
     """Print one answer as a JSON line, a CSV line, a line of a table, or (with `top`) a sentence with bars."""
     from eyebright.system import records
-    from eyebright.trust.prediction import Unreadable
+    from eyebright.trust.prediction import UNLIKE, Unreadable
 
     name = printable(answer.name)
     if as_json:
@@ -108,7 +119,8 @@ def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv
     elif top:
         typer.echo(prediction_text(answer, top))
     elif answer.label is None:
-        typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  {answer.answer}")
+        why = f"unlike training ({answer.unfamiliarity:.1f})" if answer.reason == UNLIKE else answer.reason
+        typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  no answer: {why.removeprefix('confidence ')}")
     else:
         label = pad(shorten(printable(answer.label), _LABEL_WIDTH), _LABEL_WIDTH)
         typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  {label}  {answer.confidence:7.2%}")

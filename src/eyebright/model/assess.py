@@ -19,17 +19,18 @@ from eyebright.network import Dropout, Network, Weights
 from eyebright.network.answering import Answering
 from eyebright.report.history import History, Recorder
 from eyebright.system.errors import ModelError
-from eyebright.training.events import Calibrated, Judged
+from eyebright.training.events import Calibrated, Judged, LimitSet
 from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.answers import Answers
 from eyebright.trust.calibration import expected_calibration_error, fit_temperature, temperature_helps
 from eyebright.trust.evidence import Evidence, TrainingRecord, accuracies_of, leak_of
 from eyebright.trust.metrics import Evaluation, evaluate, log_softmax, softmax
-from eyebright.trust.unknown import fit_familiar
+from eyebright.trust.unknown import fit_familiar, kept_share
 from eyebright.trust.verdict import MORE, Verdict, diagnose
 
 _LEAST_SAMPLE = 500
 _MOST_LOGITS = 1 << 21
+_MOST_FEATURES = 4_000  # images
 
 
 class Assessment(NamedTuple):
@@ -86,7 +87,8 @@ def assess(
     calibration = calibrate(new.logits, labels[validation], prepared.groups_at(validation))
     recorder(Calibrated(**msgspec.structs.asdict(calibration)))
     scaled = new.logits / calibration.temperature
-    familiar = fit_familiar(known.features, new.features, scaled)
+    familiar = fit_familiar(known.features, new.features, scaled[new.featured])
+    recorder(LimitSet(pictures=len(new.featured), kept=kept_share(len(new.featured))))
     torch_engine.answering = Answering(calibration.temperature, familiar)
     graph = onnx_graph(network, weights, answering=torch_engine.answering)
     predictor = Predictor(Engine.of_bytes(graph), classes, pack.preparation)
@@ -129,10 +131,17 @@ def prove(found: Answers, expected: Answers) -> None:
 
 
 class Measured(NamedTuple):
-    """Logits `(n, classes)`, float64, and features `(n, features)`, float32, of images."""
+    """What a network computes of n images.
+
+    Args:
+        logits: `(n, classes)`, float64.
+        features: Those of some images, evenly spread, `(m, features)`, float32: those of all might need gigabytes.
+        featured: Which images these are, `(m,)`.
+    """
 
     logits: NDArray[np.float64]
     features: NDArray[np.float32]
+    featured: NDArray[np.int64]
 
 
 Measure: TypeAlias = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -152,10 +161,13 @@ def with_features(network: Network, weights: Weights) -> Measure:
 
 def measured(measure: Measure, pack: Pack, indices: NDArray[np.int64]) -> Measured:
     """Logits and features of prepared images, batch by batch."""
-    starts = range(0, len(indices), BATCH_SIZE)
-    parts = [measure(pack.read(indices[at : at + BATCH_SIZE])) for at in starts]
-    logits, features = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Measured(logits.astype(np.float64), features)
+    featured = spread(np.arange(len(indices)), _MOST_FEATURES)
+    logits, features = list[NDArray[np.float32]](), list[NDArray[np.float32]]()
+    for at in range(0, len(indices), BATCH_SIZE):
+        found, own = measure(pack.read(indices[at : at + BATCH_SIZE]))
+        logits.append(found)
+        features.append(own[np.isin(np.arange(at, at + len(own)), featured)])
+    return Measured(np.concatenate(logits).astype(np.float64), np.concatenate(features), featured)
 
 
 def bounded(validation: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:

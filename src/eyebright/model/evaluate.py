@@ -13,8 +13,10 @@ from eyebright.data.pictures import Preparation
 from eyebright.data.prepare import Prepared, labels_among, prepare
 from eyebright.model.card import Seen
 from eyebright.model.predictor import BATCH_SIZE, Predictor
+from eyebright.network.answering import NO_ANSWER
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
+from eyebright.trust.answers import Answers
 from eyebright.trust.metrics import Evaluation, Outcomes, evaluate_outcomes
 
 _LEAST = 1e-30  # stands for a probability of 0 where its logarithm is needed
@@ -112,7 +114,8 @@ def evaluate_new(
     outcomes = outcomes_on(predictor, prepared.pack, prepared.labels, new, report)
     found = evaluate_outcomes(outcomes, labels, predictor.classes, groups=prepared.groups_at(new))
     found = msgspec.structs.replace(found, seen=len(indices) - len(new), left_out=len(prepared.pack.left_out))
-    return Tested(found, new, labels, outcomes.predicted, np.exp(outcomes.log_confidence))
+    unfamiliarity = None if np.isnan(outcomes.unfamiliarity).all() else outcomes.unfamiliarity
+    return Tested(found, new, labels, outcomes.predicted, np.exp(outcomes.log_confidence), unfamiliarity)
 
 
 def outcomes_on(
@@ -128,8 +131,9 @@ def outcomes_on(
         report: Receives the progress.
     """
     parts, done = [], 0
-    for here, probabilities in _probabilities(predictor, pack, indices):
-        parts.append(Outcomes.of(np.log(np.maximum(probabilities.astype(np.float64), _LEAST)), labels[here]))
+    for here, answers in _answers(predictor, pack, indices):
+        logarithms = np.log(np.maximum(answers.probabilities.astype(np.float64), _LEAST))
+        parts.append(Outcomes.of(logarithms, labels[here], answers.answer != NO_ANSWER, answers.unfamiliarity))
         done += len(here)
         report("evaluating", done, len(indices))
     return Outcomes.joined(parts)
@@ -139,14 +143,14 @@ def correct(
     predictor: Predictor, pack: Pack, labels: NDArray[np.int64], indices: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Whether each of some prepared images is predicted correctly, `(n,)`; arguments as in `outcomes_on`."""
-    parts = _probabilities(predictor, pack, indices)
-    return np.concatenate([probabilities.argmax(axis=1) == labels[here] for here, probabilities in parts])
+    parts = _answers(predictor, pack, indices)
+    return np.concatenate([found.probabilities.argmax(axis=1) == labels[here] for here, found in parts])
 
 
-def _probabilities(
+def _answers(
     predictor: Predictor, pack: Pack, indices: NDArray[np.int64]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Batches of the indices, and the probabilities of their images."""
+) -> Iterator[tuple[NDArray[np.int64], Answers]]:
+    """Batches of the indices, and the answers for their images."""
     for at in range(0, len(indices), BATCH_SIZE):
         here = indices[at : at + BATCH_SIZE]
-        yield here, predictor.probabilities(pack.read(here))
+        yield here, predictor.answers(pack.read(here))

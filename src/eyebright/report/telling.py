@@ -12,6 +12,8 @@ from eyebright.training import events
 from eyebright.training.events import AnyEvent
 from eyebright.trust.calibration import calibration_text
 from eyebright.trust.intervals import Difference
+from eyebright.trust.metrics import answered_text
+from eyebright.trust.unknown import FEW
 
 NOTABLE_LOSS = 0.05  # of an image's detail: a crop that removes less is not worth a sentence
 _NOTABLE_LEAK = 0.005  # of the test images
@@ -210,11 +212,18 @@ def _learned(event: AnyEvent) -> Iterator[str]:
                 f"Calibrated with temperature {event.temperature:.2f}: the expected calibration error on the "
                 f"validation set changed from {event.error_before:.3f} to {event.error_after:.3f}."
             )
+        case events.LimitSet():
+            few = f" With only {counted(event.pictures, 'validation image')} this is uncertain: add images."
+            yield (
+                f"Images unlike the training images get no answer; {percent(event.kept, 0)} of images like them are "
+                f"expected to get one.{few if event.pictures < FEW else ''}"
+            )
         case events.Evaluated():
             yield (
                 f"{event.side.capitalize()} accuracy {accuracy_text(event.accuracy, event.low, event.high)} on "
                 f"{event.pictures:,} held-out image{'' if event.pictures == 1 else 's'}"
             )
+            yield from answered_text(event.answered, event.answered_correctly, event.pictures)
             if event.calibration_error is not None and event.error_by_chance is not None:
                 yield f"Expected calibration error {event.calibration_error:.3f}"
                 yield calibration_text(event.calibration_error, event.error_by_chance)

@@ -293,6 +293,16 @@ class Calibrated(Event, frozen=True):
     error_after: float
 
 
+class LimitSet(Event, frozen=True):
+    """Images unlike the training images get no answer; the limit is set by `pictures` validation images.
+
+    A share `kept` of images like the training images is expected to stay below it, 0 to 1.
+    """
+
+    pictures: int
+    kept: float
+
+
 class Judged(Event, frozen=True):
     """The verdict on a training: the most important finding, and the `others`.
 
@@ -320,7 +330,8 @@ class Evaluated(Event, frozen=True):
     `seen` counts images that were left out because the model was trained or selected with them; `absent` names the
     classes without images. `calibration_error` is the expected one, and `error_by_chance` what a perfectly calibrated
     model shows; both are None in logs of older versions. `apart` is how far the accuracy lies above that on the
-    validation set, where the intervals of the two have no value in common.
+    validation set, where the intervals of the two have no value in common. `answered` images got an answer, and
+    `answered_correctly` of them a correct one; None in logs of older versions.
     """
 
     side: str
@@ -334,6 +345,8 @@ class Evaluated(Event, frozen=True):
     calibration_error: float | None = None
     error_by_chance: ErrorByChance | None = None
     apart: Difference | None = None
+    answered: int | None = None
+    answered_correctly: int | None = None
 
     @classmethod
     def of(cls, side: str, found: Evaluation, validation: Evaluation | None = None) -> "Evaluated":
@@ -350,6 +363,7 @@ class Evaluated(Event, frozen=True):
             seen=found.seen, absent=found.absent, calibration_error=found.calibration_error,
             error_by_chance=found.error_by_chance,
             apart=None if validation is None else apart(found.share, validation.share),
+            answered=found.answered, answered_correctly=found.answered_correctly,
         )  # fmt: skip
 
 
@@ -420,6 +434,7 @@ AnyEvent: TypeAlias = (
     | Progress
     | StepDone
     | Calibrated
+    | LimitSet
     | Judged
     | Evaluated
     | HealingBegun

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,6 +48,10 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
         groups: Number of groups that the images come in; 0 if each image is independent.
         error_by_chance: The calibration error of a perfectly calibrated model with the same confidences; None in models
             of older versions.
+        answered: Number of images with an answer; the others are unlike the training images, or their probability is
+            below what was promised. The accuracy is that of the most probable classes of all images. None in models of
+            older versions.
+        answered_correctly: How many of these answers are correct.
     """
 
     pictures: int
@@ -60,6 +65,8 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
     left_out: int = 0
     groups: int = 0
     error_by_chance: ErrorByChance | None = None
+    answered: int | None = None
+    answered_correctly: int | None = None
 
     def __iter__(self) -> Iterator[float]:
         """Loss and accuracy, as Keras returns them: `loss, accuracy = model.evaluate(...)`."""
@@ -78,7 +85,7 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
     @property
     def notes(self) -> tuple[str, ...]:
         """Loss and calibration and, where it matters, that the images come in groups."""
-        notes = []
+        notes = list(answered_text(self.answered, self.answered_correctly, self.pictures))
         if 0 < self.groups < self.pictures:
             notes.append(f"The images come in {counted(self.groups, 'group')}; the interval takes this into account.")
         notes.append(f"Loss {self.loss:.3f}, expected calibration error {self.calibration_error:.3f}")
@@ -105,29 +112,47 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
 
 
 class Outcomes(NamedTuple):
-    """What an evaluation needs to know of predictions: three numbers per image, however many classes there are.
+    """What an evaluation needs to know of predictions: a few numbers per image, however many classes there are.
 
     Args:
         predicted: The most probable class, `(N,)`.
         log_confidence: Natural logarithm of its probability, `(N,)`.
         log_truth: Natural logarithm of the probability of the true class, `(N,)`.
+        answered: Whether there is an answer, `(N,)`.
+        unfamiliarity: How unlike the training images each image is, `(N,)`; NaN where it is not computed.
     """
 
     predicted: NDArray[np.int64]
     log_confidence: NDArray[np.float64]
     log_truth: NDArray[np.float64]
+    answered: NDArray[np.bool_]
+    unfamiliarity: NDArray[np.float32]
 
     @classmethod
-    def of(cls, log_probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> "Outcomes":
+    def of(
+        cls,
+        log_probabilities: NDArray[np.floating],
+        labels: NDArray[np.int64],
+        answered: NDArray[np.bool_] | None = None,
+        unfamiliarity: NDArray[np.float32] | None = None,
+    ) -> "Outcomes":
         """The outcomes of predictions.
 
         Args:
             log_probabilities: Natural logarithms, `(N, classes)`.
             labels: The true classes, `(N,)`.
+            answered: Whether there is an answer, `(N,)`; None if there is one for each image.
+            unfamiliarity: How unlike the training images each image is, `(N,)`; None if it is not computed.
         """
         rows, predicted = np.arange(len(labels)), log_probabilities.argmax(axis=1)
         confidence, truth = log_probabilities[rows, predicted], log_probabilities[rows, labels]
-        return cls(predicted, confidence.astype(np.float64), truth.astype(np.float64))
+        return cls(
+            predicted,
+            confidence.astype(np.float64),
+            truth.astype(np.float64),
+            np.ones(len(labels), bool) if answered is None else answered,
+            np.full(len(labels), np.nan, np.float32) if unfamiliarity is None else unfamiliarity,
+        )
 
     @classmethod
     def joined(cls, parts: Sequence["Outcomes"]) -> "Outcomes":
@@ -142,7 +167,7 @@ def evaluate(
     *,
     groups: NDArray[np.int64] | None = None,
 ) -> Evaluation:
-    """Compare predictions with the true classes.
+    """Compare the most probable classes with the true ones; answers are not counted.
 
     Args:
         log_probabilities: Natural logarithms, `(N, classes)`.
@@ -150,7 +175,8 @@ def evaluate(
         classes: Names of the classes.
         groups: Group number of each image, `(N,)`; None if images are independent.
     """
-    return evaluate_outcomes(Outcomes.of(log_probabilities, labels), labels, classes, groups=groups)
+    found = evaluate_outcomes(Outcomes.of(log_probabilities, labels), labels, classes, groups=groups)
+    return msgspec.structs.replace(found, answered=None, answered_correctly=None)
 
 
 def evaluate_outcomes(
@@ -160,7 +186,7 @@ def evaluate_outcomes(
     *,
     groups: NDArray[np.int64] | None = None,
 ) -> Evaluation:
-    """The same as `evaluate`, from outcomes that may have been computed in batches."""
+    """The same from outcomes that may have been computed in batches; answers are counted too."""
     right = outcomes.predicted == labels
     correct, confidence = int(right.sum()), np.exp(outcomes.log_confidence)
     confusion = np.zeros((len(classes), len(classes)), np.int64)
@@ -175,7 +201,19 @@ def evaluate_outcomes(
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         groups=0 if groups is None else len(np.unique(groups)),
         error_by_chance=ErrorByChance.of(confidence),
+        answered=int(outcomes.answered.sum()),
+        answered_correctly=int((outcomes.answered & right).sum()),
     )
+
+
+def answered_text(answered: int | None, correct: int | None, pictures: int) -> Iterator[str]:
+    """A sentence on the images that got an answer, where not all of so many did."""
+    if answered is None or correct is None or answered == pictures:
+        return
+    if not answered:
+        yield "No answer for any of them."
+        return
+    yield f"An answer for {percent(answered / pictures)} of them, {percent(correct / answered)} of these correct."
 
 
 def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:

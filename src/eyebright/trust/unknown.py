@@ -6,6 +6,8 @@ has one mean for all classes, features of length 1, and counts the energy only w
 see benchmarks/README.md for what else was measured.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,8 @@ from eyebright.network.answering import Familiar
 RANK = 64
 KEPT = 0.95
 """Share of images like the training images that get an answer."""
+FEW = 50
+"""With fewer images the share that a limit keeps varies by more than three percentage points."""
 _LEAST_VARIANCE = 1e-6  # of features of length 1, so that constant features have a distance
 _LEAST_LENGTH = 1e-12
 _LEAST_LIMIT = 1.0  # for constant features, which have no distance
@@ -48,28 +52,48 @@ def fit_gaussian(
         points: `(N, features)`, N >= 1.
         rank: The most directions.
 
-    The directions are the principal ones. The rest is their mean where the others have none: few points leave most
-    directions without any.
+    The directions are the principal ones; the rest is the mean variance along all others, of which few points have none
+    along most. Where all directions have the same variance, the only one is a row of zeros.
     """
-    points = points.astype(np.float64)
-    mean = points.mean(axis=0)
+    from scipy.linalg import eigh
+
     count, width = points.shape
-    _, lengths, directions = np.linalg.svd(points - mean, full_matrices=False)
-    variances = lengths**2 / max(count - 1, 1)
-    rank = min(rank, len(variances) - 1)
-    rest = max(variances[rank:].sum() / (width - rank), _LEAST_VARIANCE)
-    return mean, directions[:rank], np.maximum(variances[:rank], rest), rest
+    mean = points.mean(axis=0, dtype=np.float64)
+    centred = (points - mean) / math.sqrt(max(count - 1, 1))
+    wide = width > count  # then the products of images are fewer than those of features, with the same eigenvalues
+    products = centred @ centred.T if wide else centred.T @ centred
+    rank = min(rank, count - 1, width - 1)
+    values, vectors = np.empty(0), np.empty((len(products), 0))
+    if rank:
+        values, vectors = eigh(products, subset_by_index=[len(products) - rank, len(products) - 1])
+    rest = max((np.trace(products) - values.sum()) / max(width - rank, 1), _LEAST_VARIANCE)
+    used = values > rest
+    if not used.any():
+        return mean, np.zeros((1, width)), np.array([rest]), float(rest)
+    directions = (centred.T @ vectors[:, used]) / np.sqrt(values[used]) if wide else vectors[:, used]
+    return mean, directions.T[::-1], values[used][::-1], float(rest)
 
 
 def kept_limit(values: NDArray[np.floating], kept: float = KEPT) -> float:
-    """The limit below which new values like these stay with at least this probability.
-
-    It is the ceil((n + 1) * kept)-th smallest value, or the largest where n is too small for it.
+    """The limit that a new value like these does not pass, with the probability `kept_share(len(values), kept)`.
 
     Source: Vovk et al. 2005, "Algorithmic Learning in a Random World" (split conformal prediction).
     """
-    rank = int(np.ceil((len(values) + 1) * kept))
-    return float(np.sort(values)[min(rank, len(values)) - 1])
+    return float(np.sort(values)[_rank(len(values), kept) - 1])
+
+
+def kept_share(count: int, kept: float = KEPT) -> float:
+    """The expected share of new values below the limit that `count` values set: `kept`, or less where they are few.
+
+    >>> [round(kept_share(count), 3) for count in (6, 19, 1000)]
+    [0.857, 0.95, 0.95]
+    """
+    return _rank(count, kept) / (count + 1)
+
+
+def _rank(count: int, kept: float) -> int:
+    """The how manyth smallest of the values is the limit; the largest where they are too few."""
+    return min(math.ceil((count + 1) * kept), count)
 
 
 def unfamiliarity_of(
