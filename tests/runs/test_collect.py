@@ -35,6 +35,13 @@ def test_the_report_shows_what_the_run_measured(pictures, train_mlp, tmp_path, m
     assert dict(found.facts)["Image size"] == "8 × 8" and dict(found.facts)["Training"].startswith("3 epochs, ")
 
 
+def test_the_report_knows_what_was_decided_about_images(pictures, train_mlp, tmp_path):
+    (tmp_path / "given.json").write_text('{"corrections": [{"name": "red/000.png", "decision": "exclude"}]}')
+    train_mlp(pictures, tmp_path / "run", epochs=1, corrections=tmp_path / "given.json")
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert page.count('data-name="red/000.png"') == 1 and 'data-decision="exclude"' in page
+
+
 def test_every_training_writes_its_report_and_says_where(pictures, train_mlp, tmp_path, capsys):
     result = train_mlp(pictures, tmp_path / "run")
     run = Run(result.path)

@@ -15,6 +15,7 @@ class Pack:
 
     def __init__(self) -> None:
         self.read_positions: list[int] = []
+        self.digests = [number.to_bytes(16, "big") for number in range(9999)]
 
     def read(self, positions: list[int]) -> np.ndarray:
         self.read_positions += positions
@@ -42,6 +43,7 @@ def test_the_worst_mistakes_are_the_most_confident_and_large() -> None:
         (r"102\n", "b", "c"), (r"103\n", "c", "b"), (r"101\n", "a", "b"),
     ]  # fmt: skip
     assert [shot.confidence for shot in found] == [0.8, 0.7, 0.6]
+    assert [int(shot.digest, 16) for shot in found] == [102, 103, 101]
     assert {shot.image.width for shot in found} == {LARGE_PX} and all(shot.map is None for shot in found)
     assert len(gallery([0] * 50, [1] * 50, [0.5] * 50).worst()) == WORST
 

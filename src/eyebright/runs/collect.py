@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
+from eyebright.data.corrections import load
 from eyebright.data.pictures import crop_box, decode
 from eyebright.data.prepare import Prepared
 from eyebright.data.sources.ranged import without_token
@@ -79,6 +80,7 @@ def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested
         left_out=[(printable(left.name), left.reason) for left in prepared.pack.left_out[:_LEFT_OUT]],
         duplicates=_duplicates(gallery, prepared),
         audit=f"eyebright audit {images} -o audit.json --page audit.html" if images else "",
+        decided=load(run.corrections).corrections if run.corrections.exists() else (),
         inputs=_inputs(gallery, prepared, tested, classifier.classes),
         input_text=_input_text(prepared),
         settings=request.changed(pictures=without_token(request.pictures)).to_toml(),

@@ -104,5 +104,6 @@ class Gallery:
         for position, image in zip(places, self.embed(places, side_px), strict=True):
             row = self._rows[position]
             truth, predicted = (self._classes[int(each[row])] for each in (self._tested.labels, self._tested.predicted))
-            shots.append(Shot(image, self.name(position), truth, predicted, float(self._tested.confidence[row])))
+            confidence, digest = float(self._tested.confidence[row]), self._prepared.pack.digests[position].hex()
+            shots.append(Shot(image, self.name(position), truth, predicted, confidence, digest))
         return shots

@@ -113,6 +113,15 @@ def test_a_class_is_chosen_from_those_of_the_data_and_counts_when_it_is(page, tm
     assert (one.decision, one.new_label) == ("relabel", " spaced  name ")
 
 
+def test_the_count_stays_in_sight_from_the_first_decision_on(page):
+    opened = page(viewport={"width": 320, "height": 400})
+    bar = opened.get_by_role("complementary", name="Corrections")
+    assert bar.bounding_box()["y"] > 400  # at the end of the page
+    controls(opened, "rose/1.jpg").get_by_label("Keep").check()
+    opened.evaluate("scrollTo(0, 0)")
+    assert bar.bounding_box()["y"] < 400
+
+
 def test_an_image_that_is_shown_twice_has_one_decision(page):
     opened = page()
     controls(opened, "rose/1.jpg", 1).get_by_label("Exclude").check()

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from eyebright.data.corrections import Correction, load
 from eyebright.report.pages.run import MOST_IN_FULL, MOST_IN_MATRIX, by_weakness, cell_words, run_page
 
 HOSTILE = "</script><script>alert(1)</script><b>"
@@ -160,3 +161,16 @@ def test_what_is_folded_is_printed(make_report, opened) -> None:
     assert page.locator("details[open]").count() == count > 1
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 1  # the images of each class, which are few
+
+
+def test_the_labels_of_the_worst_mistakes_are_mended_for_the_next_training(make_report, opened, tmp_path) -> None:
+    """The predicted class is chosen already; what was decided before the training stays in the file."""
+    before = Correction(name="old.jpg", decision="exclude", digest="ab")
+    report = make_report("daisy", "rose", file=HOSTILE, decided=(before,))
+    page = opened(run_page(report._replace(worst=[shot._replace(digest="cd") for shot in report.worst])))
+    page.get_by_role("group", name=f"Decision about 10{HOSTILE}").get_by_label("Relabel").check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download corrections.json").click()
+    download.value.save_as(tmp_path / "corrections.json")
+    found = Correction(name=f"10{HOSTILE}", decision="relabel", new_label="rose", label="daisy", digest="cd")
+    assert load(tmp_path / "corrections.json").corrections == (before, found)

@@ -7,8 +7,10 @@ out.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from eyebright.data.corrections import Correction
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.page import Album, Embedded, render
+from eyebright.report.pages.review import SCRIPTS, Review
 from eyebright.system.text import counted, percent
 from eyebright.trust.metrics import ClassScore, Evaluation
 
@@ -28,6 +30,7 @@ class Shot(NamedTuple):
         truth: Its class.
         predicted: The most probable class.
         confidence: The probability of this, 0 to 1.
+        digest: The digest of its pixels in hexadecimal, for a decision about its label.
         map: Where the network looks, drawn over the image; None if that is not computed.
     """
 
@@ -36,6 +39,7 @@ class Shot(NamedTuple):
     truth: str
     predicted: str
     confidence: float
+    digest: str = ""
     map: Embedded | None = None
 
     @property
@@ -114,6 +118,7 @@ class RunReport(NamedTuple):
         left_out: Images that were left out, and why.
         duplicates: Sets of near-duplicates, some of their images.
         audit: The command that finds more.
+        decided: What was decided about single images before the training.
         inputs: What the network takes of images.
         input_text: How images are brought to its size.
         settings: All settings, as config.toml has them.
@@ -141,6 +146,7 @@ class RunReport(NamedTuple):
     left_out: Sequence[tuple[str, str]] = ()
     duplicates: Sequence[Sequence[tuple[Embedded, str]]] = ()
     audit: str = ""
+    decided: Sequence[Correction] = ()
     inputs: Sequence[Seen] = ()
     input_text: str = ""
     settings: str = ""
@@ -169,7 +175,8 @@ def run_page(report: RunReport) -> str:
         weakest=scores[:MOST_IN_FULL],
         others=scores[MOST_IN_FULL:],
         shown=_as_data(report),
-        scripts=("page.js", "run.js"),
+        review=Review.of(test, report.name, [score.name for score in test.classes], report.decided),
+        scripts=(*SCRIPTS, "run.js"),
     )
 
 

@@ -41,6 +41,7 @@
     said.textContent = `${here} of ${images.size} images decided: ${count("keep")} kept, ${count("relabel")} relabelled, `
       + `${count("exclude")} excluded${open ? `; ${open} without a class yet` : ""}.${note}`;
     for (const button of bar.querySelectorAll("button")) button.disabled = !decided.size;
+    bar.classList.toggle("active", here > 0);  // then it stays in sight
   }
 
   function file() {
