@@ -143,6 +143,12 @@ def test_images_in_groups_raise_no_false_alarm_where_independent_ones_would() ->
     assert alarms[0] <= scipy.stats.binom.ppf(0.999, 60, 0.05) and alarms[1] > 30
 
 
+def test_values_that_are_all_the_same_do_not_differ() -> None:
+    reference, new = np.full((170, 4), 0.1), np.full((130, 4), 0.1)
+    for found in every(alone(reference, new), reference, new):
+        assert found.p_value == 1 and found.effect == pytest.approx(0, abs=1e-3)
+
+
 def test_one_group_of_images_can_prove_nothing() -> None:
     deals = Deals(np.arange(9), np.zeros(50, np.int64))
     assert deals.distributions(np.zeros(9), np.ones(50)).p_value > 0.05
