@@ -75,10 +75,11 @@ def test_a_graph_may_differ_by_no_more_than_the_tolerance(difference: float, ref
 
 @pytest.mark.parametrize(
     ("train", "validation", "expected"),
-    [(46, 10, 66), (500, 100, 700), (800, 100, 1000), (5000, 100, 700), (5000, 1000, 3000)],
+    [(46, 10, 86), (500, 100, 900), (800, 100, 1200), (5000, 100, 900), (5000, 1000, 3288)],
 )
 def test_a_budget_leaves_time_for_no_more_images_than_there_are(train: int, validation: int, expected: int) -> None:
-    """All of the training images up to 500 of them, else about as many as for validation; validation images twice."""
+    """All of the training images up to 500 of them, else about as many as for validation; validation images twice,
+    and as many again for shortcuts, up to 288."""
     sides = {"train": np.arange(train), "validation": np.arange(validation)}
     assert assess.count_assessed(SimpleNamespace(indices=sides.__getitem__)) == expected
 
@@ -176,6 +177,16 @@ def test_near_copies_over_given_sides_are_a_leak():
     first, *_ = judged((images, labels), sides=sides.tolist(), epochs=3)
     assert first.kind == "leak suspected"
     assert "60 of the 360 validation and test images" in first.text
+
+
+def test_a_mark_in_the_corner_of_one_class_is_a_shortcut():
+    """The images of a class look like those of the others; only a mark says which class it is."""
+    images, labels = stripes(800)
+    marked = labels == 1
+    images[marked] = stripes(4000, seed=9)[0][: np.count_nonzero(marked)]
+    images[marked, -4:, -4:] = 255
+    verdicts = {verdict.kind: verdict for verdict in judged((images, labels), epochs=5)}
+    assert "the bottom right corner of e images decides" in verdicts["shortcut suspected"].short
 
 
 def test_the_sample_of_the_training_side_is_spread_over_it():

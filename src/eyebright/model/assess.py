@@ -12,6 +12,7 @@ from eyebright.data.pack import Pack
 from eyebright.data.prepare import Prepared
 from eyebright.model.card import Calibration
 from eyebright.model.engine import TOLERANCES, Engine, onnx_graph
+from eyebright.model.explain.shortcut import Images, count_tried, find_shortcuts
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.model.profile import Seen, sample_profile
 from eyebright.model.reference import Reference
@@ -23,10 +24,12 @@ from eyebright.training.events import Calibrated, Judged, LimitSet
 from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.answers import Answers
 from eyebright.trust.calibration import expected_calibration_error, fit_temperature, temperature_helps
-from eyebright.trust.evidence import Evidence, TrainingRecord, accuracies_of, leak_of
+from eyebright.trust.diagnosis import diagnose
+from eyebright.trust.evidence import Evidence, Shortcut, TrainingRecord, accuracies_of, leak_of
+from eyebright.trust.image_checks import MORE
 from eyebright.trust.metrics import Evaluation, evaluate, log_softmax, softmax
 from eyebright.trust.unknown import fit_familiar, kept_share
-from eyebright.trust.verdict import MORE, Verdict, diagnose
+from eyebright.trust.verdict import Verdict
 
 _LEAST_SAMPLE = 500
 _MOST_LOGITS = 1 << 21
@@ -99,9 +102,12 @@ def assess(
         groups=prepared.groups_at(validation),
     )  # fmt: skip
     record = record_of(recorder.history, settings, network, len(train), recorder.first_loss)
-    told = verdicts(prepared, (known.logits, sample), (new.logits, validation), classes, record)
-    recorder(Judged.of(told))
     on_gpu = Predictor(torch_engine, classes, pack.preparation) if torch_engine.on_gpu else None
+    right = validation[scaled.argmax(axis=1) == labels[validation]]
+    images = Images(lambda numbers: pack.read(right[numbers]), labels[right])
+    shortcuts = find_shortcuts((on_gpu or predictor).probabilities, images, classes, pack.preparation.shape[:2])
+    told = verdicts(prepared, (known.logits, sample), (new.logits, validation), classes, record, shortcuts)
+    recorder(Judged.of(told))
     seen = Seen(scaled, new.features)
     profile = sample_profile(pack, validation, prepared.groups_at(validation), seen, familiar)
     return Assessment(calibration, Reference(familiar, profile), found, told, graph, predictor, on_gpu)
@@ -187,7 +193,7 @@ def sample_of(train: NDArray[np.int64], validation: NDArray[np.int64]) -> NDArra
 def count_assessed(prepared: Prepared) -> int:
     """How many images `assess` takes the time of, so that a budget can leave it: few where there are few."""
     train, validation = prepared.indices("train"), prepared.indices("validation")
-    return len(sample_of(train, validation)) + 2 * len(validation)
+    return len(sample_of(train, validation)) + 2 * len(validation) + count_tried(len(validation))
 
 
 def verdicts(
@@ -196,6 +202,7 @@ def verdicts(
     validation: tuple[NDArray[np.floating], NDArray[np.int64]],
     classes: tuple[str, ...],
     record: TrainingRecord,
+    shortcuts: tuple[Shortcut, ...] = (),
 ) -> tuple[Verdict, ...]:
     """Everything that the figures of a training show, most important first.
 
@@ -205,6 +212,7 @@ def verdicts(
         validation: The same of validation images.
         classes: Names of the classes.
         record: How the training went.
+        shortcuts: Regions at the border that may decide.
     """
     labels, leaking = prepared.labels, prepared.leaking
     known, new = ((values, labels[indices]) for values, indices in (train, validation))
@@ -217,6 +225,7 @@ def verdicts(
             accuracies=accuracies_of(known, new, classes, grouped),
             training=record,
             leak=leak,
+            shortcuts=shortcuts,
             test=len(prepared.indices("test")),
             larger=prepared.counts_with(**MORE),
         )

@@ -18,6 +18,7 @@ _TRYOUT, _ORDINARY = 5, 10  # epochs: a training of fewer is made again with mor
 _MOST_DROPOUT = 0.5  # Srivastava et al. 2014, "Dropout", section 9: close to optimal for hidden layers
 
 AUDIT = "audit PICTURES -o audit.json --page audit.html"
+EXPLAIN = "explain RUN PICTURES -o why.png"
 FINE_TUNE: dict[str, Any] = {"network": "auto", "minutes": _MINUTES}
 """Another network, which starts from published weights: the command keeps only the images and their split."""
 

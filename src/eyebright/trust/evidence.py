@@ -133,6 +133,23 @@ class Leak(Record, frozen=True, kw_only=True):
     without: Share
 
 
+class Shortcut(Record, frozen=True, kw_only=True):
+    """A region at the border of the images of a class that turns images of other classes into it.
+
+    Args:
+        label: The class.
+        region: Where, such as "top left corner".
+        area: Share of the image that the region is, 0 to 1.
+        changed: Share of images of other classes that are predicted as the class once the region of one of its images
+            is pasted into them; its interval holds together with those of all regions and classes that were tried.
+    """
+
+    label: str
+    region: str
+    area: float
+    changed: Share
+
+
 class Evidence(Record, frozen=True, kw_only=True):
     """All figures that verdicts rest on.
 
@@ -140,6 +157,7 @@ class Evidence(Record, frozen=True, kw_only=True):
         accuracies: Accuracies with the saved weights.
         training: Curves and settings.
         leak: Images that leak into the training set; None if there are none.
+        shortcuts: Regions at the border that may decide, the strongest first.
         test: Number of test images; 0 if unknown.
         larger: How many validation and test images there would be with the shares of `MORE`; 0 if unknown.
     """
@@ -147,6 +165,7 @@ class Evidence(Record, frozen=True, kw_only=True):
     accuracies: Accuracies
     training: TrainingRecord
     leak: Leak | None = None
+    shortcuts: tuple[Shortcut, ...] = ()
     test: int = 0
     larger: tuple[int, int] = (0, 0)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import eyebright as eb
 from eyebright.model.explain import maps
-from eyebright.model.explain.maps import Answering, blurred, explain, plan_for
+from eyebright.model.explain.maps import Predict, blurred, explain, plan_for
 
 RANDOM = np.random.default_rng(1)
 
@@ -21,7 +21,7 @@ def fresh_plans() -> Iterator[None]:
     plan_for.cache_clear()
 
 
-def two_classes(probability: Callable[[NDArray[np.uint8]], NDArray[np.floating]]) -> Answering:
+def two_classes(probability: Callable[[NDArray[np.uint8]], NDArray[np.floating]]) -> Predict:
     """The probability of class 1 by a formula, as a network would give it."""
 
     def answer(images: NDArray[np.uint8]) -> NDArray[np.float32]:

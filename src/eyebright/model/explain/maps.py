@@ -31,17 +31,17 @@ _REACH = 1 / 6  # of the image: how far cells are expected to be alike
 _NOISE = 1.0  # variance of what cells do not explain, in units of what they do
 _BATCH = 32
 
-Answering: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Predict: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """From prepared images `(N, H, W, C)` to probabilities `(N, classes)`."""
 
 
 def explain(
-    answer: Answering, images: NDArray[np.uint8], classes: NDArray[np.int64], report: Report = quiet
+    predict: Predict, images: NDArray[np.uint8], classes: NDArray[np.int64], report: Report = quiet
 ) -> NDArray[np.float32]:
     """How much each part of each image speaks for a class.
 
     Args:
-        answer: The network: what gives probabilities, such as `Predictor.probabilities`.
+        predict: The network: what gives probabilities, such as `Predictor.probabilities`.
         images: Prepared images `(N, H, W, C)`, uint8.
         classes: The class asked about for each image, as its position in the probabilities `(N,)`.
         report: Receives the progress.
@@ -53,7 +53,7 @@ def explain(
     plan = plan_for(*images.shape[1:3])
     found = np.empty(images.shape[:3], np.float32)
     for number, (image, label) in enumerate(zip(images, classes, strict=True)):
-        found[number] = plan.fit(_answers(answer, plan.copies(image), int(label)))
+        found[number] = plan.fit(_answers(predict, plan.copies(image), int(label)))
         report("explaining", number + 1, len(images))
     return found
 
@@ -65,8 +65,8 @@ def blurred(image: NDArray[np.uint8], share: float = BLUR) -> NDArray[np.uint8]:
     return np.asarray(soft.filter(ImageFilter.GaussianBlur(deviation)), np.uint8).reshape(image.shape)
 
 
-def _answers(answer: Answering, copies: NDArray[np.uint8], label: int) -> NDArray[np.float64]:
-    parts = [answer(copies[at : at + _BATCH])[:, label] for at in range(0, len(copies), _BATCH)]
+def _answers(predict: Predict, copies: NDArray[np.uint8], label: int) -> NDArray[np.float64]:
+    parts = [predict(copies[at : at + _BATCH])[:, label] for at in range(0, len(copies), _BATCH)]
     return np.concatenate(parts).astype(np.float64)
 
 

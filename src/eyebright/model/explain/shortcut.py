@@ -1,0 +1,118 @@
+"""Shortcuts: classes that a network recognises by the border of the images instead of what they show.
+
+A region at the border of an image of one class is pasted into images of other classes. If these are then predicted as
+that class, the region decides, whatever the images show: a watermark, a scale bar, the background of one camera.
+
+Source: Geirhos et al. 2020, "Shortcut learning in deep neural networks"; Lapuschkin et al. 2019, "Unmasking Clever Hans
+predictors" (a copyright tag in the corner of the horses of PASCAL VOC, pasted onto a car).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.model.explain.maps import Predict
+from eyebright.trust.evidence import Shortcut
+from eyebright.trust.intervals import Share
+
+_MOST_TRIED, _MOST_PAIRS = 288, 4  # images in the first round; of each class and region
+_LEFT, _PAIRS = 6, 16  # in the second round: classes and regions, and images of each
+_BATCH = 32
+_RING = 8  # the border all around is this part of a side wide: 44% of the image
+
+Places: TypeAlias = dict[str, NDArray[np.bool_]]
+"""Regions by name, each `(H, W)`."""
+
+
+def regions(height: int, width: int) -> Places:
+    """The corners and edges of an image, a ninth of it each, and the border all around."""
+    names = (("top left corner", "top edge", "top right corner"), ("left edge", "", "right edge"),
+             ("bottom left corner", "bottom edge", "bottom right corner"))  # fmt: skip
+    down, across = np.arange(height) * 3 // height, np.arange(width) * 3 // width
+    cells = {
+        name: (down == row)[:, None] & (across == column)
+        for row, line in enumerate(names)
+        for column, name in enumerate(line)
+        if name
+    }
+    ring = np.ones((height, width), bool)
+    ring[height // _RING : height - height // _RING, width // _RING : width - width // _RING] = False
+    return cells | {"border all around": ring}
+
+
+class Images(NamedTuple):
+    """Correctly predicted images.
+
+    Args:
+        read: Gives prepared images `(n, H, W, C)`, uint8, by their numbers.
+        labels: Their classes `(N,)`, true and predicted.
+    """
+
+    read: Callable[[NDArray[np.int64]], NDArray[np.uint8]]
+    labels: NDArray[np.int64]
+
+
+def count_tried(images: int) -> int:
+    """How many images `find_shortcuts` predicts at most in its first round, of so many validation images."""
+    return min(2 * images, _MOST_TRIED)
+
+
+class _Trial(NamedTuple):
+    label: int
+    region: str
+
+
+def find_shortcuts(
+    predict: Predict, images: Images, classes: tuple[str, ...], size: tuple[int, int]
+) -> tuple[Shortcut, ...]:
+    """How often a region turns images of other classes into a class, for the regions that do so most.
+
+    A first round tries every region of every class with few pairs of images; those that change at least half of them
+    are tried with 16 pairs. The work is bounded: of many classes, those with the most images are tried.
+
+    Args:
+        predict: The network.
+        images: Validation images that it predicts correctly.
+        classes: Names of the classes.
+        size: Height and width of the images in pixels.
+    """
+    counts = np.bincount(images.labels, minlength=len(classes))
+    by_count = np.argsort(-counts, kind="stable").tolist()
+    usable = [label for label in by_count if 2 <= counts[label] <= len(images.labels) - 2]
+    places, most = regions(*size), count_tried(len(images.labels))
+    pairs = min(max(most // max(len(places) * len(usable), 1), 1), _MOST_PAIRS)
+    trials = [_Trial(label, region) for label in usable[: most // (len(places) * pairs)] for region in places]
+    first = _changed(predict, images, trials, places, pairs)
+    left = [trials[at] for at in np.argsort(-first, kind="stable")[:_LEFT] if 2 * first[at] >= pairs]
+    second = _changed(predict, images, left, places, _PAIRS)
+    found = [
+        Shortcut(
+            label=classes[trial.label],
+            region=trial.region,
+            area=float(places[trial.region].mean()),
+            changed=Share.from_counts(int(changed), _PAIRS, among=len(trials)),
+        )
+        for trial, changed in zip(left, second, strict=True)
+    ]
+    return tuple(sorted(found, key=lambda one: -one.changed.right))
+
+
+def _changed(predict: Predict, images: Images, trials: list[_Trial], places: Places, pairs: int) -> NDArray[np.int64]:
+    """For each trial, how many of so many images of other classes are predicted as the class with the region of it."""
+    at_once, found = max(_BATCH // pairs, 1), [np.empty(0, np.int64)]
+    for start in range(0, len(trials), at_once):
+        here = trials[start : start + at_once]
+        predicted = predict(np.concatenate([_pasted(images, trial, places, pairs) for trial in here])).argmax(axis=1)
+        asked = np.array([trial.label for trial in here])
+        found.append((predicted.reshape(len(here), pairs) == asked[:, None]).sum(axis=1))
+    return np.concatenate(found)
+
+
+def _pasted(images: Images, trial: _Trial, places: Places, pairs: int) -> NDArray[np.uint8]:
+    """Images of other classes with a region of images of the class, `(pairs, H, W, C)`."""
+    generator = np.random.Generator(np.random.PCG64(0))
+    own = images.labels == trial.label
+    donors, hosts = (np.resize(generator.permutation(np.flatnonzero(some)), pairs) for some in (own, ~own))
+    return np.where(places[trial.region][None, :, :, None], images.read(donors), images.read(hosts))

@@ -1,0 +1,81 @@
+"""Networks that are known to look at one region: it is found, and no other; the work is bounded."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from eyebright.model.explain.shortcut import Images, count_tried, find_shortcuts, regions
+
+SIDE, CLASSES = 24, ("a", "b", "c")
+RANDOM = np.random.default_rng(3)
+LABELS = RANDOM.integers(0, 3, 90)
+PLACES = regions(SIDE, SIDE)
+
+
+def shown(labels: NDArray[np.int64], region: str) -> NDArray[np.uint8]:
+    """Noise, with the brightness of its class in a region."""
+    pixels = RANDOM.integers(0, 60, (len(labels), SIDE, SIDE, 3), np.uint8)
+    where = PLACES[region] if region in PLACES else ~np.any(list(PLACES.values()), axis=0)
+    return np.where(where[None, :, :, None], pixels // 4 + (80 * labels)[:, None, None, None], pixels).astype(np.uint8)
+
+
+def network(region: str) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Tells the class by the brightness of a region alone."""
+    where = PLACES[region] if region in PLACES else ~np.any(list(PLACES.values()), axis=0)
+
+    def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        brightness = images[:, where].mean(axis=(1, 2))
+        nearest = np.abs(brightness[:, None] - (80 * np.arange(3) + 7)).argmin(axis=1)
+        return np.eye(3, dtype=np.float32)[nearest]
+
+    return predict
+
+
+@pytest.mark.parametrize("region", PLACES)
+def test_the_region_that_decides_is_found(region: str) -> None:
+    pictures = shown(LABELS, region)
+    found = find_shortcuts(network(region), Images(pictures.__getitem__, LABELS), CLASSES, (SIDE, SIDE))
+    best = {(one.label, one.region) for one in found if one.changed.right == one.changed.of}
+    assert {(name, region) for name in CLASSES} <= best
+    assert all(one.area == pytest.approx(PLACES[one.region].mean()) for one in found)
+
+
+def test_a_network_that_looks_at_the_middle_has_none() -> None:
+    pictures = shown(LABELS, "middle")
+    assert find_shortcuts(network("middle"), Images(pictures.__getitem__, LABELS), CLASSES, (SIDE, SIDE)) == ()
+
+
+def test_regions_are_a_ninth_of_the_image_each_and_leave_the_middle() -> None:
+    for height, width in ((24, 24), (28, 28), (31, 47)):
+        places = regions(height, width)
+        cells = np.array([place for name, place in places.items() if name != "border all around"])
+        assert len(cells) == 8 and cells.sum(axis=0).max() == 1
+        assert not cells[:, height // 2, width // 2].any()
+        np.testing.assert_allclose(cells.mean(axis=(1, 2)), 1 / 9, atol=0.03)
+        assert places["top right corner"][0, -1] and places["bottom edge"][-1, width // 2]
+        ring = places["border all around"]
+        assert ring[0].all() and ring[:, -1].all() and not ring[height // 4, width // 4]
+
+
+@pytest.mark.parametrize("num_classes", [2, 43, 1000])
+def test_the_work_is_bounded_whatever_the_number_of_classes(num_classes: int) -> None:
+    labels = np.arange(2 * num_classes) // 2
+    asked = list[int]()
+
+    def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        asked.append(len(images))
+        return np.eye(num_classes, dtype=np.float32)[np.zeros(len(images), int)]
+
+    pictures = Images(lambda at: np.zeros((len(at), 9, 9, 1), np.uint8), labels)
+    find_shortcuts(predict, pictures, tuple(map(str, range(num_classes))), (9, 9))
+    assert sum(asked) <= count_tried(len(labels)) + 6 * 16
+    assert max(asked, default=0) <= 32
+
+
+def test_classes_without_correct_images_are_not_tried() -> None:
+    nothing = Images(lambda at: np.zeros((len(at), 9, 9, 1), np.uint8), np.empty(0, np.int64))
+    assert find_shortcuts(network("middle"), nothing, CLASSES, (9, 9)) == ()
+    single = Images(lambda at: np.zeros((len(at), 9, 9, 1), np.uint8), np.array([0, 1, 1]))
+    assert find_shortcuts(network("middle"), single, CLASSES, (9, 9)) == ()
