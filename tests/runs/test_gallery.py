@@ -59,6 +59,8 @@ def test_maps_are_drawn_of_the_worst_mistakes_for_what_was_predicted() -> None:
     assert asked == [([102, 100], [2, 1])]
     assert [shot.map.width for shot in found] == [LARGE_PX] * 2 and found[0].map != found[1].map
     assert gallery([0], [0], [0.9], maps=maps).worst() == []
+    first, second = gallery([0, 0, 1], [1, 0, 2], [0.6, 0.9, 0.8], maps=maps, mapped=1).worst()
+    assert asked[-1] == ([102], [2]) and first.map is not None and second.map is None
 
 
 def test_examples_are_as_confident_as_is_usual_for_their_class() -> None:

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 import eyebright as eb
+from eyebright.runs.collect import MAPPED
 from eyebright.runs.folder import Run
+from eyebright.runs.gallery import WORST
 from eyebright.runs.report import report
 from eyebright.system.errors import DataError, SettingsError
 
@@ -13,6 +15,13 @@ def test_the_report_that_is_made_again_is_the_one_that_the_training_wrote(pictur
     run.report.unlink()
     assert report(run.path) == run.report
     assert run.report.read_text("utf-8") == first
+
+
+def test_a_report_that_is_made_again_has_a_map_for_each_of_the_worst_mistakes(pictures, train_mlp, tmp_path):
+    run = Run(train_mlp(pictures, tmp_path / "run", learning_rate=1e-7, test=0.4).path)
+    words = "What speaks for "
+    assert run.report.read_text("utf-8").count(words) == MAPPED
+    assert MAPPED < report(run.path).read_text("utf-8").count(words) <= WORST
 
 
 def test_a_run_without_a_model_says_how_to_go_on(pictures, train_mlp, killed, tmp_path):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eyebright.data.corrections import load
 from eyebright.data.pictures import crop_box, decode
@@ -13,13 +14,15 @@ from eyebright.data.sources.ranged import without_token
 from eyebright.data.split import SIDES
 from eyebright.model.classifier import Classifier
 from eyebright.model.evaluate import Tested
+from eyebright.model.explain.maps import explain
+from eyebright.report.maps import overlaid
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.measured import coverage_chart, penalty_charts, reliability_chart, training_charts
 from eyebright.report.pages.page import Embedded
 from eyebright.report.pages.run import RunReport, Seen, Told, run_page
 from eyebright.report.telling import advised, leak_text, typed_path
 from eyebright.runs.folder import Run
-from eyebright.runs.gallery import LARGE_PX, Gallery
+from eyebright.runs.gallery import LARGE_PX, Gallery, Maps
 from eyebright.system import files
 from eyebright.system.errors import EyebrightError
 from eyebright.system.text import counted, duration, percent, printable
@@ -28,11 +31,13 @@ from eyebright.trust.calibration import calibration_text, reliability
 from eyebright.trust.selective import risk_coverage
 from eyebright.trust.verdict import Verdict
 
+MAPPED = 3
+"""Maps in the report of a training; `eyebright report` draws one for each of the worst mistakes."""
 _SETS_SHOWN, _IN_A_SET, _INPUTS, _LEFT_OUT = 6, 4, 4, 200
 _RESIZED = {"crop": "cropped at the centre", "pad": "padded with grey", "stretch": "stretched"}
 
 
-def write_report(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested) -> Path:
+def write_report(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested, *, mapped: int = MAPPED) -> Path:
     """Write the page of a run, whose model is saved.
 
     Args:
@@ -40,22 +45,23 @@ def write_report(run: Run, classifier: Classifier, prepared: Prepared, tested: T
         classifier: The trained classifier.
         prepared: The images.
         tested: The evaluation on the test set.
+        mapped: How many of the worst mistakes get a map of what speaks for the predicted class.
 
     Raises:
         OutputError: When it cannot be written.
     """
-    page = run_page(collect(run, classifier, prepared, tested))
+    page = run_page(collect(run, classifier, prepared, tested, mapped=mapped))
     files.write_file(run.report, page.encode())
     return run.report
 
 
-def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested) -> RunReport:
+def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested, *, mapped: int = MAPPED) -> RunReport:
     """What the page of a run shows; arguments as in `write_report`."""
     (request, _), events = run.read(), run.read_events()
     started = next((event for event in reversed(events) if isinstance(event, RunStarted)), None)
     images = "" if request.in_memory else typed_path(without_token(request.pictures))
     here = typed_path(str(run.path.absolute()))
-    gallery = Gallery(prepared, tested, classifier.classes)
+    gallery = Gallery(prepared, tested, classifier.classes, _maps(classifier, prepared), mapped)
     worst = gallery.worst()  # first, since it is the only place where images are large
     groups = prepared.groups_at(tested.positions)
     found = reliability(tested.confidence, tested.correct, groups)
@@ -87,6 +93,17 @@ def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested
         repeat=f"eyebright train --config {here}/config.toml -o NEW" if images else "",
         versions={} if started is None else started.versions,
     )
+
+
+def _maps(classifier: Classifier, prepared: Prepared) -> Maps:
+    """Draws what speaks for a class over an image."""
+
+    def draw(positions: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.uint8]:
+        pixels = prepared.pack.read(positions)
+        found = explain(classifier.predictor.probabilities, pixels, classes)
+        return np.stack([overlaid(image, importance) for image, importance in zip(pixels, found, strict=True)])
+
+    return draw
 
 
 def _verdicts(events: Sequence[AnyEvent], here: str, images: str) -> list[Told]:

@@ -1,6 +1,8 @@
 """Which test images the report of a run shows: examples, the worst mistakes, those behind a cell, the weakest."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ WORST, EXAMPLES, WEAKEST = 9, 6, 4
 BUDGET = 240
 """Images behind the cells of the confusion matrix: about a megabyte."""
 _IN_A_CELL = 24
+Maps: TypeAlias = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.uint8]]
 
 
 class Gallery:
@@ -26,8 +29,9 @@ class Gallery:
         prepared: The images.
         tested: The evaluation on the test set.
         classes: Names of the classes.
-        maps: Given positions of images and their predicted classes, draws where the network looks, `(n, H, W, 3)`; None
+        maps: Given positions of images and their predicted classes, draws what speaks for these, `(n, H, W, 3)`; None
             without maps.
+        mapped: How many of the worst mistakes get a map, which takes far longer than all the rest.
     """
 
     def __init__(
@@ -35,12 +39,13 @@ class Gallery:
         prepared: Prepared,
         tested: Tested,
         classes: Sequence[str],
-        maps: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.uint8]] | None = None,
+        maps: Maps | None = None,
+        mapped: int = WORST,
     ) -> None:
         self.album = Album()
         self._prepared, self._tested, self._classes = prepared, tested, classes
         self._rows = {int(position): row for row, position in enumerate(tested.positions)}
-        self._maps = maps
+        self._maps, self._mapped = maps, mapped
 
     def embed(self, positions: Iterable[int], side_px: int = SMALL_PX) -> list[Embedded]:
         """Images of the data by their positions."""
@@ -55,17 +60,16 @@ class Gallery:
         return printable(self._prepared.dataset.source.names[position])
 
     def worst(self) -> list[Shot]:
-        """The most confident wrong predictions, large and with their maps."""
+        """The most confident wrong predictions, large; the first of them with their maps."""
         chosen = self._tested.mistakes[:WORST]
         shots = self._shots(chosen, LARGE_PX)
         if self._maps is None or not len(chosen):
             return shots
-        rows = [self._rows[position] for position in chosen.tolist()]
-        drawn = self._maps(chosen, self._tested.predicted[rows])
-        maps = (
-            self.album.add(("map", shot.image.id), pixels, LARGE_PX) for shot, pixels in zip(shots, drawn, strict=True)
-        )
-        return [shot._replace(map=found) for shot, found in zip(shots, maps, strict=True)]
+        mapped = chosen[: self._mapped]
+        predicted = self._tested.predicted[[self._rows[position] for position in mapped.tolist()]]
+        drawn = self._maps(mapped, predicted)
+        maps = [self.album.add(("map", number), pixels, LARGE_PX) for number, pixels in enumerate(drawn)]
+        return [shot._replace(map=found) for shot, found in zip_longest(shots, maps)]
 
     def examples(self, correct: bool) -> list[Shot]:
         """Some images that are predicted correctly or wrongly, as sure as usual, of as many classes as possible."""

@@ -7,6 +7,7 @@ from eyebright.data.dataset import Dataset
 from eyebright.model.classifier import Classifier
 from eyebright.runs.collect import write_report
 from eyebright.runs.folder import Run
+from eyebright.runs.gallery import WORST
 from eyebright.runs.resume import reopen_prepared
 from eyebright.system.errors import SettingsError
 from eyebright.training.events import AnyEvent
@@ -21,7 +22,8 @@ def report(
 ) -> Path:
     """Write the report of a finished run again; it replaces the one that is there.
 
-    The model is evaluated on the same test images as before, and gives the same result.
+    The model is evaluated on the same test images as before, and gives the same result. All of the worst mistakes get a
+    map of what speaks for the predicted class; in the report of a training, only the first ones have the time for it.
 
     Args:
         path: The run's folder.
@@ -43,4 +45,4 @@ def report(
         raise SettingsError(f"{path} has no model yet; to continue the training: eyebright train --resume {path}")
     classifier = Classifier.load(run.path)
     prepared = reopen_prepared(run, request, classifier, emit, pictures)
-    return write_report(run, classifier, prepared, classifier.test(prepared, emit))
+    return write_report(run, classifier, prepared, classifier.test(prepared, emit), mapped=WORST)

@@ -89,6 +89,8 @@ def is_utf8(name: str) -> bool:
 def printable(name: str) -> str:
     """A name on one line of a terminal: control characters and invalid bytes are escaped."""
     whole = name.encode("utf-8", "backslashreplace").decode()
+    if whole.isprintable():
+        return whole
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in whole)
 
 

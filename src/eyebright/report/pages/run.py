@@ -31,7 +31,7 @@ class Shot(NamedTuple):
         predicted: The most probable class.
         confidence: The probability of this, 0 to 1.
         digest: The digest of its pixels in hexadecimal, for a decision about its label.
-        map: Where the network looks, drawn over the image; None if that is not computed.
+        map: What speaks for the predicted class, drawn over the image; None if that is not computed.
     """
 
     image: Embedded
@@ -174,6 +174,8 @@ def run_page(report: RunReport) -> str:
         pairs=_pairs(test)[: _MOST_PAIRS if few else _MOST_PAIRS_ALONE],
         weakest=scores[:MOST_IN_FULL],
         others=scores[MOST_IN_FULL:],
+        worst_mapped=[shot for shot in report.worst if shot.map],
+        worst_others=[shot for shot in report.worst if not shot.map],
         shown=_as_data(report),
         review=Review.of(test, report.name, [score.name for score in test.classes], report.decided),
         scripts=(*SCRIPTS, "run.js"),
