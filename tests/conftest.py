@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -72,6 +73,14 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
 def pictures(make_folder: Callable[..., Path]) -> Path:
     """A folder of small images in three classes."""
     return make_folder()
+
+
+@pytest.fixture
+def old_model(tmp_path: Path) -> Path:
+    """A model of format 1, as its version saved it: three classes at 8x8, trained on images as `make_folder` draws."""
+    with zipfile.ZipFile(Path(__file__).parent / "format_1.zip") as file:
+        file.extractall(tmp_path / "old")
+    return tmp_path / "old"
 
 
 @pytest.fixture

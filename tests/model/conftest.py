@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,14 +84,6 @@ def files(pixels: NDArray[np.uint8]) -> list[bytes]:
         return file.getvalue()
 
     return [png(picture) for picture in pixels]
-
-
-@pytest.fixture
-def old_model(tmp_path: Path) -> Path:
-    """A model of format 1, as its version saved it: three classes at 8x8, trained on images as `make_folder` draws."""
-    with zipfile.ZipFile(Path(__file__).parent / "format_1.zip") as file:
-        file.extractall(tmp_path / "old")
-    return tmp_path / "old"
 
 
 @pytest.fixture
