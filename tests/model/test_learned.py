@@ -8,7 +8,7 @@ from eyebright.model.learned import Learned
 from eyebright.model.reference import Reference
 from eyebright.trust.unknown import fit_familiar
 
-VALUES = np.random.default_rng(0).normal(size=(20, 128)).astype(np.float32)
+VALUES = np.random.default_rng(0).normal(size=(20, 64)).astype(np.float32)
 
 
 def test_the_answers_of_a_loaded_model_are_those_before(tmp_path):

@@ -63,13 +63,18 @@ class Answering(NamedTuple):
 
 
 def features_place(network: Network) -> tuple[str, Place]:
-    """The layer, with its name, that gives the features of an image: what the last layer that learns reads.
+    """The layer, with its name, that gives the features of an image: the mean of each of its maps.
 
-    Where this is a vector made of maps, it is the layer that gives the maps. The features are the mean of each map or,
-    where the layer gives a vector, this vector.
+    It is the last layer with learned maps before the last layer that learns. In a network without such maps it is what
+    that layer reads: a vector, or the maps that were laid out as one. In networks trained from scratch, unknown images
+    differ more in the maps than in the dense layers behind them: see benchmarks/README.md.
     """
     learning = [place for place in network.places.values() if place.parameters]
-    name = learning[-1].inputs[0] if learning else network.output
-    if isinstance(network.places[name].layer, Flatten):
-        name = network.places[name].inputs[0]
+    read = network.up_to(learning[-1].inputs[0] if learning else network.output)
+    maps = [name for name, place in read.places.items() if len(place.shape) == 3 and place.shape[1:] != (1, 1)]
+    name = read.output
+    if maps and read.up_to(maps[-1]).parameters:
+        name = maps[-1]
+    elif isinstance(read.layer(name), Flatten):
+        name = read.places[name].inputs[0]
     return name, network.places[name]

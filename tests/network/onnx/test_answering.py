@@ -9,8 +9,9 @@ from eyebright.network import Conv2d, Flatten, GlobalAvgPool2d, Input, Linear, N
 from eyebright.network.answering import Answering, Familiar
 from eyebright.network.onnx import to_onnx
 
-VECTOR = (Conv2d(6, 3), ReLU(), GlobalAvgPool2d(name="probabilities"), Linear(4))
+POOLED = (Conv2d(6, 3), ReLU(), GlobalAvgPool2d(name="probabilities"), Linear(4))
 MAPS = (Conv2d(6, 3), ReLU(name="answer"), Flatten(), Linear(4))
+DENSE = (Flatten(), Linear(6, name="features"), ReLU(), Linear(4))
 
 
 def outputs(network, weights, pictures, **options):
@@ -19,7 +20,7 @@ def outputs(network, weights, pictures, **options):
     return dict(zip(names, onnx.reference.ReferenceEvaluator(model).run(None, {"pictures": pictures}), strict=True))
 
 
-@pytest.fixture(params=[VECTOR, MAPS], ids=["vector", "maps"])
+@pytest.fixture(params=[POOLED, MAPS, DENSE], ids=["pooled", "maps", "dense"])
 def network(request):
     return Network.sequential(Input((3, 9, 8)), Normalize(), *request.param)
 
