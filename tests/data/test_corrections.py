@@ -1,15 +1,21 @@
 import csv
 import json
 import shutil
+import tempfile
 import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given as given_any
+from hypothesis import strategies as st
 from PIL import Image
 
-from eyebright.data.corrections import Correction, Corrections, load, save
+from eyebright.data import pack as packs
+from eyebright.data.corrections import Correction, Corrections, correct, load, save
 from eyebright.data.dataset import Dataset
+from eyebright.data.digests import Digests
+from eyebright.data.sources.source import ArraySource, FoundImages
 from eyebright.system.errors import DataError
 from eyebright.system.text import printable
 
@@ -285,3 +291,47 @@ def test_what_was_applied_applies_again_to_the_same(folder, corrections, tmp_pat
     assert labels(second) == labels(first)
     assert second.corrected.decisions == first.corrected.decisions
     assert (first.corrected.missing, second.corrected.missing) == (("gone.png",), ())
+
+
+CLASSES = ("a", "b", "c")
+IMAGES = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.sampled_from(["", "keep", "exclude", *CLASSES])))
+
+
+@given_any(IMAGES, st.randoms())
+def test_decisions_change_what_they_name_and_exact_duplicates_with_it(images, random):
+    """Against a plain reading of the rules, for images of five contents with any labels and decisions."""
+    digests = Digests.of([bytes([1 + content]) * 16 for content, _, _ in images])
+    source = ArraySource([np.zeros((1, 1, 3), np.uint8)] * len(images))
+    given = [
+        Correction(
+            name=name, digest=digest.hex(), label=CLASSES[label],
+            decision=decision if decision in ("keep", "exclude") else "relabel",
+            new_label=decision if decision in CLASSES else "",
+        )
+        for name, digest, (_, label, decision) in zip(source.names, digests, images, strict=True) if decision
+    ]  # fmt: skip
+    random.shuffle(given)
+    ends = {  # the classes that images of one content get, or keep, by decisions
+        content: {decision if decision in CLASSES else CLASSES[label] for each, label, decision in images
+                  if each == content and decision not in ("", "exclude")}
+        for content in range(5)
+    }  # fmt: skip
+    moved = {content for content, label, decision in images if decision in CLASSES and decision != CLASSES[label]}
+    found = FoundImages(source, CLASSES, [label for _, label, _ in images])
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "c.json"
+        save(Corrections(corrections=tuple(given)), path)
+        patch.setattr(packs, "digests_of", lambda source, report: digests)
+        if any(len(ends[content]) > 1 for content in moved):
+            with pytest.raises(DataError, match="the two have the same pixels"):
+                correct(found, path)
+            return
+        left, applied = correct(found, path)
+    expected = {}
+    for name, (content, label, decision) in zip(source.names, images, strict=True):
+        followed = [new for each, old, new in images if each == content and old == label and new in CLASSES]
+        if decision != "exclude":
+            new = decision if decision in CLASSES else followed[0] if followed and not decision else CLASSES[label]
+            expected[name] = new
+    assert {name: CLASSES[label] for name, label in zip(left.source.names, left.labels, strict=True)} == expected
+    assert not applied.missing and not applied.changed

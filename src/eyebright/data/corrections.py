@@ -214,7 +214,11 @@ def _matched(corrections: Iterable[Correction], images: _Images, path: Path) -> 
 
 def _duplicates(own: Mapping[int, Correction], images: _Images) -> Iterator[tuple[int, Correction]]:
     """Images with the pixels and the class of one that gets a new class, and no decision of their own."""
-    moved = [index for index, correction in own.items() if correction.decision == "relabel"]
+    moved = [
+        index
+        for index, correction in own.items()
+        if correction.decision == "relabel" and not _same(correction.new_label, images.label(index))
+    ]
     same = images.with_content(images.digests[index] for index in moved)
     for index in moved:
         for other in same.get(images.digests[index], ()):
@@ -248,7 +252,8 @@ def _require_one_class(decided: Iterable[Correction], path: Path) -> None:
     known: dict[str, dict[str, Correction]] = {}
     for correction in decided:
         if correction.digest and correction.decision != "exclude":
-            known.setdefault(correction.digest, {})[correction.new_label or correction.label] = correction
+            here, label = known.setdefault(correction.digest, {}), correction.new_label or correction.label
+            here[label] = correction if correction.new_label else here.get(label, correction)
     for different in known.values():
         if len(different) > 1 and any(correction.new_label for correction in different.values()):
             first, second, *_ = different.values()
