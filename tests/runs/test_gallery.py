@@ -22,7 +22,9 @@ class Pack:
         return np.stack([np.full((300, 300, 3), position % 256, np.uint8) for position in positions])
 
 
-def gallery(labels: list[int], predicted: list[int], confidence: list[float], classes: int = 3, **more) -> Gallery:
+def gallery(
+    labels: list[int], predicted: list[int], confidence: list[float], classes: int = 3, strange=None, **more
+) -> Gallery:
     """Of test images at the positions 100, 101 and so on."""
     names = tuple(NAMES[number] if classes == 3 else f"class {number}" for number in range(classes))
     truth, answers, sure = np.array(labels), np.array(predicted), np.array(confidence, float)
@@ -32,7 +34,7 @@ def gallery(labels: list[int], predicted: list[int], confidence: list[float], cl
     prepared = SimpleNamespace(
         pack=Pack(), dataset=SimpleNamespace(source=SimpleNamespace(names=[f"{number}\n" for number in range(9999)]))
     )
-    tested = evaluation.Tested(evaluate(log_probabilities, truth, names), positions, truth, answers, sure)
+    tested = evaluation.Tested(evaluate(log_probabilities, truth, names), positions, truth, answers, sure, strange)
     return Gallery(prepared, tested, names, **more)
 
 
@@ -101,3 +103,9 @@ def test_the_weakest_of_a_class_are_confident_mistakes_and_then_unsure_answers()
     shown = gallery([0] * 6, [0, 1, 1, 0, 0, 0], [0.9, 0.6, 0.8, 0.5, 0.7, 0.95]).weakest()
     assert [shot.name for shot in shown["a"]] == [r"102\n", r"101\n", r"103\n", r"104\n"]
     assert len(shown["a"]) == WEAKEST and shown["c"] == []
+
+
+def test_images_without_an_answer_are_those_above_the_limit_the_most_unlike_first() -> None:
+    shown = gallery([0, 0, 1, 2], [0] * 4, [0.9] * 4, strange=np.array([1.5, 1.0, 7.0, 0.2], np.float32)).unlike()
+    assert [shot.name for shot in shown] == [r"102\n", r"100\n"]
+    assert gallery([0], [0], [0.9]).unlike() == []

@@ -28,6 +28,7 @@ from eyebright.system.errors import EyebrightError
 from eyebright.system.text import counted, duration, percent, printable
 from eyebright.training.events import AnyEvent, CrossValidated, EpochEnded, HeadFitted, Judged, RunStarted
 from eyebright.trust.calibration import calibration_text, reliability
+from eyebright.trust.metrics import Evaluation
 from eyebright.trust.selective import risk_coverage
 from eyebright.trust.verdict import Verdict
 
@@ -57,7 +58,7 @@ def write_report(run: Run, classifier: Classifier, prepared: Prepared, tested: T
 
 def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested, *, mapped: int = MAPPED) -> RunReport:
     """What the page of a run shows; arguments as in `write_report`."""
-    (request, _), events = run.read(), run.read_events()
+    (request, _), events, test = run.read(), run.read_events(), tested.evaluation
     started = next((event for event in reversed(events) if isinstance(event, RunStarted)), None)
     images = "" if request.in_memory else typed_path(without_token(request.pictures))
     here = typed_path(str(run.path.absolute()))
@@ -68,13 +69,15 @@ def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested
     return RunReport(
         name=PurePath(without_token(request.pictures)).name if images else "Images in memory",
         date="" if started is None else datetime.fromtimestamp(started.time_s, UTC).strftime("%-d %B %Y"),
-        test=tested.evaluation,
+        test=test,
         album=gallery.album,
         verdicts=_verdicts(events, here, images or "PICTURES"),
+        answers=_answers(test),
         facts=_facts(classifier, prepared, started, events),
         commands=[("To predict new images:", f"eyebright predict {here} IMAGES")],
         right=gallery.examples(correct=True),
         wrong=gallery.examples(correct=False),
+        unlike=gallery.unlike(),
         worst=worst,
         cells=gallery.cells(),
         weakest=gallery.weakest(),
@@ -114,6 +117,16 @@ def _verdicts(events: Sequence[AnyEvent], here: str, images: str) -> list[Told]:
         words, commands = advised(verdict.advice, here, images)
         found.append(Told(verdict.kind, verdict.text, words, tuple(commands)))
     return found
+
+
+def _answers(test: Evaluation) -> list[str]:
+    """When the model says that it does not know; nothing where it answers every image."""
+    given, correct = test.answered, test.answered_correctly
+    if given is None or correct is None or given == test.pictures:
+        return []
+    told = f"It answers {percent(given / test.pictures)} of the test images"
+    told += f"; {percent(correct / given)} of these answers are correct." if given else "."
+    return [told, "The others are unlike the training images, or the model is not sure enough."]
 
 
 def _facts(

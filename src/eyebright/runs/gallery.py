@@ -81,6 +81,14 @@ class Gallery:
         spread = np.linspace(0, len(chosen) - 1, min(EXAMPLES, len(chosen))).round().astype(int)
         return self._shots(tested.positions[[chosen[number] for number in spread]] if chosen else ())
 
+    def unlike(self) -> list[Shot]:
+        """Images that get no answer because they are unlike the training images, the most unlike first."""
+        strange = self._tested.unfamiliarity
+        if strange is None:
+            return []
+        order = np.argsort(-strange, kind="stable")
+        return self._shots(self._tested.positions[order[strange[order] > 1][:EXAMPLES]])
+
     def cells(self) -> dict[tuple[int, int], list[Shot]]:
         """Images of each cell of the confusion matrix, as many as the page has room for; mistakes come first."""
         confusion = np.array(self._tested.evaluation.confusion)

@@ -36,6 +36,14 @@ def test_a_part_that_is_missing_leaves_its_section_out(make_report, parsed) -> N
     assert not page.select("figure, pre, .verdict, .facts")
 
 
+def test_what_is_not_answered_is_told_and_shown(make_report, parsed) -> None:
+    report = make_report("daisy", "rose", answers=["An answer for 90.0% of them."])
+    page = parsed(run_page(report._replace(unlike=report.right[:2])))
+    assert page.select_one(".answers").text.split("\n")[2:3] == ["An answer for 90.0% of them."]
+    heading = next(heading for heading in page.select("h3") if heading.text == "No answer")
+    assert len(heading.find_next("ul").select("figure")) == 2
+
+
 def test_names_of_classes_and_files_are_text(make_report, parsed) -> None:
     page = parsed(run_page(make_report(HOSTILE, f"{HOSTILE} two", file=HOSTILE)))
     assert len(page.select("script")) == 2 and not page.select("b")

@@ -103,10 +103,12 @@ class RunReport(NamedTuple):
         test: The evaluation on the test set.
         album: The images of the page.
         verdicts: What the figures show, the most important first.
+        answers: What it answers, and when it says that it does not know.
         facts: What the model is, in a few names and values.
         commands: What to do with the model: a few words, and the command.
         right: Examples of correct predictions.
         wrong: Examples of wrong ones.
+        unlike: Test images that are so unlike the training images that they get no answer.
         worst: The most confident wrong predictions.
         cells: Images of cells of the confusion matrix, by the positions of the true and the predicted class.
         weakest: Images of each class that are predicted worst, by its name.
@@ -131,10 +133,12 @@ class RunReport(NamedTuple):
     test: Evaluation
     album: Album
     verdicts: Sequence[Told] = ()
+    answers: Sequence[str] = ()
     facts: Sequence[tuple[str, str]] = ()
     commands: Sequence[tuple[str, str]] = ()
     right: Sequence[Shot] = ()
     wrong: Sequence[Shot] = ()
+    unlike: Sequence[Shot] = ()
     worst: Sequence[Shot] = ()
     cells: Mapping[tuple[int, int], Sequence[Shot]] = {}
     weakest: Mapping[str, Sequence[Shot]] = {}
