@@ -1,7 +1,9 @@
 """The whole way on real pictures: one short epoch each, on what people really have in their folders."""
 
 import json
+import shutil
 
+import numpy as np
 import pytest
 
 import eyebright as eb
@@ -26,3 +28,21 @@ def test_trains_judges_and_answers(name, classes, pictures, epochs, real_picture
     first = dataset.source.open(0)
     assert again.predict(first).probabilities == pytest.approx(result.classifier.predict(first).probabilities, abs=1e-5)
     assert json.loads((tmp_path / "run" / "model" / "model.json").read_text())["classes"] == list(dataset.classes)
+
+
+def test_a_model_of_flowers_has_no_class_for_noise_a_blank_image_a_truck_or_a_face(real_pictures, tmp_path):
+    """The default training, on 60 images a class."""
+    for folder in sorted(path for path in (real_pictures / "flowers").iterdir() if path.is_dir()):
+        (tmp_path / "flowers" / folder.name).mkdir(parents=True)
+        for file in sorted(folder.glob("*.jpg"))[::8][:60]:
+            shutil.copy(file, tmp_path / "flowers" / folder.name)
+    model = eb.train(tmp_path / "flowers", tmp_path / "run").classifier
+    noise = np.random.default_rng(0).integers(0, 256, (224, 224, 3), np.uint8)
+    blank = [np.full((224, 224, 3), grey, np.uint8) for grey in (255, 128, 0)]
+    assert [model.predict(picture).label for picture in (noise, *blank)] == [None] * 4
+    trucks = sorted((real_pictures / "cifar10/test/truck").iterdir())[:20]
+    faces = sorted((real_pictures / "faces").glob("*/*"))[::20]
+    for pictures, least in ((trucks, 0.75), (faces, 0.9)):
+        assert np.mean([model.predict(picture).label is None for picture in pictures]) >= least
+    flowers = sorted((real_pictures / "flowers").glob("*/*.jpg"))[3::50]
+    assert np.mean([model.predict(picture).label is not None for picture in flowers]) >= 0.85
