@@ -88,6 +88,7 @@ def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested
         sets=_sets(classifier.classes, prepared),
         left_out=[(printable(left.name), left.reason) for left in prepared.pack.left_out[:_LEFT_OUT]],
         duplicates=_duplicates(gallery, prepared),
+        duplicates_text="Some are in different sets." if prepared.leaks else "Each set of them is in one split.",
         audit=f"eyebright audit {images} -o audit.json --page audit.html" if images else "",
         decided=load(run.corrections).corrections if run.corrections.exists() else (),
         inputs=_inputs(gallery, prepared, tested, classifier.classes),

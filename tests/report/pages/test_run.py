@@ -131,7 +131,7 @@ def test_a_matrix_of_many_classes_scrolls_by_itself_on_a_phone(make_report, open
 def test_a_count_opens_its_images_and_escape_closes_them(make_report, opened) -> None:
     page = opened(run_page(make_report("daisy", "rose", wrong=5, file=HOSTILE)))
     page.click(".pair")
-    assert page.inner_text("#images h2") == "5 daisy taken for rose"
+    assert page.inner_text("#images h2") == "5 images of daisy predicted as rose"
     assert page.inner_text("#images-more") == "The first 3 of 5 images are in this page."
     assert page.locator("#images .file").all_inner_texts() == [f"{number}{HOSTILE}" for number in (10, 11, 12)]
     drawn = page.locator("#images use").first.bounding_box()

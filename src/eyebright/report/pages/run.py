@@ -63,11 +63,12 @@ class Told(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Two classes that are confused: the positions of the true and of the predicted one, and how often."""
+    """Two classes that are confused: the positions of the true and of the predicted one, how often, and in words."""
 
     true: int
     predicted: int
     images: int
+    words: str
 
 
 class Seen(NamedTuple):
@@ -119,6 +120,7 @@ class RunReport(NamedTuple):
         sets: How many images each class has in the training, validation and test set.
         left_out: Images that were left out, and why.
         duplicates: Sets of near-duplicates, some of their images.
+        duplicates_text: What is done about these.
         audit: The command that finds more.
         decided: What was decided about single images before the training.
         inputs: What the network takes of images.
@@ -149,6 +151,7 @@ class RunReport(NamedTuple):
     sets: Sequence[tuple[str, int, int, int]] = ()
     left_out: Sequence[tuple[str, str]] = ()
     duplicates: Sequence[Sequence[tuple[Embedded, str]]] = ()
+    duplicates_text: str = ""
     audit: str = ""
     decided: Sequence[Correction] = ()
     inputs: Sequence[Seen] = ()
@@ -219,7 +222,7 @@ def cell_words(count: int, true: str, predicted: str) -> str:
 def _pairs(test: Evaluation) -> list[Pair]:
     """The classes that are confused, the most often first."""
     found = [
-        Pair(line, column, count)
+        Pair(line, column, count, cell_words(count, test.classes[line].name, test.classes[column].name))
         for line, row in enumerate(test.confusion)
         for column, count in enumerate(row)
         if count and line != column

@@ -35,10 +35,10 @@
   };
 
   for (const button of document.querySelectorAll("[data-cell]")) {
-    const words = button.getAttribute("aria-label") || button.textContent;
+    const words = button.dataset.title || button.getAttribute("aria-label");
     const count = Number(button.textContent.replaceAll(",", "").match(/\d+/)[0]);
     button.setAttribute("aria-haspopup", "dialog");
-    button.addEventListener("click", () => open(button.dataset.cell, words.trim(), count));
+    button.addEventListener("click", () => open(button.dataset.cell, words, count));
   }
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 
