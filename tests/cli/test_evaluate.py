@@ -41,6 +41,18 @@ def test_prints_scores_and_the_confusion_matrix(run: Path, eyebright, tmp_path):
     assert all(len(line) <= 80 for line in out.splitlines())
 
 
+def test_robustness_is_measured_where_it_is_asked_for(run: Path, eyebright, tmp_path):
+    plain = json.loads(eyebright("evaluate", run, tmp_path / "pictures", "--json").out)
+    found = json.loads(eyebright("evaluate", run, tmp_path / "pictures", "--robustness", "--json").out)
+    robustness = found.pop("robustness")
+    assert plain.pop("robustness") is None and plain == found
+    assert robustness["clean"]["right"] == round(found["accuracy"] * found["pictures"])
+    assert {one["name"] for one in robustness["corrupted"]} >= {"blur", "noise", "JPEG", "rotation"}
+    out = eyebright("evaluate", run, tmp_path / "pictures", "--robustness").out
+    assert f"Accuracy on {found['pictures']} images with mild corruptions\n" in out and "JPEG 2" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
 def test_a_class_that_the_model_does_not_know_is_an_error_with_both_lists(run: Path, eyebright, tmp_path):
     shutil.copytree(tmp_path / "pictures" / "red", tmp_path / "pictures" / "violet")
     finished = eyebright("evaluate", run, tmp_path / "pictures")

@@ -181,3 +181,14 @@ def test_shares_are_apart_where_their_intervals_have_no_value_in_common() -> Non
     assert apart(high, low) == difference(high, low)
     assert apart(low, high).value == pytest.approx(-55 / 648)
     assert apart(Share.from_counts(46, 65), Share.from_counts(51, 65)) is None
+
+
+def test_the_interval_of_one_change_among_many_is_wider_but_has_the_same_middle_value() -> None:
+    stream = np.random.default_rng(8)
+    before, after, groups = stream.random(300) < 0.8, stream.random(300) < 0.7, np.arange(300) // 3
+    for these in (None, groups):
+        one, many = (paired_difference(after, before, these, among=among) for among in (1, 12))
+        assert many.value == one.value and many.low < one.low < one.high < many.high
+    ends = [share_of(after, among=12), share_of(before, among=12)]
+    together = paired_difference(after, before, among=12)
+    assert together.low >= difference(*ends, -1.0).low and together.high <= difference(*ends, -1.0).high

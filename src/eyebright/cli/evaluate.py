@@ -23,6 +23,10 @@ def evaluate(
     tta: Annotated[
         bool, typer.Option("--tta", help="Average the predictions for each image and its mirror image.")
     ] = False,
+    robustness: Annotated[
+        bool,
+        typer.Option("--robustness", help="Also measure the accuracy on up to 500 images with mild corruptions."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
 ) -> None:
     """Evaluate a model on images with known classes.
@@ -36,7 +40,9 @@ def evaluate(
     from eyebright.system import records
 
     with Display(Terminal(console(stderr=True))) as display:
-        evaluation = evaluated(model, pictures, corrections=corrections or "", tta=tta, callbacks=[display])
+        evaluation = evaluated(
+            model, pictures, corrections=corrections or "", tta=tta, robustness=robustness, callbacks=[display]
+        )
     if as_json:
         typer.echo(records.to_json(evaluation))
     else:

@@ -37,6 +37,7 @@ from eyebright.model.folder import read_model
 from eyebright.model.given import evaluation_set, is_batch, require_classifier, training_set
 from eyebright.model.learned import Learned, save_model, settings_of
 from eyebright.model.predictor import Predictor
+from eyebright.model.robustness import affordable, measure
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, initial_weights
 from eyebright.report.explanations import Explanation
@@ -259,6 +260,7 @@ class Classifier(Weighted):
         labels: NDArray[Any] | Sequence[Any] | None = None,
         *,
         tta: bool = False,
+        robustness: bool = False,
         verbose: bool = True,
         callbacks: Iterable[Callable[[AnyEvent], None]] = (),
     ) -> Evaluation:
@@ -270,6 +272,7 @@ class Classifier(Weighted):
                 `Dataset.from_arrays` takes them.
             labels: For images in arrays, the class of each, as its name or its position in `classes`.
             tta: Use the mean over each image and its mirror image (test-time augmentation).
+            robustness: Whether to measure the accuracy on up to 500 of the images with mild corruptions too.
             verbose: Whether to show a bar while it takes time.
             callbacks: Receive the progress.
 
@@ -281,15 +284,27 @@ class Classifier(Weighted):
         with shown(callbacks, verbose=verbose) as emit:
             prepared, indices = prepared_for(given, self.preparation, self.classes, reporting(emit))
             predictor = self._on_gpu or self.predictor
-            return evaluate_new(
-                predictor.with_tta() if tta else predictor, prepared, indices, self.seen if only_new else Seen(),
-                report=reporting(emit),
-            ).evaluation  # fmt: skip
+            predictor = predictor.with_tta() if tta else predictor
+            tested = evaluate_new(
+                predictor, prepared, indices, self.seen if only_new else Seen(), report=reporting(emit)
+            )
+            if not robustness:
+                return tested.evaluation
+            found = measure(predictor, prepared, tested.positions, report=reporting(emit))
+            return msgspec.structs.replace(tested.evaluation, robustness=found)
 
     def test(self, prepared: Prepared, emit: Emit) -> Tested:
-        """Evaluate on the test set of prepared images, with what was predicted for each; `metrics` gets the result."""
-        predictor = self._on_gpu or self.predictor
-        found = evaluate_new(predictor, prepared, prepared.indices("test"), self.seen, report=reporting(emit))
+        """Evaluate on the test set of prepared images, with what was predicted for each; `metrics` gets the result.
+
+        Where the training took long enough, some of the images are also corrupted mildly.
+        """
+        predictor, report = self._on_gpu or self.predictor, reporting(emit)
+        found = evaluate_new(predictor, prepared, prepared.indices("test"), self.seen, report=report)
+        trained, computed = sum(self.history.pictures), len(prepared.indices("train"))
+        most = 0 if self.settings.minutes else affordable(0 if trained else computed, trained)
+        if most:
+            robustness = measure(predictor, prepared, found.positions, most=most, severities=(2,), report=report)
+            found = found._replace(evaluation=msgspec.structs.replace(found.evaluation, robustness=robustness))
         metrics = {**self.metrics, "test": found.evaluation}
         self._learned = msgspec.structs.replace(self.learned, metrics=metrics)
         return found

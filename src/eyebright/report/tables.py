@@ -14,6 +14,7 @@ from eyebright.system.text import columns, counted, pad, printable, shorten, wra
 
 if TYPE_CHECKING:
     from eyebright.trust.metrics import Evaluation
+    from eyebright.trust.robustness import Robustness
 
 _WIDTH = 80
 _CLASS_WIDTH, _ABOUT_WIDTH, _NAME_WIDTH = 24, 26, 24
@@ -42,7 +43,17 @@ def evaluation_text(evaluation: "Evaluation") -> Text:
     if max(map(columns, lines)) > _WIDTH:
         title, *lines = _mistakes(evaluation)
     text.append(f"\n{title}\n", HEADING)
-    return text.append("\n".join(lines))
+    text.append("\n".join(lines))
+    return text if evaluation.robustness is None else text.append("\n\n").append(_robustness(evaluation.robustness))
+
+
+def _robustness(robustness: "Robustness") -> Text:
+    table = robustness.as_table()
+    heading, *lines = table.lines()
+    text = Text(f"{table.title}\n", HEADLINE)
+    for note in table.notes:
+        text.append(f"{textwrap.fill(note, _WIDTH)}\n")
+    return text.append(f"\n{heading}\n", HEADING).append("\n".join(lines))
 
 
 def audit_text(audit: Audit, leak: float | None) -> Text:

@@ -25,6 +25,7 @@ def evaluate(
     *,
     corrections: str | Path = "",
     tta: bool = False,
+    robustness: bool = False,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
 ) -> Evaluation:
     """Evaluate a model, or the model of a run, on a folder of images; a run's log records it.
@@ -34,6 +35,7 @@ def evaluate(
         pictures: Whatever `Dataset.open` takes.
         corrections: A corrections file: its decisions about these images are applied.
         tta: Use the mean over each image and its mirror image (test-time augmentation).
+        robustness: Whether to measure the accuracy on up to 500 of the images with mild corruptions too.
         callbacks: Receive every event as it happens.
 
     Raises:
@@ -46,7 +48,7 @@ def evaluate(
     run = Run(find_model(Path(model)).parent)
     dataset = _open(Request(pictures=str(pictures), corrections=str(corrections)), run, emit)
     require_corrections(dataset, emit)
-    evaluation = classifier.evaluate(dataset, tta=tta, verbose=False, callbacks=[emit])
+    evaluation = classifier.evaluate(dataset, tta=tta, robustness=robustness, verbose=False, callbacks=[emit])
     if run.events.exists():
         with suppress(OutputError):  # a run that may only be read can be evaluated too
             EventLog(run.events)(Evaluated.of(printable(without_token(str(pictures))), evaluation))

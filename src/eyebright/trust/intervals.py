@@ -140,7 +140,7 @@ def apart(one: Share, other: Share) -> Difference | None:
 
 
 def paired_difference(
-    after: NDArray[np.bool_], before: NDArray[np.bool_], groups: NDArray[np.int64] | None = None
+    after: NDArray[np.bool_], before: NDArray[np.bool_], groups: NDArray[np.int64] | None = None, *, among: int = 1
 ) -> Difference:
     """How far the share of the same images has risen.
 
@@ -148,11 +148,14 @@ def paired_difference(
         after: Whether each image is right after the change, `(N,)`, at least one image.
         before: The same before the change, `(N,)`.
         groups: Group number of each image, `(N,)`; None if images are independent.
+        among: As for `Share.from_counts`: of this many changes all intervals hold together.
     """
-    independent = difference(share_of(after), share_of(before), _correlation(after, before))
+    now, then = (share_of(right, among=among) for right in (after, before))
+    independent = difference(now, then, _correlation(after, before))
     if groups is None:
         return independent
-    low, high = _resampled(after.astype(np.int64) - before.astype(np.int64), groups, CONFIDENCE)
+    changes = after.astype(np.int64) - before.astype(np.int64)
+    low, high = _resampled(changes, groups, 1 - (1 - CONFIDENCE) / among)
     return Difference(value=independent.value, low=min(low, independent.low), high=max(high, independent.high))
 
 

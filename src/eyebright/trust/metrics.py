@@ -12,6 +12,7 @@ from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, interval, percent
 from eyebright.trust.calibration import ErrorByChance, calibration_gap, calibration_text
 from eyebright.trust.intervals import Share, grouped_interval, wilson_interval
+from eyebright.trust.robustness import Robustness
 
 
 class ClassScore(Record, frozen=True, kw_only=True):
@@ -52,6 +53,7 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
             below what was promised. The accuracy is that of the most probable classes of all images. None in models of
             older versions.
         answered_correctly: How many of these answers are correct.
+        robustness: The accuracy on mildly corrupted images; None where it was not measured.
     """
 
     pictures: int
@@ -67,6 +69,7 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
     error_by_chance: ErrorByChance | None = None
     answered: int | None = None
     answered_correctly: int | None = None
+    robustness: Robustness | None = None
 
     def __iter__(self) -> Iterator[float]:
         """Loss and accuracy, as Keras returns them: `loss, accuracy = model.evaluate(...)`."""
