@@ -1,9 +1,12 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from eyebright.data.corrections import Correction, load
 from eyebright.report.pages.run import MOST_IN_FULL, MOST_IN_MATRIX, by_weakness, cell_words, run_page
+from eyebright.trust.intervals import Difference, Share
+from eyebright.trust.robustness import Corrupted, Robustness
 
 HOSTILE = "</script><script>alert(1)</script><b>"
 
@@ -34,6 +37,24 @@ def test_a_part_that_is_missing_leaves_its_section_out(make_report, parsed) -> N
         "good-heading", "confusion", "classes", "data", "repeat", "images-title",
     ]  # fmt: skip
     assert not page.select("figure, pre, .verdict, .facts")
+
+
+def test_the_accuracy_on_corrupted_images_has_a_table(make_report, parsed) -> None:
+    report = make_report("daisy", "rose")
+    assert not parsed(run_page(report)).select("#robustness")
+    noise = Corrupted(
+        name="noise", severity=2, strength=0.12, unit="of the range", accuracy=Share.from_counts(10, 20),
+        change=Difference(value=-0.4, low=-0.6, high=-0.1),
+    )  # fmt: skip
+    robustness = Robustness(clean=Share.from_counts(18, 20), corrupted=(noise,), of=22)
+    page = parsed(run_page(report._replace(test=replace(report.test, robustness=robustness))))
+    section = page.select_one("#robustness").parent
+    assert "Accuracy on 20 images of 22 with mild corruptions" in section.p.text
+    cells = [[cell.text for cell in row.select("th, td")] for row in section.select("tbody tr")]
+    assert cells == [
+        ["none", "", "90.0%", "", ""],
+        ["noise 2", "0.12 of the range", "50.0%", "-40.0", "-60.0 to -10.0"],
+    ]
 
 
 def test_what_is_not_answered_is_told_and_shown(make_report, parsed) -> None:
