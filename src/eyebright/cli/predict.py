@@ -54,8 +54,9 @@ def predict(
         raise SettingsError("use only one of --json and --csv")
     if figure:
         from eyebright.report.sheets import MAX_SHOWN
+        from eyebright.runs.audit import require_png
 
-        _require_figure(figure, pictures, overwrite=overwrite)
+        require_png(figure, pictures, option="--figure", overwrite=overwrite)
     stored = read_model(model)
     if stored.reference.unknown is None:
         typer.echo(NO_REFERENCE, err=True)
@@ -83,16 +84,6 @@ def predict(
         typer.echo(f"{unlike:,} {are} unlike the training images (unfamiliarity above 1.0): no answer.", err=True)
     if failed:
         raise typer.Exit(1)
-
-
-def _require_figure(figure: Path, pictures: list[str], *, overwrite: bool) -> None:
-    """Refuse a figure that would replace a file, or that is inside a folder of images."""
-    from eyebright.runs.audit import require_free
-
-    if figure.suffix.lower() != ".png":
-        raise SettingsError(f"--figure expects a PNG file, got {figure}: use {figure.with_suffix('.png').name}")
-    for picture in pictures:
-        require_free([figure], picture, overwrite=overwrite)
 
 
 def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv: bool) -> None:
