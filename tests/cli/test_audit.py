@@ -130,6 +130,8 @@ def test_decisions_on_the_page_mend_the_labels_of_a_training(make_folder, eyebri
     rows = (tmp_path / "run" / "split.csv").read_text()
     assert all(row in rows for row in ("blue/000.png,green,", "blue/again.png,green,", "red/000.png,red,"))
     assert "red/again.png" not in rows
+    advice = " ".join(eyebright("audit", pictures, *given).out.replace("\\\n", "").split())
+    assert f"eyebright audit {pictures} --corrections {given[1]} -o audit.json" in advice
     findings = json.loads(eyebright("audit", pictures, *given, "--json").out)["findings"]
     assert not {name for found in findings for name in found["pictures"]} & {"blue/000.png", "green/000.png"}
 

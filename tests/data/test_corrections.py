@@ -131,6 +131,15 @@ def test_an_image_in_its_new_folder_counts_as_kept(folder, corrections):
     assert (applied.names("keep"), applied.names("relabel")) == (["rose/from_daisy.png"], [])
 
 
+def test_an_image_that_was_kept_and_is_in_another_folder_now_is_not_known_any_more(folder, corrections):
+    digest = digest_of(Dataset.open(folder), "daisy/0.png")
+    (folder / "daisy" / "0.png").rename(folder / "rose" / "from_daisy.png")
+    applied = Dataset.open(
+        folder, corrections=corrections({"name": "daisy/0.png", "decision": "keep", "label": "daisy", "digest": digest})
+    ).corrected
+    assert (applied.decisions, applied.missing) == ((), ("daisy/0.png",))
+
+
 def test_an_image_with_other_pixels_than_those_that_were_looked_at_is_not_corrected(folder, corrections, add_picture):
     digest = digest_of(Dataset.open(folder), "daisy/0.png")
     add_picture(folder / "daisy" / "0.png")

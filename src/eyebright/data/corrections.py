@@ -204,9 +204,9 @@ def _matched(corrections: Iterable[Correction], images: _Images, path: Path) -> 
     same = images.with_content(correction.digest for correction in renamed)
     for correction in renamed:
         free = [index for index in same.get(correction.digest, ()) if index not in matched]
-        free.sort(key=lambda index: not _same(correction.label, images.label(index)))
-        if free:
-            matched[free[0]] = correction
+        alike = [index for index in free if _same(correction.label, images.label(index))]
+        if best := alike or (free if correction.decision != "keep" else []):
+            matched[best[0]] = correction
         else:
             lost.append(correction.name)
     return matched, lost
