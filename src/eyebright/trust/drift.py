@@ -20,6 +20,7 @@ from eyebright.trust.significance import LARGE, MEDIUM, SMALL, Contrast, Deals, 
 
 LEVEL = 0.05
 _SHOWN_CLASSES = 2
+_MANY = 0.9  # of the images: with fewer groups than that, they are pointed out
 
 
 Values: TypeAlias = NDArray[Any]
@@ -157,7 +158,7 @@ class Drift(Tabular, Record, frozen=True, kw_only=True):
                 f"With so few images, only differences of {self.findable:.1f} standard deviations or more are found "
                 "in most cases."
             )
-        if self.groups[1] < self.pictures or self.groups[0] < self.reference:
+        if self.groups[1] < _MANY * self.pictures or self.groups[0] < _MANY * self.reference:
             notes.append(
                 f"The new images come in {counted(self.groups[1], 'group')}, those of the training in "
                 f"{self.groups[0]:,}; the tests take this into account."
@@ -173,11 +174,11 @@ class Drift(Tabular, Record, frozen=True, kw_only=True):
         if names == {"classes"}:
             return (
                 "The images look familiar, and only the shares of the classes differ: evaluate the model on labelled "
-                "images with the new shares, since some classes are easier than others."
+                "images with the new shares (eyebright evaluate), since some classes are easier than others."
             )
         return (
-            "Label some of the new images and evaluate the model on them. If it is worse there, add such images to the "
-            "training images and train again."
+            "Label some of the new images and evaluate the model on them (eyebright evaluate). If it is worse there, add "
+            "such images to the training images and train again."
         )
 
     def as_table(self) -> Table:
