@@ -177,8 +177,8 @@ class Drift(Tabular, Record, frozen=True, kw_only=True):
                 "images with the new shares (eyebright evaluate), since some classes are easier than others."
             )
         return (
-            "Label some of the new images and evaluate the model on them (eyebright evaluate). If it is worse there, add "
-            "such images to the training images and train again."
+            "Label some of the new images and evaluate the model on them (eyebright evaluate). If it is worse there, "
+            "add such images to the training images and train again."
         )
 
     def as_table(self) -> Table:
