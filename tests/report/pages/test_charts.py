@@ -56,3 +56,8 @@ def test_a_line_goes_through_its_points() -> None:
 def test_many_points_and_references_have_no_dots() -> None:
     assert Series("few", ((0, 0),)).dotted
     assert not Series("many", ((0, 0),) * 41).dotted and not Series("reference", ((0, 0),), "mark").dotted
+
+
+def test_values_that_are_all_the_same_stand_in_the_middle_of_their_axis() -> None:
+    drawn = chart(Axis.of_values("", [0.3]), Axis("", 5, 5, ()))
+    assert drawn.across(0.3) == (LEFT + RIGHT) / 2 and drawn.down(5) == (BOTTOM + TOP) / 2

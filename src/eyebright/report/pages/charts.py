@@ -25,9 +25,9 @@ class Axis(NamedTuple):
     logarithmic: bool = False
 
     def share(self, value: float) -> float:
-        """Where a value lies between the two ends, 0 to 1."""
+        """Where a value lies between the two ends, 0 to 1; in the middle where they are the same."""
         low, high, here = (math.log(each) if self.logarithmic else each for each in (self.low, self.high, value))
-        return (here - low) / (high - low)
+        return (here - low) / (high - low) if high != low else 0.5
 
     @classmethod
     def linear(cls, label: str, low: float, high: float, text: Callable[[float], str] = "{:g}".format) -> "Axis":
