@@ -74,13 +74,13 @@ def test_a_graph_may_differ_by_no_more_than_the_tolerance(difference: float, ref
 
 
 @pytest.mark.parametrize(
-    ("train", "validation", "expected"),
-    [(46, 10, 86), (500, 100, 900), (800, 100, 1200), (5000, 100, 900), (5000, 1000, 3288)],
+    ("train", "validation", "held_back", "expected"),
+    [(46, 10, 0, 86), (500, 100, 0, 900), (800, 100, 7, 1207), (5000, 100, 0, 900), (5000, 1000, 0, 3288)],
 )
-def test_a_budget_leaves_time_for_no_more_images_than_there_are(train: int, validation: int, expected: int) -> None:
+def test_a_budget_leaves_time_for_no_more_images_than_there_are(train, validation, held_back, expected) -> None:
     """All of the training images up to 500 of them, else about as many as for validation; validation images twice,
-    and as many again for shortcuts, up to 288."""
-    sides = {"train": np.arange(train), "validation": np.arange(validation)}
+    and as many again for shortcuts, up to 288; held-back images once."""
+    sides = {"train": np.arange(train), "validation": np.arange(validation), "held_back": np.arange(held_back)}
     assert assess.count_assessed(SimpleNamespace(indices=sides.__getitem__)) == expected
 
 

@@ -11,6 +11,8 @@ from eyebright.model.evaluate import correct, evaluate_new, outcomes_on
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.trust.answers import Answers
 from eyebright.trust.metrics import evaluate_outcomes
+from eyebright.trust.promise import Promised
+from eyebright.trust.sets import set_scores
 
 TABLE = np.random.default_rng(5).dirichlet([1, 1, 1], 2 * BATCH_SIZE + 7).astype(np.float32)
 LABELS = np.random.default_rng(6).integers(0, 3, len(TABLE))
@@ -28,8 +30,8 @@ class NumberedPack:
 class TablePredictor:
     """Looks the probabilities of each image up."""
 
-    def __init__(self, table: NDArray[np.float32] = TABLE) -> None:
-        self.table = table
+    def __init__(self, table: NDArray[np.float32] = TABLE, promise: Promised | None = None) -> None:
+        self.table, self.promise = table, promise
 
     def answers(self, images: NDArray[np.int64]) -> Answers:
         assert len(images) <= BATCH_SIZE
@@ -72,7 +74,7 @@ def measured() -> evaluate.Tested:
         read=NumberedPack().read, left_out=["one"], digests=SimpleNamespace(at=lambda indices: indices)
     )
     prepared = SimpleNamespace(pack=pack, labels=LABELS, groups_at=lambda indices: None)
-    predictor = SimpleNamespace(answers=TablePredictor().answers, classes=("a", "b", "c"))
+    predictor = SimpleNamespace(answers=TablePredictor().answers, classes=("a", "b", "c"), promise=None)
     seen = SimpleNamespace(contains=lambda digests: np.isin(digests, SHUFFLED[:7]))
     return evaluate_new(predictor, prepared, SHUFFLED, seen)
 
@@ -109,3 +111,13 @@ def test_the_images_of_each_cell_of_the_confusion_matrix_are_found_the_most_conf
             mistakes += cell if true != predicted else []
     assert sorted(seen) == sorted(SHUFFLED[7:].tolist())
     assert found.mistakes.tolist() == sorted(mistakes, key=lambda index: -TABLE[index].max())
+
+
+def test_a_promise_of_coverage_is_checked_by_the_sets_of_the_answered_images() -> None:
+    promised = Promised(promise="coverage=0.9", limits=(0.6,), images=100, answered=1.0)
+    outcomes = outcomes_on(TablePredictor(promise=promised), NumberedPack(), LABELS, SHUFFLED)
+    found = evaluate_outcomes(outcomes, LABELS[SHUFFLED], ("a", "b", "c"), promised=promised).promise
+    sets, answered = set_scores(TABLE) <= 0.6, FAR <= 1
+    assert found.answered.right == answered.sum() and found.correct.of == answered.sum()
+    assert found.correct.right == sets[np.arange(len(TABLE)), LABELS][answered].sum()
+    assert found.labels == pytest.approx(sets[answered].sum(axis=1).mean())

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from eyebright.data.pictures import open_picture
 from eyebright.model.folder import StoredModel
 from eyebright.model.predictor import Predictor
-from eyebright.system.errors import DownloadError, PictureError
+from eyebright.system.errors import DownloadError, PictureError, SettingsError
 from eyebright.trust.answers import Answers
 from eyebright.trust.prediction import Prediction, Unreadable
+from eyebright.trust.promise import Promised
 
 
 @pytest.fixture
@@ -40,19 +41,42 @@ def test_a_prediction_ranks_the_classes_by_their_probabilities(stored: StoredMod
 
 
 @pytest.mark.parametrize(
-    ("thresholds", "label", "reason"),
-    [(None, "rose", ""), ([0, 0.5, 0], "rose", ""), ([0, 0.931, 0], None, "confidence 50.0%, below 93.1%")],
+    ("promise", "limits", "label", "reason", "labels"),
+    [
+        ("accuracy=0.9", (0.5, 0.5, 0.5), "rose", "", ()),
+        ("accuracy=0.9", (0.51, 0.51, 0.51), None, "confidence 50.0%, below 51.0%", ()),
+        ("accuracy-per-class=0.9", (0.0, 0.931, 0.0), None, "confidence 50.0%, below 93.1%", ()),
+        ("coverage=0.9", (0.5,), "rose", "", ("rose",)),
+        ("coverage=0.9", (0.501,), "rose", "", ("rose", "tulip")),
+    ],
 )
-def test_a_class_needs_the_probability_that_was_promised(stored, pixels, thresholds, label, reason) -> None:
-    limits = None if thresholds is None else np.array(thresholds, np.float32)
+def test_what_is_promised_decides_the_answer_and_the_set_of_labels(
+    stored, pixels, promise, limits, label, reason, labels
+) -> None:
+    """Whatever the graph answers, which may have been written for another promise."""
 
     class Engine:
         def answers(self, pictures: NDArray[np.uint8]) -> Answers:
-            return Answers.decided(np.tile(np.array([0.25, 0.5, 0.25], np.float32), (len(pictures), 1)), None, limits)
+            table = np.tile(np.array([0.2, 0.5, 0.3], np.float32), (len(pictures), 1))
+            return Answers.decided(table, None, np.array([2, 2, 2], np.float32))
 
-    predictor = Predictor(Engine(), ("daisy", "rose", "tulip"), stored.card.preparation, thresholds=limits)
-    for found in (predictor.predict(pixels[0]), predictor.with_tta().predict(pixels[0])):
-        assert (found.label, found.reason, found.best) == (label, reason, "rose")
+    promised = Promised(promise=promise, limits=limits, images=100, answered=1.0)
+    predictor = Predictor(Engine(), ("daisy", "rose", "tulip"), stored.card.preparation).with_promise(promised)
+    found = predictor.predict(pixels[0])
+    assert (found.label, found.reason, found.labels, found.best) == (label, reason, labels, "rose")
+    with pytest.raises(SettingsError, match=f"{promise} was promised for predictions without tta"):
+        predictor.with_tta()
+
+
+def test_an_unfamiliar_image_gets_no_set_of_labels(stored, pixels) -> None:
+    class Engine:
+        def answers(self, pictures: NDArray[np.uint8]) -> Answers:
+            unlike = np.full(len(pictures), 1.5, np.float32)
+            return Answers.decided(np.full((len(pictures), 3), 1 / 3, np.float32), unlike)
+
+    promised = Promised(promise="coverage=0.9", limits=(0.9,), images=100, answered=1.0)
+    found = Predictor(Engine(), ("a", "b", "c"), stored.card.preparation, promise=promised).predict(pixels[0])
+    assert (found.label, found.labels, found.reason) == (None, (), "unlike the training images")
 
 
 def test_with_tta_the_unfamiliarity_is_the_mean_too(stored, pixels) -> None:

@@ -66,7 +66,7 @@ def test_images_all_predicted_wrongly_prove_nothing_but_a_set_of_all_labels() ->
     with pytest.raises(DataError, match="cannot be kept for any of the 3 classes: each takes at least 59"):
         make_promise(Promise("accuracy-per-class", 0.95), wrong, CLASSES)
     promised = make_promise(Promise("coverage", 0.95), wrong, CLASSES)
-    assert promised.labels(np.array([[0.5, 0.3, 0.2]])).tolist() == [[True, True, False]]
+    assert promised.label_sets(np.array([[0.5, 0.3, 0.2]])).tolist() == [[True, True, False]]
 
 
 def test_the_accuracy_has_one_threshold_for_all_classes_and_per_class_each_its_own() -> None:
@@ -87,7 +87,8 @@ def test_a_class_that_is_hardly_ever_predicted_is_never_answered() -> None:
     rare = rare._replace(predicted=np.where(np.arange(300) % 50 == 2, 2, np.arange(300) % 2))
     promised = make_promise(Promise("accuracy-per-class", 0.95), rare._replace(labels=rare.predicted), CLASSES)
     assert promised.limits[2] == NEVER and max(promised.limits[:2]) < 1
-    assert promised.thresholds(3).dtype == np.float32
+    assert promised.thresholds.dtype == np.float32
+    assert promised.text(CLASSES).endswith("tulip is never answered; 98.0% of these are answered.")
 
 
 def test_images_of_one_group_count_once() -> None:

@@ -58,6 +58,6 @@ def test_a_promised_coverage_is_missed_in_at_most_5_percent_of_draws() -> None:
     for seed in range(200):
         probabilities, labels = drawn(4300, 6, seed)
         promised = make_promise(Promise("coverage", 0.9), held_back(probabilities[:300], labels[:300]), "abcdef")
-        sets = promised.labels(probabilities[300:])
+        sets = promised.label_sets(probabilities[300:])
         missed += sets[np.arange(4000), labels[300:]].mean() < 0.9
     assert 0 < missed <= scipy.stats.binom.ppf(0.999, 200, CHANCE) + 2  # 4,000 images do not show the coverage exactly

@@ -20,6 +20,9 @@ def evaluate(
     corrections: Annotated[
         Path | None, typer.Option(help="Apply this corrections file, as for train.", show_default=False)
     ] = None,
+    promise: Annotated[
+        str, typer.Option(help="Check this promise, such as accuracy=0.95, by the images that were held back for one.")
+    ] = "",
     tta: Annotated[
         bool, typer.Option("--tta", help="Average the predictions for each image and its mirror image.")
     ] = False,
@@ -41,8 +44,9 @@ def evaluate(
 
     with Display(Terminal(console(stderr=True))) as display:
         evaluation = evaluated(
-            model, pictures, corrections=corrections or "", tta=tta, robustness=robustness, callbacks=[display]
-        )
+            model, pictures, corrections=corrections or "", promise=promise, tta=tta, robustness=robustness,
+            callbacks=[display],
+        )  # fmt: skip
     if as_json:
         typer.echo(records.to_json(evaluation))
     else:

@@ -32,6 +32,9 @@ def predict(
         typer.Argument(metavar="PICTURES", help="Files, folders or http(s) addresses; - reads one image from stdin."),
     ],
     top: Annotated[int, typer.Option(min=1, help="Number of classes to show for a single image, and in a figure.")] = 5,
+    promise: Annotated[
+        str, typer.Option(help="Answer so that this is kept, such as accuracy=0.95, by the images held back for one.")
+    ] = "",
     tta: Annotated[
         bool, typer.Option("--tta", help="Average the predictions for each image and its mirror image.")
     ] = False,
@@ -61,6 +64,10 @@ def predict(
     if stored.reference.unknown is None:
         typer.echo(NO_REFERENCE, err=True)
     predictor = Predictor.of_model(stored)
+    if promise:
+        from eyebright.model.promise import prove_promise
+
+        predictor = predictor.with_promise(prove_promise(promise, stored.reference.held_back, stored.card.classes))
     predictor = predictor.with_tta() if tta else predictor
     sources = sources_of(pictures)
     single = len(sources) == 1 and not (as_json or as_csv)

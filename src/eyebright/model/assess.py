@@ -193,7 +193,8 @@ def sample_of(train: NDArray[np.int64], validation: NDArray[np.int64]) -> NDArra
 def count_assessed(prepared: Prepared) -> int:
     """How many images `assess` takes the time of, so that a budget can leave it: few where there are few."""
     train, validation = prepared.indices("train"), prepared.indices("validation")
-    return len(sample_of(train, validation)) + 2 * len(validation) + count_tried(len(validation))
+    held_back = len(prepared.indices("held_back"))
+    return len(sample_of(train, validation)) + 2 * len(validation) + count_tried(len(validation)) + held_back
 
 
 def verdicts(

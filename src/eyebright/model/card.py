@@ -12,10 +12,12 @@ from eyebright.data.sources.labels import require_names
 from eyebright.system.errors import DataError, ModelError
 from eyebright.system.records import Record
 from eyebright.system.text import counted, interval, listed, markdown, percent
+from eyebright.trust.promise import Promised
 
 FORMAT = 2
 _MOST_CLASSES = 1_000_000
 _KEY_BYTES = 8
+_USE, _PROMISE = "## How to use it", "Promise "  # where a promise stands in README.md, and how it begins
 
 
 class Calibration(Record, frozen=True, kw_only=True):
@@ -71,6 +73,7 @@ class ModelCard(Record, frozen=True, kw_only=True):
         calibration: The temperature and its effect.
         metrics: The evaluations, as data: "validation" and, if there was one, "test".
         seen: The images of the training and validation sets.
+        promise: What the answers keep, where something is promised.
         provenance: How the model was made.
         sha256: SHA-256 of the other files, by name.
     """
@@ -82,13 +85,14 @@ class ModelCard(Record, frozen=True, kw_only=True):
     calibration: Calibration
     metrics: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies it
     seen: Seen = Seen()
+    promise: Promised | None = None
     provenance: Provenance
     sha256: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
 
     @property
     def thresholds(self) -> NDArray[np.float32] | None:
         """The probability that each class needs to be the answer, `(classes,)`; None if any will do."""
-        return None
+        return None if self.promise is None else self.promise.thresholds
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.classes) <= _MOST_CLASSES:
@@ -101,6 +105,9 @@ class ModelCard(Record, frozen=True, kw_only=True):
             raise ModelError(str(problem)) from problem
         if not 0 < self.calibration.temperature < 1_000:
             raise ModelError(f"the temperature must be above 0 and below 1,000, got {self.calibration.temperature}")
+        limits = len(self.classes) if self.thresholds is not None else 1
+        if self.promise is not None and len(self.promise.limits) != limits:
+            raise ModelError(f"expected {limits} limits of {self.promise.promise}, got {len(self.promise.limits)}")
 
 
 def readme(card: ModelCard, verdicts: Sequence[str] = ()) -> str:
@@ -123,7 +130,7 @@ def readme(card: ModelCard, verdicts: Sequence[str] = ()) -> str:
         *evaluated,
         calibrated if "validation" in card.metrics else "The network is not trained.",
         *map(markdown, verdicts),
-        "## How to use it",
+        _USE,
         "    eyebright predict THIS_FOLDER photo.jpg",
         f"`network.onnx` takes upright {'RGB' if channels == 3 else 'grey'} images of {width}x{height} pixels, uint8, "
         f"(N, {height}, {width}, {channels}), values 0 to 255, and gives the probabilities of the classes in the order "
@@ -131,6 +138,15 @@ def readme(card: ModelCard, verdicts: Sequence[str] = ()) -> str:
         "## Intended use",
         "Describe here where the images came from, who may use the model, and for what.",
     ]
+    return with_promise("\n\n".join(paragraphs) + "\n", card)
+
+
+def with_promise(text: str, card: ModelCard) -> str:
+    """A README.md that says what the model promises, in place of what it has promised before."""
+    paragraphs = [part for part in text.rstrip("\n").split("\n\n") if not part.startswith(_PROMISE)]
+    if card.promise is not None:
+        place = paragraphs.index(_USE) if _USE in paragraphs else len(paragraphs)
+        paragraphs.insert(place, markdown(card.promise.text(card.classes)))
     return "\n\n".join(paragraphs) + "\n"
 
 

@@ -37,6 +37,7 @@ from eyebright.model.folder import read_model
 from eyebright.model.given import evaluation_set, is_batch, require_classifier, training_set
 from eyebright.model.learned import Learned, save_model, settings_of
 from eyebright.model.predictor import Predictor
+from eyebright.model.promise import held_back_answers, prove_promise
 from eyebright.model.robustness import affordable, measure
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, initial_weights
@@ -54,6 +55,7 @@ from eyebright.training.receivers import reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
 from eyebright.trust.prediction import Prediction
+from eyebright.trust.promise import Promised
 from eyebright.trust.verdict import Verdict
 
 
@@ -107,6 +109,7 @@ class Classifier(Weighted):
             ("images", f"{prepared.width}x{prepared.height} pixels, resize {prepared.fit}"),
             ("trained", epochs if history.loss else "yes" if self.metrics else "no"),
             *((f"{side} accuracy", found.headline) for side, found in self.metrics.items()),
+            *([("promise", self.learned.promise.promise)] if self.learned.promise else []),
         ]
         return Table(f"Classifier of {len(self.classes)} classes", rows=rows, names=2)
 
@@ -237,8 +240,9 @@ class Classifier(Weighted):
             deadline=_deadline(self.settings, started_at, prepared),
         )
         self.set_weights(outcome.weights)
-        used = np.concatenate([train, validation, prepared.indices("held_back")])
-        self.seen = self.seen.union(prepared.pack.digests.at(used))
+        digests, held_back = prepared.pack.digests, prepared.indices("held_back")
+        new = held_back[~self.seen.contains(digests.at(held_back))]  # not those of a model that this one started from
+        self.seen = self.seen.union(digests.at(np.concatenate([train, validation, held_back])))
         found = assess(
             self.network, self._weights, self.classes, prepared, settings=self.settings, recorder=recorder,
             torch_engine=training.TorchEngine(self.network, self._weights, outcome.settings.device),
@@ -248,7 +252,9 @@ class Classifier(Weighted):
             metrics={"validation": found.validation},
             verdicts=found.verdicts,
             history=recorder.history,
-            reference=found.reference,
+            reference=found.reference._replace(
+                held_back=held_back_answers(found.on_gpu or found.predictor, prepared, new)
+            ),
         )
         self._on_gpu = found.on_gpu
         self.__dict__ |= {"_graph": found.graph, "predictor": found.predictor}
@@ -259,6 +265,7 @@ class Classifier(Weighted):
         pictures: Dataset | Part | Prepared | NDArray[Any] | Sequence[NDArray[Any]],
         labels: NDArray[Any] | Sequence[Any] | None = None,
         *,
+        promise: str = "",
         tta: bool = False,
         robustness: bool = False,
         verbose: bool = True,
@@ -271,19 +278,25 @@ class Classifier(Weighted):
                 on are left out and counted. Of prepared images the test set is used. Or images as
                 `Dataset.from_arrays` takes them.
             labels: For images in arrays, the class of each, as its name or its position in `classes`.
+            promise: Check this promise, such as "accuracy=0.95", by the held-back answers of the classifier; unless
+                given, what it has promised.
             tta: Use the mean over each image and its mirror image (test-time augmentation).
             robustness: Whether to measure the accuracy on up to 500 of the images with mild corruptions too.
             verbose: Whether to show a bar while it takes time.
             callbacks: Receive the progress.
 
         Raises:
-            DataError: When there is a class that the classifier does not know, or no image that is new to it.
+            DataError: When there is a class that the classifier does not know, or no image that is new to it, or the
+                held-back answers do not prove the promise.
         """
         given = evaluation_set(pictures, labels, self.classes)
         only_new = not isinstance(given, Part) or given.side == "test"  # who asks for the others wants them
         with shown(callbacks, verbose=verbose) as emit:
-            prepared, indices = prepared_for(given, self.preparation, self.classes, reporting(emit))
             predictor = self._on_gpu or self.predictor
+            if promise:
+                held_back = self.learned.reference.held_back
+                predictor = predictor.with_promise(prove_promise(promise, held_back, self.classes))
+            prepared, indices = prepared_for(given, self.preparation, self.classes, reporting(emit))
             predictor = predictor.with_tta() if tta else predictor
             tested = evaluate_new(
                 predictor, prepared, indices, self.seen if only_new else Seen(), report=reporting(emit)
@@ -292,6 +305,45 @@ class Classifier(Weighted):
                 return tested.evaluation
             found = measure(predictor, prepared, tested.positions, report=reporting(emit))
             return msgspec.structs.replace(tested.evaluation, robustness=found)
+
+    def promise(
+        self,
+        promise: str,
+        pictures: Dataset | Part | Prepared | NDArray[Any] | Sequence[NDArray[Any]] | None = None,
+        labels: NDArray[Any] | Sequence[Any] | None = None,
+        *,
+        verbose: bool = True,
+        callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    ) -> Promised:
+        """Answer so that a promise is kept from now on; `save` writes it into the model.
+
+        Args:
+            promise: Such as "accuracy=0.99"; `Promise` lists all.
+            pictures: Images that the promise shall rest on, as for `evaluate`; those that the classifier was trained on
+                or selected by are left out. Without them it rests on the images that were held back before.
+            labels: For images in arrays, the class of each, as its name or its position in `classes`.
+            verbose: Whether to show a bar while it takes time.
+            callbacks: Receive the progress.
+
+        Raises:
+            SettingsError: When the promise is not one.
+            DataError: When no images were held back, they are too few, or too many of them are predicted wrongly.
+        """
+        held_back, seen = self.learned.reference.held_back, self.seen
+        predictor = self._on_gpu or self.predictor
+        if pictures is not None:
+            given = evaluation_set(pictures, labels, self.classes)
+            with shown(callbacks, verbose=verbose) as emit:
+                prepared, indices = prepared_for(given, self.preparation, self.classes, reporting(emit))
+                digests = prepared.pack.digests.at(indices)
+                new = indices[~seen.contains(digests)]
+                held_back, seen = held_back_answers(predictor, prepared, new, reporting(emit)), seen.union(digests)
+        found = prove_promise(promise, held_back, self.classes)
+        reference = self.learned.reference._replace(held_back=held_back)
+        on_gpu = self._on_gpu and self._on_gpu.with_promise(found)
+        self.learned = msgspec.structs.replace(self.learned, promise=found, reference=reference)
+        self._on_gpu, self.seen = on_gpu, seen
+        return found
 
     def test(self, prepared: Prepared, emit: Emit) -> Tested:
         """Evaluate on the test set of prepared images, with what was predicted for each; `metrics` gets the result.
@@ -377,7 +429,8 @@ class Classifier(Weighted):
     @cached_property
     def predictor(self) -> Predictor:
         """What predicts: the classifier's ONNX graph, compiled."""
-        return Predictor(Engine.of_bytes(self.to_onnx()), self.classes, self.preparation)
+        engine = Engine.of_bytes(self.to_onnx())
+        return Predictor(engine, self.classes, self.preparation, promise=self.learned.promise)
 
     def to_onnx(self) -> bytes:
         """The ONNX graph, from uint8 `(N, height, width, channels)` to probabilities and answers.

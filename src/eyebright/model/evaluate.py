@@ -112,7 +112,9 @@ def evaluate_new(
         )
     labels = prepared.labels[new]
     outcomes = outcomes_on(predictor, prepared.pack, prepared.labels, new, report)
-    found = evaluate_outcomes(outcomes, labels, predictor.classes, groups=prepared.groups_at(new))
+    found = evaluate_outcomes(
+        outcomes, labels, predictor.classes, groups=prepared.groups_at(new), promised=predictor.promise
+    )  # fmt: skip
     found = msgspec.structs.replace(found, seen=len(indices) - len(new), left_out=len(prepared.pack.left_out))
     unfamiliarity = None if np.isnan(outcomes.unfamiliarity).all() else outcomes.unfamiliarity
     return Tested(found, new, labels, outcomes.predicted, np.exp(outcomes.log_confidence), unfamiliarity)
@@ -133,7 +135,9 @@ def outcomes_on(
     parts, done = [], 0
     for here, answers in _answers(predictor, pack, indices):
         logarithms = np.log(np.maximum(answers.probabilities.astype(np.float64), _LEAST))
-        parts.append(Outcomes.of(logarithms, labels[here], answers.answer != NO_ANSWER, answers.unfamiliarity))
+        sets = None if predictor.promise is None else predictor.promise.label_sets(answers.probabilities)
+        answered = answers.answer != NO_ANSWER
+        parts.append(Outcomes.of(logarithms, labels[here], answered, answers.unfamiliarity, sets))
         done += len(here)
         report("evaluating", done, len(indices))
     return Outcomes.joined(parts)

@@ -5,6 +5,7 @@ checked against structs, weights are safetensors, each file must have the SHA-25
 may contain only standard operators and only tensors inside its own file (`check_onnx`).
 """
 
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -101,8 +102,11 @@ def write_model(
     readme: str,
     *,
     overwrite: bool = False,
+    kept: Path | None = None,
 ) -> ModelCard:
     """Write a model folder, which appears complete or not at all.
+
+    With `kept`, other files in that folder are copied into the new one.
 
     Returns:
         The card as written, with the SHA-256 of the files.
@@ -120,6 +124,9 @@ def write_model(
         digests = {name: files.sha256(place / name) for name in (WEIGHTS, ONNX, GOLDEN, REFERENCE)}
         card = msgspec.structs.replace(card, sha256=digests)
         (place / CARD).write_text(records.to_json(card), encoding="utf-8")
+        for other in () if kept is None else kept.iterdir():
+            if not (place / other.name).exists():
+                (shutil.copytree if other.is_dir() else shutil.copy2)(other, place / other.name)
     return card
 
 

@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from eyebright.model.card import Calibration, ModelCard, Provenance, readme
-from eyebright.model.folder import StoredModel, write_model
+from eyebright.model.card import FORMAT, Calibration, ModelCard, Provenance, readme, with_promise
+from eyebright.model.folder import README, StoredModel, write_model
 from eyebright.model.golden import Golden, golden_pictures
 from eyebright.model.reference import Reference
 from eyebright.network.answering import Answering
 from eyebright.report.history import History
-from eyebright.system import machine, records
+from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
+from eyebright.trust.promise import Promised
 from eyebright.trust.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
         verdicts: What the figures of the training show, most important first.
         history: Losses and accuracies of each epoch.
         reference: What images are compared with.
+        promise: What the answers keep, where something is promised.
     """
 
     calibration: Calibration = Calibration(temperature=1.0, error_before=0.0, error_after=0.0)
@@ -37,11 +39,13 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     history: History = History()
     reference: Reference = Reference()
+    promise: Promised | None = None
 
     @property
     def answering(self) -> Answering:
         """How the graph comes from logits to an answer."""
-        return Answering(self.calibration.temperature, self.reference.unknown)
+        thresholds = None if self.promise is None else self.promise.thresholds
+        return Answering(self.calibration.temperature, self.reference.unknown, thresholds)
 
     @classmethod
     def of_model(cls, stored: StoredModel) -> "Learned":
@@ -52,6 +56,7 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
             metrics=records.from_builtins(stored.card.metrics, dict[str, Evaluation], what=what, error=ModelError),
             history=stored.history(History),
             reference=stored.reference,
+            promise=stored.card.promise,
         )
 
 
@@ -63,7 +68,7 @@ def settings_of(stored: StoredModel) -> Settings:
 
 def save_model(classifier: "Classifier", path: Path, *, overwrite: bool) -> ModelCard:
     """Write the model folder of a classifier; see `Classifier.save`."""
-    learned, settings, graph = classifier.learned, classifier.settings, classifier.to_onnx()
+    learned, settings = classifier.learned, classifier.settings
     card = ModelCard(
         classes=classifier.classes,
         network=classifier.network.to_dict(),
@@ -71,13 +76,32 @@ def save_model(classifier: "Classifier", path: Path, *, overwrite: bool) -> Mode
         calibration=learned.calibration,
         metrics=msgspec.to_builtins(learned.metrics),
         seen=classifier.seen,
+        promise=learned.promise,
         provenance=Provenance(seed=settings.seed, versions=machine.versions(), settings=msgspec.to_builtins(settings)),
     )
+    text = readme(card, [verdict.text for verdict in learned.verdicts])
+    return _write(classifier, path, card, text, overwrite=overwrite)
+
+
+def save_promise(classifier: "Classifier", stored: StoredModel) -> ModelCard:
+    """Write a model again with what its classifier promises now; what it says otherwise stays, also in README.md."""
+    learned, path = classifier.learned, stored.path
+    card = msgspec.structs.replace(
+        stored.card, format=FORMAT, promise=learned.promise, seen=classifier.seen,
+        metrics=msgspec.to_builtins(learned.metrics),
+    )  # fmt: skip
+    with files.read_errors(path / README, ModelError):
+        text = (path / README).read_text("utf-8") if (path / README).is_file() else readme(card)
+    return _write(classifier, path, card, with_promise(text, card), overwrite=True, kept=path)
+
+
+def _write(
+    classifier: "Classifier", path: Path, card: ModelCard, text: str, *, overwrite: bool, kept: Path | None = None
+) -> ModelCard:
     sources, prepared = golden_pictures(classifier.preparation)
     answers = classifier.predictor.answers(prepared)._asdict()
     golden = Golden(sources, prepared, {name: values for name, values in answers.items() if values is not None})
-    text = readme(card, [verdict.text for verdict in learned.verdicts])
     return write_model(
-        path, card, classifier.get_weights(), graph, golden, learned.reference, learned.history, text,
-        overwrite=overwrite,
+        path, card, classifier.get_weights(), classifier.to_onnx(), golden, classifier.learned.reference,
+        classifier.learned.history, text, overwrite=overwrite, kept=kept,
     )  # fmt: skip

@@ -13,10 +13,11 @@ from eyebright.data.threads import in_threads
 from eyebright.model.engine import Engine
 from eyebright.model.folder import StoredModel
 from eyebright.network.answering import NO_ANSWER
-from eyebright.system.errors import DownloadError, EyebrightError, PictureError
+from eyebright.system.errors import DownloadError, EyebrightError, PictureError, SettingsError
 from eyebright.system.text import percent
 from eyebright.trust.answers import Answers
 from eyebright.trust.prediction import UNLIKE, Prediction, Unreadable
+from eyebright.trust.promise import Promised
 
 BATCH_SIZE = 32
 
@@ -40,7 +41,7 @@ class Predictor:
         engine: The compiled graph, or something that computes the same.
         classes: Names of the classes, in the order of its outputs.
         preparation: Size and resizing of the images.
-        thresholds: The probability that each class needs to be the answer, `(classes,)`; None if any will do.
+        promise: What the answers keep, where something is promised.
         tta: Use the mean over each image and its mirror image (test-time augmentation).
     """
 
@@ -50,39 +51,52 @@ class Predictor:
         classes: tuple[str, ...],
         preparation: Preparation,
         *,
-        thresholds: NDArray[np.float32] | None = None,
+        promise: Promised | None = None,
         tta: bool = False,
     ) -> None:
         self.classes = classes
         self.preparation = preparation
         self._engine = engine
-        self._thresholds = thresholds
+        self.promise = promise
+        self._thresholds = None if promise is None else promise.thresholds
         self._tta = tta
 
     @classmethod
     def of_model(cls, stored: StoredModel) -> "Predictor":
         """The predictor of a model folder; raises as `Engine.of_model`."""
         card = stored.card
-        return cls(Engine.of_model(stored), card.classes, card.preparation, thresholds=card.thresholds)
+        return cls(Engine.of_model(stored), card.classes, card.preparation, promise=card.promise)
+
+    def with_promise(self, promise: Promised) -> "Predictor":
+        """The same predictor with another promise."""
+        return Predictor(self._engine, self.classes, self.preparation, promise=promise)
 
     def with_tta(self) -> "Predictor":
         """The same predictor with test-time augmentation; takes twice the time.
 
         Not for classes that differ in left and right, such as digits or road signs.
+
+        Raises:
+            SettingsError: When something is promised: that holds for the answers without it.
         """
-        return Predictor(self._engine, self.classes, self.preparation, thresholds=self._thresholds, tta=True)
+        if self.promise is not None:
+            raise SettingsError(
+                f"{self.promise.promise} was promised for predictions without tta, which changes the confidences: "
+                "leave tta out"
+            )
+        return Predictor(self._engine, self.classes, self.preparation, tta=True)
 
     def answers(self, pictures: NDArray[np.uint8]) -> Answers:
         """The answers for prepared images `(N, height, width, channels)`, uint8."""
         found = self._engine.answers(pictures)
-        if not self._tta:
-            return found
+        if not self._tta:  # the graph of a model heeds the promise that was made for it, but here it may be another
+            return found if self.promise is None else Answers.decided(*found[:2], self._thresholds)
         other = self._engine.answers(np.ascontiguousarray(pictures[:, :, ::-1]))
         probabilities = np.asarray((found.probabilities + other.probabilities) / 2, np.float32)
         unfamiliarity = None
         if found.unfamiliarity is not None and other.unfamiliarity is not None:
             unfamiliarity = np.asarray((found.unfamiliarity + other.unfamiliarity) / 2, np.float32)
-        return Answers.decided(probabilities, unfamiliarity, self._thresholds)
+        return Answers.decided(probabilities, unfamiliarity)
 
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities `(N, classes)`, float32, for prepared images `(N, height, width, channels)`, uint8."""
@@ -150,12 +164,14 @@ class Predictor:
         row, answer = found.probabilities[index], int(found.answer[index])
         order = np.argsort(-row, kind="stable")
         unfamiliarity = None if found.unfamiliarity is None else float(found.unfamiliarity[index])
+        sets = None if self.promise is None or answer == NO_ANSWER else self.promise.label_sets(row[None])
         return Prediction(
             name=name,
             label=None if answer == NO_ANSWER else self.classes[answer],
             confidence=float(row[order[0]]),
             probabilities={self.classes[place]: float(row[place]) for place in order},
             unfamiliarity=unfamiliarity,
+            labels=() if sets is None else tuple(self.classes[place] for place in order if sets[0, place]),
             reason="" if answer != NO_ANSWER else self._reason(unfamiliarity, int(order[0]), float(row[order[0]])),
         )
 

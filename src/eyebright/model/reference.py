@@ -14,6 +14,7 @@ from eyebright.network import load_tensors
 from eyebright.network.answering import Familiar
 from eyebright.system.errors import ModelError
 from eyebright.trust.drift import Profile
+from eyebright.trust.promise import HeldBack
 
 
 class Reference(NamedTuple):
@@ -22,10 +23,12 @@ class Reference(NamedTuple):
     Args:
         unknown: What the training images have in common, by which the graph finds images that are unlike them.
         profile: What a sample of the validation images looks like, with which `eyebright drift` compares new images.
+        held_back: What the model answers for images that were used for no choice, on which its promises rest.
     """
 
     unknown: Familiar | None = None
     profile: Profile | None = None
+    held_back: HeldBack | None = None
 
     def save(self, path: Path) -> None:
         """Write the file."""
@@ -51,4 +54,4 @@ class Reference(NamedTuple):
                       for part, fields in parts.items()})  # fmt: skip
 
 
-_PARTS: dict[str, Any] = {"unknown": Familiar, "profile": Profile}
+_PARTS: dict[str, Any] = {"unknown": Familiar, "profile": Profile, "held_back": HeldBack}

@@ -35,7 +35,7 @@ def evaluation_text(evaluation: "Evaluation") -> Text:
     text.append(f"{table.title}\n", HEADLINE)
     if absent := absent_text([shorten(printable(name), _CLASS_WIDTH) for name in evaluation.absent]):
         text.append(f"{textwrap.fill(absent, _WIDTH)}\n")
-    text.append("\n".join([*table.notes, "", ""]))
+    text.append("\n".join([*(textwrap.fill(note, _WIDTH) for note in table.notes), "", ""]))
     rows = [(name, *cells) for name, (_, *cells) in zip(names, table.rows, strict=True)]
     heading, *lines = table._replace(rows=rows).lines()
     text.append(f"{heading}\n", HEADING).append("\n".join([*lines, ""]))

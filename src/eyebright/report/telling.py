@@ -218,12 +218,17 @@ def _learned(event: AnyEvent) -> Iterator[str]:
                 f"Images unlike the training images get no answer; {percent(event.kept, 0)} of images like them are "
                 f"expected to get one.{few if event.pictures < FEW else ''}"
             )
+        case events.PromiseMade():
+            yield event.text
+        case events.PromiseRefused():
+            yield f"Nothing is promised: {event.reason}."
         case events.Evaluated():
             yield (
                 f"{event.side.capitalize()} accuracy {accuracy_text(event.accuracy, event.low, event.high)} on "
                 f"{event.pictures:,} held-out image{'' if event.pictures == 1 else 's'}"
             )
-            yield from answered_text(event.answered, event.answered_correctly, event.pictures)
+            answered = answered_text(event.answered, event.answered_correctly, event.pictures)
+            yield from [event.promise] if event.promise else answered
             if event.calibration_error is not None and event.error_by_chance is not None:
                 yield f"Expected calibration error {event.calibration_error:.3f}"
                 yield calibration_text(event.calibration_error, event.error_by_chance)

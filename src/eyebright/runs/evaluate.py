@@ -24,6 +24,7 @@ def evaluate(
     pictures: str | Path,
     *,
     corrections: str | Path = "",
+    promise: str = "",
     tta: bool = False,
     robustness: bool = False,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
@@ -34,6 +35,7 @@ def evaluate(
         model: A model's folder, or a run.
         pictures: Whatever `Dataset.open` takes.
         corrections: A corrections file: its decisions about these images are applied.
+        promise: As for `Classifier.evaluate`.
         tta: Use the mean over each image and its mirror image (test-time augmentation).
         robustness: Whether to measure the accuracy on up to 500 of the images with mild corruptions too.
         callbacks: Receive every event as it happens.
@@ -46,16 +48,18 @@ def evaluate(
     emit = to_all(callbacks)
     classifier = Classifier.load(model)
     run = Run(find_model(Path(model)).parent)
-    dataset = _open(Request(pictures=str(pictures), corrections=str(corrections)), run, emit)
+    dataset = open_alike(Request(pictures=str(pictures), corrections=str(corrections)), run, emit)
     require_corrections(dataset, emit)
-    evaluation = classifier.evaluate(dataset, tta=tta, robustness=robustness, verbose=False, callbacks=[emit])
+    evaluation = classifier.evaluate(
+        dataset, promise=promise, tta=tta, robustness=robustness, verbose=False, callbacks=[emit]
+    )
     if run.events.exists():
         with suppress(OutputError):  # a run that may only be read can be evaluated too
             EventLog(run.events)(Evaluated.of(printable(without_token(str(pictures))), evaluation))
     return evaluation
 
 
-def _open(request: Request, run: Run, emit: Emit) -> Dataset:
+def open_alike(request: Request, run: Run, emit: Emit) -> Dataset:
     """The images, in the groups that the training of a run was given: the accuracy then has the same interval."""
     group_by = run.read()[0].group_by if run.config.exists() else ""
     if group_by:

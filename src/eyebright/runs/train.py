@@ -35,7 +35,18 @@ from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.system.table import Table
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
-from eyebright.training.events import AnyEvent, Emit, Evaluated, FitChosen, ModelSaved, Reported, SharedOut, Transient
+from eyebright.training.events import (
+    AnyEvent,
+    Emit,
+    Evaluated,
+    FitChosen,
+    ModelSaved,
+    PromiseMade,
+    PromiseRefused,
+    Reported,
+    SharedOut,
+    Transient,
+)
 from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
@@ -282,6 +293,8 @@ def finish(
                 prepared, emit=emit, started_at=started_at, checkpoint=run.checkpoint, earlier=earlier,
                 on_settled=lambda settings: run.write_config(request.changed(training=settings)),
             )  # fmt: skip
+            if request.promise:
+                emit(_promised(classifier, request.promise))
             tested = classifier.test(prepared, emit)
             emit(Evaluated.of("test", tested.evaluation, classifier.metrics["validation"]))
             emit(draw(run, classifier, prepared, tested))
@@ -294,6 +307,15 @@ def finish(
         ) from problem
     files.forget_aside(run.path)
     return Result(run.path, classifier, tested.evaluation, interrupted=reason == "interrupted")
+
+
+def _promised(classifier: Classifier, promise: str) -> PromiseMade | PromiseRefused:
+    """Let a trained classifier promise what was asked for, if its held-back answers prove it."""
+    try:
+        made = classifier.promise(promise)
+    except DataError as problem:
+        return PromiseRefused(promise=promise, reason=str(problem))
+    return PromiseMade(promised=made, text=made.text(classifier.classes))
 
 
 def _shared_out(request: Request, classifier: Classifier) -> SharedOut:

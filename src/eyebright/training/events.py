@@ -18,6 +18,7 @@ from eyebright.training.settings import ChosenPrecision
 from eyebright.trust.calibration import ErrorByChance
 from eyebright.trust.intervals import Difference, Share, apart
 from eyebright.trust.metrics import Evaluation
+from eyebright.trust.promise import Promised
 from eyebright.trust.verdict import Verdict
 
 Reason: TypeAlias = Literal["finished", "patience", "interrupted", "budget"]
@@ -303,6 +304,20 @@ class LimitSet(Event, frozen=True):
     kept: float
 
 
+class PromiseMade(Event, frozen=True):
+    """The model promises something from now on; `text` says it in a sentence."""
+
+    promised: Promised
+    text: str
+
+
+class PromiseRefused(Event, frozen=True):
+    """The held-back images do not prove what was to be promised, so nothing is."""
+
+    promise: str
+    reason: str
+
+
 class Judged(Event, frozen=True):
     """The verdict on a training: the most important finding, and the `others`.
 
@@ -331,7 +346,8 @@ class Evaluated(Event, frozen=True):
     classes without images. `calibration_error` is the expected one, and `error_by_chance` what a perfectly calibrated
     model shows; both are None in logs of older versions. `apart` is how far the accuracy lies above that on the
     validation set, where the intervals of the two have no value in common. `answered` images got an answer, and
-    `answered_correctly` of them a correct one; None in logs of older versions.
+    `answered_correctly` of them a correct one; None in logs of older versions. `promise` says in a sentence whether a
+    promise was kept; empty where there is none.
     """
 
     side: str
@@ -347,6 +363,7 @@ class Evaluated(Event, frozen=True):
     apart: Difference | None = None
     answered: int | None = None
     answered_correctly: int | None = None
+    promise: str = ""
 
     @classmethod
     def of(cls, side: str, found: Evaluation, validation: Evaluation | None = None) -> "Evaluated":
@@ -364,6 +381,7 @@ class Evaluated(Event, frozen=True):
             error_by_chance=found.error_by_chance,
             apart=None if validation is None else apart(found.share, validation.share),
             answered=found.answered, answered_correctly=found.answered_correctly,
+            promise="" if found.promise is None else found.promise.text,
         )  # fmt: skip
 
 
@@ -435,6 +453,8 @@ AnyEvent: TypeAlias = (
     | StepDone
     | Calibrated
     | LimitSet
+    | PromiseMade
+    | PromiseRefused
     | Judged
     | Evaluated
     | HealingBegun

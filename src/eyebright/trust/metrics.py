@@ -12,6 +12,7 @@ from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, interval, percent
 from eyebright.trust.calibration import ErrorByChance, calibration_gap, calibration_text
 from eyebright.trust.intervals import Share, grouped_interval, wilson_interval
+from eyebright.trust.promise import Kept, Promised, kept
 from eyebright.trust.robustness import Robustness
 
 
@@ -54,6 +55,7 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
             older versions.
         answered_correctly: How many of these answers are correct.
         robustness: The accuracy on mildly corrupted images; None where it was not measured.
+        promise: Whether the model's promise is kept on these images; None where nothing is promised.
     """
 
     pictures: int
@@ -70,6 +72,7 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
     answered: int | None = None
     answered_correctly: int | None = None
     robustness: Robustness | None = None
+    promise: Kept | None = None
 
     def __iter__(self) -> Iterator[float]:
         """Loss and accuracy, as Keras returns them: `loss, accuracy = model.evaluate(...)`."""
@@ -88,7 +91,10 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
     @property
     def notes(self) -> tuple[str, ...]:
         """Loss and calibration and, where it matters, that the images come in groups."""
-        notes = list(answered_text(self.answered, self.answered_correctly, self.pictures))
+        if self.promise is None:
+            notes = list(answered_text(self.answered, self.answered_correctly, self.pictures))
+        else:
+            notes = [self.promise.text]
         if 0 < self.groups < self.pictures:
             notes.append(f"The images come in {counted(self.groups, 'group')}; the interval takes this into account.")
         notes.append(f"Loss {self.loss:.3f}, expected calibration error {self.calibration_error:.3f}")
@@ -123,6 +129,8 @@ class Outcomes(NamedTuple):
         log_truth: Natural logarithm of the probability of the true class, `(N,)`.
         answered: Whether there is an answer, `(N,)`.
         unfamiliarity: How unlike the training images each image is, `(N,)`; NaN where it is not computed.
+        in_set: Whether the true class is in the set of labels, `(N,)`; false where there is none.
+        set_size: The number of labels in this set, `(N,)`.
     """
 
     predicted: NDArray[np.int64]
@@ -130,6 +138,8 @@ class Outcomes(NamedTuple):
     log_truth: NDArray[np.float64]
     answered: NDArray[np.bool_]
     unfamiliarity: NDArray[np.float32]
+    in_set: NDArray[np.bool_]
+    set_size: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -138,6 +148,7 @@ class Outcomes(NamedTuple):
         labels: NDArray[np.int64],
         answered: NDArray[np.bool_] | None = None,
         unfamiliarity: NDArray[np.float32] | None = None,
+        sets: NDArray[np.bool_] | None = None,
     ) -> "Outcomes":
         """The outcomes of predictions.
 
@@ -146,6 +157,7 @@ class Outcomes(NamedTuple):
             labels: The true classes, `(N,)`.
             answered: Whether there is an answer, `(N,)`; None if there is one for each image.
             unfamiliarity: How unlike the training images each image is, `(N,)`; None if it is not computed.
+            sets: The sets of labels, `(N, classes)`; None if there are none.
         """
         rows, predicted = np.arange(len(labels)), log_probabilities.argmax(axis=1)
         confidence, truth = log_probabilities[rows, predicted], log_probabilities[rows, labels]
@@ -155,6 +167,8 @@ class Outcomes(NamedTuple):
             truth.astype(np.float64),
             np.ones(len(labels), bool) if answered is None else answered,
             np.full(len(labels), np.nan, np.float32) if unfamiliarity is None else unfamiliarity,
+            np.zeros(len(labels), bool) if sets is None else sets[rows, labels],
+            np.zeros(len(labels), np.int64) if sets is None else sets.sum(axis=1),
         )
 
     @classmethod
@@ -188,8 +202,9 @@ def evaluate_outcomes(
     classes: tuple[str, ...],
     *,
     groups: NDArray[np.int64] | None = None,
+    promised: Promised | None = None,
 ) -> Evaluation:
-    """The same from outcomes that may have been computed in batches; answers are counted too."""
+    """The same from outcomes that may have been computed in batches; answers are counted too, and a promise checked."""
     right = outcomes.predicted == labels
     correct, confidence = int(right.sum()), np.exp(outcomes.log_confidence)
     confusion = np.zeros((len(classes), len(classes)), np.int64)
@@ -206,7 +221,23 @@ def evaluate_outcomes(
         error_by_chance=ErrorByChance.of(confidence),
         answered=int(outcomes.answered.sum()),
         answered_correctly=int((outcomes.answered & right).sum()),
+        promise=None if promised is None else _kept(promised, outcomes, right, classes, groups),
     )
+
+
+def _kept(
+    promised: Promised,
+    outcomes: Outcomes,
+    right: NDArray[np.bool_],
+    classes: tuple[str, ...],
+    groups: NDArray[np.int64] | None,
+) -> Kept:
+    """Whether a promise is kept: of an accuracy by the answers, of coverage by the sets of labels."""
+    sets = promised.measure == "coverage"
+    return kept(
+        promised, outcomes.predicted, outcomes.answered, outcomes.in_set if sets else right, classes,
+        sizes=outcomes.set_size if sets else None, groups=groups,
+    )  # fmt: skip
 
 
 def answered_text(answered: int | None, correct: int | None, pictures: int) -> Iterator[str]:

@@ -39,7 +39,9 @@ class Prediction(Tabular, Record, frozen=True, kw_only=True):
 
     @property
     def answer(self) -> str:
-        """The class, or "no answer" and why."""
+        """The class or, where coverage is promised, the set of labels; or "no answer" and why."""
+        if self.labels:
+            return " or ".join(self.labels)
         if self.label is not None:
             return self.label
         told = f" (unfamiliarity {self.unfamiliarity:.1f}, limit 1.0)" if self.reason == UNLIKE else ""

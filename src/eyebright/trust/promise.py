@@ -137,17 +137,28 @@ class Promised(Record, frozen=True, kw_only=True):
         """What is promised."""
         return Promise.of(self.promise).measure
 
-    def thresholds(self, num_classes: int) -> NDArray[np.float32]:
-        """The least confidence at which an image of each predicted class is answered, `(classes,)`."""
+    def text(self, classes: Sequence[str]) -> str:
+        """A sentence for people: what is answered, and on how many images the promise rests."""
+        by = f"Promise {self.promise}, by {counted(self.images, 'held-back image')}"
+        given = f"; {percent(self.answered)} of these are answered."
         if self.measure == "coverage":
-            return np.zeros(num_classes, np.float32)
-        return np.array(self.limits, np.float32)
+            return f"{by}: each image gets a set of labels{given}"
+        if self.measure == "accuracy":
+            return f"{by}: an answer needs a confidence of {percent(self.limits[0])}{given}"
+        needed = (
+            f"{name} {'is never answered' if limit >= NEVER else percent(limit)}"
+            for name, limit in zip(classes, self.limits, strict=True)
+        )
+        return f"{by}: an answer needs the confidence of its class, {', '.join(needed)}{given}"
 
-    def labels(self, probabilities: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """The sets of labels of images, `(N, classes)`, where coverage is promised; without, none has any."""
-        if self.measure != "coverage":
-            return np.zeros(probabilities.shape, np.bool_)
-        return set_scores(probabilities) <= self.limits[0]
+    @property
+    def thresholds(self) -> NDArray[np.float32] | None:
+        """The probability that each class needs to be the answer, `(classes,)`; None where coverage is promised."""
+        return None if self.measure == "coverage" else np.array(self.limits, np.float32)
+
+    def label_sets(self, probabilities: NDArray[np.floating]) -> NDArray[np.bool_] | None:
+        """Whether each class is in the set of each image, `(N, classes)`; None unless coverage is promised."""
+        return set_scores(probabilities) <= self.limits[0] if self.measure == "coverage" else None
 
 
 def make_promise(promise: Promise, held_back: HeldBack, classes: Sequence[str]) -> Promised:

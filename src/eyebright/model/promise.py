@@ -1,0 +1,61 @@
+"""What a model answers for images that were used for no choice, and the promise that these answers prove."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.data.batches import content_order
+from eyebright.data.prepare import Prepared
+from eyebright.model.predictor import BATCH_SIZE, Predictor
+from eyebright.system.errors import DataError
+from eyebright.system.progress import Report, quiet
+from eyebright.trust.promise import HeldBack, Promise, Promised, make_promise
+from eyebright.trust.sets import set_scores
+
+
+def held_back_answers(
+    predictor: Predictor, prepared: Prepared, indices: NDArray[np.int64], report: Report = quiet
+) -> HeldBack | None:
+    """The answers for held-back images; None if there are none.
+
+    Args:
+        predictor: What predicts.
+        prepared: The images.
+        indices: The positions of those that are held back.
+        report: Receives the progress.
+
+    Returns:
+        In the order of their content, so that the same image of a group counts wherever the images come from.
+    """
+    order, parts = content_order(prepared.pack, prepared.labels, indices), []
+    for at in range(0, len(order), BATCH_SIZE):
+        here = order[at : at + BATCH_SIZE]
+        answers, labels = predictor.answers(prepared.pack.read(here)), prepared.labels[here]
+        known, own = answers.probabilities, np.arange(len(here))
+        unlike = np.zeros(len(here), np.float32) if answers.unfamiliarity is None else answers.unfamiliarity
+        score = set_scores(known)[own, labels].astype(np.float32)
+        parts.append((known.argmax(axis=1), known.max(axis=1), score, unlike))
+        report("evaluating", at + len(here), len(order))
+    if not parts:
+        return None
+    groups = prepared.groups_at(order)
+    numbers = np.arange(len(order)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    predicted, confidence, score, unfamiliarity = map(np.concatenate, zip(*parts, strict=True))
+    return HeldBack(prepared.labels[order], predicted, confidence, score, unfamiliarity, numbers)
+
+
+def prove_promise(text: str, held_back: HeldBack | None, classes: Sequence[str]) -> Promised:
+    """Make a promise, such as "accuracy=0.99", by a model's held-back answers.
+
+    Raises:
+        SettingsError: When the text is not a promise.
+        DataError: When there are none, or they do not prove it.
+    """
+    promise = Promise.of(text)
+    if held_back is None:
+        raise DataError(
+            f"{promise} needs images that the model was not trained on or selected by, and none were held back: give "
+            f"some, eyebright promise MODEL {promise} --on PICTURES"
+        )
+    return make_promise(promise, held_back, classes)

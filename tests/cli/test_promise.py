@@ -1,0 +1,46 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from eyebright.model.folder import read_model
+
+
+@pytest.fixture
+def promising(make_folder, eyebright, quick, tmp_path) -> Path:
+    """A finished run that has promised something."""
+    options = [*quick, "--promise", "accuracy=0.7"]
+    finished = eyebright("train", make_folder(count=60), "-o", tmp_path / "run", *options)
+    assert finished.code == 0, finished.err
+    assert "held back for the promise" in " ".join(finished.out.split())
+    assert "Promise accuracy=0.7, by 12 held-back images" in finished.out
+    assert "promised: at least 70.0%" in " ".join(finished.out.split())
+    return tmp_path / "run"
+
+
+def test_a_promise_is_made_later_told_and_written(promising: Path, eyebright) -> None:
+    finished = eyebright("promise", promising, "accuracy=0.5")
+    assert finished.code == 0 and finished.out.startswith("Promise accuracy=0.5, by 12 held-back images")
+    assert f"Model saved: {promising / 'model'}" in finished.out
+    found = json.loads(eyebright("promise", promising, "coverage=0.6", "--json").out)
+    assert (found["promise"], found["images"]) == ("coverage=0.6", 12)
+    assert read_model(promising).card.promise.promise == "coverage=0.6"
+
+
+def test_predict_and_evaluate_take_another_promise_for_once(promising: Path, eyebright, make_folder) -> None:
+    more = make_folder("more", count=5)
+    told = eyebright("evaluate", promising, more, "--promise", "accuracy-per-class=0.3", "--json")
+    assert json.loads(told.out)["promise"]["promise"] == "accuracy-per-class=0.3"
+    (image, *_) = sorted((more / "red").iterdir())
+    labels = [json.loads(line)["labels"] for line in eyebright(
+        "predict", promising, image, "--promise", "coverage=0.6", "--json").out.splitlines()]  # fmt: skip
+    assert labels in ([["red"]], [[]]) or len(labels[0]) > 1
+    assert read_model(promising).card.promise.promise == "accuracy=0.7"
+
+
+def test_what_cannot_be_promised_is_refused_in_plain_words(run: Path, eyebright) -> None:
+    for command in (("promise", run), ("predict", run, "x.png", "--promise")):
+        finished = eyebright(*command, "accuracy=0.9")
+        assert finished.code == 1 and "eyebright promise MODEL accuracy=0.9 --on PICTURES" in finished.err
+    finished = eyebright("promise", run, "accuracy=100")
+    assert finished.code == 1 and "above 0 and below 1" in finished.err
