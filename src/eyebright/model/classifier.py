@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from eyebright.data.dataset import Dataset, Part
 from eyebright.data.pictures import Fit, ImageInput, Preparation
 from eyebright.data.pictures.arrays import as_images, is_array
+from eyebright.data.pictures.corruptions import SEVERITIES
 from eyebright.data.pictures.formats import ImageFile
 from eyebright.data.prepare import Prepared, prepare
 from eyebright.model.assess import Assessment
@@ -37,7 +38,7 @@ from eyebright.model.given import evaluation_set, is_batch, require_classifier, 
 from eyebright.model.learned import Learned, save_model, settings_of
 from eyebright.model.predictor import Predictor
 from eyebright.model.promise import held_back_answers, prove_promise
-from eyebright.model.robustness import affordable, measure
+from eyebright.model.robustness import MOST, affordable, measure
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, initial_weights
 from eyebright.report.explanations import Explanation
@@ -253,21 +254,32 @@ class Classifier(Weighted):
         self._on_gpu, self.seen = on_gpu, seen
         return found
 
-    def test(self, prepared: Prepared, emit: Emit) -> Tested:
+    def test(self, prepared: Prepared, emit: Emit, *, robustness: bool = False) -> Tested:
         """Evaluate on the test set of prepared images, with what was predicted for each; `metrics` gets the result.
 
-        Where the training took long enough, some of the images are also corrupted mildly.
+        Args:
+            prepared: The images.
+            emit: Receives the progress.
+            robustness: Whether to measure the accuracy on up to 500 of the images with mild corruptions, at two
+                severities; else it is measured at one, on as many as the time of the training affords.
         """
         predictor, report = self._on_gpu or self.predictor, reporting(emit)
         found = evaluate_new(predictor, prepared, prepared.indices("test"), self.seen, report=report)
-        trained, computed = sum(self.history.pictures), len(prepared.indices("train"))
-        most = 0 if self.settings.minutes else affordable(0 if trained else computed, trained)
+        most = MOST if robustness else self._affordable(prepared)
         if most:
-            robustness = measure(predictor, prepared, found.positions, most=most, severities=(2,), report=report)
-            found = found._replace(evaluation=msgspec.structs.replace(found.evaluation, robustness=robustness))
+            severities = SEVERITIES if robustness else SEVERITIES[-1:]
+            harder = measure(predictor, prepared, found.positions, most=most, severities=severities, report=report)
+            found = found._replace(evaluation=msgspec.structs.replace(found.evaluation, robustness=harder))
         metrics = {**self.metrics, "test": found.evaluation}
         self._learned = msgspec.structs.replace(self.learned, metrics=metrics)
         return found
+
+    def _affordable(self, prepared: Prepared) -> int:
+        """How many images may be corrupted at the end of the training; none within a budget of time."""
+        if self.settings.minutes:
+            return 0
+        trained = sum(self.history.pictures)
+        return affordable(0 if trained else len(prepared.indices("train")), trained)
 
     def score(self, pictures: Dataset | Part | NDArray[Any] | Sequence[NDArray[Any]], labels: Any = None) -> float:
         """The accuracy alone, as in scikit-learn; the rest is as in `evaluate`."""

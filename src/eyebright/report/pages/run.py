@@ -115,6 +115,7 @@ class RunReport(NamedTuple):
         weakest: Images of each class that are predicted worst, by its name.
         trusted: Charts of whether confidence can be relied on.
         calibration: What the calibration error shows.
+        robustness: The command that measures the accuracy on corrupted images, where that can be done more closely.
         training: Charts of the training.
         data: What is known of the data, in sentences.
         sets: How many images each class has in the training, validation and test set.
@@ -146,6 +147,7 @@ class RunReport(NamedTuple):
     weakest: Mapping[str, Sequence[Shot]] = {}
     trusted: Sequence[Chart] = ()
     calibration: str = ""
+    robustness: str = ""
     training: Sequence[Chart] = ()
     data: Sequence[str] = ()
     sets: Sequence[tuple[str, int, int, int]] = ()
