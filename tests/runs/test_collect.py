@@ -2,8 +2,9 @@ import numpy as np
 from PIL import Image
 
 import eyebright as eb
-from eyebright.runs.collect import collect
+from eyebright.runs.collect import affordable_maps, collect
 from eyebright.runs.folder import Run
+from eyebright.runs.resume import resume
 from eyebright.training.events import Judged, Reported
 
 
@@ -66,3 +67,32 @@ def test_inputs_show_which_part_of_an_image_is_used(tmp_path, train_mlp):
     assert (seen.whole.width, seen.whole.height, seen.prepared.width) == (80, 20, 8)
     assert seen.kept == (30, 0, 20, 20)  # the square in the middle
     assert "cropped at the centre and brought to 8 × 8 pixels, in colour" in found.input_text
+
+
+def test_maps_take_a_small_share_of_the_time_of_a_training_and_there_is_at_least_one():
+    assert [affordable_maps(*images) for images in ((100, 0), (4_317, 0), (50_000, 0))] == [1, 1, 15]
+    assert affordable_maps(5_000, 6 * 4_000) == 24  # 5,000 answers and 72,000 more for the steps: 3% by 96 copies
+
+
+def test_a_run_that_is_continued_gets_a_new_report(pictures, train_mlp, killed, tmp_path):
+    run = Run(tmp_path / "run")
+    killed(train_mlp, pictures, run.path)
+    assert not run.report.exists()
+    resume(run.path)
+    first = run.report.read_text("utf-8")
+    resume(run.path, epochs=5)
+    assert "3 epochs" in first and "5 epochs" in run.report.read_text("utf-8")
+
+
+def test_a_promise_is_told_with_whether_the_test_images_keep_it(make_folder, train_mlp, tmp_path):
+    result = train_mlp(make_folder(count=70), tmp_path / "run", epochs=8, promise="accuracy=0.8")
+    page = Run(result.path).report.read_text("utf-8")
+    assert "Promise accuracy=0.8, by 15 held-back images" in page
+    assert "On the test images: Answered " in page and "15 held back for the promise." in page
+    assert "To train a model that answers only where" not in page
+
+
+def test_a_promise_that_cannot_be_made_is_told_with_the_reason(make_folder, train_mlp, tmp_path):
+    options = {"learning_rate": 1e-7, "promise": "accuracy=0.8"}
+    page = Run(train_mlp(make_folder(count=70), tmp_path / "run", **options).path).report.read_text("utf-8")
+    assert "Nothing is promised: " in page and "To train a model that answers only where" in page

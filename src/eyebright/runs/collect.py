@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from eyebright.data.corrections import load
 from eyebright.data.pictures import crop_box, decode
-from eyebright.data.pictures.corruptions import SEVERITIES
 from eyebright.data.prepare import Prepared
 from eyebright.data.sources.ranged import without_token
 from eyebright.data.split import SIDES
 from eyebright.model.classifier import Classifier
 from eyebright.model.evaluate import Tested
-from eyebright.model.explain.maps import explain
+from eyebright.model.explain.maps import COPIES, explain
 from eyebright.report.maps import overlaid
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.measured import coverage_chart, penalty_charts, reliability_chart, training_charts
@@ -27,19 +26,27 @@ from eyebright.runs.gallery import LARGE_PX, Gallery, Maps
 from eyebright.system import files
 from eyebright.system.errors import EyebrightError
 from eyebright.system.text import counted, duration, percent, printable
-from eyebright.training.events import AnyEvent, CrossValidated, EpochEnded, HeadFitted, Judged, RunStarted
+from eyebright.training.events import (
+    AnyEvent,
+    CrossValidated,
+    EpochEnded,
+    HeadFitted,
+    Judged,
+    PromiseRefused,
+    RunStarted,
+)
 from eyebright.trust.calibration import calibration_text, reliability
 from eyebright.trust.metrics import Evaluation
 from eyebright.trust.selective import risk_coverage
 from eyebright.trust.verdict import Verdict
 
-MAPPED = 3
-"""Maps in the report of a training; `eyebright report` draws one for each of the worst mistakes."""
+_MAPS_SHARE = 0.03  # of the time of a training
+_TRAINED = 3  # a step takes about three times as long as an answer (forwards, backwards, weights)
 _SETS_SHOWN, _IN_A_SET, _INPUTS, _LEFT_OUT = 6, 4, 4, 200
 _RESIZED = {"crop": "cropped at the centre", "pad": "padded with grey", "stretch": "stretched"}
 
 
-def write_report(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested, *, mapped: int = MAPPED) -> Path:
+def write_report(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested, *, mapped: int = 0) -> Path:
     """Write the page of a run, whose model is saved.
 
     Args:
@@ -47,7 +54,8 @@ def write_report(run: Run, classifier: Classifier, prepared: Prepared, tested: T
         classifier: The trained classifier.
         prepared: The images.
         tested: The evaluation on the test set.
-        mapped: How many of the worst mistakes get a map of what speaks for the predicted class.
+        mapped: How many of the worst mistakes get a map of what speaks for the predicted class; by default as many as
+            take about 3% of the time of the training, at least one.
 
     Raises:
         OutputError: When it cannot be written.
@@ -57,34 +65,37 @@ def write_report(run: Run, classifier: Classifier, prepared: Prepared, tested: T
     return run.report
 
 
-def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested, *, mapped: int = MAPPED) -> RunReport:
+def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested, *, mapped: int = 0) -> RunReport:
     """What the page of a run shows; arguments as in `write_report`."""
     (request, _), events, test = run.read(), run.read_events(), tested.evaluation
     started = next((event for event in reversed(events) if isinstance(event, RunStarted)), None)
     images = "" if request.in_memory else typed_path(without_token(request.pictures))
     here = typed_path(str(run.path.absolute()))
+    mapped = mapped or affordable_maps(len(prepared.labels), sum(classifier.history.pictures))
     gallery = Gallery(prepared, tested, classifier.classes, _maps(classifier, prepared), mapped)
     worst = gallery.worst()  # first, since it is the only place where images are large
     groups = prepared.groups_at(tested.positions)
     found = reliability(tested.confidence, tested.correct, groups)
+    again = f"eyebright train --config {here}/config.toml -o NEW"
     return RunReport(
         name=PurePath(without_token(request.pictures)).name if images else "Images in memory",
         date="" if started is None else datetime.fromtimestamp(started.time_s, UTC).strftime("%-d %B %Y"),
         test=test,
         album=gallery.album,
         verdicts=_verdicts(events, here, images or "PICTURES"),
-        answers=_answers(test),
+        answers=_answers(classifier, test, events),
         facts=_facts(classifier, prepared, started, events),
         commands=[("To predict new images:", f"eyebright predict {here} IMAGES")],
         right=gallery.examples(correct=True),
         wrong=gallery.examples(correct=False),
+        redraw=f"eyebright report {here}" if images else "",
         unlike=gallery.unlike(),
         worst=worst,
         cells=gallery.cells(),
         weakest=gallery.weakest(),
         trusted=[reliability_chart(found), coverage_chart(risk_coverage(tested.confidence, tested.correct))],
         calibration=f"Expected calibration error {found.error:.3f}. {calibration_text(found.error, found.by_chance)}.",
-        robustness="" if _robust(tested) or not images else f"eyebright report {here} --robustness",
+        promise=f"{again} --promise accuracy=0.95" if images and classifier.learned.promise is None else "",
         training=_training(classifier, events),
         data=_data(prepared, started, tested),
         sets=_sets(classifier.classes, prepared),
@@ -96,9 +107,19 @@ def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested
         inputs=_inputs(gallery, prepared, tested, classifier.classes),
         input_text=_input_text(prepared),
         settings=request.changed(pictures=without_token(request.pictures)).to_toml(),
-        repeat=f"eyebright train --config {here}/config.toml -o NEW" if images else "",
+        repeat=again if images else "",
         versions={} if started is None else started.versions,
     )
+
+
+def affordable_maps(answered: int, trained: int) -> int:
+    """How many maps a training may draw at its end: what takes about 3% of its time, at least one.
+
+    Args:
+        answered: How many images there are: each is answered about once.
+        trained: On how many images steps were made, counted in each epoch.
+    """
+    return max(int(_MAPS_SHARE * (answered + _TRAINED * trained) / COPIES), 1)
 
 
 def _maps(classifier: Classifier, prepared: Prepared) -> Maps:
@@ -122,14 +143,18 @@ def _verdicts(events: Sequence[AnyEvent], here: str, images: str) -> list[Told]:
     return found
 
 
-def _answers(test: Evaluation) -> list[str]:
-    """When the model says that it does not know; nothing where it answers every image."""
+def _answers(classifier: Classifier, test: Evaluation, events: Sequence[AnyEvent]) -> list[str]:
+    """What is promised and whether it is kept, or what is answered; nothing where it answers every image."""
+    promised = classifier.learned.promise
+    if promised is not None and test.promise is not None:
+        return [f"{promised.text(classifier.classes)}", f"On the test images: {test.promise.text}"]
+    refused = [f"Nothing is promised: {event.reason}." for event in events if isinstance(event, PromiseRefused)]
     given, correct = test.answered, test.answered_correctly
     if given is None or correct is None or given == test.pictures:
-        return []
+        return refused[-1:]
     told = f"It answers {percent(given / test.pictures)} of the test images"
     told += f"; {percent(correct / given)} of these answers are correct." if given else "."
-    return [told, "The others are unlike the training images, or the model is not sure enough."]
+    return [*refused[-1:], told, "The others are unlike the training images."]
 
 
 def _facts(
@@ -153,12 +178,6 @@ def _facts(
     return facts + [("Cross-validated accuracy", accuracy) for accuracy in crossed[-1:]]
 
 
-def _robust(tested: Tested) -> bool:
-    """Whether robustness was measured on as many images, and at as many severities, as it can be."""
-    found = tested.evaluation.robustness
-    return found is not None and len({one.severity for one in found.corrupted}) == len(SEVERITIES)
-
-
 def _training(classifier: Classifier, events: Sequence[AnyEvent]) -> list[Chart]:
     heads = [event for event in events if isinstance(event, HeadFitted)]
     if classifier.history.loss:
@@ -168,8 +187,10 @@ def _training(classifier: Classifier, events: Sequence[AnyEvent]) -> list[Chart]
 
 def _data(prepared: Prepared, started: RunStarted | None, tested: Tested) -> list[str]:
     sizes = [len(prepared.indices(side)) for side in SIDES]
-    total = counted(sum(sizes), "image")
-    told = [f"{total}: {sizes[0]:,} for training, {sizes[1]:,} for validation, {sizes[2]:,} for testing."]
+    held_back = len(prepared.indices("held_back"))
+    total = counted(sum(sizes) + held_back, "image")
+    promised = f", {held_back:,} held back for the promise" if held_back else ""
+    told = [f"{total}: {sizes[0]:,} for training, {sizes[1]:,} for validation, {sizes[2]:,} for testing{promised}."]
     if started is not None and started.naive_leak:
         told.append(leak_text(started.naive_leak))
     told += [f"Leak: {leaks}." for leaks in prepared.leaks]

@@ -111,11 +111,12 @@ class RunReport(NamedTuple):
         wrong: Examples of wrong ones.
         unlike: Test images that are so unlike the training images that they get no answer.
         worst: The most confident wrong predictions.
+        redraw: The command that draws a map for each of these.
         cells: Images of cells of the confusion matrix, by the positions of the true and the predicted class.
         weakest: Images of each class that are predicted worst, by its name.
         trusted: Charts of whether confidence can be relied on.
         calibration: What the calibration error shows.
-        robustness: The command that measures the accuracy on corrupted images, where that can be done more closely.
+        promise: The command that trains a model which answers only where an accuracy is proven.
         training: Charts of the training.
         data: What is known of the data, in sentences.
         sets: How many images each class has in the training, validation and test set.
@@ -143,11 +144,12 @@ class RunReport(NamedTuple):
     wrong: Sequence[Shot] = ()
     unlike: Sequence[Shot] = ()
     worst: Sequence[Shot] = ()
+    redraw: str = ""
     cells: Mapping[tuple[int, int], Sequence[Shot]] = {}
     weakest: Mapping[str, Sequence[Shot]] = {}
     trusted: Sequence[Chart] = ()
     calibration: str = ""
-    robustness: str = ""
+    promise: str = ""
     training: Sequence[Chart] = ()
     data: Sequence[str] = ()
     sets: Sequence[tuple[str, int, int, int]] = ()
