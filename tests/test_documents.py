@@ -136,7 +136,7 @@ def test_commands_in_documents_have_options_that_exist(document):
     for name, *words in commands(document):
         command, path = typer.main.get_command(app), [name, *words]
         while path and path[0] in getattr(command, "commands", {}):
-            command = command.commands[path.pop(0)]
+            command = command.get_command(None, path.pop(0))
         known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
         used = {word.partition("=")[0] for word in path if re.match("--?[a-z]", word)}
         assert used <= known and not hasattr(command, "commands"), shlex.join([name, *words])

@@ -114,7 +114,7 @@ def test_the_options_and_their_defaults_are_those_of_request_and_settings():
     own = {"config", "set", "find_lr", "resume", "heal", "json", "fit"}
     parameters = {
         name.removesuffix("_"): parameter
-        for parameter in typer.main.get_command(app).commands["train"].params
+        for parameter in typer.main.get_command(app).get_command(None, "train").params
         if (name := parameter.name)
     }
     settings, texts = Settings(), descriptions(Request) | descriptions(Settings)
@@ -135,7 +135,7 @@ def test_the_options_and_their_defaults_are_those_of_request_and_settings():
 def test_help_describes_every_option(eyebright):
     lines = eyebright("train", "--help").out
     text = " ".join(lines.split())
-    for parameter in typer.main.get_command(app).commands["train"].params:
+    for parameter in typer.main.get_command(app).get_command(None, "train").params:
         if parameter.hidden:
             assert f"--{parameter.name} " not in text
             continue

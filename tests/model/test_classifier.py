@@ -12,9 +12,7 @@ import eyebright as eb
 from eyebright.data.pictures import PRINT
 from eyebright.network import Flatten, Input, Linear, Network, Normalize, ReLU, Softmax
 from eyebright.system.errors import DataError, ModelError, NetworkError, PictureError
-from eyebright.training import trainer
-from eyebright.training.events import Calibrated, EpochEnded, Judged, Streaming
-from eyebright.training.torch.engine import TorchEngine
+from eyebright.training.events import EpochEnded, Judged, Streaming
 
 QUICK = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3}
 
@@ -148,15 +146,6 @@ def test_training_and_validation_set_are_evaluated_whole_when_asked_for(model, p
     assert model.evaluate(pictures.validation).pictures == 6
 
 
-def test_callbacks_receive_typed_events(pictures):
-    events: list[object] = []
-    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
-    model.fit(pictures, **QUICK, callbacks=[events.append])
-    kinds = [type(event) for event in events]
-    assert kinds.count(EpochEnded) == 3
-    assert kinds.index(Calibrated) < kinds.index(Judged)
-
-
 def test_weights_go_out_and_in(model, tmp_path):
     path = tmp_path / "pictures" / "red" / "000.png"
     other = eb.Classifier(model.network, model.classes, seed=9)
@@ -199,21 +188,6 @@ def test_classes_in_another_order_mean_the_same(model, pictures, tmp_path):
 def test_pictures_of_an_unknown_class_are_refused(model, make_folder):
     with pytest.raises(DataError, match=r"does not know: violet; .*model are blue, green, red; .*have red, violet"):
         model.evaluate(eb.Dataset.from_folder(make_folder("more", classes=("red", "violet"))))
-
-
-def test_a_graph_that_disagrees_with_training_is_not_kept(pictures, monkeypatch):
-    from eyebright.network import onnx
-
-    write = onnx.to_onnx
-
-    def broken(network, weights, **options):
-        spoilt = dict(weights) | {"dense_2.bias": weights["dense_2.bias"] + np.array([1, 0, 0], np.float32)}
-        return write(network, spoilt, **options)
-
-    monkeypatch.setattr(onnx, "to_onnx", broken)
-    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
-    with pytest.raises(ModelError, match="differs from the trained network"):
-        model.fit(pictures, **QUICK)
 
 
 def test_the_summary_shows_every_layer_and_adds_up(model):
@@ -462,38 +436,6 @@ def test_a_classifier_shows_what_it_is_and_how_good(model, pictures):
     assert f"3 epochs, the best is epoch {best}" in repr(model)
     assert f"validation accuracy  {found.accuracy:.1%} (" in repr(model)
     assert "blue, green, red</td>" in model._repr_html_()
-
-
-@pytest.mark.parametrize("shift", [0.0, 0.5])
-def test_where_a_gpu_evaluates_the_graph_has_been_shown_to_give_the_same(pictures, monkeypatch, shift):
-    """A double stands for the GPU; one whose answers differ from the graph's is not believed."""
-    calls = []
-
-    class OnGpu(TorchEngine):
-        def __init__(self, *arguments):
-            super().__init__(*arguments[:2], "cpu")
-            self.on_gpu = True
-
-        def answers(self, samples):
-            calls.append(len(samples))
-            found = super().answers(samples)
-            return found._replace(probabilities=found.probabilities + np.float32(shift))
-
-    monkeypatch.setattr(trainer(), "TorchEngine", OnGpu)
-    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
-    if shift:
-        with pytest.raises(ModelError, match=r"the ONNX graph differs from the trained network by 0\.5"):
-            model.fit(pictures, **QUICK)
-        return
-    model.fit(pictures, **QUICK)
-    known, before = model.metrics["validation"], len(calls)
-    found = model.evaluate(pictures.test)
-    assert len(calls) == before + 1
-    again = eb.Classifier(model.network, classes=model.classes, weights=model._weights)
-    again.learned = model.learned
-    expected = again.evaluate(pictures.test)
-    assert found.accuracy == expected.accuracy and found.loss == pytest.approx(expected.loss, abs=1e-4)
-    assert known.pictures and len(calls) == before + 1
 
 
 @pytest.mark.parametrize("load", [eb.load, eb.Model.load])

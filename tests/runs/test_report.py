@@ -25,6 +25,14 @@ def test_a_report_that_is_made_again_has_a_map_for_each_of_the_worst_mistakes(pi
     assert 1 < again.count(words) <= WORST and "To draw the maps of all of them" not in again
 
 
+def test_robustness_is_measured_in_full_where_it_is_asked_for(pictures, train_mlp, tmp_path):
+    run = Run(train_mlp(pictures, tmp_path / "run").path)
+    assert "--robustness" in run.report.read_text("utf-8")
+    page = report(run.path, robustness=True).read_text("utf-8")
+    assert "with mild corruptions" in page and "--robustness" not in page
+    assert all(f">{name} {severity}<" in page for name in ("blur", "JPEG", "rescaling") for severity in (1, 2))
+
+
 def test_a_run_without_a_model_says_how_to_go_on(pictures, train_mlp, killed, tmp_path):
     killed(train_mlp, pictures, tmp_path / "run")
     with pytest.raises(SettingsError, match=r"run has no model yet; .* eyebright train --resume .*run"):

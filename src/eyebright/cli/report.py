@@ -10,6 +10,10 @@ EXAMPLE = "Example: eyebright report flowers_run"
 
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run with a model.")],
+    robustness: Annotated[
+        bool,
+        typer.Option("--robustness", help="Also measure the accuracy on up to 500 test images with mild corruptions."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the path of the page as JSON.")] = False,
 ) -> None:
     """Write the report of a run again.
@@ -22,5 +26,5 @@ def report(
     from eyebright.system import records
 
     with Display(Terminal(console(stderr=True))) as display:
-        path = written(run, callbacks=[display])
+        path = written(run, robustness=robustness, callbacks=[display])
     typer.echo(records.to_json({"report": str(path)}) if as_json else f"Report: {path}")

@@ -13,6 +13,7 @@ from eyebright.data.prepare import Prepared
 from eyebright.model.card import Calibration
 from eyebright.model.engine import TOLERANCES, Engine, onnx_graph
 from eyebright.model.explain.shortcut import Images, count_tried, find_shortcuts
+from eyebright.model.learned import Learned
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.model.profile import Seen, sample_profile
 from eyebright.model.reference import Reference
@@ -27,7 +28,7 @@ from eyebright.trust.calibration import expected_calibration_error, fit_temperat
 from eyebright.trust.diagnosis import diagnose
 from eyebright.trust.evidence import Evidence, Shortcut, TrainingRecord, accuracies_of, leak_of
 from eyebright.trust.image_checks import MORE
-from eyebright.trust.metrics import Evaluation, evaluate, log_softmax, softmax
+from eyebright.trust.metrics import evaluate, log_softmax, softmax
 from eyebright.trust.unknown import fit_familiar, kept_share
 from eyebright.trust.verdict import Verdict
 
@@ -40,19 +41,13 @@ class Assessment(NamedTuple):
     """What was measured.
 
     Args:
-        calibration: The temperature.
-        reference: What the training images have in common, and the profile of validation images.
-        validation: The evaluation on the validation set.
-        verdicts: Everything that the figures show, most important first.
+        learned: What was found out about the weights.
         graph: The ONNX graph with softmax and temperature.
         predictor: What predicts by this graph.
         on_gpu: What predicts the same on a GPU, if the network was trained on one.
     """
 
-    calibration: Calibration
-    reference: Reference
-    validation: Evaluation
-    verdicts: tuple[Verdict, ...]
+    learned: Learned
     graph: bytes
     predictor: Predictor
     on_gpu: Predictor | None
@@ -108,9 +103,14 @@ def assess(
     shortcuts = find_shortcuts((on_gpu or predictor).probabilities, images, classes, pack.preparation.shape[:2])
     told = verdicts(prepared, (known.logits, sample), (new.logits, validation), classes, record, shortcuts)
     recorder(Judged.of(told))
-    seen = Seen(scaled, new.features)
-    profile = sample_profile(pack, validation, prepared.groups_at(validation), seen, familiar)
-    return Assessment(calibration, Reference(familiar, profile), found, told, graph, predictor, on_gpu)
+    featured = validation[new.featured]
+    seen = Seen(scaled[new.featured], new.features)
+    profile = sample_profile(pack, featured, prepared.groups_at(featured), seen, familiar)
+    learned = Learned(
+        calibration=calibration, metrics={"validation": found}, verdicts=told, history=recorder.history,
+        reference=Reference(familiar, profile),
+    )  # fmt: skip
+    return Assessment(learned, graph, predictor, on_gpu)
 
 
 def calibrate(

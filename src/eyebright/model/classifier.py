@@ -24,33 +24,32 @@ from numpy.typing import NDArray
 from eyebright.data.dataset import Dataset, Part
 from eyebright.data.pictures import Fit, ImageInput, Preparation
 from eyebright.data.pictures.arrays import as_images, is_array
+from eyebright.data.pictures.corruptions import SEVERITIES
 from eyebright.data.pictures.formats import ImageFile
 from eyebright.data.prepare import Prepared, prepare
-from eyebright.data.sources.ranged import without_token
-from eyebright.data.split import ALL_SIDES
-from eyebright.model.assess import assess, count_assessed
+from eyebright.model.assess import Assessment
 from eyebright.model.card import Calibration, ModelCard, Seen
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.evaluate import Tested, evaluate_new, prepared_for
 from eyebright.model.explain.images import explain_image
+from eyebright.model.fitting import fit_prepared, run_started
 from eyebright.model.folder import read_model
 from eyebright.model.given import evaluation_set, is_batch, require_classifier, training_set
 from eyebright.model.learned import Learned, save_model, settings_of
 from eyebright.model.predictor import Predictor
 from eyebright.model.promise import held_back_answers, prove_promise
-from eyebright.model.robustness import affordable, measure
+from eyebright.model.robustness import MOST, affordable, measure
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, initial_weights
 from eyebright.report.explanations import Explanation
-from eyebright.report.history import History, Recorder
+from eyebright.report.history import History
 from eyebright.report.progress import shown
-from eyebright.system import files, machine
+from eyebright.system import files
 from eyebright.system.errors import ModelError, PictureError
 from eyebright.system.table import Table
 from eyebright.system.text import counted, listed, printable, shorten
 from eyebright.training import trainer
-from eyebright.training.budget import Deadline
-from eyebright.training.events import AnyEvent, Emit, Evaluated, RunStarted, Streaming
+from eyebright.training.events import AnyEvent, Emit, Evaluated
 from eyebright.training.receivers import reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
@@ -157,40 +156,10 @@ class Classifier(Weighted):
         )  # fmt: skip
         with shown(callbacks, verbose=verbose) as emit:
             prepared = self.prepare(dataset, emit)
-            emit(self.started_on(prepared))
-            self.fit_prepared(prepared, emit=emit, started_at=started_at)
+            emit(run_started(self, prepared))
+            fit_prepared(self, prepared, emit=emit, started_at=started_at)
             emit(Evaluated.of("validation", self.metrics["validation"]))
         return self.history
-
-    def started_on(self, prepared: Prepared, *, pictures: str | None = None, title: str = "") -> RunStarted:
-        """The event that a training starts.
-
-        Args:
-            prepared: The images.
-            pictures: Where they come from, unless the data set says it.
-            title: The name of the network, if it has one.
-        """
-        train, validation, test, held_back = (len(prepared.indices(side)) for side in ALL_SIDES)
-        dataset, pack = prepared.dataset, prepared.pack
-        return RunStarted(
-            pictures=without_token(str(dataset.origin or "") if pictures is None else pictures),
-            network=title or counted(len(self.network.places), "layer"),
-            size=self.preparation.width,
-            seed=self.settings.seed,
-            epochs=self.settings.epochs,
-            classes=dataset.classes,
-            train=train,
-            validation=validation,
-            test=test,
-            held_back=held_back,
-            left_out=tuple(printable(f"{left.name}: {left.reason}") for left in pack.left_out),
-            leaking=int(np.count_nonzero((prepared.sides < 0) & (pack.rows >= 0))),
-            naive_leak=prepared.naive_leak,
-            leaks=prepared.leaks,
-            absent=prepared.absent("validation"),
-            parameters=self.network.parameter_count,
-            versions=machine.versions(),
-        )
 
     def prepare(self, pictures: Dataset, emit: Emit | None = None) -> Prepared:
         """The images as `fit` trains on them, for a training loop of your own.
@@ -199,66 +168,6 @@ class Classifier(Weighted):
             DataError: When the images cannot be trained on.
         """
         return prepare(pictures, self.preparation, classes=self.classes, report=reporting(emit or to_all(())))
-
-    def fit_prepared(
-        self,
-        prepared: Prepared,
-        *,
-        emit: Emit,
-        started_at: float,
-        checkpoint: Path | None = None,
-        earlier: Sequence[AnyEvent] | None = None,
-        on_settled: Callable[[Settings], None] = lambda settings: None,
-    ) -> str:
-        """Train on prepared images with the classifier's settings, then calibrate and check the result.
-
-        Args:
-            prepared: The images, with the labels of this classifier.
-            emit: Receives every event.
-            started_at: When the budget of time started, on `time.monotonic`.
-            checkpoint: A folder for the state, written after each epoch and now and then within one.
-            earlier: The events of a training that was interrupted: continue from its checkpoint.
-            on_settled: Receives the settings with everything that was measured, before the first step.
-
-        Returns:
-            Why the training ended: "finished", "patience", "budget" or "interrupted".
-        """
-        training, recorder = trainer(), Recorder([emit], earlier)
-        if prepared.pack.streamed:
-            size = prepared.pack.preparation.size_bytes
-            emit(Streaming(pictures=len(prepared.labels), size_bytes=len(prepared.labels) * size))
-        train, validation = prepared.indices("train"), prepared.indices("validation")
-        outcome = training.fit(
-            self.network,
-            self._weights,
-            training.Material(prepared.pack, prepared.labels, train, validation, prepared.dataset.source.names),
-            self.settings,
-            emit=recorder,
-            checkpoint_folder=checkpoint,
-            on_settled=on_settled,
-            resume=earlier is not None,
-            deadline=_deadline(self.settings, started_at, prepared),
-        )
-        self.set_weights(outcome.weights)
-        digests, held_back = prepared.pack.digests, prepared.indices("held_back")
-        new = held_back[~self.seen.contains(digests.at(held_back))]  # not those of a model that this one started from
-        self.seen = self.seen.union(digests.at(np.concatenate([train, validation, held_back])))
-        found = assess(
-            self.network, self._weights, self.classes, prepared, settings=self.settings, recorder=recorder,
-            torch_engine=training.TorchEngine(self.network, self._weights, outcome.settings.device),
-        )  # fmt: skip
-        self.learned = Learned(
-            calibration=found.calibration,
-            metrics={"validation": found.validation},
-            verdicts=found.verdicts,
-            history=recorder.history,
-            reference=found.reference._replace(
-                held_back=held_back_answers(found.on_gpu or found.predictor, prepared, new)
-            ),
-        )
-        self._on_gpu = found.on_gpu
-        self.__dict__ |= {"_graph": found.graph, "predictor": found.predictor}
-        return str(outcome.reason)
 
     def evaluate(
         self,
@@ -345,21 +254,32 @@ class Classifier(Weighted):
         self._on_gpu, self.seen = on_gpu, seen
         return found
 
-    def test(self, prepared: Prepared, emit: Emit) -> Tested:
+    def test(self, prepared: Prepared, emit: Emit, *, robustness: bool = False) -> Tested:
         """Evaluate on the test set of prepared images, with what was predicted for each; `metrics` gets the result.
 
-        Where the training took long enough, some of the images are also corrupted mildly.
+        Args:
+            prepared: The images.
+            emit: Receives the progress.
+            robustness: Whether to measure the accuracy on up to 500 of the images with mild corruptions, at two
+                severities; else it is measured at one, on as many as the time of the training affords.
         """
         predictor, report = self._on_gpu or self.predictor, reporting(emit)
         found = evaluate_new(predictor, prepared, prepared.indices("test"), self.seen, report=report)
-        trained, computed = sum(self.history.pictures), len(prepared.indices("train"))
-        most = 0 if self.settings.minutes else affordable(0 if trained else computed, trained)
+        most = MOST if robustness else self._affordable(prepared)
         if most:
-            robustness = measure(predictor, prepared, found.positions, most=most, severities=(2,), report=report)
-            found = found._replace(evaluation=msgspec.structs.replace(found.evaluation, robustness=robustness))
+            severities = SEVERITIES if robustness else SEVERITIES[-1:]
+            harder = measure(predictor, prepared, found.positions, most=most, severities=severities, report=report)
+            found = found._replace(evaluation=msgspec.structs.replace(found.evaluation, robustness=harder))
         metrics = {**self.metrics, "test": found.evaluation}
         self._learned = msgspec.structs.replace(self.learned, metrics=metrics)
         return found
+
+    def _affordable(self, prepared: Prepared) -> int:
+        """How many images may be corrupted at the end of the training; none within a budget of time."""
+        if self.settings.minutes:
+            return 0
+        trained = sum(self.history.pictures)
+        return affordable(0 if trained else len(prepared.indices("train")), trained)
 
     def score(self, pictures: Dataset | Part | NDArray[Any] | Sequence[NDArray[Any]], labels: Any = None) -> float:
         """The accuracy alone, as in scikit-learn; the rest is as in `evaluate`."""
@@ -463,6 +383,11 @@ class Classifier(Weighted):
         self._learned, self._on_gpu = learned, None
         self._forget_graph()
 
+    def adopt(self, assessed: Assessment) -> None:
+        """Answer by what was measured on the weights."""
+        self.learned, self._on_gpu = assessed.learned, assessed.on_gpu
+        self.__dict__ |= {"_graph": assessed.graph, "predictor": assessed.predictor}
+
     @property
     def metrics(self) -> Mapping[str, Evaluation]:
         """The evaluations: "validation" and, if there was one, "test"."""
@@ -509,9 +434,3 @@ class Classifier(Weighted):
     def _forget_graph(self) -> None:
         self.__dict__.pop("predictor", None)
         self.__dict__.pop("_graph", None)
-
-
-def _deadline(settings: Settings, started_at: float, prepared: Prepared) -> Deadline | None:
-    if not settings.minutes:
-        return None
-    return Deadline(settings.minutes, started_at, count_assessed(prepared) + len(prepared.indices("test")))

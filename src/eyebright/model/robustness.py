@@ -15,7 +15,7 @@ from eyebright.trust.robustness import Corrupted, Robustness
 
 MOST = 500
 """Images that are corrupted at most: more would narrow the intervals by little."""
-LEAST = 20
+LEAST = 50
 """Images with which a table begins to say something."""
 _SHARE = 0.04  # of the time of a training
 _TRAINED = 3  # a step takes about three times as long as an answer (forwards, backwards, weights)
@@ -83,7 +83,7 @@ def affordable(passes: int, trained: int = 0) -> int:
         trained: On how many images steps were made, counted in each epoch.
 
     Returns:
-        The number of images, each with all corruptions of severity 2; 0 where it would be below 20.
+        The number of images, each with all corruptions of severity 2; 0 where it would be below 50.
     """
     count = int(_SHARE * (passes + _TRAINED * trained) / (len(CORRUPTIONS) + 1))
     return min(count, MOST) if count >= LEAST else 0

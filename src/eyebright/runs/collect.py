@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from eyebright.data.corrections import load
 from eyebright.data.pictures import crop_box, decode
+from eyebright.data.pictures.corruptions import SEVERITIES
 from eyebright.data.prepare import Prepared
 from eyebright.data.sources.ranged import without_token
 from eyebright.data.split import SIDES
@@ -96,6 +97,7 @@ def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested
         trusted=[reliability_chart(found), coverage_chart(risk_coverage(tested.confidence, tested.correct))],
         calibration=f"Expected calibration error {found.error:.3f}. {calibration_text(found.error, found.by_chance)}.",
         promise=f"{again} --promise accuracy=0.95" if images and classifier.learned.promise is None else "",
+        robustness="" if _robust(tested) or not images else f"eyebright report {here} --robustness",
         training=_training(classifier, events),
         data=_data(prepared, started, tested),
         sets=_sets(classifier.classes, prepared),
@@ -176,6 +178,12 @@ def _facts(
         facts.append(("Validation accuracy", percent(validation.accuracy)))
     crossed = [percent(event.accuracy) for event in events if isinstance(event, CrossValidated)]
     return facts + [("Cross-validated accuracy", accuracy) for accuracy in crossed[-1:]]
+
+
+def _robust(tested: Tested) -> bool:
+    """Whether robustness was measured on as many images, and at as many severities, as it can be."""
+    found = tested.evaluation.robustness
+    return found is not None and len({one.severity for one in found.corrupted}) == len(SEVERITIES)
 
 
 def _training(classifier: Classifier, events: Sequence[AnyEvent]) -> list[Chart]:

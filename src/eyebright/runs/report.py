@@ -18,6 +18,7 @@ def report(
     path: str | Path,
     *,
     pictures: Dataset | None = None,
+    robustness: bool = False,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
 ) -> Path:
     """Write the report of a finished run again; it replaces the one that is there.
@@ -28,6 +29,7 @@ def report(
     Args:
         path: The run's folder.
         pictures: The images of the run, where it was trained on images in memory.
+        robustness: Whether to measure the accuracy on up to 500 of the test images with mild corruptions too.
         callbacks: Receive the progress.
 
     Returns:
@@ -45,4 +47,5 @@ def report(
         raise SettingsError(f"{path} has no model yet; to continue the training: eyebright train --resume {path}")
     classifier = Classifier.load(run.path)
     prepared = reopen_prepared(run, request, classifier, emit, pictures)
-    return write_report(run, classifier, prepared, classifier.test(prepared, emit), mapped=WORST)
+    tested = classifier.test(prepared, emit, robustness=robustness)
+    return write_report(run, classifier, prepared, tested, mapped=WORST)

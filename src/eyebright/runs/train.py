@@ -11,6 +11,7 @@ from eyebright.data.prepare import Prepared, prepare
 from eyebright.data.sources.ranged import without_token
 from eyebright.model.card import Seen
 from eyebright.model.classifier import Classifier
+from eyebright.model.fitting import fit_prepared, run_started
 from eyebright.network import BatchNorm, Network, zoo
 from eyebright.network.rewrites import with_dropout
 from eyebright.report import sinks
@@ -285,12 +286,12 @@ def finish(
             if earlier is None:
                 run.write_split(prepared)
                 run.write_left_out(prepared.pack.left_out)
-                emit(classifier.started_on(prepared, pictures=request.pictures, title=title or request.network))
+                emit(run_started(classifier, prepared, pictures=request.pictures, title=title or request.network))
             for event in found:
                 emit(event)
             classifier.settings = request.training
-            reason = classifier.fit_prepared(
-                prepared, emit=emit, started_at=started_at, checkpoint=run.checkpoint, earlier=earlier,
+            reason = fit_prepared(
+                classifier, prepared, emit=emit, started_at=started_at, checkpoint=run.checkpoint, earlier=earlier,
                 on_settled=lambda settings: run.write_config(request.changed(training=settings)),
             )  # fmt: skip
             if request.promise:

@@ -113,10 +113,10 @@ def unfamiliarity_of(
 
 def distance_of(familiar: Familiar, features: NDArray[np.floating]) -> NDArray[np.float64]:
     """The squared Mahalanobis distance of features `(N, features)` to the mean, `(N,)`."""
-    centred = unit(features) - familiar.mean
-    along = centred @ familiar.directions.T.astype(np.float64)
-    outside = (centred**2).sum(axis=1) - (along**2).sum(axis=1)
-    return np.asarray((along**2 / familiar.variances).sum(axis=1) + outside / familiar.rest, np.float64)
+    centred, directions = unit(features) - familiar.mean, familiar.directions.astype(np.float64)
+    along = centred @ directions.T
+    outside = centred - along @ directions
+    return np.asarray((along**2 / familiar.variances).sum(axis=1) + (outside**2).sum(axis=1) / familiar.rest)
 
 
 def energy_of(logits: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -49,12 +49,20 @@ def test_the_accuracy_on_corrupted_images_has_a_table(make_report, parsed) -> No
     robustness = Robustness(clean=Share.from_counts(18, 20), corrupted=(noise,), of=22)
     page = parsed(run_page(report._replace(test=replace(report.test, robustness=robustness))))
     section = page.select_one("#robustness").parent
+    assert not section.select("pre")
     assert "Accuracy on 20 images of 22 with mild corruptions" in section.p.text
     cells = [[cell.text for cell in row.select("th, td")] for row in section.select("tbody tr")]
     assert cells == [
         ["none", "", "90.0%", "", ""],
         ["noise 2", "0.12 of the range", "50.0%", "-40.0", "-60.0 to -10.0"],
     ]
+
+
+def test_where_robustness_is_not_measured_the_page_has_the_command(make_report, parsed) -> None:
+    page = parsed(run_page(make_report("daisy", "rose")._replace(robustness="eyebright report RUN --robustness")))
+    section = page.select_one("#robustness").parent
+    assert "is not measured" in section.text and not section.select("table")
+    assert section.select_one("pre").text == "eyebright report RUN --robustness"
 
 
 def test_what_is_not_answered_is_told_and_shown(make_report, parsed) -> None:

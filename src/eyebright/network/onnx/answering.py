@@ -68,24 +68,26 @@ def _add_energy(graph: Graph, logits: str, confidence: str) -> str:
 def _add_unfamiliarity(graph: Graph, familiar: Familiar, features: str, energy: str) -> None:
     """Add the unfamiliarity; see `Familiar`.
 
-    The distance is |x|^2 / rest - |directions x|^2, with directions whose length says how much less it is along them.
+    What lies outside the directions is computed itself, not as a difference of two large numbers.
     """
-    scale = 1 / (familiar.rest.astype(float) * familiar.limit)
+    constants = {field: graph.values(f"familiar.{field}", values) for field, values in familiar._asdict().items()}
     length = graph.add("ReduceL2", [features, _axes(graph, 1)], graph.fresh("length"), keepdims=1)
     positive = graph.add("Max", [length, graph.values("least_length", _LEAST_LENGTH)], graph.fresh("positive_length"))
     unit = graph.add("Div", [features, positive], graph.fresh("unit_features"))
-    centred = graph.add("Sub", [unit, graph.values("familiar.mean", familiar.mean)], graph.fresh("centred_features"))
-    scaled = familiar.directions.T * np.sqrt(scale * (1 - familiar.rest.astype(float) / familiar.variances))
-    along = graph.add("MatMul", [centred, graph.values("familiar.directions", scaled)], graph.fresh("along"))
-    less = graph.add("ReduceSumSquare", [along, _axes(graph, 1)], graph.fresh("less"), keepdims=0)
-    squares = graph.add("ReduceSumSquare", [centred, _axes(graph, 1)], graph.fresh("squares"), keepdims=0)
-    whole = graph.add("Mul", [squares, graph.values("familiar.precision", scale)], graph.fresh("whole"))
-    distance = graph.add("Sub", [whole, less], graph.fresh("distance"))
-    typical, weight = familiar.energy_typical, familiar.energy_weight.astype(float) / familiar.limit
-    above = graph.add("Sub", [energy, graph.values("familiar.energy", typical)], graph.fresh("energy_above"))
+    centred = graph.add("Sub", [unit, constants["mean"]], graph.fresh("centred_features"))
+    along = graph.add("Gemm", [centred, constants["directions"]], graph.fresh("along"), transB=1)
+    inside = graph.add("MatMul", [along, constants["directions"]], graph.fresh("inside"))
+    outside = graph.add("Sub", [centred, inside], graph.fresh("outside"))
+    distances = []
+    for name, values, variance in (("inside", along, "variances"), ("outside", outside, "rest")):
+        squares = graph.add("Mul", [values, values], graph.fresh(f"{name}_squares"))
+        scaled = graph.add("Div", [squares, constants[variance]], graph.fresh(f"{name}_scaled"))
+        distances.append(graph.add("ReduceSum", [scaled, _axes(graph, 1)], graph.fresh(f"{name}_distance"), keepdims=0))
+    above = graph.add("Sub", [energy, constants["energy_typical"]], graph.fresh("energy_above"))
     excess = graph.add("Relu", [above], graph.fresh("energy_excess"))
-    surprise = graph.add("Mul", [excess, graph.values("familiar.energy_weight", weight)], graph.fresh("surprise"))
-    graph.add("Add", [distance, surprise], UNFAMILIARITY)
+    surprise = graph.add("Mul", [excess, constants["energy_weight"]], graph.fresh("surprise"))
+    whole = graph.add("Sum", [*distances, surprise], graph.fresh("unscaled_unfamiliarity"))
+    graph.add("Div", [whole, constants["limit"]], UNFAMILIARITY)
 
 
 def _axes(graph: Graph, *axes: int) -> str:

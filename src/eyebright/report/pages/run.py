@@ -117,6 +117,7 @@ class RunReport(NamedTuple):
         trusted: Charts of whether confidence can be relied on.
         calibration: What the calibration error shows.
         promise: The command that trains a model which answers only where an accuracy is proven.
+        robustness: The command that measures the accuracy on corrupted images, where that can be done more closely.
         training: Charts of the training.
         data: What is known of the data, in sentences.
         sets: How many images each class has in the training, validation and test set.
@@ -150,6 +151,7 @@ class RunReport(NamedTuple):
     trusted: Sequence[Chart] = ()
     calibration: str = ""
     promise: str = ""
+    robustness: str = ""
     training: Sequence[Chart] = ()
     data: Sequence[str] = ()
     sets: Sequence[tuple[str, int, int, int]] = ()
