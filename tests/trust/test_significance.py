@@ -143,6 +143,27 @@ def test_images_in_groups_raise_no_false_alarm_where_independent_ones_would() ->
     assert alarms[0] <= scipy.stats.binom.ppf(0.999, 60, 0.05) and alarms[1] > 30
 
 
+@pytest.mark.parametrize("reference_size", [1, 10])
+def test_frames_of_films_compared_with_single_images_raise_no_false_alarm(reference_size: int) -> None:
+    """Frames of a film are similar, not equal; the other sample has one image of each film, or ten."""
+    stream, alarms = np.random.default_rng(10), 0
+    sizes = np.repeat([reference_size, 11 - reference_size], [30, 20])
+    groups = np.repeat(np.arange(50), sizes)
+    for _ in range(100):
+        values = stream.normal(size=50)[groups] + stream.normal(size=len(groups))
+        is_new = groups >= 30
+        deals = Deals(groups[~is_new], groups[is_new])
+        alarms += deals.distributions(values[~is_new], values[is_new]).p_value <= 0.05
+    assert alarms <= scipy.stats.binom.ppf(0.999, 100, 0.05)
+
+
+def test_of_groups_of_the_same_size_all_images_count() -> None:
+    """A difference within the groups, ten images of each, is found in few groups."""
+    stream, groups = np.random.default_rng(3), np.repeat(np.arange(8), 10)
+    reference, new = stream.normal(size=80), stream.normal(1.5, size=80)
+    assert Deals(groups, groups).distributions(reference, new).p_value <= 0.01
+
+
 def test_values_that_are_all_the_same_do_not_differ() -> None:
     reference, new = np.full((170, 4), 0.1), np.full((130, 4), 0.1)
     for found in every(alone(reference, new), reference, new):

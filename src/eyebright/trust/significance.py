@@ -14,13 +14,14 @@ Source: Cohen 1988, "Statistical Power Analysis for the Behavioral Sciences" (si
 import math
 from collections.abc import Callable
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 SMALL, MEDIUM, LARGE = 0.2, 0.5, 0.8
 """Effect sizes as Cohen calls them, in standard deviations."""
+Kind = TypeVar("Kind", bound=np.generic)
 _DEALS = 999
 _SEED = 0
 _ROUNDING = 3e-5  # of sums of float32: samples that are equal differ by it
@@ -80,24 +81,29 @@ def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
 class Deals:
     """Two samples, dealt as they are and many times at random.
 
+    Of each group, at most as many images are dealt as the groups of either sample usually have: the mean of a film
+    varies less than a single image, so films and single images would not be exchangeable.
+
     Args:
         reference: Group number of each image of the first sample, `(n,)`.
         new: Group number of each image of the second, `(m,)`. No group is in both samples.
     """
 
     def __init__(self, reference: NDArray[np.int64], new: NDArray[np.int64]) -> None:
-        self.groups = len(np.unique(reference)), len(np.unique(new))
-        both = np.concatenate([reference, new + reference.max(initial=-1) + 1])
-        members = np.unique(both, return_inverse=True)[1]
+        most = min(map(_usual_size, (reference, new)))
+        self._kept = _some_of_each(reference, most), _some_of_each(new, most)
+        one, other = (groups[kept] for groups, kept in zip((reference, new), self._kept, strict=True))
+        self.groups = len(np.unique(one)), len(np.unique(other))
+        members = np.unique(np.concatenate([one, other + one.max(initial=-1) + 1]), return_inverse=True)[1]
         actual = np.arange(sum(self.groups)) >= self.groups[0]
         random = np.random.default_rng(_SEED).permuted(np.repeat(actual[None], _DEALS, axis=0), axis=1)
-        is_new = np.concatenate([actual[None], random])[:, members]  # (deals, n + m)
-        one, other = (each.sum(axis=1, keepdims=True, dtype=np.float32) for each in (~is_new, is_new))
-        self._weights = np.where(is_new, 1 / other, -1 / one)  # float32: of the sums, a mean minus the other mean
+        is_new = np.concatenate([actual[None], random])[:, members]  # (deals, images)
+        counts = [each.sum(axis=1, keepdims=True, dtype=np.float32) for each in (~is_new, is_new)]
+        self._weights = np.where(is_new, 1 / counts[1], -1 / counts[0])  # float32: of a mean minus the other mean
 
     def distributions(self, reference: NDArray[np.floating], new: NDArray[np.floating]) -> Contrast:
         """Compare the distributions of a value (Kolmogorov and Smirnov's distance)."""
-        values = np.concatenate([reference, new])
+        values = self._both(reference, new)
         order = np.argsort(values, kind="stable")
         last = np.append(np.diff(values[order]) > 0, True)  # of values that are equal
         gaps = np.abs(np.cumsum(self._weights[:, order], axis=1)[:, last]).max(axis=1)
@@ -105,13 +111,13 @@ class Deals:
 
     def shares(self, reference: NDArray[np.int64], new: NDArray[np.int64]) -> Contrast:
         """Compare the shares of classes, given the class of each image (total variation distance)."""
-        classes, each = np.unique(np.concatenate([reference, new]), return_inverse=True)
+        classes, each = np.unique(self._both(reference, new), return_inverse=True)
         gaps = np.abs(self._weights @ np.eye(len(classes), dtype=np.float32)[each]).sum(axis=1) / 2
         return _contrast(gaps, shift_of)
 
     def rates(self, reference: NDArray[np.bool_], new: NDArray[np.bool_]) -> Contrast:
         """Compare how often something is true, also where that is rare (Cohen's h)."""
-        true = np.concatenate([reference, new])
+        true = self._both(reference, new)
         rates = [(np.clip(side * self._weights, 0, None) @ true).clip(0, 1) for side in (1, -1)]
         return _contrast(np.abs(2 * np.arcsin(np.sqrt(rates[0])) - 2 * np.arcsin(np.sqrt(rates[1]))), float)
 
@@ -123,10 +129,10 @@ class Deals:
         """
         from scipy.spatial.distance import cdist
 
-        both = np.concatenate([reference, new])
+        both, first = self._both(reference, new), len(self._kept[0])
         distances = cdist(both, both).astype(np.float32)
         energies = -np.einsum("dn,dn->d", self._weights @ distances, self._weights)
-        typical = float(distances[: len(reference), : len(reference)].mean()) or 1.0
+        typical = float(distances[:first, :first].mean()) or 1.0
         scale = math.sqrt(2 * reference.shape[1] / typical)
         return _contrast(np.sqrt(np.maximum(energies, 0)), lambda gap: scale * gap)
 
@@ -137,6 +143,23 @@ class Deals:
         """
         one, other = self.groups
         return shift_of(math.sqrt(math.log(2 * tests / _LEVEL) / 2 * (one + other) / (one * other)))
+
+    def _both(self, reference: NDArray[Kind], new: NDArray[Kind]) -> NDArray[Kind]:
+        """What is dealt of both samples."""
+        return np.concatenate([reference[self._kept[0]], new[self._kept[1]]])
+
+
+def _usual_size(groups: NDArray[np.int64]) -> int:
+    """The median number of images in a group, rounded down, at least 1."""
+    return max(int(np.median(np.unique(groups, return_counts=True)[1])), 1)
+
+
+def _some_of_each(groups: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Positions of at most so many images of each group, chosen at random."""
+    order = np.random.default_rng(_SEED).permutation(len(groups))
+    by_group = order[np.argsort(groups[order], kind="stable")]
+    starts = np.searchsorted(groups[by_group], groups[by_group])  # of each image's group
+    return np.sort(by_group[np.arange(len(groups)) - starts < most])
 
 
 def shift_of(gap: float) -> float:
