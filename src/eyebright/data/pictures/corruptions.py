@@ -83,9 +83,9 @@ def rescaling(pixels: NDArray[np.uint8], scale: float, stream: np.random.Generat
 
 
 CORRUPTIONS = (
-    Corruption("blur", "pixels of 224", (1.0, 2.0), blur),
+    Corruption("blur", "px of 224", (1.0, 2.0), blur),
     Corruption("noise", "of the range", (0.08, 0.12), noise),
-    Corruption("JPEG", "quality", (25, 18), jpeg),
+    Corruption("JPEG", "of 100 (quality)", (25, 18), jpeg),
     Corruption("brightness", "of the range", (0.1, 0.2), brightness),
     Corruption("rotation", "degrees", (5.0, 10.0), rotation),
     Corruption("rescaling", "of the size", (0.6, 0.5), rescaling),
