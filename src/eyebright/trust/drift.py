@@ -92,6 +92,11 @@ class Measure(Record, frozen=True, kw_only=True):
         return self.is_proven and self.effect >= MEDIUM
 
     @property
+    def told(self) -> str:
+        """What the figures say in a word or two; "" where the difference may be chance."""
+        return f"drift, {self.size}" if self.is_alarm else self.size if self.is_proven else ""
+
+    @property
     def size(self) -> str:
         """The size of the effect in a word."""
         sizes = ((LARGE, "large"), (MEDIUM, "medium"), (SMALL, "small"))
@@ -184,10 +189,9 @@ class Drift(Tabular, Record, frozen=True, kw_only=True):
     def as_table(self) -> Table:
         """All measures."""
         rows = [
-            (each.name, each.reference, each.new, f"{each.effect:.2f} {each.size}", _p_value(each.p_value),
-             "drift" if each.is_alarm else "")
+            (each.name, each.reference, each.new, f"{each.effect:.2f}", _p_value(each.p_value), each.told)
             for each in self.measures
-        ]  # fmt: skip
+        ]
         return Table(self.verdict, ("", "training", "new", "effect", "p", ""), rows, notes=self.notes)
 
 
