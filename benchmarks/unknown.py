@@ -35,7 +35,7 @@ FOLDERS = {
 }  # fmt: skip
 SIZES = {"flowers": 192}  # pixels of the known set, as the default training chooses them; 128 for the others
 MOST = 300, 400  # images of a class, images of a far set
-SEEDS = 3
+SEEDS, SPLITS = 3, 10  # draws of training images; ways to halve the other known images, for each draw
 SCORES = "ours", "distance", "energy", "confidence", "neighbours"
 
 
@@ -92,10 +92,11 @@ def images(name: str, size: int, most: int | None = None) -> Images:
 
 
 class Fitted(NamedTuple):
-    """A head and what is familiar to it, with the known images that neither was fitted on."""
+    """Scores by a head and what is familiar to it; other known images, and the shares of them that keep an answer."""
 
     scores: dict[str, Callable[[NDArray[np.float32]], NDArray[np.floating]]]
-    kept: NDArray[np.float32]
+    others: NDArray[np.float32]
+    kept: list[float]
 
 
 def fitted(known: Images, per_class: int, seed: int) -> Fitted:
@@ -103,12 +104,15 @@ def fitted(known: Images, per_class: int, seed: int) -> Fitted:
     random = np.random.default_rng(seed)
     classes = [random.permutation(np.flatnonzero(known.labels == label)) for label in np.unique(known.labels)]
     train = np.concatenate([members[: min(per_class, int(0.6 * len(members)))] for members in classes])
-    rest = random.permutation(np.setdiff1d(np.arange(len(known.labels)), train))
-    later, test = rest[: len(rest) // 2], rest[len(rest) // 2 :]
+    rest = np.setdiff1d(np.arange(len(known.labels)), train)
     _, labels = np.unique(known.labels, return_inverse=True)
     points = known.features[train]
     head = fit_head(points, labels[train], labels.max() + 1)
-    familiar = fit_familiar(points, known.features[later], head.logits(known.features[later]))
+    kept = []
+    for _ in range(SPLITS):
+        later, test = (known.features[half] for half in np.array_split(random.permutation(rest), 2))
+        familiar = fit_familiar(points, later, head.logits(later))
+        kept.append(float((unfamiliarity_of(familiar, test, head.logits(test)) <= 1).mean()))
     own = points / np.linalg.norm(points, axis=1, keepdims=True)
 
     def neighbours(features: NDArray[np.float32]) -> NDArray[np.floating]:
@@ -123,7 +127,8 @@ def fitted(known: Images, per_class: int, seed: int) -> Fitted:
             "confidence": lambda features: -softmax(head.logits(features)).max(axis=1),
             "neighbours": neighbours,
         },
-        known.features[test],
+        test,
+        kept,
     )
 
 
@@ -136,12 +141,12 @@ def far_rows(known: str, per_class: int) -> Iterator[str]:
     """A row of the table for each far set, with blank images and noise as one more."""
     size = SIZES.get(known, 128)
     fits = [fitted(images(known, size), per_class, seed) for seed in range(SEEDS)]
-    kept = [float((fit.scores["ours"](fit.kept) <= 1).mean()) for fit in fits]
+    kept = [share for fit in fits for share in fit.kept]
     for far in [*(name for name in FOLDERS if name != known), "blank, noise"]:
         features = synthetic(size) if far not in FOLDERS else images(far, size, MOST[1]).features
         cells = []
         for score in SCORES:
-            values = [auroc(fit.scores[score](fit.kept), fit.scores[score](features)) for fit in fits]
+            values = [auroc(fit.scores[score](fit.others), fit.scores[score](features)) for fit in fits]
             cells.append(f"{np.mean(values):.3f}")
         yield f"| {known} | {far} | {' | '.join(cells)} | {np.mean(kept):.3f} ± {np.std(kept):.3f} |"
 
@@ -154,7 +159,7 @@ def near() -> None:
         others, own = flowers.labels != label, flowers.features[flowers.labels == label]
         fits = [fitted(Images(flowers.features[others], flowers.labels[others]), 100, seed) for seed in range(SEEDS)]
         cells = (
-            f"{np.mean([auroc(fit.scores[score](fit.kept), fit.scores[score](own)) for fit in fits]):.3f}"
+            f"{np.mean([auroc(fit.scores[score](fit.others), fit.scores[score](own)) for fit in fits]):.3f}"
             for score in SCORES
         )
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
