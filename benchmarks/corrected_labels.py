@@ -76,10 +76,12 @@ def measure(images: list[Image], seed: int, **options: Any) -> list[float]:
             (wrong, {"corrections": folder / "reviewed.json"}),
             (true, {}),
         ]
-        return [
+        found = [
             eb.train(table, folder / f"run{number}", seed=seed, verbose=False, **given, **options).test.accuracy
             for number, (table, given) in enumerate(runs)
         ]
+    print(f"seed {seed}: {', '.join(f'{name} {one:.4f}' for name, one in zip(LABELS, found, strict=True))}", flush=True)
+    return found
 
 
 def plant(images: list[Image], random: np.random.Generator) -> list[Image]:
