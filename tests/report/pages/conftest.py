@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from msgspec.structs import replace
 
 from eyebright.report.history import History
 from eyebright.report.pages.measured import reliability_chart, training_charts
 from eyebright.report.pages.page import Album
 from eyebright.report.pages.run import RunReport, Seen, Shot, Told
 from eyebright.trust.calibration import reliability
+from eyebright.trust.intervals import Difference, Share
 from eyebright.trust.metrics import evaluate
+from eyebright.trust.robustness import Corrupted, Robustness
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -37,7 +40,12 @@ def make_report() -> Callable[..., RunReport]:
         )
         log_probabilities = np.log(np.full((len(labels), count), 0.1))
         log_probabilities[np.arange(len(labels)), predicted] = np.log(0.9)
-        test = evaluate(log_probabilities, labels, names)
+        noise = Corrupted(
+            name="noise", severity=2, strength=0.12, unit="of the range", accuracy=Share.from_counts(10, 20),
+            change=Difference(value=-0.4, low=-0.6, high=-0.1),
+        )  # fmt: skip
+        robustness = Robustness(clean=Share.from_counts(18, 20), corrupted=(noise,), of=22)
+        test = replace(evaluate(log_probabilities, labels, names), robustness=robustness)
 
         def shot(number: int) -> Shot:
             image = album.add(number, stream.integers(0, 256, (64, 64, 3), np.uint8), 64)
@@ -54,6 +62,7 @@ def make_report() -> Callable[..., RunReport]:
             "right": cells[0, 0], "wrong": mistakes, "worst": mistakes, "cells": cells,
             "weakest": {name: cells[index, index] for index, name in enumerate(names)},
             "trusted": [reliability_chart(reliability(np.full(20, 0.9), np.arange(20) > 2))], "calibration": "Fine.",
+            "robustness": "eyebright report RUN --robustness",
             "training": training_charts(History(loss=(1.0, 0.5), accuracy=(0.5, 0.8), best_epoch=2)),
             "data": ["12 images."], "sets": [(name, 1, 2, 3) for name in names], "left_out": [(file, "damaged")],
             "duplicates": [[(shot(0).image, file)] * 2], "audit": "eyebright audit IMAGES",
