@@ -38,7 +38,9 @@ def test_each_image_is_beside_its_map(explained: Callable, sheet: Callable) -> N
 
 def test_the_colours_have_a_legend(explained: Callable, sheet: Callable) -> None:
     (legend,) = sheet(explained()).legends
-    assert [text.get_text() for text in legend.get_texts()] == ["speaks for the class", "speaks against it"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "matters most for the class", "matters least, or speaks against it",
+    ]  # fmt: skip
 
 
 def test_a_sheet_and_a_notebook_show_a_png(explained: Callable, decode: Callable) -> None:

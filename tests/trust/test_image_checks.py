@@ -186,3 +186,10 @@ def test_the_strongest_shortcut_is_told_and_other_classes_by_name(evidence, shar
     )
     assert found.short == "the bottom edge of rose images decides"
     assert "The same holds for tulip." in found.text and "daisy" not in found.text
+
+
+def test_a_corner_that_is_enough_is_told_instead_of_the_whole_border(evidence, share) -> None:
+    border = Shortcut(label="rose", region="border all around", area=0.44, changed=share(16, 16))
+    found = shortcut(evidence(shortcuts=(border, place(share, (12, 16), region="bottom right corner"))))
+    assert found.short == "the bottom right corner of rose images decides"
+    assert shortcut(evidence(shortcuts=(border,))).short == "the border all around of rose images decides"

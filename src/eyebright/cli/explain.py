@@ -1,4 +1,4 @@
-"""eyebright explain: which parts of images speak for their class, drawn over the images."""
+"""eyebright explain: which parts of images matter for their class, drawn over the images."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,10 +35,10 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line, with the map.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
 ) -> None:
-    """Show which parts of images speak for their class.
+    """Show which parts of images matter for their class.
 
-    The network sees copies of an image in which parts are blurred. Where that lowers the probability of the class, the
-    map is orange; where it raises it, blue. The exit code is 1 if an image cannot be opened.
+    The network answers copies of each image in which parts are hidden. What matters most for the class is orange; what
+    matters least, or lowers its probability, is blue. The exit code is 1 if an image cannot be opened.
     """
     from eyebright.model.explain.images import explain_images, require_class
     from eyebright.model.folder import read_model

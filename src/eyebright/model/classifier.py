@@ -324,7 +324,7 @@ class Classifier(Weighted):
     @overload
     def explain(self, pictures: list[Any], label: str | None = None) -> list[Explanation]: ...
     def explain(self, pictures: ImageInput | list[Any], label: str | None = None) -> Explanation | list[Explanation]:
-        """Which parts of an image speak for a class; a notebook shows them over the image.
+        """Which parts of an image matter for a class; a notebook shows them over the image.
 
         Args:
             pictures: An image as `predict` takes it, or a list of images.

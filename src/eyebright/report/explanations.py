@@ -1,4 +1,4 @@
-"""Explanations to look at: an image, and beside it the map of what speaks for a class."""
+"""Explanations to look at: an image, and beside it the map of what matters for a class."""
 
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -21,14 +21,14 @@ _COLUMNS, _TILE, _NAME_WIDTH, _FILE_WIDTH = 3, 2.1, 20, 38  # inches of an image
 
 
 class Explanation(NamedTuple):
-    """Which parts of an image speak for a class.
+    """Which parts of an image matter for a class.
 
     Args:
         prediction: The prediction for the image.
         label: The class that is explained.
         pixels: The image as the network takes it, `(H, W, C)`, uint8.
-        importance: The map `(H, W)`, float32: above 0 what raises the probability of the class, below 0 what lowers
-            it; see `eyebright.model.explain.maps`.
+        importance: The map `(H, W)`, float32: 0 for the average part of the image, above 0 what matters more for the
+            class, below 0 what matters less or lowers its probability; see `eyebright.model.explain.maps`.
     """
 
     prediction: Prediction
@@ -85,8 +85,8 @@ def draw_explanations(explanations: Sequence[Explanation]) -> bytes:
         file = shorten(printable(PurePath(item.name).name), _FILE_WIDTH)
         part.supxlabel(file, fontsize=7, color=GREY)
     colours = [
-        Patch(color=ORANGE, label="speaks for the class"),
-        Patch(color=BLUE, label="speaks against it"),
+        Patch(color=ORANGE, label="matters most for the class"),
+        Patch(color=BLUE, label="matters least, or speaks against it"),
     ]
     figure.legend(handles=colours, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return to_png(figure)

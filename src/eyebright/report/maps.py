@@ -78,7 +78,7 @@ def draw_maps(pixels: NDArray[np.uint8], maps: NDArray[np.float32], *, title: st
 
 
 def overlaid(pixels: NDArray[np.uint8], importance: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """An image in grey under colours: orange speaks for the class, blue against it, `(H, W, 3)`, uint8.
+    """An image in grey under colours: orange matters most for a class, blue least, `(H, W, 3)`, uint8.
 
     Args:
         pixels: The image as the network takes it, `(H, W, 3)` or grey `(H, W, 1)`, uint8.

@@ -38,12 +38,12 @@ SHORTCUT, SURELY_SHORTCUT = 0.5, 0.25  # of images of other classes that a ninth
 
 
 def shortcut(evidence: Evidence) -> Verdict | None:
-    """The border of the images of a class decides, whatever they show; the strongest place is named."""
+    """The border of the images of a class decides, whatever they show; the smallest place is named."""
     found = [one for one in evidence.shortcuts if one.changed.value >= SHORTCUT and one.changed.low > SURELY_SHORTCUT]
     learned = evidence.accuracies.validation.low > above_chance(evidence.accuracies, LEARNED)
     if not found or not learned:
         return None
-    worst = max(found, key=lambda one: one.changed.value)
+    worst = min(found, key=lambda one: (one.area, -one.changed.value))  # the most telling
     others = sorted({one.label for one in found} - {worst.label})
     more = f" The same holds for {', '.join(others)}." if others else ""
     return Verdict(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import eyebright as eb
 from eyebright.model.explain import maps
-from eyebright.model.explain.maps import Predict, blurred, explain, plan_for
+from eyebright.model.explain.maps import Predict, blurred, explain, order_of_need, plan_for
 
 RANDOM = np.random.default_rng(1)
 
@@ -36,25 +36,46 @@ def game(first: NDArray, second: NDArray, third: NDArray) -> NDArray[np.floating
     return 0.1 + 0.4 * (first & second) + 0.3 * (first | third) - 0.2 * (second & ~third)
 
 
-def test_with_many_copies_a_map_has_the_banzhaf_values(monkeypatch: pytest.MonkeyPatch, fresh_plans: None) -> None:
+def test_with_many_copies_the_coefficients_are_banzhaf_values(
+    monkeypatch: pytest.MonkeyPatch, fresh_plans: None
+) -> None:
     """Each cell is one pixel; the exact values come from all eight cases of the three cells that count."""
-    monkeypatch.setattr(maps, "COPIES", 6000)
+    monkeypatch.setattr(maps, "BLURRED", 6000)
     monkeypatch.setattr(maps, "_NOISE", 1e-6)
     monkeypatch.setattr(maps, "_REACH", 1e-3)
     image = np.where(np.indices((6, 6)).sum(axis=0) % 2, 255, 0).astype(np.uint8)[..., None]
-    cells = [(0, 1), (3, 4), (5, 5)]
-
-    def answer(copies: NDArray[np.uint8]) -> NDArray[np.floating]:
-        return game(*(copies[:, row, column, 0] == image[row, column, 0] for row, column in cells))
-
-    found = explain(two_classes(answer), image[None], np.array([1]))[0]
+    cells = [1, 22, 35]
+    copies = plan_for(6, 6).copies(image).reshape(6000, 36)
+    found = plan_for(6, 6).fit(game(*(copies[:, cell] == image.ravel()[cell] for cell in cells)))
     cases = np.array(list(product([False, True], repeat=3)))
     values = game(*cases.T)
     for place, cell in enumerate(cells):
         exact = values[cases[:, place]].mean() - values[~cases[:, place]].mean()
         assert found[cell] == pytest.approx(exact, abs=0.02)
-    others = np.delete(found.ravel(), [row * 6 + column for row, column in cells])
-    assert np.abs(others).max() < 0.02
+    assert np.abs(np.delete(found, cells)).max() < 0.02
+
+
+def test_the_order_of_need_is_that_of_a_plain_greedy_search() -> None:
+    """Cells of one pixel with weights, which count twice together with a neighbour: the same search on plain lists."""
+    weights = RANDOM.random(36) / 100
+    image = np.full((6, 6, 1), 255, np.uint8)
+
+    def probability(seen: NDArray[np.bool_]) -> float:
+        return float(weights @ seen + 2 * weights[:-1] @ (seen[:-1] & seen[1:]))
+
+    enough = RANDOM.normal(size=36)
+    alone = -np.array([probability(np.arange(36) != cell) for cell in range(36)])
+    found = order_of_need(
+        lambda copies: np.array([probability(copy.ravel() == 255) for copy in copies]), image,
+        np.arange(36).reshape(6, 6), enough, alone,
+    )  # fmt: skip
+    seen, order = np.ones(36, bool), list[int]()
+    for _ in range(2):
+        left = np.flatnonzero(seen)
+        order += sorted(left, key=lambda cell: probability(seen & (np.arange(36) != cell)))[:12]
+        seen[order] = False
+    order += sorted(np.flatnonzero(seen), key=lambda cell: -enough[cell])
+    assert np.argsort(-found).tolist() == order
 
 
 def contrast(images: NDArray[np.uint8], top: int, left: int, side: int) -> NDArray[np.floating]:
@@ -63,24 +84,21 @@ def contrast(images: NDArray[np.uint8], top: int, left: int, side: int) -> NDArr
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (48, 80, 3), (28, 28, 1)])
 def test_a_patch_that_decides_is_found_wherever_it_is(shape: tuple[int, int, int]) -> None:
-    """The probability depends on the details of a quarter of a side in a square alone: the map is highest there."""
+    """The probability depends on the details of a quarter of a side in a square alone: the map is highest in
+    a cell of it."""
     height, width, _ = shape
+    random = np.random.default_rng(sum(shape))
     side = min(height, width) // 4
     for _ in range(50):
-        top, left = RANDOM.integers(0, height - side + 1), RANDOM.integers(0, width - side + 1)
-        image = RANDOM.integers(0, 256, shape, np.uint8)
+        top, left = random.integers(0, height - side + 1), random.integers(0, width - side + 1)
+        image = random.integers(0, 256, shape, np.uint8)
         (found,) = explain(
             two_classes(lambda copies, at=(top, left, side): contrast(copies, *at)), image[None], np.array([1])
         )
-        row, column = np.argwhere(found == found.max()).mean(axis=0)  # the middle, where several are highest
-        assert top <= row < top + side and left <= column < left + side
-
-
-def test_what_speaks_for_one_of_two_classes_speaks_against_the_other() -> None:
-    images = RANDOM.integers(0, 256, (2, 32, 32, 3), np.uint8)
-    answer = two_classes(lambda copies: contrast(copies, 4, 4, 8))
-    first, second = (explain(answer, images, np.full(2, label)) for label in (0, 1))
-    np.testing.assert_allclose(first, -second, atol=1e-6)
+        peak = np.array(np.unravel_index(found.argmax(), found.shape))
+        row, column = 6 * peak // (height, width)
+        assert top < (row + 1) * height / 6 and row * height / 6 < top + side
+        assert left < (column + 1) * width / 6 and column * width / 6 < left + side
 
 
 def test_each_image_has_its_own_map_whatever_images_come_with_it() -> None:
@@ -92,11 +110,28 @@ def test_each_image_has_its_own_map_whatever_images_come_with_it() -> None:
     np.testing.assert_array_equal(together[1:2], alone)
 
 
-def test_a_constant_answer_and_an_image_without_details_have_an_empty_map() -> None:
+def test_an_answer_that_nothing_changes_has_an_empty_map() -> None:
     image = RANDOM.integers(0, 256, (1, 16, 16, 3), np.uint8)
     assert not explain(two_classes(lambda copies: np.full(len(copies), 0.5)), image, np.array([0])).any()
-    plain = np.full_like(image, 90)
-    assert np.abs(explain(two_classes(lambda copies: contrast(copies, 0, 0, 8)), plain, np.array([1]))).max() < 1e-6
+
+
+def test_a_map_has_mean_0_and_its_class_counts() -> None:
+    images = RANDOM.integers(0, 256, (1, 32, 32, 3), np.uint8)
+    answer = two_classes(lambda copies: contrast(copies, 4, 4, 8))
+    first, second = (explain(answer, images, np.array([label]))[0] for label in (0, 1))
+    assert abs(first.mean()) < 0.1 and abs(second.mean()) < 0.1
+    assert second[4:12, 4:12].mean() > 2 > 0 > first[4:12, 4:12].mean()
+
+
+def test_as_many_copies_are_answered_as_is_said() -> None:
+    asked = list[int]()
+
+    def answer(copies: NDArray[np.uint8]) -> NDArray[np.float32]:
+        asked.append(len(copies))
+        return two_classes(lambda images: images.mean(axis=(1, 2, 3)) / 255)(copies)
+
+    explain(answer, RANDOM.integers(0, 256, (2, 16, 16, 3), np.uint8), np.array([0, 1]))
+    assert sum(asked) == 2 * maps.COPIES and max(asked) <= 32
 
 
 def test_a_blurred_image_keeps_its_brightness_and_loses_its_details() -> None:

@@ -1,1 +1,1 @@
-"""Why an image was called what it was: maps of what speaks for a class, and shortcuts that a network takes."""
+"""Why an image was called what it was: maps of what matters for a class, and shortcuts that a network takes."""

@@ -1,4 +1,4 @@
-"""From images to explanations: the prediction for each, and the map of what speaks for a class."""
+"""From images to explanations: the prediction for each, and the map of what matters for a class."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,7 +14,7 @@ from eyebright.trust.prediction import Unreadable
 
 
 def explain_image(predictor: Predictor, source: ImageInput, label: str | None = None, name: str = "") -> Explanation:
-    """Which parts of an image speak for a class.
+    """Which parts of an image matter for a class.
 
     Args:
         predictor: The model.

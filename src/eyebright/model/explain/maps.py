@@ -1,17 +1,21 @@
-"""Maps of what speaks for a class: how the parts of an image change its probability.
+"""Maps of what an answer rests on: how much the parts of an image matter for the probability of a class.
 
-The network answers partly blurred copies of the image. In each copy a random half of the cells of a coarse grid is
-visible and the rest is blurred, and each copy has an opposite, in which visible and blurred cells are exchanged. The
-map is the linear function of the visible cells that predicts these answers best. With all 2^cells copies its
-coefficients would be the Banzhaf values: how much higher the probability is, on average, when a cell is visible.
-Neighbouring cells are expected to be alike, so that a few dozen copies are enough.
+The network answers copies of the image in which cells of a coarse grid are hidden. Two questions are asked:
 
+- Which cells are enough? In each copy a random half of the cells is blurred, and each copy has an opposite, in which
+  blurred and visible cells are exchanged. Ridge regression finds how much a visible cell raises the probability. With
+  all 2^cells copies its coefficients would be the Banzhaf values: the mean over all choices of other visible cells.
+- Which cells are needed? Each cell alone is made grey; the third of the cells that lower the probability most stays
+  grey, and each of the others is tried again. What goes first is needed most. How much a cell alone lowers the
+  probability counts too.
+
+A map that answers one question alone is less faithful by the measure of the other one (`benchmarks/explain.py`).
 Only answers are used: it works for every network, from a linear one to an imported graph.
 
-Source: Petsiuk et al. 2018, "RISE" (random masks); Hammer and Holzman 1992, "Approximations of pseudo-Boolean
-functions" (the Banzhaf value is the best linear approximation). Where we differ: cells are blurred instead of black,
-copies come in opposite pairs, and the coefficients are fitted by ridge regression under a smooth prior instead of
-averaged. `benchmarks/explain.py` measures how faithful the maps are.
+Source: Petsiuk et al. 2018, "RISE" (random masks, and how to measure maps); Hammer and Holzman 1992, "Approximations of
+pseudo-Boolean functions" (the Banzhaf value is the best linear approximation); Fong and Vedaldi 2017, "Interpretable
+explanations of black boxes by meaningful perturbation" (the smallest region whose loss changes the answer). Where we
+differ: the copies are blurred in opposite pairs, and the coefficients have a smooth prior; the region grows greedily.
 """
 
 import functools
@@ -25,20 +29,27 @@ from PIL import Image, ImageFilter
 from eyebright.system.progress import Report, quiet
 
 CELLS = 6  # down and across
-COPIES = 96  # of each image
+BLURRED = 20  # copies with a random half of the cells blurred
+_PARTS = 3  # in which cells are covered; of the last one, what is enough decides
+COPIES = BLURRED + sum(CELLS * CELLS * part // _PARTS for part in range(_PARTS, 1, -1))  # of each image
 BLUR = 0.1  # standard deviation, as a share of the larger side: details of objects are gone, colours remain
+GREY = 127
+_ORDER = 2.0  # weight of the order in which cells are covered
+_NO_CHANGE = 1e-6  # of a probability
 _REACH = 1 / 6  # of the image: how far cells are expected to be alike
 _NOISE = 1.0  # variance of what cells do not explain, in units of what they do
 _BATCH = 32
 
 Predict: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """From prepared images `(N, H, W, C)` to probabilities `(N, classes)`."""
+_Ask: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
+"""From copies of an image to the probabilities of the class that is explained `(N,)`."""
 
 
 def explain(
     predict: Predict, images: NDArray[np.uint8], classes: NDArray[np.int64], report: Report = quiet
 ) -> NDArray[np.float32]:
-    """How much each part of each image speaks for a class.
+    """How much each part of each image matters for the probability of a class.
 
     Args:
         predict: The network: what gives probabilities, such as `Predictor.probabilities`.
@@ -47,15 +58,62 @@ def explain(
         report: Receives the progress.
 
     Returns:
-        Maps `(N, H, W)`, float32: above 0 what raises the probability of the class, below 0 what lowers it, in units of
-        the probability for a cell of the grid.
+        Maps `(N, H, W)`, float32: 0 for the average part of the image; above 0 what matters more; below 0 what matters
+        less or lowers the probability. A map is 0 everywhere if the answer is the same whatever is hidden.
     """
     plan = plan_for(*images.shape[1:3])
     found = np.empty(images.shape[:3], np.float32)
     for number, (image, label) in enumerate(zip(images, classes, strict=True)):
-        found[number] = plan.fit(_answers(predict, plan.copies(image), int(label)))
+        cells = importance_of_cells(functools.partial(_answers, predict, int(label)), image, plan)
+        found[number] = _enlarged(cells, images.shape[2], images.shape[1])
         report("explaining", number + 1, len(images))
     return found
+
+
+def importance_of_cells(ask: _Ask, image: NDArray[np.uint8], plan: "Plan") -> NDArray[np.float64]:
+    """The answers to both questions together, `(CELLS, CELLS)`, each standardised."""
+    enough = plan.fit(ask(plan.copies(image)))
+    alone = -ask(_covered(image, plan.cells, np.arange(len(enough))))
+    if np.ptp(alone) < _NO_CHANGE:
+        return np.zeros((CELLS, CELLS))
+    needed = order_of_need(ask, image, plan.cells, enough, alone)
+    total = _standardised(enough) + _standardised(alone) + _ORDER * _standardised(needed)
+    return total.reshape(CELLS, CELLS)
+
+
+def order_of_need(
+    ask: _Ask,
+    image: NDArray[np.uint8],
+    cells: NDArray[np.int64],
+    enough: NDArray[np.float64],
+    alone: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The place of each cell when they are covered greedily, a third at a time: the highest for the first.
+
+    Args:
+        ask: The probability for copies of the image.
+        image: The image `(H, W, C)`.
+        cells: The cell of each pixel, `(H, W)`.
+        enough: The answer to the first question, `(cells,)`: it decides between equals, and orders the last third.
+        alone: How low the probability is when a cell alone is covered, `(cells,)`.
+    """
+    lost, left, hidden = alone, np.arange(len(enough)), list[int]()
+    for part in range(_PARTS - 1):
+        if part:
+            covered = np.where(np.isin(cells, hidden)[..., None], np.uint8(GREY), image)
+            lost = -ask(_covered(covered, cells, left))
+        first = left[np.lexsort((-enough[left], -lost))][: len(enough) // _PARTS]
+        hidden += first.tolist()
+        left = np.setdiff1d(left, first)
+    hidden += left[np.argsort(-enough[left], kind="stable")].tolist()
+    places = np.empty(len(enough))
+    places[hidden] = np.arange(len(enough))[::-1]
+    return places
+
+
+def _covered(image: NDArray[np.uint8], cells: NDArray[np.int64], which: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Copies of an image, each with one of the cells in grey, `(n, H, W, C)`."""
+    return np.where(cells[None, :, :, None] == which[:, None, None, None], np.uint8(GREY), image)
 
 
 def blurred(image: NDArray[np.uint8], share: float = BLUR) -> NDArray[np.uint8]:
@@ -65,45 +123,53 @@ def blurred(image: NDArray[np.uint8], share: float = BLUR) -> NDArray[np.uint8]:
     return np.asarray(soft.filter(ImageFilter.GaussianBlur(deviation)), np.uint8).reshape(image.shape)
 
 
-def _answers(predict: Predict, copies: NDArray[np.uint8], label: int) -> NDArray[np.float64]:
+def _answers(predict: Predict, label: int, copies: NDArray[np.uint8]) -> NDArray[np.float64]:
     parts = [predict(copies[at : at + _BATCH])[:, label] for at in range(0, len(copies), _BATCH)]
     return np.concatenate(parts).astype(np.float64)
 
 
+def _enlarged(cells: NDArray[np.float64], width: int, height: int) -> NDArray[np.float32]:
+    smooth = Image.fromarray(cells.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(smooth, np.float32)
+
+
+def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean 0 and standard deviation 1; 0 where all values are the same."""
+    spread = values.std()
+    return np.asarray((values - values.mean()) / (spread if spread > 1e-9 else 1.0))
+
+
 class Plan(NamedTuple):
-    """Which cells are visible in which copy, and how the answers become a map.
+    """Which cells are visible in which copy, and how the answers become coefficients.
 
     Args:
+        cells: The cell of each pixel, `(H, W)`.
         visible: How visible each pixel is in each copy, `(copies, H, W)`, 0 to 1.
-        weights: Of each answer in each cell, `(copies, cells)`: the ridge regression.
-        down: Prior covariance of each row of pixels with each row of cells, `(H, CELLS)`.
-        across: The same for columns, `(W, CELLS)`.
+        weights: Of each answer in the coefficient of each cell, `(copies, cells)`.
     """
 
+    cells: NDArray[np.int64]
     visible: NDArray[np.float32]
     weights: NDArray[np.float64]
-    down: NDArray[np.float64]
-    across: NDArray[np.float64]
 
     def copies(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The partly blurred copies of an image, `(copies, H, W, C)`."""
         soft = blurred(image).astype(np.float32)
         return (soft + self.visible[..., None] * (image - soft) + 0.5).astype(np.uint8)
 
-    def fit(self, probabilities: NDArray[np.float64]) -> NDArray[np.float32]:
-        """The map `(H, W)` that explains the probabilities of the copies, `(copies,)`, best."""
-        cells = ((probabilities - probabilities.mean()) @ self.weights).reshape(CELLS, CELLS)
-        return np.asarray(self.down @ cells @ self.across.T, np.float32)
+    def fit(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How much each visible cell raises the probabilities of the copies, `(cells,)`."""
+        return np.asarray((probabilities - probabilities.mean()) @ self.weights)
 
 
 @functools.cache
 def plan_for(height: int, width: int) -> Plan:
     """The plan for images of a size; always the same."""
-    half = np.random.Generator(np.random.PCG64(0)).random((COPIES // 2, CELLS, CELLS)) < 0.5
+    half = np.random.Generator(np.random.PCG64(0)).random((BLURRED // 2, CELLS, CELLS)) < 0.5
     shown = np.concatenate([half, ~half]).astype(np.float64)
     visible = np.einsum("nab,ha,wb->nhw", shown, _shares(height), _shares(width), optimize=True)
-    weights = _ridge(shown.reshape(COPIES, -1))
-    return Plan(visible.astype(np.float32), weights, _covariance(_middles(height)), _covariance(_middles(width)))
+    down, across = (np.arange(size) * CELLS // size for size in (height, width))
+    return Plan(down[:, None] * CELLS + across, visible.astype(np.float32), _ridge(shown.reshape(BLURRED, -1)))
 
 
 def _middles(count: int) -> NDArray[np.float64]:
@@ -116,14 +182,10 @@ def _shares(size: int) -> NDArray[np.float64]:
     return np.stack([np.interp(_middles(size), _middles(CELLS), row) for row in np.eye(CELLS)], axis=1)
 
 
-def _covariance(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The prior: how alike the importance is at places along one side and in each row of cells, `(n, CELLS)`."""
-    return np.exp(-((places[:, None] - _middles(CELLS)) ** 2) / (2 * _REACH**2))
-
-
 def _ridge(shown: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights of the answers by Gaussian-process regression on the visible cells, `(copies, cells)`."""
-    side = _covariance(_middles(CELLS))
-    centred = shown - shown.mean(axis=0)
-    gram = centred @ np.kron(side, side) @ centred.T
-    return np.linalg.solve(gram + _NOISE * np.trace(gram) / len(gram) * np.eye(len(gram)), centred)
+    """Weights of the answers by ridge regression under a Gaussian prior, in which near cells are alike."""
+    apart = _middles(CELLS)[:, None] - _middles(CELLS)
+    side = np.exp(-(apart**2) / (2 * _REACH**2))
+    prior, centred = np.kron(side, side), shown - shown.mean(axis=0)
+    gram = centred @ prior @ centred.T
+    return np.asarray(np.linalg.solve(gram + _NOISE * np.trace(gram) / len(gram) * np.eye(len(gram)), centred @ prior))
