@@ -105,6 +105,11 @@ def test_few_images_say_how_large_an_effect_they_could_have_found() -> None:
     assert drift.findable > 1 and found(profile(400, seed=5)).findable < MEDIUM
 
 
+def test_a_single_image_can_show_nothing_and_says_so() -> None:
+    drift = found(profile(1, seed=5))
+    assert not drift.alarms and drift.notes[0].startswith("So few images can hardly show any difference")
+
+
 def test_of_an_old_model_only_the_classes_are_compared() -> None:
     reference = Profile.of_predictions(np.repeat([0, 1, 2], [50, 30, 20]))
     drift = found(profile(90, seed=6, predicted=np.full(90, 2)), reference)

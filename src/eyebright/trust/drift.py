@@ -20,6 +20,7 @@ from eyebright.trust.significance import LARGE, MEDIUM, SMALL, Contrast, Deals, 
 
 LEVEL = 0.05
 _SHOWN_CLASSES = 2
+_ANY = 4.0  # standard deviations: the samples hardly overlap
 _MANY = 0.9  # of the images: with fewer groups than that, they are pointed out
 
 
@@ -158,7 +159,9 @@ class Drift(Tabular, Record, frozen=True, kw_only=True):
     def notes(self) -> tuple[str, ...]:
         """How far the verdict goes."""
         notes = [self.note] if self.note else []
-        if self.findable >= MEDIUM:
+        if self.findable > _ANY:
+            notes.append("So few images can hardly show any difference: give more of them, not from one film alone.")
+        elif self.findable >= MEDIUM:
             notes.append(
                 f"With so few images, only differences of {self.findable:.1f} standard deviations or more are found "
                 "in most cases."
