@@ -21,6 +21,8 @@ FEW = 50
 _LEAST_VARIANCE = 1e-6  # of features of length 1, so that constant features have a distance
 _LEAST_LENGTH = 1e-12
 _LEAST_LIMIT = 1.0  # for constant features, which have no distance
+_LEAST_SPREAD = 1e-4  # of energies: below it they are equal, and differ by the rounding of 32 bits
+_MARGIN = 1.0001  # above the image that sets the limit, so that it gets an answer from every runtime
 
 
 def fit_familiar(
@@ -37,10 +39,10 @@ def fit_familiar(
     typical = Familiar(*(np.array(part, np.float32) for part in (mean, directions, variances, rest, 0, 0, 1)))
     distances, energies = distance_of(typical, new_features), energy_of(new_logits)
     median, spread = np.median(energies), energies.std()
-    weight = distances.std() / spread if spread > 0 else 0.0
+    weight = distances.std() / spread if spread > _LEAST_SPREAD * max(abs(median), 1) else 0.0
     typical = typical._replace(energy_typical=_scalar(median), energy_weight=_scalar(weight))
     limit = max(kept_limit(unfamiliarity_of(typical, new_features, new_logits)), _LEAST_LIMIT)
-    return typical._replace(limit=_scalar(limit))
+    return typical._replace(limit=_scalar(limit * _MARGIN))
 
 
 def fit_gaussian(
