@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from eyebright.trust.calibration import (
     ErrorByChance,
     calibration_gap,
+    calibration_text,
     discrimination,
     expected_calibration_error,
     fit_temperature,
@@ -156,6 +157,15 @@ def test_the_error_by_chance_is_exceeded_in_5_percent_of_calibrated_draws_and_no
         exceeded += calibration_gap(confidence, stream.random(200) < confidence) > found.limit
         assert found == ErrorByChance.of(stream.permutation(confidence))
     assert 5 <= exceeded <= 27  # 15 +- 3 standard deviations
+
+
+@settings(max_examples=30, deadline=None)
+@given(SEEDS, st.sampled_from([0.0, 1e-9, 1e-5]), st.integers(1, 300))
+def test_a_model_that_is_rightly_sure_is_never_called_miscalibrated(seed: int, doubt: float, count: int) -> None:
+    confidence = 1 - doubt * np.random.default_rng(seed).random(count)
+    right, by_chance = np.ones(count, bool), ErrorByChance.of(confidence)
+    assert calibration_text(calibration_gap(confidence, right), by_chance).startswith("No sign of miscalibration")
+    assert calibration_text(calibration_gap(confidence, ~right), by_chance).startswith("Miscalibrated")
 
 
 @settings(max_examples=20, deadline=None)

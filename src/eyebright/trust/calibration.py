@@ -15,6 +15,7 @@ BINS = 15
 FOLDS = 5
 _RANGE = (0.05, 20.0)
 _DRAWS, _SEED, _AT_ONCE = 1000, 0, 1 << 20
+_ROUNDING = 1e-6  # where all confidences are nearly 1, the error and its limit are the same sum in another order
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
@@ -142,7 +143,8 @@ class ErrorByChance(Record, frozen=True, kw_only=True):
 def calibration_text(error: float, by_chance: ErrorByChance) -> str:
     """Whether a calibration error is more than chance, as a sentence of at most 80 columns."""
     told = f"a perfectly calibrated model shows {by_chance.mean:.3f}, up to {by_chance.limit:.3f}"
-    return f"No sign of miscalibration: {told}" if error <= by_chance.limit else f"Miscalibrated: {told}"
+    fine = error <= by_chance.limit + _ROUNDING
+    return f"No sign of miscalibration: {told}" if fine else f"Miscalibrated: {told}"
 
 
 class Bin(Record, frozen=True, kw_only=True):
