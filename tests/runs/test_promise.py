@@ -1,5 +1,6 @@
 """Promises of a saved model: made by what it held back, or by other images, and written into its folder."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,17 @@ import onnx.reference
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 import eyebright as eb
+from eyebright.model.card import FORMAT
+from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.folder import read_model
 from eyebright.model.reference import Reference
+from eyebright.network.answering import Answering
 from eyebright.runs.evaluate import evaluate
 from eyebright.runs.promise import promise
+from eyebright.system import files
 from eyebright.system.errors import DataError
 from eyebright.training.events import Evaluated, PromiseMade, PromiseRefused
 from eyebright.training.receivers import read_events
@@ -172,3 +177,28 @@ def test_a_model_that_was_saved_by_hand_promises_too(run: Path, tmp_path: Path) 
     model.save(tmp_path / "saved")
     assert eb.load(tmp_path / "saved").learned.promise == made
     assert load_file(tmp_path / "saved" / "reference.safetensors")["held_back.labels"].shape == (72,)
+
+
+def test_a_model_of_format_1_promises_by_other_images_and_is_written_in_the_present_format(
+    trained: Path, run: Path, prepared
+) -> None:
+    """Such a model has no reference, and its graph gives only probabilities."""
+    model, path = eb.load(run), run / "model"
+    (path / "network.onnx").write_bytes(onnx_graph(model.network, model.get_weights(), answering=Answering()))
+    graph = onnx.load(path / "network.onnx")
+    del graph.graph.output[1:]
+    onnx.save(graph, path / "network.onnx")
+    golden = load_file(path / "golden.safetensors")
+    golden["probabilities"] = Engine.of_bytes((path / "network.onnx").read_bytes())(golden["prepared"])
+    save_file({name: values for name, values in golden.items() if name not in ("unfamiliarity", "answer")},
+              path / "golden.safetensors")  # fmt: skip
+    (path / "reference.safetensors").unlink()
+    card = json.loads((path / "model.json").read_text()) | {"format": 1, "promise": None}
+    card["sha256"] = {name: files.sha256(path / name) for name in card["sha256"] if (path / name).exists()}
+    (path / "model.json").write_text(json.dumps(card))
+    with pytest.raises(DataError, match="none were held back"):
+        promise(run, "accuracy=0.6")
+    made = promise(run, "accuracy=0.6", trained / "more")
+    stored = read_model(run)
+    assert (stored.card.format, stored.reference.unknown, made.promised.images) == (FORMAT, None, 180)
+    assert eb.load(run).predict(list(prepared[:1]))[0].unfamiliarity is None
