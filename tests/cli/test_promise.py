@@ -38,6 +38,15 @@ def test_predict_and_evaluate_take_another_promise_for_once(promising: Path, eye
     assert read_model(promising).card.promise.promise == "accuracy=0.7"
 
 
+def test_sets_of_labels_are_printed_for_one_image_and_for_many(promising: Path, eyebright, make_folder) -> None:
+    eyebright("promise", promising, "coverage=0.6")
+    images = sorted((make_folder("more", count=3) / "red").iterdir())
+    lines = eyebright("predict", promising, *images).out.splitlines()
+    assert all(line.endswith("  red") or "no answer: unlike" in line for line in lines) and "%" not in "".join(lines)
+    single = [eyebright("predict", promising, image).out for image in images]
+    assert any(text.startswith("The set of labels of this image: red.\n") for text in single)
+
+
 def test_what_cannot_be_promised_is_refused_in_plain_words(run: Path, eyebright) -> None:
     for command in (("promise", run), ("predict", run, "x.png", "--promise")):
         finished = eyebright(*command, "accuracy=0.9")

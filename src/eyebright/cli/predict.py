@@ -116,6 +116,9 @@ def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv
         _print_csv(answer.name, answer.label or "", f"{answer.confidence:.6f}", unlike, answer.reason, "")
     elif top:
         typer.echo(prediction_text(answer, top))
+    elif answer.labels:
+        labels = shorten(printable(answer.answer), _LABEL_WIDTH + 9)  # also in place of the confidence
+        typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  {labels}")
     elif answer.label is None:
         why = f"unlike training ({answer.unfamiliarity:.1f})" if answer.reason == UNLIKE else answer.reason
         typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  no answer: {why.removeprefix('confidence ')}")
@@ -128,6 +131,8 @@ def prediction_text(prediction: "Prediction", top: int) -> str:
     """The prediction for one image as a sentence, with bars for the `top` most probable classes."""
     confidence = f"{100 * prediction.confidence:.2f} percent"
     lines = [f"This image most likely belongs to {printable(prediction.best)} with a {confidence} confidence."]
+    if prediction.labels:
+        lines = [f"The set of labels of this image: {printable(prediction.answer)}."]
     if prediction.label is None:
         lines = [f"{prediction.answer.capitalize()}.", "The most probable of the classes that the model knows:"]
     best = [
