@@ -7,6 +7,7 @@ from safetensors.numpy import load_file, save_file
 from eyebright.model.reference import Reference
 from eyebright.system.errors import ModelError
 from eyebright.trust.drift import Profile
+from eyebright.trust.promise import HeldBack
 from eyebright.trust.unknown import fit_familiar
 
 VALUES = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
@@ -14,6 +15,9 @@ FAMILIAR = fit_familiar(VALUES[:10], VALUES[10:], VALUES[10:, :2])
 
 
 PROFILE = Profile.of_predictions(np.array([0, 2, 1]))
+HELD_BACK = HeldBack(
+    *(np.arange(3), np.arange(3)), *(np.full(3, 0.5, np.float32) for _ in range(3)), groups=np.arange(3)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("reference", [Reference(), Reference(unknown=FAMILIAR), Reference(profile=PROFILE)])
@@ -42,5 +46,30 @@ def test_a_file_with_other_tensors_is_damaged(tmp_path: Path, missing: str, more
     Reference(unknown=FAMILIAR).save(tmp_path / "file")
     tensors = {name: values for name, values in load_file(tmp_path / "file").items() if name != missing}
     save_file(tensors | more, tmp_path / "file")
+    with pytest.raises(ModelError, match=f"file is damaged: {message}"):
+        Reference.load(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("unknown.limit", np.float32(np.nan), "unknown.limit has values that are not finite"),
+        (
+            "unknown.mean",
+            np.zeros(4, np.float32),
+            r"unknown\.\w+ has the shape",
+        ),
+        ("unknown.variances", np.zeros((1, 1), np.float32), "unknown.variances has 2 dimensions, expected 1"),
+        ("held_back.confidence", np.full(3, np.inf, np.float32), "held_back.confidence has values"),
+        ("held_back.labels", np.arange(2), r"held_back\.\w+ has the shape"),
+        ("held_back.groups", np.zeros(3, np.bool_), "held_back.groups has values that are not finite numbers"),
+    ],
+)
+def test_arrays_that_do_not_fit_each_other_are_damaged(
+    tmp_path: Path, name: str, values: np.ndarray, message: str
+) -> None:
+    Reference(unknown=FAMILIAR, held_back=HELD_BACK).save(tmp_path / "file")
+    assert Reference.load(tmp_path / "file").held_back is not None
+    save_file(load_file(tmp_path / "file") | {name: np.asarray(values)}, tmp_path / "file")
     with pytest.raises(ModelError, match=f"file is damaged: {message}"):
         Reference.load(tmp_path / "file")

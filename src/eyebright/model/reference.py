@@ -42,7 +42,7 @@ class Reference(NamedTuple):
 
     @classmethod
     def load(cls, path: Path) -> "Reference":
-        """Read the file; a `ModelError` if it is damaged."""
+        """Read the file; a `ModelError` if it is damaged, or its arrays do not fit each other."""
         tensors = load_tensors(path, error=ModelError)
         expected = {part: {f"{part}.{field}": field for field in kind._fields} for part, kind in _PARTS.items()}
         parts = {part: fields for part, fields in expected.items() if fields.keys() & tensors.keys()}
@@ -50,8 +50,34 @@ class Reference(NamedTuple):
         if differing := sorted(known ^ tensors.keys()):
             what = "missing" if differing[0] in known else "not known"
             raise ModelError(f"{path} is damaged: {differing[0]} is {what}")
+        if fault := _fault(tensors):
+            raise ModelError(f"{path} is damaged: {fault}")
         return cls(**{part: _PARTS[part](**{field: tensors[name] for name, field in fields.items()})
                       for part, fields in parts.items()})  # fmt: skip
 
 
+def _fault(tensors: dict[str, NDArray[Any]]) -> str:
+    """What is wrong with the values and shapes of the tensors; "" if nothing is. `drift` checks those of a profile."""
+    sizes: dict[str, int] = {}
+    for name, values in tensors.items():
+        if values.dtype.kind not in "fi" or not np.isfinite(values).all():
+            return f"{name} has values that are not finite numbers"
+        axes = _AXES.get(name)
+        if axes is None:
+            continue
+        if len(axes) != values.ndim:
+            return f"{name} has {values.ndim} dimensions, expected {len(axes)}"
+        if any(sizes.setdefault(axis, size) != size for axis, size in zip(axes, values.shape, strict=True)):
+            return f"{name} has the shape {values.shape}, which does not fit the others"
+    return ""
+
+
+_AXES: dict[str, tuple[str, ...]] = {
+    "unknown.mean": ("features",),
+    "unknown.directions": ("rank", "features"),
+    "unknown.variances": ("rank",),
+    **{f"unknown.{name}": () for name in ("rest", "energy_typical", "energy_weight", "limit")},
+    **{f"held_back.{name}": ("images",) for name in HeldBack._fields},
+}
+"""The axes of the tensors; those with the same name have the same size."""
 _PARTS: dict[str, Any] = {"unknown": Familiar, "profile": Profile, "held_back": HeldBack}
