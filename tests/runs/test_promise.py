@@ -122,6 +122,16 @@ def test_another_promise_by_the_same_held_back_images_needs_no_images(run: Path,
     assert isinstance(read_events(run / "events.jsonl")[-1], PromiseMade)
 
 
+def test_with_another_promise_what_was_told_of_the_answers_before_is_forgotten(run: Path) -> None:
+    model = eb.load(run)
+    before = model.metrics["test"]
+    assert before.promise is not None
+    model.promise("accuracy=0.5")
+    after = model.metrics["test"]
+    assert (after.promise, after.answered, after.answered_correctly) == (None, None, None)
+    assert (after.accuracy, after.confusion) == (before.accuracy, before.confusion)
+
+
 def test_a_promise_by_other_images_leaves_out_and_counts_what_the_model_has_seen(trained: Path, run: Path) -> None:
     with pytest.raises(DataError, match=r"takes at least 59 held-back images, .* there are 54"):  # of the test set
         promise(run, "accuracy=0.95", trained / "pictures")

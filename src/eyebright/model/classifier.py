@@ -226,6 +226,8 @@ class Classifier(Weighted):
     ) -> Promised:
         """Answer so that a promise is kept from now on; `save` writes it into the model.
 
+        What `metrics` says about answers is forgotten: they were given without this promise.
+
         Args:
             promise: Such as "accuracy=0.99"; `Promise` lists all.
             pictures: Images that the promise shall rest on, as for `evaluate`; those that the classifier was trained on
@@ -249,8 +251,10 @@ class Classifier(Weighted):
                 held_back, seen = held_back_answers(predictor, prepared, new, reporting(emit)), seen.union(digests)
         found = prove_promise(promise, held_back, self.classes)
         reference = self.learned.reference._replace(held_back=held_back)
+        untold = {"promise": None, "answered": None, "answered_correctly": None}  # the images were answered otherwise
+        metrics = {side: msgspec.structs.replace(each, **untold) for side, each in self.metrics.items()}
         on_gpu = self._on_gpu and self._on_gpu.with_promise(found)
-        self.learned = msgspec.structs.replace(self.learned, promise=found, reference=reference)
+        self.learned = msgspec.structs.replace(self.learned, promise=found, reference=reference, metrics=metrics)
         self._on_gpu, self.seen = on_gpu, seen
         return found
 

@@ -5,8 +5,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from eyebright.model.classifier import Classifier
 from eyebright.model.folder import read_model
 from eyebright.model.learned import save_promise
@@ -66,9 +64,6 @@ def promise(
         dataset = open_alike(Request(pictures=str(pictures)), run, emit)
         require_corrections(dataset, emit)
     found = classifier.promise(promise, dataset, verbose=False, callbacks=[emit])
-    untold = {"promise": None, "answered": None, "answered_correctly": None}  # the images were answered otherwise
-    metrics = {side: msgspec.structs.replace(each, **untold) for side, each in classifier.metrics.items()}
-    classifier.learned = msgspec.structs.replace(classifier.learned, metrics=metrics)
     with ExitStack() as stack:
         if run.config.exists():
             stack.enter_context(run.locked())
