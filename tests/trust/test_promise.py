@@ -106,8 +106,14 @@ def test_unfamiliar_images_are_not_answered_and_prove_nothing() -> None:
     few = images(300, unfamiliarity=np.where(np.arange(300) < 250, 1.5, 1).astype(np.float32))
     with pytest.raises(DataError, match=r"the training images.*there are 50"):
         make_promise(Promise("coverage", 0.95), few, CLASSES)
-    with pytest.raises(DataError, match="of the 93 most confident"):
+    with pytest.raises(DataError, match=r"at least 93 held-back images that are like the training .* there are 50"):
         make_promise(Promise("accuracy", 0.95), few, CLASSES)
+
+
+def test_images_of_the_same_confidence_are_counted_together_where_a_promise_is_refused() -> None:
+    alike = images(100, wrong=20, confidence=np.ones(100, np.float32))
+    with pytest.raises(DataError, match="of the 100 most confident held-back images 20 are predicted wrongly, and 1"):
+        make_promise(Promise("accuracy", 0.95), alike, CLASSES)
 
 
 def test_a_promise_is_json() -> None:

@@ -53,6 +53,13 @@ def test_the_most_probable_class_is_in_every_set_and_sets_grow_with_the_limit() 
     assert (large >= small).all() and (large.sum(axis=1) > 1).any()
 
 
+def test_a_label_whose_score_is_the_limit_is_in_the_set() -> None:
+    """The third class of a network that is certain has the score 1.002, which float32 rounds down."""
+    certain = np.eye(1, 5, dtype=np.float32).repeat(100, axis=0)
+    promised = make_promise(Promise("coverage", 0.95), held_back(certain, np.full(100, 2)), "abcde")
+    assert promised.label_sets(certain).tolist() == [[True, True, True, False, False]] * 100
+
+
 def test_a_promised_coverage_is_missed_in_at_most_5_percent_of_draws() -> None:
     missed = 0
     for seed in range(200):

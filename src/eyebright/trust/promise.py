@@ -158,7 +158,10 @@ class Promised(Record, frozen=True, kw_only=True):
 
     def label_sets(self, probabilities: NDArray[np.floating]) -> NDArray[np.bool_] | None:
         """Whether each class is in the set of each image, `(N, classes)`; None unless coverage is promised."""
-        return set_scores(probabilities) <= self.limits[0] if self.measure == "coverage" else None
+        if self.measure != "coverage":
+            return None
+        scores = set_scores(probabilities).astype(np.float32)  # the limit is one of `HeldBack.set_score`
+        return scores <= np.float32(self.limits[0])
 
 
 def make_promise(promise: Promise, held_back: HeldBack, classes: Sequence[str]) -> Promised:
@@ -273,10 +276,14 @@ def _refusal(promise: Promise, score: NDArray[np.floating], correct: NDArray[np.
             f"{least_images(promise.risk)} held-back images that are predicted as it, almost all correctly. Promise "
             "less, or add images"
         )
-    count = first_tested(len(score), promise.risk)
-    wrong = int(
-        (~correct[np.argsort(-score, kind="stable")[:count]] | ~np.isfinite(np.sort(score)[::-1][:count])).sum()
-    )
+    least, familiar = first_tested(len(score), promise.risk), np.sort(score[np.isfinite(score)])[::-1]
+    if len(familiar) < least:
+        return (
+            f"{promise} cannot be kept: it takes at least {least} held-back images that are like the training images, "
+            f"and there are {len(familiar)}. Promise less, or add images"
+        )
+    tested = score >= familiar[least - 1]  # with those of the same confidence
+    count, wrong = int(tested.sum()), int((~correct[tested]).sum())
     return (
         f"{promise} cannot be kept: of the {count} most confident held-back images {wrong} are predicted wrongly, and "
         f"{most_wrong(count, promise.risk)} may be. Promise less, or add images"
