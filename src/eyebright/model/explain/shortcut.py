@@ -20,26 +20,22 @@ from eyebright.trust.intervals import Share
 _MOST_TRIED, _MOST_PAIRS = 288, 4  # images in the first round; of each class and region
 _LEFT, _PAIRS = 6, 16  # in the second round: classes and regions, and images of each
 _BATCH = 32
-_RING = 8  # the border all around is this part of a side wide: 44% of the image
 
 Places: TypeAlias = dict[str, NDArray[np.bool_]]
 """Regions by name, each `(H, W)`."""
 
 
 def regions(height: int, width: int) -> Places:
-    """The corners and edges of an image, a ninth of it each, and the border all around."""
+    """The corners and edges of an image, a ninth of it each."""
     names = (("top left corner", "top edge", "top right corner"), ("left edge", "", "right edge"),
              ("bottom left corner", "bottom edge", "bottom right corner"))  # fmt: skip
     down, across = np.arange(height) * 3 // height, np.arange(width) * 3 // width
-    cells = {
+    return {
         name: (down == row)[:, None] & (across == column)
         for row, line in enumerate(names)
         for column, name in enumerate(line)
         if name
     }
-    ring = np.ones((height, width), bool)
-    ring[height // _RING : height - height // _RING, width // _RING : width - width // _RING] = False
-    return cells | {"border all around": ring}
 
 
 class Images(NamedTuple):
