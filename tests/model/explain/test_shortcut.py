@@ -42,6 +42,18 @@ def test_the_region_that_decides_is_found(region: str) -> None:
     assert all(one.area == pytest.approx(PLACES[one.region].mean()) for one in found)
 
 
+def test_images_that_are_in_several_pairs_count_once() -> None:
+    labels = np.repeat([0, 1], [2, 40])
+    pictures = shown(labels, "top edge")
+    found = find_shortcuts(network("top edge"), Images(pictures.__getitem__, labels), CLASSES, (SIDE, SIDE))
+    counts = {one.changed.of for one in found if one.changed.value == 1}
+    assert counts == {2} and all(one.changed.low < 0.25 for one in found)
+    labels = np.repeat([0, 1], [20, 40])
+    pictures = shown(labels, "top edge")
+    found = find_shortcuts(network("top edge"), Images(pictures.__getitem__, labels), CLASSES, (SIDE, SIDE))
+    assert {one.changed.of for one in found} == {16} and found[0].changed.low > 0.25
+
+
 def test_a_network_that_looks_at_the_middle_has_none() -> None:
     pictures = shown(LABELS, "middle")
     assert find_shortcuts(network("middle"), Images(pictures.__getitem__, LABELS), CLASSES, (SIDE, SIDE)) == ()

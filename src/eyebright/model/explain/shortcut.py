@@ -66,7 +66,8 @@ def find_shortcuts(
     """How often a region turns images of other classes into a class, for the regions that do so most.
 
     A first round tries every region of every class with few pairs of images; those that change at least half of them
-    are tried with 16 pairs. The work is bounded: of many classes, those with the most images are tried.
+    are tried with 16 pairs. The work is bounded: of many classes, those with the most images are tried. Of a class with
+    fewer than 16 images each counts once, however many pairs it is in.
 
     Args:
         predict: The network.
@@ -83,16 +84,14 @@ def find_shortcuts(
     first = _changed(predict, images, trials, places, pairs)
     left = [trials[at] for at in np.argsort(-first, kind="stable")[:_LEFT] if 2 * first[at] >= pairs]
     second = _changed(predict, images, left, places, _PAIRS)
-    found = [
-        Shortcut(
-            label=classes[trial.label],
-            region=trial.region,
-            area=float(places[trial.region].mean()),
-            changed=Share.from_counts(int(changed), _PAIRS, among=len(trials)),
-        )
-        for trial, changed in zip(left, second, strict=True)
-    ]
-    return tuple(sorted(found, key=lambda one: -one.changed.right))
+    found = []
+    for trial, changed in zip(left, second.tolist(), strict=True):
+        own = int(counts[trial.label])
+        independent = min(_PAIRS, own, len(images.labels) - own)  # pairs without an image in common
+        share = Share.from_counts(round(changed * independent / _PAIRS), independent, among=len(trials))
+        area = float(places[trial.region].mean())
+        found.append(Shortcut(label=classes[trial.label], region=trial.region, area=area, changed=share))
+    return tuple(sorted(found, key=lambda one: -one.changed.value))
 
 
 def _changed(predict: Predict, images: Images, trials: list[_Trial], places: Places, pairs: int) -> NDArray[np.int64]:
