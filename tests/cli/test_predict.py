@@ -17,8 +17,10 @@ from rich.cells import cell_len
 
 import eyebright as eb
 from eyebright.cli.predict import prediction_text
+from eyebright.model.folder import read_model
 from eyebright.model.reference import Reference
 from eyebright.trust.prediction import Prediction
+from eyebright.trust.promise import Promised
 
 
 @pytest.fixture
@@ -288,6 +290,25 @@ def test_an_image_unlike_the_training_images_gets_no_class(strict, picture, eyeb
     assert (row["label"], row["reason"]) == ("", "unlike the training images")
     assert float(row["unfamiliarity"]) == pytest.approx(answer["unfamiliarity"], rel=1e-4)
     assert eyebright("predict", strict, picture, "--figure", tmp_path / "sheet.png").code == 0
+
+
+def test_a_set_of_labels_is_told_wherever_an_answer_is(run, picture, eyebright, tmp_path):
+    stored = read_model(run)
+    either = Promised(promise="coverage=0.9", limits=(2.0,), images=50, answered=1.0)  # above any score
+    model = eb.load(run)
+    model.learned = msgspec.structs.replace(model.learned, promise=either)
+    model.save(tmp_path / "sets")
+    best = list(json.loads(eyebright("predict", stored.path, picture, "--json").out)["probabilities"])
+    answer = json.loads(eyebright("predict", tmp_path / "sets", picture, "--json").out)
+    assert answer["labels"] == best
+    among = " or ".join(best)
+    told = eyebright("predict", tmp_path / "sets", picture).out.splitlines()
+    assert told[0] == f"The set of labels of this image: {among}." and len(told) == 4
+    table = eyebright("predict", tmp_path / "sets", picture, picture).out.splitlines()
+    assert all(line.endswith(f"  {among}") and cell_len(line) < 80 for line in table)
+    (row,) = csv.DictReader(io.StringIO(eyebright("predict", tmp_path / "sets", picture, "--csv").out))
+    assert (row["label"], row["labels"], row["error"]) == (best[0], among, "")
+    assert f"labels={tuple(best)!r}" in repr(eb.load(tmp_path / "sets").predict(picture))
 
 
 def test_a_model_that_does_not_know_its_training_images_says_so_once(picture, eyebright, tmp_path):

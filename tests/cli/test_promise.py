@@ -53,3 +53,14 @@ def test_what_cannot_be_promised_is_refused_in_plain_words(run: Path, eyebright)
         assert finished.code == 1 and "eyebright promise MODEL accuracy=0.9 --on PICTURES" in finished.err
     finished = eyebright("promise", run, "accuracy=100")
     assert finished.code == 1 and "above 0 and below 1" in finished.err
+
+
+def test_images_that_proved_a_promise_before_are_refused_with_the_way_out(
+    promising: Path, eyebright, make_folder
+) -> None:
+    more = make_folder("more", count=20)
+    assert eyebright("promise", promising, "coverage=0.6", "--on", more).code == 0
+    finished = eyebright("promise", promising, "coverage=0.5", "--on", more)
+    assert finished.code == 1 and "used for this model before" in finished.err
+    assert "give other images, or none, so that the" in finished.err
+    assert eyebright("promise", promising, "coverage=0.5").code == 0

@@ -74,7 +74,7 @@ def predict(
     drawn: list[tuple[Prediction, LazyImage]] = []  # what the figure needs
     answered = failed = unlike = 0
     if as_csv:
-        _print_csv("name", "label", "confidence", "unfamiliarity", "reason", "error")
+        _print_csv("name", "label", "confidence", "unfamiliarity", "reason", "labels", "error")
     for (_, source), answer in zip(sources, predictor.stream(sources), strict=True):
         failed += isinstance(answer, Unreadable)
         unlike += isinstance(answer, Prediction) and answer.reason == UNLIKE
@@ -106,14 +106,15 @@ def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv
         typer.echo(records.to_json(msgspec.structs.replace(answer, name=whole), indent=None))
     elif isinstance(answer, Unreadable):
         if as_csv:
-            _print_csv(answer.name, "", "", "", "", answer.error)
+            _print_csv(answer.name, "", "", "", "", "", answer.error)
         elif top:
             typer.echo(f"Error: {name}: {printable(answer.error)}", err=True)
         else:
             typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  cannot be opened: {printable(answer.error)}")
     elif as_csv:
         unlike = "" if answer.unfamiliarity is None else f"{answer.unfamiliarity:.6f}"
-        _print_csv(answer.name, answer.label or "", f"{answer.confidence:.6f}", unlike, answer.reason, "")
+        among = " or ".join(answer.labels)
+        _print_csv(answer.name, answer.label or "", f"{answer.confidence:.6f}", unlike, answer.reason, among, "")
     elif top:
         typer.echo(prediction_text(answer, top))
     elif answer.labels:

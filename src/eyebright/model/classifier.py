@@ -37,7 +37,7 @@ from eyebright.model.folder import read_model
 from eyebright.model.given import evaluation_set, is_batch, require_classifier, training_set
 from eyebright.model.learned import Learned, save_model, settings_of
 from eyebright.model.predictor import Predictor
-from eyebright.model.promise import held_back_answers, prove_promise
+from eyebright.model.promise import held_back_answers, prove_promise, require_new_images
 from eyebright.model.robustness import MOST, affordable, measure
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, initial_weights
@@ -248,6 +248,7 @@ class Classifier(Weighted):
                 prepared, indices = prepared_for(given, self.preparation, self.classes, reporting(emit))
                 digests = prepared.pack.digests.at(indices)
                 new = indices[~seen.contains(digests)]
+                require_new_images(len(new), len(indices), held_back)
                 held_back, seen = held_back_answers(predictor, prepared, new, reporting(emit)), seen.union(digests)
         found = prove_promise(promise, held_back, self.classes)
         reference = self.learned.reference._replace(held_back=held_back)

@@ -45,6 +45,27 @@ def held_back_answers(
     return HeldBack(prepared.labels[order], predicted, confidence, score, unfamiliarity, numbers)
 
 
+def require_new_images(new: int, given: int, held_back: HeldBack | None) -> None:
+    """Refuse images of which the model knows each one.
+
+    Args:
+        new: How many of the images it was neither trained on, selected by, nor held back before.
+        given: How many there are.
+        held_back: The answers for those that were held back before.
+
+    Raises:
+        DataError: When none is new.
+    """
+    if not new:
+        before = "" if held_back is None else (
+            f", or none, so that the {len(held_back.labels):,} images that were held back before prove the promise"
+        )  # fmt: skip
+        raise DataError(
+            f"all {given:,} images that can be opened were used for this model before, to train it, to select it or "
+            f"for a promise: give other images{before}"
+        )
+
+
 def prove_promise(text: str, held_back: HeldBack | None, classes: Sequence[str]) -> Promised:
     """Make a promise, such as "accuracy=0.99", by a model's held-back answers.
 

@@ -56,8 +56,8 @@ class Prediction(Tabular, Record, frozen=True, kw_only=True):
         return Table(f"{name}{self.answer}{sure}", rows=rows, names=3)
 
     def __repr__(self) -> str:
-        reason = f", reason={self.reason!r}" if self.reason else ""
-        return f"Prediction(label={self.label!r}, confidence={self.confidence:.3f}{reason})"
+        more = f", reason={self.reason!r}" if self.reason else f", labels={self.labels!r}" if self.labels else ""
+        return f"Prediction(label={self.label!r}, confidence={self.confidence:.3f}{more})"
 
 
 class Unreadable(Record, frozen=True, kw_only=True):
