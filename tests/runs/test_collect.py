@@ -28,12 +28,20 @@ def test_the_report_shows_what_the_run_measured(pictures, train_mlp, tmp_path, m
     assert found.commands == [("To predict new images:", "eyebright predict run IMAGES")]
     assert found.audit == "eyebright audit pictures -o audit.json --page audit.html"
     assert found.repeat == "eyebright train --config run/config.toml -o NEW"
+    assert found.repeat_text == "On this machine, this command gives the same model again:"
     assert found.settings == run.config.read_text()
     assert [chart.title for chart in found.training] == ["Accuracy", "Loss"]
     names = {prepared.dataset.source.names[position] for position in tested.positions}
     assert {shot.name for shots in found.cells.values() for shot in shots} <= names
     assert sum(len(shots) for shots in found.cells.values()) == 6
     assert dict(found.facts)["Image size"] == "8 × 8" and dict(found.facts)["Training"].startswith("3 epochs, ")
+
+
+def test_the_report_of_a_training_by_time_promises_no_equal_model(pictures, train_mlp, tmp_path):
+    result = train_mlp(pictures, tmp_path / "run")
+    request = Run(tmp_path / "run").read()[0]
+    Run(tmp_path / "run").write_config(request.changed(training=request.training.changed({"minutes": 1.0})))
+    assert "may differ a little" in collected(Run(tmp_path / "run"), result)[0].repeat_text
 
 
 def test_the_report_knows_what_was_decided_about_images(pictures, train_mlp, tmp_path):

@@ -44,6 +44,8 @@ from eyebright.trust.verdict import Verdict
 _MAPS_SHARE = 0.03  # of the time of a training
 _TRAINED = 3  # a step takes about three times as long as an answer (forwards, backwards, weights)
 _SETS_SHOWN, _IN_A_SET, _INPUTS, _LEFT_OUT = 6, 4, 4, 200
+_REPEATED = "On this machine, this command gives the same model again:"
+_REPEATED_WITHIN = "This command trains again for as long, so its model may differ a little:"
 _RESIZED = {"crop": "cropped at the centre", "pad": "padded with grey", "stretch": "stretched"}
 
 
@@ -110,6 +112,7 @@ def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested
         input_text=_input_text(prepared),
         settings=request.changed(pictures=without_token(request.pictures)).to_toml(),
         repeat=again if images else "",
+        repeat_text=_REPEATED_WITHIN if request.training.minutes else _REPEATED,
         versions={} if started is None else started.versions,
     )
 

@@ -68,6 +68,7 @@ def make_report() -> Callable[..., RunReport]:
             "duplicates": [[(shot(0).image, file)] * 2], "audit": "eyebright audit IMAGES",
             "inputs": [Seen(names[0], shot(0).image, (0.1, 0, 0.9, 1), shot(0).image)], "input_text": "Cropped.",
             "settings": f"# {file}", "repeat": "eyebright train --config RUN/config.toml", "versions": {"python": "3"},
+            "repeat_text": "Again:",
         }  # fmt: skip
         return RunReport(f"images {file}", "1 May 2026", test, album, **whole | parts)
 

@@ -130,6 +130,7 @@ class RunReport(NamedTuple):
         input_text: How images are brought to its size.
         settings: All settings, as config.toml has them.
         repeat: The command that repeats the run.
+        repeat_text: What it gives.
         versions: The versions of what it was made with.
     """
 
@@ -164,6 +165,7 @@ class RunReport(NamedTuple):
     input_text: str = ""
     settings: str = ""
     repeat: str = ""
+    repeat_text: str = ""
     versions: Mapping[str, str] = {}
 
 
