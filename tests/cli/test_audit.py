@@ -37,6 +37,9 @@ def test_findings_are_printed_in_80_columns_with_the_next_command(make_folder, e
     command = finished.out.partition("To see the images of the findings:\n")[2].replace("\\\n", "")
     assert shlex.split(command)[:2] == ["eyebright", "audit"] and command.endswith(" -o audit.json --page audit.html\n")
     assert max(len(line) for line in finished.out.splitlines() if str(tmp_path) not in line) <= 80
+    finished = eyebright("audit", tmp_path / "pictures", "--page", tmp_path / "audit.html")
+    assert finished.code == 0 and "To see the images" not in finished.out  # the page is there
+    assert finished.out.endswith(" -o audit.json\n")
 
 
 def test_findings_are_written_and_a_training_can_exclude_them(make_folder, eyebright, quick, tmp_path):

@@ -171,5 +171,7 @@ def test_a_promise_is_refused_before_the_training_where_even_no_mistake_would_pr
     with pytest.raises(DataError, match=r"or give --validation 0\.30, half of which is held back"):
         checks.require_promise("accuracy=0.88", prepared, Seen())
     known = Seen().union(prepared.pack.digests.at(prepared.indices("held_back")))
-    with pytest.raises(DataError, match="there are 0: promise less"):
+    with pytest.raises(DataError, match=r"there are 0: promise less, or add images$"):
         checks.require_promise("accuracy=0.75", prepared, known)
+    with pytest.raises(DataError, match=r"there are 0: promise less, or add images$"):  # not --validation 0.15
+        checks.require_promise("accuracy=0.01", prepared, known)

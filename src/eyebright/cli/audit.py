@@ -119,7 +119,7 @@ def audit(
     if review and corrections is not None:
         _review(found, pictures, corrections, browser=browser)
     else:
-        _print_next_step(found, pictures, output, corrections)
+        _print_next_step(found, pictures, output, page, corrections)
 
 
 def _review(found: "Audited", pictures: str, place: Path, *, browser: bool) -> None:
@@ -147,7 +147,9 @@ def _review(found: "Audited", pictures: str, place: Path, *, browser: bool) -> N
     typer.echo(command_text(f"eyebright train {images} -o RUN --corrections {shlex.quote(str(place))}"))
 
 
-def _print_next_step(found: "Audited", pictures: str, output: Path | None, corrections: Path | None) -> None:
+def _print_next_step(
+    found: "Audited", pictures: str, output: Path | None, page: Path | None, corrections: Path | None
+) -> None:
     """The command that looks at the findings, or trains without the duplicates that were found."""
     from eyebright.data.sources.ranged import without_token
     from eyebright.report.telling import command_text
@@ -159,8 +161,11 @@ def _print_next_step(found: "Audited", pictures: str, output: Path | None, corre
         typer.echo("To mend labels, image by image:")
         typer.echo(command_text(f"eyebright audit {images} --review{given}"))
     if output is None and found.audit.findings:
-        typer.echo("To see the images of the findings:")
-        typer.echo(command_text(f"eyebright audit {images}{given} -o audit.json --page audit.html"))
+        see = "" if page else " --page audit.html"
+        typer.echo(
+            "To see the images of the findings:" if see else "To save the findings, so that a training can use them:"
+        )
+        typer.echo(command_text(f"eyebright audit {images}{given} -o audit.json{see}"))
     elif found.audit.to_exclude(Request().exclude_kinds.split(",")):
         typer.echo("To train without the duplicates:")
         typer.echo(command_text(f"eyebright train {images} -o RUN --exclude {shlex.quote(str(output))}{given}"))
