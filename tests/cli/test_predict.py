@@ -281,7 +281,7 @@ def test_an_image_unlike_the_training_images_gets_no_class(strict, picture, eyeb
     assert finished.code == 0
     assert re.match(rf"No answer: {UNLIKE}\.\nThe most probable of", finished.out)
     table = eyebright("predict", strict, picture, picture)
-    assert all(re.search(r"  no answer: unlike training \(\d+\.\d\)$", line) for line in table.out.splitlines())
+    assert all(re.search(r"  no answer: unlike training \(\d+\.\d\d\)$", line) for line in table.out.splitlines())
     assert table.err == "2 images are unlike the training images (unfamiliarity above 1.0): no answer.\n"
     answer = json.loads(eyebright("predict", strict, picture, "--json").out)
     assert answer["label"] is None and answer["reason"] == "unlike the training images"

@@ -83,3 +83,14 @@ def test_dropout_is_doubled_up_to_a_half_and_never_lowered(before, after) -> Non
 
 def test_an_overfitting_head_alone_is_followed_by_training_the_whole_network() -> None:
     assert less_overfitting(msgspec.structs.replace(HEAD, augmentation={"flip": True})) == {"minutes": 5}
+
+
+@pytest.mark.parametrize(
+    ("remedy", "from_scratch"), [({"learning_rate": 0.002}, False), (FINE_TUNE, False), ({"exclude": "a"}, True)]
+)
+def test_a_command_asks_for_the_promise_of_the_run_unless_its_configuration_does(remedy, from_scratch) -> None:
+    promising = msgspec.structs.replace(TUNED, promise="accuracy=0.95")
+    words = train_again(promising, remedy, from_scratch=from_scratch).split()
+    assert ("RUN/config.toml" in words) != ("accuracy=0.95" in words)
+    if "accuracy=0.95" in words:
+        assert words[words.index("accuracy=0.95") - 1] == "--promise"

@@ -121,7 +121,7 @@ def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv
         labels = shorten(printable(answer.answer), _LABEL_WIDTH + 9)  # also in place of the confidence
         typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  {labels}")
     elif answer.label is None:
-        why = f"unlike training ({answer.unfamiliarity:.1f})" if answer.reason == UNLIKE else answer.reason
+        why = f"unlike training ({answer.unfamiliarity:.2f})" if answer.reason == UNLIKE else answer.reason
         typer.echo(f"{pad(shorten(name, _NAME_WIDTH), _NAME_WIDTH)}  no answer: {why.removeprefix('confidence ')}")
     else:
         label = pad(shorten(printable(answer.label), _LABEL_WIDTH), _LABEL_WIDTH)

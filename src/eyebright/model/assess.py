@@ -62,6 +62,7 @@ def assess(
     torch_engine: Any,
     settings: Settings,
     recorder: Recorder,
+    promise: str = "",
 ) -> Assessment:
     """Fit the temperature, check the graph against torch, evaluate on the validation set, give a verdict.
 
@@ -73,6 +74,7 @@ def assess(
         torch_engine: The network in torch. On a GPU it evaluates, once the graph has been shown to give the same.
         settings: How it was trained.
         recorder: Received the events of the training, and receives those of the assessment.
+        promise: What the model is asked to promise; advised commands ask for it too.
 
     Raises:
         ModelError: When the graph does not give what torch gives.
@@ -96,7 +98,7 @@ def assess(
         log_softmax(scaled), labels[validation], classes,
         groups=prepared.groups_at(validation),
     )  # fmt: skip
-    record = record_of(recorder.history, settings, network, len(train), recorder.first_loss)
+    record = record_of(recorder.history, settings, network, len(train), recorder.first_loss, promise)
     on_gpu = Predictor(torch_engine, classes, pack.preparation) if torch_engine.on_gpu else None
     right = validation[scaled.argmax(axis=1) == labels[validation]]
     images = Images(lambda numbers: pack.read(right[numbers]), labels[right])
@@ -234,7 +236,12 @@ def verdicts(
 
 
 def record_of(
-    history: History, settings: Settings, network: Network, pictures: int, first_loss: float = 0.0
+    history: History,
+    settings: Settings,
+    network: Network,
+    pictures: int,
+    first_loss: float = 0.0,
+    promise: str = "",
 ) -> TrainingRecord:
     """How a training on so many images went, as plain figures; `first_loss` is that of the first batch, if known."""
     return TrainingRecord(
@@ -252,6 +259,7 @@ def record_of(
         peak=settings.learning_rate,
         augmentation={name: getattr(settings, name) for name in AUGMENTATIONS},
         first_loss=first_loss,
+        promise=promise,
         adaptive=settings.optimizer == "adamw",
         start_from_same_images=settings.judge_start,
         dropout=max(

@@ -67,6 +67,7 @@ def fit_prepared(
     checkpoint: Path | None = None,
     earlier: Sequence[AnyEvent] | None = None,
     on_settled: Callable[[Settings], None] = lambda settings: None,
+    promise: str = "",
 ) -> str:
     """Train on prepared images with the classifier's settings, then calibrate and check the result.
 
@@ -78,6 +79,7 @@ def fit_prepared(
         checkpoint: A folder for the state, written after each epoch and now and then within one.
         earlier: The events of a training that was interrupted: continue from its checkpoint.
         on_settled: Receives the settings with everything that was measured, before the first step.
+        promise: What the model is asked to promise; advised commands ask for it too.
 
     Returns:
         Why the training ended: "finished", "patience", "budget" or "interrupted".
@@ -106,7 +108,7 @@ def fit_prepared(
     engine = training.TorchEngine(network, weights, outcome.settings.device)
     found = assess(
         network, weights, classifier.classes, prepared, torch_engine=engine, settings=classifier.settings,
-        recorder=recorder,
+        recorder=recorder, promise=promise,
     )  # fmt: skip
     answers = held_back_answers(found.on_gpu or found.predictor, prepared, new)
     reference = found.learned.reference._replace(held_back=answers)

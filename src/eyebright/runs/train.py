@@ -293,6 +293,7 @@ def finish(
             reason = fit_prepared(
                 classifier, prepared, emit=emit, started_at=started_at, checkpoint=run.checkpoint, earlier=earlier,
                 on_settled=lambda settings: run.write_config(request.changed(training=settings)),
+                promise=request.promise,
             )  # fmt: skip
             if request.promise:
                 emit(_promised(classifier, request.promise))

@@ -50,6 +50,8 @@ def train_again(training: TrainingRecord, remedy: Mapping[str, Any], *, from_scr
         start = "train PICTURES -o NEW --split RUN/split.csv"
     elif from_scratch and (training.head_only or training.start_from_same_images):
         start, typed = "train PICTURES -o NEW", _time(training) | typed
+    if training.promise and "RUN/config.toml" not in start:  # which has the promise
+        typed["promise"] = training.promise
     return command(" ".join([start, *(f"--{name.replace('_', '-')} {_typed(value)}" for name, value in typed.items())]))
 
 

@@ -75,6 +75,7 @@ class TrainingRecord(Record, frozen=True, kw_only=True):
         dropout: Highest dropout probability in the network.
         first_loss: Loss of the first batch, before any step; 0 if unknown.
         adaptive: Whether the optimizer moves each weight by about the learning rate in a step, as AdamW does.
+        promise: What the model was asked to promise, such as "accuracy=0.95"; empty for nothing.
         start_from_same_images: Whether the initial weights were already trained on these images, as `auto` does.
     """
 
@@ -94,6 +95,7 @@ class TrainingRecord(Record, frozen=True, kw_only=True):
     dropout: float = 0.0
     first_loss: float = 0.0
     adaptive: bool = True
+    promise: str = ""
     start_from_same_images: bool = False
 
     @property

@@ -56,8 +56,8 @@ class Promise(NamedTuple):
             least = -1.0
         if not 0 < least < 1:
             raise SettingsError(
-                f"promise: {name} is a share above 0 and below 1, such as {name}=0.99, got {found[2]!r}; nothing can "
-                "be promised with certainty"
+                f"promise: {name} is a share above 0 and below 1, such as {name}=0.99, got {found[2]!r}"
+                f"{'; nothing can be promised with certainty' if least == 1 else ''}"
             )
         return cls(MEASURES[MEASURES.index(name)], least)
 
