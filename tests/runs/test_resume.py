@@ -623,7 +623,7 @@ def test_a_run_that_was_trained_but_not_saved_is_only_evaluated_and_saved(pictur
     train_mlp(pictures, tmp_path / "run")
     before = (tmp_path / "run" / "model" / "weights.safetensors").read_bytes()
     lines = (tmp_path / "run" / "events.jsonl").read_text().splitlines()
-    assert [json.loads(line)["event"] for line in lines[-3:]] == ["Evaluated", "Drawn", "ModelSaved"]
+    assert [json.loads(line)["event"] for line in lines[-4:]] == ["Evaluated", "Drawn", "Reported", "ModelSaved"]
     (tmp_path / "run" / "events.jsonl").write_text("\n".join(lines[:-3]) + "\n")
     shutil.rmtree(tmp_path / "run" / "model")
     steps: list[AnyEvent] = []

@@ -121,7 +121,7 @@ def test_a_run_contains_everything_about_the_training(pictures, train_mlp, tmp_p
     started = next(event for event in events if isinstance(event, RunStarted))
     assert (started.train, started.validation, started.test) == (36, 6, 6)
     assert started.classes == ("blue", "green", "red") and started.size == 8
-    assert isinstance(events[-2], ModelSaved) and events[-1].path == str(run.report)
+    assert isinstance(events[-1], ModelSaved) and events[-2].path == str(run.report)
     (tested,) = (event for event in events if isinstance(event, Evaluated))
     assert (tested.side, tested.pictures, tested.accuracy) == ("test", 6, result.test.accuracy)
     assert (tested.low, tested.high) == result.test.interval

@@ -70,6 +70,7 @@ class Display:
         self._stage, self._stage_start_s, self._stage_first, self._shown_s = "", 0.0, 0, 0.0
         self._has_heading = self._has_plan = False
         self._results: list[events.Evaluated | events.Judged] = []  # shown when the model is saved
+        self._report = ""  # shown after them
 
     def __enter__(self) -> "Display":
         self._screen.start()
@@ -104,8 +105,10 @@ class Display:
                 self.run = typed_path(str(Path(event.path).parent)) if self.run == "RUN" else self.run
                 self._say(f"Model saved: {event.path}", wrap=False)
                 self._show_results()
+                if self._report:
+                    self._say(f"Report: {self._report}", wrap=False)
             case events.Reported():
-                self._say(f"Report: {event.path}", wrap=False)
+                self._report = event.path
             case events.HealingBegun():
                 self._has_heading = self._has_plan = False
                 self.run = typed_path(event.path)

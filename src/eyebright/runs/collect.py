@@ -50,7 +50,7 @@ _RESIZED = {"crop": "cropped at the centre", "pad": "padded with grey", "stretch
 
 
 def write_report(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested, *, mapped: int = 0) -> Path:
-    """Write the page of a run, whose model is saved.
+    """Write the page of a run.
 
     Args:
         run: The run, with its config.toml and its log.

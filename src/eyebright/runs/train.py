@@ -300,9 +300,9 @@ def finish(
             tested = classifier.test(prepared, emit)
             emit(Evaluated.of("test", tested.evaluation, classifier.metrics["validation"]))
             emit(draw(run, classifier, prepared, tested))
-            card = classifier.save(run.model, overwrite=True)
-            emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
             emit(Reported(path=str(write_report(run, classifier, prepared, tested))))
+            card = classifier.save(run.model, overwrite=True)  # last: with its event the run is complete
+            emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
     except OutputError as problem:
         raise OutputError(
             f"{problem}. What was trained before is kept; continue with: eyebright train --resume {run.path}"
