@@ -11,11 +11,14 @@ from eyebright.trust.unknown import fit_familiar
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
-@pytest.mark.parametrize("temperature", [1.0, 1.7])
-def test_answers_are_those_of_the_graph(device, temperature):
-    network = zoo.build("resnet18", num_classes=4, input_size=48)
+@pytest.mark.parametrize(
+    ("name", "size", "temperature"),
+    [("resnet18", 48, 1.0), ("resnet18", 48, 1.7), ("flowers_cnn", 14, 1.0)],  # the last pool of 14 leaves one value
+)
+def test_answers_are_those_of_the_graph(device, name, size, temperature):
+    network = zoo.build(name, num_classes=4, input_size=size)
     weights = initial_weights(network, 1)
-    pictures = np.random.default_rng(0).integers(0, 256, (16, 48, 48, 3), np.uint8)
+    pictures = np.random.default_rng(0).integers(0, 256, (16, size, size, 3), np.uint8)
     engine = TorchEngine(network, weights, device)
     logits, features = engine.with_features(pictures)
     graph = Engine.of_bytes(onnx_graph(network, weights, with_features=True)).outputs(pictures)

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from eyebright.network import Network, Weights
 from eyebright.network.answering import Answering
-from eyebright.network.rewrites import faster
 from eyebright.network.torch import TorchNetwork, as_input
 from eyebright.system import machine
 from eyebright.training.settings import DeviceName
@@ -32,8 +31,8 @@ class TorchEngine:
     def __init__(self, network: Network, weights: Weights, device: DeviceName = "cpu") -> None:
         self._device = hardware.find(device)
         self.on_gpu = self._device.type == "cuda"
-        with hardware.explained(self._device):
-            self._module = TorchNetwork(faster(network), weights).eval().to(self._device)
+        with hardware.explained(self._device):  # the network as it is: a rewritten one may have its features elsewhere
+            self._module = TorchNetwork(network, weights).eval().to(self._device)
         self.answering = Answering()
 
     def __call__(self, samples: NDArray[Any]) -> NDArray[np.float32]:
