@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from eyebright.network import AvgPool2d, Conv2d, Input, MaxPool2d
+from eyebright.network.layers.windows import beyond_image, named_padding
 from eyebright.system.errors import NetworkError
 
 SMALL = st.integers(1, 5)
@@ -126,3 +127,28 @@ def test_with_ceil_mode_a_last_window_may_reach_beyond_if_it_starts_inside_the_i
 def test_a_window_larger_than_its_input_is_refused(layer, shape, message):
     with pytest.raises(NetworkError, match=f"^{type(layer).__name__}, after Input: .*{message}"):
         layer(Input(shape)())
+
+
+@settings(max_examples=50, deadline=None)
+@given(size=SIZE, kernel=PAIR, stride=PAIR, pads=st.tuples(st.integers(0, 2), st.integers(0, 2)))
+def test_padding_has_the_name_by_which_tensorflow_makes_the_same_windows(size, kernel, stride, pads):
+    """Expected: the first and last pixels of each window, from TensorFlow's guide to padding."""
+    pads = tuple(min(pad, length // 2) for pad, length in zip(pads, kernel, strict=True))
+    assume(all(w + 2 * p >= k for w, k, p in zip(size, kernel, pads, strict=True)))
+    window = MaxPool2d(kernel, stride, pads).window((3, *size))
+
+    def firsts(width, length, step, named):
+        if named == "valid":
+            return list(range(0, width - length + 1, step))
+        total = max(length - step, 0) if width % step == 0 else max(length - width % step, 0)
+        return [start - total // 2 for start in range(0, width, step)]
+
+    sides = list(zip(size, kernel, stride, strict=True))
+    ours = [
+        [at * step - before for at in range(count)]
+        for step, before, count in zip(stride, window.before, window.counts, strict=True)
+    ]
+    names = [named for named in ("valid", "same") if [firsts(*side, named) for side in sides] == ours]
+    assert named_padding(window, (3, *size)) == (names[0] if names else None)
+    ends = [starts[-1] + length - width for starts, (width, length, _) in zip(ours, sides, strict=True)]
+    assert list(beyond_image(window, (3, *size))) == ends

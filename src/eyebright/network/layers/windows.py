@@ -54,6 +54,25 @@ def slide(
     return Window(kernel, as_pair(stride), before, after, beyond, counts)
 
 
+def beyond_image(window: Window, shape: Shape) -> Pair:
+    """How far the last position reaches beyond an image of shape (C, H, W) at the bottom and right; below 0: not to it.
+
+    It is less than `after` where the window has no position at the last rows or columns of the padding.
+    """
+    sides = zip(window.counts, window.stride, window.kernel, shape[1:], window.before, strict=True)
+    bottom, right = ((count - 1) * step + length - size - first for count, step, length, size, first in sides)
+    return bottom, right
+
+
+def named_padding(window: Window, shape: Shape) -> Literal["valid", "same"] | None:
+    """What TensorFlow and Keras call the padding of a window over an image of shape (C, H, W); None: it has no name."""
+    after = beyond_image(window, shape)
+    if not any(window.before) and max(after) <= 0:
+        return "valid"
+    same = slide(shape, window.kernel, window.stride, "same")
+    return "same" if (same.counts, same.before) == (window.counts, window.before) else None
+
+
 class _Axis(NamedTuple):
     before: int
     after: int
