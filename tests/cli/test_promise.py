@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,9 @@ def test_sets_of_labels_are_printed_for_one_image_and_for_many(promising: Path, 
 
 
 def test_what_cannot_be_promised_is_refused_in_plain_words(run: Path, eyebright) -> None:
-    for command in (("promise", run), ("predict", run, "x.png", "--promise")):
+    for command in (("promise", run), ("predict", run, "x.png", "--promise"), ("evaluate", run, "x", "--promise")):
         finished = eyebright(*command, "accuracy=0.9")
-        assert finished.code == 1 and "eyebright promise MODEL accuracy=0.9 --on PICTURES" in finished.err
+        assert finished.code == 1 and f"eyebright promise {run} accuracy=0.9 --on PICTURES" in finished.err
     finished = eyebright("promise", run, "accuracy=100")
     assert finished.code == 1 and "above 0 and below 1" in finished.err
 
@@ -64,3 +65,20 @@ def test_images_that_proved_a_promise_before_are_refused_with_the_way_out(
     assert finished.code == 1 and "used for this model before" in finished.err
     assert "give other images, or none, so that the" in finished.err
     assert eyebright("promise", promising, "coverage=0.5").code == 0
+
+
+def test_the_images_that_were_left_out_and_each_class_are_told(promising: Path, eyebright, make_folder) -> None:
+    more, pictures = make_folder("more", count=20), json.loads((promising / "model" / "model.json").read_text())
+    shutil.copy(next((more / "red").iterdir()), more / "red" / "copy.png")
+    (more / "red" / "broken.png").write_bytes(b"no image")
+    finished = eyebright("promise", promising, "accuracy-per-class=0.5", "--on", more)
+    assert finished.out.splitlines()[:2] == [
+        "17 images left out: used for the model before, in training or for a promise.",
+        "1 image left out: cannot be opened.",
+    ]
+    lines = finished.out.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("class"))
+    assert lines[at].split() == ["class", "confidence", "needed", "images", "answered"]
+    assert [line.split()[0] for line in lines[at + 1 : at + 4]] == pictures["classes"]
+    told = eyebright("evaluate", promising, make_folder("new", count=7)).out
+    assert "promise accuracy-per-class=0.5" in told.splitlines()

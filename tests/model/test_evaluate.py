@@ -118,6 +118,6 @@ def test_a_promise_of_coverage_is_checked_by_the_sets_of_the_answered_images() -
     outcomes = outcomes_on(TablePredictor(promise=promised), NumberedPack(), LABELS, SHUFFLED)
     found = evaluate_outcomes(outcomes, LABELS[SHUFFLED], ("a", "b", "c"), promised=promised).promise
     sets, answered = set_scores(TABLE) <= 0.6, FAR <= 1
-    assert found.answered.right == answered.sum() and found.correct.of == answered.sum()
-    assert found.correct.right == sets[np.arange(len(TABLE)), LABELS][answered].sum()
-    assert found.labels == pytest.approx(sets[answered].sum(axis=1).mean())
+    assert found.answered.right == answered.sum() and found.covered.of == answered.sum()
+    assert found.covered.right == sets[np.arange(len(TABLE)), LABELS][answered].sum()
+    assert found.labels == pytest.approx(sets[answered].sum(axis=1).mean()) and found.correct is None

@@ -104,3 +104,14 @@ def test_a_promise_that_cannot_be_made_is_told_with_the_reason(make_folder, trai
     options = {"learning_rate": 1e-7, "promise": "accuracy=0.8"}
     page = Run(train_mlp(make_folder(count=70), tmp_path / "run", **options).path).report.read_text("utf-8")
     assert "Nothing is promised: " in page and "To train a model that answers only where" in page
+
+
+def test_the_report_tells_a_promise_per_class_for_each_class(pictures, train_mlp, tmp_path):
+    result = train_mlp(pictures, tmp_path / "run", promise="accuracy-per-class=0.05")
+    found, *_ = collected(Run(tmp_path / "run"), result)
+    promised, kept = result.classifier.learned.promise, found.test.promise
+    assert found.answers_by_class.header == ("class", "confidence needed", "answers", "correct", "95% interval")
+    for (name, needed, answers, *_), limit in zip(found.answers_by_class.rows, promised.limits, strict=True):
+        assert needed == ("never" if limit > 1 else f"{100 * limit:.1f}%")
+        assert answers == str(kept.classes[name].of)
+    assert "Answers of each class" in (tmp_path / "run" / "report.html").read_text()

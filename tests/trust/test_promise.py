@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from eyebright.system.errors import DataError, SettingsError
-from eyebright.trust.promise import NEVER, HeldBack, Promise, Promised, kept, make_promise
+from eyebright.trust.promise import NEVER, Given, HeldBack, Promise, Promised, make_promise
 from eyebright.trust.selective import confidence_threshold
 
 CLASSES = ("daisy", "rose", "tulip")
@@ -61,7 +61,7 @@ def test_a_promise_that_the_images_cannot_prove_says_how_many_it_takes() -> None
 
 def test_images_all_predicted_wrongly_prove_nothing_but_a_set_of_all_labels() -> None:
     wrong = images(300, wrong=300)
-    with pytest.raises(DataError, match="93 most confident held-back images 93 are predicted wrongly, and 1 may"):
+    with pytest.raises(DataError, match=r"93 of the 93 most confident held-back images are .* wrongly, and at most 1"):
         make_promise(Promise("accuracy", 0.95), wrong, CLASSES)
     with pytest.raises(DataError, match="cannot be kept for any of the 3 classes: each takes at least 59"):
         make_promise(Promise("accuracy-per-class", 0.95), wrong, CLASSES)
@@ -88,7 +88,11 @@ def test_a_class_that_is_hardly_ever_predicted_is_never_answered() -> None:
     promised = make_promise(Promise("accuracy-per-class", 0.95), rare._replace(labels=rare.predicted), CLASSES)
     assert promised.limits[2] == NEVER and max(promised.limits[:2]) < 1
     assert promised.thresholds.dtype == np.float32
-    assert promised.text(CLASSES).endswith("tulip is never answered; 98.0% of these are answered.")
+    assert promised.text.endswith(" (1 of 3 classes: never); 98.0% of these are answered.")
+    table = promised.as_table(CLASSES)
+    assert table.rows[2] == ("tulip", "never", "6", "0")
+    assert [row[2] for row in table.rows] == ["144", "150", "6"] and table.rows[0][3] == "144"
+    assert make_promise(Promise("accuracy", 0.95), images(), CLASSES).as_table(CLASSES) is None
 
 
 def test_images_of_one_group_count_once() -> None:
@@ -106,13 +110,13 @@ def test_unfamiliar_images_are_not_answered_and_prove_nothing() -> None:
     few = images(300, unfamiliarity=np.where(np.arange(300) < 250, 1.5, 1).astype(np.float32))
     with pytest.raises(DataError, match=r"the training images.*there are 50"):
         make_promise(Promise("coverage", 0.95), few, CLASSES)
-    with pytest.raises(DataError, match=r"at least 93 held-back images that are like the training .* there are 50"):
+    with pytest.raises(DataError, match=r"at least 93 held-back images like the training images, and there are 50"):
         make_promise(Promise("accuracy", 0.95), few, CLASSES)
 
 
 def test_images_of_the_same_confidence_are_counted_together_where_a_promise_is_refused() -> None:
     alike = images(100, wrong=20, confidence=np.ones(100, np.float32))
-    with pytest.raises(DataError, match="of the 100 most confident held-back images 20 are predicted wrongly, and 1"):
+    with pytest.raises(DataError, match=": 20 of the 100 most confident held-back images are predicted wrongly"):
         make_promise(Promise("accuracy", 0.95), alike, CLASSES)
 
 
@@ -121,32 +125,26 @@ def test_a_promise_is_json() -> None:
     assert msgspec.json.decode(msgspec.json.encode(promised), type=Promised) == promised
 
 
-def test_a_promise_that_was_kept_is_told_with_the_share_answered() -> None:
-    promised = Promised(promise="accuracy=0.95", limits=(0.9,) * 3, images=100, answered=0.6)
-    answered = np.arange(648) < 412
-    correct = np.arange(648) >= 12
-    told = kept(promised, np.zeros(648, np.int64), answered, correct, CLASSES)
-    assert told.text == (
-        "Answered 412 of 648 images (63.6%), 97.1% (95% interval 95.0-98.3%) of these correctly; promised: at least "
-        "95.0%."
+def test_one_image_is_written_as_one() -> None:
+    with pytest.raises(DataError, match=r"takes at least 1 held-back image, predicted correctly, and there are 0:"):
+        make_promise(Promise("coverage", 0.05), images(0), CLASSES)
+    with pytest.raises(DataError, match=r"and there is 1: promise less, or add images$"):
+        make_promise(Promise("accuracy", 0.5), images(1), CLASSES)
+    one_wrong = images(5)._replace(predicted=np.array([1, 1, 2, 0, 1]))
+    with pytest.raises(DataError, match=r"1 of the 5 most confident held-back images is .* wrongly, and none may"):
+        make_promise(Promise("accuracy", 0.5), one_wrong, CLASSES)
+
+
+def test_given_images_are_called_so_and_what_was_left_out_is_said() -> None:
+    given = Given(images=400, seen=90, left_out=10, groups=60)
+    bursts = images(300, groups=np.arange(300) // 5)
+    promised = make_promise(Promise("accuracy", 0.95), bursts, CLASSES, given)
+    assert promised.given == given and promised.text.startswith("Promise accuracy=0.95, by 60 given images: ")
+    assert given.reasons == (
+        "90 images left out: used for the model before, in training or for a promise.",
+        "10 images left out: cannot be opened.",
+        "300 images in 60 groups: each group counts once.",
     )
-    none = kept(promised, np.zeros(648, np.int64), np.zeros(648, np.bool_), correct, CLASSES)
-    assert none.text == "Answered none of 648 images; promised: at least 95.0%."
-
-
-def test_a_class_below_what_was_promised_of_it_is_named() -> None:
-    promised = Promised(promise="accuracy-per-class=0.9", limits=(0.5,) * 3, images=100, answered=1.0)
-    predicted, correct = np.arange(300) % 3, np.ones(300, np.bool_)
-    correct[1:60:3] = False
-    told = kept(promised, predicted, np.ones(300, np.bool_), correct, CLASSES)
-    assert {name: share.right for name, share in told.classes.items()} == {"daisy": 100, "rose": 80, "tulip": 100}
-    assert told.text.endswith("promised: at least 90.0% for each class; below it: rose.")
-
-
-def test_sets_are_told_with_their_size() -> None:
-    promised = Promised(promise="coverage=0.9", limits=(0.5,), images=100, answered=1.0)
-    sizes, all_right = np.tile([1, 2], 50), np.ones(100, np.bool_)
-    told = kept(promised, np.zeros(100, np.int64), all_right, all_right, CLASSES, sizes=sizes)
-    assert told.labels == 1.5 and told.text.startswith(
-        "Gave 100 of 100 images (100.0%) a set of labels, 1.50 on average"
-    )
+    with pytest.raises(DataError, match=r"at least 299 given images, .* there are 60.* add images\. 90 images left"):
+        make_promise(Promise("accuracy", 0.99), bursts, CLASSES, given)
+    assert Given(images=5).reasons == Given(images=5, groups=5).reasons == ()

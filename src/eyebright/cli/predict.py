@@ -65,9 +65,10 @@ def predict(
         typer.echo(NO_REFERENCE, err=True)
     predictor = Predictor.of_model(stored)
     if promise:
-        from eyebright.model.promise import prove_promise
+        from eyebright.model.promise import prove_promise, require_held_back
 
-        predictor = predictor.with_promise(prove_promise(promise, stored.reference.held_back, stored.card.classes))
+        held_back = require_held_back(promise, stored.reference.held_back, model)
+        predictor = predictor.with_promise(prove_promise(promise, held_back, stored.card.classes))
     predictor = predictor.with_tta() if tta else predictor
     sources = sources_of(pictures)
     single = len(sources) == 1 and not (as_json or as_csv)

@@ -1,5 +1,6 @@
 """eyebright promise: what a trained model answers from now on, so that a promise is kept."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,7 @@ def promise(
     """
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
+    from eyebright.report.tables import promised_text
     from eyebright.runs.promise import promise as made_for
     from eyebright.system import records
 
@@ -44,6 +46,7 @@ def promise(
     if as_json:
         typer.echo(records.to_json(made.promised))
     else:
-        console().print(made.text, highlight=False)
+        console().print(promised_text(made.promised, made.classes), soft_wrap=True)
         console().print(f"Model saved: {made.path}", soft_wrap=True, highlight=False)
-        console().print(f"To check it on other images: eyebright evaluate {model} PICTURES", soft_wrap=True)
+        check = f"eyebright evaluate {shlex.quote(str(model))} PICTURES"
+        console().print(f"To check it on other images: {check}", soft_wrap=True)

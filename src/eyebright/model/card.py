@@ -146,7 +146,7 @@ def with_promise(text: str, card: ModelCard) -> str:
     paragraphs = [part for part in text.rstrip("\n").split("\n\n") if not part.startswith(_PROMISE)]
     if card.promise is not None:
         place = paragraphs.index(_USE) if _USE in paragraphs else len(paragraphs)
-        paragraphs.insert(place, markdown(card.promise.text(card.classes)))
+        paragraphs.insert(place, markdown(card.promise.text))
     return "\n\n".join(paragraphs) + "\n"
 
 

@@ -37,7 +37,7 @@ from eyebright.model.folder import read_model
 from eyebright.model.given import evaluation_set, is_batch, require_classifier, training_set
 from eyebright.model.learned import Learned, save_model, settings_of
 from eyebright.model.predictor import Predictor
-from eyebright.model.promise import held_back_answers, prove_promise, require_new_images
+from eyebright.model.promise import given_for_promise, held_back_answers, prove_promise, require_new_images
 from eyebright.model.robustness import MOST, affordable, measure
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, initial_weights
@@ -241,16 +241,17 @@ class Classifier(Weighted):
             DataError: When no images were held back, they are too few, or too many of them are predicted wrongly.
         """
         held_back, seen = self.learned.reference.held_back, self.seen
-        predictor = self._on_gpu or self.predictor
+        predictor, given = self._on_gpu or self.predictor, None
         if pictures is not None:
-            given = evaluation_set(pictures, labels, self.classes)
+            images = evaluation_set(pictures, labels, self.classes)
             with shown(callbacks, verbose=verbose) as emit:
-                prepared, indices = prepared_for(given, self.preparation, self.classes, reporting(emit))
+                prepared, indices = prepared_for(images, self.preparation, self.classes, reporting(emit))
                 digests = prepared.pack.digests.at(indices)
                 new = indices[~seen.contains(digests)]
                 require_new_images(len(new), len(indices), held_back)
+                given = given_for_promise(prepared, indices, new)
                 held_back, seen = held_back_answers(predictor, prepared, new, reporting(emit)), seen.union(digests)
-        found = prove_promise(promise, held_back, self.classes)
+        found = prove_promise(promise, held_back, self.classes, given)
         reference = self.learned.reference._replace(held_back=held_back)
         untold = {"promise": None, "answered": None, "answered_correctly": None}  # the images were answered otherwise
         metrics = {side: msgspec.structs.replace(each, **untold) for side, each in self.metrics.items()}

@@ -1,6 +1,8 @@
 """What a model answers for images that were used for no choice, and the promise that these answers prove."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from eyebright.data.prepare import Prepared
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
-from eyebright.trust.promise import HeldBack, Promise, Promised, make_promise
+from eyebright.trust.promise import Given, HeldBack, Promise, Promised, make_promise
 from eyebright.trust.sets import set_scores
 
 
@@ -66,17 +68,55 @@ def require_new_images(new: int, given: int, held_back: HeldBack | None) -> None
         )
 
 
-def prove_promise(text: str, held_back: HeldBack | None, classes: Sequence[str]) -> Promised:
-    """Make a promise, such as "accuracy=0.99", by a model's held-back answers.
+def given_for_promise(prepared: Prepared, indices: NDArray[np.int64], new: NDArray[np.int64]) -> Given:
+    """What is known of images that were given for a promise.
+
+    Args:
+        prepared: The images.
+        indices: The positions of those that can be opened.
+        new: Of these, the positions of those that were not used for the model before.
+    """
+    left_out, groups = len(prepared.pack.left_out), prepared.groups_at(new)
+    return Given(
+        images=len(indices) + left_out, seen=len(indices) - len(new), left_out=left_out,
+        groups=0 if groups is None else len(np.unique(groups)),
+    )  # fmt: skip
+
+
+def require_held_back(text: str, held_back: HeldBack | None, model: str | Path = "MODEL") -> HeldBack:
+    """The held-back answers of a model.
+
+    Args:
+        text: The promise that shall rest on them.
+        held_back: The answers, if there are any.
+        model: The folder of the model or of its run, for the message.
 
     Raises:
         SettingsError: When the text is not a promise.
-        DataError: When there are none, or they do not prove it.
+        DataError: When there are none.
     """
     promise = Promise.of(text)
     if held_back is None:
         raise DataError(
             f"{promise} needs images that the model was not trained on or selected by, and none were held back: give "
-            f"some, eyebright promise MODEL {promise} --on PICTURES"
+            f"some, eyebright promise {shlex.quote(str(model))} {promise} --on PICTURES"
         )
-    return make_promise(promise, held_back, classes)
+    return held_back
+
+
+def prove_promise(
+    text: str, held_back: HeldBack | None, classes: Sequence[str], given: Given | None = None
+) -> Promised:
+    """Make a promise, such as "accuracy=0.99", by a model's held-back answers.
+
+    Args:
+        text: The promise.
+        held_back: The answers.
+        classes: The classes of the model.
+        given: The images, where they were given for the promise instead of held back in the training.
+
+    Raises:
+        SettingsError: When the text is not a promise.
+        DataError: When there are none, or they do not prove it.
+    """
+    return make_promise(Promise.of(text), require_held_back(text, held_back), classes, given)

@@ -10,10 +10,12 @@ from eyebright.data.audit.findings import KINDS, Audit, Finding
 from eyebright.report.screen import HEADING, HEADLINE
 from eyebright.report.telling import absent_text, leak_text
 from eyebright.system.cache import CONTENTS, Entry
+from eyebright.system.table import Table
 from eyebright.system.text import columns, counted, pad, printable, shorten, wrapped
 
 if TYPE_CHECKING:
     from eyebright.trust.metrics import Evaluation
+    from eyebright.trust.promise import Promised
     from eyebright.trust.robustness import Robustness
 
 _WIDTH = 80
@@ -44,16 +46,34 @@ def evaluation_text(evaluation: "Evaluation") -> Text:
         title, *lines = _mistakes(evaluation)
     text.append(f"\n{title}\n", HEADING)
     text.append("\n".join(lines))
+    if evaluation.promise is not None and (kept := evaluation.promise.as_table()) is not None:
+        shown = [(shorten(printable(name), _CLASS_WIDTH), *cells) for name, *cells in kept.rows]
+        text.append(f"\n\n{kept.title}", HEADLINE).append(_below(kept._replace(rows=shown)))
     return text if evaluation.robustness is None else text.append("\n\n").append(_robustness(evaluation.robustness))
+
+
+def promised_text(promised: "Promised", classes: Sequence[str]) -> Text:
+    """What was left out of the images that were given, what is promised, and what each class needs."""
+    text = Text()
+    for line in promised.given.reasons if promised.given else ():
+        text.append(f"{textwrap.fill(line, _WIDTH)}\n")
+    text.append(textwrap.fill(promised.text, _WIDTH), HEADLINE)
+    table = promised.as_table([shorten(printable(name), _CLASS_WIDTH) for name in classes])
+    return text if table is None else text.append("\n").append(_below(table))
+
+
+def _below(table: Table) -> Text:
+    """The header and the rows of a table, after an empty line."""
+    heading, *lines = table.lines()
+    return Text(f"\n{heading}\n", HEADING).append("\n".join(lines))
 
 
 def _robustness(robustness: "Robustness") -> Text:
     table = robustness.as_table()
-    heading, *lines = table.lines()
     text = Text(f"{table.title}\n", HEADLINE)
     for note in table.notes:
         text.append(f"{textwrap.fill(note, _WIDTH)}\n")
-    return text.append(f"\n{heading}\n", HEADING).append("\n".join(lines))
+    return text.append(_below(table))
 
 
 def audit_text(audit: Audit, leak: float | None) -> Text:

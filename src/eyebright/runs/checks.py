@@ -153,8 +153,8 @@ def require_promise(promise: str, prepared: Prepared, seen: Seen) -> None:
     images, asked = len(held) if groups is None else len(np.unique(groups)), Promise.of(promise)
     share = prepared.dataset.shares[0] * least_images(asked.risk) / max(images, 1)
     larger = f", or give --validation {math.ceil(20 * share) / 20:.2f}, half of which is held back"
-    what = "held-back images" if groups is None else "held-back images of different groups"
-    asked.require_enough(images, what, larger if images and share <= _MOST_VALIDATION else "")
+    which = "" if groups is None else " of different groups"
+    asked.require_enough(images, which=which, advice=larger if images and share <= _MOST_VALIDATION else "")
 
 
 def require_space(output: Path, start: Start) -> None:

@@ -26,6 +26,7 @@ from eyebright.runs.folder import Run
 from eyebright.runs.gallery import LARGE_PX, Gallery, Maps
 from eyebright.system import files
 from eyebright.system.errors import EyebrightError
+from eyebright.system.table import Table
 from eyebright.system.text import counted, duration, percent, printable
 from eyebright.training.events import (
     AnyEvent,
@@ -87,6 +88,7 @@ def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested
         album=gallery.album,
         verdicts=_verdicts(events, here, images or "PICTURES"),
         answers=_answers(classifier, test, events),
+        answers_by_class=_answers_by_class(classifier, test),
         facts=_facts(classifier, prepared, started, events),
         commands=[("To predict new images:", f"eyebright predict {here} IMAGES")],
         right=gallery.examples(correct=True),
@@ -152,7 +154,7 @@ def _answers(classifier: Classifier, test: Evaluation, events: Sequence[AnyEvent
     """What is promised and whether it is kept, or what is answered; nothing where it answers every image."""
     promised = classifier.learned.promise
     if promised is not None and test.promise is not None:
-        return [f"{promised.text(classifier.classes)}", f"On the test images: {test.promise.text}"]
+        return [promised.text, f"On the test images: {test.promise.text}"]
     refused = [f"Nothing is promised: {event.reason}." for event in events if isinstance(event, PromiseRefused)]
     given, correct = test.answered, test.answered_correctly
     if given is None or correct is None or given == test.pictures:
@@ -160,6 +162,18 @@ def _answers(classifier: Classifier, test: Evaluation, events: Sequence[AnyEvent
     told = f"It answers {percent(given / test.pictures)} of the test images"
     told += f"; {percent(correct / given)} of these answers are correct." if given else "."
     return [*refused[-1:], told, "The others are unlike the training images."]
+
+
+def _answers_by_class(classifier: Classifier, test: Evaluation) -> Table | None:
+    """What each class needs for an answer and how its answers are, where an accuracy per class is promised."""
+    promised, kept = classifier.learned.promise, test.promise
+    if promised is None or kept is None:
+        return None
+    needed, found = promised.as_table(classifier.classes), kept.as_table()
+    if needed is None or found is None:
+        return None
+    rows = [(*own[:2], *told[1:]) for own, told in zip(needed.rows, found.rows, strict=True)]
+    return Table(found.title, (*needed.header[:2], *found.header[1:]), rows)
 
 
 def _facts(

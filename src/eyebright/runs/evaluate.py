@@ -8,6 +8,7 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.sources.ranged import without_token
 from eyebright.model.classifier import Classifier
 from eyebright.model.folder import find_model
+from eyebright.model.promise import require_held_back
 from eyebright.runs.checks import require_corrections
 from eyebright.runs.folder import Run
 from eyebright.runs.request import Request
@@ -47,6 +48,8 @@ def evaluate(
     """
     emit = to_all(callbacks)
     classifier = Classifier.load(model)
+    if promise:
+        require_held_back(promise, classifier.learned.reference.held_back, model)
     run = Run(find_model(Path(model)).parent)
     dataset = open_alike(Request(pictures=str(pictures), corrections=str(corrections)), run, emit)
     require_corrections(dataset, emit)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from eyebright.model.classifier import Classifier
 from eyebright.model.folder import read_model
 from eyebright.model.learned import save_promise
+from eyebright.model.promise import require_held_back
 from eyebright.runs.checks import require_corrections
 from eyebright.runs.evaluate import open_alike
 from eyebright.runs.folder import Run
@@ -25,12 +26,12 @@ class Made(NamedTuple):
     Args:
         path: The folder of the model.
         promised: The promise.
-        text: The same as a sentence.
+        classes: The classes of the model.
     """
 
     path: Path
     promised: Promised
-    text: str
+    classes: tuple[str, ...]
 
 
 def promise(
@@ -60,7 +61,9 @@ def promise(
     emit, stored = to_all(callbacks), read_model(Path(model))
     run, classifier = Run(stored.path.parent), Classifier.load(stored.path)
     dataset = None
-    if pictures is not None:
+    if pictures is None:
+        require_held_back(promise, classifier.learned.reference.held_back, model)
+    else:
         dataset = open_alike(Request(pictures=str(pictures)), run, emit)
         require_corrections(dataset, emit)
     found = classifier.promise(promise, dataset, verbose=False, callbacks=[emit])
@@ -68,8 +71,8 @@ def promise(
         if run.config.exists():
             stack.enter_context(run.locked())
         save_promise(classifier, stored)
-    made = Made(stored.path, found, found.text(classifier.classes))
+    made = Made(stored.path, found, classifier.classes)
     if run.events.exists():
         with suppress(OutputError):
-            EventLog(run.events)(PromiseMade(promised=found, text=made.text))
+            EventLog(run.events)(PromiseMade(promised=found, text=found.text))
     return made

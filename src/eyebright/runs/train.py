@@ -317,7 +317,7 @@ def _promised(classifier: Classifier, promise: str) -> PromiseMade | PromiseRefu
         made = classifier.promise(promise)
     except DataError as problem:
         return PromiseRefused(promise=promise, reason=str(problem))
-    return PromiseMade(promised=made, text=made.text(classifier.classes))
+    return PromiseMade(promised=made, text=made.text)
 
 
 def _shared_out(request: Request, classifier: Classifier) -> SharedOut:

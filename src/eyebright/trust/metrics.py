@@ -12,7 +12,8 @@ from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, interval, percent
 from eyebright.trust.calibration import ErrorByChance, calibration_gap, calibration_text
 from eyebright.trust.intervals import Share, grouped_interval, wilson_interval
-from eyebright.trust.promise import Kept, Promised, kept
+from eyebright.trust.kept import Kept, kept
+from eyebright.trust.promise import Promised
 from eyebright.trust.robustness import Robustness
 
 
@@ -53,7 +54,8 @@ class Evaluation(Tabular, Record, frozen=True, kw_only=True):
         answered: Number of images with an answer; the others are unlike the training images, or their probability is
             below what was promised. The accuracy is that of the most probable classes of all images. None in models of
             older versions.
-        answered_correctly: How many of these answers are correct.
+        answered_correctly: How many of these answers are correct, each being the most probable class, also where sets
+            of labels are promised.
         robustness: The accuracy on mildly corrupted images; None where it was not measured.
         promise: Whether the model's promise is kept on these images; None where nothing is promised.
     """

@@ -1,4 +1,4 @@
-"""A promise: what a user asks for (`accuracy=0.99`), what images it takes, and whether it was kept on others.
+"""A promise: what a user asks for (`accuracy=0.99`), what images it takes, and what a model answers to keep it.
 
 A promise is made by held-back images, which were neither trained on nor used for any choice. It holds with a confidence
 of 95%: of twenty promises by other held-back images, one may be broken. It holds for images of the same kind; those
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.records import Record
+from eyebright.system.table import Table
 from eyebright.system.text import counted, nearest, percent
-from eyebright.trust.intervals import Share, share_of
 from eyebright.trust.selective import CHANCE, confidence_threshold, first_tested, least_images, most_wrong
 from eyebright.trust.sets import set_scores
 
@@ -23,6 +23,7 @@ Measure: TypeAlias = Literal["accuracy", "accuracy-per-class", "coverage"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 NEVER = 2.0
 """The threshold of a class that is never answered: no confidence reaches it."""
+_LIKE = " like the training images"
 
 
 class Promise(NamedTuple):
@@ -69,12 +70,13 @@ class Promise(NamedTuple):
     def __str__(self) -> str:
         return f"{self.measure}={self.least:g}"
 
-    def require_enough(self, images: int, what: str = "held-back images", advice: str = "") -> None:
+    def require_enough(self, images: int, noun: str = "held-back image", which: str = "", advice: str = "") -> None:
         """Refuse a promise that so many independent images could not prove, even if all were predicted correctly.
 
         Args:
             images: How many there are.
-            what: What they are called.
+            noun: What one of them is called.
+            which: What else is asked of them, after the noun.
             advice: What else could be done, for the message.
 
         Raises:
@@ -83,9 +85,10 @@ class Promise(NamedTuple):
         least = least_images(self.risk)
         if images < least:
             most = CHANCE ** (1 / images) if images else 0.0
-            less = f"; {images} prove {np.floor(1000 * most) / 10:g}% at most" if images else ""
+            less = f"; {images} prove {np.floor(1000 * most) / 10:g}% at most" if images > 1 else ""
+            right = "all predicted correctly" if least > 1 else "predicted correctly"
             raise DataError(
-                f"{self} takes at least {least:,} {what}, all predicted correctly, and there are {images}{less}: "
+                f"{self} takes at least {counted(least, noun)}{which}, {right}, and {_there_are(images)}{less}: "
                 f"promise less, or add images{advice}"
             )
 
@@ -116,6 +119,35 @@ class HeldBack(NamedTuple):
         return HeldBack(*(values[first] for values in self))  # type: ignore[arg-type]
 
 
+class Given(Record, frozen=True, kw_only=True):
+    """Images that were given for a promise, and why some of them prove nothing.
+
+    Args:
+        images: How many there are.
+        seen: How many of them were used for the model before: to train it, to select it, or for a promise.
+        left_out: How many of them cannot be opened.
+        groups: In how many groups the others come; 0 where each image is independent.
+    """
+
+    images: int
+    seen: int = 0
+    left_out: int = 0
+    groups: int = 0
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What was left out and why, and what counts only once, a sentence each."""
+        counts = (
+            (self.seen, "used for the model before, in training or for a promise"),
+            (self.left_out, "cannot be opened"),
+        )
+        told = [f"{counted(count, 'image')} left out: {reason}." for count, reason in counts if count]
+        used = self.images - self.seen - self.left_out
+        if 0 < self.groups < used:
+            told.append(f"{counted(used, 'image')} in {counted(self.groups, 'group')}: each group counts once.")
+        return tuple(told)
+
+
 class Promised(Record, frozen=True, kw_only=True):
     """A promise that is made: what a model answers to keep it.
 
@@ -123,33 +155,49 @@ class Promised(Record, frozen=True, kw_only=True):
         promise: What is promised, such as "accuracy=0.99".
         limits: For accuracies, the least confidence at which an image of each predicted class is answered; above 1
             for one that never is. For coverage one number: the largest score of a label in a set.
-        images: On how many independent held-back images it rests.
+        images: On how many independent images it rests.
         answered: The share of these that is answered, 0 to 1.
+        by_class: For an accuracy per class, how many of the images are predicted as each class, and how many of those
+            are answered.
+        given: The images that were given for it; None where it rests on those that the training held back.
     """
 
     promise: str
     limits: tuple[float, ...]
     images: int
     answered: float
+    by_class: tuple[tuple[int, int], ...] = ()
+    given: Given | None = None
 
     @property
     def measure(self) -> Measure:
         """What is promised."""
         return Promise.of(self.promise).measure
 
-    def text(self, classes: Sequence[str]) -> str:
+    @property
+    def text(self) -> str:
         """A sentence for people: what is answered, and on how many images the promise rests."""
-        by = f"Promise {self.promise}, by {counted(self.images, 'held-back image')}"
-        given = f"; {percent(self.answered)} of these are answered."
+        by = f"Promise {self.promise}, by {counted(self.images, _noun(self.given))}"
+        answered = f"; {percent(self.answered)} of these are answered."
         if self.measure == "coverage":
-            return f"{by}: each image gets a set of labels{given}"
+            return f"{by}: each image gets a set of labels{answered}"
         if self.measure == "accuracy":
-            return f"{by}: an answer needs a confidence of {percent(self.limits[0])}{given}"
-        needed = (
-            f"{name} {'is never answered' if limit >= NEVER else percent(limit)}"
-            for name, limit in zip(classes, self.limits, strict=True)
-        )
-        return f"{by}: an answer needs the confidence of its class, {', '.join(needed)}{given}"
+            return f"{by}: an answer needs a confidence of {percent(self.limits[0])}{answered}"
+        needed = [limit for limit in self.limits if limit < NEVER]
+        low, high, never = percent(min(needed)), percent(max(needed)), len(self.limits) - len(needed)
+        need = low if low == high else f"{low} to {high}, by class"
+        rest = f" ({never:,} of {len(self.limits):,} classes: never)" if never else ""
+        return f"{by}: an answer needs a confidence of {need}{rest}{answered}"
+
+    def as_table(self, classes: Sequence[str]) -> Table | None:
+        """The confidence that an answer of each class needs; None unless an accuracy per class is promised."""
+        if not self.by_class:
+            return None
+        rows = [
+            (name, "never" if limit >= NEVER else percent(limit), f"{images:,}", f"{answered:,}")
+            for name, limit, (images, answered) in zip(classes, self.limits, self.by_class, strict=True)
+        ]
+        return Table(self.text, ("class", "confidence needed", "images", "answered"), rows)
 
     @property
     def thresholds(self) -> NDArray[np.float32] | None:
@@ -164,16 +212,25 @@ class Promised(Record, frozen=True, kw_only=True):
         return scores <= np.float32(self.limits[0])
 
 
-def make_promise(promise: Promise, held_back: HeldBack, classes: Sequence[str]) -> Promised:
-    """Make a promise by held-back images.
+def make_promise(promise: Promise, held_back: HeldBack, classes: Sequence[str], given: Given | None = None) -> Promised:
+    """Make a promise by images that were used for no choice.
+
+    Args:
+        promise: What is promised.
+        held_back: What the model answers for them.
+        classes: Names of the classes.
+        given: Where they were given for it, which.
 
     Raises:
         DataError: When it takes more images than there are, or too many of them are predicted wrongly.
     """
-    images = held_back.independent()
-    promise.require_enough(len(images.labels))
+    images, noun = held_back.independent(), _noun(given)
+    advice = f". {' '.join(given.reasons)}".removesuffix(". ") if given else ""
+    promise.require_enough(len(images.labels), noun, advice=advice)
     known, correct = images.unfamiliarity <= 1, images.predicted == images.labels
+    by_class: tuple[tuple[int, int], ...] = ()
     if promise.measure == "coverage":
+        promise.require_enough(int(known.sum()), noun, _LIKE, advice)
         limits: tuple[float, ...] = (_largest_score(promise, images.set_score[known]),)
         answered = known
     else:
@@ -182,109 +239,52 @@ def make_promise(promise: Promise, held_back: HeldBack, classes: Sequence[str]) 
         every = [np.ones(len(score), np.bool_)] if one_limit else [images.predicted == at for at in range(len(classes))]
         found = [confidence_threshold(score[here], correct[here], promise.risk) for here in every]
         if not any(limit is not None for limit in found):
-            raise DataError(_refusal(promise, score, correct, classes))
+            raise DataError(_refusal(promise, score, correct, classes, noun) + advice)
         each = tuple(NEVER if limit is None else limit for limit in found)
         limits = each * len(classes) if one_limit else each
         answered = score >= np.array(limits)[images.predicted]
-    return Promised(promise=str(promise), limits=limits, images=len(known), answered=float(answered.mean()))
-
-
-class Kept(Record, frozen=True, kw_only=True):
-    """Whether a promise is kept on images that it does not rest on.
-
-    Args:
-        promise: What is promised.
-        answered: The share of the images that is answered.
-        correct: The share of these that is answered correctly, or whose set of labels holds the true class.
-        classes: Where it is promised per class, the share of correct answers of each class that was answered.
-        labels: Where coverage is promised, the mean number of labels in a set.
-    """
-
-    promise: str
-    answered: Share
-    correct: Share
-    classes: dict[str, Share] = {}  # noqa: RUF012 - msgspec copies it
-    labels: float | None = None
-
-    @property
-    def text(self) -> str:
-        """A sentence for people: the share answered, the share correct and its interval, what was promised."""
-        asked, held = Promise.of(self.promise), self.answered
-        given = f"{held.right:,} of {counted(held.of, 'image')} ({percent(held.value)})"
-        promised = f"promised: at least {percent(asked.least)}"
-        if not held.right:
-            return f"Answered none of {counted(held.of, 'image')}; {promised}."
-        if self.labels is not None:
-            return (
-                f"Gave {given} a set of labels, {self.labels:.2f} on average: {self.correct} of the sets contain the "
-                f"true class; {promised}."
-            )
-        told = f"Answered {given}, {self.correct} of these correctly; {promised}"
-        below = [name for name, share in self.classes.items() if share.value < asked.least]
-        each = f" for each class; below it: {', '.join(below)}" if below else " for each class" if self.classes else ""
-        return f"{told}{each}."
-
-
-def kept(
-    promised: Promised,
-    predicted: NDArray[np.int64],
-    answered: NDArray[np.bool_],
-    correct: NDArray[np.bool_],
-    classes: Sequence[str],
-    *,
-    sizes: NDArray[np.int64] | None = None,
-    groups: NDArray[np.int64] | None = None,
-) -> Kept:
-    """How a promise turned out.
-
-    Args:
-        promised: The promise.
-        predicted: The most probable class of each image, `(N,)`.
-        answered: Whether each is answered, `(N,)`.
-        correct: Whether the answer is correct or the set of labels contains the true class, `(N,)`.
-        classes: Names of the classes.
-        sizes: The number of labels in each set, `(N,)`, where coverage is promised.
-        groups: Group number of each image, `(N,)`; None if images are independent.
-    """
-
-    def of_those(here: NDArray[np.bool_]) -> Share:
-        return share_of(correct[here], None if groups is None else groups[here])
-
-    per_class = {}
-    if promised.measure == "accuracy-per-class":
-        given = ((name, answered & (predicted == label)) for label, name in enumerate(classes))
-        per_class = {name: of_those(here) for name, here in given if here.any()}
-    mean = None if sizes is None else float(sizes[answered].mean()) if answered.any() else 0.0
-    return Kept(
-        promise=promised.promise, answered=share_of(answered, groups), correct=of_those(answered), classes=per_class,
-        labels=mean,
+        by_class = () if one_limit else tuple((int(here.sum()), int(answered[here].sum())) for here in every)
+    return Promised(
+        promise=str(promise), limits=limits, images=len(known), answered=float(answered.mean()), by_class=by_class,
+        given=given,
     )  # fmt: skip
+
+
+def _noun(given: Given | None) -> str:
+    """What one image is called on which a promise rests."""
+    return "held-back image" if given is None else "given image"
+
+
+def _there_are(count: int) -> str:
+    return f"there {'is' if count == 1 else 'are'} {count:,}"
 
 
 def _largest_score(promise: Promise, scores: NDArray[np.float32]) -> float:
     """The limit by which at most so many sets lack the true class that the promise holds."""
-    promise.require_enough(len(scores), "held-back images that are like the training images")
-    outside = most_wrong(len(scores), promise.risk)
-    return float(np.sort(scores)[::-1][outside])
+    return float(np.sort(scores)[::-1][most_wrong(len(scores), promise.risk)])
 
 
-def _refusal(promise: Promise, score: NDArray[np.floating], correct: NDArray[np.bool_], classes: Sequence[str]) -> str:
+def _refusal(
+    promise: Promise, score: NDArray[np.floating], correct: NDArray[np.bool_], classes: Sequence[str], noun: str
+) -> str:
     """Why images that are enough do not prove a promise."""
     if promise.measure == "accuracy-per-class":
         return (
             f"{promise} cannot be kept for any of the {len(classes)} classes: each takes at least "
-            f"{least_images(promise.risk)} held-back images that are predicted as it, almost all correctly. Promise "
-            "less, or add images"
+            f"{counted(least_images(promise.risk), noun)} predicted as it, almost all correctly. Promise less, or add "
+            "images"
         )
     least, familiar = first_tested(len(score), promise.risk), np.sort(score[np.isfinite(score)])[::-1]
     if len(familiar) < least:
         return (
-            f"{promise} cannot be kept: it takes at least {least} held-back images that are like the training images, "
-            f"and there are {len(familiar)}. Promise less, or add images"
+            f"{promise} cannot be kept: it takes at least {counted(least, noun)}{_LIKE}, and "
+            f"{_there_are(len(familiar))}. Promise less, or add images"
         )
     tested = score >= familiar[least - 1]  # with those of the same confidence
     count, wrong = int(tested.sum()), int((~correct[tested]).sum())
+    most = most_wrong(count, promise.risk)
+    surest = f"{wrong:,} of the {count:,} most confident {noun}s" if count > 1 else f"the most confident {noun}"
     return (
-        f"{promise} cannot be kept: of the {count} most confident held-back images {wrong} are predicted wrongly, and "
-        f"{most_wrong(count, promise.risk)} may be. Promise less, or add images"
+        f"{promise} cannot be kept: {surest} {'is' if wrong == 1 else 'are'} predicted wrongly, and "
+        f"{f'at most {most:,}' if most else 'none'} may be. Promise less, or add images"
     )

@@ -11,6 +11,7 @@ from eyebright.data.corrections import Correction
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.page import Album, Embedded, render
 from eyebright.report.pages.review import SCRIPTS, Review
+from eyebright.system.table import Table
 from eyebright.system.text import counted, percent
 from eyebright.trust.metrics import ClassScore, Evaluation
 
@@ -105,6 +106,7 @@ class RunReport(NamedTuple):
         album: The images of the page.
         verdicts: What the figures show, the most important first.
         answers: What it answers, and when it says that it does not know.
+        answers_by_class: The same of each class, where something is promised of each.
         facts: What the model is, in a few names and values.
         commands: What to do with the model: a few words, and the command.
         right: Examples of correct predictions.
@@ -140,6 +142,7 @@ class RunReport(NamedTuple):
     album: Album
     verdicts: Sequence[Told] = ()
     answers: Sequence[str] = ()
+    answers_by_class: Table | None = None
     facts: Sequence[tuple[str, str]] = ()
     commands: Sequence[tuple[str, str]] = ()
     right: Sequence[Shot] = ()
