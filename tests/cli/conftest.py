@@ -4,7 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
+
+import eyebright as eb
+from eyebright.model.reference import Reference
 
 
 @pytest.fixture
@@ -32,3 +37,13 @@ def run(make_folder: Callable[..., Path], eyebright: Callable[..., Any], quick: 
     finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick)
     assert finished.code == 0, finished.err
     return tmp_path / "run"
+
+
+@pytest.fixture
+def strict(run: Path, tmp_path: Path) -> Path:
+    """The same model with so low a limit that every image is unlike its training images."""
+    model = eb.load(run)
+    unknown = model.learned.reference.unknown._replace(limit=np.float32(1e-3))
+    model.learned = msgspec.structs.replace(model.learned, reference=Reference(unknown=unknown))
+    model.save(tmp_path / "strict")
+    return tmp_path / "strict"

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ def test_a_sheet_is_drawn_and_a_line_printed_for_each_image(run, picture, eyebri
     finished = eyebright("explain", run, picture.parent, "-o", tmp_path / "why.png")
     assert finished.code == 0, finished.err
     lines = finished.out.splitlines()
-    assert len(lines) == 16 and max(map(len, lines)) <= 80
+    assert sum(not line.startswith("  no answer") for line in lines) == 16 and max(map(len, lines)) <= 80
     assert any(line.endswith("%") and " red " in line for line in lines)
     assert finished.err.endswith(f"Written: {tmp_path / 'why.png'}\n")
     with Image.open(tmp_path / "why.png") as sheet:
@@ -31,11 +32,25 @@ def test_json_has_the_class_its_probability_and_the_map(run, picture, eyebright)
     }
     for label, answer in found.items():
         assert (answer["name"], answer["class"], answer["prediction"]) == (str(picture), label, predicted["label"])
+        assert answer["reason"] == "" and answer["unfamiliarity"] == pytest.approx(predicted["unfamiliarity"])
         assert answer["probability"] == pytest.approx(predicted["probabilities"][label], abs=1e-6)
         assert np.shape(answer["importance"]) == (6, 6)
     assert found["red"]["importance"] != found["green"]["importance"]
     unasked = json.loads(eyebright("explain", run, picture, "--json").out)
     assert unasked == found[next(iter(predicted["probabilities"]))]
+
+
+def test_without_an_answer_the_reason_is_told(strict, picture, eyebright, tmp_path) -> None:
+    """The most probable class is explained: that of predict, with the reason that predict gives."""
+    predicted = json.loads(eyebright("predict", strict, picture, "--json").out)
+    answer = json.loads(eyebright("explain", strict, picture, "--json").out)
+    assert answer["prediction"] is None and predicted["label"] is None
+    assert answer["class"] == next(iter(predicted["probabilities"]))
+    assert answer["reason"] == predicted["reason"] == "unlike the training images"
+    assert answer["unfamiliarity"] == pytest.approx(predicted["unfamiliarity"])
+    row, why = eyebright("explain", strict, picture, "-o", tmp_path / "why.png").out.splitlines()
+    assert answer["class"] in row
+    assert re.fullmatch(r"  no answer: unlike the training images \(unfamiliarity [\d,.]+, limit 1\.0\)", why)
 
 
 def test_without_an_output_the_message_says_what_to_add(run, picture, eyebright) -> None:

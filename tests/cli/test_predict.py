@@ -18,7 +18,6 @@ from rich.cells import cell_len
 import eyebright as eb
 from eyebright.cli.predict import prediction_text
 from eyebright.model.folder import read_model
-from eyebright.model.reference import Reference
 from eyebright.trust.prediction import Prediction
 from eyebright.trust.promise import Promised
 
@@ -261,16 +260,6 @@ def test_the_bars_of_a_prediction_fit_80_columns_and_are_aligned(names):
 def test_control_characters_in_a_predicted_class_are_escaped(name):
     lines = prediction_text(prediction({name: 0.9, "plain": 0.1}), 5).split("\n")
     assert len(lines) == 3 and all(line.isprintable() for line in lines)
-
-
-@pytest.fixture
-def strict(run, tmp_path):
-    """The same model with so low a limit that every image is unlike its training images."""
-    model = eb.load(run)
-    unknown = model.learned.reference.unknown._replace(limit=np.float32(1e-3))
-    model.learned = msgspec.structs.replace(model.learned, reference=Reference(unknown=unknown))
-    model.save(tmp_path / "strict")
-    return tmp_path / "strict"
 
 
 UNLIKE = r"unlike the training images \(unfamiliarity [\d,]+\.\d, limit 1\.0\)"

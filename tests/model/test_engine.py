@@ -73,6 +73,20 @@ def test_the_engine_of_bytes_answers_like_that_of_the_folder(stored: StoredModel
     assert np.array_equal(engine(pixels), Engine.of_model(stored)(pixels))
 
 
+def test_the_quick_engine_answers_nearly_the_same(stored: StoredModel, pixels: NDArray, reference: Callable) -> None:
+    for engine in (Engine.of_model(stored), Engine.of_bytes(stored.onnx_path.read_bytes())):
+        assert engine.quick(pixels) == pytest.approx(reference(pixels), abs=0.05)
+
+
+@pytest.mark.parametrize(("capabilities", "same"), [(["FP32", "INT8"], True), (["FP32", "BF16"], False)])
+def test_without_bfloat16_the_quick_engine_is_the_exact_one(
+    stored: StoredModel, monkeypatch: pytest.MonkeyPatch, capabilities: list[str], same: bool
+) -> None:
+    engine = Engine.of_model(stored)
+    monkeypatch.setattr(openvino.Core, "get_property", lambda *_: capabilities)
+    assert (engine.quick is engine) == same and engine.quick is engine.quick
+
+
 def test_the_second_start_compiles_nothing_and_answers_the_same(
     stored: StoredModel, pixels: NDArray, monkeypatch: pytest.MonkeyPatch, own_cache: Path
 ) -> None:

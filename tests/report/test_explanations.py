@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -34,6 +35,17 @@ def test_each_image_is_beside_its_map(explained: Callable, sheet: Callable) -> N
         np.testing.assert_array_equal(over, overlaid(PIXELS, RAMP))
     assert [part.get_suptitle() for part in parts] == ["rose  80.0%", "tulip  20.0%  (predicted: rose  80.0%)"]
     assert [part.get_supxlabel() for part in parts] == ["x.jpg", "x.jpg"]
+
+
+def test_where_there_is_no_answer_the_heading_says_why(predict: Callable[..., Prediction], sheet: Callable) -> None:
+    unsure = {"label": None, "reason": "confidence 80.0%, below 90.0%"}
+    found = msgspec.structs.replace(predict(rose=0.8, tulip=0.2), **unsure)
+    parts = sheet(*(Explanation(found, label, PIXELS, RAMP) for label in ("rose", "tulip"))).subfigs
+    why = "no answer: confidence 80.0%, below 90.0%"
+    assert [part.get_suptitle() for part in parts] == [
+        f"rose  80.0%\n{why}", f"tulip  20.0%  (most probable: rose  80.0%)\n{why}",
+    ]  # fmt: skip
+    assert Explanation(found, "rose", PIXELS, RAMP).as_record()["reason"] == "confidence 80.0%, below 90.0%"
 
 
 def test_the_colours_have_a_legend(explained: Callable, sheet: Callable) -> None:

@@ -38,7 +38,8 @@ def explain(
     """Show which parts of images matter for their class.
 
     The network answers copies of each image in which parts are hidden. What matters most for the class is orange; what
-    matters least, or lowers its probability, is blue. The exit code is 1 if an image cannot be opened.
+    matters least, or lowers its probability, is blue. Where the model gives no answer, the most probable class is
+    explained, and the reason is printed. The exit code is 1 if an image cannot be opened.
     """
     from eyebright.model.explain.images import explain_images, require_class
     from eyebright.model.folder import read_model
@@ -69,7 +70,7 @@ def explain(
 
 
 def _print(found: Any, *, as_json: bool) -> None:
-    """Print one answer as a JSON line, or a line of a table."""
+    """Print one answer as a JSON line, or a line of a table; below it, why the model gives no answer."""
     from eyebright.report.explanations import Explanation
     from eyebright.system import records
 
@@ -79,6 +80,8 @@ def _print(found: Any, *, as_json: bool) -> None:
     elif isinstance(found, Explanation):
         label = pad(shorten(printable(found.label), _LABEL_WIDTH), _LABEL_WIDTH)
         typer.echo(f"{name}  {label}  {percent(found.probability):>7}")
+        if found.prediction.label is None:
+            typer.echo(f"  {found.prediction.answer}")
     else:
         typer.echo(f"{name}  cannot be opened: {printable(found.error)}")
 

@@ -102,6 +102,11 @@ class Predictor:
         """Probabilities `(N, classes)`, float32, for prepared images `(N, height, width, channels)`, uint8."""
         return self.answers(pictures).probabilities
 
+    def quick_probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What `probabilities` gives, in about half the time and less exactly; see `Engine.quick`."""
+        engine = self._engine.quick if isinstance(self._engine, Engine) else self._engine
+        return engine.answers(pictures).probabilities
+
     def predict(self, source: ImageInput, name: str = "") -> Prediction:
         """The prediction for one image; a `PictureError` if it cannot be opened."""
         name = name or (str(source) if isinstance(source, str | Path) else "")

@@ -47,7 +47,10 @@ class Explanation(NamedTuple):
         return self.prediction.name
 
     def as_record(self) -> dict[str, Any]:
-        """What `eyebright explain --json` prints: the map as rows of cells, from the top left, to 6 decimal places."""
+        """What `eyebright explain --json` prints: the map as rows of cells, from the top left, to 6 decimal places.
+
+        Where the model gives no answer, `prediction` is null and `reason` says why.
+        """
         height, width = self.importance.shape
         middles = [((np.arange(_CELLS) + 0.5) / _CELLS * side).astype(int) for side in (height, width)]
         cells = self.importance[np.ix_(*middles)].astype(float).round(6)
@@ -56,6 +59,8 @@ class Explanation(NamedTuple):
             "class": self.label,
             "probability": self.probability,
             "prediction": self.prediction.label,
+            "reason": self.prediction.reason,
+            "unfamiliarity": self.prediction.unfamiliarity,
             "importance": cells.tolist(),
         }
 
@@ -75,7 +80,8 @@ def draw_explanations(explanations: Sequence[Explanation]) -> bytes:
     columns = min(_COLUMNS, len(explanations))
     lines = -(-len(explanations) // columns)
     tall = max(item.pixels.shape[0] / item.pixels.shape[1] for item in explanations)
-    figure = new_figure((2 * _TILE + 0.3) * columns, (_TILE * tall + 0.55) * lines + 0.4)
+    heading = 0.55 if all(item.prediction.label is not None for item in explanations) else 0.72
+    figure = new_figure((2 * _TILE + 0.3) * columns, (_TILE * tall + heading) * lines + 0.4)
     parts = figure.subfigures(lines, columns, squeeze=False)
     for part, item in zip(parts.flat, explanations, strict=False):
         image, over = part.subplots(1, 2)
@@ -93,12 +99,13 @@ def draw_explanations(explanations: Sequence[Explanation]) -> bytes:
 
 
 def _heading(item: Explanation) -> str:
-    """The class and its probability; if it is not the prediction, that too."""
-    best = item.prediction.best
+    """The class and its probability; if it is not the prediction, that too; where there is no answer, why."""
+    best, answered = item.prediction.best, item.prediction.label is not None
     text = f"{shorten(printable(item.label), _NAME_WIDTH)}  {percent(item.probability)}"
-    if item.label == best:
-        return text
-    return f"{text}  (predicted: {shorten(printable(best), _NAME_WIDTH)}  {percent(item.prediction.confidence)})"
+    if item.label != best:
+        what = "predicted" if answered else "most probable"
+        text += f"  ({what}: {shorten(printable(best), _NAME_WIDTH)}  {percent(item.prediction.confidence)})"
+    return text if answered else f"{text}\n{shorten(item.prediction.answer, _FILE_WIDTH + 20)}"
 
 
 def _draw(axes: "Axes", pixels: NDArray[np.uint8]) -> None:

@@ -134,7 +134,7 @@ def _maps(classifier: Classifier, prepared: Prepared) -> Maps:
 
     def draw(positions: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.uint8]:
         pixels = prepared.pack.read(positions)
-        found = explain(classifier.predictor.probabilities, pixels, classes)
+        found = explain(classifier.predictor.quick_probabilities, pixels, classes)
         return np.stack([overlaid(image, importance) for image, importance in zip(pixels, found, strict=True)])
 
     return draw

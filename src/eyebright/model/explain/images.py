@@ -31,7 +31,7 @@ def explain_image(predictor: Predictor, source: ImageInput, label: str | None = 
     (prediction,) = predictor.predict_prepared([name], pixels[None])
     label = prediction.best if label is None else label
     asked = np.array([predictor.classes.index(label)])
-    return Explanation(prediction, label, pixels, explain(predictor.probabilities, pixels[None], asked)[0])
+    return Explanation(prediction, label, pixels, explain(predictor.quick_probabilities, pixels[None], asked)[0])
 
 
 def explain_images(

@@ -52,7 +52,7 @@ def explain(
     """How much each part of each image matters for the probability of a class.
 
     Args:
-        predict: The network: what gives probabilities, such as `Predictor.probabilities`.
+        predict: The network: what gives probabilities, such as `Predictor.quick_probabilities`.
         images: Prepared images `(N, H, W, C)`, uint8.
         classes: The class asked about for each image, as its position in the probabilities `(N,)`.
         report: Receives the progress.
