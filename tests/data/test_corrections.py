@@ -214,7 +214,11 @@ def test_the_same_decision_twice_is_one(folder, corrections):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nonsense", "cannot be read"),
+        ("nonsense", r"it begins with 'nonsense': expected a corrections file, .*\{\"corrections\""),
+        ("name,decision\nred/1.png,exclude\n", r"cannot be read: JSON .*; it begins with 'name,decision': expected"),
+        ("{}", "missing required field `corrections`: expected a corrections file"),
+        ('{"pictures": 3, "findings": []}', "unknown field `pictures`.*expected a corrections file"),
+        ("", "it is empty: expected"),
         ('{"format": 2}', "Invalid enum value 2"),
         ('{"corrections": [{"name": "a", "decision": "delete"}]}', "Invalid enum value 'delete'"),
         ('{"corrections": [{"name": "a", "decision": "relabel"}]}', "a is to be relabelled, but new_label is missing"),

@@ -199,6 +199,8 @@ def test_half_of_the_validation_set_is_held_back_from_a_split_that_is_made_given
         path.write_bytes(to_csv(names, dataset.labels, digests, dataset.classes, sides))
         again = prepare(Dataset.open(tmp_path / "pictures", split=path).holding_back(), preparation)
         assert again.sides.tolist() == held.sides.tolist()
+        unused = prepare(Dataset.open(tmp_path / "pictures", split=path), preparation)
+        assert unused.sides.tolist() == without.sides.tolist()
 
 
 def test_given_sides_are_kept_and_validation_comes_out_of_training(

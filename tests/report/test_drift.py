@@ -15,7 +15,7 @@ TRIFLE = measure("size", 0.001, 0.3)
 
 
 def drift(*measures: Measure, **changes: object) -> Drift:
-    made = Drift(pictures=200, found=200, reference=500, groups=(500, 200), findable=0.3, measures=measures)
+    made = Drift(pictures=200, found=200, reference=500, groups=(500, 200), findable=0.3, enough=30, measures=measures)
     return msgspec.structs.replace(made, **changes)
 
 

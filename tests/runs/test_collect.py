@@ -98,6 +98,7 @@ def test_a_promise_is_told_with_whether_the_test_images_keep_it(make_folder, tra
     assert "Promise accuracy=0.8, by 15 held-back images" in page
     assert "On the test images: Answered " in page and "15 held back for the promise." in page
     assert "To train a model that answers only where" not in page
+    assert result.test.answered < result.test.pictures and "no answer given" in page
 
 
 def test_a_promise_that_cannot_be_made_is_told_with_the_reason(make_folder, train_mlp, tmp_path):

@@ -23,9 +23,9 @@ class Pack:
 
 
 def gallery(
-    labels: list[int], predicted: list[int], confidence: list[float], classes: int = 3, strange=None, **more
+    labels: list[int], predicted: list[int], confidence: list[float], classes: int = 3, strange=None, needed=0.0, **more
 ) -> Gallery:
-    """Of test images at the positions 100, 101 and so on."""
+    """Of test images at the positions 100, 101 and so on; answers need a confidence."""
     names = tuple(NAMES[number] if classes == 3 else f"class {number}" for number in range(classes))
     truth, answers, sure = np.array(labels), np.array(predicted), np.array(confidence, float)
     log_probabilities = np.full((len(truth), classes), -10.0)
@@ -34,7 +34,9 @@ def gallery(
     prepared = SimpleNamespace(
         pack=Pack(), dataset=SimpleNamespace(source=SimpleNamespace(names=[f"{number}\n" for number in range(9999)]))
     )
-    tested = evaluation.Tested(evaluate(log_probabilities, truth, names), positions, truth, answers, sure, strange)
+    tested = evaluation.Tested(
+        evaluate(log_probabilities, truth, names), positions, truth, answers, sure, sure >= needed, strange
+    )
     return Gallery(prepared, tested, names, **more)
 
 
@@ -109,3 +111,10 @@ def test_images_without_an_answer_are_those_above_the_limit_the_most_unlike_firs
     shown = gallery([0, 0, 1, 2], [0] * 4, [0.9] * 4, strange=np.array([1.5, 1.0, 7.0, 0.2], np.float32)).unlike()
     assert [shot.name for shot in shown] == [r"102\n", r"100\n"]
     assert gallery([0], [0], [0.9]).unlike() == []
+
+
+def test_images_that_are_less_sure_than_a_promise_needs_are_marked_wherever_they_are_shown() -> None:
+    shown = gallery([0, 0, 1, 2], [0, 1, 2, 1], [0.9, 0.6, 0.8, 0.7], needed=0.75)
+    every = [*shown.worst(), *shown.examples(correct=True), *shown.examples(correct=False)]
+    every += [shot for shots in shown.cells().values() for shot in shots]
+    assert {shot.confidence: shot.answered for shot in every} == {0.9: True, 0.8: True, 0.7: False, 0.6: False}

@@ -3,7 +3,7 @@ import pytest
 import scipy.stats
 
 from eyebright.trust.drift import Drift, Measure, Profile, compare_profiles
-from eyebright.trust.significance import MEDIUM
+from eyebright.trust.significance import LARGE, MEDIUM
 
 CLASSES = ("daisy", "rose", "tulip")
 
@@ -31,7 +31,7 @@ def found(new: Profile, reference: Profile | None = None) -> Drift:
     measures, deals = compare_profiles(reference, new, CLASSES)
     return Drift(
         pictures=len(new.groups), found=len(new.groups), reference=len(reference.groups), groups=deals.groups,
-        findable=deals.findable(len(measures)), measures=measures,
+        findable=deals.findable(len(measures)), enough=deals.enough(len(measures), LARGE), measures=measures,
     )  # fmt: skip
 
 
@@ -107,7 +107,22 @@ def test_few_images_say_how_large_an_effect_they_could_have_found() -> None:
 
 def test_a_single_image_can_show_nothing_and_says_so() -> None:
     drift = found(profile(1, seed=5))
-    assert not drift.alarms and drift.notes[0].startswith("So few images can hardly show any difference")
+    assert not drift.alarms and drift.verdict.startswith("Too few images: 1 image cannot show") and drift.too_few
+    assert not drift.as_table().rows and drift.measures
+    assert drift.notes == (
+        f"Give at least {drift.enough} new images, not from one film alone: so many show a large difference in most "
+        "cases.",
+    )
+    assert found(profile(drift.enough, seed=4)).findable <= LARGE < found(profile(drift.enough - 1, seed=4)).findable
+    assert "too few validation images" in found(profile(1, seed=0), profile(9, seed=1)).notes[0]
+
+
+def test_the_values_of_a_measure_have_the_same_number_of_digits() -> None:
+    for scale in (1.0, 0.01, 100.0):
+        new = profile(300, seed=3)
+        for each in found(new._replace(sharpness=scale * new.sharpness)).measures:
+            decimals = [len(text.strip("% px").partition(".")[2]) for text in (each.reference, each.new)]
+            assert decimals[0] == decimals[1], each
 
 
 def test_of_an_old_model_only_the_classes_are_compared() -> None:

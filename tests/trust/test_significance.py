@@ -189,3 +189,13 @@ def test_what_so_many_images_can_find_is_found_in_four_of_five_cases() -> None:
     found = [alone(*pair).distributions(*pair).p_value <= 0.05 for pair in pairs]
     assert 0.8 <= np.mean(found) <= 0.95
     assert alone(np.zeros(200), np.zeros(200)).findable(1) < LARGE and deals.findable(9) > shift
+
+
+@pytest.mark.parametrize("reference", [12, 40, 500])
+@pytest.mark.parametrize("effect", [LARGE, 2.0])
+def test_the_number_of_images_that_is_enough_is_the_least_that_finds_the_effect(reference: int, effect: float) -> None:
+    def findable(count: int) -> float:
+        return Deals(np.arange(reference), np.arange(count)).findable(tests=9)
+
+    enough = Deals(np.arange(reference), np.arange(1)).enough(9, effect)
+    assert enough == next((count for count in range(1, 300) if findable(count) <= effect), 0)

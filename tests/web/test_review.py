@@ -61,7 +61,7 @@ def asked(server: Server, method: str = "GET", name: str = "", body: str = "", *
 
 
 def test_what_the_page_sends_is_saved_and_shown_when_it_is_loaded_again(server, tmp_path):
-    assert asked(server) == (200, repr(Corrections())) and not server.saved
+    assert asked(server) == (200, repr(Corrections(corrections=()))) and not server.saved
     assert asked(server, "PUT", "corrections.json", BODY) == (200, "saved")
     assert server.saved and load(tmp_path / "corrections.json") == ONE
     assert asked(server) == (200, repr(ONE))
@@ -239,7 +239,7 @@ def test_the_page_says_when_its_server_has_ended(tmp_path, chromium):
 
 
 def test_the_page_may_only_reach_its_own_server():
-    served = html.unescape(audited(Corrections()))
+    served = html.unescape(audited(Corrections(corrections=())))
     assert "default-src 'none'" in served and "; connect-src 'self'" in served
     alone = audit_page(Audit(origin="", pictures=0, classes={}, findings=()), None, lambda name: None, digest_of=str)
     assert "connect-src" not in alone

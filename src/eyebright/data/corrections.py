@@ -20,6 +20,7 @@ from eyebright.system.records import Record
 from eyebright.system.text import counted, listed, nearest, printable
 
 Decision: TypeAlias = Literal["keep", "relabel", "exclude"]
+_EXPECTED = 'expected a corrections file, as the page of eyebright audit saves it: {"corrections": [...]}'
 
 
 class Correction(Record, frozen=True, kw_only=True):
@@ -57,7 +58,7 @@ class Corrections(Record, frozen=True, kw_only=True):
 
     format: Literal[1] = 1
     origin: str = ""
-    corrections: tuple[Correction, ...] = ()
+    corrections: tuple[Correction, ...]
 
 
 class Applied(NamedTuple):
@@ -104,11 +105,11 @@ def load(path: Path) -> Corrections:
     try:
         text = path.read_bytes()
     except OSError as problem:
-        raise DataError(
-            f"{path} cannot be read ({problem.strerror}): expected a corrections file, as the page of eyebright audit "
-            "saves it"
-        ) from problem
-    return records.from_json(text, Corrections, what=str(path), error=DataError)
+        raise DataError(f"{path} cannot be read ({problem.strerror}): {_EXPECTED}") from problem
+    try:
+        return records.from_json(text, Corrections, what=str(path), error=DataError)
+    except DataError as problem:
+        raise DataError(f"{problem}: {_EXPECTED}") from problem
 
 
 def save(corrections: Corrections, path: Path) -> None:

@@ -228,12 +228,15 @@ def _held_back(
     digests: Digests,
     groups: NDArray[np.int64] | None,
 ) -> NDArray[np.int64]:
-    """The sets with half of the validation set held back, where the data set says so."""
-    if dataset.holds_back:
-        known = None if groups is None else groups[usable]
-        sides[usable] = splits.hold_back(
-            sides[usable], dataset.labels[usable], digests, seed=dataset.seed, groups=known
-        )  # fmt: skip
+    """The sets with half of the validation set held back, where the data set says so.
+
+    Otherwise nothing needs held-back images: those of a given split are validation images.
+    """
+    if not dataset.holds_back:
+        sides[sides == ALL_SIDES.index("held_back")] = SIDES.index("validation")
+        return sides
+    known = None if groups is None else groups[usable]
+    sides[usable] = splits.hold_back(sides[usable], dataset.labels[usable], digests, seed=dataset.seed, groups=known)
     return sides
 
 

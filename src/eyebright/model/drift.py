@@ -24,6 +24,7 @@ from eyebright.system.text import counted, printable
 from eyebright.training.events import AnyEvent
 from eyebright.training.receivers import reporting
 from eyebright.trust.drift import Drift, Profile, Unfamiliar, compare_profiles
+from eyebright.trust.significance import LARGE
 
 MOST = 2_000
 """New images that are compared, where there are more: the reference has at most 500, which limits what can be found."""
@@ -78,6 +79,7 @@ def _drift(model: str | Path, paths: Sequence[str | Path], report: Report) -> Dr
         reference=len(reference.groups),
         groups=deals.groups,
         findable=deals.findable(len(measures)),
+        enough=deals.enough(len(measures), LARGE),
         measures=measures,
         unfamiliar=_most_unfamiliar(names, new.unfamiliarity),
         seen=int(seen.sum()),

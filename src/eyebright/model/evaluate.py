@@ -55,6 +55,7 @@ class Tested(NamedTuple):
         labels: Their true classes, `(N,)`.
         predicted: Their most probable classes, `(N,)`.
         confidence: The probabilities of these, 0 to 1, `(N,)`.
+        answered: Whether each gets an answer, `(N,)`.
         unfamiliarity: How unlike the training images each is, `(N,)`; None if the model does not compute it.
     """
 
@@ -63,6 +64,7 @@ class Tested(NamedTuple):
     labels: NDArray[np.int64]
     predicted: NDArray[np.int64]
     confidence: NDArray[np.float64]
+    answered: NDArray[np.bool_]
     unfamiliarity: NDArray[np.float32] | None = None
 
     @property
@@ -117,7 +119,8 @@ def evaluate_new(
     )  # fmt: skip
     found = msgspec.structs.replace(found, seen=len(indices) - len(new), left_out=len(prepared.pack.left_out))
     unfamiliarity = None if np.isnan(outcomes.unfamiliarity).all() else outcomes.unfamiliarity
-    return Tested(found, new, labels, outcomes.predicted, np.exp(outcomes.log_confidence), unfamiliarity)
+    confidence = np.exp(outcomes.log_confidence)
+    return Tested(found, new, labels, outcomes.predicted, confidence, outcomes.answered, unfamiliarity)
 
 
 def outcomes_on(

@@ -24,8 +24,9 @@ def drift_text(drift: Drift) -> Text:
         text.append(_filled(f"Too small to matter, though more than chance: {names}."))
     for note in table.notes:
         text.append(_filled(note))
-    heading, *lines = table.lines()
-    text.append(f"\n{heading}\n", HEADING).append("\n".join([*lines, ""]))
+    if table.rows:
+        heading, *lines = table.lines()
+        text.append(f"\n{heading}\n", HEADING).append("\n".join([*lines, ""]))
     if drift.unfamiliar:
         text.append("\nmost unlike the training images (no answer above 1)\n", HEADING)
         for each in drift.unfamiliar[:_SHOWN]:

@@ -117,5 +117,6 @@ class Gallery:
             row = self._rows[position]
             truth, predicted = (self._classes[int(each[row])] for each in (self._tested.labels, self._tested.predicted))
             confidence, digest = float(self._tested.confidence[row]), self._prepared.pack.digests[position].hex()
-            shots.append(Shot(image, self.name(position), truth, predicted, confidence, digest))
+            answered = bool(self._tested.answered[row])
+            shots.append(Shot(image, self.name(position), truth, predicted, confidence, digest, answered))
         return shots

@@ -13,6 +13,7 @@ from eyebright.system.errors import EyebrightError
 from eyebright.system.text import CONTROLS, nearest
 
 T = TypeVar("T")
+_SHOWN = 40  # characters of what is not JSON
 _PATH = re.compile(r"\.(\w+)")
 _UNKNOWN_VALUE = re.compile(r"Invalid enum value '(?P<value>[^']*)'")
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]*)`")
@@ -44,7 +45,10 @@ def from_json(text: str | bytes, kind: type[T], *, what: str, error: type[Eyebri
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
-        raise error(f"{what} cannot be read: {_explain(problem, kind)}") from problem
+        explained = _explain(problem, kind)
+        if not isinstance(problem, msgspec.ValidationError):
+            explained += _beginning(text)
+        raise error(f"{what} cannot be read: {explained}") from problem
 
 
 def from_builtins(value: Any, kind: type[T], *, what: str, error: type[EyebrightError]) -> T:
@@ -53,6 +57,15 @@ def from_builtins(value: Any, kind: type[T], *, what: str, error: type[Eyebright
         return msgspec.convert(value, type=kind)
     except (msgspec.ValidationError, RecursionError) as problem:
         raise error(f"{what} cannot be read: {_explain(problem, kind)}") from problem
+
+
+def _beginning(text: str | bytes) -> str:
+    """What a text begins with that is not JSON; "" for one that begins as JSON, or is not even text."""
+    shown = text if isinstance(text, str) else text[:200].decode("utf-8", "replace")
+    first = next(iter(shown.lstrip("\ufeff").split("\n")), "").strip()[:_SHOWN]
+    if not first or first[0] in '[{"' or "\ufffd" in first:
+        return "" if first else "; it is empty"
+    return f"; it begins with {first!r}"
 
 
 def _explain(problem: Exception, kind: type) -> str:

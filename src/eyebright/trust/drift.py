@@ -7,6 +7,7 @@ New images are compared with held-out images of the training, not with those tha
 surer, and their features lie closer together, so that all new images would seem to differ.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
@@ -120,6 +121,8 @@ class Drift(Tabular, Record, frozen=True, kw_only=True):
         reference: With how many images of the training they were compared.
         groups: The number of groups of the images of the training, and of the new ones: frames of one film are one.
         findable: The effect that one measure shows with so many images in more than four of five cases.
+        enough: How many new images, or groups of them, show a large effect; 0 where the images of the training are too
+            few for that.
         measures: The measures that could be compared.
         unfamiliar: The new images that are most unlike the training images.
         seen: Images left out because the model was trained on them or selected by them.
@@ -132,6 +135,7 @@ class Drift(Tabular, Record, frozen=True, kw_only=True):
     reference: int
     groups: tuple[int, int]
     findable: float
+    enough: int
     measures: tuple[Measure, ...]
     unfamiliar: tuple[Unfamiliar, ...] = ()
     seen: int = 0
@@ -149,8 +153,15 @@ class Drift(Tabular, Record, frozen=True, kw_only=True):
         return tuple(each for each in self.measures if each.is_proven and not each.is_alarm)
 
     @property
+    def too_few(self) -> bool:
+        """Whether there are so few images that the measures say nothing."""
+        return self.findable > _ANY and not self.alarms
+
+    @property
     def verdict(self) -> str:
         """Whether the images have drifted, in a sentence."""
+        if self.too_few:
+            return f"Too few images: {counted(self.pictures, 'image')} cannot show whether there is drift."
         if self.alarms:
             return f"Drift found in {counted(len(self.alarms), 'measure')} of {len(self.measures)}."
         return "No drift found." if self.findable < LARGE else "No drift found, but there are few images."
@@ -159,8 +170,13 @@ class Drift(Tabular, Record, frozen=True, kw_only=True):
     def notes(self) -> tuple[str, ...]:
         """How far the verdict goes."""
         notes = [self.note] if self.note else []
-        if self.findable > _ANY:
-            notes.append("So few images can hardly show any difference: give more of them, not from one film alone.")
+        if self.too_few:
+            notes.append(
+                f"Give at least {counted(self.enough, 'new image')}, not from one film alone: so many show a large "
+                "difference in most cases."
+                if self.enough
+                else "The model has too few validation images to compare with: train it with more images."
+            )
         elif self.findable >= MEDIUM:
             notes.append(
                 f"With so few images, only differences of {self.findable:.1f} standard deviations or more are found "
@@ -190,10 +206,10 @@ class Drift(Tabular, Record, frozen=True, kw_only=True):
         )
 
     def as_table(self) -> Table:
-        """All measures."""
+        """All measures; none where there are too few images to compare."""
         rows = [
             (each.name, each.reference, each.new, f"{each.effect:.2f}", _p_value(each.p_value), each.told)
-            for each in self.measures
+            for each in (() if self.too_few else self.measures)
         ]
         return Table(self.verdict, ("", "training", "new", "effect", "p", ""), rows, notes=self.notes)
 
@@ -223,23 +239,42 @@ _Made: TypeAlias = Iterator[tuple[Contrast, dict[str, str]]]
 
 
 class _Looks(NamedTuple):
-    """A measure of each image: its name, its values in a profile, how to write one, and words for less and for more."""
+    """A measure of each image: its name, its values in a profile, how to write two, and words for less and for more."""
 
     name: str
     values: Callable[[Profile], NDArray[np.floating]]
-    written: Callable[[float], str]
+    written: Callable[[float, float], tuple[str, str]]
     less: str
     more: str
 
 
+def _percents(one: float, other: float) -> tuple[str, str]:
+    return percent(one), percent(other)
+
+
+def _pixels(one: float, other: float) -> tuple[str, str]:
+    return f"{one:.0f} px", f"{other:.0f} px"
+
+
+def _ratios(one: float, other: float) -> tuple[str, str]:
+    return f"{one:.2f}", f"{other:.2f}"
+
+
+def _two_digits(one: float, other: float) -> tuple[str, str]:
+    """Both with as many decimals as the smaller one needs for two digits: 0.340 and 0.034."""
+    least = min((value for value in (one, other) if value > 0), default=1.0)
+    decimals = max(1 - math.floor(math.log10(least)), 0)
+    return f"{one:.{decimals}f}", f"{other:.{decimals}f}"
+
+
 _LOOKS = (
-    _Looks("brightness", lambda of: of.brightness, percent, "darker", "brighter"),
-    _Looks("contrast", lambda of: of.contrast, percent, "lower in contrast", "higher in contrast"),
-    _Looks("colour", lambda of: of.colour, percent, "less colourful", "more colourful"),
-    _Looks("sharpness", lambda of: of.sharpness, "{:.2g}".format, "less sharp", "sharper"),
-    _Looks("size", lambda of: np.sqrt(of.width * of.height), "{:.0f} px".format, "smaller", "larger"),
-    _Looks("proportions", lambda of: of.width / np.maximum(of.height, 1), "{:.2f}".format, "taller", "wider"),
-    _Looks("confidence", lambda of: of.confidence, percent, "harder for the model", "easier for the model"),
+    _Looks("brightness", lambda of: of.brightness, _percents, "darker", "brighter"),
+    _Looks("contrast", lambda of: of.contrast, _percents, "lower in contrast", "higher in contrast"),
+    _Looks("colour", lambda of: of.colour, _percents, "less colourful", "more colourful"),
+    _Looks("sharpness", lambda of: of.sharpness, _two_digits, "less sharp", "sharper"),
+    _Looks("size", lambda of: np.sqrt(of.width * of.height), _pixels, "smaller", "larger"),
+    _Looks("proportions", lambda of: of.width / np.maximum(of.height, 1), _ratios, "taller", "wider"),
+    _Looks("confidence", lambda of: of.confidence, _percents, "harder for the model", "easier for the model"),
 )
 
 
@@ -249,7 +284,7 @@ def _looks(reference: Profile, new: Profile, deals: Deals, classes: tuple[str, .
         before, now = values(reference), values(new)
         if len(before) and len(now):
             typical = float(np.median(before)), float(np.median(now))
-            texts = written(typical[0]), written(typical[1])
+            texts = written(*typical)
             words = less if typical[1] < typical[0] else more
             sentence = f"The images are {words}: median {name} {texts[1]}, in training {texts[0]}"
             if texts[0] == texts[1]:
@@ -271,7 +306,7 @@ def _content(reference: Profile, new: Profile, deals: Deals, classes: tuple[str,
     if reference.points.size and new.points.size:
         moved = float(np.linalg.norm(new.points.mean(axis=0) - reference.points.mean(axis=0)))
         sentence = f"The network sees other content: the mean of its features has moved by {moved:.2f} deviations"
-        yield deals.points(reference.points, new.points), _words("features", ("0", f"{moved:.2f}"), sentence)
+        yield deals.points(reference.points, new.points), _words("features", ("0.00", f"{moved:.2f}"), sentence)
 
 
 def _classes(reference: Profile, new: Profile, deals: Deals, classes: tuple[str, ...]) -> _Made:

@@ -148,6 +148,12 @@ class Deals:
         one, other = self.groups
         return shift_of(math.sqrt(math.log(2 * tests / _LEVEL) / 2 * (one + other) / (one * other)))
 
+    def enough(self, tests: int, effect: float) -> int:
+        """How many new images (or groups of them) find such an effect as `findable` does; 0 if no number does."""
+        gap = 2 * NormalDist().cdf(effect / 2) - 1
+        needed, one = math.log(2 * tests / _LEVEL) / 2 / gap**2, self.groups[0]  # at most 1 / (1 / one + 1 / other)
+        return math.ceil(needed * one / (one - needed)) if one > needed else 0
+
     def _both(self, reference: NDArray[Kind], new: NDArray[Kind]) -> NDArray[Kind]:
         """What is dealt of both samples."""
         return np.concatenate([reference[self._kept[0]], new[self._kept[1]]])

@@ -47,7 +47,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, page: Callable[[Corrections], str], path: Path) -> None:
         self.page, self.path = page, path
-        self.decided = load(path) if path.exists() else Corrections()
+        self.decided = load(path) if path.exists() else Corrections(corrections=())
         self.saved = False
         self._saving = threading.Lock()
         self._token = secrets.token_urlsafe(24)

@@ -32,6 +32,7 @@ class Shot(NamedTuple):
         predicted: The most probable class.
         confidence: The probability of this, 0 to 1.
         digest: The digest of its pixels in hexadecimal, for a decision about its label.
+        answered: Whether it gets an answer: it is like the training images, and sure enough for what is promised.
         map: What speaks for the predicted class, drawn over the image; None if that is not computed.
     """
 
@@ -41,6 +42,7 @@ class Shot(NamedTuple):
     predicted: str
     confidence: float
     digest: str = ""
+    answered: bool = True
     map: Embedded | None = None
 
     @property
@@ -256,6 +258,7 @@ def _as_data(report: RunReport) -> dict[str, Any]:
             if shot.image.id not in numbers:
                 numbers[shot.image.id] = len(shots)
                 image = shot.image
-                shots.append((image.id, image.width, image.height, shot.name, percent(shot.confidence)))
+                sure = f"{percent(shot.confidence)}{'' if shot.answered else ', no answer given'}"
+                shots.append((image.id, image.width, image.height, shot.name, sure))
         cells[f"{true}-{predicted}"] = [numbers[shot.image.id] for shot in found]
     return {"images": shots, "cells": cells}
