@@ -1,6 +1,7 @@
-"""Networks run in three ways: by torch, by ONNX's reference implementation, and by OpenVINO, which predicts in use."""
+"""Networks run by torch, ONNX's reference, OpenVINO, which predicts in use, and LiteRT where it is installed."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -134,13 +135,34 @@ def run() -> Callable[..., NDArray[np.float32]]:
 
 
 @pytest.fixture(scope="session")
-def answers(run: Callable[..., NDArray[np.float32]]) -> Callable[..., Answers]:
-    """The outputs of a network for a batch by torch, by ONNX's reference and, if asked for, by OpenVINO."""
+def litert() -> Callable[..., Answers] | None:
+    """The outputs of a network for a batch by LiteRT, channels first; None where it is not installed."""
+    if not find_spec("ai_edge_litert"):
+        return None
+    from ai_edge_litert.interpreter import Interpreter
+
+    from eyebright.network.litert import to_litert
+
+    def litert(network: Network, weights: Weights, samples: np.ndarray, *given: Any, **options: Any) -> Answers:
+        interpreter = Interpreter(model_content=to_litert(network, weights, *given, **options))
+        (source,) = interpreter.get_input_details()
+        interpreter.resize_tensor_input(source["index"], samples.shape, strict=True)
+        found = interpreter.get_signature_runner()(**{source["name"]: samples})
+        return {name: np.moveaxis(values, -1, 1) if values.ndim == 4 else values for name, values in found.items()}
+
+    return litert
+
+
+@pytest.fixture(scope="session")
+def answers(run: Callable[..., NDArray[np.float32]], litert: Callable[..., Answers] | None) -> Callable[..., Answers]:
+    """The outputs of a network for a batch by torch, ONNX's reference, LiteRT and, if asked for, by OpenVINO."""
 
     def answers(network: Network, weights: Weights, samples: np.ndarray, *, engine: bool = False) -> Answers:
         with torch.no_grad():
             found = {"torch": TorchNetwork(network, weights).eval()(as_input(samples)).numpy()}
         found["onnx"] = run(network, weights, samples)
+        if litert is not None:
+            (found["litert"],) = litert(network, weights, samples).values()
         if engine:
             found["openvino"] = Engine.of_bytes(to_onnx(network, weights).SerializeToString())(samples)
         return found

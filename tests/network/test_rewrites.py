@@ -40,7 +40,7 @@ from eyebright.network import (
     initial_weights,
     zoo,
 )
-from eyebright.network.rewrites import faster, with_dropout
+from eyebright.network.rewrites import faster, for_inference, with_dropout
 from eyebright.network.torch import TorchNetwork, as_input
 
 RISING = [ReLU(), ReLU6(), LeakyReLU(0.2), ELU(1.5), Hardsigmoid(), Sigmoid(), Tanh(), Softplus()]
@@ -246,3 +246,36 @@ def test_dropout_is_added_before_the_last_layer_if_there_is_none(p):
 def test_stronger_dropout_stays():
     network = with_dropout(zoo.flowers_cnn(input_size=16, dropout=0.4), 0.2)
     assert msgspec.structs.asdict(network.places["dropout"].layer)["p"] == 0.4
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("layers", [(Conv2d(4, 3), Flatten(), Linear(5)), (Flatten(), Linear(6), Linear(5))])
+def test_batch_norms_become_part_of_the_layer_before_and_dropout_is_left_out(answers, noise, layers, bias):
+    layers = [msgspec.structs.replace(layer, bias=bias) if hasattr(layer, "bias") else layer for layer in layers]
+    first = [layers.pop(0)] if isinstance(layers[0], Flatten) else []
+    network = Network.sequential(
+        *(Input((3, 9, 8)), Normalize(), *first, layers[0], BatchNorm(1e-3), Dropout(0.5), ReLU(), *layers[1:])
+    )
+    weights = {
+        name: np.random.default_rng(index).uniform(0.2, 1.5, values.shape).astype(np.float32)
+        for index, (name, values) in enumerate(initial_weights(network).items())
+    }
+    smaller, own = for_inference(network, weights)
+    kinds = [type(place.layer) for place in smaller.places.values()]
+    assert BatchNorm not in kinds and Dropout not in kinds and ReLU in kinds
+    pictures = noise(3, 9, 8)
+    expected = answers(network, weights, pictures)["torch"]
+    np.testing.assert_allclose(answers(smaller, own, pictures)["torch"], expected, rtol=1e-5)
+
+
+def test_a_batch_norm_stays_where_another_layer_reads_what_it_reads_or_it_learns_last():
+    images = Input((3, 9, 8))()
+    maps = Conv2d(3, 3)(images)
+    for network in (
+        Network(images, Linear(2)(Flatten()(Add()(maps, BatchNorm()(maps))))),
+        Network(images, BatchNorm()(maps)),
+        Network(images, Linear(2)(Flatten()(BatchNorm()(ReLU()(maps))))),
+    ):
+        weights = initial_weights(network)
+        smaller, own = for_inference(network, weights)
+        assert smaller == network and own.keys() == weights.keys()

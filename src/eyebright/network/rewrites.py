@@ -1,15 +1,19 @@
 """Rewrites of a network that keep its function but need less work, or that add dropout for training.
 
-The weights keep their names, so a rewritten network runs on the weights of the original.
+The weights keep their names, so a rewritten network runs on the weights of the original, unless it comes with its own.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from eyebright.network.graph import Network
 from eyebright.network.layer import Layer
-from eyebright.network.layers import AdaptiveMaxPool2d, Dropout, GlobalMaxPool2d, MaxPool2d
+from eyebright.network.layers import AdaptiveMaxPool2d, BatchNorm, Conv2d, Dropout, GlobalMaxPool2d, Linear, MaxPool2d
+from eyebright.network.weights import Weights
 
 
 def faster(network: Network) -> Network:
@@ -64,3 +68,49 @@ def with_dropout(network: Network, p: float) -> Network:
             wiring |= {added: place.inputs, name: (added,)}
         layers.append(msgspec.structs.replace(layer, p=max(layer.p, p)) if isinstance(layer, Dropout) else layer)
     return Network.from_layers(layers, wiring, last)
+
+
+def for_inference(network: Network, weights: Mapping[str, NDArray[np.float32]]) -> tuple[Network, Weights]:
+    """The same function in evaluation with fewer layers, and its weights.
+
+    Dropout is left out. A batch normalisation becomes part of the convolution or dense layer before it if no other
+    layer reads that. The last layer that learns stays as it is, because the features are what it reads.
+
+    Args:
+        network: The network.
+        weights: Its tensors by `layer.tensor`.
+    """
+    readers = Counter(source for place in network.places.values() for source in place.inputs)
+    last = [name for name, place in network.places.items() if place.parameters][-1:]
+    kept = dict(weights)
+    instead: dict[str, str] = {}  # the layer that gives the value of one that is left out
+    layers: dict[str, Layer] = {}
+    for name, place in network.places.items():
+        sources = [instead.get(source, source) for source in place.inputs]
+        layer, before = place.layer, layers.get(sources[0]) if sources else None
+        if isinstance(layer, Dropout):
+            instead[name] = sources[0]
+        elif (
+            isinstance(layer, BatchNorm)
+            and isinstance(before, Conv2d | Linear)
+            and name not in last
+            and readers[place.inputs[0]] == 1
+        ):
+            instead[name] = sources[0]
+            layers[sources[0]] = msgspec.structs.replace(before, bias=True)
+            factor, shift = layer.as_factor_and_shift({key: kept.pop(f"{name}.{key}") for key in place.tensors})
+            kept |= _scaled(kept, sources[0], factor, shift)
+        else:
+            layers[name] = layer
+    wiring = {name: tuple(instead.get(source, source) for source in network.places[name].inputs) for name in layers}
+    output = instead.get(network.output, network.output)
+    return Network.from_layers(layers.values(), wiring, output), kept
+
+
+def _scaled(
+    weights: Mapping[str, NDArray[np.float32]], name: str, factor: NDArray[np.float64], shift: NDArray[np.float64]
+) -> Weights:
+    """The weights of a layer whose output is scaled by a factor, then shifted."""
+    weight, bias = weights[f"{name}.weight"], weights.get(f"{name}.bias", np.zeros(1))
+    scaled = weight * factor.reshape(-1, *(1,) * (weight.ndim - 1))
+    return {f"{name}.weight": scaled.astype(np.float32), f"{name}.bias": (bias * factor + shift).astype(np.float32)}

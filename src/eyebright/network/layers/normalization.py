@@ -1,6 +1,7 @@
 """Normalisation of values by their mean and variance over the batch, the sample or a neighbourhood."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,20 @@ class BatchNorm(Layer, frozen=True):
 
     def buffers(self, *inputs: Shape) -> dict[str, Parameter]:
         return {"running_mean": Parameter(inputs[0][:1], "zeros"), "running_var": Parameter(inputs[0][:1], "ones")}
+
+    def as_factor_and_shift(
+        self, weights: Mapping[str, NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What it does in evaluation: the factor for each channel, then what is added; both `(C,)`.
+
+        Args:
+            weights: Its tensors by name.
+        """
+        weight, bias, mean, var = (
+            weights[key].astype(np.float64) for key in ("weight", "bias", "running_mean", "running_var")
+        )
+        factor = weight / np.sqrt(var + self.eps)
+        return factor, bias - mean * factor
 
 
 class LayerNorm(Layer, frozen=True):
