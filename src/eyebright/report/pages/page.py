@@ -64,21 +64,33 @@ class Album:
         return self._images[key]
 
 
-def render(template: str, *, scripts: Sequence[str] = ("page.js",), connects: bool = False, **data: Any) -> str:
+def render(
+    template: str,
+    *,
+    scripts: Sequence[str] = ("page.js",),
+    styles: Sequence[str] = ("page.css",),
+    module: str = "",
+    connects: bool = False,
+    **data: Any,
+) -> str:
     """A page as HTML.
 
     Args:
         template: The name of its template, which extends base.html.
         scripts: The names of its scripts.
+        styles: The names of its styles.
+        module: The text of a JavaScript module that compiles WebAssembly, if it has one; it runs after the scripts.
         connects: Whether the scripts may send something to the server that the page came from.
         **data: What the template shows.
     """
-    style, script = _read("page.css"), "\n".join(map(_read, scripts))
+    style, script = ("\n".join(map(_read, names)) for names in (styles, scripts))
+    compiles = f" {_digest(module)} 'wasm-unsafe-eval'" if module else ""
     policy = (
-        f"default-src 'none'; img-src data:; style-src {_digest(style)}; script-src {_digest(script)}; "
+        f"default-src 'none'; img-src data:; style-src {_digest(style)}; script-src {_digest(script)}{compiles}; "
         "base-uri 'none'; form-action 'none'" + ("; connect-src 'self'" if connects else "")
     )
-    return _environment().get_template(template).render(policy=policy, style=style, script=script, **data)
+    given = {"policy": policy, "style": style, "script": script, "module": module}
+    return _environment().get_template(template).render(given | data)
 
 
 @cache
