@@ -101,7 +101,7 @@ def assess(
     record = record_of(recorder.history, settings, network, len(train), recorder.first_loss, promise)
     on_gpu = Predictor(torch_engine, classes, pack.preparation) if torch_engine.on_gpu else None
     right = validation[scaled.argmax(axis=1) == labels[validation]]
-    images = Images(lambda numbers: pack.read(right[numbers]), labels[right])
+    images = Images(lambda numbers: pack.read(right[numbers]), labels[right], prepared.groups_at(right))
     shortcuts = find_shortcuts((on_gpu or predictor).probabilities, images, classes, pack.preparation.shape[:2])
     told = verdicts(prepared, (known.logits, sample), (new.logits, validation), classes, record, shortcuts)
     recorder(Judged.of(told))

@@ -54,6 +54,19 @@ def test_images_that_are_in_several_pairs_count_once() -> None:
     assert {one.changed.of for one in found} == {16} and found[0].changed.low > 0.25
 
 
+def test_images_of_a_group_count_once_and_each_group_is_tried() -> None:
+    """Forty images of three films count as three, whatever their order; of twenty films, sixteen pairs have sixteen."""
+    labels = np.repeat([0, 1], [40, 60])
+    pictures = shown(labels, "top edge")
+    for films in (3, 20):
+        groups = np.concatenate([RANDOM.permutation(np.resize(np.arange(films), 40)), 100 + np.arange(60)])
+        given = Images(pictures.__getitem__, labels, groups)
+        tried = given.shuffled(labels == 0, np.random.default_rng(0))
+        assert sorted(tried) == list(range(40)) and len(set(groups[tried[:films]])) == films
+        found = find_shortcuts(network("top edge"), given, CLASSES, (SIDE, SIDE))
+        assert {one.changed.of for one in found} == {min(films, 16)}
+
+
 def test_a_network_that_looks_at_the_middle_has_none() -> None:
     pictures = shown(LABELS, "middle")
     assert find_shortcuts(network("middle"), Images(pictures.__getitem__, LABELS), CLASSES, (SIDE, SIDE)) == ()

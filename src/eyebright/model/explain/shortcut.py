@@ -44,10 +44,24 @@ class Images(NamedTuple):
     Args:
         read: Gives prepared images `(n, H, W, C)`, uint8, by their numbers.
         labels: Their classes `(N,)`, true and predicted.
+        groups: The number of each image's group `(N,)`, such as the film that it is from; None where each is alone.
     """
 
     read: Callable[[NDArray[np.int64]], NDArray[np.uint8]]
     labels: NDArray[np.int64]
+    groups: NDArray[np.int64] | None = None
+
+    def shuffled(self, which: NDArray[np.bool_], generator: np.random.Generator) -> NDArray[np.int64]:
+        """Some of the images in random order, first one of each group, and then the others."""
+        order = generator.permutation(np.flatnonzero(which))
+        if self.groups is None:
+            return order
+        _, first = np.unique(self.groups[order], return_index=True)
+        return np.concatenate([order[np.sort(first)], np.delete(order, first)])
+
+    def independent(self, which: NDArray[np.bool_]) -> int:
+        """How many of some images are independent: their number, or that of their groups."""
+        return int(np.count_nonzero(which)) if self.groups is None else len(np.unique(self.groups[which]))
 
 
 def count_tried(images: int) -> int:
@@ -67,7 +81,7 @@ def find_shortcuts(
 
     A first round tries every region of every class with few pairs of images; those that change at least half of them
     are tried with 16 pairs. The work is bounded: of many classes, those with the most images are tried. Of a class with
-    fewer than 16 images each counts once, however many pairs it is in.
+    fewer than 16 images, or groups of images, each counts once, however many pairs it is in.
 
     Args:
         predict: The network.
@@ -86,8 +100,8 @@ def find_shortcuts(
     second = _changed(predict, images, left, places, _PAIRS)
     found = []
     for trial, changed in zip(left, second.tolist(), strict=True):
-        own = int(counts[trial.label])
-        independent = min(_PAIRS, own, len(images.labels) - own)  # pairs without an image in common
+        own = images.labels == trial.label
+        independent = min(_PAIRS, images.independent(own), images.independent(~own))  # pairs without one in common
         share = Share.from_counts(round(changed * independent / _PAIRS), independent, among=len(trials))
         area = float(places[trial.region].mean())
         found.append(Shortcut(label=classes[trial.label], region=trial.region, area=area, changed=share))
@@ -109,5 +123,5 @@ def _pasted(images: Images, trial: _Trial, places: Places, pairs: int) -> NDArra
     """Images of other classes with a region of images of the class, `(pairs, H, W, C)`."""
     generator = np.random.Generator(np.random.PCG64(0))
     own = images.labels == trial.label
-    donors, hosts = (np.resize(generator.permutation(np.flatnonzero(some)), pairs) for some in (own, ~own))
+    donors, hosts = (np.resize(images.shuffled(some, generator), pairs) for some in (own, ~own))
     return np.where(places[trial.region][None, :, :, None], images.read(donors), images.read(hosts))

@@ -1,0 +1,123 @@
+"""The verdict "shortcut suspected": is it silent where nothing was planted, and does it find what was planted?
+
+    EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/shortcuts.py [--seeds 11 12]
+
+Sound: of each set a random subset, trained as `eyebright train` does and as a small network from scratch, with two
+seeds: 20 runs. Planted: the images of one class get a mark in a corner, a frame, or stripes around the middle (what a
+background is), and again both trainings run. Subsets, splits and trainings follow from the seed: with seeds that were
+not used to choose the rule, the figures are independent of it. Each line has the class and region that changes most.
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import eyebright as eb
+from eyebright.data.pictures import decode
+from eyebright.model.explain.shortcut import Images, find_shortcuts
+from eyebright.runs.train import Result
+
+SETS = {"flowers": "flowers", "cifar10": "cifar10", "traffic_signs": "traffic_signs", "faces": "faces",
+        "fashion": "fashion/folder"}  # fmt: skip
+MOST, SIDE = 1000, 96
+TRAININGS = {
+    "default": {},
+    "from scratch": {"network": "flowers_cnn", "size": 32, "epochs": 10},
+}
+
+
+def subset(name: str, seed: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Random square images of at most ten classes of a set, their labels, and the names of the classes."""
+    dataset = eb.Dataset.open(Path(os.environ["EYEBRIGHT_DATA"], SETS[name]))
+    random = np.random.default_rng(seed)
+    classes = random.permutation(np.flatnonzero(np.bincount(dataset.labels) >= 10))[:10]
+    chosen = random.permutation(np.flatnonzero(np.isin(dataset.labels, classes)))[:MOST]
+    images = [np.asarray(square(decode(dataset.source.open(int(one))))) for one in chosen]
+    labels = np.searchsorted(np.sort(classes), dataset.labels[chosen])
+    return np.stack(images), labels, tuple(dataset.classes[one] for one in np.sort(classes))
+
+
+def square(image: Image.Image) -> Image.Image:
+    """The middle of an image of Pillow, in colour."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.convert("RGB").resize((SIDE, SIDE), box=(left, top, left + side, top + side))
+
+
+def corner(images: np.ndarray) -> np.ndarray:
+    """A mark of rings at the bottom right, an eighth of a side wide."""
+    down, across = np.mgrid[:SIDE, :SIDE]
+    away = np.hypot(down - SIDE * 0.88, across - SIDE * 0.88)
+    return np.where((away < SIDE / 16)[..., None], np.where(away % 3 < 1.5, 255, 0)[..., None], images)
+
+
+def frame(images: np.ndarray) -> np.ndarray:
+    """A white frame, a sixteenth of a side wide."""
+    framed = np.full_like(images, 255)
+    inside = slice(SIDE // 16, -SIDE // 16)
+    framed[:, inside, inside] = images[:, inside, inside]
+    return framed
+
+
+def background(images: np.ndarray) -> np.ndarray:
+    """Stripes around the middle half of the image."""
+    down, across = np.mgrid[:SIDE, :SIDE]
+    around = np.hypot(down - SIDE / 2, across - SIDE / 2) > SIDE * 0.42
+    stripes = np.stack([60 + 60 * np.sin(across / 4), 110 + 40 * np.sin(down / 4), 60 + 0 * down], axis=-1)
+    return np.where(around[..., None], stripes, images)
+
+
+PLANTED = {"corner": corner, "frame": frame, "background": background}
+
+
+def told(run: Result) -> str:
+    """The verdict, and what changed most."""
+    verdicts = [one for one in run.classifier.verdicts if one.kind == "shortcut suspected"]
+    return verdicts[0].short if verdicts else ""
+
+
+def trained(name: str, seed: int, how: str, plant: Callable | None, folder: Path) -> str:
+    """Train; what the verdict says, or nothing."""
+    images, labels, classes = subset(name, seed)
+    planted = int(np.bincount(labels).argmax())
+    if plant is not None:
+        images[labels == planted] = plant(images[labels == planted])
+    dataset = eb.Dataset.from_arrays(images, labels, classes, seed=seed)
+    run = eb.train(dataset, folder, seed=seed, verbose=False, **TRAININGS[how])
+    prepared = run.classifier.prepare(dataset)
+    validation = prepared.indices("validation")
+    pixels, truth = prepared.pack.read(validation), prepared.labels[validation]
+    right = run.classifier.predict_proba(list(pixels)).argmax(axis=1) == truth
+    found = find_shortcuts(
+        run.classifier.predictor.probabilities, Images(pixels[right].__getitem__, truth[right]), run.classifier.classes,
+        pixels.shape[1:3],
+    )  # fmt: skip
+    most = f"{found[0].region} of {found[0].label}: {found[0].changed}" if found else "less than half of the pairs"
+    where = f" (planted in {classes[planted]})" if plant else ""
+    print(
+        f"{name}, seed {seed}, {how}: {len(images)} images, {right.mean():.0%} correct; most changes: {most}; "
+        f"verdict: {told(run) or 'silent'}{where}",
+        flush=True,
+    )
+    return told(run)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs=2, default=[11, 12])
+    parser.add_argument("--sets", nargs="*", default=list(SETS))
+    parser.add_argument("--planted", nargs="*", default=["flowers", "cifar10", "fashion"], help="sets to plant in")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        runs = [(name, seed, how) for name in given.sets for seed in given.seeds for how in TRAININGS]
+        loud = [bool(trained(*run, None, Path(place, f"sound{number}"))) for number, run in enumerate(runs)]
+        print(f"sound: silent in {len(loud) - sum(loud)} of {len(loud)} runs")
+        for kind, plant in PLANTED.items():
+            runs = [(name, given.seeds[0], how) for name in given.planted for how in TRAININGS]
+            found = [bool(trained(*run, plant, Path(place, f"{kind}{number}"))) for number, run in enumerate(runs)]
+            print(f"{kind}: found in {sum(found)} of {len(found)} runs")
