@@ -60,22 +60,53 @@ def test_the_order_of_need_is_that_of_a_plain_greedy_search() -> None:
     weights = RANDOM.random(36) / 100
     image = np.full((6, 6, 1), 255, np.uint8)
 
-    def probability(seen: NDArray[np.bool_]) -> float:
+    def value(seen: NDArray[np.bool_]) -> float:
         return float(weights @ seen + 2 * weights[:-1] @ (seen[:-1] & seen[1:]))
 
     enough = RANDOM.normal(size=36)
-    alone = -np.array([probability(np.arange(36) != cell) for cell in range(36)])
+    alone = -np.array([value(np.arange(36) != cell) for cell in range(36)])
     found = order_of_need(
-        lambda copies: np.array([probability(copy.ravel() == 255) for copy in copies]), image,
+        lambda copies: np.array([value(copy.ravel() == 255) for copy in copies]), image,
         np.arange(36).reshape(6, 6), enough, alone,
     )  # fmt: skip
-    seen, order = np.ones(36, bool), list[int]()
-    for _ in range(2):
-        left = np.flatnonzero(seen)
-        order += sorted(left, key=lambda cell: probability(seen & (np.arange(36) != cell)))[:12]
+    queue, seen, order = sorted(range(36), key=lambda cell: -alone[cell]), np.ones(36, bool), list[int]()
+    for _ in range(3):
+        order, queue = order + queue[:4], queue[4:]
         seen[order] = False
-    order += sorted(np.flatnonzero(seen), key=lambda cell: -enough[cell])
+        queue = sorted(queue[:6], key=lambda cell: value(seen & (np.arange(36) != cell))) + queue[6:]
+    order += sorted(queue, key=lambda cell: -enough[cell])
     assert np.argsort(-found).tolist() == order
+
+
+def test_the_values_of_squares_are_spread_linearly_over_the_cells() -> None:
+    """A plane is a plane between the middles of the outer squares, and constant beyond."""
+    square, cell = (np.arange(5) + 0.5) / 5, (np.arange(6) + 0.5) / 6
+    plane = 2 * square[:, None] - square
+    expected = 2 * np.clip(cell, 0.1, 0.9)[:, None] - np.clip(cell, 0.1, 0.9)
+    np.testing.assert_allclose(plan_for(24, 36).in_cells(plane.ravel()), expected.ravel(), atol=1e-12)
+
+
+@pytest.mark.parametrize(("height", "width"), [(30, 60), (31, 28)])
+def test_the_squares_cover_a_third_of_each_side_around_their_middles(height: int, width: int) -> None:
+    squares = plan_for(height, width).squares.reshape(5, 5, height, width)
+    for row, column in product(range(5), range(5)):
+        down, across = np.nonzero(squares[row, column])
+        for found, place, size in ((down, row, height), (across, column, width)):
+            low, high = max((place + 0.5) / 5 - 1 / 6, 0) * size, min((place + 0.5) / 5 + 1 / 6, 1) * size
+            assert abs(found.min() - low) <= 1 and abs(found.max() + 1 - high) <= 1
+
+
+def test_log_odds_are_exact_where_the_probability_is_rounded_to_1() -> None:
+    """A quarter that decides is found although no copy has another probability than 1 in float32."""
+
+    def answer(copies: NDArray[np.uint8]) -> NDArray[np.float32]:
+        odds = np.exp(-20 - 5 * contrast(copies, 0, 0, 12))
+        return np.stack([np.ones_like(odds), odds], axis=1).astype(np.float32)
+
+    image = RANDOM.integers(0, 256, (1, 24, 24, 3), np.uint8)
+    assert (answer(image)[:, 0] == 1).all()
+    found = explain(answer, image, np.array([0]))[0]
+    assert found[:12, :12].mean() > 1 > 0 > found[12:, 12:].mean()
 
 
 def contrast(images: NDArray[np.uint8], top: int, left: int, side: int) -> NDArray[np.floating]:
@@ -131,7 +162,7 @@ def test_as_many_copies_are_answered_as_is_said() -> None:
         return two_classes(lambda images: images.mean(axis=(1, 2, 3)) / 255)(copies)
 
     explain(answer, RANDOM.integers(0, 256, (2, 16, 16, 3), np.uint8), np.array([0, 1]))
-    assert sum(asked) == 2 * maps.COPIES and max(asked) <= 32
+    assert sum(asked) == 2 * maps.COPIES and max(asked) <= 8
 
 
 def test_a_blurred_image_keeps_its_brightness_and_loses_its_details() -> None:
