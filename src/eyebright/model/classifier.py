@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import msgspec
 import numpy as np
@@ -56,6 +56,9 @@ from eyebright.trust.metrics import Evaluation
 from eyebright.trust.prediction import Prediction
 from eyebright.trust.promise import Promised
 from eyebright.trust.verdict import Verdict
+
+if TYPE_CHECKING:
+    from eyebright.model.export.proof import Proof
 
 
 class Classifier(Weighted):
@@ -421,6 +424,49 @@ class Classifier(Weighted):
             OutputError: When the folder exists (and `overwrite` is not set), or cannot be written.
         """
         return save_model(self, Path(path), overwrite=overwrite)
+
+    def export(
+        self,
+        to: str,
+        folder: str | Path,
+        pictures: Dataset | Part | Prepared | NDArray[Any] | Sequence[NDArray[Any]] | None = None,
+        labels: NDArray[Any] | Sequence[Any] | None = None,
+        *,
+        precision: str = "",
+        tolerance: float = 0.01,
+        overwrite: bool = False,
+        verbose: bool = True,
+        callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    ) -> "Proof":
+        """Write the model in a format of another program, and prove that it answers as here; see docs/exporting.md.
+
+        Args:
+            to: The format, such as "onnx"; docs/exporting.md lists all.
+            folder: The folder to write.
+            pictures: Images to prove it on, as for `evaluate`; of prepared images the validation set. Synthetic ones
+                unless given.
+            labels: For images in arrays, the class of each, as its name or its position in `classes`.
+            precision: "float32", "float16", "bfloat16" or "int8", as far as the format has them.
+            tolerance: How much accuracy fewer bits than float32 may lose, 0 to 1.
+            overwrite: Replace an export that exists.
+            verbose: Whether to show a bar while it takes time.
+            callbacks: Receive the progress.
+
+        Returns:
+            On which images the two were compared, and how far they differ.
+
+        Raises:
+            MissingExtraError: When the runtime of the format is not installed.
+            ModelError: When the export answers differently.
+            OutputError: When the folder exists (and `overwrite` is not set), or cannot be written.
+        """
+        from eyebright.model.export.classifier import export_classifier
+
+        given = None if pictures is None else evaluation_set(pictures, labels, self.classes)
+        with shown(callbacks, verbose=verbose) as emit:
+            return export_classifier(
+                self, to, Path(folder), given, precision=precision, tolerance=tolerance, overwrite=overwrite, emit=emit
+            )[1]
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

@@ -93,10 +93,10 @@ def processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def versions() -> dict[str, str]:
-    """Versions of eyebright, Python and the installed packages that affect the results."""
+def versions(*others: str) -> dict[str, str]:
+    """Versions of eyebright, Python and the installed packages that affect the results, and of other packages."""
     found = {"python": platform.python_version()}
-    for name in ("eyebright", "torch", "openvino", "onnx", "numpy", "pillow"):
+    for name in ("eyebright", "torch", "openvino", "onnx", "numpy", "pillow", *others):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

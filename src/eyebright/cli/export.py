@@ -1,0 +1,67 @@
+"""eyebright export: a model in the format of another program, which proves that it answers as before."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = "Example: eyebright export flowers_run --to onnx -o flowers_onnx"
+
+
+def export(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or a run.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="onnx.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")],
+    pictures: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="PICTURES",
+            help="Images with known classes to prove it on; the validation images of the run unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(help="float32, float16, bfloat16 or int8, as far as the format has them.", show_default=False),
+    ] = "",
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=1, help="How much accuracy fewer bits than float32 may lose.")
+    ] = 0.01,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export that exists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the proof and the files as JSON.")] = False,
+) -> None:
+    """Write a model in the format of another program.
+
+    The folder has the model, the code that prepares images and runs it without eyebright, and a check. The same images
+    go through the model and the export; where the answers differ, nothing is written.
+    """
+    import msgspec
+
+    from eyebright.report.progress import Display
+    from eyebright.report.screen import Terminal, console
+    from eyebright.runs.export import export as exported
+    from eyebright.system import records
+
+    with Display(Terminal(console(stderr=True))) as display:
+        made = exported(
+            model, to, output, pictures, precision=precision, tolerance=tolerance, overwrite=overwrite,
+            callbacks=[display],
+        )  # fmt: skip
+    folder, proof, note = made
+    if as_json:
+        described = {"folder": str(output), "to": to, "files": folder.sizes(), "proof": msgspec.to_builtins(proof)}
+        typer.echo(records.to_json(described | ({"note": note} if note else {})))
+        return
+    screen = console()
+    for name, size in folder.sizes().items():
+        screen.print(f"  {name:<40}  {_size(size):>9}", soft_wrap=True)
+    for sentence in [note, *proof.sentences(), "Its check.py passes without eyebright."]:
+        screen.print(sentence)
+    screen.print(f"Exported: {output}", soft_wrap=True)
+    screen.print(f"To compare: eyebright predict {output} IMAGES", soft_wrap=True)
+
+
+def _size(size_bytes: int) -> str:
+    """A size for people, such as 13.5 MB."""
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"

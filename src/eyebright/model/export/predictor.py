@@ -1,0 +1,75 @@
+"""Predicting with an exported folder by its own runtime, once it gives the golden answers on this machine."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from eyebright.model.export.exported import Exported, read_export
+from eyebright.model.export.formats import Run, named_format
+from eyebright.model.predictor import Predictor
+from eyebright.system import records
+from eyebright.system.errors import ModelError
+from eyebright.system.records import Record
+
+_ANSWERS = "golden/answers.json"
+
+
+class _Golden(Record, frozen=True, kw_only=True):
+    """One image in golden/answers.json."""
+
+    image: str
+    prepared: str
+    probabilities: dict[str, float]
+    unfamiliarity: float | None
+    answer: str | None
+
+
+class _Engine:
+    """The runtime of an exported folder, as `Predictor` uses it."""
+
+    def __init__(self, run: Run) -> None:
+        self.answers = run
+
+
+def open_export(path: Path) -> tuple[Exported, Predictor]:
+    """An exported folder and its predictor.
+
+    Raises:
+        ModelError: When the folder is damaged, or answers its golden images differently from where it was made.
+        MissingExtraError: When the runtime of its format is not installed.
+    """
+    exported = read_export(path)
+    card = exported.card
+    run = named_format(card.to).load(exported)
+    _require_golden(exported, run)
+    return exported, Predictor(_Engine(run), card.classes, card.preparation, promise=card.promise)
+
+
+def _require_golden(exported: Exported, run: Run) -> None:
+    """Refuse a folder that does not give its golden answers, by the names of the classes."""
+    place, card = exported.file(_ANSWERS), exported.card
+    golden = records.from_json(place.read_bytes(), list[_Golden], what=str(place), error=ModelError)
+    pixels = np.stack([_pixels(exported.file(f"golden/{image.prepared}"), card.preparation.shape) for image in golden])
+    found = run(pixels)
+    for number, image in enumerate(golden):
+        if image.probabilities.keys() != {*card.classes}:
+            raise ModelError(f"{exported.path}: the golden images have other classes than export.json")
+        expected = np.array([image.probabilities[name] for name in card.classes], np.float32)
+        off = float(np.abs(found.probabilities[number] - expected).max())
+        if not off <= card.tolerance:
+            raise ModelError(
+                f"{exported.path} answers otherwise than where it was made: the probabilities of the golden image "
+                f"{image.image} differ by {off:.2g} (allowed: {card.tolerance:g}); copy the whole folder again"
+            )
+
+
+def _pixels(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """The pixels of a prepared golden image."""
+    with Image.open(io.BytesIO(path.read_bytes()), formats=["PNG"]) as picture:
+        found = np.asarray(picture, np.uint8)
+    if found.size != np.prod(shape):
+        raise ModelError(f"{path} has the shape {found.shape}, expected {shape}")
+    return found.reshape(shape)

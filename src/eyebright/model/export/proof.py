@@ -1,0 +1,283 @@
+"""The proof of an export: the same images go through the model and through the export, and the answers are compared.
+
+In float32 the probabilities may differ by the tolerance of the format, and no more. With fewer bits they differ anyway:
+then the accuracy on images with known classes may fall by so much, and so many of the confident answers may change.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.data.batches import seed_of
+from eyebright.data.pictures import Preparation, open_picture
+from eyebright.model.diff import cpu_ms
+from eyebright.model.export.exported import Precision
+from eyebright.model.golden import golden_pictures
+from eyebright.model.predictor import BATCH_SIZE
+from eyebright.system.errors import ModelError
+from eyebright.system.progress import Report, quiet
+from eyebright.system.records import Record
+from eyebright.system.text import counted, percent
+from eyebright.trust.answers import Answers
+from eyebright.trust.calibration import expected_calibration_error
+
+CONFIDENT = 0.9
+"""The probability from which an answer counts as confident."""
+MOST_CHANGED = 0.05
+"""The share of the confident answers that fewer bits may change."""
+MOST_IMAGES = 1_000
+_SYNTHETIC = 60
+_UNLIKE = 10  # the unfamiliarity may differ by so many times the tolerance of probabilities, as in `model.engine`
+_TIMED = 8
+_SMALL = (1, 3)  # batches that are tried too
+
+Run = Callable[[NDArray[np.uint8]], Answers]
+
+
+class Images(NamedTuple):
+    """Images to compare on.
+
+    Args:
+        pixels: Prepared, `(N, height, width, channels)`, uint8.
+        origin: Where they are from, such as "validation images".
+        labels: Their classes `(N,)`; None where they are not known.
+    """
+
+    pixels: NDArray[np.uint8]
+    origin: str
+    labels: NDArray[np.int64] | None = None
+
+
+class Measured(Record, frozen=True, kw_only=True):
+    """One side of the comparison.
+
+    Args:
+        accuracy: The share of images whose most probable class is the true one; None without known classes.
+        calibration_error: The expected calibration error; None without known classes.
+        cpu_ms: Processor milliseconds for an image; None where it was not measured.
+    """
+
+    accuracy: float | None = None
+    calibration_error: float | None = None
+    cpu_ms: float | None = None
+
+
+class Proof(Record, frozen=True, kw_only=True):
+    """How an export was compared with its model.
+
+    Args:
+        images: On how many images.
+        origin: Where they are from.
+        precision: That of the export.
+        tolerance: How far probabilities may differ in float32.
+        difference: The greatest difference between two probabilities.
+        unfamiliarity_difference: The same of the unfamiliarity, relative to values above 1; None if it is not computed.
+        labels_changed: How many images have another most probable class.
+        answers_changed: How many images are answered otherwise: another class, none any more, or one now.
+        confident: How many answers of the model have a probability of 0.9 or more.
+        confident_changed: How many of these are answered otherwise.
+        model: The model, in float32 by OpenVINO.
+        export: The export, by its runtime.
+        versions: Versions of the packages that took part.
+    """
+
+    images: int
+    origin: str
+    precision: Precision
+    tolerance: float
+    difference: float
+    unfamiliarity_difference: float | None
+    labels_changed: int
+    answers_changed: int
+    confident: int
+    confident_changed: int
+    model: Measured
+    export: Measured
+    versions: dict[str, str]
+
+    @property
+    def lost(self) -> float | None:
+        """How much accuracy the export loses; None where it is not known."""
+        before, after = self.model.accuracy, self.export.accuracy
+        return None if before is None or after is None else before - after
+
+    def sentences(self) -> list[str]:
+        """What was compared, and what was found."""
+        found = [
+            f"Compared with the model on {counted(self.images, 'image')} ({self.origin}): the probabilities differ by "
+            f"at most {self.difference:.2g}, {counted(self.labels_changed, 'label')} changed."
+        ]
+        if self.precision == "float32":
+            return found
+        shown = [("float32, the model", self.model), (self.precision, self.export)]
+        for name, side in shown:
+            parts = [f"{side.cpu_ms:.2f} CPU-ms an image"] if side.cpu_ms is not None else []
+            if side.accuracy is not None and side.calibration_error is not None:
+                parts = [f"accuracy {percent(side.accuracy)}", f"ECE {side.calibration_error:.3f}", *parts]
+            found.append(f"{name}: {', '.join(parts)}.")
+        found.append(
+            f"{counted(self.answers_changed, 'answer')} changed; of {self.confident} confident ones "
+            f"{self.confident_changed}."
+        )
+        return found
+
+
+def prove(
+    model: Run,
+    export: Run,
+    images: Images,
+    *,
+    precision: Precision,
+    tolerance: float,
+    thresholds: NDArray[np.float32] | None,
+    versions: dict[str, str],
+    report: Report = quiet,
+) -> Proof:
+    """Compare an export with its model.
+
+    Args:
+        model: What answers as the model does.
+        export: The export by its runtime.
+        images: At least three images.
+        precision: The numbers of the export.
+        tolerance: How far probabilities may differ in float32.
+        thresholds: The probability that each class needs to be the answer.
+        versions: Written into the proof.
+        report: Receives the progress.
+
+    Raises:
+        ModelError: When the answers of the export have other shapes, do not follow from its probabilities, or depend on
+            how many images are given at once.
+    """
+    ours, theirs = _answers(model, export, images.pixels, report)
+    _require_shapes(ours, theirs)
+    if not np.array_equal(Answers.decided(*theirs[:2], thresholds).answer, theirs.answer):
+        raise ModelError("the answers of the export do not follow from its probabilities and unfamiliarity")
+    allowed = tolerance if precision == "float32" else golden_tolerance(precision, tolerance)
+    for size in _SMALL:
+        few = export(images.pixels[:size])
+        if not _distance(few.probabilities, theirs.probabilities[:size]) <= allowed:
+            raise ModelError(f"the export answers otherwise when it is given {size} images at once")
+    given = ours.answer >= 0
+    confident = given & (ours.probabilities.max(axis=1) >= CONFIDENT)
+    changed = ours.answer != theirs.answer
+    timed = [None, None] if precision == "float32" else cpu_ms((model, export), [images.pixels[:_TIMED]] * 2)
+    return Proof(
+        images=len(images.pixels),
+        origin=images.origin,
+        precision=precision,
+        tolerance=tolerance,
+        difference=_distance(ours.probabilities, theirs.probabilities),
+        unfamiliarity_difference=_relative(ours.unfamiliarity, theirs.unfamiliarity),
+        labels_changed=int((ours.probabilities.argmax(axis=1) != theirs.probabilities.argmax(axis=1)).sum()),
+        answers_changed=int(changed.sum()),
+        confident=int(confident.sum()),
+        confident_changed=int((confident & changed).sum()),
+        model=_measured(ours, images.labels, timed[0]),
+        export=_measured(theirs, images.labels, timed[1]),
+        versions=versions,
+    )
+
+
+def require_proven(proof: Proof, title: str, most_lost: float) -> None:
+    """Refuse an export that answers differently from its model.
+
+    Args:
+        proof: How they were compared.
+        title: What the export is, as people write it.
+        most_lost: How much accuracy fewer bits than float32 may lose.
+
+    Raises:
+        ModelError: With the measured difference, and what is allowed.
+    """
+    if fault := _fault(proof, most_lost):
+        more = "" if proof.precision == "float32" else ". Without loss: --precision float32"
+        raise ModelError(
+            f"the {title} export in {proof.precision} is refused: on {counted(proof.images, 'image')} "
+            f"({proof.origin}) {fault}; nothing was written{more}"
+        )
+
+
+def golden_tolerance(precision: Precision, tolerance: float) -> float:
+    """How far the probabilities of golden images may differ from where the export was made.
+
+    In float32 all machines agree. With fewer bits the order of additions and the instructions of the processor count.
+    """
+    return {"float32": tolerance, "float16": 0.02, "bfloat16": 0.05, "int8": 0.1}[precision]
+
+
+def synthetic_images(preparation: Preparation) -> Images:
+    """The golden images, and noise of many sizes, for where there are no real images."""
+    random = np.random.default_rng(seed_of("images to prove an export on"))
+    cells = [int(random.integers(5, 65)) for _ in range(_SYNTHETIC)]
+    noise = [random.integers(0, 256, (side, side, 3), np.uint8) for side in cells]
+    pixels = [open_picture(image, preparation) for image in noise]
+    golden = golden_pictures(preparation)[1]
+    return Images(np.concatenate([golden, np.stack(pixels)]), "golden and synthetic images: no real ones were given")
+
+
+def _fault(proof: Proof, most_lost: float) -> str:
+    """Why a proof fails; "" where it does not."""
+    if proof.precision == "float32":
+        if not proof.difference <= proof.tolerance:
+            return f"its probabilities differ by up to {proof.difference:.2g} (allowed: {proof.tolerance:g})"
+        unlike = proof.unfamiliarity_difference
+        if unlike is not None and not unlike <= _UNLIKE * proof.tolerance:
+            return f"its unfamiliarity differs by up to {unlike:.2g} (allowed: {_UNLIKE * proof.tolerance:g})"
+        return ""
+    if proof.lost is not None and proof.lost > most_lost:
+        return f"it loses {percent(proof.lost)} of accuracy (allowed: {percent(most_lost)})"
+    if proof.confident_changed > MOST_CHANGED * proof.confident:
+        return (
+            f"it changes {proof.confident_changed} of {proof.confident} confident answers "
+            f"(allowed: {percent(MOST_CHANGED, 0)})"
+        )
+    return ""
+
+
+def _answers(model: Run, export: Run, pixels: NDArray[np.uint8], report: Report) -> tuple[Answers, Answers]:
+    """The answers of both sides, batch by batch."""
+    sides: tuple[list[Answers], list[Answers]] = ([], [])
+    for at in range(0, len(pixels), BATCH_SIZE):
+        batch = pixels[at : at + BATCH_SIZE]
+        for run, found in zip((model, export), sides, strict=True):
+            found.append(run(batch))
+        report("evaluating", at + len(batch), len(pixels))
+    return _joined(sides[0]), _joined(sides[1])
+
+
+def _joined(parts: list[Answers]) -> Answers:
+    unlike = [part.unfamiliarity for part in parts if part.unfamiliarity is not None]
+    return Answers(
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate(unlike) if unlike else None,
+        np.concatenate([part.answer for part in parts]),
+    )
+
+
+def _require_shapes(ours: Answers, theirs: Answers) -> None:
+    for name, own, other in zip(Answers._fields, ours, theirs, strict=True):
+        shapes = [None if side is None else side.shape for side in (own, other)]
+        if shapes[0] != shapes[1]:
+            raise ModelError(f"the {name} of the export has the shape {shapes[1]}, that of the model {shapes[0]}")
+
+
+def _distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """The greatest difference; NaN where one is not a number."""
+    return float(np.abs(one - other).max())
+
+
+def _relative(one: NDArray[np.float32] | None, other: NDArray[np.float32] | None) -> float | None:
+    if one is None or other is None:
+        return None
+    return float((np.abs(one - other) / np.maximum(np.abs(one), 1)).max())
+
+
+def _measured(answers: Answers, labels: NDArray[np.int64] | None, ms: float | None) -> Measured:
+    if labels is None:
+        return Measured(cpu_ms=ms)
+    accuracy = float((answers.probabilities.argmax(axis=1) == labels).mean())
+    error = expected_calibration_error(answers.probabilities, labels)
+    return Measured(accuracy=accuracy, calibration_error=error, cpu_ms=ms)

@@ -1,0 +1,45 @@
+import hashlib
+import json
+
+import pytest
+
+from eyebright.model.export.predictor import open_export
+from eyebright.system.errors import ModelError
+
+
+def replace(folder, name, content):
+    """Replace a file and its digest, as somebody who means harm would."""
+    (folder / name).write_bytes(content)
+    card = json.loads((folder / "export.json").read_text())
+    card["sha256"][name] = hashlib.sha256(content).hexdigest()
+    (folder / "export.json").write_text(json.dumps(card))
+
+
+def test_the_folder_predicts_as_the_model(exported, classifier):
+    photo = exported / "golden" / "image_2.png"
+    expected, found = classifier.predict(photo), open_export(exported)[1].predict(photo)
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
+    assert (found.label, found.reason) == (expected.label, expected.reason)
+    assert found.unfamiliarity == pytest.approx(expected.unfamiliarity, abs=1e-3)
+
+
+def test_no_program_of_the_folder_runs(exported, tmp_path):
+    trap = f"open({str(tmp_path / 'trap')!r}, 'w')".encode()
+    for program in ("run.py", "prepare.py", "classify.py", "check.py"):
+        replace(exported, program, trap)
+    open_export(exported)
+    assert not (tmp_path / "trap").exists()
+
+
+def test_other_weights_and_another_order_of_classes_are_refused_also_with_their_digests(exported, other_graph):
+    card = json.loads((exported / "export.json").read_text())
+    (exported / "export.json").write_text(json.dumps({**card, "classes": card["classes"][::-1]}))
+    with pytest.raises(ModelError, match="answers otherwise than where it was made"):
+        open_export(exported)
+    (exported / "export.json").write_text(json.dumps({**card, "classes": ["a", "b", "c"]}))
+    with pytest.raises(ModelError, match="have other classes"):
+        open_export(exported)
+    (exported / "export.json").write_text(json.dumps(card))
+    replace(exported, "model.onnx", other_graph(scale=2))
+    with pytest.raises(ModelError, match="answers otherwise than where it was made"):
+        open_export(exported)

@@ -1,0 +1,18 @@
+import shutil
+
+import eyebright as eb
+from eyebright.runs.export import export
+
+
+def test_the_validation_images_of_the_run_prove_it_and_others_where_they_are_gone(pictures, train_mlp, tmp_path):
+    train_mlp(pictures, tmp_path / "run", epochs=1)
+    made = export(tmp_path / "run", "onnx", tmp_path / "onnx")
+    validation = eb.load(tmp_path / "run").metrics["validation"]
+    assert made.proof.origin == "validation images" and made.proof.images == validation.pictures
+    assert made.proof.model.accuracy == validation.accuracy and not made.note
+    given = export(tmp_path / "run", "onnx", tmp_path / "given", pictures)
+    assert given.proof.origin == "images that it was not trained on"
+    shutil.rmtree(pictures)
+    made = export(tmp_path / "run", "onnx", tmp_path / "gone")
+    assert made.proof.origin.startswith("golden and synthetic images")
+    assert made.note.startswith("The images of the run cannot be used (")
