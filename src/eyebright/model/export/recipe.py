@@ -81,7 +81,7 @@ def readme(target: Format, card: ExportCard, proven: Sequence[str]) -> bytes:
     """
     thresholds = "Any probability is enough for an answer."
     if card.promise is not None:
-        thresholds = card.promise.text(card.classes)
+        thresholds = f"{markdown(card.promise.text)} export.json has it in numbers."
     unlike = (
         "The unfamiliarity says how unlike the training images an image is; above 1 there is no answer."
         if card.unfamiliarity
