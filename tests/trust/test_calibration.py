@@ -2,6 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.stats
 import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from eyebright.trust.calibration import (
     expected_calibration_error,
     fit_temperature,
     reliability,
+    shared_luck,
     temperature_helps,
 )
 from eyebright.trust.intervals import grouped_interval, wilson_interval
@@ -134,7 +136,7 @@ def test_the_error_by_chance_is_that_over_all_outcomes_of_a_few_images(seed: int
     outcomes = np.array(list(itertools.product([False, True], repeat=8)))
     chances = np.where(outcomes, confidence, 1 - confidence).prod(axis=1)
     errors = np.array([calibration_gap(confidence, outcome) for outcome in outcomes])
-    found, mean = ErrorByChance.of(confidence), (chances * errors).sum()
+    found, mean = ErrorByChance.of(confidence, outcomes[0]), (chances * errors).sum()
     assert found.mean == pytest.approx(mean, abs=4 * np.sqrt((chances * (errors - mean) ** 2).sum() / 1000))
     assert chances[errors > found.limit].sum() <= 0.05 + 0.03
     assert chances[errors >= found.limit - 1e-12].sum() >= 0.05 - 0.03
@@ -143,7 +145,7 @@ def test_the_error_by_chance_is_that_over_all_outcomes_of_a_few_images(seed: int
 def test_the_error_by_chance_of_many_images_is_that_of_normal_distributions() -> None:
     confidence = np.repeat([0.55, 0.75, 0.95], 50_000)  # the mean of |x| is sigma * sqrt(2 / pi)
     sigmas = np.sqrt(np.array([0.55 * 0.45, 0.75 * 0.25, 0.95 * 0.05]) / 50_000) / 3
-    found = ErrorByChance.of(confidence)
+    found = ErrorByChance.of(confidence, confidence > 0)
     assert found.mean == pytest.approx(np.sqrt(2 / np.pi) * sigmas.sum(), rel=0.05)
     drawn = np.abs(np.random.default_rng(1).standard_normal((100_000, 3)) * sigmas).sum(axis=1)
     assert found.limit == pytest.approx(np.quantile(drawn, 0.95), rel=0.05)
@@ -153,17 +155,65 @@ def test_the_error_by_chance_is_exceeded_in_5_percent_of_calibrated_draws_and_no
     stream, exceeded = np.random.default_rng(3), 0
     for _ in range(300):
         confidence = stream.beta(3, 1, 200)
-        found = ErrorByChance.of(confidence)
-        exceeded += calibration_gap(confidence, stream.random(200) < confidence) > found.limit
-        assert found == ErrorByChance.of(stream.permutation(confidence))
+        correct = stream.random(200) < confidence
+        found = ErrorByChance.of(confidence, correct)
+        exceeded += calibration_gap(confidence, correct) > found.limit
+        assert found == ErrorByChance.of(stream.permutation(confidence), correct)
     assert 5 <= exceeded <= 27  # 15 +- 3 standard deviations
+
+
+def films(seed: int, alike: float, overconfident: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Confidences, correctness and groups of 60 films of 10 images, correlated by a Gaussian copula."""
+    stream, groups = np.random.default_rng(seed), np.arange(600) // 10
+
+    def normals(share: float) -> np.ndarray:
+        return np.sqrt(share) * stream.standard_normal(60)[groups] + np.sqrt(1 - share) * stream.standard_normal(600)
+
+    confidence = 0.3 + 0.69 * scipy.stats.norm.cdf(normals(0.5))
+    return confidence, scipy.stats.norm.cdf(normals(alike)) < confidence - overconfident, groups
+
+
+@pytest.mark.parametrize(("alike", "independent"), [(0.0, 0.05), (0.5, 0.2), (0.9, 0.4)])
+def test_of_films_a_calibrated_model_is_rarely_called_miscalibrated(alike: float, independent: float) -> None:
+    """Where images are taken as independent, it is so in a fifth or more of the draws."""
+    alarms = np.zeros(2)
+    for seed in range(60):
+        confidence, correct, groups = films(seed, alike)
+        limits = [ErrorByChance.of(confidence, correct, each).limit for each in (groups, None)]
+        alarms += calibration_gap(confidence, correct) > np.array(limits)
+    assert alarms[0] <= 8  # of 60 with a chance of 5%: 3 +- 3 standard deviations
+    assert alarms[1] >= 60 * independent - 12 and alarms[0] <= alarms[1] + 2
+
+
+def test_of_films_a_model_that_is_too_sure_is_still_found_and_no_order_matters() -> None:
+    found = 0
+    for seed in range(20):
+        confidence, correct, groups = films(seed, 0.3, overconfident=0.15)
+        by_chance, order = ErrorByChance.of(confidence, correct, groups), np.random.default_rng(seed).permutation(600)
+        found += calibration_gap(confidence, correct) > by_chance.limit
+        assert by_chance == ErrorByChance.of(confidence[order], correct[order], 7 * groups[order])
+    assert found >= 18
+
+
+def test_images_without_company_are_independent_and_copies_share_their_luck() -> None:
+    stream = np.random.default_rng(0)
+    confidence = stream.uniform(0.2, 0.9, 400)
+    correct = stream.random(400) < confidence
+    alone = ErrorByChance.of(confidence, correct, stream.permutation(400))
+    assert alone == ErrorByChance.of(confidence, correct) and shared_luck(confidence, correct, np.arange(400)) == 0
+    five = np.repeat(confidence, 5), np.repeat(correct, 5), np.repeat(np.arange(400), 5)
+    assert shared_luck(*five) == pytest.approx(1, abs=0.1)  # one image in five copies is still one image
+    copied = ErrorByChance.of(*five)
+    assert copied.mean == pytest.approx(alone.mean, rel=0.08) and copied.limit == pytest.approx(alone.limit, rel=0.1)
+    assert shared_luck(five[0], stream.random(2000) < five[0], five[2]) < 0.1  # five answers of equal confidence
 
 
 @settings(max_examples=30, deadline=None)
 @given(SEEDS, st.sampled_from([0.0, 1e-9, 1e-5]), st.integers(1, 300))
 def test_a_model_that_is_rightly_sure_is_never_called_miscalibrated(seed: int, doubt: float, count: int) -> None:
     confidence = 1 - doubt * np.random.default_rng(seed).random(count)
-    right, by_chance = np.ones(count, bool), ErrorByChance.of(confidence)
+    right = np.ones(count, bool)
+    by_chance = ErrorByChance.of(confidence, right)
     assert calibration_text(calibration_gap(confidence, right), by_chance).startswith("No sign of miscalibration")
     assert calibration_text(calibration_gap(confidence, ~right), by_chance).startswith("Miscalibrated")
 
@@ -184,7 +234,8 @@ def test_a_reliability_diagram_matches_a_plain_loop_over_bins(seed: int, bins: i
         assert (other.accuracy.low, other.accuracy.high) == grouped_interval(correct[inside], groups[inside])
     gaps = [one.accuracy.of * abs(one.confidence - one.accuracy.value) / 80 for one in found.bins]
     assert found.error == pytest.approx(sum(gaps))
-    assert found.by_chance == ErrorByChance.of(confidence, bins)
+    assert found.by_chance == ErrorByChance.of(confidence, correct, bins=bins)
+    assert grouped.by_chance == ErrorByChance.of(confidence, correct, groups, bins)
 
 
 def test_discrimination_matches_the_roc_area_of_scikit_learn_and_widens_with_fewer_trials() -> None:
@@ -223,6 +274,14 @@ def test_whether_a_temperature_helps_does_not_depend_on_the_order_of_the_images(
         for these in (None, groups):
             given = None if these is None else these[order] * 7
             assert temperature_helps(logits, labels, these) == temperature_helps(logits[order], labels[order], given)
+
+
+def test_a_temperature_must_lower_the_loss_by_more_than_its_standard_error_over_groups() -> None:
+    """The same images: alone they prove that it helps, in four groups of very different gain they do not."""
+    logits, labels = calibrated(1, count=300)
+    logits = np.where(np.arange(300)[:, None] < 75, 3 * logits, logits)  # only a quarter is overconfident
+    assert temperature_helps(logits, labels)
+    assert not temperature_helps(logits, labels, np.arange(300) // 75)
 
 
 def test_one_image_or_one_group_cannot_tell_whether_a_temperature_helps() -> None:

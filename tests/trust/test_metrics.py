@@ -38,7 +38,7 @@ def test_loss_accuracy_and_confusion_match_scikit_learn(seed: int) -> None:
     assert result.accuracy == metrics.accuracy_score(labels, predicted)
     assert np.array_equal(result.confusion, metrics.confusion_matrix(labels, predicted, labels=positions))
     assert result.calibration_error == pytest.approx(expected_calibration_error(probabilities, labels))
-    by_chance = ErrorByChance.of(probabilities.max(axis=1))
+    by_chance = ErrorByChance.of(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
     assert astuple(result.error_by_chance) == pytest.approx(astuple(by_chance))
     assert result.interval == wilson_interval(round(result.accuracy * len(labels)), len(labels))
 

@@ -205,7 +205,8 @@ def _learned(event: AnyEvent) -> Iterator[str]:
         case events.Calibrated(temperature=1.0):
             yield (
                 "Not calibrated: on parts of the validation set that it was not fitted on, a temperature does not "
-                f"lower both loss and calibration error. The expected calibration error is {event.error_before:.3f}."
+                "lower the loss by more than its standard error. The expected calibration error is "
+                f"{event.error_before:.3f}."
             )
         case events.Calibrated():
             yield (

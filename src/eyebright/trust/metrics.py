@@ -220,7 +220,7 @@ def evaluate_outcomes(
         classes=tuple(_score(name, confusion, index) for index, name in enumerate(classes)),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         groups=0 if groups is None else len(np.unique(groups)),
-        error_by_chance=ErrorByChance.of(confidence),
+        error_by_chance=ErrorByChance.of(confidence, right, groups),
         answered=int(outcomes.answered.sum()),
         answered_correctly=int((outcomes.answered & right).sum()),
         promise=None if promised is None else _kept(promised, outcomes, right, classes, groups),
