@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from eyebright.model.classifier import Classifier as Classifier
     from eyebright.model.diff import diff as diff
     from eyebright.model.drift import drift as drift
+    from eyebright.model.importing.foreign import import_model as import_model
     from eyebright.model.plain import Model as Model
     from eyebright.network import Network as Network
     from eyebright.network import zoo as zoo
@@ -55,6 +56,7 @@ _HOMES = {  # where each public name is defined; one without a home is a module 
     "errors": "eyebright.system",
     "find_learning_rate": "eyebright.runs.learning_rate",
     "heal": "eyebright.runs.heal",
+    "import_model": "eyebright.model.importing.foreign",
     "network": "eyebright",
     "open_picture": "eyebright.data.pictures",
     "train": "eyebright.runs.train",

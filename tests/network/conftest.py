@@ -46,7 +46,9 @@ from eyebright.network import (
     Softmax,
     Softplus,
     Tanh,
+    Unflatten,
     Weights,
+    ZeroPad2d,
     initial_weights,
 )  # fmt: skip
 from eyebright.network.onnx import to_onnx
@@ -69,6 +71,8 @@ LAYERS = [
     LocalContrastNorm(5, 1.5, 1e-4, name="own"),
     Linear(7, bias=False, initializer="he_normal", name="own"),
     Flatten(name="own"),
+    Unflatten(name="own"),
+    ZeroPad2d((1, 2, 0, 3), name="own"),
     Dropout(0.25, name="own"),
     *(ReLU(name="own"), ReLU6(name="own"), LeakyReLU(0.3, name="own"), ELU(0.7, name="own"), GELU(name="own")),
     *(SiLU(name="own"), Hardswish(name="own"), Hardsigmoid(name="own"), Sigmoid(name="own"), Tanh(name="own")),
@@ -87,7 +91,7 @@ def any_network(any_layer: Layer) -> Network:
     """A network on images (3, 9, 8) that ends in `any_layer`."""
     images = Input((3, 9, 8), name="pictures")()
     values: Node = images if isinstance(any_layer, Normalize) else Normalize(128.0, 32.0)(images)
-    if isinstance(any_layer, Linear):
+    if isinstance(any_layer, Linear | Unflatten):
         values = Flatten()(values)
     return Network(images, any_layer(*([values, ReLU()(values)] if any_layer.arity()[1] > 1 else [values])))
 

@@ -304,7 +304,14 @@ def test_every_built_in_layer_has_a_colour_of_its_kind() -> None:
     }  # fmt: skip
     expected = {name: rooms.get(Layer.types[name].__module__.rpartition(".")[2]) for name in built_in}
     expected |= {"Input": "input", "Add": "merge", "Concat": "merge", "Multiply": "merge"}
-    expected |= {"Linear": "dense", "Dropout": "dropout", "Flatten": "reshape", "Normalize": "normalisation"}
+    expected |= {
+        "Linear": "dense",
+        "Dropout": "dropout",
+        "Flatten": "reshape",
+        "Unflatten": "reshape",
+        "ZeroPad2d": "reshape",
+        "Normalize": "normalisation",
+    }
     assert {name: kind(name) for name in built_in} == expected
 
 

@@ -23,7 +23,7 @@ _NOT_NEEDED: Any = ("openvino.tools.ovc", None)
 _HELP = {"help_option_names": ["-h", "--help"]}
 _NAMES = (
     "train", "evaluate", "predict", "promise", "explain", "export", "report", "audit", "diff", "drift", "networks",
-    "inspect", "arithmetic", "fetch", "cache", "demo",
+    "inspect", "arithmetic", "import", "fetch", "cache", "demo",
 )  # fmt: skip
 
 
@@ -40,11 +40,12 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in _NAMES:
             return None
-        module = importlib.import_module(f"eyebright.cli.{cmd_name}")
+        stem = "import_model" if cmd_name == "import" else cmd_name  # a module cannot have a keyword's name
+        module = importlib.import_module(f"eyebright.cli.{stem}")
         found = getattr(module, "app", None)
         if found is None:
             found = typer.Typer(rich_markup_mode=None, add_completion=False, context_settings=_HELP)
-            found.command(cmd_name, epilog=module.EXAMPLE)(getattr(module, cmd_name))
+            found.command(cmd_name, epilog=module.EXAMPLE)(getattr(module, stem))
         return typer.main.get_command(found)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

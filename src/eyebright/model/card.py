@@ -29,11 +29,15 @@ class Calibration(Record, frozen=True, kw_only=True):
 
 
 class Provenance(Record, frozen=True, kw_only=True):
-    """How a model was made: the seed, the versions of the packages, and the settings of the training."""
+    """How a model was made: the seed, the versions of the packages, and the settings of the training.
+
+    A model that another program has trained has been `imported` from a file.
+    """
 
     seed: int
     versions: dict[str, str]
     settings: dict[str, Any]
+    imported: str = ""
 
 
 class Seen(Record, frozen=True, kw_only=True):
@@ -128,7 +132,7 @@ def readme(card: ModelCard, verdicts: Sequence[str] = ()) -> str:
         f"It distinguishes {len(card.classes):,} classes: {', '.join(map(markdown, card.classes))}.",
         "## How good it is",
         *evaluated,
-        calibrated if "validation" in card.metrics else "The network is not trained.",
+        calibrated if "validation" in card.metrics else _unmeasured(card.provenance),
         *map(markdown, verdicts),
         _USE,
         "    eyebright predict THIS_FOLDER photo.jpg",
@@ -139,6 +143,15 @@ def readme(card: ModelCard, verdicts: Sequence[str] = ()) -> str:
         "Describe here where the images came from, who may use the model, and for what.",
     ]
     return with_promise("\n\n".join(paragraphs) + "\n", card)
+
+
+def _unmeasured(provenance: Provenance) -> str:
+    if not provenance.imported:
+        return "The network is not trained."
+    return (
+        f"The network was imported from {markdown(provenance.imported)}. How good it is was not measured: "
+        "`eyebright evaluate THIS_FOLDER PICTURES` does that."
+    )
 
 
 def with_promise(text: str, card: ModelCard) -> str:

@@ -32,6 +32,7 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
         history: Losses and accuracies of each epoch.
         reference: What images are compared with.
         promise: What the answers keep, where something is promised.
+        imported: The file that the weights were imported from, and who wrote it; "" if they were trained here.
     """
 
     calibration: Calibration = Calibration(temperature=1.0, error_before=0.0, error_after=0.0)
@@ -40,6 +41,7 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
     history: History = History()
     reference: Reference = Reference()
     promise: Promised | None = None
+    imported: str = ""
 
     @property
     def answering(self) -> Answering:
@@ -57,6 +59,7 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
             history=stored.history(History),
             reference=stored.reference,
             promise=stored.card.promise,
+            imported=stored.card.provenance.imported,
         )
 
 
@@ -77,7 +80,12 @@ def save_model(classifier: "Classifier", path: Path, *, overwrite: bool) -> Mode
         metrics=msgspec.to_builtins(learned.metrics),
         seen=classifier.seen,
         promise=learned.promise,
-        provenance=Provenance(seed=settings.seed, versions=machine.versions(), settings=msgspec.to_builtins(settings)),
+        provenance=Provenance(
+            seed=settings.seed,
+            versions=machine.versions(),
+            settings=msgspec.to_builtins(settings),
+            imported=learned.imported,
+        ),
     )
     text = readme(card, [verdict.text for verdict in learned.verdicts])
     return _write(classifier, path, card, text, overwrite=overwrite)

@@ -226,9 +226,11 @@ def _cells(network: Network, summary: Summary, *, exact: bool) -> list[list[str]
 
 
 def _size(value: Any) -> str:
-    """3 for 3 and (3, 3), 1x3 for (1, 3)."""
+    """3 for 3 and (3, 3), 1x3 for (1, 3); the four sides of a padding one by one."""
     if value is None or isinstance(value, str):
         return value or ""
+    if isinstance(value, tuple) and len(value) == 4:
+        return ",".join(map(str, value))
     height, width = as_pair(value)
     return str(height) if height == width else f"{height}x{width}"
 

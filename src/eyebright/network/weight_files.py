@@ -2,8 +2,6 @@
 
 import importlib.util
 import os
-import subprocess
-import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -16,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from eyebright.network.weights import Weights
-from eyebright.system import files
+from eyebright.system import files, isolated
 from eyebright.system.errors import EyebrightError, MissingExtraError, NetworkError
 from eyebright.system.text import listed
 
@@ -98,10 +96,8 @@ def _unpickled(file: Path) -> dict[str, NDArray[Any]]:
         )
     with tempfile.TemporaryDirectory() as folder:
         converted = Path(folder, "weights" + SUFFIX)
-        command = [sys.executable, "-P", "-m", "eyebright.network.torch.pickled", str(file), str(converted)]
-        # -P: a file torch.py in the working folder must not be imported as torch
-        run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
-        if run.returncode:
-            reason = (run.stderr.strip().splitlines() or ["the process that reads it was killed"])[-1]
-            raise NetworkError(f"{file} cannot be loaded: {reason}")
+        try:
+            isolated.run("eyebright.network.torch.pickled", file, converted)
+        except isolated.RefusedError as problem:
+            raise NetworkError(f"{file} cannot be loaded: {problem}") from problem
         return load_tensors(converted)

@@ -8,12 +8,15 @@ from eyebright.network import (
     Conv2d,
     Dropout,
     Flatten,
+    GlobalAvgPool2d,
     Input,
     Linear,
     Multiply,
     Network,
     Normalize,
     Sigmoid,
+    Unflatten,
+    ZeroPad2d,
 )
 
 
@@ -47,3 +50,7 @@ def test_vectors_enter_as_they_are(opened):
     network = Network.sequential(Input((3,)), Normalize((1.0, 2.0, 3.0), 2.0), Linear(1, bias=False, name="fc"))
     model = opened(network, {"fc.weight": np.array([[1.0, 10.0, 100.0]], np.float32)})
     assert model.predict(np.array([[3.0, 6.0, 9.0]]), verbose=0) == pytest.approx(1 + 20 + 300)
+
+
+def test_zeros_and_factors_of_channels(agrees):
+    agrees(ZeroPad2d((1, 2, 0, 3)), lambda node: Multiply()(node, Unflatten()(GlobalAvgPool2d()(node))))

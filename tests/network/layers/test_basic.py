@@ -23,6 +23,8 @@ from eyebright.network import (
     Normalize,
     ReLU,
     Sigmoid,
+    Unflatten,
+    ZeroPad2d,
 )
 from eyebright.system.errors import NetworkError
 
@@ -305,3 +307,18 @@ def test_many_inputs_are_summed(answers):
     samples = np.array([[1, -2, 3, -4]], np.float32)
     for found in answers(network, {}, samples, engine=True).values():
         assert np.array_equal(found, 40 * samples)
+
+
+def test_a_vector_becomes_maps_of_one_pixel():
+    assert Unflatten()(Input((5,))()).shape == (5, 1, 1)
+    with pytest.raises(NetworkError, match=r"expected a vector \(features,\), got \(3, 2, 2\)"):
+        Unflatten()(Input((3, 2, 2))())
+
+
+def test_zeros_around_maps_are_given_side_by_side_as_in_torch():
+    shape = ZeroPad2d((1, 2, 3, 4))(Input((3, 8, 7))()).shape
+    assert shape == tuple(nn.ZeroPad2d((1, 2, 3, 4))(torch.zeros(3, 8, 7)).shape)
+    with pytest.raises(NetworkError, match=r"padding must be from 0 to 1,000 pixels a side, got \(0, -1, 0, 0\)"):
+        ZeroPad2d((0, -1, 0, 0))
+    with pytest.raises(NetworkError, match="expected an image"):
+        ZeroPad2d((1, 1, 1, 1))(Input((5,))())

@@ -5,11 +5,15 @@ from eyebright.network import (
     Add,
     Dropout,
     Flatten,
+    GlobalAvgPool2d,
     Input,
     Linear,
+    Multiply,
     Network,
     Normalize,
     ReLU,
+    Unflatten,
+    ZeroPad2d,
     initial_weights,
 )
 
@@ -41,3 +45,15 @@ def test_add_sums_all_its_inputs_and_dropout_does_nothing(run):
     network = Network(inputs, Add()(inputs, Dropout(0.9)(inputs), ReLU()(inputs)))
     samples = np.array([[-1, 2, -3, 4]], np.float32)
     assert np.array_equal(run(network, {}, samples), [[-2, 6, -6, 12]])
+
+
+def test_zeros_are_put_around_maps(agree, pictures):
+    agree(ZeroPad2d((1, 2, 0, 3)), pictures, lambda x: np.pad(x, ((0, 0), (0, 0), (0, 3), (1, 2))), engine=True)
+
+
+def test_a_vector_becomes_a_factor_for_each_channel(answers, pictures):
+    images = Input((3, 9, 8))()
+    network = Network(images, Multiply()(images, Unflatten()(GlobalAvgPool2d()(images))))
+    x = pictures.astype(np.float64).transpose(0, 3, 1, 2)
+    for who, found in answers(network, {}, pictures, engine=True).items():
+        np.testing.assert_allclose(found, x * x.mean(axis=(2, 3), keepdims=True), rtol=1e-5, err_msg=who)

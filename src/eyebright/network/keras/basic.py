@@ -5,7 +5,18 @@ import numpy as np
 from eyebright.network.graph import Place
 from eyebright.network.keras.graph import Graph, Tensors, emit
 from eyebright.network.layer import Layer
-from eyebright.network.layers import Add, Concat, Dropout, Flatten, Input, Linear, Multiply, Normalize
+from eyebright.network.layers import (
+    Add,
+    Concat,
+    Dropout,
+    Flatten,
+    Input,
+    Linear,
+    Multiply,
+    Normalize,
+    Unflatten,
+    ZeroPad2d,
+)
 
 
 @emit.register
@@ -27,6 +38,18 @@ def _(layer: Flatten, place: Place, graph: Graph, inputs: list[str], tensors: Te
         first = graph.fresh(f"{output}_channels_first")
         inputs = [graph.add("Permute", inputs, first, (shape[2], shape[0], shape[1]), dims=[3, 1, 2])]
     graph.add("Flatten", inputs, output, place.shape)
+
+
+@emit.register
+def _(layer: Unflatten, place: Place, graph: Graph, inputs: list[str], tensors: Tensors, output: str) -> None:
+    graph.add("Reshape", inputs, output, place.shape, target_shape=[1, 1, place.shape[0]])
+
+
+@emit.register
+def _(layer: ZeroPad2d, place: Place, graph: Graph, inputs: list[str], tensors: Tensors, output: str) -> None:
+    left, right, top, bottom = layer.padding
+    sides = [[top, bottom], [left, right]]
+    graph.add("ZeroPadding2D", inputs, output, place.shape, padding=sides, data_format="channels_last")
 
 
 @emit.register

@@ -14,7 +14,18 @@ from eyebright.network.layers.activations import (
     Softplus,
     Tanh,
 )
-from eyebright.network.layers.basic import Add, Concat, Dropout, Flatten, Input, Linear, Multiply, Normalize
+from eyebright.network.layers.basic import (
+    Add,
+    Concat,
+    Dropout,
+    Flatten,
+    Input,
+    Linear,
+    Multiply,
+    Normalize,
+    Unflatten,
+    ZeroPad2d,
+)
 from eyebright.network.layers.convolution import Conv2d
 from eyebright.network.layers.normalization import BatchNorm, LayerNorm, LocalContrastNorm, LocalResponseNorm
 from eyebright.network.layers.pooling import (
@@ -58,4 +69,6 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "Unflatten",
+    "ZeroPad2d",
 ]

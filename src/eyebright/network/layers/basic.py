@@ -3,10 +3,10 @@
 import math
 
 from eyebright.network.layer import Layer, Parameter, Reach, Rule, Shape, weight_and_bias
-from eyebright.network.layers.windows import as_tuple, require_positive
+from eyebright.network.layers.windows import as_tuple, image_shape, require_positive
 from eyebright.system.errors import NetworkError
 
-_MOST_INPUTS = 1_000
+_MOST_INPUTS, _MOST_PADDING = 1_000, 1_000
 
 
 class Input(Layer, frozen=True):
@@ -60,6 +60,36 @@ class Flatten(Layer, frozen=True):
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return (math.prod(inputs[0]),)
+
+
+class Unflatten(Layer, frozen=True):
+    """A vector as maps of one pixel, `(C,)` to `(C, 1, 1)`: a factor for each channel, for `Multiply`."""
+
+    stem = "unflatten"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        if len(inputs[0]) != 1:
+            raise NetworkError(f"expected a vector (features,), got {inputs[0]}")
+        return (*inputs[0], 1, 1)
+
+
+class ZeroPad2d(Layer, frozen=True):
+    """Rows and columns of zeros around the maps: `padding` is (left, right, top, bottom), as in PyTorch.
+
+    Unlike the padding of a pool, the zeros count.
+    """
+
+    stem = "zero_pad"
+    padding: tuple[int, int, int, int]
+
+    def check(self) -> None:
+        if not all(0 <= pixels <= _MOST_PADDING for pixels in self.padding):
+            raise NetworkError(f"padding must be from 0 to {_MOST_PADDING:,} pixels a side, got {self.padding}")
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        channels, height, width = image_shape(inputs[0])
+        left, right, top, bottom = self.padding
+        return channels, top + height + bottom, left + width + right
 
 
 class Linear(Layer, frozen=True):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from eyebright.network.layers import Add, Concat, Flatten, Input, Linear, Multiply, Normalize
+from eyebright.network.layers import Add, Concat, Flatten, Input, Linear, Multiply, Normalize, Unflatten, ZeroPad2d
 from eyebright.network.litert.graph import Graph, Site, Tensor, emit
 from eyebright.network.litert.schema import TYPES
 
@@ -36,6 +36,19 @@ def _(layer: Flatten, site: Site, graph: Graph) -> str:
         )
     sizes = graph.constant(f"{site.output}.shape", [-1, *site.shape[1:]], "int32")
     return graph.add("RESHAPE", [source, sizes], site.output, shape=site.shape)
+
+
+@emit.register
+def _(layer: Unflatten, site: Site, graph: Graph) -> str:
+    sizes = graph.constant(f"{site.output}.shape", [-1, *site.shape[1:]], "int32")
+    return graph.add("RESHAPE", [*site.inputs, sizes], site.output, shape=site.shape)
+
+
+@emit.register
+def _(layer: ZeroPad2d, site: Site, graph: Graph) -> str:
+    left, right, top, bottom = layer.padding
+    pads = graph.constant(f"{site.output}.pads", [[0, 0], [top, bottom], [left, right], [0, 0]], "int32")
+    return graph.add("PAD", [*site.inputs, pads], site.output, shape=site.shape)
 
 
 @emit.register

@@ -4,7 +4,18 @@ import numpy as np
 from onnx import TensorProto
 
 from eyebright.network.graph import Place
-from eyebright.network.layers import Add, Concat, Dropout, Flatten, Input, Linear, Multiply, Normalize
+from eyebright.network.layers import (
+    Add,
+    Concat,
+    Dropout,
+    Flatten,
+    Input,
+    Linear,
+    Multiply,
+    Normalize,
+    Unflatten,
+    ZeroPad2d,
+)
 from eyebright.network.onnx.graph import INPUT, Graph, emit
 
 
@@ -27,6 +38,19 @@ def _(layer: Normalize, place: Place, graph: Graph, inputs: list[str], output: s
 @emit.register
 def _(layer: Flatten, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
     graph.add("Flatten", inputs, output, axis=1)
+
+
+@emit.register
+def _(layer: Unflatten, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
+    axes = graph.constant(graph.fresh(f"{output}.axes"), np.array([2, 3]))
+    graph.add("Unsqueeze", [*inputs, axes], output)
+
+
+@emit.register
+def _(layer: ZeroPad2d, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
+    left, right, top, bottom = layer.padding
+    pads = graph.constant(graph.fresh(f"{output}.pads"), np.array([0, 0, top, left, 0, 0, bottom, right]))
+    graph.add("Pad", [*inputs, pads], output)
 
 
 @emit.register

@@ -4,7 +4,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from eyebright.network import Add, Concat, Dropout, Flatten, Input, Linear, Multiply, Normalize, Place
+from eyebright.network import (
+    Add,
+    Concat,
+    Dropout,
+    Flatten,
+    Input,
+    Linear,
+    Multiply,
+    Normalize,
+    Place,
+    Unflatten,
+    ZeroPad2d,
+)
 from eyebright.network.torch.network import to_torch
 
 
@@ -40,6 +52,16 @@ def _(layer: Flatten, place: Place) -> nn.Module:
 @to_torch.register
 def _(layer: Linear, place: Place) -> nn.Module:
     return nn.Linear(place.input_shapes[0][0], layer.out_features, layer.bias, device="meta")
+
+
+@to_torch.register
+def _(layer: Unflatten, place: Place) -> nn.Module:
+    return nn.Unflatten(1, place.shape)
+
+
+@to_torch.register
+def _(layer: ZeroPad2d, place: Place) -> nn.Module:
+    return nn.ZeroPad2d(layer.padding)
 
 
 class _Dropout(nn.Module):

@@ -1,0 +1,1 @@
+"""Importing: models that other programs have written, as networks and weights."""

@@ -1,0 +1,93 @@
+"""Assembly: a network that is put together from the layers of another program, with their weights."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.network import Layer, Network, Shape, Weights
+from eyebright.network.layer import checked_shape
+from eyebright.network.wiring import ancestors
+from eyebright.system.errors import NetworkError
+
+_MOST_LAYERS = 20_000
+
+
+class Value(NamedTuple):
+    """What a layer gives.
+
+    Args:
+        name: The layer.
+        shape: `(C, H, W)` or `(features,)`.
+        order: Where each of the features is in the other program's vector, `(features,)`; None if in the same place.
+            A program with channels last flattens maps row by row, and we channel by channel.
+        channels_first: Whether a program with channels last has turned these maps to have channels first.
+    """
+
+    name: str
+    shape: Shape
+    order: NDArray[np.intp] | None = None
+    channels_first: bool = False
+
+
+class Assembly:
+    """Layers, how they are connected, and their weights."""
+
+    def __init__(self) -> None:
+        self._layers: list[Layer] = []
+        self._wiring: dict[str, tuple[str, ...]] = {}
+        self._weights: Weights = {}
+
+    def add(
+        self,
+        layer: Layer,
+        *inputs: Value,
+        order: NDArray[np.intp] | None = None,
+        tensors: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> Value:
+        """Add a layer.
+
+        Args:
+            layer: The layer; its name gets a number if it is taken.
+            inputs: What it reads.
+            order: The order of its features, if that differs from the other program's.
+            tensors: Its weights, by their names within the layer.
+
+        Raises:
+            NetworkError: When its inputs or weights do not fit.
+        """
+        if len(self._layers) >= _MOST_LAYERS:
+            raise NetworkError(f"there are more than {_MOST_LAYERS:,} layers")
+        name = self._free(layer.name or layer.stem)
+        layer = msgspec.structs.replace(layer, name=name)
+        shapes = [value.shape for value in inputs]
+        shape = checked_shape(layer, shapes, [value.name for value in inputs])
+        expected = {key: tensor.shape for key, tensor in (layer.parameters(*shapes) | layer.buffers(*shapes)).items()}
+        tensors = tensors or {}
+        given = {key: values.shape for key, values in tensors.items()}
+        if given != expected:
+            raise NetworkError(f"expected weights of the shapes {_told(expected)}, got {_told(given)}")
+        self._layers.append(layer)
+        self._wiring[name] = tuple(value.name for value in inputs)
+        self._weights |= {f"{name}.{key}": np.ascontiguousarray(values, np.float32) for key, values in tensors.items()}
+        return Value(name, shape, order)
+
+    def finish(self, output: Value) -> tuple[Network, Weights]:
+        """The network that computes a value, without layers that it does not need, and its weights."""
+        needed = ancestors(output.name, self._wiring)
+        layers = [layer for layer in self._layers if layer.name in needed]
+        network = Network.from_layers(layers, self._wiring, output.name)
+        return network, {name: self._weights[name] for name in network.tensors}
+
+    def _free(self, name: str) -> str:
+        number, free = 1, name
+        while free in self._wiring:
+            number += 1
+            free = f"{name}_{number}"
+        return free
+
+
+def _told(shapes: dict[str, Shape]) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "none"

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+import eyebright as eb
+from eyebright.model.importing.foreign import import_model
+from eyebright.network import Flatten, Input, Linear, Network, Normalize, initial_weights
+from eyebright.network.keras import to_keras
+from eyebright.system.errors import ModelError
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A .keras file of a network with its own scale, three classes and 4 x 6 pixels."""
+    network = Network.sequential(Input((3, 4, 6)), Normalize(127.5, 127.5), Flatten(), Linear(3))
+    path = tmp_path / "model.keras"
+    path.write_bytes(to_keras(network, initial_weights(network)))
+    return path
+
+
+def test_an_imported_model_can_be_saved_loaded_and_asked(quick, file, tmp_path):
+    model = import_model(file, classes=["a", "b", "c"])
+    model.save(tmp_path / "saved")
+    loaded = eb.load(tmp_path / "saved")
+    images = np.random.default_rng(0).integers(0, 256, (4, 4, 6, 3), np.uint8)
+    assert np.array_equal(loaded.predict(images), model.predict(images))
+    assert (loaded.classes, loaded.preparation.fit, loaded.preparation.shape) == (("a", "b", "c"), "stretch", (4, 6, 3))
+    assert loaded.learned.imported == "model.keras (Keras 3.15.1)"
+    assert "was imported from model.keras (Keras 3.15.1)" in (tmp_path / "saved" / "README.md").read_text("utf-8")
+
+
+def test_what_was_exported_is_imported_again_to_the_bit(quick, tmp_path):
+    network = eb.zoo.flowers_cnn(3, input_size=32)
+    weights = initial_weights(network, 1)
+    (tmp_path / "a.keras").write_bytes(to_keras(network, weights))
+    before, after = (
+        eb.Classifier(network, list("abc"), weights=weights),
+        import_model(tmp_path / "a.keras", classes=list("abc")),
+    )
+    images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
+    assert np.array_equal(before.predict(images), after.predict(images))
+    assert sorted(values.tobytes() for values in before.get_weights().values()) == sorted(
+        values.tobytes() for values in after.get_weights().values()
+    )
+
+
+def test_what_is_missing_is_told_with_the_file(quick, file, tmp_path):
+    with pytest.raises(ModelError, match=r"model\.keras has 3 classes, but not their names"):
+        import_model(file)
+    with pytest.raises(ModelError, match=r"model\.keras: its first layers scale the pixels"):
+        import_model(file, classes="numbered", scale="0-1")
+    with pytest.raises(ModelError, match=r"a\.pb is not a model that can be imported: expected a file \.keras, \.h5"):
+        import_model(tmp_path / "a.pb")
