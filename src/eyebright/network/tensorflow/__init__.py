@@ -1,0 +1,7 @@
+"""Networks as TensorFlow graphs. Each family of layers has a module with the operations that compute it."""
+
+from eyebright.network.tensorflow import activations, basic, convolution, normalization, pooling
+from eyebright.network.tensorflow.graph import Graph, emit
+from eyebright.network.tensorflow.model import INPUT, LOGITS, to_saved_model
+
+__all__ = ["INPUT", "LOGITS", "Graph", "emit", "to_saved_model"]
