@@ -205,6 +205,8 @@ def test_with_tta_the_answer_is_the_mean_for_the_picture_and_its_mirror_image(
     both = predictor.with_tta()
     expected = (predictor.probabilities(prepared) + predictor.probabilities(prepared[:, :, ::-1].copy())) / 2
     assert np.abs(both.probabilities(prepared) - expected).max() < 1e-6
+    quick = predictor.quick_probabilities(prepared) + predictor.quick_probabilities(prepared[:, :, ::-1].copy())
+    assert both.quick_probabilities(prepared) == pytest.approx(quick / 2, abs=1e-6)
     for row, picture in zip(expected, pixels, strict=False):
         answer = both.predict(picture)
         assert answer.confidence == pytest.approx(row.max(), abs=1e-6)

@@ -20,9 +20,14 @@ LABELS = (PIXELS.mean(axis=(1, 2, 3)) > 120).astype(np.int64)
 class ByBrightness:
     """Dark images are of class 0."""
 
-    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def quick_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         light = (images.mean(axis=(1, 2, 3)) > 120).astype(int)
         return np.eye(2, dtype=np.float32)[light]
+
+
+def answered(positions: NDArray[np.int64], wrong: int = 0) -> SimpleNamespace:
+    """Images of which the first ones are predicted wrongly without a corruption."""
+    return SimpleNamespace(positions=positions, correct=np.arange(len(positions)) >= wrong)
 
 
 def prepared(groups: NDArray[np.int64] | None = None) -> SimpleNamespace:
@@ -36,8 +41,8 @@ def prepared(groups: NDArray[np.int64] | None = None) -> SimpleNamespace:
 @pytest.mark.parametrize("groups", [None, np.arange(90) // 3])
 def test_each_accuracy_is_that_of_a_plain_loop_over_corrupted_images(groups) -> None:
     positions = np.random.default_rng(5).permutation(90)[:70]
-    found = measure(ByBrightness(), prepared(groups), positions)
-    assert (found.of, found.clean.of, found.clean.value) == (70, 70, 1)
+    found = measure(ByBrightness(), prepared(groups), answered(positions, wrong=7))
+    assert (found.of, found.clean.of, found.clean.value) == (70, 70, 0.9)
     assert [(one.name, one.severity) for one in found.corrupted] == [
         (corruption.name, severity) for corruption in CORRUPTIONS for severity in (1, 2)
     ]
@@ -53,7 +58,7 @@ def test_each_accuracy_is_that_of_a_plain_loop_over_corrupted_images(groups) -> 
         if groups is None:
             assert (one.accuracy.low, one.accuracy.high) == wilson_interval(int(right.sum()), 70)
         here = None if groups is None else groups[positions]
-        assert one.change == paired_difference(right, np.ones(70, bool), here, among=12)
+        assert one.change == paired_difference(right, np.arange(70) >= 7, here, among=12)
     lost = {one.name: one.change.value for one in found.corrupted}
     assert lost["brightness"] < -0.2 and "brightness" in found.harmful  # the only one that a mean can see
     assert found.harmful[0] == "brightness" and "JPEG" not in found.harmful
@@ -70,24 +75,24 @@ def test_what_is_done_to_an_image_depends_on_the_seed_and_the_image_alone() -> N
 def test_so_many_images_are_taken_at_most_and_progress_ends_at_all_of_them() -> None:
     told: list[tuple[int, int | None]] = []
     found = measure(
-        ByBrightness(), prepared(), np.arange(90), most=40, severities=(2,),
+        ByBrightness(), prepared(), answered(np.arange(90)), most=40, severities=(2,),
         report=lambda stage, done, of: told.append((done, of)),
     )  # fmt: skip
     assert (found.of, found.clean.of, len(found.corrupted)) == (90, 30, 6)  # every third image
-    assert told[-1] == (30 * 7, 30 * 7) and [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (30 * 6, 30 * 6) and [done for done, _ in told] == sorted(done for done, _ in told)
 
 
 @pytest.mark.parametrize(
-    ("passes", "trained", "expected"),
+    ("images", "trained", "expected"),
     [
-        (30_000, 0, 50),  # 4% of 30,000 answers are 1,200: 50 images at 24
-        (29_000, 0, 0),  # fewer would say nothing
-        (0, 15 * 3_000, 225),  # a step takes as long as three answers
-        (0, 15 * 9_000, MOST),
+        (4_317, 0, 80),  # of a head: 6% of 2.5 answers for each image are 647, with 8 for each that is corrupted
+        (2_667, 0, 50),
+        (2_600, 0, 0),  # fewer would say nothing
+        (4_317, 15 * 3_000, 364),  # a step takes as long as three answers; 24 for each, by a network from scratch
+        (4_317, 15 * 9_000, MOST),
         (0, 0, 0),
     ],
 )
-def test_a_training_corrupts_as_many_images_as_take_4_percent_of_its_time(passes, trained, expected) -> None:
-    assert affordable(passes, trained) == expected
+def test_a_training_corrupts_as_many_images_as_take_6_percent_of_its_time(images, trained, expected) -> None:
+    assert affordable(images, trained) == expected
     assert expected == 0 or LEAST <= expected <= MOST
-    assert expected * 24 <= 0.04 * (passes + 3 * trained)

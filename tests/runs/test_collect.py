@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 from PIL import Image
 
 import eyebright as eb
-from eyebright.runs.collect import affordable_maps, collect
+from eyebright.runs.collect import collect
 from eyebright.runs.folder import Run
 from eyebright.runs.resume import resume
 from eyebright.training.events import Judged, Reported
@@ -77,9 +78,15 @@ def test_inputs_show_which_part_of_an_image_is_used(tmp_path, train_mlp):
     assert "cropped at the centre and brought to 8 × 8 pixels, in colour" in found.input_text
 
 
-def test_maps_take_a_small_share_of_the_time_of_a_training_and_there_is_at_least_one():
-    assert [affordable_maps(*images) for images in ((100, 0), (4_317, 0), (50_000, 0))] == [1, 2, 28]
-    assert affordable_maps(5_000, 6 * 4_000) == 43  # 5,000 answers and 72,000 more for the steps: 3% by 53 copies
+@pytest.mark.parametrize(("share", "maps"), [(0.03, 1), (0.5, 2)])
+def test_maps_take_a_share_of_the_time_of_a_training_and_there_is_at_least_one(
+    pictures, train_mlp, tmp_path, monkeypatch, share, maps
+):
+    monkeypatch.setattr("eyebright.runs.collect._MAPS_SHARE", share)
+    result = train_mlp(pictures, tmp_path / "run", epochs=1, learning_rate=1e-7)
+    found, _, tested = collected(Run(result.path), result)
+    assert len(tested.mistakes) == len(found.worst) > 2
+    assert sum(shot.map is not None for shot in found.worst) == maps  # of 120 + 108 answers, 53 for a map
 
 
 def test_a_run_that_is_continued_gets_a_new_report(pictures, train_mlp, killed, tmp_path):

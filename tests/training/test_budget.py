@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from eyebright.system.errors import SettingsError
 from eyebright.training import budget
-from eyebright.training.budget import Deadline, Plan, watched
+from eyebright.training.budget import Deadline, Plan, answers_in, watched
 from eyebright.training.events import Progress
 
 
@@ -122,3 +122,9 @@ def test_every_plan_has_at_least_eight_steps(left_s, validation):
         except SettingsError:
             return
         assert plan.more_steps() >= 8
+
+
+def test_what_may_follow_a_training_is_counted_in_answers():
+    """An image costs 2.5 answers whatever is trained, and a step with one another three."""
+    assert answers_in(0.1, 1_000, 0) == pytest.approx(250)
+    assert answers_in(0.1, 1_000, 700 * 15) == pytest.approx(250 + 3_150)

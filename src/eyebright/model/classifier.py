@@ -215,7 +215,7 @@ class Classifier(Weighted):
             )
             if not robustness:
                 return tested.evaluation
-            found = measure(predictor, prepared, tested.positions, report=reporting(emit))
+            found = measure(predictor, prepared, tested, report=reporting(emit))
             return msgspec.structs.replace(tested.evaluation, robustness=found)
 
     def promise(
@@ -277,7 +277,7 @@ class Classifier(Weighted):
         most = MOST if robustness else self._affordable(prepared)
         if most:
             severities = SEVERITIES if robustness else SEVERITIES[-1:]
-            harder = measure(predictor, prepared, found.positions, most=most, severities=severities, report=report)
+            harder = measure(predictor, prepared, found, most=most, severities=severities, report=report)
             found = found._replace(evaluation=msgspec.structs.replace(found.evaluation, robustness=harder))
         metrics = {**self.metrics, "test": found.evaluation}
         self._learned = msgspec.structs.replace(self.learned, metrics=metrics)
@@ -285,10 +285,7 @@ class Classifier(Weighted):
 
     def _affordable(self, prepared: Prepared) -> int:
         """How many images may be corrupted at the end of the training; none within a budget of time."""
-        if self.settings.minutes:
-            return 0
-        trained = sum(self.history.pictures)
-        return affordable(0 if trained else len(prepared.indices("train")), trained)
+        return 0 if self.settings.minutes else affordable(len(prepared.labels), sum(self.history.pictures))
 
     def score(self, pictures: Dataset | Part | NDArray[Any] | Sequence[NDArray[Any]], labels: Any = None) -> float:
         """The accuracy alone, as in scikit-learn; the rest is as in `evaluate`."""

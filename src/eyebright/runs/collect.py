@@ -28,6 +28,7 @@ from eyebright.system import files
 from eyebright.system.errors import EyebrightError
 from eyebright.system.table import Table
 from eyebright.system.text import counted, duration, percent, printable
+from eyebright.training.budget import answers_in
 from eyebright.training.events import (
     AnyEvent,
     CrossValidated,
@@ -43,7 +44,6 @@ from eyebright.trust.selective import risk_coverage
 from eyebright.trust.verdict import Verdict
 
 _MAPS_SHARE = 0.03  # of the time of a training
-_TRAINED = 3  # a step takes about three times as long as an answer (forwards, backwards, weights)
 _SETS_SHOWN, _IN_A_SET, _INPUTS, _LEFT_OUT = 6, 4, 4, 200
 _REPEATED = "On this machine, this command gives the same model again:"
 _REPEATED_WITHIN = "This command trains again for as long, so its model may differ a little:"
@@ -75,7 +75,8 @@ def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested
     started = next((event for event in reversed(events) if isinstance(event, RunStarted)), None)
     images = "" if request.in_memory else typed_path(without_token(request.pictures))
     here = typed_path(str(run.path.absolute()))
-    mapped = mapped or affordable_maps(len(prepared.labels), sum(classifier.history.pictures))
+    affordable = answers_in(_MAPS_SHARE, len(prepared.labels), sum(classifier.history.pictures))
+    mapped = mapped or max(int(affordable / COPIES), 1)
     gallery = Gallery(prepared, tested, classifier.classes, _maps(classifier, prepared), mapped)
     worst = gallery.worst()  # first, since it is the only place where images are large
     groups = prepared.groups_at(tested.positions)
@@ -117,16 +118,6 @@ def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested
         repeat_text=_REPEATED_WITHIN if request.training.minutes else _REPEATED,
         versions={} if started is None else started.versions,
     )
-
-
-def affordable_maps(answered: int, trained: int) -> int:
-    """How many maps a training may draw at its end: what takes about 3% of its time, at least one.
-
-    Args:
-        answered: How many images there are: each is answered about once.
-        trained: On how many images steps were made, counted in each epoch.
-    """
-    return max(int(_MAPS_SHARE * (answered + _TRAINED * trained) / COPIES), 1)
 
 
 def _maps(classifier: Classifier, prepared: Prepared) -> Maps:
