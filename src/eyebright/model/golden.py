@@ -35,12 +35,16 @@ class Golden(NamedTuple):
     prepared: NDArray[np.uint8]
     outputs: dict[str, NDArray[Any]]
 
-    def save(self, path: Path) -> None:
-        """Write the file."""
+    def to_bytes(self) -> bytes:
+        """The content of the file."""
         tensors: dict[str, NDArray[Any]] = {
             f"{_SOURCE}{index}": np.frombuffer(source, np.uint8) for index, source in enumerate(self.sources)
         }
-        path.write_bytes(save(tensors | {"prepared": self.prepared} | self.outputs))
+        return save(tensors | {"prepared": self.prepared} | self.outputs)
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        path.write_bytes(self.to_bytes())
 
     @classmethod
     def load(cls, path: Path, outputs: Iterable[str]) -> "Golden":

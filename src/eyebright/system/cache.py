@@ -31,6 +31,7 @@ CONTENTS = {
     "fetched": "downloaded data sets",
     "weights": "published weights",
     "compiled": "compiled models",
+    "runtimes": "programs that exported models contain",
 }
 _DAY_S = 86_400
 _DIGEST = 32

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -16,8 +17,9 @@ from safetensors.numpy import save
 
 from eyebright.data.pictures import Preparation, decode, resize_picture
 from eyebright.model.golden import golden_pictures
-from eyebright.report.pages.classifier import SCRIPTS, Runtime, WebModel, classifier_page
-from eyebright.system.errors import OutputError
+from eyebright.report.pages import classifier
+from eyebright.report.pages.classifier import SCRIPTS, Runtime, WebModel, classifier_page, network_of
+from eyebright.system.errors import ModelError, OutputError
 from eyebright.trust.promise import Promised
 
 TEMPLATES = resources.files("eyebright.report.pages") / "templates"
@@ -214,7 +216,7 @@ def make_page() -> Callable[..., str]:
 
     def make(proven: dict[str, Any] = ANSWERS, script: str = STAND_IN, **parts: Any) -> str:
         given = {
-            "name": HOSTILE, "classes": ("daisy", HOSTILE, "tulip"), "preparation": PREPARATION, "version": "1.2.3",
+            "classes": ("daisy", HOSTILE, "tulip"), "preparation": PREPARATION, "version": "1.2.3",
             "graph": json.dumps(ANSWERS).encode(), "golden": golden(proven), "thresholds": [0.75] * 3,
         }  # fmt: skip
         return classifier_page(WebModel(**given | parts), Runtime(script, b"wasm", "9.8.7", "MIT"))
@@ -324,3 +326,22 @@ def test_the_policy_compiles_webassembly_and_loads_nothing(make_page, parsed):
     assert [one.get("type") for one in tree.select("script")] == [
         "application/json", "text/plain", "text/plain", "text/plain", None, "module",
     ]  # fmt: skip
+
+
+def test_the_network_can_be_read_from_the_page(make_page, monkeypatch):
+    page = make_page().encode()
+    assert network_of(page, "a.html") == json.dumps(ANSWERS).encode()
+    for content, words in {
+        b"": "a.html has no network", page.replace(b'id="network">H4sI', b'id="network">H4sJ'): "is damaged",
+        re.sub(rb'(id="network">)(.{40})[^<]+', rb"\1\2", page): "cut off",
+    }.items():  # fmt: skip
+        with pytest.raises(ModelError, match=words):
+            network_of(content, "a.html")
+    monkeypatch.setattr(classifier, "MOST_BYTES", 10)
+    with pytest.raises(ModelError, match="larger than"):
+        network_of(page, "a.html")
+
+
+def test_the_page_asks_for_a_few_names_or_says_how_many_there_are(make_page, parsed):
+    assert parsed(make_page(classes=("a", "b", "<c>"))).h1.text == "a, b or <c>?"
+    assert parsed(make_page(classes=tuple(f"class {n}" for n in range(43)))).h1.text == "Which of 43 classes?"

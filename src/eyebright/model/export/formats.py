@@ -41,7 +41,7 @@ from eyebright.system.text import listed, nearest
 from eyebright.trust.answers import Answers
 from eyebright.trust.promise import Promised
 
-NAMES = ("onnx",)
+NAMES = ("onnx", "web")
 """The formats by their names on the command line."""
 Run: TypeAlias = Callable[[NDArray[np.uint8]], Answers]
 """From prepared images `(N, height, width, channels)` to answers."""
@@ -84,6 +84,8 @@ class Format(NamedTuple):
         in_graph: Whether the files themselves compute unfamiliarity and answer.
         tolerance: How far the probabilities may differ in float32.
         reason: Why that is more than 1e-4, where it is.
+        witness: What else is tried with the written folder and some of the images, beside what `load` gives; returns
+            sentences for people, and raises a `ModelError` where the answers are not those of the model.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Format(NamedTuple):
     in_graph: bool = True
     tolerance: float = 1e-4
     reason: str = ""
+    witness: Callable[[Exported, NDArray[np.uint8], Run], list[str]] | None = None
 
     def precision(self, asked: str) -> Precision:
         """The precision of this name, the usual one of "".

@@ -1,5 +1,7 @@
 """ONNX, run by ONNX Runtime: the graph of the model itself."""
 
+from pathlib import Path
+
 from eyebright.model.engine import onnx_graph
 from eyebright.model.export.exported import Exported, Precision
 from eyebright.model.export.formats import Format, Run, Source, runtime
@@ -18,7 +20,12 @@ def _write(source: Source, precision: Precision) -> dict[str, bytes]:
 
 
 def _load(exported: Exported) -> Run:
-    path, onnxruntime = exported.file(FILE), runtime("onnxruntime")
+    return run_graph(exported.file(FILE))
+
+
+def run_graph(path: Path) -> Run:
+    """What runs a model's graph with ONNX Runtime; a `ModelError` where the file is unsafe or does not run."""
+    onnxruntime = runtime("onnxruntime")
     check_onnx(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = machine.cores()

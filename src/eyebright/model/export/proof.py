@@ -81,6 +81,7 @@ class Proof(Record, frozen=True, kw_only=True):
         model: The model, in float32 by OpenVINO.
         export: The export, by its runtime.
         versions: Versions of the packages that took part.
+        notes: What else was tried, and what was found, as sentences.
     """
 
     images: int
@@ -96,6 +97,7 @@ class Proof(Record, frozen=True, kw_only=True):
     model: Measured
     export: Measured
     versions: dict[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def lost(self) -> float | None:
@@ -110,7 +112,7 @@ class Proof(Record, frozen=True, kw_only=True):
             f"at most {self.difference:.2g}, {counted(self.labels_changed, 'label')} changed."
         ]
         if self.precision == "float32":
-            return found
+            return [*found, *self.notes]
         shown = [("float32, the model", self.model), (self.precision, self.export)]
         for name, side in shown:
             parts = [f"{side.cpu_ms:.2f} CPU-ms an image"] if side.cpu_ms is not None else []
@@ -121,7 +123,7 @@ class Proof(Record, frozen=True, kw_only=True):
             f"{counted(self.answers_changed, 'answer')} changed; of {self.confident} confident ones "
             f"{self.confident_changed}."
         )
-        return found
+        return [*found, *self.notes]
 
 
 def prove(

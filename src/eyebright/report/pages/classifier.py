@@ -7,16 +7,20 @@ the policy of the page allows ('wasm-unsafe-eval'); everything else stays forbid
 import base64
 import gzip
 import re
+import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from eyebright.data.pictures import Preparation
 from eyebright.report.pages.page import render
-from eyebright.system.errors import OutputError
+from eyebright.system.errors import ModelError, OutputError
 from eyebright.system.text import printable
 
 SCRIPTS = tuple(f"classifier/{name}.js" for name in ("resize", "prepare", "png", "decode", "answer", "page"))
 """In this order: each uses those before it."""
+MOST_BYTES = 2_000_000_000
+"""Of a graph in a page."""
+_QUESTION = 80  # letters
 _EXPORTS = re.compile(r"export\s*\{([^{}]*)\};?\s*(//# sourceMappingURL=\S*\s*)?$")
 
 
@@ -40,7 +44,6 @@ class WebModel(NamedTuple):
     """What a page answers with.
 
     Args:
-        name: What it is called.
         classes: Names of the classes, in the order of the graph's outputs.
         preparation: Size and resizing of the images.
         graph: The ONNX graph: uint8 `pictures` (N, height, width, channels) to `probabilities`, `unfamiliarity` and
@@ -53,7 +56,6 @@ class WebModel(NamedTuple):
         tells_unknown: Whether the graph gives `unfamiliarity`.
     """
 
-    name: str
     classes: Sequence[str]
     preparation: Preparation
     graph: bytes
@@ -80,7 +82,7 @@ def classifier_page(model: WebModel, runtime: Runtime) -> str:
     contents = {"network": model.graph, "golden": model.golden, "runtime": runtime.binary}
     return render(
         "classifier.html", scripts=SCRIPTS, styles=("page.css", "classifier/classifier.css"), album=(), model=model,
-        runtime=runtime, module=_as_global(runtime.script), about=about, lead=_lead(model.classes),
+        runtime=runtime, module=_as_global(runtime.script), about=about, title=_question(model.classes),
         packed={name: _packed(content) for name, content in contents.items()},
         familiar="Images unlike the training images get no answer." if model.tells_unknown else
         "It answers for every image, also for one that is unlike its training images.",
@@ -92,10 +94,34 @@ def _packed(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
 
 
-def _lead(classes: Sequence[str]) -> str:
-    shown = [printable(name) for name in classes[:6]]
-    more = f" and {len(classes) - 6} more" if len(classes) > 6 else f" or {shown.pop()}" if len(shown) > 1 else ""
-    return f"Which class does an image belong to: {', '.join(shown)}{more}?"
+def network_of(page: bytes, what: str) -> bytes:
+    """The ONNX graph in a page that `classifier_page` has made.
+
+    Args:
+        page: The page.
+        what: How to call it in an error.
+
+    Raises:
+        ModelError: When there is none, or it is damaged.
+    """
+    found = re.search(rb'<script type="text/plain" id="network">([\w+/=]+)</script>', page)
+    if not found:
+        raise ModelError(f"{what} has no network: export the model again")
+    try:
+        unpacking = zlib.decompressobj(wbits=31)  # gzip
+        graph = unpacking.decompress(base64.b64decode(found[1], validate=True), MOST_BYTES)
+    except (ValueError, zlib.error) as problem:
+        raise ModelError(f"the network in {what} is damaged: {problem}; export the model again") from problem
+    if not unpacking.eof:
+        raise ModelError(f"the network in {what} is cut off, or larger than {MOST_BYTES / 1e9:.0f} GB")
+    return graph
+
+
+def _question(classes: Sequence[str]) -> str:
+    """What the page asks: names of a few classes, or how many there are."""
+    *names, last = map(printable, classes)
+    question = f"{', '.join(names)} or {last}?"
+    return question if len(question) <= _QUESTION else f"Which of {len(classes):,} classes?"
 
 
 def _as_global(script: str) -> str:

@@ -160,6 +160,8 @@ const Page = (() => {
     }
   }
 
-  addEventListener("DOMContentLoaded", start);  // after the module with the runtime
-  return { take };
+  const started = new Promise((resolve) => {  // to the network, or null if it is refused
+    addEventListener("DOMContentLoaded", () => start().then(() => resolve(network)));  // after the module of the runtime
+  });
+  return { started };
 })();

@@ -1,0 +1,101 @@
+"""ONNX Runtime Web, which a page of `--to web` contains: found where npm installed it, or downloaded on request.
+
+Its npm package is 33 MB, of which a page needs two files: the module without WebGPU, and 14 MB of WebAssembly, 3.7 MB
+when packed. The builds with WebGPU take 4.1 MB (only browsers with JavaScript Promise Integration) or 6.6 MB (all):
+a page that opens everywhere and answers in a tenth of a second needs neither. PyPI has no package with these files.
+"""
+
+import re
+import shutil
+import tarfile
+from pathlib import Path
+
+from eyebright.report.pages.classifier import Runtime
+from eyebright.system import downloads, files, records
+from eyebright.system.cache import mark_used
+from eyebright.system.errors import DownloadError, MissingExtraError
+from eyebright.system.progress import Report, quiet
+
+NAME, VERSION = "onnxruntime-web", "1.30.0"
+LICENCE, SIZE_BYTES = "MIT (Microsoft)", 33_106_585
+ADDRESS = f"npm:{NAME}/-/{NAME}-{VERSION}.tgz"
+SHA256 = "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71"
+"""Of the package; npm gives the SHA-512 of the same file, base64 q0y+Jrrtuk...AfKYQ==."""
+SCRIPT, BINARY, CARD = "dist/ort.wasm.bundle.min.mjs", "dist/ort-wasm-simd-threaded.wasm", "package.json"
+_KIND = "runtimes"
+_LICENCE = (
+    "Copyright (c) Microsoft Corporation. All rights reserved.\n\nMIT License\n\n"
+    + """\
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated \
+documentation files (the "Software"), to deal in the Software without restriction, including without limitation the \
+rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit \
+persons to whom the Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the \
+Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE \
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR \
+COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR \
+OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+"""
+)
+
+
+def find_runtime() -> Runtime:
+    """The runtime in `node_modules` of the current folder or one above it, as Node.js looks for it, or in the cache.
+
+    Raises:
+        MissingExtraError: When it is in neither; the message says how to get it.
+    """
+    here = Path.cwd()
+    places = [place / "node_modules" / NAME for place in (here, *here.parents)]
+    for place in (*places, files.cache_folder(_KIND) / f"{NAME}-{VERSION}"):
+        if all((place / name).is_file() for name in (SCRIPT, BINARY, CARD)):
+            mark_used(place)
+            return _read(place)
+    raise MissingExtraError(
+        f"a page contains ONNX Runtime Web, which is not installed: eyebright fetch {NAME} downloads it "
+        f"({SIZE_BYTES / 1e6:.0f} MB), or here: npm install {NAME}@{VERSION}"
+    )
+
+
+def fetch_runtime(*, given: Path | None = None, report: Report = quiet) -> Path:
+    """Download the runtime into the cache, unless it is there.
+
+    Args:
+        given: The npm package, where it was downloaded by hand (`npm pack`).
+        report: Receives the number of bytes.
+
+    Returns:
+        Its folder.
+
+    Raises:
+        DownloadError: When it cannot be downloaded, or is another file than expected.
+    """
+    cache = files.cache_folder(_KIND)
+    place, package = cache / f"{NAME}-{VERSION}", cache / f"{NAME}-{VERSION}.tgz"
+    if place.is_dir():
+        return place
+    if given is None:
+        given = downloads.download(ADDRESS, package, sha256=SHA256, size_limit=2 * SIZE_BYTES, report=report)
+    elif not given.is_file() or (found := files.sha256(given)) != SHA256:
+        found = found if given.is_file() else "missing"
+        raise DownloadError(f"{given} is not {package.name} of npm: its SHA-256 is {found}, expected {SHA256}")
+    with files.new_folder(place) as unfinished, tarfile.open(given) as archive:
+        for name in (SCRIPT, BINARY, CARD):
+            member = archive.extractfile(f"package/{name}")
+            assert member is not None  # the digest says that it is there
+            (unfinished / name).parent.mkdir(exist_ok=True)
+            with (unfinished / name).open("wb") as file:
+                shutil.copyfileobj(member, file)
+    package.unlink(missing_ok=True)
+    return place
+
+
+def _read(place: Path) -> Runtime:
+    card = records.from_json((place / CARD).read_bytes(), dict, what=str(place / CARD), error=MissingExtraError)
+    version = str(card.get("version", ""))
+    if not re.fullmatch(r"[\w.+-]+", version):
+        raise MissingExtraError(f"{place / CARD} gives no version: install it again, npm install {NAME}@{VERSION}")
+    return Runtime((place / SCRIPT).read_text("utf-8"), (place / BINARY).read_bytes(), version, _LICENCE)
