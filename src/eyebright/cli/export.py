@@ -10,7 +10,7 @@ EXAMPLE = "Example: eyebright export flowers_run --to onnx -o flowers_onnx"
 
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or a run.")],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="onnx, web.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="onnx, litert, web.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")],
     pictures: Annotated[
         str | None,

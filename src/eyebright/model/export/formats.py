@@ -41,7 +41,7 @@ from eyebright.system.text import listed, nearest
 from eyebright.trust.answers import Answers
 from eyebright.trust.promise import Promised
 
-NAMES = ("onnx", "web")
+NAMES = ("onnx", "litert", "web")
 """The formats by their names on the command line."""
 Run: TypeAlias = Callable[[NDArray[np.uint8]], Answers]
 """From prepared images `(N, height, width, channels)` to answers."""

@@ -1,5 +1,6 @@
 """The bytes of a LiteRT model: the graph as tables of its schema."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,28 +15,31 @@ _MOST_BYTES = 2**31 - 1
 _VERSIONS = {"DEQUANTIZE": 3}  # of operators: the first that reads float16
 
 
-def packed(graph: Graph, inputs: list[str], outputs: list[str]) -> bytes:
+def packed(graph: Graph, inputs: list[str], outputs: list[str], metadata: Mapping[str, bytes]) -> bytes:
     """The bytes of a model with one graph.
 
     Args:
         graph: The graph.
         inputs: Names of its inputs.
         outputs: Names of its outputs.
+        metadata: What else the file holds, by name.
 
     Raises:
         NetworkError: If it would have more than 2 GiB.
     """
     constants = [tensor.values for tensor in graph.tensors.values() if tensor.values is not None]
-    size = sum(values.nbytes for values in constants)
+    size = sum(array.nbytes for array in constants)
     if size > _MOST_BYTES:
         raise NetworkError(f"a LiteRT model has at most 2 GiB, but these weights have {size / 2**30:.1f} GiB")
+    values = [*constants, *(np.frombuffer(content, np.uint8) for content in metadata.values())]
     kinds = list(dict.fromkeys(operator.kind for operator in graph.operators))
     root: Table = {
         0: np.uint32(VERSION),
         1: [_operator_code(kind) for kind in kinds],
         2: [_subgraph(graph, inputs, outputs, kinds)],
         3: "eyebright",
-        4: [{}, *({0: values.ravel().view(np.uint8)} for values in constants)],  # the first is for all without values
+        4: [{}, *({0: array.ravel().view(np.uint8)} for array in values)],  # the first is for all without values
+        6: [{0: name, 1: np.uint32(len(constants) + 1 + number)} for number, name in enumerate(metadata)],
         7: [_signature(graph, inputs, outputs)],
     }
     return serialized(root, IDENTIFIER, size=size)

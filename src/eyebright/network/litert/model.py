@@ -31,6 +31,7 @@ from eyebright.network.litert.answering import add_answering, add_features
 from eyebright.network.litert.basic import INPUT
 from eyebright.network.litert.file import packed
 from eyebright.network.litert.graph import Graph, Precision, Site, emit
+from eyebright.network.litert.labels import METADATA, described, with_labels
 from eyebright.network.rewrites import for_inference
 from eyebright.network.weights import check_weights
 
@@ -71,7 +72,9 @@ def to_litert(
         found = add_features(graph, network, results) if features else ""
         outputs = add_answering(graph, answering, outputs[0], found)
     source = next(iter(graph.tensors))
-    return packed(graph, [source], outputs)
+    metadata = {METADATA: described([source], outputs, channels=network.input_shape[0])} if classes else {}
+    content = packed(graph, [source], outputs, metadata)
+    return with_labels(content, classes) if classes else content
 
 
 def _emitted(

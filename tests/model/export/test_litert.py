@@ -1,0 +1,49 @@
+import zipfile
+
+import numpy as np
+import pytest
+
+from eyebright.model.export.export import write_export
+from eyebright.model.export.exported import read_export
+from eyebright.model.export.formats import named_format
+from eyebright.model.export.proof import synthetic_images
+from eyebright.system.errors import ModelError
+
+pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
+
+
+@pytest.fixture(scope="module")
+def folder(source, classifier, tmp_path_factory):
+    path = tmp_path_factory.mktemp("exports") / "litert"
+    write_export(source, classifier.predictor.answers, "litert", path)
+    return path
+
+
+def test_litert_answers_as_the_model(folder, classifier):
+    pixels = synthetic_images(classifier.preparation).pixels
+    found, expected = named_format("litert").load(read_export(folder))(pixels), classifier.predictor.answers(pixels)
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-5)
+    np.testing.assert_allclose(found.unfamiliarity, expected.unfamiliarity, rtol=1e-4)
+    assert found.answer.tolist() == expected.answer.tolist() and {*found.answer.tolist()} == {-1, 1}
+
+
+def test_the_file_has_the_names_of_the_classes(folder, classifier):
+    assert zipfile.ZipFile(folder / "model.tflite").read("labels.txt").decode().split() == list(classifier.classes)
+
+
+def test_nothing_but_answers_is_written(folder, classifier, capfd):
+    named_format("litert").load(read_export(folder))(synthetic_images(classifier.preparation).pixels)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_float16_takes_about_half_the_size(folder, source, classifier, tmp_path):
+    made, proof = write_export(source, classifier.predictor.answers, "litert", tmp_path / "half", precision="float16")
+    assert made.sizes()["model.tflite"] < 0.6 * (folder / "model.tflite").stat().st_size
+    assert 0 < proof.difference < 0.02
+
+
+def test_a_file_that_litert_cannot_read_is_an_error(folder, tmp_path):
+    found = read_export(folder)._replace(path=tmp_path)
+    (tmp_path / "model.tflite").write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"model\.tflite does not run"):
+        named_format("litert").load(found)
