@@ -1,8 +1,10 @@
 import json
+import shutil
+import sys
 
 import pytest
 
-from eyebright.model.export.formats import NAMES
+from eyebright.model.export import NAMES
 
 
 @pytest.fixture
@@ -22,6 +24,21 @@ def test_export_tells_files_proof_and_what_comes_next(exported):
     assert all(len(line) <= 80 or str(folder) in line for line in told.splitlines())
 
 
+def test_the_folder_and_the_model_predict_the_same_table(exported, run, eyebright, tmp_path):
+    images = sorted((tmp_path / "pictures" / "red").iterdir())[:3]
+    ours, theirs = (eyebright("predict", place, *images) for place in (run, exported[1]))
+    assert theirs.code == 0 and theirs.out == ours.out
+    ours, theirs = (eyebright("predict", place, *images, "--json").out.splitlines() for place in (run, exported[1]))
+    for own, other in zip(map(json.loads, ours), map(json.loads, theirs), strict=True):
+        assert other.keys() == own.keys() and other["label"] == own["label"]
+        assert other["probabilities"] == pytest.approx(own["probabilities"], abs=1e-4)
+
+
+def test_a_promise_is_not_made_for_an_export(exported, eyebright):
+    finished = eyebright("predict", exported[1], "x.png", "--promise", "accuracy=0.9")
+    assert finished.code == 1 and "--promise is for models" in finished.err
+
+
 def test_json_has_the_proof(run, eyebright, tmp_path):
     found = json.loads(eyebright("export", run, "--to", "onnx", "-o", tmp_path / "onnx", "--json").out)
     assert found["proof"]["difference"] < 1e-4 and found["files"].keys() == {"model.onnx"}
@@ -39,3 +56,32 @@ def test_errors_say_what_to_do(run, eyebright, tmp_path):
 def test_the_help_names_every_format(eyebright):
     told = " ".join(eyebright("export", "--help").out.split())
     assert ", ".join(NAMES) in told and "Example: eyebright export" in told
+
+
+def test_inspect_shows_an_export_and_netron_opens_foreign_files(exported, eyebright, monkeypatch, tmp_path):
+    folder = exported[1]
+    told = eyebright("inspect", folder).out
+    assert "onnx, float32" in told and "model.onnx" in told and "validation images" in told
+    assert json.loads(eyebright("inspect", folder, "--json").out)["export"]["to"] == "onnx"
+    shown = []
+
+    class Netron:
+        @staticmethod
+        def start(file):
+            shown.append(file)
+            return "localhost", 8080
+
+        @staticmethod
+        def wait():
+            pass
+
+    monkeypatch.setitem(sys.modules, "netron", Netron)
+    shutil.copy(folder / "model.onnx", tmp_path / "other.tflite")
+    for target in (folder, tmp_path / "other.tflite"):
+        finished = eyebright("inspect", target, "--netron")
+        assert finished.code == 0 and "http://localhost:8080" in finished.err
+    assert shown == [str(folder / "model.onnx"), str(tmp_path / "other.tflite")]
+    finished = eyebright("inspect", tmp_path / "other.tflite")
+    assert finished.code == 1 and "--netron" in finished.err
+    finished = eyebright("inspect", folder, "--diagram", tmp_path / "a.svg")
+    assert finished.code == 1 and "an exported model, for which --json and --netron" in finished.err

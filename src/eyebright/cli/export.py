@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
+from eyebright.model.export import NAMES
+
 EXAMPLE = "Example: eyebright export flowers_run --to onnx -o flowers_onnx"
 
 
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or a run.")],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="onnx, litert, web.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=f"{', '.join(NAMES)}.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")],
     pictures: Annotated[
         str | None,
@@ -42,6 +44,7 @@ def export(
     from eyebright.report.screen import Terminal, console
     from eyebright.runs.export import export as exported
     from eyebright.system import records
+    from eyebright.system.text import size_text
 
     with Display(Terminal(console(stderr=True))) as display:
         made = exported(
@@ -55,13 +58,8 @@ def export(
         return
     screen = console()
     for name, size in folder.sizes().items():
-        screen.print(f"  {name:<40}  {_size(size):>9}", soft_wrap=True)
+        screen.print(f"  {name:<40}  {size_text(size):>9}", soft_wrap=True)
     for sentence in [note, *proof.sentences(), "Its check.py passes without eyebright."]:
         screen.print(sentence)
     screen.print(f"Exported: {output}", soft_wrap=True)
     screen.print(f"To compare: eyebright predict {output} IMAGES", soft_wrap=True)
-
-
-def _size(size_bytes: int) -> str:
-    """A size for people, such as 13.5 MB."""
-    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"

@@ -1,5 +1,6 @@
 """eyebright inspect: the layers of a network in numbers, and figures of its structure, kernels and activations."""
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +22,9 @@ def inspect(
     target: Annotated[
         str,
         typer.Argument(
-            help="A model folder, a run, the name of a network, or a network in a JSON file.", metavar="MODEL"
+            help="A model folder, a run, an exported model, the name of a network, or a network in a JSON file; with "
+            "--netron also a file of another program.",
+            metavar="MODEL",
         ),
     ],
     size: Annotated[
@@ -65,6 +68,7 @@ def inspect(
     field of each layer.
     """
     from eyebright.model import inspect
+    from eyebright.model.export.exported import is_export
 
     asked = {"--json": as_json, "--diagram": diagram, "--kernels": kernels, "--activations": activations,
              "--netron": netron}  # fmt: skip
@@ -75,6 +79,9 @@ def inspect(
     place = diagram or output
     if place is not None:
         _require_free(place, ".svg" if diagram else ".png", overwrite=overwrite)
+    if is_export(Path(target)) or inspect.is_foreign(Path(target)):
+        _show_foreign(Path(target), given)
+        return
     subject = inspect.load_network(target, size=size, classes=classes, weights=weights)
     if netron:
         inspect.open_netron(subject, say=lambda text: typer.echo(text, err=True))
@@ -82,6 +89,31 @@ def inspect(
         _print(subject, as_json=as_json)
     else:
         _draw(subject, target, place, depth=depth, kernels=kernels, activations=activations, layer=layer)
+
+
+def _show_foreign(target: Path, given: list[str]) -> None:
+    """Show an exported model as a table or as JSON; its file, or another one of another program, in Netron."""
+    from eyebright.model.export.exported import is_export, read_export
+    from eyebright.model.export.proof import read_proof
+    from eyebright.model.inspect import open_netron
+    from eyebright.system import records
+
+    exported = read_export(target) if is_export(target) else None
+    what, allowed = "an exported model", ["--json", "--netron"]
+    if exported is None:
+        what, allowed = "a file of another program", ["--netron"]
+    if not set(given) <= set(allowed) or (exported is None and not given):
+        raise SettingsError(f"{target} is {what}, for which {' and '.join(allowed)} can be used")
+    if given == ["--netron"]:
+        open_netron(target if exported is None else exported.main, say=lambda text: typer.echo(text, err=True))
+    elif exported is not None and given:
+        typer.echo(records.to_json({"export": exported.card, "proof": read_proof(exported)}))
+    elif exported is not None:
+        typer.echo("\n".join([exported.as_table().text(), "", *map(_filled, read_proof(exported).sentences())]))
+
+
+def _filled(sentence: str) -> str:
+    return textwrap.fill(sentence, _COLUMNS)
 
 
 _COMPANIONS = {

@@ -26,7 +26,7 @@ _NAME_WIDTH, _LABEL_WIDTH, _CLASS_WIDTH, _BAR = 44, 22, 24, 30
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or a run.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, a run, or an exported model.")],
     pictures: Annotated[
         list[str],
         typer.Argument(metavar="PICTURES", help="Files, folders or http(s) addresses; - reads one image from stdin."),
@@ -49,8 +49,6 @@ def predict(
 
     The exit code is 1 if an image cannot be opened; the others are predicted all the same.
     """
-    from eyebright.model.folder import read_model
-    from eyebright.model.predictor import Predictor
     from eyebright.trust.prediction import UNLIKE, Prediction, Unreadable
 
     if as_json and as_csv:
@@ -60,15 +58,7 @@ def predict(
         from eyebright.runs.audit import require_png
 
         require_png(figure, pictures, option="--figure", overwrite=overwrite)
-    stored = read_model(model)
-    if stored.reference.unknown is None:
-        typer.echo(NO_REFERENCE, err=True)
-    predictor = Predictor.of_model(stored)
-    if promise:
-        from eyebright.model.promise import prove_promise, require_held_back
-
-        held_back = require_held_back(promise, stored.reference.held_back, model)
-        predictor = predictor.with_promise(prove_promise(promise, held_back, stored.card.classes))
+    predictor = _open(model, promise)
     predictor = predictor.with_tta() if tta else predictor
     sources = sources_of(pictures)
     single = len(sources) == 1 and not (as_json or as_csv)
@@ -92,6 +82,31 @@ def predict(
         typer.echo(f"{unlike:,} {are} unlike the training images (unfamiliarity above 1.0): no answer.", err=True)
     if failed:
         raise typer.Exit(1)
+
+
+def _open(model: Path, promise: str) -> "Predictor":
+    """What predicts: a model, answering so that a promise is kept, or an exported one by its own runtime."""
+    from eyebright.model.export.exported import is_export
+    from eyebright.model.folder import read_model
+    from eyebright.model.predictor import Predictor
+
+    if is_export(model):
+        from eyebright.model.export.predictor import open_export
+
+        if promise:
+            raise SettingsError("--promise is for models: export one that keeps the promise")
+        exported, predictor = open_export(model)
+        known = exported.card.unfamiliarity
+    else:
+        stored = read_model(model)
+        known, predictor = stored.reference.unknown is not None, Predictor.of_model(stored)
+    if not known:
+        typer.echo(NO_REFERENCE, err=True)
+    if promise:
+        from eyebright.model.promise import prove_promise
+
+        predictor = predictor.with_promise(prove_promise(promise, stored.reference.held_back, stored.card.classes))
+    return predictor
 
 
 def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv: bool) -> None:

@@ -70,6 +70,11 @@ class Engine:
         """The engine of a graph that eyebright has written itself; it is not checked."""
         return cls(_compile(_core(precision), io.BytesIO(graph), "the ONNX graph"), graph)
 
+    @classmethod
+    def of_file(cls, graph: Path, *, precision: ChosenPrecision = "float32") -> "Engine":
+        """The engine of a graph in a file that OpenVINO reads; a `ModelError` where it does not run."""
+        return cls(_compile(_core(precision), graph, str(graph)), graph)
+
     @cached_property
     def quick(self) -> "Engine":
         """The same graph in bfloat16, in about half the time; this engine where the processor has no bfloat16.
@@ -79,8 +84,9 @@ class Engine:
         precision = fastest_precision()
         if precision == "float32":
             return self
-        graph = self._graph if isinstance(self._graph, bytes) else self._graph.read_bytes()
-        return Engine.of_bytes(graph, precision=precision)
+        if isinstance(self._graph, bytes):
+            return Engine.of_bytes(self._graph, precision=precision)
+        return Engine.of_file(self._graph, precision=precision)
 
     def __call__(self, samples: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
         """The first output of the graph, float32.

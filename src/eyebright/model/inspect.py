@@ -19,6 +19,8 @@ from eyebright.network import Conv2d, Network, Weights, zoo
 from eyebright.system import files, text
 from eyebright.system.errors import MissingExtraError, ModelError, NetworkError, PictureError, SettingsError
 
+FOREIGN = (".onnx", ".keras", ".h5", ".pb", ".tflite", ".xml", ".mlmodel", ".mlpackage", ".pt2", ".pte")
+"""Endings of files of other programs that Netron shows."""
 _SHOWN = 20
 
 
@@ -110,11 +112,16 @@ def activations(subject: LoadedNetwork, picture: Path, layer: str) -> tuple[NDAr
     return pixels, engine(pixels[None])[0]
 
 
-def open_netron(subject: LoadedNetwork, *, say: Callable[[str], None]) -> None:
-    """Show the ONNX graph with Netron in the browser, until Ctrl-C.
+def is_foreign(path: Path) -> bool:
+    """Whether this is a file of another program that Netron shows."""
+    return path.is_file() and path.suffix.lower() in FOREIGN
+
+
+def open_netron(subject: LoadedNetwork | Path, *, say: Callable[[str], None]) -> None:
+    """Show a network with Netron in the browser, until Ctrl-C.
 
     Args:
-        subject: The network to show.
+        subject: The network, whose ONNX graph is shown, or a file of another program.
         say: Receives the message with the address.
 
     Raises:
@@ -125,9 +132,12 @@ def open_netron(subject: LoadedNetwork, *, say: Callable[[str], None]) -> None:
     except ModuleNotFoundError as problem:
         raise MissingExtraError("Netron is not installed: pip install 'eyebright[netron]'") from problem
     with tempfile.TemporaryDirectory() as folder:
-        file = subject.onnx or Path(folder, "network.onnx")
-        if subject.onnx is None:
-            file.write_bytes(onnx_graph(subject.network, subject.weights()))
+        if isinstance(subject, LoadedNetwork):
+            file = subject.onnx or Path(folder, "network.onnx")
+            if subject.onnx is None:
+                file.write_bytes(onnx_graph(subject.network, subject.weights()))
+        else:
+            file = subject
         host, port = netron.start(str(file))
         say(f"Netron shows the network at http://{host}:{port} (press Ctrl-C to stop)")
         netron.wait()

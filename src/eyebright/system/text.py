@@ -58,6 +58,11 @@ def abbreviated(number: int) -> str:
     return str(number) if number else ""
 
 
+def size_text(size_bytes: int) -> str:
+    """A size in bytes for people: `13.5 MB`, `4.2 kB`."""
+    return f"{size_bytes / 1e6:,.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
+
+
 def duration(seconds: float) -> str:
     """A time for sentences: 7 s, 2 min 5 s, 1 h 3 min."""
     minutes, rest = divmod(round(seconds), 60)

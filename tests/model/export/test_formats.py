@@ -3,7 +3,8 @@ from importlib import resources
 
 import pytest
 
-from eyebright.model.export.formats import NAMES, Format, named_format, runtime
+from eyebright.model.export import NAMES
+from eyebright.model.export.formats import Format, named_format, runtime
 from eyebright.system.errors import MissingExtraError
 
 

@@ -1,1 +1,9 @@
 """Exports: a model in the formats of other programs, each proven to answer as the model does."""
+
+NAMES = (
+    "onnx",
+    "openvino",
+    "litert",
+    "web",
+)
+"""The formats, by their names on the command line; each has a module of this name."""

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from eyebright.model.export import recipe
 from eyebright.model.export.exported import ANSWERING, CARD, Exported, Precision
 from eyebright.model.export.formats import Format, Source, named_format
-from eyebright.model.export.proof import Images, Proof, golden_tolerance, prove, require_proven, synthetic_images
+from eyebright.model.export.proof import PROOF, Images, Proof, golden_tolerance, prove, require_proven, synthetic_images
 from eyebright.model.golden import golden_pictures
 from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError, SettingsError
 from eyebright.system.progress import Report, quiet
 from eyebright.trust.answers import Answers
 
-PROOF = "proof.json"
 _CHECK_S = 600
 
 
@@ -89,8 +88,9 @@ def write_export(
 def _write(place: Path, target: Format, source: Source, precision: Precision, content: Mapping[str, bytes]) -> Exported:
     """The folder with all that does not depend on answers."""
     versions = machine.versions(*target.runtime)
+    main_first = tuple(sorted(content, key=lambda name: name != target.main))
     card = recipe.card_of(
-        target, source, versions, precision=precision, files=tuple(content),
+        target, source, versions, precision=precision, files=main_first,
         tolerance=golden_tolerance(precision, target.tolerance),
     )  # fmt: skip
     added = {} if target.in_graph else {ANSWERING: recipe.answering_arrays(source)}

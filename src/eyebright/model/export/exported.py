@@ -27,6 +27,8 @@ from eyebright.model.folder import check_files, read_card
 from eyebright.network.answering import Answering, Familiar
 from eyebright.system.errors import ModelError
 from eyebright.system.records import Record
+from eyebright.system.table import Table
+from eyebright.system.text import listed, printable, shorten, size_text
 from eyebright.trust.promise import Promised
 
 CARD, ANSWERING = "export.json", "answering.npz"
@@ -41,7 +43,8 @@ class ExportCard(Record, frozen=True, kw_only=True):
         format: Version of the folder.
         to: Name of the format of the model, such as "onnx".
         precision: In which numbers it is stored and computed.
-        files: The files of this format, by their paths in the folder with "/"; the others are the same for all.
+        files: The files of this format, by their paths in the folder with "/", first the one that Netron shows; the
+            others are the same for all formats.
         classes: Names of the classes, in the order of the outputs.
         preparation: Size and resizing of the images.
         temperature: The logits are divided by it before the softmax.
@@ -68,6 +71,8 @@ class ExportCard(Record, frozen=True, kw_only=True):
     sha256: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
 
     def __post_init__(self) -> None:
+        if not self.files:
+            raise ModelError(f"{CARD} names no file of a model")
         if len(self.classes) < 2 or len({*self.classes}) < len(self.classes):
             raise ModelError(f"{CARD} must give two or more different classes, got {len(self.classes)}")
         if self.thresholds is not None and len(self.thresholds) != len(self.classes):
@@ -93,6 +98,25 @@ class Exported(NamedTuple):
         if name not in self.card.sha256:
             raise ModelError(f"{self.path / CARD} does not name {name}: export the model again")
         return self.path / name
+
+    @property
+    def main(self) -> Path:
+        """The file that Netron shows."""
+        return self.file(self.card.files[0])
+
+    def as_table(self) -> Table:
+        """What is in the folder."""
+        card = self.card
+        rows = [
+            ("model", f"{card.to}, {card.precision}"),
+            *(("file", f"{name}, {size_text(size)}") for name, size in self.sizes().items()),
+            ("classes", shorten(printable(listed(card.classes, 8)), 60)),
+            ("images", f"{card.preparation.width}x{card.preparation.height} pixels, resize {card.preparation.fit}"),
+            ("temperature", f"{card.temperature:.4g}"),
+            ("unfamiliarity", "yes" if card.unfamiliarity else "no"),
+            *([("promise", card.promise.promise)] if card.promise else []),
+        ]
+        return Table(f"Exported model of {len(card.classes)} classes", rows=rows, names=2)
 
     def sizes(self) -> dict[str, int]:
         """The sizes of the files of the format in bytes."""

@@ -5,7 +5,7 @@ To add one: a module `NAME.py` (with `_` for `-`) with
     FORMAT = Format(name="onnx", title="ONNX", main="model.onnx", runtime=("onnxruntime",), precisions=("float32",),
                     write=_write, load=_load)
 
-its name in `NAMES`, and two templates: `templates/NAME.py.txt`, which becomes run.py in the folder, and
+its name in `NAMES` (`__init__.py`), and two templates: `templates/NAME.py.txt`, which becomes run.py in the folder, and
 `templates/NAME.md`, which becomes the part "How to use it" of README.md. `export.py` does the rest: it writes the
 folder, loads it with `load`, compares it with the model (`proof.py`), and runs its check.py in a process of its own.
 
@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import Preparation
+from eyebright.model.export import NAMES
 from eyebright.model.export.exported import Exported, Precision
 from eyebright.network import Network, Weights
 from eyebright.network.answering import Answering
@@ -41,8 +42,6 @@ from eyebright.system.text import listed, nearest
 from eyebright.trust.answers import Answers
 from eyebright.trust.promise import Promised
 
-NAMES = ("onnx", "litert", "web")
-"""The formats by their names on the command line."""
 Run: TypeAlias = Callable[[NDArray[np.uint8]], Answers]
 """From prepared images `(N, height, width, channels)` to answers."""
 
@@ -76,7 +75,7 @@ class Format(NamedTuple):
     Args:
         name: As it is written on the command line.
         title: As people write it.
-        main: The file that Netron shows.
+        main: The file that Netron shows, the first that `write` gives.
         runtime: The packages that run it, as pip names them; a module has the same name with `_`.
         precisions: In which numbers it can be written, the usual ones first.
         write: Makes the files.

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from eyebright.data.batches import seed_of
 from eyebright.data.pictures import Preparation, open_picture
 from eyebright.model.diff import cpu_ms
-from eyebright.model.export.exported import Precision
+from eyebright.model.export.exported import Exported, Precision
 from eyebright.model.golden import golden_pictures
 from eyebright.model.predictor import BATCH_SIZE
+from eyebright.system import records
 from eyebright.system.errors import ModelError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.records import Record
@@ -23,6 +24,7 @@ from eyebright.system.text import counted, percent
 from eyebright.trust.answers import Answers
 from eyebright.trust.calibration import expected_calibration_error
 
+PROOF = "proof.json"
 CONFIDENT = 0.9
 """The probability from which an answer counts as confident."""
 MOST_CHANGED = 0.05
@@ -124,6 +126,12 @@ class Proof(Record, frozen=True, kw_only=True):
             f"{self.confident_changed}."
         )
         return [*found, *self.notes]
+
+
+def read_proof(exported: Exported) -> Proof:
+    """The proof in an exported folder; a `ModelError` where it is damaged."""
+    place = exported.file(PROOF)
+    return records.from_json(place.read_bytes(), Proof, what=str(place), error=ModelError)
 
 
 def prove(
