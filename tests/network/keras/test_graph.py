@@ -1,20 +1,31 @@
+import io
+import json
+import zipfile
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eyebright.network import Input, Layer, Network, initial_weights
-from eyebright.network.keras import Graph, built, layer_names, to_keras
-from eyebright.network.keras.graph import saved_order
+from eyebright.network.keras import Graph, to_keras
 from eyebright.system.errors import NetworkError
+
+h5py = pytest.importorskip("h5py")
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_weights_are_in_the_order_of_keras(opened, random_network, seed):
+def test_layers_and_weights_are_in_the_order_of_keras(opened, random_network, seed):
+    """Keras orders the layers itself when it opens the file, and reads the weights in this order."""
     network = random_network(seed)
     weights = initial_weights(network)
     expected = [layer.name for layer in opened(network, weights).layers]
-    graph = built(network, weights, layer_names(network))
-    assert saved_order(graph.layers, network.output) == expected
+    with zipfile.ZipFile(io.BytesIO(to_keras(network, weights))) as archive:
+        config = json.loads(archive.read("config.json"))
+        stored = h5py.File(io.BytesIO(archive.read("model.weights.h5")))["layers"]
+    assert [layer["name"] for layer in config["config"]["layers"]] == expected
+    convolutions = [name for name in expected if name.startswith("conv_")]
+    groups = ["conv2d", *(f"conv2d_{number}" for number in range(1, len(convolutions)))]
+    assert [stored[group]["vars"].attrs["name"] for group in groups] == convolutions
 
 
 @given(st.lists(st.text(), max_size=8))

@@ -3,20 +3,21 @@ import json
 import sys
 import zipfile
 
+import msgspec
 import numpy as np
 import pytest
 
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.network import Add, Concat, Conv2d, GlobalAvgPool2d, Input, Linear, Network, ReLU, initial_weights, zoo
-from eyebright.network.answering import Answering
-from eyebright.network.keras import layer_names, to_keras
+from eyebright.network.answering import Answering, features_place
+from eyebright.network.keras import to_keras
 from eyebright.system.errors import MissingExtraError, NetworkError
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("lenet5", 28), ("mlp", 8), ("flowers_cnn", 24), ("compact", 16), ("resnet18", 33),
-                       ("efficientnet_lite0", 32), ("googlenet", 64)],
-)  # fmt: skip
+    ("name", "size"),
+    [("lenet5", 28), ("mlp", 8), ("flowers_cnn", 24), ("compact", 16), ("efficientnet_lite0", 32), ("googlenet", 64)],
+)
 def test_keras_gives_the_probabilities_of_the_onnx_graph(opened, noise, name, size):
     network = zoo.build(name, num_classes=4, input_size=size)
     weights = initial_weights(network, 1)
@@ -57,14 +58,18 @@ def test_images_may_enter_as_any_type(opened, noise, kind):
     )
 
 
-def test_the_features_and_logits_of_a_model_can_be_asked_for(keras, opened, noise):
+def test_logits_and_features_have_layers_of_their_own(keras, opened, run, noise):
+    """From these the rest of an answer is computed."""
     network = zoo.lenet5(3, input_size=28)
-    model = opened(network, initial_weights(network), answering=Answering(temperature=2.0))
-    names = layer_names(network)
-    inner = keras.Model(model.input, [model.get_layer(names["output"]).output, model.output])
-    logits, probabilities = inner.predict(noise(1, 28, 28), verbose=0)
+    weights, samples = initial_weights(network), noise(1, 28, 28)
+    model = opened(network, weights, answering=Answering(temperature=2.0))
+    inner = keras.Model(model.input, [model.get_layer(name).output for name in ("logits", "features", "probabilities")])
+    logits, features, probabilities = inner.predict(samples, verbose=0)
     exponentials = np.exp(logits / 2)
     np.testing.assert_allclose(probabilities, exponentials / exponentials.sum(1, keepdims=True), atol=1e-6)
+    part = network.up_to(features_place(network)[0])
+    maps = run(part, {name: weights[name] for name in part.tensors}, samples)
+    np.testing.assert_allclose(features.transpose(0, 3, 1, 2), maps, atol=1e-5)
 
 
 def test_a_loaded_model_can_be_trained(opened, noise):
@@ -93,11 +98,14 @@ def test_the_file_has_what_keras_writes():
     ]  # fmt: skip
 
 
-def test_names_that_keras_does_not_allow_or_that_are_taken_are_changed():
-    network = Network.sequential(
-        Input((3,), name="_in"), Linear(3, name="a.b"), ReLU(name="a/b"), Linear(3, name="probabilities")
-    )
-    assert layer_names(network) == {"_in": "layer_in", "a.b": "a_b", "a/b": "a_b_", "probabilities": "probabilities_"}
+def test_names_that_keras_does_not_allow_or_that_are_taken_are_changed(opened):
+    names = ["_in", "a.b", "a/b", "probabilities"]
+    kinds = [Linear(3), ReLU(), Linear(3)]
+    layers = [msgspec.structs.replace(kind, name=name) for kind, name in zip(kinds, names[1:], strict=True)]
+    network = Network.sequential(Input((3,), name=names[0]), *layers)
+    model = opened(network, initial_weights(network), answering=Answering())
+    found = [layer.name for layer in model.layers]
+    assert found == ["layer_in", "a_b", "a_b_", "features", "probabilities_", "logits", "probabilities"]
 
 
 def test_weights_that_do_not_fit_are_refused():

@@ -2,6 +2,8 @@
 
 NAMES = (
     "onnx",
+    "keras",
+    "saved-model",
     "openvino",
     "litert",
     "web",

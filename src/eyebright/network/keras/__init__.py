@@ -2,6 +2,6 @@
 
 from eyebright.network.keras import activations, basic, convolution, normalization, pooling
 from eyebright.network.keras.graph import Graph, KerasLayer, emit
-from eyebright.network.keras.model import TEMPERATURE, built, layer_names, to_keras
+from eyebright.network.keras.model import FEATURES, LOGITS, TEMPERATURE, to_keras
 
-__all__ = ["TEMPERATURE", "Graph", "KerasLayer", "built", "emit", "layer_names", "to_keras"]
+__all__ = ["FEATURES", "LOGITS", "TEMPERATURE", "Graph", "KerasLayer", "emit", "to_keras"]

@@ -89,10 +89,10 @@ class Graph:
 
     def never_negative(self, name: str) -> bool:
         """Whether a layer's values are certain to be 0 or more, so that zeros around them do not change a maximum."""
-        layer = self.layers[name]
-        if layer.kind in _NEVER_NEGATIVE_FROM_SUCH:
+        layer, activation = self.layers[name], self.layers[name].settings.get("activation")
+        if layer.kind in _NEVER_NEGATIVE_FROM_SUCH or activation == "linear":
             return all(map(self.never_negative, layer.inputs))
-        return layer.kind in _NEVER_NEGATIVE or layer.settings.get("activation") in {"sigmoid", "hard_sigmoid"}
+        return layer.kind in _NEVER_NEGATIVE or activation in {"sigmoid", "hard_sigmoid"}
 
 
 @singledispatch

@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.network.answering import PROBABILITIES, Answering
+from eyebright.network.answering import PROBABILITIES, Answering, features_place
 from eyebright.network.graph import Network
 from eyebright.network.keras.graph import Graph, KerasLayer, emit, saved_order
+from eyebright.network.layer import Shape
 from eyebright.network.weights import check_weights
 from eyebright.system.errors import MissingExtraError
 
 KERAS_VERSION = "3.15.1"  # whose files are written
-TEMPERATURE = "temperature"
+FEATURES, LOGITS, TEMPERATURE = "features", "logits", "temperature"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip archive can have
 
 
@@ -37,55 +38,63 @@ def to_keras(
     Args:
         network: The network.
         weights: Its tensors by `layer.tensor`.
-        answering: Where it is given, the output is probabilities with its temperature: a layer "probabilities", after
-            a layer "temperature" if that is not 1. Otherwise it is the output of the network. What else it has is not
-            in the file.
+        answering: Where it is given, the output is a layer "probabilities", which has the temperature; layers
+            "features" and "logits", which change nothing, give the other values that answers are made of. Otherwise
+            the output is that of the network.
 
     Raises:
         NetworkError: If the weights do not fit the network, or Keras has no layers that compute one of its layers.
         MissingExtraError: If h5py is not installed.
     """
     check_weights(network, weights)
-    names = layer_names(network)
-    graph = built(network, weights, names)
-    output = names[network.output]
+    graph = Graph(FEATURES, LOGITS, TEMPERATURE, PROBABILITIES)
+    marked = {} if answering is None else {features_place(network)[0]: FEATURES}
+    results = _add_layers(graph, network, weights, marked)
+    output = results[network.output]
     if answering is not None:
-        if answering.temperature != 1:
-            scale = 1 / answering.temperature
-            output = graph.add("Rescaling", [output], TEMPERATURE, network.output_shape, scale=scale, offset=0.0)
-        output = graph.add("Softmax", [output], PROBABILITIES, network.output_shape, axis=-1)
-    order = saved_order(graph.layers, output)
+        output = _add_probabilities(graph, output, network.output_shape, answering.temperature)
+    layers = {name: graph.layers[name] for name in saved_order(graph.layers, output)}
     members = {
         "metadata.json": _json({"keras_version": KERAS_VERSION, "date_saved": "1980-01-01@00:00:00"}),
-        "config.json": _json(_config(graph.layers, names[network.input], output)),
-        "model.weights.h5": _hdf5({name: graph.layers[name] for name in order}),
+        "config.json": _json(_config(layers, output)),
+        "model.weights.h5": _hdf5(layers),
     }
     return _zipped(members)
 
 
-def layer_names(network: Network) -> dict[str, str]:
-    """The name in the Keras model of each layer of a network, by its own."""
-    graph = Graph(TEMPERATURE, PROBABILITIES)
-    return {name: graph.fresh(name) for name in network.places}
-
-
-def built(network: Network, weights: Mapping[str, NDArray[np.float32]], names: Mapping[str, str]) -> Graph:
-    """The Keras layers of a network without what comes after its output."""
-    graph = Graph(TEMPERATURE, PROBABILITIES, *names.values())
+def _add_layers(
+    graph: Graph, network: Network, weights: Mapping[str, NDArray[np.float32]], marked: Mapping[str, str]
+) -> dict[str, str]:
+    """Add the layers of a network; returns the name of each one's value. Marked ones get a layer of that name."""
+    results = {name: graph.fresh(name) for name in network.places}
     for name, place in network.places.items():
         tensors = [np.asarray(weights[f"{name}.{key}"], np.float32) for key in place.tensors]
-        emit(place.layer, place, graph, [names[source] for source in place.inputs], tensors, names[name])
-    return graph
+        emit(place.layer, place, graph, [results[source] for source in place.inputs], tensors, results[name])
+        if name in marked:
+            results[name] = _add_same(graph, results[name], marked[name], place.shape)
+    return results
 
 
-def _config(layers: Mapping[str, KerasLayer], first: str, last: str) -> dict[str, Any]:
-    """What Keras calls the configuration of a functional model."""
+def _add_probabilities(graph: Graph, output: str, shape: Shape, temperature: float) -> str:
+    output = _add_same(graph, output, LOGITS, shape)
+    if temperature != 1:
+        output = graph.add("Rescaling", [output], TEMPERATURE, shape, scale=1 / temperature, offset=0.0)
+    return graph.add("Softmax", [output], PROBABILITIES, shape, axis=-1)
+
+
+def _add_same(graph: Graph, source: str, name: str, shape: Shape) -> str:
+    """Add a layer that changes nothing, so that a value has a name."""
+    return graph.add("Activation", [source], name, shape, activation="linear")
+
+
+def _config(layers: Mapping[str, KerasLayer], output: str) -> dict[str, Any]:
+    """What Keras calls the configuration of a functional model; the first layer is its input."""
     config = {
         "name": "eyebright",
         "trainable": True,
         "layers": [_layer(name, layer, layers) for name, layer in layers.items()],
-        "input_layers": [first, 0, 0],
-        "output_layers": [last, 0, 0],
+        "input_layers": [next(iter(layers)), 0, 0],
+        "output_layers": [output, 0, 0],
     }
     return {
         "module": "keras.src.models.functional",

@@ -2,6 +2,6 @@
 
 from eyebright.network.tensorflow import activations, basic, convolution, normalization, pooling
 from eyebright.network.tensorflow.graph import Graph, emit
-from eyebright.network.tensorflow.model import INPUT, LOGITS, to_saved_model
+from eyebright.network.tensorflow.model import INPUT, LOGITS, SAVED_MODEL, to_saved_model
 
-__all__ = ["INPUT", "LOGITS", "Graph", "emit", "to_saved_model"]
+__all__ = ["INPUT", "LOGITS", "SAVED_MODEL", "Graph", "emit", "to_saved_model"]

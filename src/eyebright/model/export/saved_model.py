@@ -1,0 +1,38 @@
+"""SavedModel, run by TensorFlow: a graph with probabilities, unfamiliarity and answer; the weights are variables."""
+
+import os
+
+from eyebright.model.export.exported import Exported, Precision
+from eyebright.model.export.formats import Format, Run, Source, runtime
+from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY
+from eyebright.network.tensorflow import INPUT, SAVED_MODEL, to_saved_model
+from eyebright.system.errors import ModelError
+from eyebright.trust.answers import Answers
+
+
+def _write(source: Source, precision: Precision) -> dict[str, bytes]:
+    return to_saved_model(source.network, source.weights, answering=source.answering)
+
+
+def _load(exported: Exported) -> Run:
+    folder = exported.file(SAVED_MODEL).parent
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors
+    tensorflow = runtime("tensorflow")
+    try:
+        model = tensorflow.saved_model.load(str(folder))
+        signature = model.signatures["serving_default"]
+    except Exception as problem:  # its errors have no common base
+        raise ModelError(f"{folder / SAVED_MODEL} does not open in TensorFlow: {problem}") from problem
+
+    def run(pictures):  # type: ignore[no-untyped-def]
+        found = {name: values.numpy() for name, values in signature(**{INPUT: tensorflow.constant(pictures)}).items()}
+        return Answers(found[PROBABILITIES], found.get(UNFAMILIARITY), found[ANSWER])
+
+    run.model = model  # type: ignore[attr-defined]  # its variables live as long as it
+    return run
+
+
+FORMAT = Format(
+    name="saved-model", title="TensorFlow's SavedModel", main=SAVED_MODEL, runtime=("tensorflow",),
+    precisions=("float32",), write=_write, load=_load,
+)  # fmt: skip
