@@ -8,4 +8,4 @@ NAMES = (
     "litert",
     "web",
 )
-"""The formats, by their names on the command line; each has a module of this name."""
+"""The formats, by their names on the command line; each has a module of this name, with `_` for `-`."""
