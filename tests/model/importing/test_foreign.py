@@ -1,11 +1,17 @@
+import json
+import zipfile
+
 import numpy as np
 import pytest
+from tests.model.importing.making import FILE, IMAGES
 
 import eyebright as eb
 from eyebright.model.importing.foreign import import_model
 from eyebright.network import Flatten, Input, Linear, Network, Normalize, initial_weights
 from eyebright.network.keras import to_keras
+from eyebright.runs.start import read_source, start_from
 from eyebright.system.errors import ModelError
+from eyebright.training.settings import Settings
 
 
 @pytest.fixture
@@ -50,3 +56,25 @@ def test_what_is_missing_is_told_with_the_file(quick, file, tmp_path):
         import_model(file, classes="numbered", scale="0-1")
     with pytest.raises(ModelError, match=r"a\.pb is not a model that can be imported: expected a file \.keras, \.h5"):
         import_model(tmp_path / "a.pb")
+
+
+def test_files_of_tf_keras_2_answer_as_there(quick, tmp_path):
+    """The answers are those that tf.keras gave when `making.py` made the files."""
+    with zipfile.ZipFile(FILE) as archive:
+        archive.extractall(tmp_path)
+    answers = json.loads((tmp_path / "answers.json").read_text())
+    teachable = import_model(tmp_path / "teachable.h5", classes="numbered", scale="-1-1")
+    np.testing.assert_allclose(teachable.predict(IMAGES), answers["teachable.h5"], atol=1e-5)
+    assert teachable.learned.imported.startswith("teachable.h5 (Keras 2.")
+    single = import_model(tmp_path / "arithmetic.keras", classes=["no", "yes"])
+    np.testing.assert_allclose(single.predict(IMAGES)[:, 1:], answers["arithmetic.keras"], atol=1e-5)
+
+
+def test_a_training_can_start_from_an_imported_model(quick, file, tmp_path):
+    """Of the three classes of the training the model knows one, whose part of the head is kept."""
+    model = import_model(file, classes=["red", "cat", "dog"])
+    model.save(tmp_path / "imported")
+    start = start_from(read_source(tmp_path / "imported"), ("blue", "green", "red"), Settings())
+    before = model.get_weights()
+    assert start.weights.keys() == before.keys()
+    assert np.array_equal(start.weights["linear_1.weight"][2], before["linear_1.weight"][0])

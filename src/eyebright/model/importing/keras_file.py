@@ -23,6 +23,7 @@ from eyebright.system.errors import MissingExtraError, ModelError
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LEGACY = "model_weights"
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MOST_JSON_BYTES = 100_000_000
 _MOST_EXPANSION = 20  # of a zip archive; Keras does not compress
 _BLOCK_BYTES = 1 << 20
@@ -97,7 +98,12 @@ def read_keras(path: Path) -> KerasFile:
     if not path.is_file():
         raise ModelError(f"{path} does not exist: expected a file that Keras has saved, such as model.keras")
     with files.read_errors(path, ModelError), tempfile.TemporaryDirectory() as folder:
-        return _of_archive(path, Path(folder)) if zipfile.is_zipfile(path) else _of_hdf5(path, Path(folder))
+        if zipfile.is_zipfile(path):
+            return _of_archive(path, Path(folder))
+        with path.open("rb") as file:
+            if file.read(len(_SIGNATURE)) != _SIGNATURE:
+                raise ModelError(f"{path} is damaged, or was not saved by Keras: it is neither a zip archive nor HDF5")
+        return _of_hdf5(path, Path(folder))
 
 
 def _of_hdf5(path: Path, folder: Path) -> KerasFile:
