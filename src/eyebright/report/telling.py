@@ -23,55 +23,8 @@ _COLUMNS = 80
 
 def sentences(event: AnyEvent) -> Iterator[str]:
     """What an event says, one sentence or row a line; nothing for events that a display shows in another way."""
-    match event:
-        case events.RunStarted():
-            yield from _run_started(event)
-        case events.Corrected():
-            yield corrections_text(event)
-        case events.FitChosen():
-            yield from _if_any(resize_text(event))
-        case events.Streaming():
-            yield (
-                f"The cache has too little disk space for {event.size_bytes / 1e6:,.0f} MB of prepared images, so each "
-                "image is opened again in every epoch. To train faster, free disk space, or set EYEBRIGHT_CACHE to a "
-                "folder on another disk."
-            )
-        case events.Resumed():
-            within = f" and {counted(event.pictures, 'image')} of the next epoch" if event.pictures else ""
-            yield f"Resuming after epoch {event.epoch}{within}."
-        case events.Extended():
-            yield (
-                f"Training to epoch {event.epochs} instead of {event.planned}. For the added epochs the learning rate "
-                f"starts again at a tenth of its peak, {event.learning_rate:.2g}, and falls to 0."
-            )
-        case events.SharedOut():
-            yield from _shared_out(event)
-        case events.PicturesGone():
-            yield (
-                f"{counted(len(event.names), 'image')} of this run cannot be opened any more. The training continues "
-                "without them (all are listed in left_out.csv):"
-            )
-            yield from _listed(event.names)
-        case events.PrecisionChosen():
-            where = counted(event.threads, "thread") if event.device == "cpu" else event.device
-            yield f"Computing in {event.precision} on {where}: {event.reason}."
-        case events.DeviceChanged():
-            yield (
-                f"This run was begun on {event.before} and continues on {event.device}: its weights will differ in "
-                "their last digits from those of a run on one device."
-            )
-        case events.BatchLowered():
-            yield _batch_lowered(event)
-        case events.Unavailable():
-            yield f"Published weights are not available, so a network is trained from scratch: {event.reason}"
-        case events.MirroringJudged(same=False):
-            yield (
-                f"Training images are not mirrored: of {counted(event.pictures, 'validation image')} a simple "
-                f"classifier predicts {percent(event.accuracy, 0)} correctly, but of their mirror images "
-                f"{percent(event.mirrored_accuracy, 0)}."
-            )
-        case _:
-            yield from _learned(event)
+    for about in (_images, _computing, _training, _learned, _results):
+        yield from about(event)
 
 
 def corrections_text(applied: events.Corrected) -> str:
@@ -181,7 +134,64 @@ def command_text(command: str) -> str:
     return "\n".join(lines)
 
 
-def _learned(event: AnyEvent) -> Iterator[str]:
+def _images(event: AnyEvent) -> Iterator[str]:
+    """What is known of the images and the run before the training."""
+    match event:
+        case events.RunStarted():
+            yield from _run_started(event)
+        case events.Corrected():
+            yield corrections_text(event)
+        case events.FitChosen():
+            yield from _if_any(resize_text(event))
+        case events.Streaming():
+            yield (
+                f"The cache has too little disk space for {event.size_bytes / 1e6:,.0f} MB of prepared images, so each "
+                "image is opened again in every epoch. To train faster, free disk space, or set EYEBRIGHT_CACHE to a "
+                "folder on another disk."
+            )
+        case events.Resumed():
+            within = f" and {counted(event.pictures, 'image')} of the next epoch" if event.pictures else ""
+            yield f"Resuming after epoch {event.epoch}{within}."
+        case events.Extended():
+            yield (
+                f"Training to epoch {event.epochs} instead of {event.planned}. For the added epochs the learning rate "
+                f"starts again at a tenth of its peak, {event.learning_rate:.2g}, and falls to 0."
+            )
+        case events.PicturesGone():
+            yield (
+                f"{counted(len(event.names), 'image')} of this run cannot be opened any more. The training continues "
+                "without them (all are listed in left_out.csv):"
+            )
+            yield from _listed(event.names)
+
+
+def _computing(event: AnyEvent) -> Iterator[str]:
+    """What it is trained with."""
+    match event:
+        case events.SharedOut():
+            yield from _shared_out(event)
+        case events.PrecisionChosen():
+            where = counted(event.threads, "thread") if event.device == "cpu" else event.device
+            yield f"Computing in {event.precision} on {where}: {event.reason}."
+        case events.DeviceChanged():
+            yield (
+                f"This run was begun on {event.before} and continues on {event.device}: its weights will differ in "
+                "their last digits from those of a run on one device."
+            )
+        case events.BatchLowered():
+            yield _batch_lowered(event)
+        case events.Unavailable():
+            yield f"Published weights are not available, so a network is trained from scratch: {event.reason}"
+        case events.MirroringJudged(same=False):
+            yield (
+                f"Training images are not mirrored: of {counted(event.pictures, 'validation image')} a simple "
+                f"classifier predicts {percent(event.accuracy, 0)} correctly, but of their mirror images "
+                f"{percent(event.mirrored_accuracy, 0)}."
+            )
+
+
+def _training(event: AnyEvent) -> Iterator[str]:
+    """What was tried, and what is planned."""
     match event:
         case events.Tried():
             yield (
@@ -202,6 +212,11 @@ def _learned(event: AnyEvent) -> Iterator[str]:
                 f"Training {epochs} epoch{'' if epochs == '1' else 's'} ({counted(event.steps, 'step')}), about "
                 f"{duration(event.seconds)}."
             )
+
+
+def _learned(event: AnyEvent) -> Iterator[str]:
+    """What was found out about the weights."""
+    match event:
         case events.Calibrated(temperature=1.0):
             yield (
                 "Not calibrated: on parts of the validation set that it was not fitted on, a temperature does not "
@@ -223,33 +238,46 @@ def _learned(event: AnyEvent) -> Iterator[str]:
             yield event.text
         case events.PromiseRefused():
             yield f"Nothing is promised: {event.reason}."
+
+
+def _results(event: AnyEvent) -> Iterator[str]:
+    """How good the result is, and what was made of it."""
+    match event:
         case events.Evaluated():
-            yield (
-                f"{event.side.capitalize()} accuracy {accuracy_text(event.accuracy, event.low, event.high)} on "
-                f"{event.pictures:,} held-out image{'' if event.pictures == 1 else 's'}"
-            )
-            answered = answered_text(event.answered, event.answered_correctly, event.pictures)
-            yield from [event.promise] if event.promise else answered
-            if event.calibration_error is not None and event.error_by_chance is not None:
-                yield f"Expected calibration error {event.calibration_error:.3f}"
-                yield calibration_text(event.calibration_error, event.error_by_chance)
-            if event.seen:
-                yield f"{counted(event.seen, 'image')} not counted: the model was trained on them or selected by them."
-            if event.apart is not None:
-                yield _apart(event.apart)
-            yield from _if_any(absent_text(event.absent))
+            yield from _evaluated(event)
         case events.Drawn():
-            yield f"Drawn: {listed([printable(path) for path in event.paths])}"
-            if event.mistakes:
-                few = f"the {event.shown} most confident of " if event.shown < event.mistakes else ""
-                yield f"The last one shows {few}{counted(event.mistakes, 'wrong prediction')} on test images."
-            else:
-                yield "All test images are predicted correctly, so there are no mistakes to draw."
+            yield from _drawn(event)
         case events.HealingBegun():
             changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
             yield (f"Healing ({event.kind}): training again with {changes}, about {duration(max(event.seconds, 1))}.")
         case events.Healed():
             yield from _healed(event)
+
+
+def _evaluated(event: events.Evaluated) -> Iterator[str]:
+    yield (
+        f"{event.side.capitalize()} accuracy {accuracy_text(event.accuracy, event.low, event.high)} on "
+        f"{event.pictures:,} held-out image{'' if event.pictures == 1 else 's'}"
+    )
+    answered = answered_text(event.answered, event.answered_correctly, event.pictures)
+    yield from [event.promise] if event.promise else answered
+    if event.calibration_error is not None and event.error_by_chance is not None:
+        yield f"Expected calibration error {event.calibration_error:.3f}"
+        yield calibration_text(event.calibration_error, event.error_by_chance)
+    if event.seen:
+        yield f"{counted(event.seen, 'image')} not counted: the model was trained on them or selected by them."
+    if event.apart is not None:
+        yield _apart(event.apart)
+    yield from _if_any(absent_text(event.absent))
+
+
+def _drawn(event: events.Drawn) -> Iterator[str]:
+    yield f"Drawn: {listed([printable(path) for path in event.paths])}"
+    if event.mistakes:
+        few = f"the {event.shown} most confident of " if event.shown < event.mistakes else ""
+        yield f"The last one shows {few}{counted(event.mistakes, 'wrong prediction')} on test images."
+    else:
+        yield "All test images are predicted correctly, so there are no mistakes to draw."
 
 
 def _run_started(event: events.RunStarted) -> Iterator[str]:
