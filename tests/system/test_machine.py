@@ -4,6 +4,7 @@ import platform
 import resource
 import subprocess
 import sys
+import warnings
 from importlib import metadata
 from pathlib import Path
 
@@ -144,3 +145,12 @@ def test_the_stack_of_signals_is_kept():
         assert libc.sigaltstack(ctypes.byref(other), None) == 0
     libc.sigaltstack(None, ctypes.byref(now))
     assert (now.start, now.flags, now.size) == before
+
+
+def test_what_libraries_write_is_discarded_and_only_then(capfd):
+    with machine.chatter_discarded():
+        os.write(2, b"a delegate was made\n")
+        sys.stderr.write("100%")
+        warnings.warn("experimental", stacklevel=1)
+    os.write(2, b"an error\n")
+    assert capfd.readouterr() == ("", "an error\n")

@@ -5,11 +5,13 @@ The settings are for torch, but are made without it: threads that wait do not ke
 """
 
 import ctypes
+import io
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from importlib import metadata
 from pathlib import Path
 
@@ -43,6 +45,20 @@ def signal_stack_kept() -> Iterator[None]:
     finally:
         before.flags &= _SS_DISABLE
         libc.sigaltstack(ctypes.byref(before), None)
+
+
+@contextmanager
+def chatter_discarded() -> Iterator[None]:
+    """Discard warnings and what is written to the standard error, also by libraries that write past Python."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        with warnings.catch_warnings(action="ignore"), redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 def cores() -> int:

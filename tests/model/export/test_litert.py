@@ -7,7 +7,7 @@ from eyebright.model.export.export import write_export
 from eyebright.model.export.exported import read_export
 from eyebright.model.export.formats import named_format
 from eyebright.model.export.proof import synthetic_images
-from eyebright.system.errors import ModelError
+from eyebright.system.errors import ModelError, SettingsError
 
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
 
@@ -40,6 +40,16 @@ def test_float16_takes_about_half_the_size(folder, source, classifier, tmp_path)
     made, proof = write_export(source, classifier.predictor.answers, "litert", tmp_path / "half", precision="float16")
     assert made.sizes()["model.tflite"] < 0.6 * (folder / "model.tflite").stat().st_size
     assert 0 < proof.difference < 0.02
+
+
+def test_int8_takes_a_quarter_and_ranges_from_images(folder, source, classifier, tmp_path):
+    pytest.importorskip("ai_edge_quantizer", reason="needs ai-edge-quantizer")
+    with pytest.raises(SettingsError, match="int8 takes the ranges of values from images: give some with --on"):
+        write_export(source, classifier.predictor.answers, "litert", tmp_path / "new", precision="int8")
+    given = source._replace(calibration=synthetic_images(classifier.preparation).pixels)
+    made, proof = write_export(given, classifier.predictor.answers, "litert", tmp_path / "int8", precision="int8")
+    assert made.sizes()["model.tflite"] < 0.4 * (folder / "model.tflite").stat().st_size
+    assert 1e-5 < proof.difference < 0.1
 
 
 def test_a_file_that_litert_cannot_read_is_an_error(folder, tmp_path):

@@ -1,26 +1,28 @@
 """LiteRT (.tflite), run by the package ai-edge-litert: for Android, iOS and small computers."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal
 
 from eyebright.model.export.exported import Exported, Precision
 from eyebright.model.export.formats import Format, Run, Source, runtime
 from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY
 from eyebright.system import machine
-from eyebright.system.errors import ModelError
+from eyebright.system.errors import ModelError, SettingsError
 from eyebright.trust.answers import Answers
 
 FILE = "model.tflite"
 
 
 def _write(source: Source, precision: Precision) -> dict[str, bytes]:
-    from eyebright.network.litert import to_litert
+    from eyebright.network.litert import to_litert, to_litert_int8
 
-    network, weights, answering = source[:3]
+    network, weights, answering, classes = source[:4]
+    if precision == "int8":
+        runtime("ai-edge-quantizer")
+        if source.calibration is None:
+            raise SettingsError("int8 takes the ranges of values from images: give some with --on PICTURES")
+        return {FILE: to_litert_int8(network, weights, answering, source.calibration, classes=classes)}
     stored: Literal["float16", "float32"] = "float16" if precision == "float16" else "float32"
-    return {FILE: to_litert(network, weights, answering, precision=stored, classes=source.classes)}
+    return {FILE: to_litert(network, weights, answering, precision=stored, classes=classes)}
 
 
 def _load(exported: Exported) -> Run:
@@ -29,7 +31,7 @@ def _load(exported: Exported) -> Run:
     from ai_edge_litert.interpreter import Interpreter
 
     try:
-        with _silent():
+        with machine.chatter_discarded():  # it says that it uses the processor
             interpreter = Interpreter(str(path), num_threads=machine.cores())
             interpreter.allocate_tensors()
         run = interpreter.get_signature_runner()
@@ -43,25 +45,12 @@ def _load(exported: Exported) -> Run:
     return answer
 
 
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Discard what LiteRT writes to the standard error past Python: that it uses the processor."""
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
-
-
 FORMAT = Format(
     name="litert",
     title="LiteRT",
     main=FILE,
     runtime=("ai-edge-litert",),
-    precisions=("float32", "float16"),
+    precisions=("float32", "float16", "int8"),
     write=_write,
     load=_load,
 )

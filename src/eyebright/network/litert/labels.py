@@ -39,7 +39,9 @@ def described(inputs: Sequence[str], outputs: Sequence[str], *, channels: int) -
 
 
 def with_labels(model: bytes, classes: Sequence[str]) -> bytes:
-    """A model with labels.txt, one class a line, in an archive at its end."""
+    """A model with labels.txt, one class a line, in an archive at its end; as it is without classes."""
+    if not classes:
+        return model
     file = io.BytesIO(model)
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr(zipfile.ZipInfo(LABELS), "".join(f"{name}\n" for name in classes))  # dated 1980

@@ -7,6 +7,7 @@ signature, "serving_default", with the names of the input and the outputs.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from eyebright.network.layers import (
 from eyebright.network.litert.answering import add_answering, add_features
 from eyebright.network.litert.basic import INPUT
 from eyebright.network.litert.file import packed
-from eyebright.network.litert.graph import Graph, Precision, Site, emit
+from eyebright.network.litert.graph import Graph, Operator, Precision, Site, emit
 from eyebright.network.litert.labels import METADATA, described, with_labels
 from eyebright.network.rewrites import for_inference
 from eyebright.network.weights import check_weights
@@ -62,29 +63,62 @@ def to_litert(
         NetworkError: If the weights do not fit the network, a layer cannot be exported, a weight is too large for
             float16, or the model would have more than 2 GiB.
     """
+    parts = built(network, weights, answering, precision=precision)
+    return with_labels(parts.packed(classes), classes)
+
+
+class Built(NamedTuple):
+    """A graph with all its operators.
+
+    Args:
+        graph: The graph.
+        source: The name of its input.
+        outputs: Names of its outputs.
+        operators: Those of each layer, by its name; one that is part of another layer's has none.
+        channels: Those of its input.
+    """
+
+    graph: Graph
+    source: str
+    outputs: list[str]
+    operators: dict[str, list[Operator]]
+    channels: int
+
+    def packed(self, classes: Sequence[str]) -> bytes:
+        """The bytes of the model; if there are classes, with a table that names their file."""
+        table = described([self.source], self.outputs, channels=self.channels)
+        return packed(self.graph, [self.source], self.outputs, {METADATA: table} if classes else {})
+
+
+def built(
+    network: Network,
+    weights: Mapping[str, NDArray[np.float32]],
+    answering: Answering | None,
+    *,
+    precision: Precision = "float32",
+) -> Built:
+    """The graph of a network; arguments and errors as in `to_litert`."""
     check_weights(network, weights)
     network, weights = for_inference(network, weights)
     graph = Graph([INPUT, PROBABILITIES, UNFAMILIARITY, ANSWER], precision=precision)
     features = features_place(network)[0] if answering is not None and answering.familiar is not None else ""
-    results = _emitted(network, weights, graph, features)
+    results, operators = _emitted(network, weights, graph, features)
     outputs = [results[network.output]]
     if answering is not None:
         found = add_features(graph, network, results) if features else ""
         outputs = add_answering(graph, answering, outputs[0], found)
-    source = next(iter(graph.tensors))
-    metadata = {METADATA: described([source], outputs, channels=network.input_shape[0])} if classes else {}
-    content = packed(graph, [source], outputs, metadata)
-    return with_labels(content, classes) if classes else content
+    return Built(graph, next(iter(graph.tensors)), outputs, operators, network.input_shape[0])
 
 
 def _emitted(
     network: Network, weights: Mapping[str, NDArray[np.float32]], graph: Graph, features: str
-) -> dict[str, str]:
-    """Add the operators of all layers; the name of each layer's result."""
+) -> tuple[dict[str, str], dict[str, list[Operator]]]:
+    """Add the operators of all layers; the name of each layer's result, and its operators."""
     results = {name: graph.fresh(name) for name in network.places}
     readers = Counter([source for place in network.places.values() for source in place.inputs])
     readers.update([network.output, features])
     positive: set[str] = set()
+    begins: list[int] = []
     for name, place in network.places.items():
         never_negative = isinstance(place.layer, _NEVER_NEGATIVE)
         if never_negative or (isinstance(place.layer, _SELECT) and positive.issuperset(place.inputs)):
@@ -97,5 +131,8 @@ def _emitted(
             alone=bool(place.inputs) and readers[place.inputs[0]] == 1,
             positive=positive.issuperset(place.inputs),
         )
+        begins.append(len(graph.operators))
         results[name] = emit(place.layer, site, graph)
-    return results
+    ends = [*begins[1:], len(graph.operators)]
+    spans = zip(network.places, begins, ends, strict=True)
+    return results, {name: graph.operators[begin:end] for name, begin, end in spans}
