@@ -11,6 +11,9 @@ plain   the lowest threshold above which the drawn images keep the promise
 SGR     Geifman and El-Yaniv 2017, "Selective Classification for Deep Neural Networks", algorithm 1
 
 A promise that is refused is kept, with nothing answered.
+
+99% takes 299 answers without a mistake, or more with a few. Where a head can give them is measured on two easier tasks:
+CIFAR-10 as vehicles and animals, and the scanned digits of scikit-learn.
 """
 
 import argparse
@@ -21,6 +24,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.datasets import load_digits
 
 from eyebright.data.dataset import Dataset
 from eyebright.data.prepare import prepare
@@ -40,7 +44,8 @@ from eyebright.trust.selective import (
 )
 from eyebright.trust.sets import set_scores
 
-SETS = "flowers", "cifar10", "traffic_signs", "faces", "fashion/folder"
+SETS = "flowers", "cifar10", "traffic_signs", "faces", "fashion/folder", "vehicles", "digits"
+VEHICLES = "airplane", "automobile", "ship", "truck"
 RISKS = 0.05, 0.01
 Rule: TypeAlias = Callable[[NDArray[np.floating], NDArray[np.bool_], float], float | None]
 
@@ -74,7 +79,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=SETS)
     args = parser.parse_args()
     for name in args.sets:
-        values, dataset = read(Path(os.environ["EYEBRIGHT_DATA"]) / name)
+        values, dataset = read(opened(name))
         populations = [population(dataset, values, seed) for seed in range(args.seeds)]
         accuracy = np.mean([each.correct.mean() for each in populations])
         drawn = len(populations[0].draw(np.random.default_rng(0)))
@@ -88,9 +93,20 @@ def main() -> None:
         print(f"  coverage 0.95: {covered(populations, 0.05, args.draws)}")
 
 
-def read(path: Path) -> tuple[NDArray[np.float32], Dataset]:
+def opened(name: str) -> Dataset:
+    """The images of a task."""
+    if name == "digits":
+        digits = load_digits()
+        return Dataset.from_arrays((digits.images / 16).astype(np.float32), digits.target.tolist())
+    whole = Dataset.open(Path(os.environ["EYEBRIGHT_DATA"]) / ("cifar10" if name == "vehicles" else name))
+    if name != "vehicles":
+        return whole
+    vehicle = np.isin(whole.labels, [whole.classes.index(each) for each in VEHICLES])
+    return Dataset(whole.source, ("animal", "vehicle"), vehicle.astype(np.int64))
+
+
+def read(dataset: Dataset) -> tuple[NDArray[np.float32], Dataset]:
     """The features of all images."""
-    dataset = Dataset.open(path)
     backbone = Backbone(size_px=backbone_px(dataset.typical_side()))
     pack = dataset.pack(backbone.preparation)
     found = features(lambda index: pack.read([index])[0], pack.digests, backbone)

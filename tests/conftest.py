@@ -146,11 +146,21 @@ def visit(chromium: "Browser") -> Iterator[Callable[..., "Page"]]:
 
 
 class Finished(NamedTuple):
-    """What a command left behind."""
+    """What a command left behind; errors and warnings are one line each, as before they were wrapped."""
 
     code: int
     out: str
     err: str
+
+    @classmethod
+    def of(cls, code: int, out: bytes, err: bytes) -> "Finished":
+        lines: list[str] = []
+        for line in err.decode().splitlines():
+            if line and lines and lines[-1].startswith(("Error:", "Warning:")) and not line.startswith("Warning:"):
+                lines[-1] += f" {line.strip()}"
+            else:
+                lines.append(line)
+        return cls(code, out.decode(), "".join(f"{line}\n" for line in lines))
 
 
 @pytest.fixture
@@ -168,6 +178,6 @@ def eyebright(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixtur
         except SystemExit as finished:
             code = finished.code if isinstance(finished.code, int) else 0 if finished.code is None else 1
         output = capfdbinary.readouterr()
-        return Finished(code, output.out.decode(), output.err.decode())
+        return Finished.of(code, output.out, output.err)
 
     return run

@@ -1,9 +1,11 @@
+import logging
 from collections.abc import Callable
 
 import matplotlib as mpl
 import matplotlib.colors
 import numpy as np
 import pytest
+from matplotlib import font_manager
 
 from eyebright.report import figures
 from eyebright.report.figures import BLUE, ORANGE, fonts_for, new_figure, to_png
@@ -112,12 +114,23 @@ def test_names_for_which_there_is_a_font_are_drawn_without_a_warning(only_latin_
 
 @pytest.mark.parametrize(("name", "missing"), [("雏菊 a", "菊, 雏"), ("ひまわり", "ひ, ま, り, わ"), ("🌻", "🌻")])
 def test_names_for_which_there_is_no_font_are_drawn_with_boxes_and_the_characters_are_named(
-    only_latin_fonts: None, name: str, missing: str
+    only_latin_fonts: None, name: str, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     figure = new_figure(2, 1)
     figure.text(0.5, 0.5, name)
-    with pytest.warns(UserWarning, match=f"no installed font has {missing}, .* install one, such as Noto Sans CJK"):
+    monkeypatch.setattr(figures, "_TOLD", set())
+    with pytest.warns(UserWarning, match=f"no installed font has {missing}, .* install one, such as Noto Sans"):
         assert to_png(figure)
+    assert to_png(figure)  # without a second warning
+
+
+@pytest.mark.filterwarnings("ignore:no installed font has")
+def test_matplotlib_says_nothing_of_its_own_about_fonts(caplog: pytest.LogCaptureFixture) -> None:
+    font_manager.fontManager._findfont_cached.cache_clear()
+    figure = new_figure(2, 1)
+    figure.text(0.5, 0.5, "\u0939\ue000")  # a letter of Hindi and one that no font has: all fonts are searched
+    assert to_png(figure) and not caplog.records
+    assert logging.getLogger("matplotlib.font_manager").isEnabledFor(logging.WARNING)
 
 
 def test_drawing_leaves_the_users_matplotlib_as_it_was() -> None:

@@ -13,9 +13,8 @@ from typer.core import TyperGroup
 
 from eyebright import __version__
 from eyebright.cli.arithmetic import renamed
-from eyebright.system import interrupts
+from eyebright.system import interrupts, text
 from eyebright.system.errors import EyebrightError
-from eyebright.system.text import in_ascii, printable_lines
 from eyebright.training import processes, trainer
 
 _NOT_NEEDED: Any = ("openvino.tools.ovc", None)
@@ -88,7 +87,7 @@ def _root(
 def _warn(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
 ) -> None:
-    print(f"Warning: {printable_lines(str(message))}", file=sys.stderr)  # noqa: T201
+    print(text.message(f"Warning: {message}"), file=sys.stderr)  # noqa: T201
 
 
 def _run() -> None:
@@ -103,7 +102,7 @@ def _run() -> None:
 
 def main() -> None:
     """Run the command line."""
-    codecs.register_error("in ascii", in_ascii)
+    codecs.register_error("in ascii", text.in_ascii)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="in ascii")  # the terminal may lack a character
@@ -115,5 +114,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (EyebrightError, OSError) as problem:
-        print(f"Error: {printable_lines(str(problem))}", file=sys.stderr)  # noqa: T201
+        print(text.message(f"Error: {problem}"), file=sys.stderr)  # noqa: T201
         sys.exit(1)

@@ -1,8 +1,10 @@
 """Figures as PNG files: how all of them look, curves of a training, confusion matrix, learning-rate range test."""
 
 import io
+import logging
 import warnings
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,7 @@ _FONTS = [  # the first one always comes with matplotlib; of the others those th
     "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB",
     "Microsoft YaHei", "SimHei", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Arial Unicode MS",
 ]  # fmt: skip
+_TOLD: set[str] = set()  # characters without a font of which a warning was given
 _MAX_MARKED = 40  # epochs whose values are marked with a dot
 _MAX_COUNTS, _MAX_NAMES, _NAME_WIDTH = 20, 60, 20  # classes with counts and with names in a matrix; columns of a name
 
@@ -41,26 +44,40 @@ def show_pixels(axes: "Axes", pixels: NDArray[np.uint8]) -> None:
 
 
 def to_png(figure: "Figure") -> bytes:
-    """The figure as the content of a PNG file; a warning names characters that no installed font has."""
+    """The figure as the content of a PNG file; a warning names characters that no installed font has, once."""
     from matplotlib.text import Text
 
     texts = list(figure.findobj(Text))
     letters = {letter for text in texts for letter in text.get_text() if letter.isprintable()}
-    families, missing = fonts_for(letters)
-    if missing:
+    file = io.BytesIO()
+    with _without_noise():
+        families, missing = fonts_for(letters)
+        for text in texts:
+            text.set_fontfamily(families)
+            text.set_parse_math(False)
+        figure.savefig(file, format="png", dpi=120)
+    if missing - _TOLD:
+        _TOLD.update(missing)
         warnings.warn(
-            f"no installed font has {listed(sorted(missing))}, so the figure shows boxes instead: install one, such as "
-            "Noto Sans CJK for Chinese (on Debian and Ubuntu: apt install fonts-noto-cjk), and draw it again",
+            f"no installed font has {listed(sorted(missing))}, so figures show boxes instead: install one, such as "
+            "Noto Sans (on Debian and Ubuntu: apt install fonts-noto fonts-noto-cjk), and draw them again",
             stacklevel=2,
         )
-    for text in texts:
-        text.set_fontfamily(families)
-        text.set_parse_math(False)
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        figure.savefig(file, format="png", dpi=120)
     return file.getvalue()
+
+
+@contextmanager
+def _without_noise() -> Iterator[None]:
+    """Without matplotlib's own lines about fonts: of each that lacks a weight, and of each missing character."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def fonts_for(letters: Set[str]) -> tuple[list[str], set[str]]:

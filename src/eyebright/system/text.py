@@ -7,6 +7,7 @@ written by `printable` to a terminal, by `markup` into HTML, by `markdown` into 
 import difflib
 import html
 import re
+import textwrap
 from collections.abc import Sequence
 
 _NEAREST_SHOWN = 40
@@ -168,6 +169,25 @@ def wrapped(words: Sequence[str], width: int) -> list[str]:
         else:
             lines.append(word)
     return lines
+
+
+_COMMAND = re.compile(r"(?<=[:,]) (?=eyebright \S+ \S(?:(?!\. ).)*$)")  # a command that ends a message
+
+
+def message(text: str, width: int = 80) -> str:
+    """A message for a terminal, in lines of at most `width` columns; names and indented lines stay whole.
+
+    A command at the end has a line of its own, to be copied.
+
+    >>> print(message("there is no model: train one, eyebright train flower_photos -o flowers_run", 30))
+    there is no model: train one,
+      eyebright train flower_photos -o flowers_run
+    """
+    lines = _COMMAND.sub("\n  ", printable_lines(text)).split("\n")
+    return "\n".join(
+        line if line.startswith("  ") else textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+        for line in lines
+    )
 
 
 _SUBSTITUTES = {"█": "#", "…": "...", "·": ".", "×": "x", "→": "->", "–": "-", "—": "-", "✓": "+", "•": "*"}
