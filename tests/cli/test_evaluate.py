@@ -59,7 +59,7 @@ def test_a_class_that_the_model_does_not_know_is_an_error_with_both_lists(run: P
     assert finished.code == 1
     assert "does not know: violet" in finished.err
     assert "the classes of the model are blue, green, red" in finished.err
-    assert "the images have blue, green, red, violet" in finished.err
+    assert finished.err.count("violet") == 1
 
 
 def test_a_missing_class_is_allowed(run: Path, eyebright, tmp_path):

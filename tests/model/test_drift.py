@@ -83,7 +83,7 @@ def test_images_of_the_training_are_left_out_and_files_can_be_given(run: Path, t
     found = eb.drift(run, [old / "blue", new, new / "red" / "0.png"], verbose=False)
     assert found.seen == 90 and found.left_out == 1  # 90 of 100 were in the training or validation set
     assert found.pictures == 10 + 15 + 1
-    with pytest.raises(DataError, match=r"no new images to compare .the model was trained on all 1 image\)"):
+    with pytest.raises(DataError, match=r"no new images to compare .the model was trained on the only image\)"):
         eb.drift(run, next(old / "red" / f"{n}.png" for n in range(100) if seen(run, old / "red" / f"{n}.png")))
 
 

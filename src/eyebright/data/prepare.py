@@ -24,7 +24,9 @@ from eyebright.data.split import ALL_SIDES, LEFT_OUT, SIDES, Leaks, Side, leaks_
 from eyebright.system import cache
 from eyebright.system.errors import DataError, OutputError
 from eyebright.system.progress import Report, quiet
+from eyebright.system.text import listed
 
+_SHOWN = 20  # names of classes in a message
 Seen = Callable[[Iterable[bytes]], NDArray[np.bool_]]
 """Given the digests of images, says of each whether the network was trained on it before, `(N,)`."""
 
@@ -142,8 +144,8 @@ def labels_among(dataset: Dataset, classes: Sequence[str]) -> NDArray[np.int64]:
     unknown = [name for name in dataset.classes if name not in classes]
     if unknown:
         raise DataError(
-            f"the images have classes that the model does not know: {', '.join(unknown)}; "
-            f"the classes of the model are {', '.join(classes)}; the images have {', '.join(dataset.classes)}"
+            f"the images have classes that the model does not know: {listed(unknown, _SHOWN)}; the classes of the model "
+            f"are {listed(classes, _SHOWN)}: leave out the images of other classes, or name their classes as the model does"
         )
     return np.array([classes.index(name) for name in dataset.classes], np.int64)[dataset.labels]
 

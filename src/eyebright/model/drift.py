@@ -20,7 +20,7 @@ from eyebright.report.progress import shown
 from eyebright.system.errors import DataError, ModelError
 from eyebright.system.files import as_path
 from eyebright.system.progress import Report
-from eyebright.system.text import counted, printable
+from eyebright.system.text import all_of, printable
 from eyebright.training.events import AnyEvent
 from eyebright.training.receivers import reporting
 from eyebright.trust.drift import Drift, Profile, Unfamiliar, compare_profiles
@@ -65,7 +65,7 @@ def _drift(model: str | Path, paths: Sequence[str | Path], report: Report) -> Dr
     seen = stored.card.seen.contains(images.digests.at(usable))
     chosen = usable[~seen]
     if not len(chosen):
-        why = f"the model was trained on all {counted(len(usable), 'image')}" if len(usable) else "none can be opened"
+        why = f"the model was trained on {all_of(len(usable), 'image')}" if len(usable) else "none can be opened"
         raise DataError(f"there are no new images to compare ({why}): give images that are new to the model")
     numbers = groups_of(dataset, find_sets(dataset, images, report))
     groups = np.arange(len(chosen)) if numbers is None else numbers[chosen]

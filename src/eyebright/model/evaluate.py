@@ -16,6 +16,7 @@ from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.network.answering import NO_ANSWER
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
+from eyebright.system.text import all_of
 from eyebright.trust.answers import Answers
 from eyebright.trust.metrics import Evaluation, Outcomes, evaluate_outcomes
 
@@ -109,8 +110,8 @@ def evaluate_new(
     new = indices[~seen.contains(prepared.pack.digests.at(indices))]
     if not len(new):
         raise DataError(
-            f"all {len(indices)} images that can be opened were used to train this model: "
-            "evaluate it on images that it was not trained on"
+            f"{all_of(len(indices), 'image')} that can be opened {'was' if len(indices) == 1 else 'were'} used to train "
+            "this model: evaluate it on images that it was not trained on"
         )
     labels = prepared.labels[new]
     outcomes = outcomes_on(predictor, prepared.pack, prepared.labels, new, report)

@@ -12,6 +12,7 @@ from eyebright.data.prepare import Prepared
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
+from eyebright.system.text import all_of, counted
 from eyebright.trust.promise import Given, HeldBack, Promise, Promised, make_promise
 from eyebright.trust.sets import set_scores
 
@@ -59,12 +60,13 @@ def require_new_images(new: int, given: int, held_back: HeldBack | None) -> None
         DataError: When none is new.
     """
     if not new:
-        before = "" if held_back is None else (
-            f", or none, so that the {len(held_back.labels):,} images that were held back before prove the promise"
-        )  # fmt: skip
+        before = ""
+        if held_back is not None:
+            known = counted(len(held_back.labels), "image")
+            before = f", or none, so that the promise rests on what was held back before ({known})"
         raise DataError(
-            f"all {given:,} images that can be opened were used for this model before, to train it, to select it or "
-            f"for a promise: give other images{before}"
+            f"{all_of(given, 'image')} that can be opened {'was' if given == 1 else 'were'} used for this model before, "
+            f"in training or for a promise: give other images{before}"
         )
 
 

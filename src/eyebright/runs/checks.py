@@ -15,7 +15,7 @@ from eyebright.runs.request import AUTO, Request
 from eyebright.runs.start import SourceModel, Start
 from eyebright.system import files
 from eyebright.system.errors import DataError, OutputError, SettingsError
-from eyebright.system.text import is_utf8, printable
+from eyebright.system.text import all_of, is_utf8, printable
 from eyebright.training import processes
 from eyebright.training.events import Corrected, Emit
 from eyebright.training.settings import Settings
@@ -124,7 +124,7 @@ def require_new_test(source: SourceModel, prepared: Prepared) -> None:
     test = prepared.pack.digests.at(prepared.indices("test"))
     if source.card.seen.contains(test).all():
         raise DataError(
-            f"the model {source.path} was trained on all {len(test)} images of the test set, so the result would mean "
+            f"the model {source.path} was trained on {all_of(len(test), 'image')} of the test set, so the result would mean "
             "nothing: use a test set that it was not trained on, or let eyebright make the split"
         )
 

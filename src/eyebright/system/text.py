@@ -23,6 +23,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def all_of(number: int, noun: str) -> str:
+    """All images of so many: the only image, all 2,000 images."""
+    return f"the only {noun}" if number == 1 else f"all {number:,} {noun}s"
+
+
 def kind_of(value: object) -> str:
     """What a value is, with its article.
 

@@ -22,7 +22,7 @@ from eyebright.data.sources.table import ImageRow, images_of_rows, unique_rows
 from eyebright.data.sources.walk import walk_files
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
-from eyebright.system.text import printable
+from eyebright.system.text import counted, printable
 
 _PATH, _LABEL = "file_name", "label"
 _NAMES = ("metadata.csv", "metadata.jsonl", f"metadata{parquet.SUFFIX}")
@@ -101,8 +101,9 @@ def _warn_of_unlisted(root: Path, listed: set[str]) -> None:
     files = (os.path.relpath(file, root).replace(os.sep, "/") for file in walk_files(root))
     unlisted = [name for name in files if name not in listed and not name.endswith((".jsonl", parquet.SUFFIX))]
     if unlisted:
+        are = "is" if len(unlisted) == 1 else "are"
         warnings.warn(
-            f"{len(unlisted):,} files in {root} are not in its metadata and are ignored, such as "
+            f"{counted(len(unlisted), 'file')} in {root} {are} not in its metadata and {are} ignored, such as "
             f"{printable(unlisted[0])}",
             stacklevel=3,
         )
