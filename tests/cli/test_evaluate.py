@@ -90,7 +90,7 @@ def test_without_new_images_there_is_an_error(run: Path, eyebright, tmp_path):
             (tmp_path / "pictures" / name).unlink()
     finished = eyebright("evaluate", run, tmp_path / "pictures")
     assert finished.code == 1
-    assert "were used to train this model" in finished.err
+    assert "the model was trained on all " in finished.err
 
 
 def test_with_its_corrections_a_run_has_the_result_of_its_training(make_folder, quick, eyebright, tmp_path):

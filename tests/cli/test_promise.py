@@ -62,7 +62,7 @@ def test_images_that_proved_a_promise_before_are_refused_with_the_way_out(
     more = make_folder("more", count=20)
     assert eyebright("promise", promising, "coverage=0.6", "--on", more).code == 0
     finished = eyebright("promise", promising, "coverage=0.5", "--on", more)
-    assert finished.code == 1 and "used for this model before" in finished.err
+    assert finished.code == 1 and "this model has used all 60 images that can be opened before" in finished.err
     assert "give other images, or none, so that the promise rests on" in finished.err
     assert eyebright("promise", promising, "coverage=0.5").code == 0
 

@@ -336,7 +336,7 @@ def test_images_that_were_all_trained_on_cannot_measure_a_model(model, pictures,
     prepared = model.prepare(pictures)
     others = [name for name, side in zip(pictures.source.names, prepared.sides, strict=True) if side != 0]
     trained_on = eb.Dataset.open(tmp_path / "pictures", exclude=others)
-    with pytest.raises(DataError, match=r"all 36 images that can be opened were used to train this model"):
+    with pytest.raises(DataError, match=r"was trained on all 36 images that can be opened"):
         model.evaluate(trained_on)
 
 

@@ -139,7 +139,7 @@ def test_a_promise_by_other_images_leaves_out_and_counts_what_the_model_has_seen
         promise(run, "accuracy=0.95", trained / "pictures")  # the 54 images of its test set
     made = promise(run, "accuracy=0.6", trained / "more").promised
     assert made.images == 180 and made.given == Given(images=180)
-    with pytest.raises(DataError, match="were used to train this model"):  # they are no test of it any more
+    with pytest.raises(DataError, match="was trained on all 180 images"):  # they are no test of it any more
         evaluate(run, trained / "more")
 
 

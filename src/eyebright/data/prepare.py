@@ -144,8 +144,8 @@ def labels_among(dataset: Dataset, classes: Sequence[str]) -> NDArray[np.int64]:
     unknown = [name for name in dataset.classes if name not in classes]
     if unknown:
         raise DataError(
-            f"the images have classes that the model does not know: {listed(unknown, _SHOWN)}; the classes of the model "
-            f"are {listed(classes, _SHOWN)}: leave out the images of other classes, or name their classes as the model does"
+            f"the images have classes that the model does not know: {listed(unknown, _SHOWN)}; the classes of the "
+            f"model are {listed(classes, _SHOWN)}: leave out these images, or name their classes as the model does"
         )
     return np.array([classes.index(name) for name in dataset.classes], np.int64)[dataset.labels]
 

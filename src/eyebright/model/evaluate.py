@@ -110,8 +110,8 @@ def evaluate_new(
     new = indices[~seen.contains(prepared.pack.digests.at(indices))]
     if not len(new):
         raise DataError(
-            f"{all_of(len(indices), 'image')} that can be opened {'was' if len(indices) == 1 else 'were'} used to train "
-            "this model: evaluate it on images that it was not trained on"
+            f"the model was trained on {all_of(len(indices), 'image')} that can be opened, or selected by them: "
+            "evaluate it on other images"
         )
     labels = prepared.labels[new]
     outcomes = outcomes_on(predictor, prepared.pack, prepared.labels, new, report)

@@ -65,8 +65,8 @@ def require_new_images(new: int, given: int, held_back: HeldBack | None) -> None
             known = counted(len(held_back.labels), "image")
             before = f", or none, so that the promise rests on what was held back before ({known})"
         raise DataError(
-            f"{all_of(given, 'image')} that can be opened {'was' if given == 1 else 'were'} used for this model before, "
-            f"in training or for a promise: give other images{before}"
+            f"this model has used {all_of(given, 'image')} that can be opened before, in training or for a promise: "
+            f"give other images{before}"
         )
 
 

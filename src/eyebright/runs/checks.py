@@ -124,8 +124,8 @@ def require_new_test(source: SourceModel, prepared: Prepared) -> None:
     test = prepared.pack.digests.at(prepared.indices("test"))
     if source.card.seen.contains(test).all():
         raise DataError(
-            f"the model {source.path} was trained on {all_of(len(test), 'image')} of the test set, so the result would mean "
-            "nothing: use a test set that it was not trained on, or let eyebright make the split"
+            f"the model {source.path} was trained on {all_of(len(test), 'image')} of the test set, so the result would "
+            "mean nothing: use a test set that it was not trained on, or let eyebright make the split"
         )
 
 
