@@ -103,9 +103,10 @@ def _open(model: Path, promise: str) -> "Predictor":
     if not known:
         typer.echo(NO_REFERENCE, err=True)
     if promise:
-        from eyebright.model.promise import prove_promise
+        from eyebright.model.promise import prove_promise, require_held_back
 
-        predictor = predictor.with_promise(prove_promise(promise, stored.reference.held_back, stored.card.classes))
+        held_back = require_held_back(promise, stored.reference.held_back, model)
+        predictor = predictor.with_promise(prove_promise(promise, held_back, stored.card.classes))
     return predictor
 
 
