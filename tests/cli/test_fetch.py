@@ -1,9 +1,12 @@
+import hashlib
 import json
 import shlex
+import tarfile
 
 import pytest
 
 from eyebright.data.published.sets import SETS, PublishedFile
+from eyebright.model.export import web_runtime
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +80,17 @@ def test_the_bar_counts_megabytes(eyebright, tmp_path, monkeypatch):
     monkeypatch.setattr("eyebright.report.progress.Display.bar", lambda _, *arguments: shown.append(arguments))
     assert eyebright("fetch", "flowers").code == 0
     assert shown == [("fetching a.tgz", 120, 229, "MB"), ("unpacking", 3, None, "MB")]
+
+
+def test_the_runtime_of_web_pages_is_fetched_by_its_name_too(eyebright, tmp_path, monkeypatch):
+    package = tmp_path / "own.tgz"
+    with tarfile.open(package, "w:gz") as archive:
+        for name in (web_runtime.SCRIPT, web_runtime.BINARY, web_runtime.CARD):
+            archive.addfile(tarfile.TarInfo(f"package/{name}"))
+    monkeypatch.setattr(web_runtime, "SHA256", hashlib.sha256(package.read_bytes()).hexdigest())
+    finished = eyebright("fetch", "onnxruntime-web", "--from", package)
+    assert finished.code == 0 and f"{tmp_path}/cache" in finished.out, finished.err
+    assert finished.out.endswith("To make a page with it:\neyebright export MODEL --to web -o FOLDER\n")
+    assert json.loads(eyebright("fetch", "onnxruntime-web", "--json").out)["bytes"] == 33_106_585
+    assert "leave -o out" in eyebright("fetch", "onnxruntime-web", "-o", tmp_path / "x").err
+    assert "onnxruntime-web" in eyebright("fetch", "--list").out

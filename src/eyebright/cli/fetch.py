@@ -1,4 +1,4 @@
-"""eyebright fetch: download a published data set by its name."""
+"""eyebright fetch: download a published data set by its name, or what pages of `eyebright export --to web` contain."""
 
 import shlex
 import textwrap
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from eyebright.system.errors import SettingsError
-from eyebright.system.progress import Stage
+from eyebright.system.progress import Report, Stage
 
 EXAMPLE = "Example: eyebright fetch --list; then: eyebright fetch flowers -o flower_photos"
 _WIDTH = 80
@@ -32,6 +32,7 @@ def fetch(
     """Download a published data set, check it and unpack it."""
     from eyebright.data.published.fetch import fetch_set
     from eyebright.data.published.sets import SETS
+    from eyebright.model.export import web_runtime
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
     from eyebright.report.telling import command_text
@@ -48,6 +49,9 @@ def fetch(
         def report(stage: Stage, done: int, of: int | None) -> None:
             display.bar(stage, done // 1_000_000, None if of is None else -(-of // 1_000_000), "MB")
 
+        if name == web_runtime.NAME:
+            _tell_runtime(_fetch_runtime(given or [], output, report), as_json=as_json)
+            return
         folder = fetch_set(name, output, given=given or (), report=report)
     own = SETS[name]
     command = f"eyebright train {shlex.quote(str(folder))} -o {name}_run"
@@ -65,14 +69,37 @@ def fetch(
     typer.echo(f"To train on it:\n{command_text(command)}")
 
 
+def _fetch_runtime(given: list[Path], output: Path | None, report: Report) -> Path:
+    from eyebright.model.export.web_runtime import NAME, fetch_runtime
+
+    if output is not None or len(given) > 1:
+        raise SettingsError(f"{NAME} is one file, given by --from or downloaded, and goes into the cache: leave -o out")
+    return fetch_runtime(given=given[0] if given else None, report=report)
+
+
+def _tell_runtime(folder: Path, *, as_json: bool) -> None:
+    from eyebright.model.export.web_runtime import LICENCE, NAME, SIZE_BYTES, VERSION
+    from eyebright.system import records
+
+    command = "eyebright export MODEL --to web -o FOLDER"
+    if as_json:
+        place = {"name": NAME, "place": str(folder), "bytes": SIZE_BYTES, "licence": LICENCE, "command": command}
+        typer.echo(records.to_json(place))
+        return
+    typer.echo(f"ONNX Runtime Web {VERSION}: {folder}\nLicence: {LICENCE}\nTo make a page with it:\n{command}")
+
+
 def _table() -> str:
     from eyebright.data.published.sets import SETS
+    from eyebright.model.export.web_runtime import LICENCE, NAME, SIZE_BYTES
 
     lines, indent = [f"{'name':14} {'download':>9}  contents and licence"], " " * 26
     for name, own in SETS.items():
         lines += textwrap.wrap(own.title, _WIDTH, initial_indent=f"{name:14} {_size(own.size_bytes):>9}  ",
                                subsequent_indent=indent)  # fmt: skip
         lines += textwrap.wrap(own.licence, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+    lines += ["", "What pages of eyebright export --to web contain:"]
+    lines += [f"{NAME} {_size(SIZE_BYTES):>8}  ONNX Runtime Web", f"{indent}{LICENCE}"]
     return "\n".join(lines)
 
 

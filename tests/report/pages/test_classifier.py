@@ -239,14 +239,17 @@ def test_the_page_gives_answers_and_says_why_it_gives_none(make_page, opened, ba
     )
     page.get_by_text("4 of 4 images").wait_for()
     assert page.locator(".card h3").all_inner_texts() == [
-        "Not opened: not an image that this browser can open, or a damaged one",
-        "No answer: unlike the training images (unfamiliarity 1.3, limit 1.0)",
-        "No answer: confidence 60.0%, below 75.0%",
         f"{HOSTILE} 70.0%",
+        "No answer: confidence 60.0%, below 75.0%",
+        "No answer: unlike the training images (unfamiliarity 1.3, limit 1.0)",
+        "Not opened: not an image that this browser can open, or a damaged one",
     ]
-    assert page.locator(".card").last.locator(".bars li").all_inner_texts() == [
+    assert page.locator(".card").first.locator(".bars li").all_inner_texts() == [
         f"{HOSTILE}\n70.0%", "tulip\n20.0%", "daisy\n10.0%",
     ]  # fmt: skip
+    page.locator("#files").set_input_files(files(40))
+    page.get_by_text("5 of 5 images").wait_for()
+    assert page.locator(".card h3").first.inner_text() == "tulip 50.0%"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert not page.locator("b, i").count()  # names are text
     assert barriers(page) == []

@@ -74,22 +74,23 @@ const Page = (() => {
     return canvas;
   }
 
-  function add(name, found, ms) {
+  function add(before, name, found, ms) {
     const heading = element("h3", "answer", ...answer(found)), card = element("li", found.answer < 0 ? "card unsure" : "card");
     const note = element("p", "file", named(name), ` · ${ms.toFixed(0)} ms`);
     card.append(seen(found.image), element("div", "", heading, note, bars(found)));
-    show(card);
+    show(before, card);
     find("said").textContent = `${name}: ${heading.textContent}`;
   }
 
-  function fail(name, problem) {
-    show(element("li", "card unsure", element("div", "", element("h3", "answer", `Not opened: ${problem.message}`), element("p", "file", named(name)))));
+  function fail(before, name, problem) {
+    show(before, element("li", "card unsure", element("div", "", element("h3", "answer", `Not opened: ${problem.message}`), element("p", "file", named(name)))));
     find("said").textContent = `${name}: not opened, ${problem.message}`;
   }
 
-  function show(card) {
+  // The newest images come first, and those that were given together in their order.
+  function show(before, card) {
     const list = find("answers");
-    list.prepend(card);
+    list.insertBefore(card, before?.isConnected ? before : null);
     while (list.children.length > MOST_CARDS) list.lastChild.remove();
     find("results").hidden = false;
     find("count").textContent = given > 1 ? `${done} of ${given} images` + (done > MOST_CARDS ? `; the last ${MOST_CARDS} are shown` : "") : "";
@@ -99,12 +100,12 @@ const Page = (() => {
     if (busy) return;
     busy = true;
     while (waiting.length) {
-      const file = waiting.shift(), name = file.name || "image", begin = performance.now();
+      const { file, before } = waiting.shift(), name = file.name || "image", begin = performance.now();
       done += 1;
       try {
-        add(name, await network.predict(file), performance.now() - begin);
+        add(before, name, await network.predict(file), performance.now() - begin);
       } catch (problem) {
-        fail(name, problem);
+        fail(before, name, problem);
       }
       await new Promise((resolve) => setTimeout(resolve));  // so that the page stays alive
     }
@@ -113,7 +114,8 @@ const Page = (() => {
 
   function take(files) {
     if (!network || !files.length) return;
-    waiting.push(...files);
+    const before = find("answers").firstChild;
+    waiting.push(...files.map((file) => ({ file, before })));
     given += files.length;
     work();
   }
