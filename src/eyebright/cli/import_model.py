@@ -12,7 +12,9 @@ _SIZES = "expected --size 224, or height x width as in --size 224x192"
 
 
 def import_model(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model of Keras: model.keras, or the older model.h5.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A model of Keras (.keras, .h5), or an ONNX classifier (.onnx).")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help="The model folder to write.")],
     scale: Annotated[
         str,
@@ -41,9 +43,9 @@ def import_model(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model that exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Import a model of Keras or Teachable Machine.
+    """Import a model of Keras, Teachable Machine or PyTorch (ONNX).
 
-    All commands take the result. Neither Keras nor TensorFlow is needed, and no code in the file is run. The pixels
+    All commands take the result. The other program is not needed, and no code in the file is run. The pixels
     must be scaled as in the training of the model: it is refused where neither the file nor --scale says how.
     """
     from eyebright.data.pictures import Fit

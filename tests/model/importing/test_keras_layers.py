@@ -3,7 +3,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from eyebright.model.importing import keras_layers
 from eyebright.model.importing.assembly import Assembly
 from eyebright.model.importing.keras_layers import KerasLayer, translate
 from eyebright.network import Hardsigmoid, Input, Normalize
@@ -133,8 +132,3 @@ def test_the_hard_sigmoid_of_keras_2_is_steeper(image):
     scale, function = (place.layer for place in list(network.places.values())[1:])
     assert isinstance(scale, Normalize) and isinstance(function, Hardsigmoid)
     assert (1 / scale.std) / 6 == pytest.approx(0.2)
-
-
-def test_numbers_that_were_inverted_are_given_back():
-    assert keras_layers._short(1 / (1 / 255)) == 255.0
-    assert keras_layers._short(1 / 3) == 1 / 3

@@ -1,13 +1,14 @@
 """Assembly: a network that is put together from the layers of another program, with their weights."""
 
+import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.network import Layer, Network, Shape, Weights
+from eyebright.network import Layer, Network, Normalize, Shape, Weights
 from eyebright.network.layer import checked_shape
 from eyebright.network.wiring import ancestors
 from eyebright.system.errors import NetworkError
@@ -69,10 +70,17 @@ class Assembly:
         given = {key: values.shape for key, values in tensors.items()}
         if given != expected:
             raise NetworkError(f"expected weights of the shapes {_told(expected)}, got {_told(given)}")
+        if not all(np.isfinite(values).all() for values in tensors.values()):
+            raise NetworkError("its weights contain values that are NaN or infinite")
         self._layers.append(layer)
         self._wiring[name] = tuple(value.name for value in inputs)
         self._weights |= {f"{name}.{key}": np.ascontiguousarray(values, np.float32) for key, values in tensors.items()}
         return Value(name, shape, order)
+
+    def made(self, value: Value) -> tuple[Layer, tuple[str, ...]]:
+        """The layer that gives a value, and the names of those that it reads."""
+        layer = next(layer for layer in reversed(self._layers) if layer.name == value.name)
+        return layer, self._wiring[value.name]
 
     def finish(self, output: Value) -> tuple[Network, Weights]:
         """The network that computes a value, without layers that it does not need, and its weights."""
@@ -87,6 +95,29 @@ class Assembly:
             number += 1
             free = f"{name}_{number}"
         return free
+
+
+def affine(network: Assembly, name: str, read: Value, scale: Any, offset: Any) -> Value:
+    """Add `scale * x + offset`, with one number for all channels or one for each."""
+    factors, shifts = np.broadcast_arrays(*(np.asarray(value, np.float64).ravel() for value in (scale, offset)))
+    if not (factors > 0).all():
+        raise NetworkError(f"it multiplies by {scale}: only factors above 0 are supported")
+    means, stds = (tuple(_short(value) for value in values) for values in (-shifts / factors, 1 / factors))
+    if read.order is not None and len(factors) > 1:
+        raise NetworkError("it has its own factor for each value of flattened maps, which is not supported")
+    return network.add(Normalize(per_channel(means), per_channel(stds), name=name), read, order=read.order)
+
+
+def per_channel(values: Any) -> float | tuple[float, ...]:
+    """Values as a setting of `Normalize`: one number if all are the same."""
+    numbers = tuple(float(value) for value in np.ravel(values))
+    return numbers[0] if len(set(numbers)) == 1 else numbers
+
+
+def _short(value: float) -> float:
+    """255 for the reciprocal of 1 / 255: the shortest number within the rounding of a few operations."""
+    rounded = float(f"{value:.12g}")
+    return rounded if math.isclose(rounded, value, rel_tol=1e-15) else value
 
 
 def _told(shapes: dict[str, Shape]) -> str:

@@ -11,6 +11,7 @@ from eyebright.model.importing.keras import keras_network
 from eyebright.model.importing.keras_file import read_keras
 from eyebright.model.importing.labels import class_names
 from eyebright.model.importing.logits import with_logits
+from eyebright.model.importing.onnx import onnx_network
 from eyebright.model.importing.scales import scaled
 from eyebright.model.learned import Learned
 from eyebright.network import Network, Weights
@@ -44,7 +45,7 @@ def import_model(
     """Read a model that another program has trained. No code in it is run, and that program is not needed.
 
     Args:
-        path: A file of Keras: `.keras`, or the older `.h5`.
+        path: A file of Keras, `.keras` or the older `.h5`, or an ONNX classifier, `.onnx`.
         scale: How the pixels were scaled in its training, unless its own layers do that: a name of `SCALES`, such as
             "0-1", "-1-1" or "imagenet".
         classes: The names of the classes in the order of its outputs, a file with one name a line, or "numbered" for
@@ -80,6 +81,12 @@ def _of_keras(path: Path, size: tuple[int, int] | None) -> Foreign:
     return Foreign(*keras_network(stored, size), f"Keras {stored.version}".strip())
 
 
+def _of_onnx(path: Path, size: tuple[int, int] | None) -> Foreign:
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist: expected an ONNX file")
+    return Foreign(*onnx_network(path, size))
+
+
 _READERS: dict[str, Callable[[Path, tuple[int, int] | None], Foreign]] = {
-    ".keras": _of_keras, ".h5": _of_keras, ".hdf5": _of_keras,
+    ".keras": _of_keras, ".h5": _of_keras, ".hdf5": _of_keras, ".onnx": _of_onnx,
 }  # fmt: skip

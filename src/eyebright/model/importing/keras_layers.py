@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.model.importing.assembly import Assembly, Value
+from eyebright.model.importing.assembly import Assembly, Value, affine, per_channel
 from eyebright.network import (
     ELU,
     GELU,
@@ -256,29 +256,7 @@ def _normalization(network: Assembly, layer: KerasLayer, inputs: list[Value]) ->
     else:
         mean, variance = (np.asarray(layer.get(key), np.float64) for key in ("mean", "variance"))
     std = np.maximum(np.sqrt(variance), _NORMALIZATION_EPS)
-    return network.add(Normalize(_per_channel(mean), _per_channel(std), name=layer.name), read)
-
-
-def affine(network: Assembly, name: str, read: Value, scale: Any, offset: Any) -> Value:
-    """Add `scale * x + offset`, with one number for all channels or one for each."""
-    factors, shifts = np.broadcast_arrays(*(np.asarray(value, np.float64).ravel() for value in (scale, offset)))
-    if not (factors > 0).all():
-        raise NetworkError(f"it multiplies by {scale}: only factors above 0 are supported")
-    means, stds = (tuple(_short(value) for value in values) for values in (-shifts / factors, 1 / factors))
-    if read.order is not None and len(factors) > 1:
-        raise NetworkError("it has its own factor for each value of flattened maps, which is not supported")
-    return network.add(Normalize(_per_channel(means), _per_channel(stds), name=name), read, order=read.order)
-
-
-def _per_channel(values: Any) -> float | tuple[float, ...]:
-    numbers = tuple(float(value) for value in np.ravel(values))
-    return numbers[0] if len(set(numbers)) == 1 else numbers
-
-
-def _short(value: float) -> float:
-    """255 for the reciprocal of 1 / 255: the shortest number within the rounding of a few operations."""
-    rounded = float(f"{value:.12g}")
-    return rounded if math.isclose(rounded, value, rel_tol=1e-15) else value
+    return network.add(Normalize(per_channel(mean), per_channel(std), name=layer.name), read)
 
 
 @_of("MaxPooling2D", "MaxPool2D")

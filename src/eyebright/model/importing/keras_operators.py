@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from eyebright.model.importing.assembly import Assembly, Value
-from eyebright.model.importing.keras_layers import KerasLayer, affine, translate
+from eyebright.model.importing.assembly import Assembly, Value, affine
+from eyebright.model.importing.keras_layers import KerasLayer, translate
 from eyebright.system.errors import NetworkError
 
 _KINDS = {
