@@ -142,3 +142,9 @@ def test_a_page_without_its_network_is_an_error(proof, tmp_path):
     (tmp_path / "web" / "index.html").write_text("<p>nothing")
     with pytest.raises(ModelError, match="has no network"):
         named_format("web").load(exported)
+
+
+def test_a_network_that_browsers_cannot_hold_is_refused(stand_in, monkeypatch, source):
+    monkeypatch.setattr(web, "_MOST_BYTES", 1000)
+    with pytest.raises(ModelError, match="a page holds a network of 0 MB at most"):
+        named_format("web").write(source, "float32")

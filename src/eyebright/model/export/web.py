@@ -29,6 +29,7 @@ from eyebright.system.text import counted
 from eyebright.trust.answers import Answers
 
 FILE = "index.html"
+_MOST_BYTES = 350_000_000
 _ASKED = 20  # images in the browser, which takes a tenth of a second for each
 _UNSEEN = (
     "{}, so the page was not opened: its network was compared by ONNX Runtime in Python. The page compares the golden "
@@ -45,6 +46,11 @@ _ANSWER = """Page.started.then(async (network) => {
 
 def _write(source: Source, precision: Precision) -> dict[str, bytes]:
     graph, promise = onnx_graph(source.network, source.weights, answering=source.answering), source.promise
+    if len(graph) > _MOST_BYTES:
+        raise ModelError(
+            f"a page holds a network of {_MOST_BYTES / 1e6:.0f} MB at most, since browsers limit texts to 512 MB, got "
+            f"{len(graph) / 1e6:.0f} MB: export a smaller network, or use --to onnx on a server"
+        )
     images, prepared = golden_pictures(source.preparation)
     golden = Golden(images, prepared, Engine.of_bytes(graph).outputs(prepared))
     thresholds = source.answering.thresholds
