@@ -16,7 +16,7 @@ COLUMN = ["cli", "web", "tasks", "runs", "model", "report", "training", "trust",
 """The rooms, from the top down; DESIGN and ARCHITECTURE.md draw them."""
 FACE = {"__init__", "__main__"}  # the package itself: gives the public names, and the command
 HEAVY = {
-    "torch", "onnx", "sklearn", "matplotlib", "pyarrow", "pillow_heif", "cleanlab", "jinja2", "pandas", "tensorboardX",
+    "torch", "onnx", "sklearn", "matplotlib", "pyarrow", "pillow_heif", "jinja2", "pandas", "tensorboardX",
 }  # fmt: skip
 COMMAND = "import runpy; runpy.run_module('eyebright', run_name='__main__')"
 

@@ -173,7 +173,7 @@ def test_an_audit_lists_each_kind_with_three_examples_and_then_what_a_random_spl
     found = audit(
         *(finding("exact duplicates", f"a/{number}.png", "b.png") for number in range(4)),
         finding("very dark", "d.png", sentence="brightness 3 of 255"),
-        notes=("Labels were not checked: cleanlab is not installed. " + "word " * 20,),
+        notes=("Labels were not checked: torch is not installed. " + "word " * 20,),
     )
     text = audit_text(found, 0.14)
     lines = text.plain.splitlines()

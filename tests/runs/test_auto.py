@@ -1,5 +1,7 @@
+import csv
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,12 +10,14 @@ import eyebright as eb
 from eyebright.data.sources.source import ArraySource
 from eyebright.network import zoo
 from eyebright.runs import auto, resume, train
+from eyebright.runs.folder import Run
 from eyebright.runs.request import Request, gather
 from eyebright.system.errors import DownloadError, SettingsError
 from eyebright.training import budget
 from eyebright.training.events import (
     CrossValidated,
     EpochEnded,
+    LabelsSuspected,
     MirroringJudged,
     Planned,
     StartJudged,
@@ -58,6 +62,26 @@ def test_by_default_a_published_network_gets_a_new_head(pictures, tmp_path):
     again = eb.train(pictures, tmp_path / "again")
     for name, value in again.classifier.get_weights().items():
         assert (value == result.classifier.get_weights()[name]).all(), name
+
+
+def test_labels_that_are_swapped_are_suspected_and_asked_about_in_the_report(pictures, tmp_path, monkeypatch):
+    """Of two swapped labels of each class, those outside the test set; with so few images no head is very sure."""
+    monkeypatch.setattr("eyebright.data.audit.labels.UNLIKELY", 0.3)
+    swapped = {"coarse/01.png": "fine", "coarse/03.png": "fine", "fine/00.png": "coarse", "fine/02.png": "coarse"}
+    shutil.copytree(pictures, tmp_path / "pictures")
+    for name, true in swapped.items():
+        shutil.move(tmp_path / "pictures" / true / name[-6:], tmp_path / "pictures" / name)
+    run = Run(eb.train(tmp_path / "pictures", tmp_path / "run").path)
+    (found,) = told(run.path, LabelsSuspected)
+    rows = csv.DictReader(run.split.read_text().splitlines())
+    used = {row["name"] for row in rows if row["split"] in ("train", "validation")}
+    assert found.pictures == len(used) and found.count == len(found.names)
+    assert dict(zip(found.names, found.suggested, strict=True)) == {
+        name: swapped[name] for name in swapped.keys() & used
+    }
+    page = run.report.read_text("utf-8")
+    assert all(f'data-name="{name}"' in page for name in found.names) and len(found.names) > 1
+    assert f"{len(found.names)} labels of {found.pictures} training and validation images" in page
 
 
 def test_a_run_that_was_killed_before_its_model_was_saved_continues(pictures, tmp_path):

@@ -13,7 +13,7 @@ def collected(run: Run, result):
     """What the report of a run shows; and the images and the evaluation that it shows."""
     prepared = result.classifier.prepare(eb.Dataset.open(run.read()[0].pictures, seed=3))
     tested = result.classifier.test(prepared, lambda event: None)
-    return collect(run, result.classifier, prepared, tested), prepared, tested
+    return collect(run, run.read_events(), result.classifier, prepared, tested), prepared, tested
 
 
 def test_the_report_shows_what_the_run_measured(pictures, train_mlp, tmp_path, monkeypatch):

@@ -53,7 +53,7 @@ def test_without_mistakes_there_is_no_sheet_and_the_log_says_so(make_folder, tmp
     prepared = result.classifier.prepare(eb.Dataset.open(tmp_path / "pictures"))
     nothing = np.empty(0, np.int64)
     tested = evaluate.Tested(result.test, nothing, nothing, nothing, np.empty(0), np.empty(0, bool))
-    event = drawings.draw(run, result.classifier, prepared, tested)
+    event = drawings.draw(run, run.read_events(), result.classifier, prepared, tested)
     assert (event.mistakes, event.shown) == (0, 0)
     assert [Path(path).name for path in event.paths] == list(PICTURES[:2])
     assert not run.mistakes.exists()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from eyebright.model import evaluate as evaluation
-from eyebright.runs.gallery import BUDGET, LARGE_PX, SMALL_PX, WEAKEST, WORST, Gallery
+from eyebright.runs.gallery import BUDGET, LARGE_PX, SMALL_PX, SUSPECTED, WEAKEST, WORST, Gallery
+from eyebright.training.events import LabelsSuspected
 from eyebright.trust.metrics import evaluate
 
 NAMES = ("a", "b", "c")
@@ -118,3 +119,21 @@ def test_images_that_are_less_sure_than_a_promise_needs_are_marked_wherever_they
     every = [*shown.worst(), *shown.examples(correct=True), *shown.examples(correct=False)]
     every += [shot for shots in shown.cells().values() for shot in shots]
     assert {shot.confidence: shot.answered for shot in every} == {0.9: True, 0.8: True, 0.7: False, 0.6: False}
+
+
+def test_suspected_labels_are_shown_with_what_is_predicted_instead_but_not_images_that_are_gone() -> None:
+    shown = gallery([0], [0], [0.9])
+    shown._prepared.labels, shown._prepared.pack.rows = np.arange(9999) % 3, np.where(np.arange(9999) == 5, -1, 0)
+    found = LabelsSuspected(
+        pictures=90, count=3, names=(r"7\n", "gone", r"5\n", r"3\n"), suggested=("c", "a", "a", "b"),
+        probabilities=(0.99, 0.98, 0.97, 0.96),
+    )  # fmt: skip
+    assert [(one.name, one.truth, one.predicted, one.confidence) for one in shown.suspected(found)] == [
+        (r"7\n", "b", "c", 0.99), (r"3\n", "a", "b", 0.96),
+    ]  # fmt: skip
+    assert [int(one.digest, 16) for one in shown.suspected(found)] == [7, 3]
+    many = LabelsSuspected(
+        pictures=90, count=40, names=tuple(rf"{number}\n" for number in range(10, 50)), suggested=("a",) * 40,
+        probabilities=(0.9,) * 40,
+    )  # fmt: skip
+    assert len(shown.suspected(many)) == SUSPECTED

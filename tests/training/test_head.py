@@ -64,6 +64,8 @@ def test_images_that_no_head_could_recognise_do_not_choose_the_strength():
     assert not logits[~other].any() and logits[other].any(axis=1).all()
     assert head.loss == pytest.approx(score(logits[other], labels[other])[0], rel=1e-2)
     assert head.strength < STRENGTHS[0]
+    assert head.predicted.tolist() == np.flatnonzero(other).tolist()
+    assert softmax(head.out_of_fold) == pytest.approx(softmax(logits[other]), abs=0.02)
 
 
 @pytest.mark.parametrize("groups", [np.arange(60) % 3, np.zeros(60, np.int64)])
@@ -71,6 +73,7 @@ def test_classes_of_one_group_get_the_usual_strength(groups):
     features, _ = clouds(3, count=60)
     head = fit_head(features, np.arange(60) % 3, 3, groups)
     assert (head.strength, [strength for strength, _, _ in head.path]) == (USUAL_STRENGTH, [USUAL_STRENGTH])
+    assert head.predicted.shape == (0,) and head.out_of_fold.shape == (0, 3)
 
 
 def test_a_feature_that_hardly_varies_in_training_does_not_decide_alone():

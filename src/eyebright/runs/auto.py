@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.data.audit.labels import wrong_labels
 from eyebright.data.batches import content_order
 from eyebright.data.dataset import Dataset
 from eyebright.data.digests import Digests
@@ -26,6 +27,7 @@ from eyebright.runs.checks import require_effect
 from eyebright.runs.request import Request
 from eyebright.runs.start import Start, mirrored_by_evidence
 from eyebright.system.errors import DownloadError, MissingExtraError, SettingsError
+from eyebright.system.text import printable
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
 from eyebright.training.events import (
@@ -34,6 +36,7 @@ from eyebright.training.events import (
     Emit,
     EpochEnded,
     HeadFitted,
+    LabelsSuspected,
     StartJudged,
     StepDone,
     Tried,
@@ -42,7 +45,9 @@ from eyebright.training.events import (
 from eyebright.training.head import Head, cross_validated, fit_head, score
 from eyebright.training.receivers import reporting
 from eyebright.training.settings import Settings
+from eyebright.trust.calibration import fit_temperature
 from eyebright.trust.intervals import share_of
+from eyebright.trust.metrics import softmax
 
 BACKBONE, FROM_SCRATCH = "efficientnet_lite0", "compact"
 SMALL_PX = 64
@@ -51,6 +56,7 @@ BACKBONE_SIZES = range(128, 225, 32)
 """Sides in pixels at which the backbone may see images."""
 FEW = 500
 """Images below which the accuracy is estimated by cross-validation."""
+_MOST_SUSPECTED = 24  # labels that are named
 _TRIAL_SHARE = 0.2  # of the time that is left, for each of two that are tried
 _FROZEN = ("_conv_stem", *(f"_blocks.{number}" for number in range(5)))  # of the backbone: edges and textures
 _TUNING = {
@@ -136,16 +142,49 @@ def _train_head(prepared: Prepared, backbone: Backbone, emit: Emit, started_at: 
     head = fit_head(values(train), labels[train], num_classes, _fold_groups(prepared, train))
     strengths, losses, accuracies = zip(*head.path, strict=True)
     emit(HeadFitted(strengths=strengths, losses=losses, accuracies=accuracies, strength=head.strength))
-    loss, accuracy = score(head.logits(values(validation)), labels[validation])
+    logits = head.logits(values(validation))
+    loss, accuracy = score(logits, labels[validation])
     what = f"{BACKBONE} with its published weights and a new head"
     took_s = time.monotonic() - started_at
     emit(Tried(what=what, validation_loss=loss, validation_accuracy=accuracy, seconds=took_s))
+    if len(head.predicted):
+        emit(_suspected(prepared, head, train[head.predicted], validation, logits))
     if len(usable) < FEW:
         groups = _fold_groups(prepared, usable)
         logits = cross_validated(values(usable), labels[usable], num_classes, head.strength, groups, folds=10)
         share = share_of(logits.argmax(axis=1) == labels[usable], groups)
         emit(CrossValidated(pictures=len(usable), accuracy=share.value, low=share.low, high=share.high))
     return head
+
+
+def _suspected(
+    prepared: Prepared,
+    head: Head,
+    train: NDArray[np.int64],
+    validation: NDArray[np.int64],
+    logits: NDArray[np.float32],
+) -> LabelsSuspected:
+    """Labels that are probably wrong, among the training images that were out of a fold and the validation images.
+
+    Args:
+        prepared: The images.
+        head: The head.
+        train: The positions of the images that have out-of-fold logits.
+        validation: The positions of the validation images.
+        logits: The logits of these.
+    """
+    dataset, checked = prepared.dataset, np.concatenate([train, validation])
+    temperature = fit_temperature(head.out_of_fold, prepared.labels[train])
+    probabilities = softmax(np.concatenate([head.out_of_fold, logits]) / temperature)
+    wrong = wrong_labels(prepared.labels[checked], probabilities)
+    named = wrong[:_MOST_SUSPECTED]
+    return LabelsSuspected(
+        pictures=len(checked),
+        count=len(wrong),
+        names=tuple(printable(dataset.source.names[checked[one.image]]) for one in named),
+        suggested=tuple(dataset.classes[one.suggested] for one in named),
+        probabilities=tuple(round(one.probability, 4) for one in named),
+    )
 
 
 def _features(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +34,10 @@ from eyebright.training.events import (
     AnyEvent,
     CrossValidated,
     EpochEnded,
+    Event,
     HeadFitted,
     Judged,
+    LabelsSuspected,
     PromiseRefused,
     RunStarted,
 )
@@ -48,13 +51,23 @@ _SETS_SHOWN, _IN_A_SET, _INPUTS, _LEFT_OUT = 6, 4, 4, 200
 _REPEATED = "On this machine, this command gives the same model again:"
 _REPEATED_WITHIN = "This command trains again for as long, so its model may differ a little:"
 _RESIZED = {"crop": "cropped at the centre", "pad": "padded with grey", "stretch": "stretched"}
+_Kind = TypeVar("_Kind", bound=Event)
 
 
-def write_report(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested, *, mapped: int = 0) -> Path:
+def write_report(
+    run: Run,
+    events: Sequence[AnyEvent],
+    classifier: Classifier,
+    prepared: Prepared,
+    tested: Tested,
+    *,
+    mapped: int = 0,
+) -> Path:
     """Write the page of a run.
 
     Args:
-        run: The run, with its config.toml and its log.
+        run: The run, with its config.toml.
+        events: What its log has.
         classifier: The trained classifier.
         prepared: The images.
         tested: The evaluation on the test set.
@@ -64,15 +77,23 @@ def write_report(run: Run, classifier: Classifier, prepared: Prepared, tested: T
     Raises:
         OutputError: When it cannot be written.
     """
-    page = run_page(collect(run, classifier, prepared, tested, mapped=mapped))
+    page = run_page(collect(run, events, classifier, prepared, tested, mapped=mapped))
     files.write_file(run.report, page.encode())
     return run.report
 
 
-def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested, *, mapped: int = 0) -> RunReport:
+def collect(
+    run: Run,
+    events: Sequence[AnyEvent],
+    classifier: Classifier,
+    prepared: Prepared,
+    tested: Tested,
+    *,
+    mapped: int = 0,
+) -> RunReport:
     """What the page of a run shows; arguments as in `write_report`."""
-    (request, _), events, test = run.read(), run.read_events(), tested.evaluation
-    started = next((event for event in reversed(events) if isinstance(event, RunStarted)), None)
+    (request, _), test = run.read(), tested.evaluation
+    started, suspected = _last(events, RunStarted), _last(events, LabelsSuspected)
     images = "" if request.in_memory else typed_path(without_token(request.pictures))
     here = typed_path(str(run.path.absolute()))
     affordable = answers_in(_MAPS_SHARE, len(prepared.labels), sum(classifier.history.pictures))
@@ -109,6 +130,8 @@ def collect(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested
         left_out=[(printable(left.name), left.reason) for left in prepared.pack.left_out[:_LEFT_OUT]],
         duplicates=_duplicates(gallery, prepared),
         duplicates_text="Some are in different sets." if prepared.leaks else "Each set of them is in one split.",
+        suspected=gallery.suspected(suspected) if suspected else (),
+        suspected_text=_suspected_text(suspected) if suspected else "",
         audit=f"eyebright audit {images} -o audit.json --page audit.html" if images else "",
         decided=load(run.corrections).corrections if run.corrections.exists() else (),
         inputs=_inputs(gallery, prepared, tested, classifier.classes),
@@ -132,9 +155,8 @@ def _maps(classifier: Classifier, prepared: Prepared) -> Maps:
 
 
 def _verdicts(events: Sequence[AnyEvent], here: str, images: str) -> list[Told]:
-    judged = [event for event in events if isinstance(event, Judged)]
-    last: list[Judged | Verdict] = [judged[-1], *judged[-1].others] if judged else []
-    found = []
+    judged, found = _last(events, Judged), list[Told]()
+    last: list[Judged | Verdict] = [] if judged is None else [judged, *judged.others]
     for verdict in last:
         words, commands = advised(verdict.advice, here, images)
         found.append(Told(verdict.kind, verdict.text, words, tuple(commands)))
@@ -146,13 +168,14 @@ def _answers(classifier: Classifier, test: Evaluation, events: Sequence[AnyEvent
     promised = classifier.learned.promise
     if promised is not None and test.promise is not None:
         return [promised.text, f"On the test images: {test.promise.text}"]
-    refused = [f"Nothing is promised: {event.reason}." for event in events if isinstance(event, PromiseRefused)]
+    last = _last(events, PromiseRefused)
+    refused = [] if last is None else [f"Nothing is promised: {last.reason}."]
     given, correct = test.answered, test.answered_correctly
     if given is None or correct is None or given == test.pictures:
-        return refused[-1:]
+        return refused
     told = f"It answers {percent(given / test.pictures)} of the test images"
     told += f"; {percent(correct / given)} of these answers are correct." if given else "."
-    return [*refused[-1:], told, "The others are unlike the training images."]
+    return [*refused, told, "The others are unlike the training images."]
 
 
 def _answers_by_class(classifier: Classifier, test: Evaluation) -> Table | None:
@@ -184,8 +207,8 @@ def _facts(
     validation = classifier.metrics.get("validation")
     if validation is not None:
         facts.append(("Validation accuracy", percent(validation.accuracy)))
-    crossed = [percent(event.accuracy) for event in events if isinstance(event, CrossValidated)]
-    return facts + [("Cross-validated accuracy", accuracy) for accuracy in crossed[-1:]]
+    crossed = _last(events, CrossValidated)
+    return facts if crossed is None else [*facts, ("Cross-validated accuracy", percent(crossed.accuracy))]
 
 
 def _robust(tested: Tested) -> bool:
@@ -195,10 +218,10 @@ def _robust(tested: Tested) -> bool:
 
 
 def _training(classifier: Classifier, events: Sequence[AnyEvent]) -> list[Chart]:
-    heads = [event for event in events if isinstance(event, HeadFitted)]
     if classifier.history.loss:
         return training_charts(classifier.history)
-    return penalty_charts(heads[-1]) if heads else []
+    head = _last(events, HeadFitted)
+    return [] if head is None else penalty_charts(head)
 
 
 def _data(prepared: Prepared, started: RunStarted | None, tested: Tested) -> list[str]:
@@ -233,6 +256,22 @@ def _duplicates(gallery: Gallery, prepared: Prepared) -> list[list[tuple[Embedde
     sets = [np.flatnonzero(numbers == known[place]) for place in order if known[place] >= 0 and counts[place] > 1]
     shown = [found[:_IN_A_SET].tolist() for found in sets[:_SETS_SHOWN]]
     return [list(zip(gallery.embed(found), map(gallery.name, found), strict=True)) for found in shown]
+
+
+def _suspected_text(found: LabelsSuspected) -> str:
+    """How many labels are suspected, of how many."""
+    checked = f"{counted(found.pictures, 'training and validation image')}"
+    if not found.count:
+        return f"No label of the {checked} contradicts a classifier that was not trained on its image."
+    return (
+        f"{counted(found.count, 'label')} of {checked}: a classifier that was not trained on the image finds another "
+        "class more probable, and this one almost impossible. Decide by the image."
+    )
+
+
+def _last(events: Sequence[AnyEvent], kind: type[_Kind]) -> _Kind | None:
+    """The last event of a kind; None if there is none."""
+    return next((event for event in reversed(events) if isinstance(event, kind)), None)
 
 
 def _inputs(gallery: Gallery, prepared: Prepared, tested: Tested, classes: Sequence[str]) -> list[Seen]:

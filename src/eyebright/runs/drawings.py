@@ -1,5 +1,7 @@
 """Pictures that a finished training leaves in its run: curves, confusion matrix, the worst mistakes on the test set."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,17 +13,18 @@ from eyebright.report.sheets import Shown, draw_sheet
 from eyebright.runs.folder import Run
 from eyebright.system import files
 from eyebright.system.text import counted, percent
-from eyebright.training.events import Drawn, HeadFitted
+from eyebright.training.events import AnyEvent, Drawn, HeadFitted
 
 SHOWN = 9
 """Mistakes on the sheet: drawing them takes about a second."""
 
 
-def draw(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested) -> Drawn:
+def draw(run: Run, events: Sequence[AnyEvent], classifier: Classifier, prepared: Prepared, tested: Tested) -> Drawn:
     """Draw the result of a training: of a head alone, the penalties that were tried stand in place of epochs.
 
     Args:
-        run: The run, whose events are in its log.
+        run: The run.
+        events: What its log has.
         classifier: The trained classifier.
         prepared: The images.
         tested: What was measured on the test set.
@@ -30,7 +33,7 @@ def draw(run: Run, classifier: Classifier, prepared: Prepared, tested: Tested) -
         OutputError: When a picture cannot be written.
     """
     test, mistakes, paths = tested.evaluation, tested.mistakes, [run.curves, run.confusion]
-    heads = [event for event in run.read_events() if isinstance(event, HeadFitted)]
+    heads = [event for event in events if isinstance(event, HeadFitted)]
     if classifier.history.loss or not heads:
         files.write_file(run.curves, draw_curves(classifier.history))
     else:

@@ -12,10 +12,11 @@ from eyebright.model.evaluate import Tested
 from eyebright.report.pages.page import Album, Embedded
 from eyebright.report.pages.run import MOST_IN_FULL, Shot, by_weakness
 from eyebright.system.text import printable
+from eyebright.training.events import LabelsSuspected
 
 SMALL_PX, LARGE_PX = 112, 224
 """Sides of images in the page."""
-WORST, EXAMPLES, WEAKEST = 9, 6, 4
+WORST, EXAMPLES, WEAKEST, SUSPECTED = 9, 6, 4, 12
 BUDGET = 240
 """Images behind the cells of the confusion matrix: about a megabyte."""
 _IN_A_CELL = 24
@@ -109,6 +110,18 @@ class Gallery:
             here = np.flatnonzero(tested.labels == label) if name in shown else np.zeros(0, np.int64)
             found[name] = self._shots(tested.positions[here[np.argsort(-doubt[here], kind="stable")[:WEAKEST]]])
         return found
+
+    def suspected(self, found: LabelsSuspected) -> list[Shot]:
+        """Images whose labels are probably wrong, with what is predicted instead; without those that are gone."""
+        source, pack = self._prepared.dataset.source, self._prepared.pack
+        places = {printable(name): at for at, name in enumerate(source.names) if pack.rows[at] >= 0}
+        known = [one for one in zip(found.names, found.suggested, found.probabilities, strict=True) if one[0] in places]
+        shots = []
+        for name, suggested, probability in known[:SUSPECTED]:
+            (image,), at = self.embed([places[name]]), places[name]
+            truth, digest = self._classes[self._prepared.labels[at]], pack.digests[at].hex()
+            shots.append(Shot(image, name, truth, suggested, probability, digest))
+        return shots
 
     def _shots(self, positions: Sequence[int] | NDArray[np.int64], side_px: int = SMALL_PX) -> list[Shot]:
         places = [int(position) for position in positions]

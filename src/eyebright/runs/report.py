@@ -48,4 +48,4 @@ def report(
     classifier = Classifier.load(run.path)
     prepared = reopen_prepared(run, request, classifier, emit, pictures)
     tested = classifier.test(prepared, emit, robustness=robustness)
-    return write_report(run, classifier, prepared, tested, mapped=WORST)
+    return write_report(run, run.read_events(), classifier, prepared, tested, mapped=WORST)

@@ -299,8 +299,9 @@ def finish(
                 emit(_promised(classifier, request.promise))
             tested = classifier.test(prepared, emit)
             emit(Evaluated.of("test", tested.evaluation, classifier.metrics["validation"]))
-            emit(draw(run, classifier, prepared, tested))
-            emit(Reported(path=str(write_report(run, classifier, prepared, tested))))
+            logged = run.read_events()
+            emit(draw(run, logged, classifier, prepared, tested))
+            emit(Reported(path=str(write_report(run, logged, classifier, prepared, tested))))
             card = classifier.save(run.model, overwrite=True)  # last: with its event the run is complete
             emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
     except OutputError as problem:

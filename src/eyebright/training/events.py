@@ -212,6 +212,20 @@ class CrossValidated(Event, frozen=True):
     high: float
 
 
+class LabelsSuspected(Event, frozen=True):
+    """Labels that are probably wrong, by heads that were not fitted on their images.
+
+    `pictures` training and validation images were checked; `count` labels are suspected. Of the most suspicious ones
+    there are the `names`, the classes that are predicted instead, and the probabilities of these.
+    """
+
+    pictures: int
+    count: int
+    names: tuple[str, ...]
+    suggested: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+
 class Planned(Event, frozen=True):
     """So many steps and epochs are planned. `seconds` is the time left of a budget, or an estimate from a few steps."""
 
@@ -445,6 +459,7 @@ AnyEvent: TypeAlias = (
     | Tried
     | HeadFitted
     | CrossValidated
+    | LabelsSuspected
     | Planned
     | StartJudged
     | EpochEnded

@@ -36,6 +36,8 @@ class Head(NamedTuple):
         loss: Cross-validated mean cross-entropy.
         accuracy: Cross-validated accuracy, 0 to 1.
         path: For each strength that was tried: the strength, the cross-validated loss and accuracy.
+        predicted: Which of the images were predicted by a head that was fitted without their fold, `(n,)`.
+        out_of_fold: The logits of these, `(n, num_classes)`, with the strength that was chosen.
     """
 
     weight: NDArray[np.float32]
@@ -43,7 +45,9 @@ class Head(NamedTuple):
     strength: float
     loss: float
     accuracy: float
-    path: tuple[tuple[float, float, float], ...] = ()
+    path: tuple[tuple[float, float, float], ...]
+    predicted: NDArray[np.int64]
+    out_of_fold: NDArray[np.float32]
 
     def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """The logits `(N, num_classes)` of features `(N, features)`."""
@@ -64,18 +68,19 @@ def fit_head(
     sample = spread(np.arange(len(labels)), _SAMPLE)
     members = None if groups is None else groups[sample]
     parts = _parts(features[sample], labels[sample], num_classes, members, FOLDS)
-    predicted = np.concatenate([rest for _, rest in parts]) if parts else np.empty(0, np.int64)
-    judged = np.sort(predicted) if len(predicted) else np.arange(len(sample))
+    predicted = np.sort(np.concatenate([rest for _, rest in parts])) if parts else np.empty(0, np.int64)
+    judged = predicted if len(predicted) else np.arange(len(sample))
     best, path = (math.inf, 0.0, USUAL_STRENGTH), list[tuple[float, float, float]]()
+    out_of_fold = np.empty((len(judged), num_classes), np.float32)
     for strength in STRENGTHS if len(predicted) else (USUAL_STRENGTH,):
-        logits = _out_of_fold(features[sample], num_classes, strength, parts)
-        loss, accuracy = score(logits[judged], labels[sample][judged])
+        logits = _out_of_fold(features[sample], num_classes, strength, parts)[judged]
+        loss, accuracy = score(logits, labels[sample][judged])
         path.append((strength, loss, accuracy))
         if loss > best[0]:  # the loss has one minimum along the strengths, and weak penalties take long
             break
-        best = (loss, accuracy, strength)
+        best, out_of_fold = (loss, accuracy, strength), logits
     weight, bias = solve(features, labels, num_classes, best[2])
-    return Head(weight, bias, best[2], *best[:2], tuple(path))
+    return Head(weight, bias, best[2], *best[:2], tuple(path), sample[predicted], out_of_fold[: len(predicted)])
 
 
 def cross_validated(

@@ -1,5 +1,3 @@
-import importlib.util
-
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
@@ -82,14 +80,6 @@ def test_wrong_labels_and_outliers_are_reported_by_their_names_in_the_data_set(r
     assert audit.of("outlier")[0].pictures == (dataset.source.names[positions[alone]],)
     unchecked = examine(dataset, pack, described=described._replace(probabilities=None))
     assert not unchecked.of("probably mislabelled") and unchecked.of("outlier") == audit.of("outlier")
-
-
-def test_without_cleanlab_a_note_says_that_labels_were_not_checked(root, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    dataset = Dataset.from_folder(root)
-    described = Described(np.arange(3), np.ones((3, 4), np.float32), np.eye(2)[[0, 0, 1]])
-    (note,) = examine(dataset, dataset.pack(Preparation(width=16, height=16)), described=described).notes
-    assert note == "Labels were not checked: finding wrong labels needs cleanlab: pip install 'eyebright[audit]'."
 
 
 def test_an_image_is_reported_if_the_preparation_crops_two_fifths_of_it_away():

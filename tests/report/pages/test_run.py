@@ -1,11 +1,13 @@
 import json
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from eyebright.data.corrections import Correction, load
 from eyebright.report.pages.run import MOST_IN_FULL, MOST_IN_MATRIX, by_weakness, cell_words, run_page
 
+LARGE_PX, SMALL_PX = 224, 112  # as in `runs.gallery`
 HOSTILE = "</script><script>alert(1)</script><b>"
 
 
@@ -100,6 +102,30 @@ def test_every_image_that_is_shown_is_in_the_page_once(make_report, parsed) -> N
     embedded = [image["id"] for image in page.select("defs image")]
     assert len(embedded) == len(set(embedded)) > 0
     assert {use["href"][1:] for use in page.select("use")} <= set(embedded)
+
+
+def test_a_page_with_hundreds_of_photographs_can_be_sent(make_report) -> None:
+    """200 small images and 9 large ones with maps, as detailed as photographs of flowers: these take 4 and 11 kB."""
+    stream, report = np.random.default_rng(0), make_report("daisy", "rose")
+    for number in range(218):
+        coarse = stream.integers(0, 256, (24, 24, 3), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+        photo = np.clip(coarse + stream.normal(0, 8, coarse.shape), 0, 255).astype(np.uint8)
+        report.album.add(("photo", number), photo, LARGE_PX if number < 18 else SMALL_PX)
+    assert 800_000 < len(run_page(report).encode()) < 3_000_000
+
+
+def test_labels_that_may_be_wrong_are_asked_about(make_report, parsed) -> None:
+    report = make_report("daisy", "rose")
+    (one, *_) = report.worst
+    page = parsed(run_page(report._replace(suspected=[one._replace(name="x.jpg")], suspected_text="1 label of 90.")))
+    heading = next(heading for heading in page.select("h3") if heading.text == "Labels that may be wrong")
+    assert heading.find_next("p").text == "1 label of 90."
+    asked = heading.find_next("ul").select_one("fieldset")
+    assert (asked["data-name"], asked["data-label"], asked["data-suggested"]) == ("x.jpg", one.truth, one.predicted)
+    assert "To find more wrong labels" in page.text
+    assert "Labels that may be wrong" not in run_page(report)
+    none = parsed(run_page(report._replace(suspected_text="None of 90.")))
+    assert "None of 90." in none.text and "To find wrong labels" in none.text
 
 
 def test_an_image_has_words_for_a_screen_reader(make_report, parsed) -> None:

@@ -15,7 +15,6 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Preparation
 from eyebright.data.split import SIDES, connected
-from eyebright.system.errors import MissingExtraError
 from eyebright.system.text import printable
 
 _BLOCK = 8_192
@@ -53,20 +52,14 @@ def examine(
         parts = [outliers.measure(pack.prints(usable[block])) for block in blocks(len(usable), _BLOCK)]
         measures = outliers.Measures(*map(np.concatenate, zip(*parts, strict=True)))
         findings += _measured(dataset, usable, measures, preparation or pack.preparation)
-    notes: list[str] = []
     if described is not None:
-        try:
-            findings += _wrong_labels(dataset, described)
-        except MissingExtraError as problem:
-            notes.append(f"Labels were not checked: {problem}.")
-        findings += _unlike_all_others(dataset, described)
+        findings += [*_wrong_labels(dataset, described), *_unlike_all_others(dataset, described)]
     counts = np.bincount(dataset.labels, minlength=len(dataset.classes)).tolist()
     return Audit(
         origin=printable(str(dataset.origin or "")),
         pictures=len(dataset),
         classes={printable(name): count for name, count in zip(dataset.classes, counts, strict=True)},
         findings=tuple(findings),
-        notes=tuple(notes),
     )
 
 

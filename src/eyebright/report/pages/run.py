@@ -128,6 +128,8 @@ class RunReport(NamedTuple):
         left_out: Images that were left out, and why.
         duplicates: Sets of near-duplicates, some of their images.
         duplicates_text: What is done about these.
+        suspected: Images whose labels are probably wrong, with what is predicted instead.
+        suspected_text: How many there are; empty where labels were not checked.
         audit: The command that finds more.
         decided: What was decided about single images before the training.
         inputs: What the network takes of images.
@@ -164,6 +166,8 @@ class RunReport(NamedTuple):
     left_out: Sequence[tuple[str, str]] = ()
     duplicates: Sequence[Sequence[tuple[Embedded, str]]] = ()
     duplicates_text: str = ""
+    suspected: Sequence[Shot] = ()
+    suspected_text: str = ""
     audit: str = ""
     decided: Sequence[Correction] = ()
     inputs: Sequence[Seen] = ()
