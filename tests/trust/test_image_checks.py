@@ -148,28 +148,33 @@ def test_a_class_that_is_never_confused_has_no_common_mistake(evidence, share) -
     assert "mistake" not in found.text
 
 
-def place(share, changed: tuple[int, int], label: str = "rose", region: str = "top left corner") -> Shortcut:
-    return Shortcut(label=label, region=region, area=1 / 9, changed=share(*changed))
+def place(share, changed, label="rose", region="top left corner", lost=(9, 16)) -> Shortcut:
+    area = 0.44 if region == "whole border" else 1 / 9
+    return Shortcut(label=label, region=region, area=area, changed=share(*changed), lost=share(*lost))
 
 
 @pytest.mark.parametrize(
-    ("changed", "validation", "expected"),
+    ("changed", "lost", "validation", "expected"),
     [
-        ((16, 16), (930, 1000), True),
-        ((12, 16), (930, 1000), True),
-        ((11, 16), (930, 1000), False),
-        ((2, 2), (930, 1000), True),
-        ((1, 1), (930, 1000), False),  # one image proves nothing
-        ((16, 16), (250, 1000), False),  # a network that has learned nothing has no shortcut either
+        ((16, 16), (16, 16), (930, 1000), True),
+        ((12, 16), (4, 16), (930, 1000), True),
+        ((11, 16), (16, 16), (930, 1000), False),
+        ((16, 16), (3, 16), (930, 1000), False),  # the rest of the image is enough
+        ((2, 2), (2, 2), (930, 1000), True),
+        ((1, 1), (1, 1), (930, 1000), False),  # one image proves nothing
+        ((16, 16), (16, 16), (250, 1000), False),  # a network that has learned nothing has no shortcut either
     ],
 )
-def test_a_shortcut_is_a_border_that_changes_most_predictions(evidence, share, changed, validation, expected) -> None:
-    found = shortcut(evidence(validation, validation, shortcuts=(place(share, changed),)))
+def test_a_shortcut_changes_most_predictions_and_is_needed(
+    evidence, share, changed, lost, validation, expected
+) -> None:
+    found = shortcut(evidence(validation, validation, shortcuts=(place(share, changed, lost=lost),)))
     assert (found is not None) == expected
     if found:
         low, high = scipy.stats.binomtest(*changed).proportion_ci(0.95, "wilson")
         assert f"{changed[0] / changed[1]:.1%} (95% interval {100 * low:.1f}-{100 * high:.1f}%)" in found.text
         assert "with the top left corner of rose images pasted in" in found.text
+        assert f"without it, {lost[0] / lost[1]:.1%} of the rose images are not" in found.text
         assert "explain RUN PICTURES -o why.png" in found.advice and not found.remedy
 
 
@@ -188,7 +193,7 @@ def test_the_strongest_shortcut_is_told_and_other_classes_by_name(evidence, shar
 
 
 def test_a_corner_that_is_enough_is_told_instead_of_the_whole_border(evidence, share) -> None:
-    border = Shortcut(label="rose", region="border all around", area=0.44, changed=share(16, 16))
+    border = place(share, (16, 16), region="whole border")
     found = shortcut(evidence(shortcuts=(border, place(share, (12, 16), region="bottom right corner"))))
     assert found.short == "the bottom right corner of rose images decides"
-    assert shortcut(evidence(shortcuts=(border,))).short == "the border all around of rose images decides"
+    assert shortcut(evidence(shortcuts=(border,))).short == "the whole border of rose images decides"

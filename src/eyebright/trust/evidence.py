@@ -144,12 +144,15 @@ class Shortcut(Record, frozen=True, kw_only=True):
         area: Share of the image that the region is, 0 to 1.
         changed: Share of images of other classes that are predicted as the class once the region of one of its images
             is pasted into them; its interval holds together with those of all regions and classes that were tried.
+        lost: Share of images of the class that are predicted as another one once the region of an image of another
+            class is pasted into them.
     """
 
     label: str
     region: str
     area: float
     changed: Share
+    lost: Share
 
 
 class Evidence(Record, frozen=True, kw_only=True):

@@ -33,13 +33,18 @@ def leak(evidence: Evidence) -> Verdict | None:
 LEARNED = 0.15  # of the way from chance to 100% on validation: below, most predictions are wrong, whatever the labels
 
 
-SHORTCUT, SURELY_SHORTCUT = 0.75, 0.25  # of images of other classes that a ninth of an image turns into its class: the
-# value, and the lower end of its interval. In sound trainings at most 0.63; see benchmarks/README.md.
+# Of images of other classes that a region turns into its class: the value, and the lower end of its interval.
+SHORTCUT, SURELY_SHORTCUT = 0.75, 0.25  # benchmarks/README.md has those of sound trainings
+LOST = 0.25  # of images of the class that are not recognised without it
 
 
 def shortcut(evidence: Evidence) -> Verdict | None:
     """The border of the images of a class decides, whatever they show; the smallest place is named."""
-    found = [one for one in evidence.shortcuts if one.changed.value >= SHORTCUT and one.changed.low > SURELY_SHORTCUT]
+    found = [
+        one
+        for one in evidence.shortcuts
+        if one.changed.value >= SHORTCUT and one.changed.low > SURELY_SHORTCUT and one.lost.value >= LOST
+    ]
     learned = evidence.accuracies.validation.low > above_chance(evidence.accuracies, LEARNED)
     if not found or not learned:
         return None
@@ -50,8 +55,9 @@ def shortcut(evidence: Evidence) -> Verdict | None:
         kind="shortcut suspected",
         short=f"the {worst.region} of {worst.label} images decides",
         text=f"Shortcut suspected: with the {worst.region} of {worst.label} images pasted in, {worst.changed} of the "
-        f"images of other classes are predicted as {worst.label}. The network looks at the border or the background "
-        f"there, such as a watermark: on images without it, it will be wrong.{more}",
+        f"images of other classes are predicted as {worst.label}; without it, {percent(worst.lost.value)} of the "
+        f"{worst.label} images are not. The network looks at the border or the background there, such as a watermark: "
+        f"on images without it, it will be wrong.{more}",
         advice=f"Crop or cover what only the {worst.label} images have there, or add {worst.label} images without it. "
         "To see what the network looks at:" + command(EXPLAIN),
     )

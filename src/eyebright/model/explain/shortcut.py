@@ -1,7 +1,8 @@
 """Shortcuts: classes that a network recognises by the border of the images instead of what they show.
 
 A region at the border of an image of one class is pasted into images of other classes. If these are then predicted as
-that class, the region decides, whatever the images show: a watermark, a scale bar, the background of one camera.
+that class, the region decides, whatever the images show: a watermark, a scale bar, the background of one camera. Images
+of the class with the region of another one are the other half of the question: are they still recognised?
 
 Source: Geirhos et al. 2020, "Shortcut learning in deep neural networks"; Lapuschkin et al. 2019, "Unmasking Clever Hans
 predictors" (a copyright tag in the corner of the horses of PASCAL VOC, pasted onto a car).
@@ -20,22 +21,25 @@ from eyebright.trust.intervals import Share
 _MOST_TRIED, _MOST_PAIRS = 288, 4  # images in the first round; of each class and region
 _LEFT, _PAIRS = 6, 16  # in the second round: classes and regions, and images of each
 _BATCH = 32
+_BORDER = 1 / 8  # of a side
 
 Places: TypeAlias = dict[str, NDArray[np.bool_]]
 """Regions by name, each `(H, W)`."""
 
 
 def regions(height: int, width: int) -> Places:
-    """The corners and edges of an image, a ninth of it each."""
+    """The corners and edges of an image, a ninth of it each, and its border, an eighth of its sides wide."""
     names = (("top left corner", "top edge", "top right corner"), ("left edge", "", "right edge"),
              ("bottom left corner", "bottom edge", "bottom right corner"))  # fmt: skip
     down, across = np.arange(height) * 3 // height, np.arange(width) * 3 // width
-    return {
+    outer = [np.abs((np.arange(size) + 0.5) / size - 0.5) > 0.5 - _BORDER for size in (height, width)]
+    parts = {
         name: (down == row)[:, None] & (across == column)
         for row, line in enumerate(names)
         for column, name in enumerate(line)
         if name
     }
+    return parts | {"whole border": outer[0][:, None] | outer[1]}
 
 
 class Images(NamedTuple):
@@ -80,8 +84,9 @@ def find_shortcuts(
     """How often a region turns images of other classes into a class, for the regions that do so most.
 
     A first round tries every region of every class with few pairs of images; those that change at least half of them
-    are tried with 16 pairs. The work is bounded: of many classes, those with the most images are tried. Of a class with
-    fewer than 16 images, or groups of images, each counts once, however many pairs it is in.
+    are tried with 16 pairs, and the other way round: how many images of the class are lost with the region of others.
+    The work is bounded: of many classes, those with the most images are tried. Of a class with fewer than 16 images, or
+    groups of images, each counts once, however many pairs it is in.
 
     Args:
         predict: The network.
@@ -95,33 +100,44 @@ def find_shortcuts(
     places, most = regions(*size), count_tried(len(images.labels))
     pairs = min(max(most // max(len(places) * len(usable), 1), 1), _MOST_PAIRS)
     trials = [_Trial(label, region) for label in usable[: most // (len(places) * pairs)] for region in places]
-    first = _changed(predict, images, trials, places, pairs)
+    first = _predicted(predict, images, trials, places, pairs)
     left = [trials[at] for at in np.argsort(-first, kind="stable")[:_LEFT] if 2 * first[at] >= pairs]
-    second = _changed(predict, images, left, places, _PAIRS)
+    changed = _predicted(predict, images, left, places, _PAIRS)
+    lost = _PAIRS - _predicted(predict, images, left, places, _PAIRS, own=True)
     found = []
-    for trial, changed in zip(left, second.tolist(), strict=True):
+    for trial, *counted in zip(left, changed.tolist(), lost.tolist(), strict=True):
         own = images.labels == trial.label
         independent = min(_PAIRS, images.independent(own), images.independent(~own))  # pairs without one in common
-        share = Share.from_counts(round(changed * independent / _PAIRS), independent, among=len(trials))
+        into, out_of = (
+            Share.from_counts(round(count * independent / _PAIRS), independent, among=len(trials)) for count in counted
+        )
         area = float(places[trial.region].mean())
-        found.append(Shortcut(label=classes[trial.label], region=trial.region, area=area, changed=share))
+        found.append(Shortcut(label=classes[trial.label], region=trial.region, area=area, changed=into, lost=out_of))
     return tuple(sorted(found, key=lambda one: -one.changed.value))
 
 
-def _changed(predict: Predict, images: Images, trials: list[_Trial], places: Places, pairs: int) -> NDArray[np.int64]:
-    """For each trial, how many of so many images of other classes are predicted as the class with the region of it."""
+def _predicted(
+    predict: Predict, images: Images, trials: list[_Trial], places: Places, pairs: int, *, own: bool = False
+) -> NDArray[np.int64]:
+    """For each trial, how many of so many images are predicted as its class.
+
+    They are images of other classes with the region of one of the class; or, with `own`, the other way round.
+    """
     at_once, found = max(_BATCH // pairs, 1), [np.empty(0, np.int64)]
     for start in range(0, len(trials), at_once):
         here = trials[start : start + at_once]
-        predicted = predict(np.concatenate([_pasted(images, trial, places, pairs) for trial in here])).argmax(axis=1)
+        pasted = np.concatenate([_pasted(images, trial, places, pairs, own=own) for trial in here])
+        predicted = predict(pasted).argmax(axis=1)
         asked = np.array([trial.label for trial in here])
         found.append((predicted.reshape(len(here), pairs) == asked[:, None]).sum(axis=1))
     return np.concatenate(found)
 
 
-def _pasted(images: Images, trial: _Trial, places: Places, pairs: int) -> NDArray[np.uint8]:
-    """Images of other classes with a region of images of the class, `(pairs, H, W, C)`."""
+def _pasted(images: Images, trial: _Trial, places: Places, pairs: int, *, own: bool) -> NDArray[np.uint8]:
+    """Images with a region of others, `(pairs, H, W, C)`; `own` as above."""
     generator = np.random.Generator(np.random.PCG64(0))
-    own = images.labels == trial.label
-    donors, hosts = (np.resize(images.shuffled(some, generator), pairs) for some in (own, ~own))
-    return np.where(places[trial.region][None, :, :, None], images.read(donors), images.read(hosts))
+    of_class = images.labels == trial.label
+    from_class, other = (
+        images.read(np.resize(images.shuffled(some, generator), pairs)) for some in (of_class, ~of_class)
+    )
+    return np.where(places[trial.region][None, :, :, None] != own, from_class, other)
