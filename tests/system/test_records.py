@@ -26,6 +26,23 @@ def test_a_record_survives_json(indent):
     assert records.from_json(records.to_json(card, indent=indent), Card, what="card", error=ModelError) == card
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, r"size\.json cannot be read \(No such file or directory\): expected the size of an image"),
+        ('{"width": "4"}', r"size\.json cannot be read: .*`int`.*: expected the size of an image"),
+    ],
+)
+def test_a_file_that_is_not_what_was_expected_is_named_with_what_was(tmp_path, content, words):
+    path = tmp_path / "size.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ModelError, match=words):
+        records.from_file(path, Size, expected="the size of an image", error=ModelError)
+    path.write_text('{"width": 4}')
+    assert records.from_file(path, Size, expected="the size of an image", error=ModelError) == Size(width=4)
+
+
 def test_the_text_is_json_for_everybody():
     card = Card(classes=("玫瑰",), loss=0.1)
     assert json.loads(records.to_json(card)) == {

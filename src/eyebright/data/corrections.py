@@ -20,7 +20,7 @@ from eyebright.system.records import Record
 from eyebright.system.text import counted, listed, nearest, printable
 
 Decision: TypeAlias = Literal["keep", "relabel", "exclude"]
-_EXPECTED = 'expected a corrections file, as the page of eyebright audit saves it: {"corrections": [...]}'
+_EXPECTED = 'a corrections file, as the page of eyebright audit saves it: {"corrections": [...]}'
 
 
 class Correction(Record, frozen=True, kw_only=True):
@@ -102,14 +102,7 @@ def load(path: Path) -> Corrections:
     Raises:
         DataError: When it cannot be read, or is not valid.
     """
-    try:
-        text = path.read_bytes()
-    except OSError as problem:
-        raise DataError(f"{path} cannot be read ({problem.strerror}): {_EXPECTED}") from problem
-    try:
-        return records.from_json(text, Corrections, what=str(path), error=DataError)
-    except DataError as problem:
-        raise DataError(f"{problem}: {_EXPECTED}") from problem
+    return records.from_file(path, Corrections, expected=_EXPECTED, error=DataError)
 
 
 def save(corrections: Corrections, path: Path) -> None:

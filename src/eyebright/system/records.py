@@ -5,6 +5,7 @@ misspelled key or value, the nearest known one.
 """
 
 import re
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -49,6 +50,26 @@ def from_json(text: str | bytes, kind: type[T], *, what: str, error: type[Eyebri
         if not isinstance(problem, msgspec.ValidationError):
             explained += _beginning(text)
         raise error(f"{what} cannot be read: {explained}") from problem
+
+
+def from_file(path: Path, kind: type[T], *, expected: str, error: type[EyebrightError]) -> T:
+    """Read a JSON file that a user names as a struct of the given kind.
+
+    Args:
+        path: The file.
+        kind: The expected struct class.
+        expected: What file it should be, for the message.
+        error: The class of error to raise.
+
+    Raises:
+        EyebrightError: An `error`, when it cannot be read, or its content does not match `kind`.
+    """
+    try:
+        return from_json(path.read_bytes(), kind, what=str(path), error=error)
+    except OSError as problem:
+        raise error(f"{path} cannot be read ({problem.strerror}): expected {expected}") from problem
+    except error as problem:
+        raise error(f"{problem}: expected {expected}") from problem
 
 
 def from_builtins(value: Any, kind: type[T], *, what: str, error: type[EyebrightError]) -> T:

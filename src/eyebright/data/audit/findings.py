@@ -132,12 +132,4 @@ def load(path: Path) -> Audit:
     Raises:
         DataError: When the file does not exist, cannot be read, or is not an audit.
     """
-    expected = "expected the file that eyebright audit -o wrote"
-    try:
-        text = path.read_bytes()
-    except OSError as problem:
-        raise DataError(f"{path} cannot be read ({problem.strerror}): {expected}") from problem
-    try:
-        return records.from_json(text, Audit, what=str(path), error=DataError)
-    except DataError as problem:
-        raise DataError(f"{problem}: {expected}") from problem
+    return records.from_file(path, Audit, expected="the file that eyebright audit -o wrote", error=DataError)
