@@ -7,12 +7,15 @@ from eyebright.network import (
     Concat,
     Dropout,
     Flatten,
+    GlobalAvgPool2d,
     Input,
     Linear,
     Multiply,
     Network,
     Normalize,
     Sigmoid,
+    Unflatten,
+    ZeroPad2d,
 )
 
 
@@ -37,3 +40,7 @@ def test_vectors_enter_as_they_are(outputs):
     weights = {"fc.weight": np.array([[1.0, 10.0, 100.0]], np.float32)}
     found = outputs(network, weights, np.array([[3.0, 6.0, 9.0]], np.float32))
     assert found["logits"] == pytest.approx(1 + 20 + 300)
+
+
+def test_zeros_and_factors_of_channels(agrees):
+    agrees(ZeroPad2d((1, 2, 0, 3)), lambda node: Multiply()(node, Unflatten()(GlobalAvgPool2d()(node))))

@@ -5,7 +5,18 @@ import math
 import numpy as np
 
 from eyebright.network.graph import Place
-from eyebright.network.layers import Add, Concat, Dropout, Flatten, Input, Linear, Multiply, Normalize
+from eyebright.network.layers import (
+    Add,
+    Concat,
+    Dropout,
+    Flatten,
+    Input,
+    Linear,
+    Multiply,
+    Normalize,
+    Unflatten,
+    ZeroPad2d,
+)
 from eyebright.network.tensorflow.graph import DType, Graph, Tensors, channels_last, emit
 
 
@@ -33,6 +44,19 @@ def _(layer: Flatten, place: Place, graph: Graph, inputs: list[str], tensors: Te
         inputs = [graph.add("Transpose", [*inputs, order], first, Tperm=DType.INT32)]
     shape = graph.whole(f"{output}/shape", [-1, math.prod(place.shape)])
     graph.add("Reshape", [*inputs, shape], output, Tshape=DType.INT32)
+
+
+@emit.register
+def _(layer: Unflatten, place: Place, graph: Graph, inputs: list[str], tensors: Tensors, output: str) -> None:
+    shape = graph.whole(f"{output}/shape", [-1, *channels_last(place.shape)])
+    graph.add("Reshape", [*inputs, shape], output, Tshape=DType.INT32)
+
+
+@emit.register
+def _(layer: ZeroPad2d, place: Place, graph: Graph, inputs: list[str], tensors: Tensors, output: str) -> None:
+    left, right, top, bottom = layer.padding
+    amounts = graph.whole(f"{output}/amounts", [[0, 0], [top, bottom], [left, right], [0, 0]])
+    graph.add("Pad", [*inputs, amounts], output, Tpaddings=DType.INT32)
 
 
 @emit.register
