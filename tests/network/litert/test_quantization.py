@@ -88,7 +88,7 @@ def test_layers_that_int8_would_spoil_stay_in_float32(layer, operators, images):
     network = Network.sequential(Input((3, 24, 24)), Normalize(), Conv2d(8, 3), layer, Flatten(), Linear(3))
     weights = initial_weights(network, 1)
     found, kept = (operators(make(network, weights, *more))
-                   for make, more in ((to_litert_int8, (None, images)), (to_litert, ())))  # fmt: skip
+                   for make, more in ((to_litert_int8, (Answering(), images)), (to_litert, ())))  # fmt: skip
     own = kept[kept.index("CONV_2D") + 1 : kept.index("TRANSPOSE")]
     begin = found.index("DEQUANTIZE") + 1
     assert found[begin : begin + len(own) + 1] == [*own, "QUANTIZE"]
@@ -97,11 +97,11 @@ def test_layers_that_int8_would_spoil_stay_in_float32(layer, operators, images):
 def test_the_first_convolutions_of_many_are_exact(operators):
     network = zoo.efficientnet_lite0(3, input_size=32)
     images = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), np.uint8)
-    kinds = operators(to_litert_int8(network, initial_weights(network), None, images))
+    kinds = operators(to_litert_int8(network, initial_weights(network), Answering(), images))
     before = kinds[: kinds.index("QUANTIZE")]
     assert [kind for kind in before if "CONV" in kind] == ["CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D"]
 
 
 def test_nothing_is_printed(network, images, capfd):
-    to_litert_int8(network, initial_weights(network), None, images[:2])
+    to_litert_int8(network, initial_weights(network), Answering(), images[:2])
     assert capfd.readouterr() == ("", "")

@@ -30,7 +30,7 @@ EfficientNet-Lite0 this halves the labels that change (17 to 9 of 320 images of 
 def to_litert_int8(
     network: Network,
     weights: Mapping[str, NDArray[np.float32]],
-    answering: Answering | None,
+    answering: Answering,
     pictures: NDArray[np.uint8],
     *,
     classes: Sequence[str] = (),
