@@ -1,4 +1,9 @@
+import json
+import re
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +14,7 @@ from eyebright.model.export.formats import named_format
 from eyebright.model.export.proof import synthetic_images
 from eyebright.system.errors import ModelError, SettingsError
 
+ROOT = Path(__file__).parents[3]
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
 
 
@@ -29,6 +35,24 @@ def test_litert_answers_as_the_model(folder, classifier):
 
 def test_the_file_has_the_names_of_the_classes(folder, classifier):
     assert zipfile.ZipFile(folder / "model.tflite").read("labels.txt").decode().split() == list(classifier.classes)
+
+
+@pytest.mark.parametrize("text", ["README.md of the folder", "docs/litert.md"])
+def test_the_python_code_of_the_pages_gives_the_answer_of_the_model(folder, text):
+    page = folder / "README.md" if "folder" in text else ROOT / text
+    (code, *_) = re.findall(r"```python\n(import json.*?)```", page.read_text("utf-8"), re.S)
+    ran = subprocess.run(
+        [sys.executable, "-B", "-c", code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": ""},
+        check=True,
+    )
+    golden = json.loads((folder / "golden" / "answers.json").read_text("utf-8"))[0]
+    assert ran.stdout.startswith(golden["answer"] or "no answer")
+    found = [float(number) for number in ran.stdout.partition("[")[2].rstrip("]\n").split()]
+    np.testing.assert_allclose(found, [*golden["probabilities"].values()], atol=1e-4)
 
 
 def test_nothing_but_answers_is_written(folder, classifier, capfd):

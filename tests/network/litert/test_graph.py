@@ -1,6 +1,10 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from eyebright.network import Input, Layer, Network
 from eyebright.network.litert import Graph
 from eyebright.system.errors import NetworkError
 
@@ -20,3 +24,14 @@ def test_a_weight_above_the_largest_float16_is_refused():
     assert Graph().weight("w", np.array([7e4])) == "w"
     with pytest.raises(NetworkError, match=r"head\.weight has a value of 7e\+04, .* float16 \(65,504\)"):
         Graph(precision="float16").weight("head.weight", np.array([1, -7e4]))
+
+
+def test_the_layer_of_the_guide_is_exported(monkeypatch, litert):
+    monkeypatch.setattr(Layer, "types", dict(Layer.types))
+    page = (Path(__file__).parents[3] / "docs" / "litert.md").read_text("utf-8")
+    names = {}
+    exec(re.findall(r"```python\n(from eyebright.*?)```", page, re.S)[0], names)
+    (found,) = litert(
+        Network.sequential(Input((3,)), names["Softsign"]()), {}, np.array([[-3, 0, 1]], np.float32)
+    ).values()
+    np.testing.assert_allclose(found, [[-0.75, 0, 0.5]])
