@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 import eyebright as eb
-from eyebright.training.events import AnyEvent, StepDone
+from eyebright.training.event import StepDone
+from eyebright.training.events import AnyEvent
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page

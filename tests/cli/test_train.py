@@ -24,7 +24,8 @@ from eyebright.runs import train as training
 from eyebright.runs.folder import Run
 from eyebright.runs.request import FIELDS, Request, descriptions
 from eyebright.system.errors import SettingsError
-from eyebright.training.events import EpochEnded, Healed, Judged, SharedOut, StepDone, Stopped
+from eyebright.training.event import StepDone
+from eyebright.training.events import EpochEnded, Healed, Judged, SharedOut, Stopped
 from eyebright.training.receivers import EventLog
 from eyebright.training.settings import Settings
 

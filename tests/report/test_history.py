@@ -2,7 +2,8 @@ import msgspec
 import pytest
 
 from eyebright.report.history import History, Recorder
-from eyebright.training.events import AnyEvent, EpochEnded, StepDone
+from eyebright.training.event import StepDone
+from eyebright.training.events import AnyEvent, EpochEnded
 
 
 def step(loss: float) -> StepDone:

@@ -16,12 +16,13 @@ from eyebright.report.progress import Display, shown
 from eyebright.report.screen import Terminal
 from eyebright.system.progress import Stage
 from eyebright.training import events
+from eyebright.training.event import Progress, StepDone
 from eyebright.trust.intervals import Difference, Share
 from eyebright.trust.verdict import Verdict
 
 
-def step(epoch: int, pictures: int, of: int = 1000, epochs: int = 15) -> events.StepDone:
-    return events.StepDone(epoch=epoch, epochs=epochs, pictures=pictures, of=of, loss=0.6124, accuracy=0.7654)
+def step(epoch: int, pictures: int, of: int = 1000, epochs: int = 15) -> StepDone:
+    return StepDone(epoch=epoch, epochs=epochs, pictures=pictures, of=of, loss=0.6124, accuracy=0.7654)
 
 
 def epoch_ended(epoch: int, *, best: bool) -> events.EpochEnded:
@@ -46,10 +47,10 @@ JUDGED = events.Judged(
 EVALUATED = events.Evaluated(side="test", pictures=647, accuracy=0.7012, low=0.66, high=0.74, loss=0.9, seen=12)
 SAVED = events.ModelSaved(path="run/model", weights_sha256="0" * 64)
 RUN = [
-    events.Progress(stage="scanning", done=4317, of=None),
-    events.Progress(stage="preparing", done=1, of=4317),
-    events.Progress(stage="preparing", done=4317, of=4317),
-    events.Progress(stage="comparing", done=2000, of=4317),
+    Progress(stage="scanning", done=4317, of=None),
+    Progress(stage="preparing", done=1, of=4317),
+    Progress(stage="preparing", done=4317, of=4317),
+    Progress(stage="comparing", done=2000, of=4317),
     STARTED,
     events.FitChosen(fit="crop", lost=0.2),
     events.PrecisionChosen(precision="bfloat16", reason="a step takes 12 ms instead of 20 ms", threads=2),
@@ -240,10 +241,10 @@ def test_steps_of_a_trial_do_not_count_for_the_rate(show: Callable) -> None:
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        (events.Progress(stage="scanning", done=1234, of=None), "looking for images . 0:00 1234"),
-        (events.Progress(stage="preparing", done=77, of=999), "preparing images [━╸╺]+ +77/999"),
+        (Progress(stage="scanning", done=1234, of=None), "looking for images . 0:00 1234"),
+        (Progress(stage="preparing", done=77, of=999), "preparing images [━╸╺]+ +77/999"),
         (
-            events.Progress(stage="trying learning rates", done=40, of=200, note="rate 2.5e-04  loss 1.234"),
+            Progress(stage="trying learning rates", done=40, of=200, note="rate 2.5e-04  loss 1.234"),
             "trying learning rates [━╸╺]+ +40/200 rate 2.5e-04  loss 1.234",
         ),
     ],
@@ -254,7 +255,7 @@ def test_a_terminal_shows_the_work_before_the_training_too(show: Callable, event
 
 def test_the_time_left_is_shown_after_two_seconds_of_a_stage(show: Callable) -> None:
     """10 images a second after the first report: 60 are left after three seconds."""
-    course = [events.Progress(stage="preparing", done=done, of=100) for done in (10, 20, 30, 40)]
+    course = [Progress(stage="preparing", done=done, of=100) for done in (10, 20, 30, 40)]
     left = dict(re.findall(r"(\d+)/100 ?(.*?) *$", "\n".join(show(*course, terminal=True)), re.MULTILINE))
     assert left == {"10": "", "20": "", "30": "0:07 left", "40": "0:06 left"}
 
@@ -263,7 +264,7 @@ def test_the_time_left_is_shown_after_two_seconds_of_a_stage(show: Callable) -> 
     ("course", "title"),
     [
         ([], "starting"),
-        ([events.Progress(stage="comparing", done=0, of=500)], "comparing images"),
+        ([Progress(stage="comparing", done=0, of=500)], "comparing images"),
         ([step(1, 30), STARTED], "starting the training"),
         ([step(15, 1000), events.Stopped(reason="finished", epoch=15, best_epoch=3)], "evaluating"),
     ],
@@ -289,13 +290,13 @@ def test_a_bar_moves_at_most_ten_times_a_second_but_always_to_its_end(clock: Sim
         completed = []
         for seconds, done in ((0.0, 1), (0.09, 2), (0.11, 3), (0.12, 9), (0.13, 10)):
             clock.seconds = 100 + seconds
-            display(events.Progress(stage="preparing", done=done, of=10))
+            display(Progress(stage="preparing", done=done, of=10))
             completed.append(place._progress.tasks[0].completed)
     assert completed == [1, 1, 3, 3, 10]
 
 
 def test_a_pipe_receives_no_bars(show: Callable) -> None:
-    assert show(events.Progress(stage="preparing", done=1, of=2), step(1, 1), step(1, 2)) == []
+    assert show(Progress(stage="preparing", done=1, of=2), step(1, 1), step(1, 2)) == []
 
 
 @pytest.mark.parametrize(
@@ -335,7 +336,7 @@ def test_the_expected_time_and_the_headings_are_printed_once_for_each_training(s
 
 def test_a_display_knows_whether_a_run_can_be_resumed(show: Callable, clock: SimpleNamespace) -> None:
     display = Display(Terminal(Console(file=io.StringIO())))
-    display(events.Progress(stage="scanning", done=1, of=None))
+    display(Progress(stage="scanning", done=1, of=None))
     assert not display.begun
     display(events.Resumed(epoch=1))
     assert display.begun

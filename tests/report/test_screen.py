@@ -151,7 +151,8 @@ import json, nbformat
 from nbclient import NotebookClient
 work = '''
 from eyebright.report.progress import shown
-from eyebright.training.events import Progress, Resumed
+from eyebright.training.event import Progress
+from eyebright.training.events import Resumed
 with shown([], verbose=True) as emit:
     emit(Resumed(epoch=3))
     for done in range(2000):

@@ -12,7 +12,8 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.sources.source import ArraySource
 from eyebright.runs import audit
 from eyebright.system.errors import DataError, DownloadError, EyebrightError, OutputError
-from eyebright.training.events import Corrected, Progress
+from eyebright.training.event import Progress
+from eyebright.training.events import Corrected
 
 
 def landscape(seed: int) -> Image.Image:

@@ -14,6 +14,7 @@ from eyebright.runs.folder import Run
 from eyebright.runs.request import Request, gather
 from eyebright.system.errors import DownloadError, SettingsError
 from eyebright.training import budget
+from eyebright.training.event import StepDone
 from eyebright.training.events import (
     CrossValidated,
     EpochEnded,
@@ -21,7 +22,6 @@ from eyebright.training.events import (
     MirroringJudged,
     Planned,
     StartJudged,
-    StepDone,
     Stopped,
     Tried,
     Unavailable,

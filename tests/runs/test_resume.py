@@ -24,6 +24,7 @@ from eyebright.runs.resume import resume
 from eyebright.system import files, machine
 from eyebright.system.errors import DataError, NetworkError, OutputError, SettingsError
 from eyebright.training.budget import Deadline, Plan
+from eyebright.training.event import StepDone
 from eyebright.training.events import (
     AnyEvent,
     EpochEnded,
@@ -32,7 +33,6 @@ from eyebright.training.events import (
     Judged,
     ModelSaved,
     PicturesGone,
-    StepDone,
     Stopped,
 )
 from eyebright.training.receivers import EventLog, read_events

@@ -31,6 +31,7 @@ from eyebright.runs.request import gather
 from eyebright.runs.resume import resume
 from eyebright.runs.train import default_output, run_request, started_by_this_group
 from eyebright.system.errors import DataError, OutputError, SettingsError
+from eyebright.training.event import StepDone
 from eyebright.training.events import (
     AnyEvent,
     Corrected,
@@ -40,7 +41,6 @@ from eyebright.training.events import (
     ModelSaved,
     RunStarted,
     SharedOut,
-    StepDone,
 )
 from eyebright.training.receivers import EventLog, read_events
 

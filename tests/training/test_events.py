@@ -1,8 +1,8 @@
 from pathlib import Path
 from typing import get_args
 
-from eyebright.training import events
-from eyebright.training.events import AnyEvent, Event, Judged
+from eyebright.training.event import Event, Transient
+from eyebright.training.events import AnyEvent, Judged
 from eyebright.training.receivers import EventLog, read_events
 from eyebright.trust.verdict import Verdict
 
@@ -32,10 +32,10 @@ def test_several_verdicts_come_back_as_they_were(tmp_path: Path):
 
 def kinds_of(kind: type[Event]) -> set[type[Event]]:
     """The kinds of events below one, as the package itself describes them."""
-    below = {one for one in kind.__subclasses__() if one.__module__.startswith(events.__name__)}
+    below = {one for one in kind.__subclasses__() if one.__module__.startswith("eyebright.training.event")}
     return below.union(*map(kinds_of, below))
 
 
 def test_every_event_can_be_received_and_read():
-    assert set(get_args(AnyEvent)) == kinds_of(Event) - {events.Transient}
+    assert set(get_args(AnyEvent)) == kinds_of(Event) - {Transient}
     assert all(kind.__struct_config__.tag == kind.__name__ for kind in kinds_of(Event))

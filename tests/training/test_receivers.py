@@ -5,7 +5,7 @@ import pytest
 
 from eyebright.report.history import History
 from eyebright.system.errors import OutputError
-from eyebright.training.events import Progress, Resumed, StepDone, Stopped
+from eyebright.training.events import Resumed, Stopped
 from eyebright.training.receivers import EventLog, read_events
 
 STOPPED = Stopped(reason="finished", epoch=3, best_epoch=2)
@@ -17,13 +17,6 @@ def test_events_come_back_as_they_were(tmp_path: Path):
     log(STOPPED)
     assert read_events(log.path)[1] == STOPPED
     assert [json.loads(line)["event"] for line in log.path.read_text().splitlines()] == ["Resumed", "Stopped"]
-
-
-def test_transient_events_are_not_written(tmp_path: Path):
-    log = EventLog(tmp_path / "events.jsonl")
-    log(StepDone(epoch=1, epochs=2, pictures=3, of=4, loss=0.5, accuracy=0.5))
-    log(Progress(stage="preparing", done=1, of=2))
-    assert not log.path.exists()
 
 
 def test_a_line_that_a_crash_cut_off_is_skipped(tmp_path: Path):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from eyebright.system.records import Record
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, percent
-from eyebright.training.events import AnyEvent, Emit, EpochEnded, StepDone
+from eyebright.training.event import StepDone
+from eyebright.training.events import AnyEvent, Emit, EpochEnded
 from eyebright.training.receivers import to_all
 
 if TYPE_CHECKING:

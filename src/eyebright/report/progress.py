@@ -14,6 +14,7 @@ from eyebright.report.telling import advised, command_text, python_text, sentenc
 from eyebright.system.progress import Stage
 from eyebright.system.text import clock
 from eyebright.training import events
+from eyebright.training.event import Progress, StepDone
 from eyebright.training.events import AnyEvent, Emit
 from eyebright.training.receivers import to_all
 
@@ -84,9 +85,9 @@ class Display:
 
     def __call__(self, event: AnyEvent) -> None:
         match event:
-            case events.Progress():
+            case Progress():
                 self.bar(_TITLES[event.stage], event.done, event.of, event.note)
-            case events.StepDone():
+            case StepDone():
                 self._step(event)
             case events.Planned():
                 self._planned(event)
@@ -137,7 +138,7 @@ class Display:
             note = f"{note}  {clock((of - done) / rate)} left".lstrip()
         self._move(done, of, note)
 
-    def _step(self, event: events.StepDone) -> None:
+    def _step(self, event: StepDone) -> None:
         rate = self._rate(f"epoch {event.epoch}/{event.epochs}", event.pictures)
         note = f"loss {event.loss:.3f}  accuracy {event.accuracy:.1%}"
         if rate:

@@ -30,6 +30,7 @@ from eyebright.system.errors import DownloadError, MissingExtraError, SettingsEr
 from eyebright.system.text import printable
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
+from eyebright.training.event import StepDone
 from eyebright.training.events import (
     AnyEvent,
     CrossValidated,
@@ -38,7 +39,6 @@ from eyebright.training.events import (
     HeadFitted,
     LabelsSuspected,
     StartJudged,
-    StepDone,
     Tried,
     Unavailable,
 )

@@ -30,11 +30,11 @@ from eyebright.system.errors import EyebrightError
 from eyebright.system.table import Table
 from eyebright.system.text import counted, duration, percent, printable
 from eyebright.training.budget import answers_in
+from eyebright.training.event import Event
 from eyebright.training.events import (
     AnyEvent,
     CrossValidated,
     EpochEnded,
-    Event,
     HeadFitted,
     Judged,
     LabelsSuspected,

@@ -36,6 +36,7 @@ from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.system.table import Table
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
+from eyebright.training.event import Transient
 from eyebright.training.events import (
     AnyEvent,
     Emit,
@@ -46,7 +47,6 @@ from eyebright.training.events import (
     PromiseRefused,
     Reported,
     SharedOut,
-    Transient,
 )
 from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings

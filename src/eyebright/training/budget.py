@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import counted, duration
-from eyebright.training.events import AnyEvent, Emit, Progress
+from eyebright.training.event import Progress
+from eyebright.training.events import AnyEvent, Emit
 
 _SAVING_S = 5.0
 _OVERRUN = 1.05  # of the budget: a preparation that is estimated to take longer is stopped

@@ -1,10 +1,9 @@
 """The events of a run: what happened, as typed records.
 
-A training sends them to receivers, see `receivers`. Transient ones only move a progress bar. The classes stand in the
-order of a run: its start, the training, progress, the results. Fields called `pictures` count images.
+A training sends them to receivers, see `receivers`, and they are its log. The classes stand in the order of a run: its
+start, the training, the results. Fields called `pictures` count images.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -13,7 +12,7 @@ import msgspec
 from eyebright.data.corrections import Applied
 from eyebright.data.pictures import Fit
 from eyebright.data.split import Leaks
-from eyebright.system.progress import Stage
+from eyebright.training.event import Event, Progress, StepDone
 from eyebright.training.settings import ChosenPrecision
 from eyebright.trust.calibration import ErrorByChance
 from eyebright.trust.intervals import Difference, Share, apart
@@ -23,16 +22,6 @@ from eyebright.trust.verdict import Verdict
 
 Reason: TypeAlias = Literal["finished", "patience", "interrupted", "budget"]
 """Why a training ends."""
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event"):
-    """Something that happened; `time_s`, in seconds since 1970, is only for people."""
-
-    time_s: float = msgspec.field(default_factory=lambda: round(time.time(), 3))
-
-
-class Transient(Event, frozen=True):
-    """Something that is only displayed and not written to the log."""
 
 
 class RunStarted(Event, frozen=True):
@@ -275,29 +264,6 @@ class Stopped(Event, frozen=True):
     reason: Reason
     epoch: int
     best_epoch: int
-
-
-class Progress(Transient, frozen=True):
-    """So many units of a stage are done, of so many in all (None if that is not known).
-
-    `note` is a text to show beside the bar.
-    """
-
-    stage: Stage
-    done: int
-    of: int | None
-    note: str = ""
-
-
-class StepDone(Transient, frozen=True):
-    """A step was made; `pictures` images of the epoch are done, loss and accuracy are means over them."""
-
-    epoch: int
-    epochs: int
-    pictures: int
-    of: int
-    loss: float
-    accuracy: float
 
 
 class Calibrated(Event, frozen=True):

@@ -9,7 +9,8 @@ from eyebright.system import records
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.progress import Report
 from eyebright.system.text import kind_of
-from eyebright.training.events import AnyEvent, Emit, Progress, Transient
+from eyebright.training.event import Progress, Transient
+from eyebright.training.events import AnyEvent, Emit
 
 
 def reporting(emit: Emit) -> Report:

@@ -9,7 +9,8 @@ from eyebright.system import machine
 from eyebright.system.errors import DataError
 from eyebright.training import processes
 from eyebright.training.budget import Deadline
-from eyebright.training.events import AnyEvent, BatchLowered, PrecisionChosen, StepDone, Stopped
+from eyebright.training.event import StepDone
+from eyebright.training.events import AnyEvent, BatchLowered, PrecisionChosen, Stopped
 from eyebright.training.processes import ProcessPlace
 from eyebright.training.settings import Settings
 from eyebright.training.torch import hardware

@@ -12,16 +12,8 @@ from safetensors.numpy import load_file
 from eyebright.network import Weights
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.training.budget import Deadline, Plan
-from eyebright.training.events import (
-    AnyEvent,
-    DeviceChanged,
-    EpochEnded,
-    Planned,
-    PrecisionChosen,
-    Resumed,
-    StepDone,
-    Stopped,
-)
+from eyebright.training.event import StepDone
+from eyebright.training.events import AnyEvent, DeviceChanged, EpochEnded, Planned, PrecisionChosen, Resumed, Stopped
 from eyebright.training.settings import Settings
 from eyebright.training.torch.fit import fit, predict_logits
 from eyebright.training.torch.learner import Learner

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from eyebright.system.errors import SettingsError
-from eyebright.training.events import AnyEvent, Progress
+from eyebright.training.event import Progress
+from eyebright.training.events import AnyEvent
 from eyebright.training.torch.fit import fit
 from eyebright.training.torch.range_test import range_test
 

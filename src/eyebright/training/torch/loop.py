@@ -28,17 +28,8 @@ from eyebright.system import interrupts
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import listed, printable
 from eyebright.training.budget import VALIDATING, Deadline, Plan
-from eyebright.training.events import (
-    DeviceChanged,
-    Emit,
-    EpochEnded,
-    Planned,
-    Reason,
-    Resumed,
-    StartJudged,
-    StepDone,
-    Stopped,
-)
+from eyebright.training.event import StepDone
+from eyebright.training.events import DeviceChanged, Emit, EpochEnded, Planned, Reason, Resumed, StartJudged, Stopped
 from eyebright.training.schedule import Pace, Position
 from eyebright.training.settings import ChosenPrecision, Settings
 from eyebright.training.stages import require_batch

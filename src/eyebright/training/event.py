@@ -1,0 +1,40 @@
+"""What an event is, and the events that only move a progress bar: they are not written to the log of a run."""
+
+import time
+
+import msgspec
+
+from eyebright.system.progress import Stage
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event"):
+    """Something that happened; `time_s`, in seconds since 1970, is only for people."""
+
+    time_s: float = msgspec.field(default_factory=lambda: round(time.time(), 3))
+
+
+class Transient(Event, frozen=True):
+    """Something that is only displayed and not written to the log."""
+
+
+class Progress(Transient, frozen=True):
+    """So many units of a stage are done, of so many in all (None if that is not known).
+
+    `note` is a text to show beside the bar.
+    """
+
+    stage: Stage
+    done: int
+    of: int | None
+    note: str = ""
+
+
+class StepDone(Transient, frozen=True):
+    """A step was made; `pictures` images of the epoch are done, loss and accuracy are means over them."""
+
+    epoch: int
+    epochs: int
+    pictures: int
+    of: int
+    loss: float
+    accuracy: float
