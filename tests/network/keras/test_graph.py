@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyebright.network import Input, Layer, Network, initial_weights
-from eyebright.network.keras import Graph, to_keras
+from eyebright.network.keras import Graph, emit, to_keras
 from eyebright.system.errors import NetworkError
 
 h5py = pytest.importorskip("h5py")
@@ -43,3 +43,9 @@ def test_a_layer_that_was_not_registered_is_refused_by_name():
     network = Network.sequential(Input((3,)), Softsign(name="own"))
     with pytest.raises(NetworkError, match="Softsign 'own' has no counterpart among Keras's layers"):
         to_keras(network, {})
+
+
+def test_only_normalisations_over_a_neighbourhood_are_missing():
+    own = [kind for kind in Layer.types.values() if kind.__module__.startswith("eyebright.network.layers")]
+    missing = {kind.__name__ for kind in own if emit.dispatch(kind) is emit.dispatch(object)}
+    assert missing == {"LocalResponseNorm", "LocalContrastNorm"}

@@ -3,7 +3,7 @@ import pytest
 from tensorboardX.proto.graph_pb2 import GraphDef
 
 from eyebright.network import Input, Layer, Network
-from eyebright.network.tensorflow import Graph, to_saved_model
+from eyebright.network.tensorflow import Graph, emit, to_saved_model
 from eyebright.network.tensorflow.graph import DType
 from eyebright.network.tensorflow.protobuf import message
 from eyebright.system.errors import NetworkError
@@ -62,3 +62,8 @@ def test_a_layer_that_was_not_registered_is_refused_by_name():
 
     with pytest.raises(NetworkError, match="a layer of type Softsign cannot be exported to TensorFlow"):
         to_saved_model(Network.sequential(Input((3,)), Softsign()), {})
+
+
+def test_every_layer_is_registered():
+    own = [kind for kind in Layer.types.values() if kind.__module__.startswith("eyebright.network.layers")]
+    assert {kind.__name__ for kind in own if emit.dispatch(kind) is emit.dispatch(object)} == set()

@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from eyebright.network.graph import Place
 from eyebright.network.layers import (
     Add,
@@ -48,8 +46,7 @@ def _(layer: Flatten, place: Place, graph: Graph, inputs: list[str], tensors: Te
 
 @emit.register
 def _(layer: Unflatten, place: Place, graph: Graph, inputs: list[str], tensors: Tensors, output: str) -> None:
-    shape = graph.whole(f"{output}/shape", [-1, *channels_last(place.shape)])
-    graph.add("Reshape", [*inputs, shape], output, Tshape=DType.INT32)
+    as_images(graph, inputs[0], output, place.shape[0])
 
 
 @emit.register
@@ -103,6 +100,6 @@ def add_bias(graph: Graph, source: str, tensors: Tensors, output: str) -> None:
 
 
 def as_images(graph: Graph, source: str, output: str, channels: int) -> str:
-    """Add what makes images of one pixel of vectors."""
-    shape = graph.whole(f"{output}/image_shape", np.array([-1, 1, 1, channels]))
-    return graph.add("Reshape", [source, shape], graph.fresh(f"{output}/image"), Tshape=DType.INT32)
+    """Add images of one pixel, made of vectors, under this name."""
+    shape = graph.whole(f"{output}/shape", [-1, 1, 1, channels])
+    return graph.add("Reshape", [source, shape], output, Tshape=DType.INT32)

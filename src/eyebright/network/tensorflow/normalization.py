@@ -9,7 +9,7 @@ from eyebright.network.tensorflow.graph import DType, Graph, Tensors, emit
 @emit.register
 def _(layer: BatchNorm, place: Place, graph: Graph, inputs: list[str], tensors: Tensors, output: str) -> None:
     is_vector = len(place.shape) == 1
-    source = as_images(graph, inputs[0], output, place.shape[0]) if is_vector else inputs[0]
+    source = as_images(graph, inputs[0], graph.fresh(f"{output}/image"), place.shape[0]) if is_vector else inputs[0]
     values = [graph.variable(f"{output}/{name}", tensor) for name, tensor in tensors.items()]
     result = graph.fresh(f"{output}/normalised") if is_vector else output
     graph.add("FusedBatchNormV3", [source, *values], result, U=DType.FLOAT, epsilon=layer.eps, is_training=False)
