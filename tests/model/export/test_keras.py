@@ -1,16 +1,20 @@
 import os
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from eyebright.data.pictures import open_picture
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.export import keras as keras_format
 from eyebright.model.export.export import write_export
 from eyebright.model.export.exported import read_export
 from eyebright.model.export.formats import named_format
 from eyebright.model.export.proof import synthetic_images
+from eyebright.model.importing.foreign import import_model
 from eyebright.model.importing.keras import keras_network
 from eyebright.model.importing.keras_file import read_keras
 from eyebright.network import (
@@ -28,6 +32,8 @@ from eyebright.network import (
 from eyebright.network.answering import Answering
 from eyebright.network.keras import to_keras
 from eyebright.system.errors import MissingExtraError, ModelError
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +70,26 @@ def test_keras_alone_gives_probabilities(keras, folder, classifier):
     np.testing.assert_allclose(found, classifier.predictor.answers(pixels).probabilities, atol=1e-5)
 
 
-def test_a_model_that_is_imported_again_answers_as_before_to_the_bit(tmp_path):
+@pytest.mark.parametrize("page", ["docs/exporting.md", "README.md of the folder"])
+def test_the_program_of_the_pages_prints_the_class(folder, classifier, monkeypatch, capsys, page):
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    path = ROOT / page if page.startswith("docs") else folder / "README.md"
+    program = re.search(r"```python\n(.*?)```", path.read_text("utf-8"), re.DOTALL)[1]
+    exec(program, {})
+    sys.modules.pop("prepare")
+    expected = classifier.predictor.answers(open_picture("golden/image_0.png", classifier.preparation)[np.newaxis])
+    assert capsys.readouterr().out.split()[0] == classifier.classes[expected.probabilities[0].argmax()]
+
+
+def test_a_model_that_is_imported_again_has_the_same_probabilities_to_the_bit(folder, classifier):
+    again = import_model(folder / "model.keras", classes=list(classifier.classes))
+    pixels = synthetic_images(classifier.preparation).pixels
+    found, expected = (model.predictor.answers(pixels).probabilities for model in (again, classifier))
+    assert np.array_equal(found, expected)
+
+
+def test_branches_are_imported_again_to_the_bit(tmp_path):
     """Branches of the same shape, channels that must be reordered, and a temperature that no binary fraction equals."""
     images = Input((3, 6, 5))()
     node = Normalize((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))(images)
