@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from eyebright.report import explanations
 from eyebright.report.explanations import Explanation
 from eyebright.report.maps import overlaid
-from eyebright.trust.prediction import Prediction
+from eyebright.trust.prediction import UNLIKE, Prediction
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (30, 20, 3), np.uint8)
 RAMP = np.linspace(-1, 1, 600, dtype=np.float32).reshape(30, 20)
@@ -45,6 +45,9 @@ def test_where_there_is_no_answer_the_heading_says_why(predict: Callable[..., Pr
     assert [part.get_suptitle() for part in parts] == [
         f"rose  80.0%\n{why}", f"tulip  20.0%  (most probable: rose  80.0%)\n{why}",
     ]  # fmt: skip
+    unlike = msgspec.structs.replace(found, reason=UNLIKE, unfamiliarity=12.3)
+    (part,) = sheet(Explanation(unlike, "rose", PIXELS, RAMP)).subfigs
+    assert part.get_suptitle() == "rose  80.0%\nno answer: unlike the training images"  # whole, in a narrow figure
     assert Explanation(found, "rose", PIXELS, RAMP).as_record()["reason"] == "confidence 80.0%, below 90.0%"
 
 

@@ -105,7 +105,7 @@ def _heading(item: Explanation) -> str:
     if item.label != best:
         what = "predicted" if answered else "most probable"
         text += f"  ({what}: {shorten(printable(best), _NAME_WIDTH)}  {percent(item.prediction.confidence)})"
-    return text if answered else f"{text}\n{shorten(item.prediction.answer, _FILE_WIDTH + 20)}"
+    return text if answered else f"{text}\nno answer: {item.prediction.reason}"
 
 
 def _draw(axes: "Axes", pixels: NDArray[np.uint8]) -> None:
