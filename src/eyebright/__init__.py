@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from eyebright.data.pictures import Preparation as Preparation
     from eyebright.data.pictures import open_picture as open_picture
     from eyebright.model.classifier import Classifier as Classifier
-    from eyebright.model.diff import diff as diff
-    from eyebright.model.drift import drift as drift
     from eyebright.model.importing.foreign import import_model as import_model
     from eyebright.model.plain import Model as Model
     from eyebright.network import Network as Network
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from eyebright.report.history import History as History
     from eyebright.runs.heal import heal as heal
     from eyebright.runs.learning_rate import find_learning_rate as find_learning_rate
+    from eyebright.runs.new_images import diff as diff
+    from eyebright.runs.new_images import drift as drift
     from eyebright.runs.train import train as train
     from eyebright.system import errors as errors
     from eyebright.system.errors import EyebrightError as EyebrightError
@@ -51,8 +51,8 @@ _HOMES = {  # where each public name is defined; one without a home is a module 
     "Prediction": "eyebright.trust.prediction",
     "Preparation": "eyebright.data.pictures",
     "Settings": "eyebright.training.settings",
-    "diff": "eyebright.model.diff",
-    "drift": "eyebright.model.drift",
+    "diff": "eyebright.runs.new_images",
+    "drift": "eyebright.runs.new_images",
     "errors": "eyebright.system",
     "find_learning_rate": "eyebright.runs.learning_rate",
     "heal": "eyebright.runs.heal",

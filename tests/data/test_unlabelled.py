@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyebright.data.unlabelled import UNLABELLED, open_images
+from eyebright.data.corrections import Correction, Corrections, save
+from eyebright.data.unlabelled import UNLABELLED, Alike, open_images
 from eyebright.system.errors import DataError
 
 
@@ -57,3 +58,37 @@ def test_what_is_wrong_with_labelled_images_is_not_hidden(tmp_path: Path, add_pi
         add_picture(tmp_path / name)
     with pytest.raises(DataError, match="mixes splits"):
         open_images([tmp_path], classes=("rose", "tulip"))
+
+
+def test_groups_without_labels_are_of_one_folder_and_the_first_expression_that_matches_counts(
+    tmp_path: Path, add_picture
+) -> None:
+    for name in ("a/1_0.png", "a/1_1.png", "a/2_0.png", "b/1_0.png"):
+        add_picture(tmp_path / "new" / name)
+    for alike, expected in (
+        (Alike(("nothing", r"(\d)_")), [0, 0, 1, 2]),
+        (Alike((r"(\d)_", r"(\d)\.")), [0, 0, 1, 2]),
+        (Alike((r"(.*/\d)_",)), [0, 0, 1, 2]),
+        (Alike((r"_(\d)",)), [0, 1, 0, 2]),
+    ):
+        groups = open_images([tmp_path / "new"], alike=alike).groups
+        assert np.array_equal(groups[:, None] == groups, np.equal.outer(expected, expected))
+    assert open_images([tmp_path / "new"], alike=Alike(("nothing",))).groups is None
+
+
+def test_a_decision_may_name_a_class_without_images_and_unlabelled_images_are_only_left_out(
+    tmp_path: Path, add_picture
+) -> None:
+    for name in ("rose/0.png", "rose/1.png", "rose/2.png"):
+        add_picture(tmp_path / "new" / name)
+    decided = (
+        Correction(name="rose/0.png", decision="relabel", new_label="tulip"),
+        Correction(name="rose/1.png", decision="exclude"),
+        Correction(name="elsewhere.png", decision="exclude"),
+    )
+    save(Corrections(corrections=decided), tmp_path / "decided.json")
+    alike = Alike(corrections=(tmp_path / "decided.json",))
+    labelled = open_images([tmp_path / "new"], classes=("rose", "tulip"), alike=alike)
+    assert [labelled.classes[label] for label in labelled.labels] == ["tulip", "rose"]
+    plain = open_images([tmp_path / "new"], alike=alike)
+    assert plain.classes == (UNLABELLED,) and plain.source.names == ["rose/0.png", "rose/2.png"]

@@ -37,12 +37,13 @@ def diff(
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
     from eyebright.runs.audit import require_png
+    from eyebright.runs.new_images import alike
     from eyebright.system import files, records
 
     if output is not None:
         require_png(output, pictures, option="-o", overwrite=overwrite)
     with Display(Terminal(console(stderr=True))) as display:
-        found = compared((first, second), pictures, display)
+        found = compared((first, second), pictures, display, alike(first, second))
     if as_json:
         typer.echo(records.to_json(found.comparison))
     else:

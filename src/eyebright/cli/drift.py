@@ -24,14 +24,15 @@ def drift(
     Each difference has a p-value and an effect size; an alarm needs both. Images that the model was trained on are left
     out and counted.
     """
-    from eyebright.model.drift import drift as drifted
+    from eyebright.model.drift import drifted
     from eyebright.report.drift import drift_text
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
+    from eyebright.runs.new_images import alike
     from eyebright.system import records
 
     with Display(Terminal(console(stderr=True))) as display:
-        found = drifted(model, pictures, verbose=False, callbacks=[display])
+        found = drifted(model, pictures, display, alike(model))
     if as_json:
         typer.echo(records.to_json(found))
     else:

@@ -7,9 +7,9 @@ An image is found by its name and the digest of its pixels or, where it has anot
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from eyebright.data import pack as packs
 from eyebright.data.sources.source import FoundImages, exclude_images
@@ -115,7 +115,12 @@ def save(corrections: Corrections, path: Path) -> None:
 
 
 def correct(
-    found: FoundImages, path: Path, exclude: Iterable[str] = (), report: Report = quiet
+    found: FoundImages,
+    path: Path,
+    exclude: Iterable[str] = (),
+    report: Report = quiet,
+    *,
+    only: Collection[Decision] = get_args(Decision),
 ) -> tuple[FoundImages, Applied]:
     """Apply a corrections file: images get their new classes, and some are left out.
 
@@ -127,6 +132,7 @@ def correct(
         path: The corrections file.
         exclude: Names of further images to leave out, unless it was decided to keep or relabel them.
         report: Receives the progress.
+        only: The decisions that are applied.
 
     Returns:
         The images that stay, and what was applied.
@@ -136,7 +142,8 @@ def correct(
             image, or the same pixels, in two ways.
     """
     images = _Images.of(found, packs.digests_of(found.source, report))
-    own, lost = _matched(load(path).corrections, images, path)
+    decisions = [correction for correction in load(path).corrections if correction.decision in only]
+    own, lost = _matched(decisions, images, path)
     duplicates = dict(_duplicates(own, images))
     decided = {index: _resolved(correction, index, images, path) for index, correction in (own | duplicates).items()}
     _require_one_class(decided.values(), path)

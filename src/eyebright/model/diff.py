@@ -1,7 +1,7 @@
-"""diff(): two models on the same images: which answers differ, which model is better, how large and fast each is."""
+"""Two models on the same images: which answers differ, which model is better, how large and fast each is."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -14,16 +14,15 @@ from eyebright.data.batches import spread
 from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack, pack
 from eyebright.data.prepare import find_sets, groups_of
-from eyebright.data.unlabelled import open_images
+from eyebright.data.unlabelled import NOT_KNOWN, Alike, open_images
 from eyebright.model.folder import StoredModel, read_model
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.network.answering import NO_ANSWER
-from eyebright.report.progress import shown
 from eyebright.system.errors import DataError, ModelError
 from eyebright.system.files import as_path
 from eyebright.system.progress import Report
 from eyebright.system.text import counted, listed, printable
-from eyebright.training.events import AnyEvent, Emit
+from eyebright.training.events import Emit
 from eyebright.training.receivers import reporting
 from eyebright.trust.comparison import Answered, Comparison, Contender, Flip, compare, flips_of
 
@@ -39,41 +38,25 @@ class Compared(NamedTuple):
     pictures: NDArray[np.uint8]
 
 
-def diff(
-    first: str | Path,
-    second: str | Path,
+def compared(
+    models: tuple[str | Path, str | Path],
     pictures: str | Path | Sequence[str | Path],
-    *,
-    verbose: bool = True,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
-) -> Comparison:
-    """Compare two models, or the models of two runs, on the same images.
+    emit: Emit,
+    alike: Alike = NOT_KNOWN,
+) -> Compared:
+    """Compare two models on the same images; arguments and errors as in `eyebright.runs.new_images.diff`.
 
     Args:
-        first: The first model, for instance the one in use.
-        second: The second, for instance a new one.
-        pictures: Files or folders of images, or whatever `Dataset.open` takes. Where folders are named like classes,
-            they are the labels. Images that one of the models was trained on are left out.
-        verbose: Whether to show a bar while it takes time.
-        callbacks: Receive the progress.
-
-    Raises:
-        ModelError: When a path is not a model, or the two have no class in common.
-        DataError: When there are no images, or no image is left to compare.
+        models: The folders of the two models or of their runs.
+        pictures: Files or folders of images, or whatever `Dataset.open` takes.
+        emit: Receives the progress.
+        alike: How the trainings of the models saw their images.
     """
-    with shown(callbacks, verbose=verbose) as emit:
-        return compared((first, second), pictures, emit).comparison
-
-
-def compared(
-    models: tuple[str | Path, str | Path], pictures: str | Path | Sequence[str | Path], emit: Emit
-) -> Compared:
-    """As `diff`, with the images of the first flips."""
     first, second = (read_model(as_path(path, "the folder of a model or of a run", ModelError)) for path in models)
     classes, own_classes = _joined(first, second)
     paths = [pictures] if isinstance(pictures, str | Path) else pictures
     report = reporting(emit)
-    dataset = open_images(paths, classes=classes, report=report)
+    dataset = open_images(paths, classes=classes, alike=alike, report=report)
     packs = [pack(dataset.source, stored.card.preparation, report) for stored in (first, second)]
     chosen = _choose(dataset, packs, (first, second), classes)
     predictors = [Predictor.of_model(stored) for stored in (first, second)]

@@ -1,6 +1,6 @@
-"""drift(): are new images like those that a model was trained with?"""
+"""Are new images like those that a model was trained with?"""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +11,15 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack, pack
 from eyebright.data.prepare import find_sets, groups_of
 from eyebright.data.sources.source import Subset
-from eyebright.data.unlabelled import UNLABELLED, open_images
+from eyebright.data.unlabelled import NOT_KNOWN, UNLABELLED, Alike, open_images
 from eyebright.model.assess import measured, with_features
 from eyebright.model.folder import StoredModel, read_model
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.model.profile import Seen, profile
-from eyebright.report.progress import shown
 from eyebright.system.errors import DataError, ModelError
 from eyebright.system.files import as_path
-from eyebright.system.progress import Report
 from eyebright.system.text import all_of, printable
-from eyebright.training.events import AnyEvent
+from eyebright.training.events import Emit
 from eyebright.training.receivers import reporting
 from eyebright.trust.drift import Drift, Profile, Unfamiliar, compare_profiles
 from eyebright.trust.significance import LARGE
@@ -31,34 +29,21 @@ MOST = 2_000
 _SHOWN = 10
 
 
-def drift(
-    model: str | Path,
-    pictures: str | Path | Sequence[str | Path],
-    *,
-    verbose: bool = True,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+def drifted(
+    model: str | Path, pictures: str | Path | Sequence[str | Path], emit: Emit, alike: Alike = NOT_KNOWN
 ) -> Drift:
-    """Compare new images with those that a model was trained with.
+    """Compare new images with those of a training; arguments and errors as in `eyebright.runs.new_images.drift`.
 
     Args:
-        model: A model's folder, or a run.
-        pictures: Files or folders of images, or whatever `Dataset.open` takes; labels are not needed. Images that the
-            model was trained on are left out.
-        verbose: Whether to show a bar while it takes time.
-        callbacks: Receive the progress.
-
-    Raises:
-        ModelError: When there is no valid model, or it was not trained.
-        DataError: When there are no images, or none that is new to the model.
+        model: The folder of a model or of a run.
+        pictures: Files or folders of images, or whatever `Dataset.open` takes.
+        emit: Receives the progress.
+        alike: How the training saw its images.
     """
-    with shown(callbacks, verbose=verbose) as emit:
-        return _drift(model, [pictures] if isinstance(pictures, str | Path) else pictures, reporting(emit))
-
-
-def _drift(model: str | Path, paths: Sequence[str | Path], report: Report) -> Drift:
+    paths, report = [pictures] if isinstance(pictures, str | Path) else pictures, reporting(emit)
     stored = read_model(as_path(model, "the folder of a model or of a run", ModelError))
     reference, note = _reference(stored)
-    whole = open_images(paths, report=report)
+    whole = open_images(paths, alike=alike, report=report)
     dataset = _sample(whole)
     images = pack(dataset.source, stored.card.preparation, report)
     usable = np.flatnonzero(images.rows >= 0)

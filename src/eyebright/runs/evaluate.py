@@ -4,18 +4,17 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from eyebright.data.dataset import Dataset
 from eyebright.data.sources.ranged import without_token
 from eyebright.model.classifier import Classifier
 from eyebright.model.folder import find_model
 from eyebright.model.promise import require_held_back
 from eyebright.runs.checks import require_corrections
 from eyebright.runs.folder import Run
+from eyebright.runs.new_images import open_alike
 from eyebright.runs.request import Request
-from eyebright.runs.train import open_pictures
-from eyebright.system.errors import OutputError, SettingsError
+from eyebright.system.errors import OutputError
 from eyebright.system.text import printable
-from eyebright.training.events import AnyEvent, Emit, Evaluated
+from eyebright.training.events import AnyEvent, Evaluated
 from eyebright.training.receivers import EventLog, to_all
 from eyebright.trust.metrics import Evaluation
 
@@ -60,12 +59,3 @@ def evaluate(
         with suppress(OutputError):  # a run that may only be read can be evaluated too
             EventLog(run.events)(Evaluated.of(printable(without_token(str(pictures))), evaluation))
     return evaluation
-
-
-def open_alike(request: Request, run: Run, emit: Emit) -> Dataset:
-    """The images, in the groups that the training of a run was given: the accuracy then has the same interval."""
-    group_by = run.read()[0].group_by if run.config.exists() else ""
-    if group_by:
-        with suppress(SettingsError):  # these images may have names of another kind
-            return open_pictures(request.changed(group_by=group_by), emit)
-    return open_pictures(request, emit)

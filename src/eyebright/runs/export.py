@@ -11,8 +11,8 @@ from eyebright.model.export.classifier import export_classifier
 from eyebright.model.export.exported import Exported
 from eyebright.model.export.proof import Proof
 from eyebright.model.folder import find_model
-from eyebright.runs.evaluate import open_alike
 from eyebright.runs.folder import Run
+from eyebright.runs.new_images import open_alike
 from eyebright.runs.request import Request
 from eyebright.runs.resume import reopen_prepared
 from eyebright.system.errors import EyebrightError

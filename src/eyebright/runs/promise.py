@@ -10,8 +10,8 @@ from eyebright.model.folder import read_model
 from eyebright.model.learned import save_promise
 from eyebright.model.promise import require_held_back
 from eyebright.runs.checks import require_corrections
-from eyebright.runs.evaluate import open_alike
 from eyebright.runs.folder import Run
+from eyebright.runs.new_images import open_alike
 from eyebright.runs.request import Request
 from eyebright.system import files
 from eyebright.system.errors import OutputError
