@@ -1,6 +1,6 @@
 """Which calibration is best for few images, and which rule says whether a temperature is used: tables in README.md.
 
-    EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/calibration.py [--draws 40] [--seeds 4]
+    EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/calibration.py [--draws 40] [--seeds 4] [--parts rules]
 
 For each data set and seed the head of the default training is fitted, on the features of EfficientNet-Lite0 of its
 training images.
@@ -66,6 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--draws", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=4, help="of faces and Fashion-MNIST four times as many")
+    parser.add_argument("--parts", nargs="*", default=("methods", "rules"))
     args = parser.parse_args()
     warnings.simplefilter("ignore")  # isotonic regression of classes without images
     heads = {}
@@ -74,10 +75,11 @@ def main() -> None:
         values, _ = read(dataset)
         seeds = args.seeds * (4 if len(dataset) < FEW else 1)
         heads[name] = [held_out(dataset, values, seed) for seed in range(seeds)]
-        for size in SIZES:
+        for size in SIZES if "methods" in args.parts else ():
             both = Answered(*map(np.concatenate, zip(*heads[name][0], strict=True)))
             measure(name, size, *both, args.draws)
-    compare_rules(heads, args.draws)
+    if "rules" in args.parts:
+        compare_rules(heads, args.draws)
 
 
 def held_out(dataset: Dataset, values: NDArray[np.float32], seed: int) -> tuple[Answered, Answered]:
