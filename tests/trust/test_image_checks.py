@@ -55,6 +55,22 @@ def test_confident_predictions_that_contradict_labels_are_noisy_labels(
         assert f"only {area:.1f}% of all pairs (95% interval {low:.1f}-{high:.1f}%)" in found.text
 
 
+@pytest.mark.parametrize(("common", "expected"), [(200, True), (620, False)])
+def test_who_always_answers_the_most_common_class_has_learned_nothing(evidence, share, common, expected) -> None:
+    """62% are correct: with five classes of 200 images that is much; with one of 620 it is that class alone."""
+    rest = (1000 - common) // 4
+    classes = tuple(
+        ClassAccuracy(name=name, recall=share(0, of), others=share(0, 1000 - of), confused_with="", confused=0)
+        for name, of in zip("abcde", (common, *[rest] * 4), strict=True)
+    )
+    found = noisy_labels(
+        evidence(
+            (620, 1000), (620, 1000), most_confident=share(190, 250), discrimination=(0.5, 0.4, 0.6), classes=classes
+        )
+    )
+    assert (found is not None) == expected
+
+
 @pytest.mark.parametrize(
     ("validation", "expected"),
     [((40, 50), True), ((800, 1000), False), ((10, 10), True), ((100, 100), False), ((35, 37), True)],

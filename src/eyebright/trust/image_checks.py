@@ -4,7 +4,7 @@ import math
 
 from eyebright.system.text import interval, percent
 from eyebright.trust.advice import AUDIT, EXPLAIN, another_network, command, train_again
-from eyebright.trust.evidence import Evidence
+from eyebright.trust.evidence import Accuracies, Evidence
 from eyebright.trust.intervals import Share, difference
 from eyebright.trust.learning_checks import overfitting, too_short
 from eyebright.trust.verdict import Verdict, above_chance, both
@@ -33,6 +33,13 @@ def leak(evidence: Evidence) -> Verdict | None:
 LEARNED = 0.15  # of the way from chance to 100% on validation: below, most predictions are wrong, whatever the labels
 
 
+def learned(accuracies: Accuracies) -> bool:
+    """Whether a network has surely learned more than which class is the most common one."""
+    common = max((one.recall.of for one in accuracies.classes), default=0) / max(accuracies.validation.of, 1)
+    chance = max(1 / accuracies.num_classes, common)
+    return accuracies.validation.low > chance + LEARNED * (1 - chance)
+
+
 # Of images of other classes that a region turns into its class: the value, and the lower end of its interval.
 SHORTCUT, SURELY_SHORTCUT = 0.75, 0.25  # benchmarks/README.md has those of sound trainings
 LOST = 0.25  # of images of the class that are not recognised without it
@@ -45,8 +52,7 @@ def shortcut(evidence: Evidence) -> Verdict | None:
         for one in evidence.shortcuts
         if one.changed.value >= SHORTCUT and one.changed.low > SURELY_SHORTCUT and one.lost.value >= LOST
     ]
-    learned = evidence.accuracies.validation.low > above_chance(evidence.accuracies, LEARNED)
-    if not found or not learned:
+    if not found or not learned(evidence.accuracies):
         return None
     worst = min(found, key=lambda one: (one.area, -one.changed.value))  # the most telling
     others = sorted({one.label for one in found} - {worst.label})
@@ -78,8 +84,7 @@ def noisy_labels(evidence: Evidence) -> Verdict | None:
     area, low, high = accuracies.discrimination
     best = accuracies.most_confident
     wrong = Share.from_counts(best.of - best.right, best.of)
-    learned = accuracies.validation.low > above_chance(accuracies, LEARNED)
-    if not learned or not evidence.training.settled or 1 - best.high <= SURELY_WRONG or high >= SEPARATES:
+    if not learned(accuracies) or not evidence.training.settled or 1 - best.high <= SURELY_WRONG or high >= SEPARATES:
         return None
     return Verdict(
         kind="noisy labels",
