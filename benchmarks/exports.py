@@ -4,8 +4,8 @@
 
 Weights are random (seed 0). The last layer is scaled so that the logits of the images have a standard deviation of 2,
 and what is familiar is fitted on the same images: answers are neither uniform nor certain. Each export is compared with
-the model as `eyebright export` does it without images, and its own check runs. Larger networks take up to 4 GB of memory.
-A format without its runtime, and a layer that a format does not have, are told in place of the figures.
+the model as `eyebright export` does it without images, and its own check runs. Large networks take 4 GB of memory. A
+format without its runtime, and a layer that a format does not have, are told in place of the figures.
 """
 
 import argparse
@@ -37,7 +37,8 @@ def main() -> None:
     parser.add_argument("--formats", default=",".join(NAMES))
     parser.add_argument("--precision", default="")
     args = parser.parse_args()
-    print("| network | format | files | seconds | difference | unfamiliarity | labels changed |\n|---|---|---|---|---|---|---|")
+    columns = ("network", "format", "files", "seconds", "difference", "unfamiliarity", "labels changed")
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     failed = 0
     for name in args.networks.split(","):
         classifier, images = spread_out(name)

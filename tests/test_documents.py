@@ -1,6 +1,6 @@
 """The examples in the documents run, their commands and tables are those of the program, and their links exist.
 
-To write the tables of options and settings into docs/training.md again: python tests/test_documents.py
+To write what is made of the code into docs/training.md and docs/exporting.md again: python tests/test_documents.py
 """
 
 import re
@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import eyebright as eb
 from eyebright import network as network_room
 from eyebright.cli.app import app
+from eyebright.model.export import NAMES
+from eyebright.model.export.recipe import usage
 from eyebright.network import Layer, Network
 from eyebright.runs.request import Request, table
 from eyebright.training.settings import RANGES, Settings
@@ -21,6 +24,7 @@ DOCUMENTS = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT
 
 
 TRAINING = ROOT / "docs" / "training.md"
+EXPORTING = ROOT / "docs" / "exporting.md"
 
 
 def ranges() -> str:
@@ -29,13 +33,23 @@ def ranges() -> str:
     return "\n".join(["| number | at least | at most |", "|---|---|---|", *rows]) + "\n"
 
 
-def with_tables(text: str) -> str:
-    """The page with the tables of options and settings as the code gives them."""
-    for name, made in (("options", table(Request)), ("settings", table(Settings)), ("ranges", ranges())):
+def with_made(text: str, made: dict[str, str]) -> str:
+    """A page with its marked parts as they are given, by their names."""
+    for name, part in made.items():
         start, end = f"<!-- {name} -->\n", "<!-- end -->"
         before, _, rest = text.partition(start)
-        text = before + start + made + end + rest.partition(end)[2]
+        text = before + start + part + end + rest.partition(end)[2]
     return text
+
+
+def with_tables(text: str) -> str:
+    """The page with the tables of options and settings as the code gives them."""
+    return with_made(text, {"options": table(Request), "settings": table(Settings), "ranges": ranges()})
+
+
+def with_uses(text: str) -> str:
+    """The page with how exports are used, as README.md in their folders says it; some formats have their own page."""
+    return with_made(text, {name: f"\n{usage(name)}\n\n" for name in NAMES if f"<!-- {name} -->" in text})
 
 
 def blocks(document: Path, language: str) -> str:
@@ -129,6 +143,25 @@ def test_the_tables_of_options_and_settings_are_those_of_the_code():
     assert text == with_tables(text), "docs/training.md is out of date; to update it: python tests/test_documents.py"
 
 
+def test_the_page_of_exports_says_what_their_folders_say():
+    text = EXPORTING.read_text(encoding="utf-8")
+    assert text == with_uses(text), "docs/exporting.md is out of date; to update it: python tests/test_documents.py"
+
+
+def test_the_module_for_other_converters_gives_the_probabilities(tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    classifier = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=["a", "b", "c"])
+    classifier.save("flowers_run")
+    names: dict[str, object] = {}
+    exec("import torch\nfrom torch" + python("docs/exporting.md").partition("import torch\nfrom torch")[2], names)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)
+    with torch.no_grad():
+        found = names["module"](torch.from_numpy(pixels).permute(0, 3, 1, 2).float()).numpy()
+    assert found == pytest.approx(classifier.predict_proba(pixels), abs=1e-5)
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_commands_in_documents_have_options_that_exist(document):
     import typer
@@ -150,10 +183,11 @@ def test_every_layer_is_in_the_list():
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_links_between_documents_lead_somewhere(document):
-    text = (ROOT / document).read_text(encoding="utf-8")
+    text = re.sub(r"```.*?```", "", (ROOT / document).read_text(encoding="utf-8"), flags=re.DOTALL)
     for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text):
         assert (ROOT / document.parent / target).exists(), target
 
 
 if __name__ == "__main__":
     TRAINING.write_text(with_tables(TRAINING.read_text(encoding="utf-8")), encoding="utf-8")
+    EXPORTING.write_text(with_uses(EXPORTING.read_text(encoding="utf-8")), encoding="utf-8")

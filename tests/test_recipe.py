@@ -13,6 +13,8 @@ from PIL import Image
 
 import eyebright as eb
 from eyebright.data.pictures import open_with_digest
+from eyebright.model.export.formats import named_format
+from eyebright.model.export.recipe import programs
 from eyebright.model.golden import golden_pictures
 from eyebright.network import zoo
 
@@ -37,6 +39,9 @@ class Session:
 def program(monkeypatch, capsys):
     """Runs the program of the page: `program(model, photo)` gives the probability of each class."""
     code = next(block for block in blocks_of(PAGE) if "argv" in block)
+    prepare = types.ModuleType("prepare")
+    exec(programs(named_format("onnx"))["prepare.py"], prepare.__dict__)
+    monkeypatch.setitem(sys.modules, "prepare", prepare)
     monkeypatch.setitem(sys.modules, "onnxruntime", types.SimpleNamespace(InferenceSession=Session))
 
     def run(model, photo):

@@ -197,15 +197,6 @@ def test_profiles_that_say_nothing_about_the_colours_are_ignored(encode, profile
     np.testing.assert_array_equal(opened(encode(COLOURS, "PNG", icc_profile=profile)), COLOURS)
 
 
-def test_the_function_in_the_documents_converts_the_same(encode):
-    from tests.test_recipe import PAGE, blocks_of
-
-    names: dict[str, object] = {}
-    exec(next(block for block in blocks_of(PAGE) if "def to_srgb" in block), names)
-    content = encode(COLOURS, "PNG", icc_profile=rgb_profile(PROPHOTO))
-    np.testing.assert_array_equal(opened(content), names["to_srgb"](Image.open(io.BytesIO(content))))
-
-
 def test_the_digest_is_that_of_the_converted_colours(encode):
     content = encode(COLOURS, "PNG", icc_profile=rgb_profile(PROPHOTO))
     preparation = Preparation(width=5, height=5)

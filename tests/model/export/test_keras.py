@@ -70,7 +70,7 @@ def test_keras_alone_gives_probabilities(keras, folder, classifier):
     np.testing.assert_allclose(found, classifier.predictor.answers(pixels).probabilities, atol=1e-5)
 
 
-@pytest.mark.parametrize("page", ["docs/exporting.md", "README.md of the folder"])
+@pytest.mark.parametrize("page", ["docs/keras.md", "README.md of the folder"])
 def test_the_program_of_the_pages_prints_the_class(folder, classifier, monkeypatch, capsys, page):
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)

@@ -1,13 +1,20 @@
 import io
+import re
+import subprocess
+import sys
 import types
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from tests.data.pictures.making import PROPHOTO, rgb_profile
 
 from eyebright.data.pictures import Preparation, open_picture
+from eyebright.model.export import NAMES
+from eyebright.model.export.export import write_export
 from eyebright.model.export.formats import named_format
-from eyebright.model.export.recipe import answering_arrays, in_words, programs
+from eyebright.model.export.recipe import answering_arrays, in_words, programs, usage
+from eyebright.system.errors import MissingExtraError
 from eyebright.trust.answers import answers_of
 
 
@@ -40,16 +47,6 @@ LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def gamma(power):
-    """A profile that is not that of sRGB: the same with another curve of its tones."""
-    profile = bytearray(SRGB)
-    for tag in (b"rTRC", b"gTRC", b"bTRC"):
-        place = profile.index(tag)
-        start = int.from_bytes(profile[place + 4 : place + 8], "big")
-        profile[start : start + 16] = b"para" + bytes(4) + bytes(4) + int(power * 65536).to_bytes(4, "big")
-    return bytes(profile)
-
-
 FILES = {
     "jpeg": photo("RGB", "JPEG"),
     "large": photo("RGB", "JPEG", size=(1400, 900)),
@@ -60,8 +57,8 @@ FILES = {
     "bilevel": photo("1", "PNG"),
     "16 bits": WIDE.getvalue(),
     "cmyk": photo("CMYK", "JPEG"),
-    "profile": photo("RGB", "JPEG", icc_profile=gamma(1.2)),
-    "profile, transparent": photo("RGBA", "PNG", icc_profile=gamma(1.2)),
+    "profile": photo("RGB", "JPEG", icc_profile=rgb_profile(PROPHOTO)),
+    "profile, transparent": photo("RGBA", "PNG", icc_profile=rgb_profile(PROPHOTO)),
     "profile of sRGB": photo("RGB", "PNG", icc_profile=SRGB),
     "profile of another space": photo("RGB", "PNG", icc_profile=LAB),
     "damaged profile": photo("RGB", "PNG", icc_profile=b"acsp"),
@@ -107,3 +104,23 @@ def test_the_words_say_size_fit_and_grey(preparation):
     assert f"{preparation.width}x{preparation.height}" in words
     assert {"crop": "cut out the centre", "pad": "127", "stretch": "not kept"}[preparation.fit] in words
     assert ("grey: 0.299" in words) == (preparation.channels == 1)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "```python" in usage(name)])
+def test_the_lines_of_use_run_and_give_the_answer_of_the_model(name, source, classifier, tmp_path):
+    target = named_format(name)
+    try:
+        target.require_runtime()
+    except MissingExtraError as problem:
+        pytest.skip(str(problem))
+    exported, _ = write_export(source, classifier.predictor.answers, name, tmp_path / "export")
+    (code,) = re.findall(r"```python\n(.*?)```", usage(name), re.S)
+    ran = subprocess.run(
+        [sys.executable, "-B", "-c", code], cwd=exported.path, capture_output=True, text=True, env={"PYTHONPATH": "."}
+    )
+    assert ran.returncode == 0, ran.stderr
+    expected = classifier.predict(exported.path / "golden" / "image_0.png")
+    label, _, probabilities = ran.stdout.partition("[")
+    assert label.strip() == (expected.label or "no answer") or name == "keras"  # which gives probabilities only
+    found = [float(value) for value in probabilities.strip(" ]\n").split()]
+    assert found == pytest.approx([expected.probabilities[each] for each in source.classes], abs=1e-4)

@@ -94,7 +94,7 @@ def readme(target: Format, card: ExportCard, proven: Sequence[str]) -> bytes:
         "## How to use it",
         "In a terminal: `python classify.py photo.jpg`. Whether it answers here as where it was made: "
         "`python check.py`. Both need the runtime, NumPy and Pillow, and not eyebright.",
-        _template(f"{target.name.replace('-', '_')}.md").strip(),
+        usage(target.name),
         "## How an image is prepared",
         *in_words(card.preparation),
         "`prepare.py` does this. The model is sensitive: pixels that are prepared in another way change the answers.",
@@ -105,6 +105,11 @@ def readme(target: Format, card: ExportCard, proven: Sequence[str]) -> bytes:
         *proven,
     ]
     return ("\n\n".join(parts) + "\n").encode()
+
+
+def usage(name: str) -> str:
+    """How an export to a format is used, in a few lines of that world, as Markdown."""
+    return _template(f"{name.replace('-', '_')}.md").strip()
 
 
 def in_words(preparation: Preparation) -> list[str]:
