@@ -4,7 +4,7 @@ import pytest
 from eyebright.training.schedule import learning_rate
 from eyebright.trust.calibration import discrimination
 from eyebright.trust.evidence import TrainingRecord, accuracies_of, leak_of
-from eyebright.trust.intervals import Share, share_of
+from eyebright.trust.intervals import Share, share_of, wilson_interval
 
 NAMES = ("ant", "bee", "cat")
 
@@ -76,3 +76,5 @@ def test_without_leaking_images_there_is_no_leak() -> None:
     found = leak_of(1, 10, right, np.array([False, True, True]))
     assert found is not None
     assert (found.leaking, found.of, found.without.right, found.without.of) == (1, 10, 1, 2)
+    grouped = leak_of(1, 10, np.ones(40, bool), np.arange(40) > 3, np.arange(40) // 4)
+    assert grouped is not None and (grouped.without.low, grouped.without.high) == wilson_interval(9, 9)

@@ -222,7 +222,7 @@ def verdicts(
     grouped = None if prepared.groups is None else (prepared.groups[train[1]], prepared.groups[validation[1]])
     correct = validation[0].argmax(axis=1) == labels[validation[1]]
     later = np.flatnonzero(prepared.sides > 0)
-    leak = leak_of(int(leaking[later].sum()), len(later), correct, ~leaking[validation[1]])
+    leak = leak_of(int(leaking[later].sum()), len(later), correct, ~leaking[validation[1]], grouped and grouped[1])
     return diagnose(
         Evidence(
             accuracies=accuracies_of(known, new, classes, grouped),

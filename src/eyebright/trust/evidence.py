@@ -206,7 +206,13 @@ def accuracies_of(
     )
 
 
-def leak_of(leaking: int, of: int, right: NDArray[np.bool_], apart: NDArray[np.bool_]) -> Leak | None:
+def leak_of(
+    leaking: int,
+    of: int,
+    right: NDArray[np.bool_],
+    apart: NDArray[np.bool_],
+    groups: NDArray[np.int64] | None = None,
+) -> Leak | None:
     """The leak; None if no image leaks.
 
     Args:
@@ -214,8 +220,10 @@ def leak_of(leaking: int, of: int, right: NDArray[np.bool_], apart: NDArray[np.b
         of: Number of validation and test images.
         right: Whether each validation image is predicted correctly.
         apart: Whether each validation image has nothing in common with the training set.
+        groups: Group number of each validation image; None if images are independent.
     """
-    return Leak(leaking=leaking, of=of, without=share_of(right[apart])) if leaking else None
+    without = share_of(right[apart], None if groups is None else groups[apart])
+    return Leak(leaking=leaking, of=of, without=without) if leaking else None
 
 
 def _by_class(

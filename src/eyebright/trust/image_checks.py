@@ -83,7 +83,7 @@ def noisy_labels(evidence: Evidence) -> Verdict | None:
     accuracies = evidence.accuracies
     area, low, high = accuracies.discrimination
     best = accuracies.most_confident
-    wrong = Share.from_counts(best.of - best.right, best.of)
+    wrong = Share(right=best.of - best.right, of=best.of, low=1 - best.high, high=1 - best.low, groups=best.groups)
     if not learned(accuracies) or not evidence.training.settled or 1 - best.high <= SURELY_WRONG or high >= SEPARATES:
         return None
     return Verdict(
