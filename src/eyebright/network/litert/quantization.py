@@ -22,9 +22,10 @@ _INT8 = {
     *("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MUL", "CONCATENATION", "PAD", "MAX_POOL_2D"),
     *("AVERAGE_POOL_2D", "MEAN", "RESHAPE", "TRANSPOSE", "RELU", "RELU6", "LOGISTIC", "TANH", "HARD_SWISH"),
 }
-_EXACT, _MANY = 3, 12
+_EXACT, _MANY = 6, 18
 """The first convolutions of a network with many stay in float32: they cost little, and their errors go everywhere. For
-EfficientNet-Lite0 this halves the labels that change (17 to 9 of 320 images of flowers)."""
+EfficientNet-Lite0, six instead of three change probabilities by 0.006 instead of 0.009 on average on CIFAR-10, and by
+0.003 instead of 0.007 on Fashion-MNIST; an image takes 4.1 instead of 3.8 ms of processor time."""
 
 
 def to_litert_int8(
