@@ -34,6 +34,11 @@ def test_the_folder_and_the_model_predict_the_same_table(exported, run, eyebrigh
         assert other["probabilities"] == pytest.approx(own["probabilities"], abs=1e-4)
 
 
+def test_other_commands_say_that_it_is_an_export(exported, eyebright, tmp_path):
+    finished = eyebright("evaluate", exported[1], tmp_path / "pictures")
+    assert finished.code == 1 and "is an exported model, which predict and inspect take" in finished.err
+
+
 def test_a_promise_is_not_made_for_an_export(exported, eyebright):
     finished = eyebright("predict", exported[1], "x.png", "--promise", "accuracy=0.9")
     assert finished.code == 1 and "--promise is for models" in finished.err

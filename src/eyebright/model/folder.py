@@ -27,6 +27,7 @@ CARD, WEIGHTS, ONNX, GOLDEN, REFERENCE, HISTORY, README = (
     "model.json", "weights.safetensors", "network.onnx", "golden.safetensors", "reference.safetensors", "history.json",
     "README.md",
 )  # fmt: skip
+EXPORTED = "export.json"  # the card of a model in the format of another program; see `eyebright.model.export`
 PLAIN = "plain.json"  # the card of a network without classes; see `eyebright.model.plain`
 _MOST_CARD_BYTES = 500_000_000
 _MOST_ONNX_BYTES = 2_000_000_000
@@ -152,6 +153,8 @@ def find_model(path: Path) -> Path:
         raise ModelError(f"{path} is a file: give {folder}")
     if (path / "config.toml").exists():
         raise ModelError(f"{path} is a run without a model yet: finish it with: eyebright train --resume {path}")
+    if (path / EXPORTED).is_file():
+        raise ModelError(f"{path} is an exported model, which predict and inspect take: give the model that it is from")
     if (path / PLAIN).is_file():
         raise ModelError(f"{path} contains a network without classes: load it with eyebright.Model.load")
     raise ModelError(f"{path} is not a model: it has no {CARD}; give the folder of a model or of a run")

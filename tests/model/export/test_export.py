@@ -1,3 +1,4 @@
+import errno
 import json
 import subprocess
 import sys
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 from eyebright.model.export import onnx as onnx_format
+from eyebright.model.export import recipe
 from eyebright.model.export.export import write_export
 from eyebright.model.export.exported import read_export
 from eyebright.model.export.formats import named_format
@@ -131,8 +133,6 @@ def test_the_check_of_the_folder_can_fail(exported, file, old, new, match):
 
 
 def test_a_program_of_the_folder_that_fails_is_an_error_and_leaves_nothing(source, classifier, tmp_path, monkeypatch):
-    from eyebright.model.export import recipe
-
     broken = {"run.py": b"raise SystemExit('no such operator')"}
     programs = recipe.programs
     monkeypatch.setattr(recipe, "programs", lambda target: programs(target) | broken)
@@ -152,6 +152,16 @@ def test_what_cannot_be_written_is_refused_before_the_work(source, classifier, e
     with pytest.raises(OutputError, match=r"the export needs .* MB, but the disk of .* has 0 MB free"):
         export(source, classifier, tmp_path / "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["exported", "other"]
+
+
+def test_a_disk_that_fills_up_meanwhile_leaves_nothing(source, classifier, tmp_path, monkeypatch):
+    def full(target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(recipe, "programs", full)
+    with pytest.raises(OutputError, match="new cannot be written: No space left on device"):
+        export(source, classifier, tmp_path / "new")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_runtime_is_told_with_what_to_install(source, classifier, tmp_path, monkeypatch):

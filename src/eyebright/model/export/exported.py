@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import Preparation
-from eyebright.model.folder import check_files, read_card
+from eyebright.model.folder import EXPORTED, check_files, read_card
 from eyebright.network.answering import Answering, Familiar
 from eyebright.system.errors import ModelError
 from eyebright.system.records import Record
@@ -31,7 +31,7 @@ from eyebright.system.table import Table
 from eyebright.system.text import listed, printable, shorten, size_text
 from eyebright.trust.promise import Promised
 
-CARD, ANSWERING = "export.json", "answering.npz"
+CARD, ANSWERING = EXPORTED, "answering.npz"
 Precision: TypeAlias = Literal["float32", "float16", "bfloat16", "int8"]
 _FORMAT = 1
 
