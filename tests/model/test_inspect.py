@@ -1,3 +1,5 @@
+import base64
+import gzip
 import json
 import sys
 import types
@@ -212,6 +214,13 @@ def test_netron_shows_the_models_own_graph_and_the_address_is_told(model: Path, 
     assert netron["file"] == str(model / "network.onnx")
     assert netron["waited"]
     assert "http://localhost:8123" in said[0]
+
+
+def test_netron_shows_the_graph_inside_a_page(model: Path, tmp_path: Path, netron: dict[str, object]) -> None:
+    packed = base64.b64encode(gzip.compress((model / "network.onnx").read_bytes())).decode()
+    (tmp_path / "index.html").write_text(f'<script type="text/plain" id="network">{packed}</script>')
+    inspect.open_netron(tmp_path / "index.html", say=lambda _: None)
+    assert netron["content"] == (model / "network.onnx").read_bytes()
 
 
 def test_netron_shows_a_network_without_a_model_with_names_and_weights(netron: dict[str, object]) -> None:

@@ -136,6 +136,13 @@ def open_netron(subject: LoadedNetwork | Path, *, say: Callable[[str], None]) ->
             file = subject.onnx or Path(folder, "network.onnx")
             if subject.onnx is None:
                 file.write_bytes(onnx_graph(subject.network, subject.weights()))
+        elif subject.suffix == ".html":  # a page of `eyebright export --to web` has its graph inside
+            from eyebright.report.pages.classifier import network_of
+
+            with files.read_errors(subject, ModelError):
+                page = subject.read_bytes()
+            file = Path(folder, "network.onnx")
+            file.write_bytes(network_of(page, str(subject)))
         else:
             file = subject
         host, port = netron.start(str(file))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from eyebright.data.pictures import Preparation, decode, resize_picture
 from eyebright.model.golden import golden_pictures
@@ -348,3 +348,13 @@ def test_the_network_can_be_read_from_the_page(make_page, monkeypatch):
 def test_the_page_asks_for_a_few_names_or_says_how_many_there_are(make_page, parsed):
     assert parsed(make_page(classes=("a", "b", "<c>"))).h1.text == "a, b or <c>?"
     assert parsed(make_page(classes=tuple(f"class {n}" for n in range(43)))).h1.text == "Which of 43 classes?"
+
+
+def test_a_model_that_knows_nothing_of_unknown_images_proves_itself_without(make_page, opened):
+    script = STAND_IN.replace("unfamiliarity: { data: Float32Array.of(found[1]) },", "")
+    tensors = {name: values for name, values in load(golden(ANSWERS)).items() if name != "unfamiliarity"}
+    page = opened(make_page(script=script, golden=save(tensors), tells_unknown=False))
+    page.get_by_text("Proved on this device").wait_for()
+    assert "unfamiliarity" not in page.locator("#detail").inner_text()
+    page.locator("#files").set_input_files(files(10))
+    assert page.locator(".card h3").inner_text() == f"{HOSTILE} 70.0%"

@@ -41,21 +41,33 @@ const Answer = (() => {
 
     const prepared = (file) => Decode.decode(file, (image) => Prepare.fitted(image, preparation));
 
-    // The golden images: prepared here, and answered here, compared with what they must give.
+    // One golden image: prepared here and answered here, compared with what it must give.
+    async function compared(golden, at) {
+      const part = (values, count) => values.subarray(at * count, (at + 1) * count), source = golden[`source_${at}`];
+      const pixels = part(golden.prepared, size), stored = part(golden.probabilities, classes.length);
+      const own = Prepare.channels(await prepared(new Blob([source])), channels), here = await run(pixels);
+      const isPng = source[0] === 137, away = greatest(own, pixels), scale = (value) => Math.max(Math.abs(value), 1);
+      return {
+        png: isPng ? away : 0,
+        jpeg: isPng ? 0 : away,
+        probabilities: greatest(here.probabilities, stored),
+        unfamiliarity: golden.unfamiliarity ? greatest([here.unfamiliarity], [golden.unfamiliarity[at]], scale) : null,
+        shift: isPng ? 0 : greatest((await run(own)).probabilities, stored),  // by another decoding of the JPEG
+        labels: golden.answer && here.answer !== Number(golden.answer[at]) ? 1 : 0,
+      };
+    }
+
     async function prove() {
-      const golden = tensors(await unpacked("golden")), count = golden.prepared.length / size, worst = { png: 0, jpeg: 0, probabilities: 0, unfamiliarity: 0, shift: 0, labels: 0 };
-      for (let at = 0; at < count; at++) {
-        const source = golden[`source_${at}`], kind = source[0] === 137 ? "png" : "jpeg";
-        const pixels = golden.prepared.subarray(at * size, (at + 1) * size), stored = golden.probabilities.subarray(at * classes.length, (at + 1) * classes.length);
-        const own = Prepare.channels(await prepared(new Blob([source])), channels), here = await run(pixels);
-        worst[kind] = Math.max(worst[kind], greatest(own, pixels));
-        worst.probabilities = Math.max(worst.probabilities, greatest(here.probabilities, stored));
-        if (kind === "jpeg") worst.shift = Math.max(worst.shift, greatest((await run(own)).probabilities, stored));
-        if (golden.unfamiliarity) worst.unfamiliarity = Math.max(worst.unfamiliarity, greatest([here.unfamiliarity], [golden.unfamiliarity[at]], (value) => Math.max(Math.abs(value), 1)));
-        if (golden.answer) worst.labels += here.answer !== Number(golden.answer[at]);
+      const golden = tensors(await unpacked("golden")), count = golden.prepared.length / size, found = [];
+      for (let at = 0; at < count; at++) found.push(await compared(golden, at));
+      const worst = { ...found[0], images: count };
+      for (const one of found) {
+        for (const [name, value] of Object.entries(one)) {
+          if (value !== null) worst[name] = name === "labels" && one !== found[0] ? worst[name] + value : Math.max(worst[name], value);
+        }
       }
       const proved = worst.png <= PIXELS && worst.probabilities <= PROBABILITIES && worst.unfamiliarity <= UNFAMILIARITY && !worst.labels;
-      return { ...worst, images: count, proved };
+      return { ...worst, proved };
     }
 
     // The classes among which the true one is with the promised probability, from the most probable one on.

@@ -29,7 +29,7 @@ const Page = (() => {
   function figures({ images, png, jpeg, probabilities, unfamiliarity, shift, labels }) {
     const shown = (value) => (value ? value.toExponential(1) : "0");
     return `${images} golden images: the pixels of the PNGs differ by ${png} of 255, probabilities by ${shown(probabilities)} `
-      + `(allowed: 1.0e-4), unfamiliarity by ${shown(unfamiliarity)} (allowed: 1.0e-3); ${labels} other answers. `
+      + `(allowed: 1.0e-4)${unfamiliarity === null ? "" : `, unfamiliarity by ${shown(unfamiliarity)} (allowed: 1.0e-3)`}; ${labels} other answers. `
       + `A JPEG is decoded by this browser: its pixels differ by ${jpeg} of 255, its probabilities by ${shown(shift)}.`;
   }
 
@@ -83,7 +83,8 @@ const Page = (() => {
   }
 
   function fail(before, name, problem) {
-    show(before, element("li", "card unsure", element("div", "", element("h3", "answer", `Not opened: ${problem.message}`), element("p", "file", named(name)))));
+    const heading = element("h3", "answer", `Not opened: ${problem.message}`);
+    show(before, element("li", "card unsure", element("div", "", heading, element("p", "file", named(name)))));
     find("said").textContent = `${name}: not opened, ${problem.message}`;
   }
 

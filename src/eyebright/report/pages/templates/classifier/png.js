@@ -85,11 +85,15 @@ const Png = (() => {
     return result;
   }
 
+  // Refuse 16 bits of which at most 12 are used, as eyebright does.
   function requireRange(lines, values, { depth, kind, channels }) {
     if (depth !== 16) return;
+    const colours = channels % 2 ? channels : channels - 1;
     let most = 0;
-    if (kind === 0) for (let at = 0; at < lines.length; at += 2) most = Math.max(most, lines[at] * 256 + lines[at + 1]);
-    else for (let at = 0; at < values.length; at++) if (channels % 2 || at % channels < channels - 1) most = Math.max(most, values[at] && values[at] * 256 + 255);
+    for (let at = 0; at < values.length; at++) {
+      const here = kind === 0 ? lines[2 * at] * 256 + lines[2 * at + 1] : values[at] && values[at] * 256 + 255;
+      if (at % channels < colours && here > most) most = here;
+    }
     if (most > 0 && most <= 4095) throw new Error("its values use at most 12 of 16 bits, so that hardly anything would be seen");
   }
 
