@@ -137,3 +137,4 @@ def test_suspected_labels_are_shown_with_what_is_predicted_instead_but_not_image
         probabilities=(0.9,) * 40,
     )  # fmt: skip
     assert len(shown.suspected(many)) == SUSPECTED
+    assert {one.image.width for one in shown.suspected(many)} == {LARGE_PX}

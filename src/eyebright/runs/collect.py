@@ -99,7 +99,8 @@ def collect(
     affordable = answers_in(_MAPS_SHARE, len(prepared.labels), sum(classifier.history.pictures))
     mapped = mapped or max(int(affordable / COPIES), 1)
     gallery = Gallery(prepared, tested, classifier.classes, _maps(classifier, prepared), mapped)
-    worst = gallery.worst()  # first, since it is the only place where images are large
+    worst = gallery.worst()  # these two first, since only there images are large
+    doubtful = gallery.suspected(suspected) if suspected else ()
     groups = prepared.groups_at(tested.positions)
     found = reliability(tested.confidence, tested.correct, groups)
     again = f"eyebright train --config {here}/config.toml -o NEW"
@@ -130,7 +131,7 @@ def collect(
         left_out=[(printable(left.name), left.reason) for left in prepared.pack.left_out[:_LEFT_OUT]],
         duplicates=_duplicates(gallery, prepared),
         duplicates_text="Some are in different sets." if prepared.leaks else "Each set of them is in one split.",
-        suspected=gallery.suspected(suspected) if suspected else (),
+        suspected=doubtful,
         suspected_text=_suspected_text(suspected) if suspected else "",
         audit=f"eyebright audit {images} -o audit.json --page audit.html" if images else "",
         decided=load(run.corrections).corrections if run.corrections.exists() else (),

@@ -112,13 +112,13 @@ class Gallery:
         return found
 
     def suspected(self, found: LabelsSuspected) -> list[Shot]:
-        """Images whose labels are probably wrong, with what is predicted instead; without those that are gone."""
+        """Images whose labels are probably wrong, large, and what is predicted instead; without those that are gone."""
         source, pack = self._prepared.dataset.source, self._prepared.pack
         places = {printable(name): at for at, name in enumerate(source.names) if pack.rows[at] >= 0}
         known = [one for one in zip(found.names, found.suggested, found.probabilities, strict=True) if one[0] in places]
         shots = []
         for name, suggested, probability in known[:SUSPECTED]:
-            (image,), at = self.embed([places[name]]), places[name]
+            (image,), at = self.embed([places[name]], LARGE_PX), places[name]
             truth, digest = self._classes[self._prepared.labels[at]], pack.digests[at].hex()
             shots.append(Shot(image, name, truth, suggested, probability, digest))
         return shots
