@@ -79,7 +79,10 @@ def test_a_network_that_begins_by_scaling_pixels_is_recognised(layers, found):
 
 
 def test_a_scale_is_asked_for_and_not_guessed():
-    with pytest.raises(ModelError, match=r"does not say how the pixels were scaled(.|\n)*--scale -1-1 +divided by 127"):
+    with pytest.raises(
+        ModelError,
+        match=r"does not say how the pixels were scaled(.|\n)*add --scale with one of(.|\n)* -1-1 +divided by 127",
+    ):
         scaled(*of(Flatten()), "")
     with pytest.raises(ModelError, match="its first layers scale the pixels: leave out --scale 0-1"):
         scaled(*of(Normalize(0.0, 255.0), Flatten()), "0-1")

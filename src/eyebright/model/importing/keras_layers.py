@@ -60,7 +60,6 @@ class KerasLayer(NamedTuple):
         settings: Its configuration.
         tensors: Its weights, in Keras's order.
         major: The main version of Keras.
-        arguments: Numbers that it is called with, besides the values that it reads.
     """
 
     kind: str
@@ -68,7 +67,6 @@ class KerasLayer(NamedTuple):
     settings: dict[str, Any]
     tensors: Sequence[Array]
     major: int
-    arguments: tuple[Any, ...] = ()
 
     def get(self, key: str, default: Any = None) -> Any:
         """One of its settings."""

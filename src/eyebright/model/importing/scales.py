@@ -49,10 +49,10 @@ class Scale(NamedTuple):
 SCALES = {
     "0-255": Scale(0.0, 1.0, "pixels as they are"),
     "0-1": Scale(0.0, 255.0, "divided by 255"),
-    "-1-1": Scale(127.5, 127.5, "divided by 127.5, minus 1: Teachable Machine; Keras's MobileNet, Inception, Xception"),
+    "-1-1": Scale(127.5, 127.5, "divided by 127.5, minus 1: Teachable Machine, MobileNet, Xception"),
     "imagenet": Scale(
         (123.675, 116.28, 103.53), (58.395, 57.12, 57.375),
-        "ImageNet's mean and standard deviation: torchvision, timm; Keras's DenseNet",
+        "ImageNet's mean and deviation: torchvision, timm, DenseNet",
     ),
     "imagenet-caffe": Scale(
         (123.68, 116.779, 103.939), 1.0, "minus ImageNet's mean, blue first: Keras's ResNet and VGG", reversed=True
@@ -74,8 +74,10 @@ def scaled(network: Network, weights: Weights, scale: str) -> tuple[Network, Wei
     """
     has_own = takes_pixels(network)
     if not scale and not has_own:
-        choices = "\n".join(f"  --scale {name:15} {each.told}" for name, each in SCALES.items())
-        raise ModelError(f"it does not say how the pixels were scaled in its training. Say it with one of\n{choices}")
+        choices = "\n".join(f"  {name:15} {each.told}" for name, each in SCALES.items())
+        raise ModelError(
+            f"it does not say how the pixels were scaled in its training: add --scale with one of\n{choices}"
+        )
     if not scale or scale == "0-255":
         return network, weights
     if scale not in SCALES:
