@@ -102,7 +102,7 @@ def assess(
     on_gpu = Predictor(torch_engine, classes, pack.preparation) if torch_engine.on_gpu else None
     right = validation[scaled.argmax(axis=1) == labels[validation]]
     images = Images(lambda numbers: pack.read(right[numbers]), labels[right], prepared.groups_at(right))
-    shortcuts = find_shortcuts((on_gpu or predictor).probabilities, images, classes, pack.preparation.shape[:2])
+    shortcuts = find_shortcuts((on_gpu or predictor).quick_probabilities, images, classes, pack.preparation.shape[:2])
     told = verdicts(prepared, (known.logits, sample), (new.logits, validation), classes, record, shortcuts)
     recorder(Judged.of(told))
     featured = validation[new.featured]

@@ -19,7 +19,7 @@ MOST = 500
 """Images that are corrupted at most: more would narrow the intervals by little."""
 LEAST = 50
 """Images with which a table begins to say something."""
-_SHARE = 0.06  # of the time of a training
+_SHARE = 0.04  # of the time of a training
 _BACKBONE, _SMALL = 8, 24  # answers that take as long as six corruptions and their answers: of a published network, and
 # of a small CNN at 180 pixels, for which the corruptions take longer than the answers
 
@@ -83,7 +83,7 @@ def corrupted(pictures: NDArray[np.uint8], corruption: Corruption, severity: int
 
 
 def affordable(images: int, trained: int = 0) -> int:
-    """How many images a training may corrupt at its end: what takes about 6% of its time, at most 500.
+    """How many images a training may corrupt at its end: what takes about 4% of its time, at most 500.
 
     Args:
         images: How many images it has.

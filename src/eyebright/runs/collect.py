@@ -46,7 +46,7 @@ from eyebright.trust.metrics import Evaluation
 from eyebright.trust.selective import risk_coverage
 from eyebright.trust.verdict import Verdict
 
-_MAPS_SHARE = 0.03  # of the time of a training
+_MAPS_SHARE = 0.02  # of the time of a training
 _SETS_SHOWN, _IN_A_SET, _INPUTS, _LEFT_OUT = 6, 4, 4, 200
 _REPEATED = "On this machine, this command gives the same model again:"
 _REPEATED_WITHIN = "This command trains again for as long, so its model may differ a little:"
@@ -72,7 +72,7 @@ def write_report(
         prepared: The images.
         tested: The evaluation on the test set.
         mapped: How many of the worst mistakes get a map of what speaks for the predicted class; by default as many as
-            take about 3% of the time of the training, at least one.
+            take about 2% of the time of the training, at least one.
 
     Raises:
         OutputError: When it cannot be written.
