@@ -1,12 +1,14 @@
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
 import eyebright as eb
+from eyebright.report.history import History
 from eyebright.runs.collect import collect
 from eyebright.runs.folder import Run
 from eyebright.runs.resume import resume
-from eyebright.training.events import Judged, Reported
+from eyebright.training.events import HeadFitted, Judged, Reported
 
 
 def collected(run: Run, result):
@@ -87,6 +89,17 @@ def test_maps_take_a_share_of_the_time_of_a_training_and_there_is_at_least_one(
     found, _, tested = collected(Run(result.path), result)
     assert len(tested.mistakes) == len(found.worst) > 2
     assert sum(shot.map is not None for shot in found.worst) == maps  # of 120 + 108 answers, 53 for a map
+
+
+@pytest.mark.parametrize(("strengths", "charts"), [((1.0, 0.3), 2), ((0.1,), 0)])
+def test_a_head_whose_strength_was_not_chosen_has_no_charts(pictures, train_mlp, tmp_path, strengths, charts):
+    result = train_mlp(pictures, tmp_path / "run", epochs=1)
+    result.classifier.learned = msgspec.structs.replace(result.classifier.learned, history=History())
+    figures = (0.5,) * len(strengths)
+    head = HeadFitted(strengths=strengths, losses=figures, accuracies=figures, strength=strengths[-1])
+    prepared = result.classifier.prepare(eb.Dataset.open(pictures, seed=3))
+    tested = result.classifier.test(prepared, lambda event: None)
+    assert len(collect(Run(result.path), [head], result.classifier, prepared, tested).training) == charts
 
 
 def test_a_run_that_is_continued_gets_a_new_report(pictures, train_mlp, killed, tmp_path):

@@ -222,7 +222,7 @@ def _training(classifier: Classifier, events: Sequence[AnyEvent]) -> list[Chart]
     if classifier.history.loss:
         return training_charts(classifier.history)
     head = _last(events, HeadFitted)
-    return [] if head is None else penalty_charts(head)
+    return [] if head is None or len(head.strengths) == 1 else penalty_charts(head)  # one is not cross-validated
 
 
 def _data(prepared: Prepared, started: RunStarted | None, tested: Tested) -> list[str]:
