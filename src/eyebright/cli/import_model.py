@@ -28,15 +28,19 @@ def import_model(
         str,
         typer.Option(
             metavar="FILE",
-            help="The names of the classes, one a line; or: numbered, for class_0, class_1, ... [default: labels.txt "
-            "beside the file]",
+            help="The names of the classes, one a line; or: numbered, for class_0, class_1, ... [default: those of the "
+            "exported folder, or labels.txt beside the file]",
             show_default=False,
         ),
     ] = "",
     resize: Annotated[
         str,
-        typer.Option(help="How images were resized in its training: stretch (Keras), crop (Teachable Machine) or pad."),
-    ] = "stretch",
+        typer.Option(
+            help="How images were resized in its training: stretch (Keras), crop (Teachable Machine) or pad. [default: "
+            "as the exported folder says, or stretch]",
+            show_default=False,
+        ),
+    ] = "",
     size: Annotated[
         str, typer.Option(help="Size of the images, for a model that takes any.", metavar="PIXELS", show_default=False)
     ] = "",
@@ -52,16 +56,16 @@ def import_model(
     from eyebright.model.importing.foreign import import_model as imported
     from eyebright.system import records
 
-    if resize not in get_args(Fit):
+    if resize and resize not in get_args(Fit):
         raise SettingsError(f"unknown resize mode {resize!r}: expected crop, pad or stretch")
-    model = imported(file, scale=scale, classes=classes, resize=cast(Fit, resize), size=_pair(size))
+    model = imported(file, scale=scale, classes=classes, resize=cast("Fit | None", resize or None), size=_pair(size))
     model.save(output, overwrite=overwrite)
     told = {
         "model": str(output),
         "imported": model.learned.imported,
         "classes": model.classes,
         "size": model.preparation.shape[:2],
-        "resize": resize,
+        "resize": model.preparation.fit,
         "parameters": model.network.parameter_count,
     }
     if as_json:

@@ -82,8 +82,12 @@ def test_the_program_of_the_pages_prints_the_class(folder, classifier, monkeypat
     assert capsys.readouterr().out.split()[0] == classifier.classes[expected.probabilities[0].argmax()]
 
 
-def test_a_model_that_is_imported_again_has_the_same_probabilities_to_the_bit(folder, classifier):
-    again = import_model(folder / "model.keras", classes=list(classifier.classes))
+def test_a_model_that_is_imported_again_has_its_classes_its_preparation_and_the_same_probabilities_to_the_bit(
+    folder, classifier
+):
+    again = import_model(folder / "model.keras")
+    assert (again.classes, again.preparation) == (classifier.classes, classifier.preparation)
+    assert import_model(folder / "model.keras", classes="numbered", resize="pad").preparation.fit == "pad"
     pixels = synthetic_images(classifier.preparation).pixels
     found, expected = (model.predictor.answers(pixels).probabilities for model in (again, classifier))
     assert np.array_equal(found, expected)

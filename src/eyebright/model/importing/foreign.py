@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from eyebright.data.pictures import Fit
 from eyebright.model.classifier import Classifier
+from eyebright.model.export.exported import ExportCard, is_export, read_export
 from eyebright.model.importing.keras import keras_network
 from eyebright.model.importing.keras_file import read_keras
 from eyebright.model.importing.labels import class_names
@@ -39,7 +40,7 @@ def import_model(
     *,
     scale: str = "",
     classes: str | os.PathLike[str] | Sequence[str] = "",
-    resize: Fit = "stretch",
+    resize: Fit | None = None,
     size: tuple[int, int] | None = None,
 ) -> Classifier:
     """Read a model that another program has trained. No code in it is run, and that program is not needed.
@@ -49,8 +50,10 @@ def import_model(
         scale: How the pixels were scaled in its training, unless its own layers do that: a name of `SCALES`, such as
             "0-1", "-1-1" or "imagenet".
         classes: The names of the classes in the order of its outputs, a file with one name a line, or "numbered" for
-            class_0, class_1, ...; unless given, labels.txt beside the file.
+            class_0, class_1, ...; unless given, those of the exported folder that the file is in, or labels.txt beside
+            the file.
         resize: How images were resized in its training: "stretch" as Keras does, "crop" as Teachable Machine, or "pad".
+            None: as the exported folder says that the file is in, or else "stretch".
         size: Height and width of the images, for a model that takes any.
 
     Returns:
@@ -70,10 +73,17 @@ def import_model(
         network, weights = with_logits(*scaled(found.network, found.weights, scale))
     except (ModelError, NetworkError) as problem:
         raise ModelError(f"{place}: {problem}" if str(place) not in str(problem) else str(problem)) from problem
-    names = class_names(place, classes, network.output_shape[0])
-    model = Classifier(network, names, weights=weights, resize=resize)
+    card = _export_of(place)
+    names = class_names(place, classes or (card.classes if card else ""), network.output_shape[0])
+    fit = resize or (card.preparation.fit if card else "stretch")
+    model = Classifier(network, names, weights=weights, resize=fit)
     model.learned = Learned(imported=f"{place.name} ({found.writer})")
     return model
+
+
+def _export_of(path: Path) -> ExportCard | None:
+    """What the folder that `eyebright export` has written says of a file in it; None of another file."""
+    return read_export(path.parent).card if is_export(path.parent) else None
 
 
 def _of_keras(path: Path, size: tuple[int, int] | None) -> Foreign:
