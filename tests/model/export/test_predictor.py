@@ -1,7 +1,9 @@
 import hashlib
+import io
 import json
 
 import pytest
+from PIL import Image
 
 from eyebright.model.export.predictor import open_export
 from eyebright.system.errors import ModelError
@@ -42,4 +44,25 @@ def test_other_weights_and_another_order_of_classes_are_refused_also_with_their_
     (exported / "export.json").write_text(json.dumps(card))
     replace(exported, "model.onnx", other_graph(scale=2))
     with pytest.raises(ModelError, match="answers otherwise than where it was made"):
+        open_export(exported)
+
+
+def png(*size):
+    file = io.BytesIO()
+    Image.new("RGB", size).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("golden/answers.json", b"[]", "has no image"),
+        ("golden/prepared_0.png", b"no image", "is damaged"),
+        ("golden/prepared_0.png", png(3, 2), r"has \(3, 2\) pixels in RGB, expected"),
+        ("model.onnx", b"", "does not run"),
+    ],
+)
+def test_files_of_a_stranger_are_refused_with_a_reason(exported, name, content, message):
+    replace(exported, name, content)
+    with pytest.raises(ModelError, match=message):
         open_export(exported)

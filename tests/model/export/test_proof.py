@@ -64,6 +64,8 @@ def test_with_fewer_bits_accuracy_and_confident_answers_count():
     with pytest.raises(ModelError, match=r"changes 6 of 100 confident answers \(allowed: 5%\)"):
         require_proven(changed, "X", 1)
     require_proven(msgspec.structs.replace(changed, confident_changed=5), "X", 0)
+    with pytest.raises(ModelError, match="its probabilities are not all numbers"):
+        require_proven(msgspec.structs.replace(base, difference=float("nan")), "X", 1)
 
 
 def test_other_shapes_are_refused():

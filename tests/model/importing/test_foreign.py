@@ -54,6 +54,8 @@ def test_what_is_missing_is_told_with_the_file(quick, file, tmp_path):
         import_model(file)
     with pytest.raises(ModelError, match=r"model\.keras: its first layers scale the pixels"):
         import_model(file, classes="numbered", scale="0-1")
+    with pytest.raises(ModelError, match=r"model\.keras: it takes images of 6x4 pixels only: leave out --size"):
+        import_model(file, classes="numbered", size=(4, 4))
     with pytest.raises(ModelError, match=r"a\.pb is not a model that can be imported: expected a file \.keras, \.h5"):
         import_model(tmp_path / "a.pb")
 

@@ -123,6 +123,8 @@ BAD = [
     (functional(output="a", inputs=[["images", 0, 0], ["more", 0, 0]]), "has 2 inputs: only models with one"),
     (functional({**layer("ReLU", "a"), "inbound_nodes": [7]}, output="a"), "cannot be understood: TypeError"),
     (functional(layer("Subtract", "a", "images"), output="a"), "'a' of the class Subtract"),
+    (sequential(layer("Flatten", "f")), "flattened maps of more than one pixel, not one value for each class"),
+    (sequential({"class_name": "Sequential", "config": {"name": "m"}}), "cannot be understood: KeyError"),
 ]
 
 
@@ -163,7 +165,12 @@ def test_a_model_for_any_size_needs_one():
 
 @pytest.mark.parametrize(
     ("shape", "message"),
-    [([None, 5], r"values of the shape \(5,\): expected images"), (None, "does not say which shape its images have")],
+    [
+        ([None, 5], r"values of the shape \(5,\): expected images"),
+        (None, "does not say which shape its images have"),
+        ([None, 8, 8, None], "cannot be understood"),
+        ([None, "8", 8, 3], "cannot be understood"),
+    ],
 )
 def test_only_images_are_read(shape, message):
     config = sequential(layer("ReLU", "a"))

@@ -39,6 +39,7 @@ VECTOR = [
     lambda k: [k.LayerNormalization(), k.Dense(3)],
     lambda k: [k.Rescaling(0.5, 1.0), k.LeakyReLU(), k.ELU(0.3), k.Softmax(), k.Dense(4)],
     lambda k: [k.Flatten(), k.Reshape((-1,)), k.Dense(4)],
+    lambda k: [k.Normalization(mean=np.arange(60.0), variance=np.arange(1.0, 61)), k.Dense(4)],
 ]
 
 
@@ -52,6 +53,13 @@ def test_a_layer_on_images_gives_what_keras_gives(keras, agrees, make):
 def test_flattened_maps_keep_their_order(keras, agrees, make):
     k = keras.layers
     agrees(keras.Sequential([k.Input((5, 4, 3)), k.Rescaling(1 / 64, -2), k.Flatten(), *make(k)]))
+
+
+def test_the_mean_of_flattened_maps_keeps_their_order(keras, agrees):
+    k = keras.layers
+    images = k.Input((5, 4, 3))
+    flat = k.Flatten()(k.Rescaling(1 / 64, -2)(images))
+    agrees(keras.Model(images, k.Dense(4)(k.Average()([flat, k.ReLU()(flat)]))))
 
 
 def layer(kind, *tensors, major=3, **settings):
@@ -117,6 +125,12 @@ def test_turned_maps_may_only_be_flattened(image):
     assert translate(image.assembly, layer("Flatten"), [turned]).order is None
     with pytest.raises(NetworkError, match="only Flatten may do that"):
         translate(image.assembly, layer("ReLU"), [turned])
+
+
+def test_a_vector_has_a_limit(image):
+    value = image.value._replace(shape=(3, 30_000, 30_000))
+    with pytest.raises(NetworkError, match="more than 10,000,000 features"):
+        translate(image.assembly, layer("Flatten"), [value])
 
 
 def test_vectors_in_another_order_cannot_be_added(image):

@@ -50,6 +50,12 @@ def test_a_number_may_come_first_where_the_order_does_not_matter(network):
         operate(network, of_keras("Subtract"), "a", [1.0, read])
 
 
+def test_maps_that_were_turned_are_refused(network):
+    read = network.add(Input((3, 2, 2)))._replace(channels_first=True)
+    with pytest.raises(NetworkError, match="only Flatten may do that"):
+        operate(network, of_keras("Multiply"), "a", [read, 2.0])
+
+
 def test_values_are_added_and_multiplied_only(network):
     read = network.add(Input((3, 2, 2)))
     both = operate(network, of_tf("__operators__.add"), "a", [read, read])

@@ -163,6 +163,17 @@ def test_constants_of_older_files(agrees):
         ([("Div", ["a", "x"], "y", {})], {"a": np.float32(1)}, r"only \+ and \* of values"),
         ([("Softmax", ["x"], "y", {"axis": 2})], {}, "axis=2 is not supported"),
         ([("ReduceMean", ["x", "a"], "y", {})], {"a": np.array([1])}, r"a mean over the axes \[1\]"),
+        ([("Cast", ["x"], "y", {"to": TensorProto.INT32})], {}, "to=6 is not supported"),
+        (
+            [("Concat", ["a" * n] * 2, "a" * (n + 1), {"axis": 0}) for n in range(1, 60)],
+            {"a": weights(8)},
+            "Concat of 'a+' cannot be imported: it computes a constant of 16,384 values",
+        ),
+        (
+            [("Gather", ["a", "places"], "y", {})],
+            {"a": weights(2, 5_000), "places": np.zeros(100, np.int64)},
+            "computes a constant of 500,000 values",
+        ),
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(write, nodes, constants, message):

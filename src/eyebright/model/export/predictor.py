@@ -52,8 +52,15 @@ def _require_golden(exported: Exported, run: Run) -> None:
     """Refuse a folder that does not give its golden answers, by the names of the classes."""
     place, card = exported.file(_ANSWERS), exported.card
     golden = records.from_json(place.read_bytes(), list[_Golden], what=str(place), error=ModelError)
+    if not golden:
+        raise ModelError(f"{place} has no image: export the model again")
     pixels = np.stack([_pixels(exported.file(f"golden/{image.prepared}"), card.preparation.shape) for image in golden])
-    found = run(pixels)
+    try:
+        found = run(pixels)
+    except Exception as problem:  # the errors of the runtimes have no common base
+        raise ModelError(f"{exported.path} does not run: {problem}") from problem
+    if found.probabilities.shape != (len(golden), len(card.classes)):
+        raise ModelError(f"{exported.path} does not give a probability for each of the classes in export.json")
     for number, image in enumerate(golden):
         if image.probabilities.keys() != {*card.classes}:
             raise ModelError(f"{exported.path}: the golden images have other classes than export.json")
@@ -68,8 +75,13 @@ def _require_golden(exported: Exported, run: Run) -> None:
 
 def _pixels(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     """The pixels of a prepared golden image."""
-    with Image.open(io.BytesIO(path.read_bytes()), formats=["PNG"]) as picture:
-        found = np.asarray(picture, np.uint8)
-    if found.size != np.prod(shape):
-        raise ModelError(f"{path} has the shape {found.shape}, expected {shape}")
-    return found.reshape(shape)
+    height, width, channels = shape
+    try:
+        with Image.open(io.BytesIO(path.read_bytes()), formats=["PNG"]) as picture:
+            if (picture.size, len(picture.getbands())) != ((width, height), channels):
+                raise ModelError(f"{path} has {picture.size} pixels in {picture.mode}, expected {(width, height)}")
+            return np.asarray(picture, np.uint8).reshape(shape)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
+        if isinstance(problem, ModelError):
+            raise
+        raise ModelError(f"{path} is damaged: {problem}") from problem

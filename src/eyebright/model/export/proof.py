@@ -4,6 +4,7 @@ In float32 the probabilities may differ by the tolerance of the format, and no m
 then the accuracy on images with known classes may fall by so much, and so many of the confident answers may change.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -237,6 +238,8 @@ def _fault(proof: Proof, most_lost: float) -> str:
         if unlike is not None and not unlike <= _UNLIKE * proof.tolerance:
             return f"its unfamiliarity differs by up to {unlike:.2g} (allowed: {_UNLIKE * proof.tolerance:g})"
         return ""
+    if not math.isfinite(proof.difference):
+        return "its probabilities are not all numbers"
     if proof.lost is not None and proof.lost > most_lost:
         return f"it loses {percent(proof.lost)} of accuracy (allowed: {percent(most_lost)})"
     if proof.confident_changed > MOST_CHANGED * proof.confident:

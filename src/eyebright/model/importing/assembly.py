@@ -83,7 +83,13 @@ class Assembly:
         return layer, self._wiring[value.name]
 
     def finish(self, output: Value) -> tuple[Network, Weights]:
-        """The network that computes a value, without layers that it does not need, and its weights."""
+        """The network that computes a value, without layers that it does not need, and its weights.
+
+        Raises:
+            NetworkError: When its features are in another order than in the other program: the classes would be too.
+        """
+        if output.order is not None:
+            raise NetworkError("its outputs are flattened maps of more than one pixel, not one value for each class")
         needed = ancestors(output.name, self._wiring)
         layers = [layer for layer in self._layers if layer.name in needed]
         network = Network.from_layers(layers, self._wiring, output.name)

@@ -70,6 +70,9 @@ def import_model(
         raise ModelError(f"{place} is not a model that can be imported: expected a file {listed(list(_READERS), 10)}")
     try:
         found = read(place, size)
+        if size is not None and found.network.input_shape[1:] != size:
+            height, width = found.network.input_shape[1:]
+            raise ModelError(f"it takes images of {width}x{height} pixels only: leave out --size")
         network, weights = with_logits(*scaled(found.network, found.weights, scale))
     except (ModelError, NetworkError) as problem:
         raise ModelError(f"{place}: {problem}" if str(place) not in str(problem) else str(problem)) from problem

@@ -55,13 +55,12 @@ def keras_network(stored: KerasFile, size: tuple[int, int] | None = None) -> tup
         ModelError: When a layer is not supported, or the description does not make sense.
     """
     reading = _Reading(stored)
-    kind, settings = _model_of(stored.config)
-    shape = _input_shape(settings, size)
-    pictures = reading.assembly.add(Input(shape, name="pictures"))
     try:
+        kind, settings = _model_of(stored.config)
+        pictures = reading.assembly.add(Input(_input_shape(settings, size), name="pictures"))
         output = reading.model(kind, settings, pictures, _Part((), ""))
         return reading.assembly.finish(output)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as problem:
         if isinstance(problem, ModelError):
             raise
         reason = problem if isinstance(problem, NetworkError) else f"{type(problem).__name__}: {problem}"

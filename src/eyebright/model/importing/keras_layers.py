@@ -49,6 +49,7 @@ from eyebright.system.errors import ModelError, NetworkError
 Array: TypeAlias = NDArray[np.float32]
 _OLD_HARD_SIGMOID = 1.2  # Keras 2 has a slope of 0.2, Keras 3 and PyTorch of 1 / 6
 _NORMALIZATION_EPS = 1e-7  # of Keras's Normalization, on the standard deviation
+_MOST_FEATURES = 10_000_000  # of a vector, since an altered file may claim images of any size
 
 
 class KerasLayer(NamedTuple):
@@ -199,7 +200,7 @@ def _turned(kernel: Array) -> Array:
     return kernel.transpose(3, 2, 0, 1)
 
 
-def _in_order(tensor: Array, read: Value) -> Array:
+def _in_order(tensor: NDArray[Any], read: Value) -> NDArray[Any]:
     """A tensor with a row for each feature, in our order of them."""
     if read.order is None:
         return tensor
@@ -254,7 +255,9 @@ def _normalization(network: Assembly, layer: KerasLayer, inputs: list[Value]) ->
     else:
         mean, variance = (np.asarray(layer.get(key), np.float64) for key in ("mean", "variance"))
     std = np.maximum(np.sqrt(variance), _NORMALIZATION_EPS)
-    return network.add(Normalize(per_channel(mean), per_channel(std), name=layer.name), read)
+    if read.order is not None and mean.size > 1:  # one for each value of flattened maps
+        mean, std = (_in_order(values.ravel(), read) for values in (mean, std))
+    return network.add(Normalize(per_channel(mean), per_channel(std), name=layer.name), read, order=read.order)
 
 
 @_of("MaxPooling2D", "MaxPool2D")
@@ -302,6 +305,8 @@ def _flatten(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value
     read = _only(inputs)
     if len(read.shape) == 1:
         return read
+    if math.prod(read.shape) > _MOST_FEATURES:
+        raise NetworkError(f"it gives more than {_MOST_FEATURES:,} features: maps of {read.shape}")
     channels, height, width = read.shape
     places = np.arange(math.prod(read.shape)).reshape(height, width, channels)
     moved = height * width > 1 and channels > 1 and not read.channels_first
@@ -358,7 +363,8 @@ def _add(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
 
 @_of("Average")
 def _average(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
-    return network.add(Normalize(0.0, float(len(inputs)), name=layer.name), _add(network, layer, inputs))
+    total = _add(network, layer, inputs)
+    return network.add(Normalize(0.0, float(len(inputs)), name=layer.name), total, order=total.order)
 
 
 @_of("Multiply")

@@ -32,6 +32,8 @@ def operate(network: Assembly, layer: dict[str, Any], name: str, arguments: Sequ
     """
     function = layer["config"].get("function") if layer["class_name"] == "TFOpLambda" else layer["class_name"]
     operation = _KINDS.get(str(function))
+    if any(isinstance(value, Value) and value.channels_first for value in arguments):
+        raise NetworkError("it reads maps that were turned to have channels first: only Flatten may do that")
     given = [argument for argument in arguments if argument is not None]
     if operation in ("Add", "Multiply") and all(isinstance(value, Value) for value in given):
         return translate(network, KerasLayer(operation, name, {}, (), 3), given)

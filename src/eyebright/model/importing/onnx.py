@@ -39,7 +39,7 @@ def onnx_network(path: Path, size: tuple[int, int] | None = None) -> tuple[Netwo
         network, weights = _Reading(model.graph).network(size)
     except NetworkError as problem:
         raise ModelError(str(problem)) from problem
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as problem:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, StopIteration) as problem:
         if isinstance(problem, ModelError):
             raise
         raise ModelError(f"its graph cannot be understood: {type(problem).__name__}: {problem}") from problem

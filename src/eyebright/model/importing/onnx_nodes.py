@@ -47,6 +47,8 @@ from eyebright.system.errors import ModelError, NetworkError
 
 Array: TypeAlias = NDArray[Any]
 _HARD_SIGMOID_SLOPE = 1 / 6
+_MOST_VALUES = 10_000  # of a constant that is computed: a few nodes could make one that is larger than the memory
+_FLOATS = (1, 10, 11, 16)  # float32, float16, float64 and bfloat16
 
 
 class Node(NamedTuple):
@@ -126,14 +128,23 @@ def compute(node: Node) -> Array | None:
     constants = [np.asarray(given) for given in node.given if given is not None]
     match node.kind:
         case "Gather":
-            return np.take(constants[0], constants[1].astype(np.int64), axis=node.settings.get("axis", 0))
+            values, places = constants[0], constants[1].astype(np.int64)
+            axis = node.settings.get("axis", 0)
+            _require_few(values.size * places.size // max(values.shape[axis], 1))
+            return np.take(values, places, axis=axis)
         case "Unsqueeze":
             return np.expand_dims(constants[0], tuple(node.whole(1, "axes")))
         case "Concat":
+            _require_few(sum(values.size for values in constants))
             return np.concatenate(constants, axis=node.settings["axis"])
         case "Cast" | "Identity":
             return constants[0]
     return None
+
+
+def _require_few(count: int) -> None:
+    if count > _MOST_VALUES:
+        raise NetworkError(f"it computes a constant of {count:,} values (allowed: {_MOST_VALUES:,})")
 
 
 def _of(*kinds: str) -> Callable[[Translation], Translation]:
@@ -361,6 +372,7 @@ def _dropout(network: Assembly, node: Node) -> Value:
 
 @_of("Identity", "Cast")
 def _identity(network: Assembly, node: Node) -> Value:
+    node.require(to=_FLOATS)
     return node.value()
 
 
