@@ -15,6 +15,8 @@ from eyebright.network.layers import Flatten
 PROBABILITIES, UNFAMILIARITY, ANSWER = "probabilities", "unfamiliarity", "answer"
 """The outputs of a classifier's graph."""
 NO_ANSWER = -1
+LEAST_LENGTH = 1e-12
+"""Of features, so that zeros can be scaled to a length."""
 
 
 class Familiar(NamedTuple):

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.network.answering import Familiar
+from eyebright.network.answering import LEAST_LENGTH, Familiar
 
 RANK = 64
 KEPT = 0.95
@@ -19,7 +19,6 @@ KEPT = 0.95
 FEW = 50
 """With fewer images the share that a limit keeps varies by more than three percentage points."""
 _LEAST_VARIANCE = 1e-6  # of features of length 1, so that constant features have a distance
-_LEAST_LENGTH = 1e-12
 _LEAST_LIMIT = 1.0  # for constant features, which have no distance
 _LEAST_SPREAD = 1e-4  # of energies: below it they are equal, and differ by the rounding of 32 bits
 _MARGIN = 1.0001  # above the image that sets the limit, so that it gets an answer from every runtime
@@ -130,7 +129,7 @@ def energy_of(logits: NDArray[np.floating]) -> NDArray[np.float64]:
 def unit(features: NDArray[np.floating]) -> NDArray[np.float64]:
     """Features `(N, features)` scaled to length 1; zeros stay zeros."""
     length = np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
-    return np.asarray(features / np.maximum(length, _LEAST_LENGTH), np.float64)
+    return np.asarray(features / np.maximum(length, LEAST_LENGTH), np.float64)
 
 
 def _scalar(value: float) -> NDArray[np.float32]:

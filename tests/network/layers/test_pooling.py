@@ -17,6 +17,7 @@ from eyebright.network import (
     Input,
     MaxPool2d,
 )
+from eyebright.network.layers.pooling import counted_shares, shares_of_bins
 from eyebright.system.errors import NetworkError
 
 WIDE_PAIR = st.tuples(st.integers(1, 20), st.integers(1, 20))
@@ -224,3 +225,21 @@ def test_bins_of_an_adaptive_pool_agree_with_loops(agree, noise, kind, reduce, s
 @pytest.mark.parametrize("size", [(7, 5), (1, 1)])
 def test_global_pools_leave_one_value_for_each_channel(agree, noise, layer, reduce, size):
     agree(layer, noise(3, *size), lambda values: reduce(values, axis=(2, 3)), engine=True)
+
+
+@pytest.mark.parametrize(("padding", "ceil_mode"), [(0, True), (1, False), (1, True)])
+def test_the_shares_of_windows_are_those_of_torch(padding, ceil_mode):
+    layer = AvgPool2d(3, 2, padding, ceil_mode)
+    found = counted_shares(layer.window((1, 8, 7)), (1, 8, 7), count_include_pad=False)
+    ones = torch.ones(1, 1, 8, 7)
+    expected = functional.avg_pool2d(ones, 3, 2, padding, ceil_mode, divisor_override=9)
+    np.testing.assert_allclose(found, expected[0, 0], rtol=1e-6)
+    means = functional.avg_pool2d(ones, 3, 2, padding, ceil_mode, count_include_pad=True)
+    padded = counted_shares(layer.window((1, 8, 7)), (1, 8, 7), count_include_pad=True)
+    np.testing.assert_allclose(found / padded, means[0, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("length", "count"), [(7, 3), (6, 3), (2, 5)])
+def test_the_shares_of_bins_are_those_of_torch(length, count):
+    expected = functional.adaptive_avg_pool1d(torch.eye(length), count).T
+    np.testing.assert_allclose(shares_of_bins(length, count), expected, rtol=1e-6)

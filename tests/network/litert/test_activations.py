@@ -31,3 +31,12 @@ def test_a_relu_is_part_of_the_convolution_that_only_it_reads(operators, litert,
         assert operators(to_litert(network, initial_weights(network))) == expected
     (found,) = litert(build(twice=False), initial_weights(network), pictures).values()
     assert found.min() == 0 < found.max()
+
+
+def test_a_relu_after_a_relu6_does_not_take_its_place(operators, litert, pictures):
+    images = Input((3, 9, 8))()
+    network = Network(images, ReLU()(ReLU6()(Conv2d(4, 3, name="c")(images))))
+    weights = initial_weights(network)
+    assert operators(to_litert(network, weights)) == ["CAST", "CONV_2D", "RELU"]
+    (found,) = litert(network, weights, pictures).values()
+    assert found.max() == 6

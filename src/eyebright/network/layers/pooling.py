@@ -1,5 +1,8 @@
 """Pooling: one value for each window of each channel; the number of channels stays the same."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eyebright.network.layer import Layer, Reach, Shape
 from eyebright.network.layers.windows import (
     Padding,
@@ -135,6 +138,28 @@ class GlobalMaxPool2d(Layer, frozen=True):
 def bins(length: int, count: int) -> list[Pair]:
     """Start and end of each of the `count` bins of an adaptive pool along a side of `length` pixels."""
     return [(index * length // count, -(-(index + 1) * length // count)) for index in range(count)]
+
+
+def shares_of_bins(length: int, count: int) -> NDArray[np.float64]:
+    """The weight of each pixel along a side in the mean of each bin, `(count, length)`."""
+    shares = np.zeros((count, length))
+    for index, (start, end) in enumerate(bins(length, count)):
+        shares[index, start:end] = 1 / (end - start)
+    return shares
+
+
+def counted_shares(window: Window, shape: Shape, *, count_include_pad: bool) -> NDArray[np.float64]:
+    """For each position of a window over images of shape (C, H, W), the share of its pixels that count in the mean.
+
+    The result is `(height, width)`. Pixels beyond the padding (`ceil_mode`) never count.
+    """
+    sides = []
+    for axis, size in enumerate(shape[1:]):
+        starts = np.arange(window.counts[axis]) * window.stride[axis] - window.before[axis]
+        first, last = (-window.before[axis], size + window.after[axis]) if count_include_pad else (0, size)
+        inside = np.minimum(starts + window.kernel[axis], last) - np.maximum(starts, first)
+        sides.append(inside / window.kernel[axis])
+    return np.outer(*sides)
 
 
 def _check(layer: MaxPool2d | AvgPool2d) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from eyebright.network.answering import (
     ANSWER,
+    LEAST_LENGTH,
     NO_ANSWER,
     PROBABILITIES,
     UNFAMILIARITY,
@@ -14,8 +15,6 @@ from eyebright.network.answering import (
 from eyebright.network.graph import Network
 from eyebright.network.litert.graph import Graph
 from eyebright.network.litert.schema import TYPES
-
-_LEAST_LENGTH = 1e-12  # of features, so that zeros can be scaled
 
 
 def add_answering(graph: Graph, answering: Answering, logits: str, features: str) -> list[str]:
@@ -76,7 +75,7 @@ def _add_unfamiliarity(graph: Graph, familiar: Familiar, features: str, energy: 
     rank, width = familiar.directions.shape
     squares = graph.step("MUL", [features, features], "feature_squares")
     length = graph.step("SQRT", [_reduced(graph, "SUM", squares, "squared_length", keep_dims=True)], "length")
-    positive = graph.step("MAXIMUM", [length, graph.constant("least_length", _LEAST_LENGTH)], "positive_length")
+    positive = graph.step("MAXIMUM", [length, graph.constant("least_length", LEAST_LENGTH)], "positive_length")
     centred = graph.step("DIV", [features, positive], "unit_features")
     centred = graph.step("SUB", [centred, constants["mean"]], "centred_features")
     directions = constants["directions"]

@@ -125,7 +125,7 @@ class Graph:
         """Add an activation; if only this layer reads its input, the operator before it applies the activation."""
         (source,) = site.inputs
         before = next((operator for operator in self.operators[-1:] if operator.output == source and site.alone), None)
-        if before is None or _FUSED not in OPERATORS[before.kind][1].fields:
+        if before is None or _FUSED in before.options or _FUSED not in OPERATORS[before.kind][1].fields:
             return self.add(kind, [source], site.output)
         del self.operators[-1]
         options = before.options | {_FUSED: ACTIVATIONS[kind]}

@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eyebright.network.layers import (
     AdaptiveAvgPool2d,
@@ -14,11 +13,11 @@ from eyebright.network.layers import (
     GlobalMaxPool2d,
     MaxPool2d,
 )
-from eyebright.network.layers.pooling import bins
-from eyebright.network.layers.windows import Window
+from eyebright.network.layers.pooling import bins, counted_shares
+from eyebright.network.layers.windows import named_padding
 from eyebright.network.litert.graph import Graph, Site, emit
 from eyebright.network.litert.schema import VALID
-from eyebright.network.litert.windows import padded_like_tensorflow, sliding
+from eyebright.network.litert.windows import sliding
 
 
 @emit.register
@@ -33,13 +32,13 @@ def _(layer: MaxPool2d, site: Site, graph: Graph) -> str:
 @emit.register
 def _(layer: AvgPool2d, site: Site, graph: Graph) -> str:
     """The operator divides by the pixels inside the image (SAME) or the kernel; a factor gives other means."""
-    window = layer.window(site.place.input_shapes[0])
-    counted = layer.count_include_pad
-    if not counted and padded_like_tensorflow(window, site.place.input_shapes[0][1:]):
+    shape = site.place.input_shapes[0]
+    window = layer.window(shape)
+    if not layer.count_include_pad and named_padding(window, shape) == "same":
         source, options = sliding(graph, site, window)
         return _pool(graph, "AVERAGE_POOL_2D", source, site, window.kernel, options)
     source, options = sliding(graph, site, window, inside=True)
-    factors = _factors(window, site.place.input_shapes[0][1:], counted=counted)
+    factors = 1 / counted_shares(window, shape, count_include_pad=layer.count_include_pad)
     if np.all(factors == 1):
         return _pool(graph, "AVERAGE_POOL_2D", source, site, window.kernel, options)
     means = graph.fresh(f"{site.output}_means")
@@ -80,17 +79,6 @@ def _pool(graph: Graph, kind: str, source: str, site: Site, kernel: tuple[int, i
 def _over_pixels(graph: Graph, site: Site, kind: str) -> str:
     axes = graph.constant(f"{site.output}.axes", [1, 2], "int32")
     return graph.add(kind, [*site.inputs, axes], site.output, shape=site.shape, keep_dims=False)
-
-
-def _factors(window: Window, sizes: tuple[int, ...], *, counted: bool) -> NDArray[np.float64]:
-    """For each position, the pixels of the kernel divided by those that count: `(H, W)`."""
-    sides = []
-    for axis, size in enumerate(sizes):
-        starts = np.arange(window.counts[axis]) * window.stride[axis] - window.before[axis]
-        low, high = (-window.before[axis], size + window.after[axis]) if counted else (0, size)
-        inside = np.minimum(starts + window.kernel[axis], high) - np.maximum(starts, low)
-        sides.append(window.kernel[axis] / inside)
-    return np.outer(*sides)
 
 
 def _binned(graph: Graph, site: Site, kind: str) -> str:

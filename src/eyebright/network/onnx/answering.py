@@ -4,6 +4,7 @@ import numpy as np
 
 from eyebright.network.answering import (
     ANSWER,
+    LEAST_LENGTH,
     NO_ANSWER,
     PROBABILITIES,
     UNFAMILIARITY,
@@ -13,8 +14,6 @@ from eyebright.network.answering import (
 )
 from eyebright.network.graph import Network
 from eyebright.network.onnx.graph import FEATURES, Graph
-
-_LEAST_LENGTH = 1e-12  # of features, so that zeros can be scaled
 
 
 def add_answering(graph: Graph, answering: Answering, logits: str, features: str) -> None:
@@ -72,7 +71,7 @@ def _add_unfamiliarity(graph: Graph, familiar: Familiar, features: str, energy: 
     """
     constants = {field: graph.values(f"familiar.{field}", values) for field, values in familiar._asdict().items()}
     length = graph.add("ReduceL2", [features, _axes(graph, 1)], graph.fresh("length"), keepdims=1)
-    positive = graph.add("Max", [length, graph.values("least_length", _LEAST_LENGTH)], graph.fresh("positive_length"))
+    positive = graph.add("Max", [length, graph.values("least_length", LEAST_LENGTH)], graph.fresh("positive_length"))
     unit = graph.add("Div", [features, positive], graph.fresh("unit_features"))
     centred = graph.add("Sub", [unit, constants["mean"]], graph.fresh("centred_features"))
     along = graph.add("Gemm", [centred, constants["directions"]], graph.fresh("along"), transB=1)

@@ -11,7 +11,7 @@ from eyebright.network.layers import (
     GlobalMaxPool2d,
     MaxPool2d,
 )
-from eyebright.network.layers.pooling import bins
+from eyebright.network.layers.pooling import bins, shares_of_bins
 from eyebright.network.layers.windows import Pair, Window
 from eyebright.network.onnx.graph import Graph, emit
 
@@ -42,7 +42,7 @@ def _(layer: AdaptiveAvgPool2d, place: Place, graph: Graph, inputs: list[str], o
         kernel = [size // count for size, count in zip(sizes, counts, strict=True)]
         graph.add("AveragePool", inputs, output, kernel_shape=kernel, strides=kernel)
         return
-    rows, columns = (_shares(size, count) for size, count in zip(sizes, counts, strict=True))
+    rows, columns = (shares_of_bins(size, count) for size, count in zip(sizes, counts, strict=True))
     narrow = graph.values(f"{output}.columns", columns.T)
     low = graph.values(f"{output}.rows", rows)
     graph.add("MatMul", [low, graph.add("MatMul", [*inputs, narrow], graph.fresh(f"{output}_narrow"))], output)
@@ -76,14 +76,6 @@ def _pool(
 
 def _sum(first: Pair, second: Pair) -> Pair:
     return first[0] + second[0], first[1] + second[1]
-
-
-def _shares(size: int, count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """The weight of each pixel along a side in each bin's mean, (count, size)."""
-    shares = np.zeros((count, size))
-    for index, (start, end) in enumerate(bins(size, count)):
-        shares[index, start:end] = 1 / (end - start)
-    return shares
 
 
 def _maxima(graph: Graph, source: str, output: str, *, axis: int, spans: list[Pair]) -> str:

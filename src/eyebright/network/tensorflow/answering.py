@@ -4,6 +4,7 @@ import numpy as np
 
 from eyebright.network.answering import (
     ANSWER,
+    LEAST_LENGTH,
     NO_ANSWER,
     PROBABILITIES,
     UNFAMILIARITY,
@@ -13,8 +14,6 @@ from eyebright.network.answering import (
 )
 from eyebright.network.graph import Network
 from eyebright.network.tensorflow.graph import DType, Graph
-
-_LEAST_LENGTH = 1e-12  # of features, so that zeros can be scaled
 
 
 def add_answering(graph: Graph, network: Network, answering: Answering, results: dict[str, str]) -> None:
@@ -69,7 +68,7 @@ def _add_unfamiliarity(graph: Graph, familiar: Familiar, features: str, logits: 
 
     constants = {field: graph.constant(f"familiar/{field}", values) for field, values in familiar._asdict().items()}
     squared = graph.reduce("Sum", add("Square", [features], "feature_squares"), [1], "squared_length", keep_dims=True)
-    length = add("Maximum", [add("Sqrt", [squared], "length"), graph.constant("least", _LEAST_LENGTH)], "safe_length")
+    length = add("Maximum", [add("Sqrt", [squared], "length"), graph.constant("least", LEAST_LENGTH)], "safe_length")
     centred = add("Sub", [add("RealDiv", [features, length], "unit_features"), constants["mean"]], "centred_features")
     along = add("MatMul", [centred, constants["directions"]], "along", transpose_b=True)
     outside = add("Sub", [centred, add("MatMul", [along, constants["directions"]], "inside")], "outside")

@@ -1,10 +1,8 @@
 """TensorFlow operations of the pooling layers."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eyebright.network.graph import Place
-from eyebright.network.layer import Shape
 from eyebright.network.layers import (
     AdaptiveAvgPool2d,
     AdaptiveMaxPool2d,
@@ -13,8 +11,8 @@ from eyebright.network.layers import (
     GlobalMaxPool2d,
     MaxPool2d,
 )
-from eyebright.network.layers.pooling import bins
-from eyebright.network.layers.windows import Pair, Window, beyond_image, named_padding
+from eyebright.network.layers.pooling import bins, counted_shares, shares_of_bins
+from eyebright.network.layers.windows import Pair, beyond_image, named_padding
 from eyebright.network.tensorflow.basic import concatenate
 from eyebright.network.tensorflow.graph import DType, Graph, Tensors, emit
 
@@ -36,7 +34,7 @@ def _(layer: AvgPool2d, place: Place, graph: Graph, inputs: list[str], tensors: 
     """A mean with zeros around the image, times what makes it the mean of the pixels that count."""
     shape = place.input_shapes[0]
     window = layer.window(shape)
-    share = _counted(window, shape, padded=layer.count_include_pad)
+    share = counted_shares(window, shape, count_include_pad=layer.count_include_pad)
     source = graph.pad(inputs[0], output, window.before, beyond_image(window, shape))
     result = output if (share == 1).all() else graph.fresh(f"{output}/with_zeros")
     _pool(graph, "AvgPool", source, result, window.kernel, window.stride, "valid")
@@ -52,7 +50,7 @@ def _(layer: AdaptiveAvgPool2d, place: Place, graph: Graph, inputs: list[str], t
         kernel = sizes[0] // counts[0], sizes[1] // counts[1]
         _pool(graph, "AvgPool", inputs[0], output, kernel, kernel, "valid")
         return
-    rows, columns = (_shares(size, count) for size, count in zip(sizes, counts, strict=True))
+    rows, columns = (shares_of_bins(size, count) for size, count in zip(sizes, counts, strict=True))
     first = _transposed(graph, inputs[0], [0, 3, 1, 2], graph.fresh(f"{output}/channels_first"))
     narrow = graph.fresh(f"{output}/narrow")
     graph.add("BatchMatMulV2", [first, graph.constant(f"{output}/columns", columns.T)], narrow)
@@ -86,25 +84,6 @@ def _pool(graph: Graph, operation: str, source: str, output: str, kernel: Pair, 
 
 def _transposed(graph: Graph, source: str, order: list[int], output: str) -> str:
     return graph.add("Transpose", [source, graph.whole(f"{output}/order", order)], output, Tperm=DType.INT32)
-
-
-def _counted(window: Window, shape: Shape, *, padded: bool) -> NDArray[np.float64]:
-    """For each position of a window the share of its pixels that count in the mean, `(height, width)`."""
-    shares = []
-    for axis, size in enumerate(shape[1:]):
-        starts = np.arange(window.counts[axis]) * window.stride[axis] - window.before[axis]
-        first, last = (-window.before[axis], size + window.after[axis]) if padded else (0, size)
-        inside = np.minimum(starts + window.kernel[axis], last) - np.maximum(starts, first)
-        shares.append(inside / window.kernel[axis])
-    return np.outer(*shares)
-
-
-def _shares(size: int, count: int) -> NDArray[np.float64]:
-    """The weight of each pixel along a side in each bin's mean, `(count, size)`."""
-    shares = np.zeros((count, size))
-    for index, (start, end) in enumerate(bins(size, count)):
-        shares[index, start:end] = 1 / (end - start)
-    return shares
 
 
 def _maxima(graph: Graph, source: str, output: str, *, axis: int, spans: list[Pair]) -> None:
