@@ -2,7 +2,8 @@
 
 A block in the language `console` shows commands after "$ " and what they print; "..." stands for anything. A block
 without a language shows only commands; for them and for Python one epoch is enough here. `<!-- not run: REASON -->`
-before a block excepts it. The blocks of a page run in one folder, with the images that the pages speak of.
+before a block excepts it, `<!-- page not run: REASON -->` a page. The blocks of a page run in one folder, with the
+images that the pages speak of.
 
 Measured numbers may differ, seconds and speeds by any amount; all other numbers and words must be those of the page.
 To write what the commands print now into the pages: python tests/test_pages.py
@@ -28,10 +29,11 @@ BLOCK = re.compile(
     r"(?P<excepted><!-- not run: .+? -->\n+)?^(?P<indent> *)```(?P<kind>\w*)\n(?P<text>.*?)^ *```$", re.S | re.M
 )
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+TEXTS = {page: page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]}
 PAGES = [
     str(page.relative_to(ROOT))
-    for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-    if re.search(r"^ *(?:\$ )?eyebright ", page.read_text(encoding="utf-8"), re.MULTILINE)
+    for page, text in TEXTS.items()
+    if re.search(r"^ *(?:\$ )?eyebright ", text, re.MULTILINE) and "<!-- page not run: " not in text
 ]
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 FREE = re.compile(r" ?(?:s|ms|min|images/s|/s|MB|MiB)\b")  # units of what depends on the machine
