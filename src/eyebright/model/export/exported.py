@@ -12,8 +12,8 @@
       proof.json      on which images the export was compared with the model, and how far they differ
 
 Reading runs no Python code from the folder: its model is read by the runtime of its format. Each file must have the
-SHA-256 that export.json gives, and the golden images must give their answers. That does not make a stranger's folder
-harmless: a SavedModel can read and write files when TensorFlow opens it.
+SHA-256 that export.json gives, and the golden images must give their answers. A SavedModel could read and write files
+when TensorFlow opens it: `network.tensorflow.safety` refuses one that does more than compute.
 """
 
 import zipfile

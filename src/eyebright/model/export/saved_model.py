@@ -5,7 +5,7 @@ import os
 from eyebright.model.export.exported import Exported, Precision
 from eyebright.model.export.formats import Format, Run, Source, runtime
 from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY
-from eyebright.network.tensorflow import INPUT, SAVED_MODEL, to_saved_model
+from eyebright.network.tensorflow import INPUT, SAVED_MODEL, require_only_computes, to_saved_model
 from eyebright.system.errors import ModelError
 from eyebright.trust.answers import Answers
 
@@ -15,7 +15,12 @@ def _write(source: Source, precision: Precision) -> dict[str, bytes]:
 
 
 def _load(exported: Exported) -> Run:
-    folder = exported.file(SAVED_MODEL).parent
+    path = exported.file(SAVED_MODEL)
+    try:
+        require_only_computes(path.read_bytes())
+    except ModelError as problem:
+        raise ModelError(f"{path} is not run: {problem}; export the model again") from problem
+    folder = path.parent
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors
     tensorflow = runtime("tensorflow")
     try:

@@ -23,7 +23,8 @@ from eyebright.network.weights import check_weights
 INPUT, LOGITS = "pictures", "logits"
 SAVED_MODEL, VARIABLES = "saved_model.pb", "variables"
 _PRODUCER = 1882  # the version of graphs of TensorFlow 2.18
-_FILE, _SAVE, _RESTORE = "save/Const", "save/control_dependency", "save/restore_all"
+FILE = "save/Const"  # names the file of the variables; TensorFlow gives it another value
+_SAVE, _RESTORE = "save/control_dependency", "save/restore_all"
 
 
 def to_saved_model(
@@ -42,7 +43,7 @@ def to_saved_model(
         NetworkError: If the weights do not fit the network.
     """
     check_weights(network, weights)
-    graph = Graph([INPUT, LOGITS, PROBABILITIES, UNFAMILIARITY, ANSWER, _FILE, _RESTORE])
+    graph = Graph([INPUT, LOGITS, PROBABILITIES, UNFAMILIARITY, ANSWER, FILE, _RESTORE])
     results = {name: graph.fresh(name) for name in network.places}
     for name, place in network.places.items():
         tensors = {key: np.asarray(weights[f"{name}.{key}"], np.float32) for key in place.tensors}
@@ -70,17 +71,24 @@ def _outputs(
     return [(PROBABILITIES, DType.FLOAT, network.output_shape), *unlike, (ANSWER, DType.INT64, ())]
 
 
+def file_node() -> bytes:
+    """The node that names the file of the variables."""
+    graph = Graph()
+    graph.texts(FILE, "model")
+    return graph.nodes[0]
+
+
 def _add_saver(graph: Graph) -> dict[str, str]:
     """Add what reads the variables from their files and writes them; returns what sets each variable, by its name."""
     names = list(graph.variables)
     if not names:
         return {}
-    file = graph.texts(_FILE, "model")
+    graph.nodes.append(file_node())
     keys, slices = graph.texts("save/names", names), graph.texts("save/slices", [""] * len(names))
     kinds = [DType.FLOAT] * len(names)
-    graph.add("SaveV2", [file, keys, slices, *map(read_of, names)], "save/SaveV2", dtypes=kinds, T=None)
-    graph.add("Identity", [file, "^save/SaveV2"], _SAVE, T=DType.STRING)
-    graph.add("RestoreV2", [file, keys, slices], "save/RestoreV2", dtypes=kinds, T=None)
+    graph.add("SaveV2", [FILE, keys, slices, *map(read_of, names)], "save/SaveV2", dtypes=kinds, T=None)
+    graph.add("Identity", [FILE, "^save/SaveV2"], _SAVE, T=DType.STRING)
+    graph.add("RestoreV2", [FILE, keys, slices], "save/RestoreV2", dtypes=kinds, T=None)
     assigned = {name: f"save/Assign_{index}" for index, name in enumerate(names)}
     for index, (name, output) in enumerate(assigned.items()):
         graph.add("AssignVariableOp", [name, f"save/RestoreV2:{index}"], output, dtype=DType.FLOAT, T=None)
@@ -96,7 +104,7 @@ def _meta_graph(
 ) -> bytes:
     """A MetaGraphDef: the graph, how it is restored and called, and which of its nodes are variables."""
     versions = message(4, number(1, _PRODUCER))
-    saver = message(1, f"{_FILE}:0") + message(2, f"{_SAVE}:0") + message(3, _RESTORE)
+    saver = message(1, f"{FILE}:0") + message(2, f"{_SAVE}:0") + message(3, _RESTORE)
     saver += number(7, 2)  # files as `bundle` writes them
     variables = b"".join(message(1, _variable(name, output)) for name, output in assigned.items())
     ports = b"".join(
