@@ -159,13 +159,17 @@ def litert() -> Callable[..., Answers] | None:
 
 @pytest.fixture(scope="session")
 def answers(run: Callable[..., NDArray[np.float32]], litert: Callable[..., Answers] | None) -> Callable[..., Answers]:
-    """The outputs of a network for a batch by torch, ONNX's reference, LiteRT and, if asked for, by OpenVINO."""
+    """The outputs of a network for a batch by torch, ONNX's reference, LiteRT and, if asked for, by OpenVINO.
+
+    LiteRT is only asked where all layers are eyebright's.
+    """
 
     def answers(network: Network, weights: Weights, samples: np.ndarray, *, engine: bool = False) -> Answers:
         with torch.no_grad():
             found = {"torch": TorchNetwork(network, weights).eval()(as_input(samples)).numpy()}
         found["onnx"] = run(network, weights, samples)
-        if litert is not None:
+        own = {type(place.layer).__module__.partition(".")[0] for place in network.places.values()} - {"eyebright"}
+        if litert is not None and not own:
             (found["litert"],) = litert(network, weights, samples).values()
         if engine:
             found["openvino"] = Engine.of_bytes(to_onnx(network, weights).SerializeToString())(samples)

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from tests.model.export.making import replace
 
 from eyebright.model.export import onnx as onnx_format
 from eyebright.model.export import recipe
@@ -127,6 +128,9 @@ def test_the_check_of_the_folder_can_fail(exported, file, old, new, match):
     text = (exported / file).read_text()
     assert old in text
     (exported / file).write_text(text.replace(old, new))
+    if file != "export.json":
+        assert check(exported).stdout == f"altered or missing since the export: {file}\n"
+        replace(exported, file, text.replace(old, new).encode())
     ran = check(exported)
     assert ran.returncode == 1 and not ran.stderr
     assert any(part in ran.stdout for part in match.split("|"))

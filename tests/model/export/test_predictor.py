@@ -1,20 +1,12 @@
-import hashlib
 import io
 import json
 
 import pytest
 from PIL import Image
+from tests.model.export.making import replace
 
 from eyebright.model.export.predictor import open_export
 from eyebright.system.errors import ModelError
-
-
-def replace(folder, name, content):
-    """Replace a file and its digest, as somebody who means harm would."""
-    (folder / name).write_bytes(content)
-    card = json.loads((folder / "export.json").read_text())
-    card["sha256"][name] = hashlib.sha256(content).hexdigest()
-    (folder / "export.json").write_text(json.dumps(card))
 
 
 def test_the_folder_predicts_as_the_model(exported, classifier):
@@ -65,4 +57,12 @@ def png(*size):
 def test_files_of_a_stranger_are_refused_with_a_reason(exported, name, content, message):
     replace(exported, name, content)
     with pytest.raises(ModelError, match=message):
+        open_export(exported)
+
+
+def test_an_answer_instead_of_none_is_refused(exported):
+    answers = json.loads((exported / "golden" / "answers.json").read_text())
+    answers[0]["answer"] = "rose" if answers[0]["answer"] is None else None
+    replace(exported, "golden/answers.json", json.dumps(answers).encode())
+    with pytest.raises(ModelError, match=r"image_0\.png has .*, expected (rose|none)"):
         open_export(exported)

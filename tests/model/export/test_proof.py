@@ -64,6 +64,9 @@ def test_with_fewer_bits_accuracy_and_confident_answers_count():
     with pytest.raises(ModelError, match=r"changes 6 of 100 confident answers \(allowed: 5%\)"):
         require_proven(changed, "X", 1)
     require_proven(msgspec.structs.replace(changed, confident_changed=5), "X", 0)
+    unknown = proven(OURS, OURS[:, ::-1], precision="bfloat16")
+    with pytest.raises(ModelError, match=r"it changes the label of 4 \(allowed: 20%\)"):
+        require_proven(msgspec.structs.replace(unknown, confident=0, confident_changed=0), "X", 1)
     with pytest.raises(ModelError, match="its probabilities are not all numbers"):
         require_proven(msgspec.structs.replace(base, difference=float("nan")), "X", 1)
 

@@ -44,7 +44,7 @@ def export_classifier(
     emit: Emit,
 ) -> tuple[Exported, Proof]:
     """Export a classifier; see `Classifier.export` and `write_export`."""
-    chosen = None if pictures is None else _choose(classifier, pictures, emit)
+    chosen = None if pictures is None else _choose(classifier, pictures, emit, ranges=precision == "int8")
     source = Source(
         classifier.network,
         classifier.get_weights(),
@@ -60,10 +60,11 @@ def export_classifier(
     )  # fmt: skip
 
 
-def _choose(classifier: "Classifier", pictures: Dataset | Part | Prepared, emit: Emit) -> _Chosen:
-    """Of prepared images the validation set, and the training set for ranges; of others three quarters and the rest.
+def _choose(classifier: "Classifier", pictures: Dataset | Part | Prepared, emit: Emit, *, ranges: bool) -> _Chosen:
+    """Of prepared images the validation set, and the training set for ranges; of others all, or three quarters.
 
-    Images that the classifier was trained on are left out where there are others.
+    Images that the classifier was made with are left out where there are others. Where ranges are needed, a quarter of
+    the images, drawn at random, only gives these.
     """
     if isinstance(pictures, Prepared):
         prepared, proving, others = pictures, pictures.indices("validation"), pictures.indices("train")
@@ -71,9 +72,10 @@ def _choose(classifier: "Classifier", pictures: Dataset | Part | Prepared, emit:
     else:
         prepared, given = prepared_for(pictures, classifier.preparation, classifier.classes, reporting(emit))
         new = given[~classifier.seen.contains(prepared.pack.digests.at(given))]
-        origin = "images that it was not trained on" if len(new) else "images that it was trained on"
-        given = new if len(new) else given
-        others, proving = given[::4], given[np.arange(len(given)) % 4 > 0]
+        left_out = f", {len(given) - len(new):,} others left out" if 0 < len(new) < len(given) else ""
+        origin = f"images that it was not made with{left_out}" if len(new) else "images that it was made with"
+        given = np.random.default_rng(0).permutation(new if len(new) else given)
+        others, proving = given[: len(given) // 4], np.sort(given[len(given) // 4 if ranges else 0 :])
     if len(proving) < 3:
         raise DataError(f"expected at least 4 images to prove an export on, got {counted(len(proving), 'image')}")
     proving = spread(proving, MOST_IMAGES)

@@ -15,6 +15,7 @@ from eyebright.system.errors import ModelError
 from eyebright.system.records import Record
 
 _ANSWERS = "golden/answers.json"
+_EXACT = 1e-3  # with a tolerance of probabilities up to this, answers must be the same
 
 
 class _Golden(Record, frozen=True, kw_only=True):
@@ -66,10 +67,17 @@ def _require_golden(exported: Exported, run: Run) -> None:
             raise ModelError(f"{exported.path}: the golden images have other classes than export.json")
         expected = np.array([image.probabilities[name] for name in card.classes], np.float32)
         off = float(np.abs(found.probabilities[number] - expected).max())
+        answer = card.classes[found.answer[number]] if found.answer[number] >= 0 else None
+        fault = ""
         if not off <= card.tolerance:
+            fault = (
+                f"the probabilities of the golden image {image.image} differ by {off:.2g} (allowed: {card.tolerance:g})"
+            )
+        elif card.tolerance <= _EXACT and answer != image.answer:
+            fault = f"the golden image {image.image} has {answer or 'no answer'}, expected {image.answer or 'none'}"
+        if fault:
             raise ModelError(
-                f"{exported.path} answers otherwise than where it was made: the probabilities of the golden image "
-                f"{image.image} differ by {off:.2g} (allowed: {card.tolerance:g}); copy the whole folder again"
+                f"{exported.path} answers otherwise than where it was made: {fault}; copy the whole folder again"
             )
 
 

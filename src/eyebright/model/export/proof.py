@@ -32,6 +32,7 @@ MOST_CHANGED = 0.05
 """The share of the confident answers that fewer bits may change."""
 MOST_IMAGES = 1_000
 _SYNTHETIC = 60
+_MOST_UNKNOWN = 0.2  # share of labels that fewer bits may change where no classes are known: noise is near no class
 _UNLIKE = 10  # the unfamiliarity may differ by so many times the tolerance of probabilities, as in `model.engine`
 _TIMED = 8
 _SMALL = (1, 3)  # batches that are tried too
@@ -242,6 +243,8 @@ def _fault(proof: Proof, most_lost: float) -> str:
         return "its probabilities are not all numbers"
     if proof.lost is not None and proof.lost > most_lost:
         return f"it loses {percent(proof.lost)} of accuracy (allowed: {percent(most_lost)})"
+    if proof.lost is None and proof.labels_changed > _MOST_UNKNOWN * proof.images:
+        return f"it changes the label of {proof.labels_changed} (allowed: {percent(_MOST_UNKNOWN, 0)})"
     if proof.confident_changed > MOST_CHANGED * proof.confident:
         return (
             f"it changes {proof.confident_changed} of {proof.confident} confident answers "

@@ -112,6 +112,6 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 FORMAT = Format(
-    name="web", title="Web page", main=FILE, runtime=("onnxruntime",), precisions=("float32",), write=_write,
+    name="web", title="HTML", main=FILE, runtime=("onnxruntime",), precisions=("float32",), write=_write,
     load=_load, witness=_ask,
 )  # fmt: skip
