@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from eyebright.system.errors import SettingsError
-from eyebright.system.progress import Report, Stage
+from eyebright.system.progress import Stage
 
 EXAMPLE = "Example: eyebright fetch --list; then: eyebright fetch flowers -o flower_photos"
 _WIDTH = 80
@@ -50,7 +50,7 @@ def fetch(
             display.bar(stage, done // 1_000_000, None if of is None else -(-of // 1_000_000), "MB")
 
         if name == web_runtime.NAME:
-            _tell_runtime(_fetch_runtime(given or [], output, report), as_json=as_json)
+            _tell_runtime(_fetch_runtime(given or [], output), as_json=as_json)
             return
         folder = fetch_set(name, output, given=given or (), report=report)
     own = SETS[name]
@@ -69,12 +69,12 @@ def fetch(
     typer.echo(f"To train on it:\n{command_text(command)}")
 
 
-def _fetch_runtime(given: list[Path], output: Path | None, report: Report) -> Path:
+def _fetch_runtime(given: list[Path], output: Path | None) -> Path:
     from eyebright.model.export.web_runtime import NAME, fetch_runtime
 
     if output is not None or len(given) > 1:
         raise SettingsError(f"{NAME} is one file, given by --from or downloaded, and goes into the cache: leave -o out")
-    return fetch_runtime(given=given[0] if given else None, report=report)
+    return fetch_runtime(given=given[0] if given else None)
 
 
 def _tell_runtime(folder: Path, *, as_json: bool) -> None:

@@ -1,9 +1,8 @@
 import hashlib
 import io
 import json
+import os
 import tarfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -31,39 +30,28 @@ def elsewhere(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def served(monkeypatch):
-    """A server of a small package instead of npm's registry; the list has what was asked for."""
-    content, asked = package(), []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_):
-            pass
-
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+def npm(monkeypatch, tmp_path):
+    """A program in the place of npm, which packs a small package; the file has a line for each call."""
+    content, asked = package(), tmp_path / "asked"
+    (tmp_path / "package.tgz").write_bytes(content)
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "npm"
+    program.write_text(
+        f'#!/bin/sh\necho "$1 $2" >> {asked}\n[ -e {tmp_path}/offline ] && {{ echo no network >&2; exit 1; }}\n'
+        f"cp {tmp_path}/package.tgz {NAME}-{VERSION}.tgz\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
     monkeypatch.setattr(web_runtime, "SHA256", hashlib.sha256(content).hexdigest())
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        monkeypatch.setattr(web_runtime, "ADDRESS", f"http://127.0.0.1:{server.server_port}/package.tgz")
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield asked
-        server.shutdown()
-        thread.join()
+    return asked
 
 
-def test_the_runtime_is_downloaded_once_on_request_and_found_then(served, own_cache):
+def test_the_runtime_is_downloaded_once_on_request_and_found_then(npm, own_cache):
     with pytest.raises(MissingExtraError, match=f"eyebright fetch {NAME} downloads it"):
         find_runtime()
-    assert served == []
+    assert not npm.exists()
     place = fetch_runtime()
-    assert fetch_runtime() == place and served == ["/package.tgz"]
+    assert fetch_runtime() == place and npm.read_text() == f"pack {NAME}@{VERSION}\n"
     assert sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()) == sorted(
         [SCRIPT, BINARY, CARD]
     )
@@ -72,12 +60,12 @@ def test_the_runtime_is_downloaded_once_on_request_and_found_then(served, own_ca
     assert found[:3] == ("export{a as b};", b"\0asm", VERSION) and "MIT License" in found.license
 
 
-def test_another_file_than_npms_is_refused(served, tmp_path, monkeypatch):
+def test_another_file_than_npms_is_refused(npm, tmp_path, monkeypatch):
     monkeypatch.setattr(web_runtime, "SHA256", "0" * 64)
-    with pytest.raises(DownloadError, match="is not the expected file"):
+    with pytest.raises(DownloadError, match=r"is not the package onnxruntime-web .* of npm"):
         fetch_runtime()
     (tmp_path / "own.tgz").write_bytes(package())
-    with pytest.raises(DownloadError, match=r"own\.tgz is not onnxruntime-web-.*tgz of npm: its SHA-256 is"):
+    with pytest.raises(DownloadError, match=r"own\.tgz is not the package onnxruntime-web .* of npm: its SHA-256 is"):
         fetch_runtime(given=tmp_path / "own.tgz")
     with pytest.raises(DownloadError, match="missing"):
         fetch_runtime(given=tmp_path / "none.tgz")
@@ -85,10 +73,10 @@ def test_another_file_than_npms_is_refused(served, tmp_path, monkeypatch):
         find_runtime()
 
 
-def test_a_package_from_npm_pack_is_taken_without_a_download(served, tmp_path):
+def test_a_package_from_npm_pack_is_taken_without_a_download(npm, tmp_path):
     (tmp_path / "own.tgz").write_bytes(package())
     fetch_runtime(given=tmp_path / "own.tgz")
-    assert find_runtime().version == VERSION and served == [] and (tmp_path / "own.tgz").is_file()
+    assert find_runtime().version == VERSION and not npm.exists() and (tmp_path / "own.tgz").is_file()
 
 
 def test_what_npm_installed_is_found_from_a_folder_below(tmp_path, monkeypatch):
@@ -104,6 +92,10 @@ def test_what_npm_installed_is_found_from_a_folder_below(tmp_path, monkeypatch):
         find_runtime()
 
 
-def test_the_pinned_digest_is_that_of_npms_registry():
-    """Whoever changes the version must change both: the address names the version, and npm's lock has the SHA-512."""
-    assert web_runtime.ADDRESS.endswith(f"/{NAME}/-/{NAME}-{VERSION}.tgz") and len(web_runtime.SHA256) == 64
+def test_without_npm_or_a_network_it_is_said_what_to_do(npm, tmp_path, monkeypatch):
+    (tmp_path / "offline").touch()
+    with pytest.raises(DownloadError, match=r"npm cannot download onnxruntime-web .*: no network"):
+        fetch_runtime()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DownloadError, match=r"npm is not installed.*npm pack onnxruntime-web@.*--from"):
+        fetch_runtime()

@@ -7,18 +7,18 @@ a page that opens everywhere and answers in a tenth of a second needs neither. P
 
 import re
 import shutil
+import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
 
 from eyebright.report.pages.classifier import Runtime
-from eyebright.system import downloads, files, records
+from eyebright.system import files, records
 from eyebright.system.cache import mark_used
 from eyebright.system.errors import DownloadError, MissingExtraError
-from eyebright.system.progress import Report, quiet
 
 NAME, VERSION = "onnxruntime-web", "1.30.0"
 LICENCE, SIZE_BYTES = "MIT (Microsoft)", 33_106_585
-ADDRESS = f"npm:{NAME}/-/{NAME}-{VERSION}.tgz"
 SHA256 = "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71"
 """Of the package; npm gives the SHA-512 of the same file, base64 q0y+Jrrtuk...AfKYQ==."""
 SCRIPT, BINARY, CARD = "dist/ort.wasm.bundle.min.mjs", "dist/ort-wasm-simd-threaded.wasm", "package.json"
@@ -60,12 +60,11 @@ def find_runtime() -> Runtime:
     )
 
 
-def fetch_runtime(*, given: Path | None = None, report: Report = quiet) -> Path:
-    """Download the runtime into the cache, unless it is there.
+def fetch_runtime(*, given: Path | None = None) -> Path:
+    """Download the runtime into the cache by npm, unless it is there.
 
     Args:
         given: The npm package, where it was downloaded by hand (`npm pack`).
-        report: Receives the number of bytes.
 
     Returns:
         Its folder.
@@ -73,24 +72,44 @@ def fetch_runtime(*, given: Path | None = None, report: Report = quiet) -> Path:
     Raises:
         DownloadError: When it cannot be downloaded, or is another file than expected.
     """
-    cache = files.cache_folder(_KIND)
-    place, package = cache / f"{NAME}-{VERSION}", cache / f"{NAME}-{VERSION}.tgz"
+    place = files.cache_folder(_KIND) / f"{NAME}-{VERSION}"
     if place.is_dir():
         return place
-    if given is None:
-        given = downloads.download(ADDRESS, package, sha256=SHA256, size_limit=2 * SIZE_BYTES, report=report)
-    elif not given.is_file() or (found := files.sha256(given)) != SHA256:
-        found = found if given.is_file() else "missing"
-        raise DownloadError(f"{given} is not {package.name} of npm: its SHA-256 is {found}, expected {SHA256}")
-    with files.new_folder(place) as unfinished, tarfile.open(given) as archive:
+    with tempfile.TemporaryDirectory() as folder:
+        package = _pack(Path(folder)) if given is None else given
+        found = files.sha256(package) if package.is_file() else "missing"
+        if found != SHA256:
+            raise DownloadError(
+                f"{package} is not the package {NAME} {VERSION} of npm: its SHA-256 is {found}, expected {SHA256}"
+            )
+        _unpack(package, place)
+    return place
+
+
+def _pack(folder: Path) -> Path:
+    """Let npm download the package into a folder."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise DownloadError(
+            f"npm is not installed, which downloads {NAME}. On a machine that has it: npm pack {NAME}@{VERSION}; then "
+            f"here: eyebright fetch {NAME} --from {NAME}-{VERSION}.tgz"
+        )
+    command = [npm, "pack", f"{NAME}@{VERSION}", "--ignore-scripts", "--pack-destination", str(folder)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise DownloadError(f"npm cannot download {NAME} {VERSION}: {done.stderr.strip()[-500:]}")
+    return folder / f"{NAME}-{VERSION}.tgz"
+
+
+def _unpack(package: Path, place: Path) -> None:
+    """Write the files that a page needs."""
+    with files.new_folder(place) as unfinished, tarfile.open(package) as archive:
         for name in (SCRIPT, BINARY, CARD):
             member = archive.extractfile(f"package/{name}")
             assert member is not None  # the digest says that it is there
             (unfinished / name).parent.mkdir(exist_ok=True)
             with (unfinished / name).open("wb") as file:
                 shutil.copyfileobj(member, file)
-    package.unlink(missing_ok=True)
-    return place
 
 
 def _read(place: Path) -> Runtime:
