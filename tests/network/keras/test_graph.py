@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from eyebright.network import Input, Layer, Network, initial_weights
 from eyebright.network.keras import Graph, emit, to_keras
+from eyebright.network.keras.graph import weight_groups
 from eyebright.system.errors import NetworkError
 
 h5py = pytest.importorskip("h5py")
@@ -49,3 +50,9 @@ def test_only_normalisations_over_a_neighbourhood_are_missing():
     own = [kind for kind in Layer.types.values() if kind.__module__.startswith("eyebright.network.layers")]
     missing = {kind.__name__ for kind in own if emit.dispatch(kind) is emit.dispatch(object)}
     assert missing == {"LocalResponseNorm", "LocalContrastNorm"}
+
+
+def test_the_groups_of_weights_are_numbered_by_class_in_snake_case():
+    kinds = [("a", "Conv2D"), ("b", "BatchNormalization"), ("c", "Conv2D"), ("d", "DepthwiseConv2D"), ("e", "ReLU")]
+    expected = ["conv2d", "batch_normalization", "conv2d_1", "depthwise_conv2d", "re_lu"]  # as Keras names them
+    assert list(weight_groups(kinds).values()) == [f"layers/{group}" for group in expected]

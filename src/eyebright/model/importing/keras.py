@@ -5,8 +5,6 @@ stores the weights of a layer below its class and a counter, in the order of the
 Keras 2 below its name.
 """
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
@@ -17,6 +15,7 @@ from eyebright.model.importing.keras_file import KerasFile
 from eyebright.model.importing.keras_layers import KerasLayer, translate, unsupported
 from eyebright.model.importing.keras_operators import is_operator, operate
 from eyebright.network import Input, Network, Weights
+from eyebright.network.keras.graph import weight_groups
 from eyebright.system.errors import ModelError, NetworkError
 
 _MODELS = ("Sequential", "Functional", "Model")
@@ -128,15 +127,11 @@ class _Reading:
     def _paths(self, layers: list[dict[str, Any]], part: _Part) -> dict[str, str]:
         """Where Keras 3 stores the weights of each layer: its class in snake case, and a counter."""
         container = self.stored.container(part.path)
-        counts: Counter[str] = Counter()
-        paths = {}
-        for layer in layers:
-            if is_operator(layer):
-                continue
-            stem = _snake_case("Functional" if layer["class_name"] == "Model" else layer["class_name"])
-            paths[_name(layer)] = f"{container}/{stem}_{counts[stem]}" if counts[stem] else f"{container}/{stem}"
-            counts[stem] += 1
-        return paths
+        own = (layer for layer in layers if not is_operator(layer))
+        kinds = (
+            (_name(layer), "Functional" if layer["class_name"] == "Model" else layer["class_name"]) for layer in own
+        )
+        return weight_groups(kinds, container)
 
 
 def _model_of(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -261,9 +256,3 @@ def _needed(calls: Mapping[_Key, _Call], end: _Key, entry: _Key) -> list[_Key]:
         order.append(heappop(ready)[1])
         sorter.done(order[-1])
     return order
-
-
-def _snake_case(name: str) -> str:
-    """As `keras.src.utils.naming.to_snake_case`, which names the groups of weights."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

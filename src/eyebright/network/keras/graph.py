@@ -1,7 +1,8 @@
 """The layers of a Keras model that is being made, and `emit`, which adds those that compute a layer of ours."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import singledispatch
 from typing import Any, NamedTuple, TypeAlias
 
@@ -134,3 +135,21 @@ def saved_order(layers: Mapping[str, KerasLayer], output: str) -> list[str]:
         for source in layers[name].inputs if name in met else ():
             distance[source] = max(distance[source], distance[name] + 1)
     return sorted(met, key=lambda name: -distance[name])
+
+
+def weight_groups(kinds: Iterable[tuple[str, str]], container: str = "layers") -> dict[str, str]:
+    """The HDF5 group with the weights of each layer: `layers/conv2d_1` is that of the second Conv2D.
+
+    Args:
+        kinds: Name and class of each layer, in Keras's order of layers.
+        container: The group that has those of the layers.
+
+    Source: `saving_lib.py` and `naming.py` of Keras 3.15.
+    """
+    counts, groups = Counter[str](), dict[str, str]()
+    for name, kind in kinds:
+        stem = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", kind))
+        stem = re.sub("([a-z])([A-Z])", r"\1_\2", stem).lower()
+        groups[name] = f"{container}/{stem}_{counts[stem]}" if counts[stem] else f"{container}/{stem}"
+        counts[stem] += 1
+    return groups

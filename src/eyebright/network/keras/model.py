@@ -9,9 +9,7 @@ Source: `saving_lib.py` of Keras 3.15.
 
 import io
 import json
-import re
 import zipfile
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 
 from eyebright.network.answering import PROBABILITIES, Answering, features_place
 from eyebright.network.graph import Network
-from eyebright.network.keras.graph import Graph, KerasLayer, emit, saved_order
+from eyebright.network.keras.graph import Graph, KerasLayer, emit, saved_order, weight_groups
 from eyebright.network.layer import Shape
 from eyebright.network.weights import check_weights
 from eyebright.system.errors import MissingExtraError
@@ -132,22 +130,14 @@ def _hdf5(layers: Mapping[str, KerasLayer]) -> bytes:
         import h5py
     except ImportError as problem:
         raise MissingExtraError("Keras files need h5py: pip install 'eyebright[keras]'") from problem
-    content, counts = io.BytesIO(), Counter[str]()
+    content, groups = io.BytesIO(), weight_groups((name, layer.kind) for name, layer in layers.items())
     with h5py.File(content, "w") as file:
         for name, layer in layers.items():
-            stem = _snake_case(layer.kind)
-            group = f"layers/{stem}_{counts[stem]}" if counts[stem] else f"layers/{stem}"
-            counts[stem] += 1
-            values = file.create_group(f"{group}/vars")
+            values = file.create_group(f"{groups[name]}/vars")
             values.attrs["name"] = name
             for index, tensor in enumerate(layer.tensors):
                 values.create_dataset(str(index), data=np.ascontiguousarray(tensor))
     return content.getvalue()
-
-
-def _snake_case(kind: str) -> str:
-    """The name that Keras makes of a class: "conv2d" of "Conv2D"."""
-    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind)).lower()
 
 
 def _json(data: Any) -> bytes:
