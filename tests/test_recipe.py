@@ -66,6 +66,16 @@ def model(tmp_path_factory):
     return path
 
 
+def test_the_program_of_the_page_finds_an_edited_card(model, tmp_path, monkeypatch):
+    code = next(block for block in blocks_of(PAGE) if "hashlib" in block)
+    monkeypatch.chdir(model)
+    exec(compile(code, str(PAGE), "exec"), {})
+    (tmp_path / "model.json").write_text((model / "model.json").read_text().replace("daisy", "dandelion"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AssertionError):
+        exec(compile(code, str(PAGE), "exec"), {})
+
+
 def jpeg(width: int, height: int, **options: object) -> bytes:
     """A picture with detail at every scale, down to a pixel."""
     random = np.random.default_rng(width)

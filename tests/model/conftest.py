@@ -94,10 +94,11 @@ def model(saved: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def edit_card(model: Path) -> Callable[[Callable[[dict[str, Any]], object]], None]:
-    """Change the copy's model.json."""
+    """Change the copy's model.json, which then has no digest of its own content, as in older models."""
 
     def edit(change: Callable[[dict[str, Any]], object]) -> None:
         card = json.loads((model / "model.json").read_text())
+        card["sha256"].pop("model.json", None)
         change(card)
         (model / "model.json").write_text(json.dumps(card))
 

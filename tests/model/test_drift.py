@@ -137,6 +137,7 @@ def _enter_digest(model: Path) -> None:
     from eyebright.system.files import sha256
 
     card: dict[str, Any] = json.loads((model / "model.json").read_text())
+    del card["sha256"]["model.json"]
     card["sha256"]["reference.safetensors"] = sha256(model / "reference.safetensors")
     (model / "model.json").write_text(json.dumps(card))
 

@@ -207,7 +207,9 @@ def test_a_model_of_format_1_promises_by_other_images_and_is_written_in_the_pres
               path / "golden.safetensors")  # fmt: skip
     (path / "reference.safetensors").unlink()
     card = json.loads((path / "model.json").read_text()) | {"format": 1, "promise": None}
-    card["sha256"] = {name: files.sha256(path / name) for name in card["sha256"] if (path / name).exists()}
+    card["sha256"] = {
+        name: files.sha256(path / name) for name in card["sha256"].keys() - {"model.json"} if (path / name).exists()
+    }
     (path / "model.json").write_text(json.dumps(card))
     with pytest.raises(DataError, match="none were held back"):
         promise(run, "accuracy=0.6")

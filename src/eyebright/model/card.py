@@ -79,7 +79,7 @@ class ModelCard(Record, frozen=True, kw_only=True):
         seen: The images of the training and validation sets.
         promise: What the answers keep, where something is promised.
         provenance: How the model was made.
-        sha256: SHA-256 of the other files, by name.
+        sha256: SHA-256 of the other files, by name; of model.json, that of its content.
     """
 
     format: int = FORMAT

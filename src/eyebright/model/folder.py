@@ -1,12 +1,12 @@
 """The folder of a model: writing it, finding it, and reading it safely.
 
 docs/model-format.md describes the files. Reading runs no code from the folder and opens no file outside it: JSON is
-checked against structs, weights are safetensors, each file must have the SHA-256 that the card gives, and an ONNX graph
-may contain only standard operators and only tensors inside its own file (`check_onnx`).
+checked against structs, weights are safetensors, each file must have the SHA-256 that the card gives (`card_file`), and
+an ONNX graph may contain only standard operators and only tensors inside its own file (`check_onnx`).
 """
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from eyebright.model.card import FORMAT, ModelCard
+from eyebright.model.card_file import check_files, from_json, read_card, write_card
 from eyebright.model.golden import Golden
 from eyebright.model.reference import Reference
 from eyebright.network import Network, Weights, load_tensors
@@ -29,7 +30,6 @@ CARD, WEIGHTS, ONNX, GOLDEN, REFERENCE, HISTORY, README = (
 )  # fmt: skip
 EXPORTED = "export.json"  # the card of a model in the format of another program; see `eyebright.model.export`
 PLAIN = "plain.json"  # the card of a network without classes; see `eyebright.model.plain`
-_MOST_CARD_BYTES = 500_000_000
 _MOST_ONNX_BYTES = 2_000_000_000
 _SHOWN = 10
 T = TypeVar("T")
@@ -89,7 +89,7 @@ class StoredModel(NamedTuple):
         path = self.path / HISTORY
         with files.read_errors(path, ModelError):
             text = path.read_bytes() if path.is_file() else b"{}"
-        return _from_json(text, kind, path)
+        return from_json(text, kind, path)
 
 
 def write_model(
@@ -123,8 +123,7 @@ def write_model(
         (place / HISTORY).write_text(records.to_json(history), encoding="utf-8")
         (place / README).write_text(readme, encoding="utf-8")
         digests = {name: files.sha256(place / name) for name in (WEIGHTS, ONNX, GOLDEN, REFERENCE)}
-        card = msgspec.structs.replace(card, sha256=digests)
-        (place / CARD).write_text(records.to_json(card), encoding="utf-8")
+        card = write_card(place / CARD, msgspec.structs.replace(card, sha256=digests))
         for other in () if kept is None else kept.iterdir():
             if not (place / other.name).exists():
                 (shutil.copytree if other.is_dir() else shutil.copy2)(other, place / other.name)
@@ -187,67 +186,6 @@ def read_model(path: Path) -> StoredModel:
         raise ModelError(f"{place}: the network takes {network.input_shape}, but images are prepared to {prepared}")
     reference = Reference.load(place / REFERENCE) if has_reference else Reference()
     return StoredModel(place, card, network, reference)
-
-
-class _Format(msgspec.Struct):
-    format: int
-
-
-def read_card(path: Path, kind: type[T], *, newest: int) -> T:
-    """Read the card of a folder.
-
-    Args:
-        path: The card, a JSON file with the key "format".
-        kind: The struct that it must match.
-        newest: The newest format that can be read.
-
-    Raises:
-        ModelError: When the card is of a newer format or invalid.
-    """
-    place = path.parent
-    with files.read_errors(path, ModelError):
-        if path.stat().st_size > _MOST_CARD_BYTES:
-            raise ModelError(f"{path} is larger than {_MOST_CARD_BYTES / 1e6:.0f} MB: it cannot be the card of a model")
-        text = path.read_bytes()
-    version = _from_json(text, _Format, path).format
-    if version > newest:
-        raise ModelError(
-            f"{place} has format {version}, but this version of eyebright reads up to {newest}: update eyebright"
-        )
-    if version < 1:
-        raise ModelError(f"{place} has format {version}, which does not exist: expected 1 to {newest}")
-    return _from_json(text, kind, path)
-
-
-def check_files(card: Path, sha256: Mapping[str, str], names: Iterable[str]) -> None:
-    """Check the files beside a card.
-
-    Args:
-        card: The card.
-        sha256: The SHA-256 of each file that it gives.
-        names: The files that must be there.
-
-    Raises:
-        ModelError: When a file is missing or altered.
-    """
-    place = card.parent
-    for name in names:
-        if not (place / name).is_file():
-            raise ModelError(f"{place} is incomplete: {name} is missing; copy the whole folder again")
-        with files.read_errors(place / name, ModelError):
-            digest = files.sha256(place / name)
-        if digest != sha256.get(name):
-            raise ModelError(
-                f"{place / name} was altered: its SHA-256 is not the one in {card.name}; copy the whole folder again"
-            )
-
-
-def _from_json(text: bytes, kind: type[T], path: Path) -> T:
-    """The struct in a JSON file of a model; the error says what to do about a damaged one."""
-    try:
-        return records.from_json(text, kind, what=str(path), error=ModelError)
-    except ModelError as problem:
-        raise ModelError(f"{problem}; copy the whole folder again") from problem
 
 
 def check_onnx(path: Path) -> None:

@@ -8,7 +8,7 @@
 
 The saved folder contains:
 
-    plain.json            format, network as data, SHA-256 of the other files
+    plain.json            format, network as data, SHA-256 of the files
     weights.safetensors   the tensors by `layer.tensor`
     network.onnx          the same network for other programs
 """
@@ -23,15 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures.arrays import as_array
+from eyebright.model.card_file import check_files, read_card, write_card
 from eyebright.model.engine import Engine, onnx_graph
-from eyebright.model.folder import CARD, ONNX, PLAIN, WEIGHTS, check_files, read_card
+from eyebright.model.folder import CARD, ONNX, PLAIN, WEIGHTS
 from eyebright.model.given import both_given
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, Weights, check_weights, initial_weights, load_weights, save_weights
 from eyebright.report.history import History
 from eyebright.report.progress import shown
-from eyebright.system import files, records
+from eyebright.system import files
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
 from eyebright.system.records import Record
 from eyebright.system.table import Table
@@ -69,8 +70,7 @@ def write_plain(
         save_weights(place / WEIGHTS, weights)
         (place / ONNX).write_bytes(onnx)
         digests = {name: files.sha256(place / name) for name in (WEIGHTS, ONNX)}
-        card = _Card(format=FORMAT, network=network.to_dict(), sha256=digests)
-        (place / PLAIN).write_text(records.to_json(card), encoding="utf-8")
+        write_card(place / PLAIN, _Card(format=FORMAT, network=network.to_dict(), sha256=digests))
 
 
 def read_plain(path: Path) -> tuple[Network, Weights]:

@@ -29,8 +29,7 @@ def check(folder):
 
 def test_the_folder_has_all_that_it_takes_and_its_check_passes_without_eyebright(exported, classifier):
     names = {path.relative_to(exported).as_posix() for path in exported.rglob("*") if path.is_file()}
-    own = {"export.json", "README.md"}
-    assert names == {*read_export(exported).card.sha256} | own
+    assert names == {*read_export(exported).card.sha256, "README.md"}
     assert {"model.onnx", "prepare.py", "run.py", "classify.py", "check.py", "proof.json"} < names
     card = json.loads((exported / "export.json").read_text())
     assert card["classes"] == list(classifier.classes)
@@ -120,7 +119,7 @@ def test_a_runtime_that_answers_batches_otherwise_is_refused(source, classifier,
     [
         ("prepare.py", "max((picture.width - size[0] / max(ratios)) / 2, 0)", "0", "prepared pixels differ by"),
         ("run.py", '["answer"]', '["answer"] * 0 - 1', "answer None, expected|as expected"),
-        ("export.json", '"daisy"', '"dandelion"', "other classes"),
+        ("golden/answers.json", '"daisy"', '"dandelion"', "other classes"),
         ("golden/answers.json", '"unfamiliarity": 0', '"unfamiliarity": 9', "unfamiliarity differs by"),
     ],
 )
@@ -128,12 +127,18 @@ def test_the_check_of_the_folder_can_fail(exported, file, old, new, match):
     text = (exported / file).read_text()
     assert old in text
     (exported / file).write_text(text.replace(old, new))
-    if file != "export.json":
-        assert check(exported).stdout == f"altered or missing since the export: {file}\n"
-        replace(exported, file, text.replace(old, new).encode())
+    assert check(exported).stdout == f"altered or missing since the export: {file}\n"
+    replace(exported, file, text.replace(old, new).encode())
     ran = check(exported)
     assert ran.returncode == 1 and not ran.stderr
     assert any(part in ran.stdout for part in match.split("|"))
+
+
+def test_the_check_notices_an_edited_card(exported):
+    text = (exported / "export.json").read_text()
+    (exported / "export.json").write_text(text.replace('"temperature": 1.7', '"temperature": 1.6'))
+    ran = check(exported)
+    assert (ran.returncode, ran.stdout) == (1, "altered or missing since the export: export.json\n")
 
 
 def test_a_program_of_the_folder_that_fails_is_an_error_and_leaves_nothing(source, classifier, tmp_path, monkeypatch):

@@ -1,16 +1,10 @@
-import json
-
 import numpy as np
 import pytest
+from tests.model.export.making import edit
 
 from eyebright.model.export.exported import read_export
 from eyebright.model.export.recipe import answering_arrays
 from eyebright.system.errors import ModelError
-
-
-def edit(exported, **changes):
-    card = json.loads((exported / "export.json").read_text())
-    (exported / "export.json").write_text(json.dumps({**card, **changes}))
 
 
 def test_what_was_written_is_read(exported, classifier):
@@ -37,6 +31,15 @@ def test_an_altered_or_missing_file_is_refused(exported, name):
 def test_a_card_that_names_files_outside_is_refused(exported, name):
     edit(exported, sha256={name: "0"})
     with pytest.raises(ModelError, match="names a file outside its folder"):
+        read_export(exported)
+
+
+@pytest.mark.parametrize(("old", "new"), [("daisy", "dandelion"), ('"temperature": 1.7', '"temperature": 1.71')])
+def test_an_edited_card_is_refused(exported, old, new):
+    text = (exported / "export.json").read_text()
+    assert old in text
+    (exported / "export.json").write_text(text.replace(old, new))
+    with pytest.raises(ModelError, match=r"export\.json was edited after it was written: .*undo the edit, or copy"):
         read_export(exported)
 
 

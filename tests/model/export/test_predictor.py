@@ -3,7 +3,7 @@ import json
 
 import pytest
 from PIL import Image
-from tests.model.export.making import replace
+from tests.model.export.making import edit, replace
 
 from eyebright.model.export.predictor import open_export
 from eyebright.system.errors import ModelError
@@ -26,14 +26,14 @@ def test_no_program_of_the_folder_runs(exported, tmp_path):
 
 
 def test_other_weights_and_another_order_of_classes_are_refused_also_with_their_digests(exported, other_graph):
-    card = json.loads((exported / "export.json").read_text())
-    (exported / "export.json").write_text(json.dumps({**card, "classes": card["classes"][::-1]}))
+    classes = json.loads((exported / "export.json").read_text())["classes"]
+    edit(exported, classes=classes[::-1])
     with pytest.raises(ModelError, match="answers otherwise than where it was made"):
         open_export(exported)
-    (exported / "export.json").write_text(json.dumps({**card, "classes": ["a", "b", "c"]}))
+    edit(exported, classes=["a", "b", "c"])
     with pytest.raises(ModelError, match="have other classes"):
         open_export(exported)
-    (exported / "export.json").write_text(json.dumps(card))
+    edit(exported, classes=classes)
     replace(exported, "model.onnx", other_graph(scale=2))
     with pytest.raises(ModelError, match="answers otherwise than where it was made"):
         open_export(exported)

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.model.card_file import write_card
 from eyebright.model.export import recipe
 from eyebright.model.export.exported import ANSWERING, CARD, Exported, Precision
 from eyebright.model.export.formats import Format, Source, named_format
@@ -105,9 +106,7 @@ def _add(made: Exported, content: Mapping[str, bytes]) -> Exported:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         digests[name] = files.sha256(path)
-    card = msgspec.structs.replace(made.card, sha256=digests)
-    (made.path / CARD).write_bytes(recipe.card_file(card))
-    return Exported(made.path, card)
+    return Exported(made.path, write_card(made.path / CARD, msgspec.structs.replace(made.card, sha256=digests)))
 
 
 def _check(place: Path, target: Format) -> None:

@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import Preparation
-from eyebright.model.folder import EXPORTED, check_files, read_card
+from eyebright.model.card_file import check_files, read_card
+from eyebright.model.folder import EXPORTED
 from eyebright.network.answering import Answering, Familiar
 from eyebright.system.errors import ModelError
 from eyebright.system.records import Record
@@ -54,7 +55,7 @@ class ExportCard(Record, frozen=True, kw_only=True):
         unfamiliarity: Whether the answers say how unlike the training images an image is.
         tolerance: How far the probabilities of golden images may differ.
         versions: Versions of the packages that made and proved it.
-        sha256: SHA-256 of the files, by their paths in the folder with "/".
+        sha256: SHA-256 of the files, by their paths in the folder with "/"; of export.json, that of its content.
     """
 
     format: int = _FORMAT
@@ -157,7 +158,7 @@ def read_export(path: Path) -> Exported:
     if not is_export(path):
         raise ModelError(f"{path} is not an exported model: it has no {CARD}; give the folder that export -o made")
     card = read_card(path / CARD, ExportCard, newest=_FORMAT)
-    check_files(path / CARD, card.sha256, card.sha256)
+    check_files(path / CARD, card.sha256, card.sha256.keys() - {CARD})
     return Exported(path, card)
 
 

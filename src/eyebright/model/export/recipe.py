@@ -14,7 +14,6 @@ from eyebright.model.export.exported import ExportCard
 from eyebright.model.export.formats import Format, Source
 from eyebright.model.golden import golden_pictures
 from eyebright.network.answering import NO_ANSWER
-from eyebright.system import records
 from eyebright.system.text import markdown
 from eyebright.trust.answers import Answers
 
@@ -145,11 +144,6 @@ def card_of(target: Format, source: Source, versions: dict[str, str], **fields: 
         versions=versions,
         **fields,
     )
-
-
-def card_file(card: ExportCard) -> bytes:
-    """The content of export.json."""
-    return records.to_json(card).encode()
 
 
 def _template(name: str) -> str:
