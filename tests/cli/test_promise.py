@@ -52,8 +52,9 @@ def test_what_cannot_be_promised_is_refused_in_plain_words(run: Path, eyebright)
     for command in (("promise", run), ("predict", run, "x.png", "--promise"), ("evaluate", run, "x", "--promise")):
         finished = eyebright(*command, "accuracy=0.9")
         assert finished.code == 1 and f"eyebright promise {run} accuracy=0.9 --on PICTURES" in finished.err
-    finished = eyebright("promise", run, "accuracy=100")
-    assert finished.code == 1 and "above 0 and below 1" in finished.err
+    for more in ((), ("--on", "no folder")):  # the promise is checked before images are read
+        finished = eyebright("promise", run, "accuracy=100", *more)
+        assert finished.code == 1 and "above 0 and below 1" in finished.err
 
 
 def test_images_that_proved_a_promise_before_are_refused_with_the_way_out(

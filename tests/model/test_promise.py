@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import eyebright as eb
 from eyebright.data.digests import Digests
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.model.promise import held_back_answers, prove_promise
@@ -62,3 +63,9 @@ def test_without_held_back_images_a_promise_says_how_to_give_some() -> None:
         prove_promise("accuracy=0.9", None, ("a", "b", "c"))
     with pytest.raises(SettingsError, match=r"such as accuracy=0\.99, got 'yes'"):
         prove_promise("yes", None, ("a", "b", "c"))
+
+
+def test_a_promise_is_checked_before_images_are_prepared() -> None:
+    classifier = eb.Classifier(eb.zoo.mlp(2, input_size=8), classes=("a", "b"))
+    with pytest.raises(SettingsError, match=r"such as accuracy=0\.99, got 'yes'"):
+        classifier.promise("yes", "no images")

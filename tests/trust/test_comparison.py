@@ -38,7 +38,9 @@ def test_a_flip_says_whether_it_is_worse() -> None:
         return Flip(name="x", truth=truth, first=first, first_confidence=1, second=second, second_confidence=1).change
 
     assert [flip("rose", "tulip"), flip("tulip", "rose"), flip("tulip", "daisy")] == [-1, 1, 0]
-    assert flip("rose", "tulip", None) == 0
+    assert [flip("rose", "no answer"), flip("no answer", "rose")] == [-1, 1]
+    assert [flip("no answer", "tulip"), flip("tulip", "no answer")] == [-1, 1]
+    assert flip("rose", "tulip", None) == flip("no answer", "tulip", None) == 0
 
 
 def draw(count: int, seed: int) -> tuple[Answered, Answered, np.ndarray]:

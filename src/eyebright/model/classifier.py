@@ -54,7 +54,7 @@ from eyebright.training.receivers import reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
 from eyebright.trust.prediction import Prediction
-from eyebright.trust.promise import Promised
+from eyebright.trust.promise import Promise, Promised
 from eyebright.trust.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -243,6 +243,7 @@ class Classifier(Weighted):
             SettingsError: When the promise is not one.
             DataError: When no images were held back, they are too few, or too many of them are predicted wrongly.
         """
+        Promise.of(promise)  # before images are prepared
         held_back, seen = self.learned.reference.held_back, self.seen
         predictor, given = self._on_gpu or self.predictor, None
         if pictures is not None:

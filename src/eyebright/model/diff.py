@@ -24,7 +24,7 @@ from eyebright.system.progress import Report
 from eyebright.system.text import counted, listed, printable
 from eyebright.training.events import Emit
 from eyebright.training.receivers import reporting
-from eyebright.trust.comparison import Answered, Comparison, Contender, Flip, compare, flips_of
+from eyebright.trust.comparison import UNANSWERED, Answered, Comparison, Contender, Flip, compare, flips_of
 
 _ROUNDS = 5
 MAX_SHOWN = 40
@@ -175,7 +175,7 @@ def _flips(
     classes: tuple[str, ...],
 ) -> tuple[Flip, ...]:
     """The images that are answered differently, in this order."""
-    names = (*classes, "no answer")  # which is at -1
+    names = (*classes, UNANSWERED)  # which is at -1
     first, second = answers
     return tuple(
         Flip(

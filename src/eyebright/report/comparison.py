@@ -17,7 +17,7 @@ from eyebright.trust.comparison import Comparison, Flip
 _WIDTH, _CLASS_WIDTH, _NAME_WIDTH = 80, 24, 30
 _MAX_FLIPS, _MAX_CLASSES = 10, 20
 _COLUMNS, _LABEL_WIDTH = 5, 24  # images in a row of a sheet; columns of the text above each
-_CHANGES = {-1: ("worse", RED), 0: ("neither is right", GREY), 1: ("better", BLUE)}
+_CHANGES = {-1: ("worse", RED), 0: ("both are wrong", GREY), 1: ("better", BLUE)}
 
 
 def comparison_text(comparison: Comparison) -> Text:

@@ -17,7 +17,7 @@ from eyebright.system import files
 from eyebright.system.errors import OutputError
 from eyebright.training.events import AnyEvent, PromiseMade
 from eyebright.training.receivers import EventLog, to_all
-from eyebright.trust.promise import Promised
+from eyebright.trust.promise import Promise, Promised
 
 
 class Made(NamedTuple):
@@ -56,6 +56,7 @@ def promise(
         DataError: When no images were held back, they are too few, or too many of them are predicted wrongly.
         OutputError: When the model cannot be written.
     """
+    Promise.of(promise)  # before anything is read
     for place in (Path(model), Path(model) / "model"):  # as a kill may have left it, just before it was replaced
         files.bring_back(place)
     emit, stored = to_all(callbacks), read_model(Path(model))

@@ -15,6 +15,9 @@ from eyebright.system.text import counted, percent
 from eyebright.trust.intervals import CONFIDENCE, Difference, Share, paired_difference, share_of
 from eyebright.trust.significance import holm, mcnemar
 
+UNANSWERED = "no answer"
+"""What stands in the place of a class where a model gives no answer."""
+
 
 class Answered(NamedTuple):
     """What a model answers to some images.
@@ -41,7 +44,7 @@ class Flip(Record, frozen=True, kw_only=True):
     Args:
         name: The image.
         truth: Its class; None where it is not known.
-        first: The answer of the first model.
+        first: The answer of the first model: a class, or `UNANSWERED`.
         first_confidence: The probability of its most probable class.
         second: The answer of the second model.
         second_confidence: The probability of its most probable class.
@@ -56,8 +59,14 @@ class Flip(Record, frozen=True, kw_only=True):
 
     @property
     def change(self) -> int:
-        """-1 where only the first answer is correct, 1 where only the second is, else 0."""
-        return (self.second == self.truth) - (self.first == self.truth)
+        """-1 where the second model is worse, 1 where it is better, else 0; no answer is better than a wrong one."""
+        before, after = self._merit(self.first), self._merit(self.second)
+        return (after > before) - (after < before)
+
+    def _merit(self, answer: str) -> int:
+        if self.truth is None or answer == UNANSWERED:
+            return 0
+        return 1 if answer == self.truth else -1
 
 
 class ClassChange(Record, frozen=True, kw_only=True):
