@@ -30,6 +30,7 @@ from eyebright.network import (
     ReLU,
     Sigmoid,
     Softmax,
+    Upsample,
     zoo,
 )
 from eyebright.network.summary import (
@@ -216,6 +217,14 @@ def test_layers_that_see_the_whole_image_have_no_field(ending):
     network = Network(pictures, ending(Conv2d(2, 3, padding=1)(pictures)))
     assert receptive_fields(network)[network.output] is None
     assert seen_by_the_middle(network).all()
+
+
+def test_the_field_grows_by_less_where_maps_are_enlarged():
+    pictures = Input((2, 64, 64))()
+    fine = Conv2d(2, 3, 2, padding=1)(pictures)
+    merged = Add()(fine, Upsample(2)(Conv2d(2, 3, 2, padding=1)(fine)))
+    network = Network(pictures, Conv2d(2, 5, padding=2)(merged))
+    assert receptive_fields(network)[network.output] == extent(seen_by_the_middle(network)) == (15, 15)
 
 
 def test_flatten_keeps_the_field():

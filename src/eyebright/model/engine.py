@@ -7,7 +7,7 @@ the first time, the graph is checked; afterwards it must reproduce the golden im
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -139,11 +139,12 @@ def onnx_graph(
     *,
     answering: Answering | None = None,
     with_features: bool = False,
+    layers: Sequence[str] = (),
 ) -> bytes:
     """The bytes of the ONNX graph of a network; arguments as in `eyebright.network.onnx.to_onnx`."""
     from eyebright.network.onnx import to_onnx
 
-    graph = to_onnx(network, weights, answering=answering, with_features=with_features)
+    graph = to_onnx(network, weights, answering=answering, with_features=with_features, layers=layers)
     return bytes(graph.SerializeToString(deterministic=True))
 
 

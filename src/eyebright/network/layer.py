@@ -9,6 +9,7 @@ Shapes have no batch dimension: `(C, H, W)` for images, `(features,)` for vector
 
 import functools
 import math
+from fractions import Fraction
 from typing import Any, ClassVar, Literal, TypeAlias, dataclass_transform
 
 import msgspec
@@ -19,7 +20,9 @@ from eyebright.system.errors import NetworkError
 Shape: TypeAlias = tuple[int, ...]
 Rule: TypeAlias = Literal["he_normal", "he_uniform", "glorot_uniform"]
 Initializer: TypeAlias = Rule | Literal["zeros", "ones"]
-Reach: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+Step: TypeAlias = tuple[int | Fraction, int | Fraction]
+"""Distance of neighbouring values along (vertical, horizontal); below 1 pixel where maps are enlarged."""
+Reach: TypeAlias = tuple[tuple[int, int], Step]
 """(kernel, stride) of the inputs that one output value depends on, each (vertical, horizontal)."""
 
 _MOST_VALUES = 2**31

@@ -6,13 +6,14 @@ each stride multiplies that distance. Where paths join, the larger field counts.
 Source: Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks", equations 1 and 2.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from eyebright.network.graph import Network, Place
-from eyebright.network.layer import Layer, Shape
+from eyebright.network.layer import Layer, Shape, Step
 from eyebright.network.layers.windows import as_pair
 from eyebright.system.records import Record
 from eyebright.system.table import Table
@@ -34,12 +35,15 @@ def receptive_fields(network: Network) -> dict[str, tuple[int, int] | None]:
     views: dict[str, _View | None] = {}
     for name, place in network.places.items():
         views[name] = _view(place, [views[source] for source in place.inputs])
-    return {name: None if view is None else view.field for name, view in views.items()}
+    return {
+        name: None if view is None else (math.ceil(view.field[0]), math.ceil(view.field[1]))
+        for name, view in views.items()
+    }
 
 
 class _View(NamedTuple):
-    field: tuple[int, int]
-    step: tuple[int, int]  # distance of neighbouring values in pixels of the input
+    field: Step
+    step: Step  # distance of neighbouring values in pixels of the input
 
 
 def _view(place: Place, sources: list[_View | None]) -> _View | None:

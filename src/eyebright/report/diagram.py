@@ -28,7 +28,7 @@ _KINDS = {  # fill colour, line colour, pattern of layer types
     "dense": ("#ede9fe", "#6d28d9", "Linear"),
     "merge": ("#fee2e2", "#b91c1c", "Add|Concat|Multiply"),
     "dropout": ("#f3f4f6", "#6b7280", "Dropout"),
-    "reshape": ("#e5e7eb", "#374151", "Flatten|Unflatten|ZeroPad2d"),
+    "reshape": ("#e5e7eb", "#374151", "Flatten|Unflatten|Upsample|ZeroPad2d"),
     "other": ("#ffffff", "#111827", ".*"),
     "block": ("#e0f2f1", "#115e59", ""),
     "skip": ("", "#c2410c", ""),

@@ -22,6 +22,7 @@ IMAGE = [
     lambda k: k.GlobalAveragePooling2D(keepdims=True),
     lambda k: k.GlobalMaxPooling2D(),
     lambda k: k.ZeroPadding2D(((1, 0), (2, 3))),
+    lambda k: k.UpSampling2D((2, 3)),
     lambda k: k.Dense(4, activation="tanh"),
     lambda k: k.ReLU(max_value=6.0),
     lambda k: k.ReLU(negative_slope=0.2),
@@ -113,6 +114,7 @@ KERNEL = np.zeros((3, 3, 2, 4), np.float32)
         (layer("Softmax", axis=1), "axis=1"),
         (layer("MaxPooling2D", pool_size=[9, 9], padding="valid"), "larger than its input"),
         (layer("ZeroPadding2D", padding=10**9), "padding must be"),
+        (layer("UpSampling2D", interpolation="bilinear"), "interpolation='bilinear' is not supported"),
     ],
 )  # fmt: skip
 def test_settings_and_weights_that_do_not_fit_are_refused(image, made, message):

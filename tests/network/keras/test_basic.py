@@ -16,6 +16,7 @@ from eyebright.network import (
     Normalize,
     Sigmoid,
     Unflatten,
+    Upsample,
     ZeroPad2d,
 )
 
@@ -54,3 +55,7 @@ def test_vectors_enter_as_they_are(opened):
 
 def test_zeros_and_factors_of_channels(agrees):
     agrees(ZeroPad2d((1, 2, 0, 3)), lambda node: Multiply()(node, Unflatten()(GlobalAvgPool2d()(node))))
+
+
+def test_each_pixel_is_repeated(agrees):
+    agrees(Upsample((3, 2)), Upsample())

@@ -24,6 +24,7 @@ from eyebright.network import (
     ReLU,
     Sigmoid,
     Unflatten,
+    Upsample,
     ZeroPad2d,
 )
 from eyebright.system.errors import NetworkError
@@ -71,6 +72,18 @@ def test_statistics_for_another_number_of_channels_are_refused(layer, shape, mes
 
 def test_flatten_counts_all_values():
     assert Flatten().output_shape((3, 5, 7)) == Flatten().output_shape((105,)) == (105,)
+
+
+@given(factor=st.integers(1, 9) | st.tuples(st.integers(1, 9), st.integers(1, 9)))
+def test_enlarged_maps_have_the_shape_that_torch_gives(factor):
+    expected = nn.Upsample(scale_factor=factor)(torch.empty(1, 3, 5, 7, device="meta")).shape[1:]
+    assert Upsample(factor).output_shape((3, 5, 7)) == tuple(expected)
+
+
+@pytest.mark.parametrize("factor", [0, (2, -1), 1.5])
+def test_maps_are_only_enlarged_by_whole_factors(factor):
+    with pytest.raises(NetworkError, match="scale_factor"):
+        Upsample(factor)
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -1,6 +1,17 @@
 import numpy as np
 
-from eyebright.network import AdaptiveAvgPool2d, Add, Concat, Flatten, Input, Linear, Network, ReLU, initial_weights
+from eyebright.network import (
+    AdaptiveAvgPool2d,
+    Add,
+    Concat,
+    Flatten,
+    Input,
+    Linear,
+    Network,
+    ReLU,
+    Upsample,
+    initial_weights,
+)
 from eyebright.network.litert import to_litert
 
 
@@ -29,3 +40,8 @@ def test_three_inputs_are_added_and_joined(litert):
     network = Network(inputs, Concat()(Add()(inputs, ReLU()(inputs), inputs), inputs))
     (found,) = litert(network, {}, np.array([[-1, 2]], np.float32)).values()
     assert found.tolist() == [[-2, 6, -1, 2]]
+
+
+def test_each_pixel_is_repeated_by_one_operator(operators):
+    network = Network.sequential(Input((3, 9, 8)), Upsample((3, 2)))
+    assert operators(to_litert(network, {})) == ["CAST", "RESIZE_NEAREST_NEIGHBOR"]

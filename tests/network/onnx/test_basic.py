@@ -13,6 +13,7 @@ from eyebright.network import (
     Normalize,
     ReLU,
     Unflatten,
+    Upsample,
     ZeroPad2d,
     initial_weights,
 )
@@ -49,6 +50,12 @@ def test_add_sums_all_its_inputs_and_dropout_does_nothing(run):
 
 def test_zeros_are_put_around_maps(agree, pictures):
     agree(ZeroPad2d((1, 2, 0, 3)), pictures, lambda x: np.pad(x, ((0, 0), (0, 0), (0, 3), (1, 2))), engine=True)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, (1, 4), (5, 2)])
+def test_each_pixel_is_repeated(agree, pictures, factor):
+    rows, columns = factor if isinstance(factor, tuple) else (factor, factor)
+    agree(Upsample(factor), pictures, lambda x: x.repeat(rows, axis=2).repeat(columns, axis=3), engine=True)
 
 
 def test_a_vector_becomes_a_factor_for_each_channel(answers, pictures):

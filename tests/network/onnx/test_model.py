@@ -3,6 +3,7 @@ import onnx
 import pytest
 from scipy.special import softmax
 
+from eyebright.model.engine import Engine
 from eyebright.network import (
     GELU,
     AvgPool2d,
@@ -150,3 +151,20 @@ def test_a_layer_without_onnx_nodes_is_refused_and_registration_suggested(monkey
 
     with pytest.raises(NetworkError, match=r"Swish cannot be exported to ONNX: register .* emit\.register"):
         to_onnx(Network.sequential(Input((3,)), Swish()), {})
+
+
+def test_values_of_inner_layers_are_outputs_and_nothing_else_is_computed(pictures):
+    images = Input((3, 9, 8), name="pictures")()
+    first = Conv2d(4, 3, 2, "same", name="first")(images)
+    network = Network(images, Linear(2, name="head")(Flatten()(ReLU(name="second")(first))))
+    weights = initial_weights(network, 1)
+    model = to_onnx(network, weights, layers=("second", "first"))
+    assert "head.weight" not in [constant.name for constant in model.graph.initializer]
+    found = Engine.of_bytes(model.SerializeToString()).outputs(pictures)
+    assert list(found) == ["second", "first"]
+    for name, values in found.items():
+        alone = network.up_to(name)
+        expected = Engine.of_bytes(to_onnx(alone, {key: weights[key] for key in alone.tensors}).SerializeToString())
+        np.testing.assert_allclose(values, expected(pictures), atol=1e-4)
+    with pytest.raises(NetworkError, match="no layer 'thrid'"):
+        to_onnx(network, weights, layers=("thrid",))

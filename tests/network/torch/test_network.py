@@ -310,3 +310,38 @@ def test_every_layer_computes_the_same_on_a_gpu_and_its_gradients_have_the_same_
     for expected, first, *others in zip(*found, strict=True):
         assert float((first - expected).abs().max()) <= 1e-3 * max(float(expected.abs().max()), 1)
         assert all(torch.equal(first, other) for other in others)
+
+
+@pytest.fixture
+def branched():
+    """A trunk whose value is read by a ReLU that overwrites it, and a branch that adds the trunk's input again."""
+    pictures = Input((3, 6, 6), name="pictures")()
+    stem = Conv2d(4, 3, padding=1, name="stem")(pictures)
+    trunk = ReLU(name="relu")(BatchNorm(name="trunk")(stem))
+    return Network(pictures, Add(name="sum")(Conv2d(4, 1, name="late")(trunk), stem))
+
+
+def test_an_output_follows_from_the_values_of_inner_layers(branched, noise):
+    module = TorchNetwork(branched, initial_weights(branched, 1)).eval()
+    samples = as_input(noise(3, 6, 6))
+    with torch.no_grad():
+        given = {
+            name: TorchNetwork(part := branched.up_to(name), {k: module.get_weights()[k] for k in part.tensors}).eval()(
+                samples
+            )
+            for name in ("stem", "trunk")
+        }
+        before = given["trunk"].clone()
+        assert torch.equal(module.from_values(given), module(samples))
+        assert torch.equal(given["trunk"], before) and (before < 0).any()  # the ReLU has not overwritten it
+        assert torch.equal(module.from_values({"pictures": samples}), module(samples))
+        assert torch.equal(module.from_values({"sum": before}), before)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"), [("trunk", "'sum' does not follow from the values of trunk"), ("trunc", "no layer 'trunc'")]
+)
+def test_values_that_do_not_decide_the_output_are_refused(branched, given, message):
+    module = TorchNetwork(branched, initial_weights(branched))
+    with pytest.raises(NetworkError, match=message):
+        module.from_values({given: torch.zeros(1, 4, 6, 6)})

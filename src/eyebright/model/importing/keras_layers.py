@@ -42,6 +42,7 @@ from eyebright.network import (
     Softplus,
     Tanh,
     Unflatten,
+    Upsample,
     ZeroPad2d,
 )
 from eyebright.system.errors import ModelError, NetworkError
@@ -297,6 +298,12 @@ def _zero_padding(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> 
     top, bottom = vertical if isinstance(vertical, list) else (vertical, vertical)
     left, right = horizontal if isinstance(horizontal, list) else (horizontal, horizontal)
     return network.add(ZeroPad2d((left, right, top, bottom), name=layer.name), _only(inputs))
+
+
+@_of("UpSampling2D")
+def _up_sampling(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+    layer.require(data_format=("channels_last",), interpolation=("nearest",))
+    return network.add(Upsample(layer.pair("size", 2), name=layer.name), _only(inputs))
 
 
 @_of("Flatten")

@@ -40,6 +40,7 @@ from eyebright.network import (
     Softplus,
     Tanh,
     Unflatten,
+    Upsample,
     ZeroPad2d,
 )
 from eyebright.network.layers.windows import Padding, Pair, extent, slide
@@ -319,6 +320,28 @@ def _pad(network: Assembly, node: Node) -> Value:
     if not any(pads):
         return read
     return network.add(ZeroPad2d((pads[3], pads[7], pads[2], pads[6]), name=node.name), read)
+
+
+_NEAREST = {"coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_floor"}
+_ROUND = ("round_prefer_floor", "round_prefer_ceil")
+
+
+@_of("Resize", "Upsample")
+def _resize(network: Assembly, node: Node) -> Value:
+    """Pixels are repeated by a whole factor, which both common rules for the nearest pixel do."""
+    node.require(mode=("nearest",), antialias=(0,))
+    position, rounding = (node.settings.get(key, default) for key, default in _NEAREST.items())
+    rules = {"asymmetric": ("floor",), "half_pixel": _ROUND, "pytorch_half_pixel": _ROUND}
+    if node.kind == "Resize" and rounding not in rules.get(position, ()):
+        raise NetworkError(f"pixels found by {position} and {rounding} are not supported")
+    read = node.value()
+    if len(node.given) > 3:
+        factors = [int(new) / old for new, old in zip(node.constant(3)[1:], read.shape, strict=False)]
+    else:
+        factors = node.constant(2 if node.kind == "Resize" else 1).tolist()[1:]
+    if len(factors) != 3 or factors[0] != 1 or not all(float(factor).is_integer() for factor in factors):
+        raise NetworkError(f"factors of {factors} are not supported: only whole ones of height and width")
+    return network.add(Upsample((int(factors[1]), int(factors[2])), name=node.name), read)
 
 
 @_of("Add", "Sum", "Mul", "Sub", "Div")

@@ -15,8 +15,10 @@ from eyebright.network.layers import (
     Multiply,
     Normalize,
     Unflatten,
+    Upsample,
     ZeroPad2d,
 )
+from eyebright.network.layers.windows import as_pair
 
 
 @emit.register
@@ -50,6 +52,12 @@ def _(layer: ZeroPad2d, place: Place, graph: Graph, inputs: list[str], tensors: 
     left, right, top, bottom = layer.padding
     sides = [[top, bottom], [left, right]]
     graph.add("ZeroPadding2D", inputs, output, place.shape, padding=sides, data_format="channels_last")
+
+
+@emit.register
+def _(layer: Upsample, place: Place, graph: Graph, inputs: list[str], tensors: Tensors, output: str) -> None:
+    size = list(as_pair(layer.scale_factor))
+    graph.add("UpSampling2D", inputs, output, place.shape, size=size, data_format="channels_last")
 
 
 @emit.register

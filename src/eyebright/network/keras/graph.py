@@ -15,7 +15,14 @@ from eyebright.system.errors import NetworkError
 
 Tensors: TypeAlias = list[NDArray[np.float32]]
 _NEVER_NEGATIVE = {"ReLU", "Softmax"}
-_NEVER_NEGATIVE_FROM_SUCH = {"AveragePooling2D", "Concatenate", "Dropout", "MaxPooling2D", "ZeroPadding2D"}
+_NEVER_NEGATIVE_FROM_SUCH = {
+    "AveragePooling2D",
+    "Concatenate",
+    "Dropout",
+    "MaxPooling2D",
+    "UpSampling2D",
+    "ZeroPadding2D",
+}
 
 
 class KerasLayer(NamedTuple):

@@ -24,6 +24,7 @@ from eyebright.network.layers.basic import (
     Multiply,
     Normalize,
     Unflatten,
+    Upsample,
     ZeroPad2d,
 )
 from eyebright.network.layers.convolution import Conv2d
@@ -70,5 +71,6 @@ __all__ = [
     "Softplus",
     "Tanh",
     "Unflatten",
+    "Upsample",
     "ZeroPad2d",
 ]

@@ -1,9 +1,10 @@
 """Basic layers: where samples enter, layers on vectors, dropout, and where branches join."""
 
 import math
+from fractions import Fraction
 
 from eyebright.network.layer import Layer, Parameter, Reach, Rule, Shape, weight_and_bias
-from eyebright.network.layers.windows import as_tuple, image_shape, require_positive
+from eyebright.network.layers.windows import Size, as_pair, as_tuple, image_shape, require_positive
 from eyebright.system.errors import NetworkError
 
 _MOST_INPUTS, _MOST_PADDING = 1_000, 1_000
@@ -90,6 +91,28 @@ class ZeroPad2d(Layer, frozen=True):
         channels, height, width = image_shape(inputs[0])
         left, right, top, bottom = self.padding
         return channels, top + height + bottom, left + width + right
+
+
+class Upsample(Layer, frozen=True):
+    """Repeats each pixel: `scale_factor` rows and columns of the output for each of the input, (vertical, horizontal).
+
+    It is PyTorch's `Upsample(mode="nearest")` for whole factors.
+    """
+
+    stem = "upsample"
+    scale_factor: Size = 2
+
+    def check(self) -> None:
+        require_positive(self, "scale_factor")
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        channels, height, width = image_shape(inputs[0])
+        vertical, horizontal = as_pair(self.scale_factor)
+        return channels, vertical * height, horizontal * width
+
+    def reach(self, *inputs: Shape) -> Reach | None:
+        vertical, horizontal = as_pair(self.scale_factor)
+        return (1, 1), (Fraction(1, vertical), Fraction(1, horizontal))
 
 
 class Linear(Layer, frozen=True):

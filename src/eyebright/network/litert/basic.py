@@ -2,7 +2,18 @@
 
 import numpy as np
 
-from eyebright.network.layers import Add, Concat, Flatten, Input, Linear, Multiply, Normalize, Unflatten, ZeroPad2d
+from eyebright.network.layers import (
+    Add,
+    Concat,
+    Flatten,
+    Input,
+    Linear,
+    Multiply,
+    Normalize,
+    Unflatten,
+    Upsample,
+    ZeroPad2d,
+)
 from eyebright.network.litert.graph import Graph, Site, Tensor, emit
 from eyebright.network.litert.schema import TYPES
 
@@ -49,6 +60,12 @@ def _(layer: ZeroPad2d, site: Site, graph: Graph) -> str:
     left, right, top, bottom = layer.padding
     pads = graph.constant(f"{site.output}.pads", [[0, 0], [top, bottom], [left, right], [0, 0]], "int32")
     return graph.add("PAD", [*site.inputs, pads], site.output, shape=site.shape)
+
+
+@emit.register
+def _(layer: Upsample, site: Site, graph: Graph) -> str:
+    size = graph.constant(f"{site.output}.size", site.place.shape[1:], "int32")
+    return graph.add("RESIZE_NEAREST_NEIGHBOR", [*site.inputs, size], site.output, shape=site.shape)
 
 
 @emit.register

@@ -27,6 +27,7 @@ from eyebright.network.layers import (
     Sigmoid,
     Softmax,
     Softplus,
+    Upsample,
 )
 from eyebright.network.litert.answering import add_answering, add_features
 from eyebright.network.litert.basic import INPUT
@@ -37,7 +38,7 @@ from eyebright.network.rewrites import for_inference
 from eyebright.network.weights import check_weights
 
 _NEVER_NEGATIVE = (ReLU, ReLU6, Sigmoid, Hardsigmoid, Softmax, Softplus)
-_SELECT = (MaxPool2d, AvgPool2d, AdaptiveMaxPool2d, AdaptiveAvgPool2d, Concat, Add)
+_SELECT = (MaxPool2d, AvgPool2d, AdaptiveMaxPool2d, AdaptiveAvgPool2d, Concat, Add, Upsample)
 
 
 def to_litert(

@@ -21,6 +21,7 @@ from eyebright.system import machine
 _INT8 = {
     *("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MUL", "CONCATENATION", "PAD", "MAX_POOL_2D"),
     *("AVERAGE_POOL_2D", "MEAN", "RESHAPE", "TRANSPOSE", "RELU", "RELU6", "LOGISTIC", "TANH", "HARD_SWISH"),
+    "RESIZE_NEAREST_NEIGHBOR",
 }
 _EXACT, _MANY = 6, 18
 """The first convolutions of a network with many stay in float32: they cost little, and their errors go everywhere. For

@@ -71,6 +71,7 @@ OPERATORS: dict[str, tuple[int, Options]] = {
     "RELU": (19, _NONE),
     "RELU6": (21, _NONE),
     "RESHAPE": (22, Options(17, {})),
+    "RESIZE_NEAREST_NEIGHBOR": (97, Options(74, {})),
     "RSQRT": (76, _NONE),
     "SELECT_V2": (123, Options(98, {})),
     "SLICE": (65, Options(48, {})),

@@ -14,8 +14,10 @@ from eyebright.network.layers import (
     Multiply,
     Normalize,
     Unflatten,
+    Upsample,
     ZeroPad2d,
 )
+from eyebright.network.layers.windows import as_pair
 from eyebright.network.onnx.graph import INPUT, Graph, emit
 
 
@@ -51,6 +53,13 @@ def _(layer: ZeroPad2d, place: Place, graph: Graph, inputs: list[str], output: s
     left, right, top, bottom = layer.padding
     pads = graph.constant(graph.fresh(f"{output}.pads"), np.array([0, 0, top, left, 0, 0, bottom, right]))
     graph.add("Pad", [*inputs, pads], output)
+
+
+@emit.register
+def _(layer: Upsample, place: Place, graph: Graph, inputs: list[str], output: str) -> None:
+    scales = graph.values(f"{output}.scales", (1, 1, *as_pair(layer.scale_factor)))
+    position = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    graph.add("Resize", [*inputs, "", scales], output, mode="nearest", **position)
 
 
 @emit.register

@@ -4,7 +4,7 @@ Images enter as uint8 `(N, H, W, C)` with values 0 to 255, vectors as float32 `(
 have the names of the layers, initializers those of the weights, so that Netron shows the network as it was written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -13,9 +13,11 @@ from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper
 
 from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY, Answering, features_place
 from eyebright.network.graph import Network
+from eyebright.network.layer import Shape
 from eyebright.network.onnx.answering import add_answering, add_features
 from eyebright.network.onnx.graph import FEATURES, INPUT, Graph, emit
 from eyebright.network.weights import check_weights
+from eyebright.network.wiring import ancestors
 
 OPSET = 18  # old enough for every current runtime, new enough for everything that the layers need
 IR_VERSION = 8
@@ -27,6 +29,7 @@ def to_onnx(
     *,
     answering: Answering | None = None,
     with_features: bool = False,
+    layers: Sequence[str] = (),
 ) -> ModelProto:
     """The ONNX model of a network.
 
@@ -37,18 +40,24 @@ def to_onnx(
             "unfamiliarity" `(N,)`, 1 at the limit, where it is known what is familiar; and "answer" `(N,)`, int64, a
             class or -1. None: the output is that of the network.
         with_features: Add the output "features" `(N, features)`, from which the last layer computes the logits.
+        layers: Names of layers whose values are the outputs, instead of those of the network; only what they need is
+            computed.
 
     Raises:
-        NetworkError: If the weights do not fit the network.
+        NetworkError: If the weights do not fit the network, or one of the layers does not exist.
     """
     check_weights(network, weights)
     graph = Graph([INPUT, PROBABILITIES, UNFAMILIARITY, ANSWER, FEATURES, *network.tensors])
     results = {name: graph.fresh(name) for name in network.places}
-    for name, place in network.places.items():
+    for name in _needed(network, layers):
+        place = network.places[name]
         tensors = [f"{name}.{key}" for key in place.tensors]
         constants = [graph.constant(tensor, weights[tensor].astype(np.float32)) for tensor in tensors]
         emit(place.layer, place, graph, [*(results[source] for source in place.inputs), *constants], results[name])
-    outputs = _outputs(network, graph, results, answering, with_features=with_features)
+    if layers:
+        outputs = [_described(results[name], network.places[name].shape) for name in layers]
+    else:
+        outputs = _outputs(network, graph, results, answering, with_features=with_features)
     vectors = len(network.input_shape) == 1
     channels_last = (*network.input_shape[1:], *network.input_shape[:1])
     kind = TensorProto.FLOAT if vectors else TensorProto.UINT8
@@ -66,6 +75,14 @@ def to_onnx(
     return model
 
 
+def _needed(network: Network, layers: Sequence[str]) -> list[str]:
+    """The layers on which the values of these depend, in order; all layers where none are given."""
+    for name in layers:
+        network.layer(name)
+    needed = set[str]().union(*(ancestors(name, network.wiring) for name in layers or (network.output,)))
+    return [name for name in network.places if name in needed]
+
+
 def _outputs(
     network: Network, graph: Graph, results: dict[str, str], answering: Answering | None, *, with_features: bool
 ) -> list[ValueInfoProto]:
@@ -81,4 +98,8 @@ def _outputs(
         kinds |= {ANSWER: (TensorProto.INT64, ())}
     if with_features:
         kinds[FEATURES] = (TensorProto.FLOAT, features_place(network)[1].shape[:1])
-    return [helper.make_tensor_value_info(name, kind, ["N", *shape]) for name, (kind, shape) in kinds.items()]
+    return [_described(name, shape, kind) for name, (kind, shape) in kinds.items()]
+
+
+def _described(name: str, shape: Shape, kind: int = TensorProto.FLOAT) -> ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, ["N", *shape])

@@ -13,6 +13,7 @@ from eyebright.network.layers import (
     Multiply,
     Normalize,
     Unflatten,
+    Upsample,
     ZeroPad2d,
 )
 from eyebright.network.tensorflow.graph import DType, Graph, Tensors, channels_last, emit
@@ -54,6 +55,12 @@ def _(layer: ZeroPad2d, place: Place, graph: Graph, inputs: list[str], tensors: 
     left, right, top, bottom = layer.padding
     amounts = graph.whole(f"{output}/amounts", [[0, 0], [top, bottom], [left, right], [0, 0]])
     graph.add("Pad", [*inputs, amounts], output, Tpaddings=DType.INT32)
+
+
+@emit.register
+def _(layer: Upsample, place: Place, graph: Graph, inputs: list[str], tensors: Tensors, output: str) -> None:
+    size = graph.whole(f"{output}/size", place.shape[1:])
+    graph.add("ResizeNearestNeighbor", [*inputs, size], output, align_corners=False, half_pixel_centers=False)
 
 
 @emit.register

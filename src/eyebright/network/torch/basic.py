@@ -15,8 +15,10 @@ from eyebright.network import (
     Normalize,
     Place,
     Unflatten,
+    Upsample,
     ZeroPad2d,
 )
+from eyebright.network.layers.windows import as_pair
 from eyebright.network.torch.network import to_torch
 
 
@@ -62,6 +64,12 @@ def _(layer: Unflatten, place: Place) -> nn.Module:
 @to_torch.register
 def _(layer: ZeroPad2d, place: Place) -> nn.Module:
     return nn.ZeroPad2d(layer.padding)
+
+
+@to_torch.register
+def _(layer: Upsample, place: Place) -> nn.Module:
+    vertical, horizontal = as_pair(layer.scale_factor)
+    return nn.Upsample(scale_factor=(float(vertical), float(horizontal)), mode="nearest")
 
 
 class _Dropout(nn.Module):

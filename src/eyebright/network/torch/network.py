@@ -26,6 +26,7 @@ from eyebright.network import (
     check_weights,
 )
 from eyebright.network.answering import features_place
+from eyebright.network.wiring import ancestors
 from eyebright.system.errors import NetworkError
 
 _OVERWRITABLE = (Conv2d, BatchNorm, Linear, Add, Concat, MaxPool2d)  # their gradients do not need their outputs
@@ -73,7 +74,8 @@ class TorchNetwork(nn.Module):
         self._frozen: list[nn.Module] = []
         modules = {name: to_torch(place.layer, place) for name, place in network.places.items()}
         _overwrite_inputs(network, modules)
-        self._steps = _steps(network, modules)
+        self._steps = _steps(network, modules, network.places.keys())
+        self._from: dict[frozenset[str], list[_Step]] = {}
         self._list = nn.ModuleList(
             modules.values()
         )  # registers them; unlike a layer's name, a module's may not contain dots
@@ -94,19 +96,47 @@ class TorchNetwork(nn.Module):
         Returns:
             `(N, *output_shape)`, float32 or, under autocast, bfloat16.
         """
-        return self._values(samples, self.network.output)[self.network.output]
+        return self._values({self.network.input: samples}, self._steps, self.network.output)[self.network.output]
+
+    def from_values(self, values: Mapping[str, Tensor]) -> Tensor:
+        """The output of the network, from the values of inner layers instead of from images.
+
+        Args:
+            values: By the name of each layer its value `(N, *shape)`. Together they must decide the output.
+
+        Raises:
+            NetworkError: If the output also depends on other layers that read the input.
+        """
+        needed = self._needed(frozenset(values))
+        overwritten = {step.sources[0] for step in needed if getattr(step.module, "inplace", False)}
+        given = {name: value.clone() if name in overwritten else value for name, value in values.items()}
+        return self._values(given, needed, self.network.output)[self.network.output]
 
     def with_features(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """The output as `forward` gives it, and the features `(N, features)`; see `features_place`."""
         name, place = features_place(self.network)
-        values = self._values(samples, name)
+        values = self._values({self.network.input: samples}, self._steps, name)
         features = values[name] if len(place.shape) == 1 else values[name].mean(dim=(2, 3))
         return values[self.network.output], features
 
-    def _values(self, samples: Tensor, kept: str) -> dict[str, Tensor]:
+    def _needed(self, given: frozenset[str]) -> list[_Step]:
+        """The steps that lead from the values of given layers to the output."""
+        if given not in self._from:
+            for name in given:
+                self.network.layer(name)
+            wiring = {name: () if name in given else place.inputs for name, place in self.network.places.items()}
+            needed = ancestors(self.network.output, wiring)
+            if self.network.input in needed - given:
+                raise NetworkError(
+                    f"the output {self.network.output!r} does not follow from the values of {', '.join(sorted(given))}"
+                )
+            modules = dict(zip(self.network.places, self._list, strict=True))
+            self._from[given] = _steps(self.network, modules, needed - given)
+        return self._from[given]
+
+    def _values(self, values: dict[str, Tensor], steps: list[_Step], kept: str) -> dict[str, Tensor]:
         """The output of the network, and that of the layer to be kept."""
-        values = {self.network.input: samples}
-        for name, module, sources, finished in self._steps:
+        for name, module, sources, finished in steps:
             values[name] = module(*[values[source] for source in sources])
             for source in finished:
                 if source != kept:
@@ -163,12 +193,13 @@ def _overwrite_inputs(network: Network, modules: Mapping[str, nn.Module]) -> Non
             modules[name].inplace = overwritable  # type: ignore[assignment]
 
 
-def _steps(network: Network, modules: Mapping[str, nn.Module]) -> list[_Step]:
-    last_reader = {source: name for name, place in network.places.items() for source in place.inputs}
+def _steps(network: Network, modules: Mapping[str, nn.Module], names: Collection[str]) -> list[_Step]:
+    """The computation of these layers."""
+    places = {name: place for name, place in network.places.items() if name in names and place.inputs}
+    last_reader = {source: name for name, place in places.items() for source in place.inputs}
     return [
         _Step(name, modules[name], place.inputs, tuple(s for s in set(place.inputs) if last_reader[s] == name))
-        for name, place in network.places.items()
-        if place.inputs
+        for name, place in places.items()
     ]
 
 

@@ -4,6 +4,7 @@ from eyebright.network.zoo.alexnet import alexnet, alexnet_owt
 from eyebright.network.zoo.blocks import squeeze_excite
 from eyebright.network.zoo.catalog import NETWORKS, NamedNetwork, build, named_network
 from eyebright.network.zoo.densenet import densenet121, densenet161, densenet169, densenet201
+from eyebright.network.zoo.detection import detector_weights, lite0_detector, pyramid_inputs
 from eyebright.network.zoo.efficientnet import efficientnet_lite0, efficientnet_lite1, efficientnet_lite2
 from eyebright.network.zoo.googlenet import googlenet
 from eyebright.network.zoo.published import (
@@ -35,18 +36,21 @@ __all__ = [
     "densenet161",
     "densenet169",
     "densenet201",
+    "detector_weights",
     "efficientnet_lite0",
     "efficientnet_lite1",
     "efficientnet_lite2",
     "flowers_cnn",
     "googlenet",
     "lenet5",
+    "lite0_detector",
     "mlp",
     "named_network",
     "nin",
     "pretrained",
     "published_digest",
     "published_weights",
+    "pyramid_inputs",
     "resnet18",
     "resnet34",
     "resnet50",

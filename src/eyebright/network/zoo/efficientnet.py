@@ -37,20 +37,26 @@ _STAGES = (
 def _efficientnet_lite(
     num_classes: int, input_size: int, channels: int, *, width: float = 1.0, depth: float = 1.0, dropout: float
 ) -> Network:
-    """The seven stages, with `width` and `depth` times as many channels and blocks."""
+    """The seven stages and the head, with `width` and `depth` times as many channels and blocks."""
+    images, blocks = lite_blocks(input_size, channels, width=width, depth=depth)
+    x = Conv2d(_HEAD, 1, bias=False, name="_conv_head")(blocks[-1])
+    x = GlobalAvgPool2d(name="_avg_pooling")(ReLU6(name="_relu1")(_norm(x, "_bn1")))
+    return Network(images, Linear(num_classes, name="_fc")(Dropout(dropout, name="_dropout")(x)))
+
+
+def lite_blocks(input_size: int, channels: int, *, width: float = 1.0, depth: float = 1.0) -> tuple[Node, list[Node]]:
+    """The input of the network, and the values of its blocks, which all follow each other."""
     images, x = normalized_input(input_size, channels, scale=(127.0, 128.0))
     x = Conv2d(_STEM, 3, 2, "same", bias=False, name="_conv_stem")(x)
     x = ReLU6(name="_relu0")(_norm(x, "_bn0"))
-    number = 0
+    blocks: list[Node] = []
     for index, stage in enumerate(_STAGES):
         fixed = index in (0, len(_STAGES) - 1)
         for repeat in range(stage.depth if fixed else math.ceil(stage.depth * depth)):
             stride = stage.stride if repeat == 0 else 1
-            x = _block(x, stage, _rounded(stage.width * width), stride, name=f"_blocks.{number}")
-            number += 1
-    x = Conv2d(_HEAD, 1, bias=False, name="_conv_head")(x)
-    x = GlobalAvgPool2d(name="_avg_pooling")(ReLU6(name="_relu1")(_norm(x, "_bn1")))
-    return Network(images, Linear(num_classes, name="_fc")(Dropout(dropout, name="_dropout")(x)))
+            x = _block(x, stage, _rounded(stage.width * width), stride, name=f"_blocks.{len(blocks)}")
+            blocks.append(x)
+    return images, blocks
 
 
 def _block(x: Node, stage: _Stage, width: int, stride: int, *, name: str) -> Node:
