@@ -1,10 +1,12 @@
 """What tests share: a cache of their own, images small and real, small trainings, a kill during one, the command."""
 
+import io
 import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ from eyebright.training.event import StepDone
 from eyebright.training.events import AnyEvent
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from playwright.sync_api import Browser, BrowserContext, Page
 
 collect_ignore_glob = ["tortur*.py"]  # scripts: `make torture`
@@ -108,6 +111,39 @@ def killed() -> Callable[..., None]:
             work(*arguments, callbacks=[kill], **options)
 
     return call
+
+
+@pytest.fixture
+def as_figure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., "Figure"]:
+    """Call a drawing function of a module, and get the figure instead of the PNG file."""
+
+    def draw(module: ModuleType, function: str, *arguments: object, **options: object) -> "Figure":
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "to_png", lambda figure: figure)
+            return getattr(module, function)(*arguments, **options)
+
+    return draw
+
+
+@pytest.fixture
+def decode() -> Callable[[bytes], np.ndarray]:
+    """The pixels of a PNG file, `(H, W, 3)`; it must be one."""
+
+    def decode(png: bytes) -> np.ndarray:
+        picture = Image.open(io.BytesIO(png), formats=["PNG"])
+        picture.load()
+        return np.asarray(picture.convert("RGB"))
+
+    return decode
+
+
+@pytest.fixture
+def only_latin_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with no fonts but those that come with matplotlib."""
+    from matplotlib import font_manager
+
+    fonts = [font for font in font_manager.fontManager.ttflist if font.name.startswith("DejaVu")]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", fonts)
 
 
 @pytest.fixture(scope="module")

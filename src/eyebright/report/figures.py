@@ -50,7 +50,7 @@ def to_png(figure: "Figure") -> bytes:
     texts = list(figure.findobj(Text))
     letters = {letter for text in texts for letter in text.get_text() if letter.isprintable()}
     file = io.BytesIO()
-    with _without_noise():
+    with without_noise():
         families, missing = fonts_for(letters)
         for text in texts:
             text.set_fontfamily(families)
@@ -67,7 +67,7 @@ def to_png(figure: "Figure") -> bytes:
 
 
 @contextmanager
-def _without_noise() -> Iterator[None]:
+def without_noise() -> Iterator[None]:
     """Without matplotlib's own lines about fonts: of each that lacks a weight, and of each missing character."""
     logger = logging.getLogger("matplotlib.font_manager")
     level = logger.level

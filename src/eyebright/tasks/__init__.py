@@ -1,0 +1,1 @@
+"""What is built of runs, models and data beyond the class of an image."""

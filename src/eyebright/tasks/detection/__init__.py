@@ -1,0 +1,1 @@
+"""Object detection: boxes around what is in an image, with classes."""
