@@ -22,6 +22,7 @@ def test_export_tells_files_proof_and_what_comes_next(exported):
     assert "validation images" in told and "0 labels changed" in " ".join(told.split())
     assert f"Exported: {folder}\nTo compare: eyebright predict {folder} IMAGES\n" in told
     assert all(len(line) <= 80 or str(folder) in line for line in told.splitlines())
+    assert all(line and line == line.rstrip() for line in told.splitlines())
 
 
 def test_the_folder_and_the_model_predict_the_same_table(exported, run, eyebright, tmp_path):

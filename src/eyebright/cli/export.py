@@ -44,7 +44,7 @@ def export(
     from eyebright.report.screen import Terminal, console
     from eyebright.runs.export import export as exported
     from eyebright.system import records
-    from eyebright.system.text import size_text
+    from eyebright.system.text import message, size_text
 
     with Display(Terminal(console(stderr=True))) as display:
         made = exported(
@@ -56,10 +56,9 @@ def export(
         described = {"folder": str(output), "to": to, "files": folder.sizes(), "proof": msgspec.to_builtins(proof)}
         typer.echo(records.to_json(described | ({"note": note} if note else {})))
         return
-    screen = console()
     for name, size in folder.sizes().items():
-        screen.print(f"  {name:<40}  {size_text(size):>9}", soft_wrap=True)
-    for sentence in [note, *proof.sentences(), "Its check.py passes without eyebright."]:
-        screen.print(sentence)
-    screen.print(f"Exported: {output}", soft_wrap=True)
-    screen.print(f"To compare: eyebright predict {output} IMAGES", soft_wrap=True)
+        typer.echo(f"  {name:<40}  {size_text(size):>9}")
+    for sentence in filter(None, [note, *proof.sentences(), "Its check.py passes without eyebright."]):
+        typer.echo(message(sentence))
+    typer.echo(f"Exported: {output}")
+    typer.echo(f"To compare: eyebright predict {output} IMAGES")

@@ -145,8 +145,8 @@ def require_free(path: Path, *, overwrite: bool, made_with: Sequence[str] = ()) 
     Args:
         path: The path of the folder.
         overwrite: Whether an existing folder may be replaced.
-        made_with: Names of files that every folder of this kind contains. A folder without them was not made by
-            eyebright, and is not replaced unless it is empty.
+        made_with: Names of files that every folder of this kind contains. A folder without them is something else,
+            and is not replaced unless it is empty.
 
     Raises:
         OutputError: When the folder exists and may not be overwritten, or cannot be written.
@@ -160,7 +160,7 @@ def require_free(path: Path, *, overwrite: bool, made_with: Sequence[str] = ()) 
     lacking = [name for name in made_with if not (path / name).is_file()]
     if lacking and path.is_dir() and any(path.iterdir()):
         raise OutputError(
-            f"{path} was not made by eyebright (it has no {lacking[0]}) and is not replaced: choose another folder"
+            f"{path} contains something else (it has no {lacking[0]}) and is not replaced: choose another folder"
         )
     if os.path.ismount(path):
         raise OutputError(f"{path} is the root of a disk and cannot be replaced: choose a folder inside it")

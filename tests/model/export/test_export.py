@@ -38,7 +38,8 @@ def test_the_folder_has_all_that_it_takes_and_its_check_passes_without_eyebright
     assert not any("eyebright" in path.read_text() for path in exported.glob("*.py"))
     ran = check(exported)
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.splitlines() == [
+    assert ran.stdout.splitlines()[0].startswith("files: as expected")
+    assert ran.stdout.splitlines()[1:] == [
         f"image_{number}.{kind}: as expected" for number, kind in enumerate(["png", "png", "png", "jpg"])
     ]
 
@@ -118,7 +119,7 @@ def test_a_runtime_that_answers_batches_otherwise_is_refused(source, classifier,
     ("file", "old", "new", "match"),
     [
         ("prepare.py", "max((picture.width - size[0] / max(ratios)) / 2, 0)", "0", "prepared pixels differ by"),
-        ("run.py", '["answer"]', '["answer"] * 0 - 1', "answer None, expected|as expected"),
+        ("run.py", '["answer"]', '["answer"] * 0 - 1', "answer None, expected"),
         ("golden/answers.json", '"daisy"', '"dandelion"', "other classes"),
         ("golden/answers.json", '"unfamiliarity": 0', '"unfamiliarity": 9', "unfamiliarity differs by"),
     ],
@@ -131,7 +132,7 @@ def test_the_check_of_the_folder_can_fail(exported, file, old, new, match):
     replace(exported, file, text.replace(old, new).encode())
     ran = check(exported)
     assert ran.returncode == 1 and not ran.stderr
-    assert any(part in ran.stdout for part in match.split("|"))
+    assert match in ran.stdout
 
 
 def test_the_check_notices_an_edited_card(exported):
@@ -145,7 +146,7 @@ def test_a_program_of_the_folder_that_fails_is_an_error_and_leaves_nothing(sourc
     broken = {"run.py": b"raise SystemExit('no such operator')"}
     programs = recipe.programs
     monkeypatch.setattr(recipe, "programs", lambda target: programs(target) | broken)
-    with pytest.raises(ModelError, match="the check of the ONNX export fails; nothing was written:\nno such operator"):
+    with pytest.raises(ModelError, match=r"the check of the ONNX export fails; nothing was written:\nfiles.*\nno such"):
         export(source, classifier, tmp_path / "new")
     assert not list(tmp_path.iterdir())
 
@@ -155,7 +156,7 @@ def test_what_cannot_be_written_is_refused_before_the_work(source, classifier, e
         export(source, classifier, exported)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "diary.txt").write_text("dear")
-    with pytest.raises(OutputError, match="was not made by eyebright"):
+    with pytest.raises(OutputError, match="contains something else"):
         export(source, classifier, tmp_path / "other", overwrite=True)
     monkeypatch.setattr(files, "free_bytes", lambda path: 1000)
     with pytest.raises(OutputError, match=r"the export needs .* MB, but the disk of .* has 0 MB free"):

@@ -121,6 +121,6 @@ def test_the_lines_of_use_run_and_give_the_answer_of_the_model(name, source, cla
     assert ran.returncode == 0, ran.stderr
     expected = classifier.predict(exported.path / "golden" / "image_0.png")
     label, _, probabilities = ran.stdout.partition("[")
-    assert label.strip() == (expected.label or "no answer") or name == "keras"  # which gives probabilities only
+    assert label.strip() == (expected.label or "no answer")
     found = [float(value) for value in probabilities.strip(" ]\n").split()]
     assert found == pytest.approx([expected.probabilities[each] for each in source.classes], abs=1e-4)

@@ -81,8 +81,9 @@ def test_the_layers_are_found_where_versions_of_keras_store_them(place):
     ],
 )
 def test_an_archive_that_is_not_what_keras_writes_is_refused(quick, archive, changed, message):
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(ModelError, match=message) as refused:
         read_keras(archive(**changed))
+    assert str(refused.value).count("a.keras") == 1  # one reason, told once
 
 
 def test_a_zip_bomb_is_refused(archive):

@@ -55,8 +55,8 @@ def find_runtime() -> Runtime:
             mark_used(place)
             return _read(place)
     raise MissingExtraError(
-        f"a page contains ONNX Runtime Web, which is not installed: eyebright fetch {NAME} downloads it "
-        f"({SIZE_BYTES / 1e6:.0f} MB), or here: npm install {NAME}@{VERSION}"
+        f"a page contains ONNX Runtime Web, which is not installed; npm install {NAME}@{VERSION} installs it here. To "
+        f"download it ({SIZE_BYTES / 1e6:.0f} MB) for all folders: eyebright fetch {NAME}"
     )
 
 

@@ -127,6 +127,8 @@ def _of_archive(path: Path, folder: Path) -> KerasFile:
             with archive.open(WEIGHTS) as source, (folder / WEIGHTS).open("wb") as target:
                 while block := source.read(_BLOCK_BYTES):
                     target.write(block)
+    except ModelError:
+        raise
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error) as problem:
         raise ModelError(f"{path} is damaged: {problem}") from problem
     return KerasFile(config, str(metadata.get("keras_version", "")), *_tensors(path, folder / WEIGHTS, folder))
