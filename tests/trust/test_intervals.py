@@ -9,6 +9,7 @@ from eyebright.trust.intervals import (
     apart,
     difference,
     grouped_interval,
+    mean_interval,
     paired_difference,
     share_of,
     wilson_interval,
@@ -192,3 +193,11 @@ def test_the_interval_of_one_change_among_many_is_wider_but_has_the_same_middle_
     ends = [share_of(after, among=12), share_of(before, among=12)]
     together = paired_difference(after, before, among=12)
     assert together.low >= difference(*ends, -1.0).low and together.high <= difference(*ends, -1.0).high
+
+
+def test_the_interval_of_a_mean_is_that_of_the_normal_approximation_for_many_values():
+    values = np.random.default_rng(0).beta(2, 5, 400)
+    low, high = mean_interval(values)
+    error = values.std() / 20
+    assert (low, high) == pytest.approx((values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.2 * error)
+    assert mean_interval(np.ones(10)) == wilson_interval(10, 10)

@@ -68,7 +68,7 @@ class Difference(Record, frozen=True, kw_only=True):
         return f"{100 * self.value:.1f} percentage points (95% interval {low:.1f} to {high:.1f})"
 
 
-def wilson_interval(right: int, of: int, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def wilson_interval(right: float, of: int, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Interval of a share, which also holds near 0 and 1 and for few images; (0, 1) for no images.
 
     Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
@@ -105,6 +105,16 @@ def grouped_interval(
         return wilson_interval(round(share * count), count, confidence=confidence)
     low, high = _resampled(right, groups, confidence)
     return min(low, independent[0]), max(high, independent[1])
+
+
+def mean_interval(values: NDArray[np.float64], *, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Interval of the mean of values from 0 to 1, `(N,)`, at least one: they are resampled with replacement.
+
+    Where they are all equal, nothing varies, and the interval is Wilson's.
+    """
+    if values.min() == values.max():
+        return wilson_interval(float(values.sum()), len(values), confidence=confidence)
+    return _resampled(values, np.arange(len(values)), confidence)
 
 
 def share_of(right: NDArray[np.bool_], groups: NDArray[np.int64] | None = None, *, among: int = 1) -> Share:

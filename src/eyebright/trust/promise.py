@@ -46,20 +46,7 @@ class Promise(NamedTuple):
         Raises:
             SettingsError: When the measure is unknown, or the share is not between 0 and 1.
         """
-        found = re.fullmatch(r"\s*([\w-]+)\s*=\s*(\S+)\s*", text)
-        name = found[1].lower().replace("_", "-") if found else ""
-        if not found or name not in MEASURES:
-            asked = nearest(name, MEASURES) if name else f"known are {', '.join(MEASURES)}"
-            raise SettingsError(f"promise: expected text such as accuracy=0.99, got {text!r}: {asked}")
-        try:
-            least = float(found[2])
-        except ValueError:
-            least = -1.0
-        if not 0 < least < 1:
-            raise SettingsError(
-                f"promise: {name} is a share above 0 and below 1, such as {name}=0.99, got {found[2]!r}"
-                f"{'; nothing can be promised with certainty' if least == 1 else ''}"
-            )
+        name, least = asked(text, MEASURES)
         return cls(MEASURES[MEASURES.index(name)], least)
 
     @property
@@ -91,6 +78,33 @@ class Promise(NamedTuple):
                 f"{self} takes at least {counted(least, noun)}{which}, {right}, and {_there_are(images)}{less}: "
                 f"promise less, or add images{advice}"
             )
+
+
+def asked(text: str, measures: Sequence[str]) -> tuple[str, float]:
+    """The measure and the share that a text such as "accuracy=0.99" asks for.
+
+    Args:
+        text: What a user gives.
+        measures: The measures that can be promised.
+
+    Raises:
+        SettingsError: When the measure is unknown, or the share is not between 0 and 1.
+    """
+    found = re.fullmatch(r"\s*([\w-]+)\s*=\s*(\S+)\s*", text)
+    name = found[1].lower().replace("_", "-") if found else ""
+    if not found or name not in measures:
+        known = nearest(name, measures) if name else f"known are {', '.join(measures)}"
+        raise SettingsError(f"promise: expected text such as {measures[0]}=0.99, got {text!r}: {known}")
+    try:
+        least = float(found[2])
+    except ValueError:
+        least = -1.0
+    if not 0 < least < 1:
+        raise SettingsError(
+            f"promise: {name} is a share above 0 and below 1, such as {name}=0.99, got {found[2]!r}"
+            f"{'; nothing can be promised with certainty' if least == 1 else ''}"
+        )
+    return name, least
 
 
 class HeldBack(NamedTuple):

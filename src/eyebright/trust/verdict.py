@@ -14,7 +14,8 @@ from eyebright.trust.evidence import Accuracies
 
 Kind: TypeAlias = Literal[
     "leak suspected", "shortcut suspected", "learning rate too high", "learning rate too low", "noisy labels",
-    "training too short", "underfitting", "overfitting", "too few images", "class failing", "no problem found",
+    "training too short", "underfitting", "overfitting", "too few images", "class failing", "small objects missed",
+    "no problem found",
 ]  # fmt: skip
 _OldKind: TypeAlias = Literal["too few pictures", "sound"]  # in events.jsonl of older runs
 _RENAMED = {"too few pictures": "too few images", "sound": "no problem found"}
