@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from eyebright.model.folder import StoredModel, check_onnx
 from eyebright.network import Network
 from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY, Answering
+from eyebright.network.detecting import Detecting
 from eyebright.system import cache, files, machine
 from eyebright.system.errors import ModelError, OutputError
 from eyebright.training.settings import ChosenPrecision
@@ -137,7 +138,7 @@ def onnx_graph(
     network: Network,
     weights: Mapping[str, NDArray[np.float32]],
     *,
-    answering: Answering | None = None,
+    answering: Answering | Detecting | None = None,
     with_features: bool = False,
     layers: Sequence[str] = (),
 ) -> bytes:

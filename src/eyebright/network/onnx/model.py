@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper
 
 from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY, Answering, features_place
+from eyebright.network.detecting import BOXES, SCORES, SIDES, Detecting
 from eyebright.network.graph import Network
 from eyebright.network.layer import Shape
 from eyebright.network.onnx.answering import add_answering, add_features
+from eyebright.network.onnx.detecting import add_detecting
 from eyebright.network.onnx.graph import FEATURES, INPUT, Graph, emit
 from eyebright.network.weights import check_weights
 from eyebright.network.wiring import ancestors
@@ -27,7 +29,7 @@ def to_onnx(
     network: Network,
     weights: Mapping[str, NDArray[np.float32]],
     *,
-    answering: Answering | None = None,
+    answering: Answering | Detecting | None = None,
     with_features: bool = False,
     layers: Sequence[str] = (),
 ) -> ModelProto:
@@ -38,7 +40,8 @@ def to_onnx(
         weights: Its tensors by `layer.tensor`.
         answering: How an answer is made from the logits. The outputs are then "probabilities" `(N, num_classes)`;
             "unfamiliarity" `(N,)`, 1 at the limit, where it is known what is familiar; and "answer" `(N,)`, int64, a
-            class or -1. None: the output is that of the network.
+            class or -1. Or how boxes are made from the maps of a detector: "scores" `(N, classes, h, w)` and "boxes"
+            `(N, 4, h, w)`; see `eyebright.network.detecting`. None: the output is that of the network.
         with_features: Add the output "features" `(N, features)`, from which the last layer computes the logits.
         layers: Names of layers whose values are the outputs, instead of those of the network; only what they need is
             computed.
@@ -47,7 +50,7 @@ def to_onnx(
         NetworkError: If the weights do not fit the network, or one of the layers does not exist.
     """
     check_weights(network, weights)
-    graph = Graph([INPUT, PROBABILITIES, UNFAMILIARITY, ANSWER, FEATURES, *network.tensors])
+    graph = Graph([INPUT, PROBABILITIES, UNFAMILIARITY, ANSWER, FEATURES, SCORES, BOXES, *network.tensors])
     results = {name: graph.fresh(name) for name in network.places}
     for name in _needed(network, layers):
         place = network.places[name]
@@ -56,6 +59,10 @@ def to_onnx(
         emit(place.layer, place, graph, [*(results[source] for source in place.inputs), *constants], results[name])
     if layers:
         outputs = [_described(results[name], network.places[name].shape) for name in layers]
+    elif isinstance(answering, Detecting):
+        count, *size = network.output_shape
+        add_detecting(graph, answering, results[network.output], network.output_shape)
+        outputs = [_described(SCORES, (count - SIDES, *size)), _described(BOXES, (SIDES, *size))]
     else:
         outputs = _outputs(network, graph, results, answering, with_features=with_features)
     vectors = len(network.input_shape) == 1

@@ -1,0 +1,34 @@
+"""ONNX nodes after the maps of a detector: calibrated scores, and boxes in pixels of the input."""
+
+import numpy as np
+
+from eyebright.network.detecting import BOXES, LARGEST, SCORES, SIDES, Detecting, centres, outward
+from eyebright.network.layer import Shape
+from eyebright.network.onnx.graph import Graph
+
+
+def add_detecting(graph: Graph, detecting: Detecting, maps: str, shape: Shape) -> None:
+    """Add the nodes that come from maps to scores and boxes; the formulas are in `eyebright.network.detecting`.
+
+    Args:
+        graph: The graph to add nodes to.
+        detecting: What comes after the maps.
+        maps: Their name, `(N, *shape)`.
+        shape: `(classes + 4, height, width)`.
+    """
+    classes = shape[0] - SIDES
+    logits = graph.values("score_scale", detecting.scale), graph.values("score_shift", detecting.shift)
+    scaled = graph.add("Mul", [_channels(graph, maps, "logits", 0, classes), logits[0]], graph.fresh("scaled_logits"))
+    shifted = graph.add("Add", [scaled, logits[1]], graph.fresh("calibrated_logits"))
+    graph.add("Sigmoid", [shifted], SCORES)
+    sides = _channels(graph, maps, "sides", classes, shape[0])
+    limited = graph.add("Min", [sides, graph.values("largest", LARGEST)], graph.fresh("limited_sides"))
+    reach = graph.add("Exp", [limited], graph.fresh("reach"))
+    signed = graph.add("Mul", [reach, graph.values("outward", outward(detecting))], graph.fresh("signed_distances"))
+    graph.add("Add", [signed, graph.values("centres", centres(detecting, *shape[1:]))], BOXES)
+
+
+def _channels(graph: Graph, maps: str, name: str, start: int, end: int) -> str:
+    bounds = {"start": start, "end": end, "axis": 1}
+    constants = [graph.constant(graph.fresh(f"{name}.{key}"), np.array([value])) for key, value in bounds.items()]
+    return graph.add("Slice", [maps, *constants], graph.fresh(name))
