@@ -24,7 +24,7 @@ from eyebright.data.pack import Pack
 from eyebright.data.pictures import Fit, Preparation, size_of
 from eyebright.data.pictures.arrays import as_images
 from eyebright.data.sources.find import find_images
-from eyebright.data.sources.labels import encode_labels, require_names
+from eyebright.data.sources.labels import encode_labels, require_names, spelled_alike
 from eyebright.data.sources.ranged import is_address
 from eyebright.data.sources.source import ArraySource, FoundImages, Source, exclude_images
 from eyebright.data.split import SIDES, Side
@@ -321,17 +321,12 @@ class Dataset(Tabular):
 
 
 def _tell_of_twins(classes: Sequence[str]) -> None:
-    """Warn of names of classes that only differ in capitals or spaces; letters as classes are meant so."""
-    seen: dict[str, str] = {}
-    for name in classes:
-        key = " ".join(name.casefold().split())
-        if key in seen and len(key) > 1:
-            warnings.warn(
-                f"the classes {seen[key]!r} and {name!r} differ only in capitals or spaces: if "
-                "they are one class, give them one name",
-                stacklevel=1,
-            )
-        seen.setdefault(key, name)
+    for one, other in spelled_alike(classes):
+        warnings.warn(
+            f"the classes {one!r} and {other!r} differ only in capitals or spaces: if "
+            "they are one class, give them one name",
+            stacklevel=1,
+        )
 
 
 class Part(NamedTuple):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from eyebright.data.pictures import Preparation, decode, open_picture, open_with_digest, size_of
+from eyebright.data.pictures import Preparation, decode, open_picture, open_with_digest, size_of, sizes_of
 from eyebright.system.errors import PictureError
 
 TINY = Preparation(width=8, height=8)
@@ -276,3 +276,13 @@ def test_digest_and_print_do_not_depend_on_the_preparation(photo, encode, kind, 
     assert len({(one.digest, one.print.tobytes()) for one in opened}) == 1
     for preparation, (pixels, _, _) in zip(preparations, opened, strict=True):
         np.testing.assert_array_equal(pixels, open_picture(content, preparation))
+
+
+def test_sizes_of_reads_the_size_as_it_is_seen_and_as_it_is_stored(tmp_path, blocks):
+    exif = Image.Exif()
+    for orientation, upright in [(1, (31, 17)), (3, (31, 17)), (6, (17, 31)), (8, (17, 31))]:
+        exif[0x0112] = orientation
+        Image.new("RGB", (31, 17)).save(tmp_path / "a.jpg", exif=exif)
+        assert sizes_of(tmp_path / "a.jpg") == (upright, (31, 17))
+        assert decode(tmp_path / "a.jpg").size == upright
+    assert sizes_of(blocks) == ((80, 48), (80, 48))

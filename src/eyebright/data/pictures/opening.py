@@ -28,6 +28,7 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_ITS_SIDE = {5, 6, 7, 8}
 
 
 def open_picture(source: ImageInput, preparation: Preparation) -> NDArray[np.uint8]:
@@ -80,6 +81,29 @@ def size_of(source: ImageInput) -> tuple[int, int]:
         return _from_array(source).size
     with opened(source) as picture:
         return picture.size
+
+
+class StoredSize(NamedTuple):
+    """The size of an image, as it is seen and as it is stored: a photograph may be stored lying on its side.
+
+    Args:
+        upright: (width, height) after the EXIF orientation, as all other functions see the image.
+        stored: (width, height) before it.
+    """
+
+    upright: tuple[int, int]
+    stored: tuple[int, int]
+
+
+def sizes_of(source: ImageInput) -> StoredSize:
+    """The size of an image, read without decoding it; raises as `open_picture`."""
+    if is_array(source):
+        size = _from_array(source).size
+        return StoredSize(size, size)
+    with opened(source) as picture:
+        size = picture.size
+        turned = _orientation(picture) in _ON_ITS_SIDE
+    return StoredSize(size[::-1] if turned else size, size)
 
 
 def decode(source: ImageInput) -> Image.Image:

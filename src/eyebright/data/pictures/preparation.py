@@ -70,6 +70,14 @@ def crop_box(width: int, height: int, preparation: Preparation) -> tuple[float, 
     return left, top, width - left, height - top
 
 
+def pad_box(width: int, height: int, preparation: Preparation) -> tuple[int, int, int, int]:
+    """Where "pad" puts an image in the prepared one, in its pixels: (left, top, right, bottom)."""
+    scale = min(preparation.width / width, preparation.height / height)
+    inner = max(round(width * scale), 1), max(round(height * scale), 1)
+    left, top = (preparation.width - inner[0]) // 2, (preparation.height - inner[1]) // 2
+    return left, top, left + inner[0], top + inner[1]
+
+
 def resize_picture(picture: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
     """Resize an RGB image as the preparation says, bilinear with antialiasing; then make it grey for one channel.
 
@@ -92,8 +100,7 @@ def _resized(picture: Image.Image, preparation: Preparation) -> Image.Image:
         return resize(area)
     if preparation.fit == "crop":
         return resize(area, box=crop_box(*picture.size, preparation))
-    scale = min(area[0] / picture.width, area[1] / picture.height)
-    inner = max(round(picture.width * scale), 1), max(round(picture.height * scale), 1)
+    left, top, right, bottom = pad_box(*picture.size, preparation)
     canvas = Image.new("RGB", area, BACKGROUND)
-    canvas.paste(resize(inner), ((area[0] - inner[0]) // 2, (area[1] - inner[1]) // 2))
+    canvas.paste(resize((right - left, bottom - top)), (left, top))
     return canvas

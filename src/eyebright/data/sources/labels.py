@@ -84,6 +84,18 @@ def require_names(classes: Iterable[str], origin: object) -> None:
             )
 
 
+def spelled_alike(classes: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of names of classes that only differ in capitals or spaces; letters as classes are meant so."""
+    seen: dict[str, str] = {}
+    found = []
+    for name in classes:
+        key = " ".join(name.casefold().split())
+        if key in seen and len(key) > 1:
+            found.append((seen[key], name))
+        seen.setdefault(key, name)
+    return found
+
+
 def require_distinct_classes(classes: Iterable[str], origin: object) -> None:
     """Refuse classes that are one number in two forms, such as 1 and 1.0: some program rewrote numbers of a table.
 

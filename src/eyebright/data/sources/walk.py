@@ -5,7 +5,7 @@ is opened; here only files with the extension of another type are ignored.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from eyebright.data.pictures import size_of
@@ -22,8 +22,13 @@ _OF_SYSTEMS = {"__macosx", "@eadir", "$recycle.bin", "system volume information"
 _TRIED = 20  # files without the extension of an image, opened to find out whether a folder has images
 
 
-def walk_files(folder: Path) -> Iterator[str]:
-    """The paths of the files below a folder, sorted by name in each folder; each real folder is entered once."""
+def walk_files(folder: Path, suffixes: Collection[str] | None = None) -> Iterator[str]:
+    """The paths of the files below a folder, sorted by name in each folder; each real folder is entered once.
+
+    Args:
+        folder: The folder.
+        suffixes: The extensions of the wanted files, in lower case; by default all but those of other types.
+    """
     entered = _above(folder)
     waiting = [str(folder)]
     while waiting:
@@ -37,7 +42,9 @@ def walk_files(folder: Path) -> Iterator[str]:
                 entries = sorted((entry for entry in scan if not entry.name.startswith(".")), key=lambda e: e.name)
                 folders = {entry.name for entry in entries if _is_folder(entry)}
         for entry in entries:
-            if entry.name not in folders and _suffix(entry.name) not in _OTHER_TYPES:
+            suffix = _suffix(entry.name)
+            wanted = suffix not in _OTHER_TYPES if suffixes is None else suffix in suffixes
+            if wanted and entry.name not in folders:
                 yield entry.path
         inside = (entry for entry in reversed(entries) if entry.name in folders)
         waiting.extend(entry.path for entry in inside if not is_of_system(entry.name))

@@ -1,0 +1,87 @@
+"""What every reader of labels returns: images, and the boxes as somebody drew them, not checked yet."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+from eyebright.data.sources.source import Source
+from eyebright.data.split import Side
+
+Form: TypeAlias = Literal["corners", "corners from 1", "corner and size", "shares", "outline"]
+"""What the numbers of a box are, in pixels unless they are shares of the sides of the image.
+
+    corners           x1, y1, x2, y2
+    corners from 1    the same, of the first and the last pixel inside, and the first pixel of the image is (1, 1)
+    corner and size   x1, y1, width, height
+    shares            x and y of the centre, width, height, as shares
+    outline           x, y, x, y... of an outline, as shares
+"""
+
+
+class Drawn(NamedTuple):
+    """One box as a file gives it.
+
+    Args:
+        values: Its numbers, or whatever is in their place.
+        form: What the numbers are.
+        name: The name of its class, or what is in its place.
+        is_known: Whether that is a class of the set.
+        ignored: The mark of an object that neither training nor evaluation shall count.
+    """
+
+    values: Sequence[object]
+    form: Form
+    name: str
+    is_known: bool = True
+    ignored: Literal["", "difficult", "crowd"] = ""
+
+    @property
+    def text(self) -> str:
+        """The box as the file gives it, on one line."""
+        return " ".join([self.name, *map(str, self.values)])
+
+
+class LabelledImage(NamedTuple):
+    """What the files say about one image.
+
+    Args:
+        boxes: Its boxes; None where no file says that it has none.
+        side: Its set, where the format gives one.
+        stated: (width, height) that the file says it has.
+    """
+
+    boxes: Sequence[Drawn] | None
+    side: Side | None = None
+    stated: tuple[int, int] | None = None
+
+
+class Lost(NamedTuple):
+    """Labels without an image.
+
+    Args:
+        name: The image that they name, or their file.
+        boxes: Its boxes.
+    """
+
+    name: str
+    boxes: Sequence[Drawn]
+
+
+class FoundBoxes(NamedTuple):
+    """The result of a reader.
+
+    Args:
+        source: The images.
+        images: For each image its boxes.
+        form: The name of the format, for people.
+        origin: What was read.
+        lost: Labels without an image.
+        notices: What the user should know of the files, as sentences.
+    """
+
+    source: Source
+    images: Sequence[LabelledImage]
+    form: str
+    origin: Path
+    lost: Sequence[Lost] = ()
+    notices: Sequence[str] = ()
