@@ -2,24 +2,16 @@
 
 import contextlib
 import io
-from typing import NamedTuple
 
 import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from eyebright.tasks.detection.finding import Detections
 from eyebright.tasks.detection.matching import Truth
 
 
-class Found(NamedTuple):
-    """The detections of one image."""
-
-    corners: np.ndarray
-    labels: np.ndarray
-    scores: np.ndarray
-
-
-def drawn(seed: int, most_images: int = 8) -> tuple[list[Found], list[Truth], int]:
+def drawn(seed: int, most_images: int = 8) -> tuple[list[Detections], list[Truth], int]:
     """Images with few or no boxes, crowds, equal scores, equal overlaps and more detections than count."""
     stream = np.random.default_rng(seed)
     num_classes, scale = int(stream.integers(1, 5)), float(stream.choice([8, 40, 160]))
@@ -34,7 +26,7 @@ def drawn(seed: int, most_images: int = 8) -> tuple[list[Found], list[Truth], in
         others = int(stream.choice([0, 5, 130]))
         guessed = np.where(stream.random(len(near)) < 0.85, labels[near], stream.integers(0, num_classes, len(near)))
         found.append(
-            Found(
+            Detections(
                 np.concatenate([moved, some_boxes(stream, others, scale)]),
                 np.concatenate([guessed, stream.integers(0, num_classes, others)]),
                 stream.integers(0, 8, len(near) + others) / 8,
@@ -49,7 +41,7 @@ def some_boxes(stream: np.random.Generator, count: int, scale: float) -> np.ndar
     return np.concatenate([low, low + stream.integers(1, 4 * int(scale), (count, 2)) / 4], axis=1)
 
 
-def made_up(truth: list[Truth], num_classes: int, seed: int = 0) -> list[Found]:
+def made_up(truth: list[Truth], num_classes: int, seed: int = 0) -> list[Detections]:
     """Detections of a detector that finds nine objects of ten, not exactly, and sees some where there are none."""
     stream, found = np.random.default_rng(seed), []
     for one in truth:
@@ -59,11 +51,11 @@ def made_up(truth: list[Truth], num_classes: int, seed: int = 0) -> list[Found]:
         wrong = some_boxes(stream, 20, 100)
         labels = np.concatenate([one.labels[hit], stream.integers(0, num_classes, 20)])
         scores = np.concatenate([stream.beta(4, 2, hit.sum()), stream.beta(1, 5, 20)]).astype(np.float32)
-        found.append(Found(np.concatenate([corners, wrong]), labels, scores))
+        found.append(Detections(np.concatenate([corners, wrong]), labels, scores))
     return found
 
 
-def by_pycocotools(found: list[Found], truth: list[Truth], num_classes: int) -> np.ndarray:
+def by_pycocotools(found: list[Detections], truth: list[Truth], num_classes: int) -> np.ndarray:
     """The average precisions that pycocotools computes, `(sizes, overlaps, classes)`; NaN without boxes."""
     boxes = [
         _annotation(image, corners, label, iscrowd=int(ignored))
@@ -73,7 +65,7 @@ def by_pycocotools(found: list[Found], truth: list[Truth], num_classes: int) -> 
     results = [
         _annotation(image, corners, label, iscrowd=0, score=float(score))
         for image, one in enumerate(found)
-        for corners, label, score in zip(*one, strict=True)
+        for corners, label, score in zip(one.corners, one.labels, one.scores, strict=True)
     ]
     with contextlib.redirect_stdout(io.StringIO()):
         pair = [_coco(annotations, len(truth), num_classes) for annotations in (boxes, results)]

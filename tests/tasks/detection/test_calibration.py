@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
-from tests.tasks.detection.sets import Found
 
 from eyebright.tasks.detection.calibration import UNSCALED, Scale, calibrate, fit_scale, scale_helps
+from eyebright.tasks.detection.finding import Detections
 from eyebright.tasks.detection.matching import Truth, match
 from eyebright.trust.calibration import calibration_gap
 
@@ -43,10 +45,10 @@ def test_few_detections_are_never_certain():
 def test_detections_in_crowds_and_hopeless_ones_fit_nothing():
     corners = np.array([[0.0, 0, 9, 9], [50, 50, 59, 59]])
     truth = [Truth(corners, np.zeros(2, np.int64), np.array([False, True]))] * 40
-    found = [Found(corners, np.zeros(2, np.int64), np.array([0.3, 0.6]))] * 40
+    found = [Detections(corners, np.zeros(2, np.int64), np.array([0.3, 0.6]))] * 40
     scale = calibrate(match(found, truth))
     assert scale != UNSCALED and scale(np.array([0.3]))[0] > 0.9
-    assert calibrate(match([one._replace(scores=one.scores / 20) for one in found], truth)) == UNSCALED
+    assert calibrate(match([replace(one, scores=one.scores / 20) for one in found], truth)) == UNSCALED
     assert calibrate(match(found[:1], truth[:1])) == UNSCALED  # nothing shows whether it helps
 
 

@@ -1,9 +1,10 @@
 import msgspec
 import numpy as np
 import pytest
-from tests.tasks.detection.sets import Found, drawn, made_up
+from tests.tasks.detection.sets import drawn, made_up
 
 from eyebright.system.records import to_json
+from eyebright.tasks.detection.finding import Detections
 from eyebright.tasks.detection.matching import Truth, match
 from eyebright.tasks.detection.metrics import DetectionEvaluation, evaluate, recall_kept
 from eyebright.tasks.detection.precision import average_precision
@@ -20,7 +21,7 @@ def test_precision_recall_and_counts_are_those_of_counting(seed):
     found, truth, num_classes = drawn(seed)
     thresholds = np.random.default_rng(seed).uniform(0.1, 0.9, num_classes)
     result = evaluate(found, truth, names(num_classes), thresholds)
-    shown = [Found(*(values[one.scores >= thresholds[one.labels]] for values in one)) for one in found]
+    shown = [one.at(one.scores >= thresholds[one.labels]) for one in found]
     matches = match(shown, truth)  # what is below the threshold does not change what the others meet
     right, drawn_boxes, boxes = matches.correct.sum(), matches.judged.sum(), matches.counted[0].sum()
     assert (result.precision is None) == (not drawn_boxes) and (result.recall is None) == (not boxes)
@@ -39,7 +40,7 @@ def test_precision_recall_and_counts_are_those_of_counting(seed):
     assert result.ignored == sum(one.ignored.sum() for one in truth)
 
 
-def whole() -> tuple[list[Found], list[Truth], DetectionEvaluation]:
+def whole() -> tuple[list[Detections], list[Truth], DetectionEvaluation]:
     stream = np.random.default_rng(2)
     lows = [stream.integers(0, 200, (5, 2)) for _ in range(30)]
     truth = [Truth.of(np.concatenate([low, low + 20], axis=1).astype(float), np.arange(5) % 3) for low in lows]
@@ -66,7 +67,7 @@ def test_an_evaluation_is_json_and_a_table_of_80_columns():
 
 
 def test_nothing_found_and_nothing_to_find_give_no_figures():
-    none = Found(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0))
+    none = Detections(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0))
     empty = evaluate([none], [Truth.of(np.zeros((0, 4)), np.zeros(0, np.int64))], ("a",), np.full(1, 0.5))
     assert (empty.map50, empty.precision, empty.recall, empty.calibration_error) == (None,) * 4
     assert empty.count_error == 0 and empty.as_table().text().startswith("mAP50 - on 1 image")

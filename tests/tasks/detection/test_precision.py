@@ -1,18 +1,20 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from tests.tasks.detection.sets import Found, by_pycocotools, drawn, made_up
+from tests.tasks.detection.sets import by_pycocotools, drawn, made_up
 
+from eyebright.tasks.detection.finding import Detections
 from eyebright.tasks.detection.matching import Truth, match
 from eyebright.tasks.detection.precision import Precisions, average_precision
 
 DATA = Path(os.environ.get("EYEBRIGHT_DATA", "no data"))
 
 
-def agree(found: list[Found], truth: list[Truth], num_classes: int) -> None:
+def agree(found: list[Detections], truth: list[Truth], num_classes: int) -> None:
     result = average_precision(match(found, truth), num_classes)[0]
     assert result == pytest.approx(by_pycocotools(found, truth, num_classes), abs=1e-6, nan_ok=True)
 
@@ -39,7 +41,7 @@ def test_on_real_boxes_average_precision_is_that_of_pycocotools(name):
 def test_an_image_that_counts_twice_is_as_good_as_two_images(seed):
     found, truth, num_classes = drawn(seed)
     stream = np.random.default_rng(seed)  # no equal scores: these would take turns in another order
-    found = [one._replace(scores=one.scores + stream.uniform(0, 0.1, len(one.scores))) for one in found]
+    found = [replace(one, scores=one.scores + stream.uniform(0, 0.1, len(one.scores))) for one in found]
     weights = np.random.default_rng(seed).integers(0, 3, len(truth))
     twice = np.repeat(np.arange(len(truth)), weights)
     expected = np.full((4, 10, num_classes), np.nan)
@@ -76,7 +78,7 @@ def test_images_of_one_group_are_drawn_together():
 
 def test_where_nothing_varies_the_interval_is_that_of_a_share():
     truth = [Truth.of(np.array([[0.0, 0, 9, 9]]), np.zeros(1, np.int64))] * 10
-    found = [Found(one.corners, one.labels, np.ones(1)) for one in truth]
+    found = [Detections(one.corners, one.labels, np.ones(1)) for one in truth]
     precisions = Precisions.of(match(found, truth), 2)
     assert precisions.mean().value == 1 and precisions.mean().low == pytest.approx(0.7225, abs=1e-3)  # Wilson, 10 of 10
     assert precisions.mean(label=1) is None and precisions.mean("large") is None

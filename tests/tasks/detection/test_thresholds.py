@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from tests.tasks.detection.sets import Found, drawn
+from tests.tasks.detection.sets import drawn
 
 from eyebright.system.errors import DataError, SettingsError
+from eyebright.tasks.detection.finding import Detections
 from eyebright.tasks.detection.matching import Truth, match
 from eyebright.tasks.detection.thresholds import (
     RecallPromise,
@@ -28,12 +29,12 @@ def test_the_threshold_has_the_best_f1_of_all(seed):
         assert f1(thresholds[0]) == pytest.approx(max(map(f1, np.arange(0, 1.01, 1 / 16))))
 
 
-def two_kinds(images: int, low: float) -> tuple[list[Found], list[Truth]]:
+def two_kinds(images: int, low: float) -> tuple[list[Detections], list[Truth]]:
     """Class 0 is right at a confidence of 0.9 and wrong at 0.7, class 1 right at `low` and wrong at a tenth of it."""
     corners = np.array([[0.0, 0, 9, 9], [20, 20, 29, 29], [40, 40, 49, 49], [60, 60, 69, 69]])
     labels = np.array([0, 0, 1, 1])
     truth = Truth.of(corners[[0, 2]], labels[[0, 2]])
-    return [Found(corners, labels, np.array([0.9, 0.7, low, 0.1 * low]))] * images, [truth] * images
+    return [Detections(corners, labels, np.array([0.9, 0.7, low, 0.1 * low]))] * images, [truth] * images
 
 
 def test_classes_have_thresholds_of_their_own_where_that_is_better_on_other_images():
@@ -74,7 +75,7 @@ def test_a_share_that_is_just_too_large_passes_in_at_most_one_case_of_twenty(kin
     assert _surely_below(losses / 3, risk).mean() > 0.95
 
 
-def images_with(scores: list[list[float]]) -> tuple[list[Found], list[Truth]]:
+def images_with(scores: list[list[float]]) -> tuple[list[Detections], list[Truth]]:
     """Images with a detection for each object of the given confidences; an object with confidence 0 is not found."""
     found, truth = [], []
     for one in scores:
@@ -82,7 +83,7 @@ def images_with(scores: list[list[float]]) -> tuple[list[Found], list[Truth]]:
         corners, labels = np.stack([low, low, low + 9, low + 9], axis=1), np.zeros(len(one), np.int64)
         truth.append(Truth.of(corners, labels))
         seen = np.array(one) > 0
-        found.append(Found(corners[seen], labels[seen], np.array(one)[seen]))
+        found.append(Detections(corners[seen], labels[seen], np.array(one)[seen]))
     return found, truth
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from tests.tasks.detection.sets import Found
 
+from eyebright.tasks.detection.finding import Detections
 from eyebright.tasks.detection.matching import Truth, match
 from eyebright.tasks.detection.metrics import DetectionEvaluation, evaluate_matches
 from eyebright.tasks.detection.verdicts import DetectionEvidence, diagnose, recall_by_size
@@ -19,7 +19,7 @@ def evaluated(found_share: tuple[float, float, float], images: int = 150, wrong:
     for _ in range(images):
         seen = stream.random(6) < np.array(found_share)[labels]
         others = corners[:wrong] + np.array([200, 0, 200, 0])
-        found.append(Found(
+        found.append(Detections(
             np.concatenate([corners[seen], others]), np.concatenate([labels[seen], labels[:wrong]]),
             np.concatenate([np.full(seen.sum(), 0.8), np.full(wrong, 0.9)]),
         ))  # fmt: skip
@@ -86,7 +86,7 @@ def test_small_objects_that_are_missed_ask_for_larger_images(right, of, missed):
 def test_what_is_small_depends_on_the_size_of_the_prepared_image():
     corners, labels = np.array([[0.0, 0, 20, 20], [100, 100, 160, 160]]), np.zeros(2, np.int64)
     truth = [Truth.of(corners, labels)] * 3
-    matches = match([Found(corners[1:], labels[1:], np.ones(1))] * 3, truth)
+    matches = match([Detections(corners[1:], labels[1:], np.ones(1))] * 3, truth)
     small, others = recall_by_size(matches, np.array([0.5]), np.array([0.5, 0.5, 1.0]))
     assert (small.right, small.of, others.right, others.of) == (0, 2, 3, 4)
     assert recall_by_size(matches, np.array([0.5]), np.full(3, 2.0))[0] is None

@@ -9,10 +9,13 @@ Where we differ: boxes that Pascal VOC calls difficult are ignored as COCO ignor
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from eyebright.tasks.detection.boxes import Boxes, areas, intersections
+from eyebright.tasks.detection.finding import Detections
 
 OVERLAPS: NDArray[np.float64] = np.linspace(0.5, 0.95, 10)
 """The intersections over union from which on a detection meets a box; the first is what "correct" means elsewhere."""
@@ -21,19 +24,7 @@ SIZES = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**
 MOST = 100
 """Detections of one class in one image that count, the most confident ones."""
 MISS, HIT, IGNORED = 0, 1, 2
-_LOW, _HIGH = slice(2), slice(2, 4)
 _BOUNDS: NDArray[np.float64] = np.array(list(SIZES.values()))[:, :, None]  # (sizes, 2, 1)
-
-
-class Scored(Protocol):
-    """The detections of one image: `corners` `(n, 4)`, `labels` and `scores` `(n,)`, in any order."""
-
-    @property
-    def corners(self) -> NDArray[np.float64]: ...
-    @property
-    def labels(self) -> NDArray[np.int64]: ...
-    @property
-    def scores(self) -> NDArray[np.floating]: ...
 
 
 class Truth(NamedTuple):
@@ -53,6 +44,13 @@ class Truth(NamedTuple):
     def of(cls, corners: NDArray[np.float64], labels: NDArray[np.int64]) -> "Truth":
         """Boxes that all count."""
         return cls(corners, labels, np.zeros(len(labels), np.bool_))
+
+    @classmethod
+    def of_boxes(cls, boxes: Boxes, ignored: Boxes) -> "Truth":
+        """The boxes of an image, and those of it that do not count."""
+        corners = np.concatenate([boxes.corners, ignored.corners])
+        labels = np.concatenate([boxes.labels, ignored.labels])
+        return cls(corners, labels, np.arange(len(labels)) >= len(boxes))
 
 
 class Matches(NamedTuple):
@@ -93,7 +91,7 @@ class Matches(NamedTuple):
         return np.asarray(self.outcome[0, 0] != IGNORED)
 
 
-def match(found: Sequence[Scored], truth: Sequence[Truth]) -> Matches:
+def match(found: Sequence[Detections], truth: Sequence[Truth]) -> Matches:
     """Compare detections with labelled boxes.
 
     Args:
@@ -120,7 +118,7 @@ def match(found: Sequence[Scored], truth: Sequence[Truth]) -> Matches:
     counted = _within(all_corners) & ~ignored
     return Matches(
         len(truth), image, label, score, outcome,
-        box_image, labels, _areas(all_corners), counted, np.concatenate(found_at),
+        box_image, labels, areas(all_corners), counted, np.concatenate(found_at),
     )  # fmt: skip
 
 
@@ -132,9 +130,8 @@ def overlap(found: NDArray[np.float64], boxes: NDArray[np.float64], ignored: NDA
         boxes: Corners of the boxes, `(B, 4)`.
         ignored: Whether each box does not count, `(B,)`.
     """
-    low, high = (pick(found[:, None, at], boxes[None, :, at]) for pick, at in ((np.maximum, _LOW), (np.minimum, _HIGH)))
-    shared, area = np.maximum(high - low, 0).prod(axis=2), _areas(found)[:, None]
-    union = np.where(ignored, area, area + _areas(boxes) - shared)
+    shared, area = intersections(found, boxes), areas(found)[:, None]
+    union = np.where(ignored, area, area + areas(boxes) - shared)
     return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
 
 
@@ -167,13 +164,9 @@ def _in_turn(
     return outcome, taken
 
 
-def _areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray((corners[:, 2:] - corners[:, :2]).prod(axis=1), np.float64)
-
-
 def _within(corners: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether each box has each size of `SIZES`, `(sizes, n)`."""
-    area = _areas(corners)
+    area = areas(corners)
     return (_BOUNDS[:, 0] <= area) & (area <= _BOUNDS[:, 1])
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from eyebright.system.records import Record
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, percent
-from eyebright.tasks.detection.matching import Matches, Scored, Truth, match
+from eyebright.tasks.detection.finding import Detections
+from eyebright.tasks.detection.matching import Matches, Truth, match
 from eyebright.tasks.detection.precision import Estimate, Precisions
 from eyebright.tasks.detection.thresholds import RecallPromise, RecallPromised, missed_shares
 from eyebright.trust.calibration import ErrorByChance, calibration_gap, calibration_text
@@ -154,7 +155,7 @@ def _shown(value: Estimate | Share | None) -> str:
 
 
 def evaluate(
-    found: Sequence[Scored],
+    found: Sequence[Detections],
     truth: Sequence[Truth],
     classes: Sequence[str],
     thresholds: NDArray[np.floating],
