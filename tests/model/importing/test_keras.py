@@ -149,6 +149,8 @@ def test_a_layer_that_is_used_twice_is_refused_if_it_has_weights():
     tensors = {f"layers/batch_normalization/vars/{number}": np.ones(3, np.float32) for number in range(3)}
     with pytest.raises(ModelError, match="'a' is used more than once, with the same weights"):
         keras_network(KerasFile(config, "3.0", tensors, {}))
+    config["config"]["layers"][-1]["inbound_nodes"] = node("images") + node("images")  # only the second call is used
+    assert keras_network(KerasFile(config, "3.0", tensors, {}))[0].layer("a")
     twice = {**layer("ReLU", "a", "images"), "inbound_nodes": node("images") + node("a")}
     config = functional(twice, layer("Add", "b", "a", "images"), output="b")
     assert isinstance(keras_network(KerasFile(config, "3.0", {}, {}))[0].layer("b"), Add)

@@ -64,3 +64,10 @@ def test_values_are_added_and_multiplied_only(network):
         operate(network, of_tf("math.truediv"), "a", [read, read])
     with pytest.raises(NetworkError, match=r"the operator io\.read_file is not supported, only"):
         operate(network, of_tf("io.read_file"), "a", [read, 1.0])
+
+
+def test_numbers_along_another_axis_than_the_channels_are_refused(network):
+    read = network.add(Input((3, 3, 2)))
+    with pytest.raises(NetworkError, match=r"a constant of the shape \(3, 1, 1\) is not one number for each channel"):
+        operate(network, of_keras("Add"), "a", [read, [[[1.0]], [[2.0]], [[3.0]]]])
+    assert operate(network, of_keras("Add"), "a", [read, [[[1.0, 2.0, 3.0]]]]).shape == (3, 3, 2)

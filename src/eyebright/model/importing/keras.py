@@ -5,6 +5,7 @@ stores the weights of a layer below its class and a counter, in the order of the
 Keras 2 below its name.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
@@ -92,9 +93,10 @@ class _Reading:
         values: dict[_Key, Value] = {entry: read}
         calls = {key: call for layer in layers for key, call in _calls(layer) if key != entry}
         needed = _needed(calls, end, entry)
+        used = Counter(name for name, _ in needed)
         for key in needed:
             call = calls[key]
-            if key[1] and self._has_weights(call.layer, part, paths):
+            if used[key[0]] > 1 and self._has_weights(call.layer, part, paths):
                 raise ModelError(f"the layer {key[0]!r} is used more than once, with the same weights: not supported")
             arguments = [values[each] if isinstance(each, tuple) else each for each in call.arguments]
             values[key] = self.layer(call.layer, arguments, part, paths)

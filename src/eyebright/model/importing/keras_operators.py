@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from eyebright.model.importing.assembly import Assembly, Value, affine
-from eyebright.model.importing.keras_layers import KerasLayer, translate
+from eyebright.model.importing.keras_layers import KerasLayer, per_channel_last, translate
 from eyebright.system.errors import NetworkError
 
 _KINDS = {
@@ -47,7 +45,7 @@ def operate(network: Assembly, layer: dict[str, Any], name: str, arguments: Sequ
         if operation in ("Subtract", "Divide"):
             raise NetworkError(f"the operator {function} of a number and a value is not supported")
         first, second = second, first
-    number = np.asarray(second, np.float64)
+    number = per_channel_last(second)
     if operation == "Add":
         return affine(network, name, first, 1.0, number)
     if operation == "Subtract":

@@ -36,7 +36,8 @@ def onnx_network(path: Path, size: tuple[int, int] | None = None) -> tuple[Netwo
         check_onnx(path)
         model = onnx.load_model_from_string(path.read_bytes())
     try:
-        network, weights = _Reading(model.graph).network(size)
+        opset = max((each.version for each in model.opset_import), default=1)
+        network, weights = _Reading(model.graph, opset).network(size)
     except NetworkError as problem:
         raise ModelError(str(problem)) from problem
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, StopIteration) as problem:
@@ -49,10 +50,10 @@ def onnx_network(path: Path, size: tuple[int, int] | None = None) -> tuple[Netwo
 class _Reading:
     """One pass over a graph."""
 
-    def __init__(self, graph: Any) -> None:
+    def __init__(self, graph: Any, opset: int) -> None:
         from onnx import numpy_helper
 
-        self.graph = graph
+        self.graph, self.opset = graph, opset
         self.assembly = Assembly()
         self.found: dict[str, Value | Array | None] = {"": None}
         self.found |= {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -82,7 +83,8 @@ class _Reading:
         missing = [name for name in given.input if name not in self.found]
         if missing:
             raise ModelError(f"the node {given.name!r} reads {missing[0]!r}, which no node before it gives")
-        node = Node(given.op_type, _name(given), tuple(self.found[name] for name in given.input), _settings(given))
+        read = tuple(self.found[name] for name in given.input)
+        node = Node(given.op_type, _name(given), read, _settings(given), self.opset)
         try:
             constant = compute(node)
             if constant is not None:
