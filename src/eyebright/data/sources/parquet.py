@@ -23,7 +23,7 @@ from eyebright.data.pictures import ImageInput
 from eyebright.data.sources.folder import FolderSource
 from eyebright.data.sources.shard_paths import require_all_parts, titles_of
 from eyebright.data.sources.sides import side_of, sides_in
-from eyebright.data.sources.source import FoundImages, scanning, stamp_of
+from eyebright.data.sources.source import FoundImages, Source, scanning, stamp_of
 from eyebright.data.sources.table import (
     COLUMNS,
     ImageRow,
@@ -92,6 +92,59 @@ def read_parquet(paths: Sequence[Path], origin: Path, report: Report = quiet) ->
     return images_of_rows(origin, rows, FolderSource(paths[0].absolute().parent, [row.path for row in rows]))
 
 
+class Cells(NamedTuple):
+    """Images of Parquet files without classes, with other columns.
+
+    Args:
+        source: The images.
+        rows: For each image its cells, by the names of the columns that are there.
+        sides: For each image its split, where the names of the files give one.
+        features: What Hugging Face's metadata says of the first of the columns.
+    """
+
+    source: Source
+    rows: list[dict[str, Any]]
+    sides: Sequence[Side | None]
+    features: Any
+
+
+def read_cells(paths: Sequence[Path], origin: Path, names: Sequence[str], report: Report = quiet) -> Cells:
+    """Find the images of Parquet files that have columns of another kind than a class.
+
+    Args:
+        paths: The files, in order.
+        origin: The file or folder that the user gave.
+        names: The columns, the first of which must be there.
+        report: Receives the number of rows so far.
+
+    Raises:
+        DataError, MissingExtraError: As `read_parquet`.
+    """
+    require_all_parts([file.name for file in paths], origin)
+    titles = titles_of([str(file.absolute()) for file in paths])
+    tables = [_table(file, title=title, others=names) for file, title in zip(paths, titles, strict=True)]
+    named: Sequence[Side | None] = (sides_in(titles, origin) if len(paths) > 1 else None) or [None] * len(paths)
+    found = ((row, side) for table, side in zip(tables, named, strict=True) for row in _other_cells(table))
+    both = list(scanning(found, report))
+    rows, sides = [row for row, _ in both], [side for _, side in both]
+    images = [str(row.get("path") or "") for row in rows]
+    with _open(paths[0]) as opened:
+        features = _features(opened.schema_arrow.metadata or {}).get(names[0])
+    if any(table.has_bytes for table in tables):
+        return Cells(ParquetSource(tables, images), rows, sides, features)
+    return Cells(FolderSource(paths[0].absolute().parent, images), rows, sides, features)
+
+
+def _other_cells(table: _Table) -> Iterator[dict[str, Any]]:
+    """The cells of a table without classes, row by row."""
+    columns = {kind: column for kind, column in table.columns.items() if kind != "bytes"}
+    for values in _cells(table, [*columns.values()]):
+        cells = dict(zip(columns, values, strict=True))
+        if not table.has_bytes and isinstance(cells.get("path"), str):
+            cells["path"] = path_on_disk(table.file.parent, cells["path"])
+        yield cells
+
+
 def parquet_files(folder: Path) -> list[Path]:
     """The Parquet files of a folder, of its folders for the splits, or of `data` in it, where Hugging Face puts them.
 
@@ -129,8 +182,11 @@ def _open(file: Path, metadata: Any = None) -> Any:
         raise DataError(f"{file} cannot be read as Parquet, it is damaged or another format: {problem}") from problem
 
 
-def _table(file: Path, label: str = "", title: str = "") -> _Table:
-    """Find the columns of a file: by their usual names, or else by what Hugging Face's metadata says."""
+def _table(file: Path, label: str = "", title: str = "", others: Sequence[str] = ()) -> _Table:
+    """Find the columns of a file: by their usual names, or else by what Hugging Face's metadata says.
+
+    Where other columns are asked for, there is no class.
+    """
     with _open(file) as parquet:
         stamp, schema, metadata = stamp_of(file), parquet.schema_arrow, parquet.metadata
     features = _features(schema.metadata or {})
@@ -141,13 +197,16 @@ def _table(file: Path, label: str = "", title: str = "") -> _Table:
         return None if position is None else schema.field(position)
 
     columns = _image_columns(file, find("image", _IMAGE_COLUMNS, "Image"))
+    rows = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    if others:
+        columns |= {name: (name,) for name in others if name in schema.names}
+        return _Table(file, title, stamp, columns, [], rows, metadata)
     class_ = find("class", (label.lower(),) if label else COLUMNS["class"], "ClassLabel")
     _require_class_type(file, class_)
     optional = {kind: find(kind, COLUMNS[kind]) for kind in ("split", "group")}
     columns |= {"class": (class_.name,)} | {kind: (field.name,) for kind, field in optional.items() if field}
     names = features.get(class_.name, {}).get("names")
     classes = [str(name) for name in names] if isinstance(names, list) else []
-    rows = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
     return _Table(file, title, stamp, columns, classes, rows, metadata)
 
 

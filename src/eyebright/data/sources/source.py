@@ -74,12 +74,13 @@ class Subset:
     Args:
         source: All images.
         kept: The positions of the images in the subset.
+        names: Other names for them; those of the source unless given.
     """
 
-    def __init__(self, source: Source, kept: Sequence[int]) -> None:
+    def __init__(self, source: Source, kept: Sequence[int], names: Sequence[str] | None = None) -> None:
         self._source, self._kept = source, kept
         self.identity = source.identity
-        self.names = [source.names[index] for index in kept]
+        self.names = [source.names[index] for index in kept] if names is None else names
 
     def stamp(self, index: int) -> str:
         return self._source.stamp(self._kept[index])

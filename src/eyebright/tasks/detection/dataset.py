@@ -5,6 +5,7 @@ objects.classes       # ('Platelets', 'RBC', 'WBC')
 objects.boxes[0]      # those of the first image, in pixels of the upright original
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from eyebright.data.dataset import Dataset, grouped
 from eyebright.data.pictures import sizes_of
 from eyebright.data.pictures.opening import StoredSize
 from eyebright.data.sources.labels import index_classes, require_names, spelled_alike
-from eyebright.data.sources.source import FoundImages, Source, exclude_images
+from eyebright.data.sources.sides import side_of
+from eyebright.data.sources.source import FoundImages, Source, Subset, exclude_images
 from eyebright.data.split import SIDES, numbered, require_shares
 from eyebright.data.split_file import SplitFile, read_split
 from eyebright.data.threads import in_threads
@@ -35,6 +37,8 @@ Unlabelled: TypeAlias = Literal["refuse", "background"]
 ONE_CLASS = "object"
 """The name of the class where all are taken as one."""
 _NAMED = 3
+_FOLDERS = {"images", "jpegimages", "img", "data", "obj_train_data"}  # of images, in one or the other format
+_ROW = re.compile(r"^.*/\d{7} (?=.)")  # before the path in a name of `ParquetSource`
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -156,6 +160,13 @@ class BoxDataset(Tabular):
             groups=self.groups, origin=self.origin, fixed=self.fixed,
         )  # fmt: skip
 
+    def for_grouping(self) -> Dataset:
+        """The images as one class, under names without what a format adds: films are found by names, in all formats."""
+        names = list(map(_plain_name, self.source.names))
+        images = self.as_classified()
+        images.source = Subset(self.source, range(len(names)), names)
+        return images
+
     def unused_counts(self) -> Counter[str]:
         """How many boxes are not used, by reason."""
         return Counter(box.reason for box in self.unused)
@@ -172,6 +183,12 @@ class BoxDataset(Tabular):
         notes = [f"Not used: {', '.join(reasons)}."] if reasons else []
         notes += [f"Clipped at the edge: {self.clipped:,}."] if self.clipped else []
         return Table(title, ("class", "boxes", "images"), rows, notes=tuple(notes))
+
+
+def _plain_name(name: str) -> str:
+    """The path of an image without folders of its format and of its set, and without the row in a table."""
+    *folders, last = _ROW.sub("", name).split("/")
+    return "/".join([*(part for part in folders if not (side_of(part) or part.lower() in _FOLDERS)), last])
 
 
 def _without(found: FoundBoxes, names: Collection[str]) -> FoundBoxes:

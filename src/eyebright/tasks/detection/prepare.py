@@ -52,7 +52,7 @@ class PreparedBoxes:
     @classmethod
     def whole(cls, dataset: BoxDataset, preparation: Preparation, report: Report = quiet) -> "PreparedBoxes":
         """All images in no set, for an evaluation of all of them: with the groups that a training would find."""
-        pack, images = _packed(dataset, preparation, report), dataset.as_classified()
+        pack, images = _packed(dataset, preparation, report), dataset.for_grouping()
         sets = find_sets(images, pack, report)
         none = np.full(len(dataset), LEFT_OUT)
         return cls(dataset, pack, *_placed(dataset, preparation), none, groups_of(images, sets), sets.related)
@@ -91,7 +91,7 @@ def prepare(dataset: BoxDataset, preparation: Preparation, report: Report = quie
         SettingsError: When the images would be cropped or stretched.
     """
     boxes, ignored = _placed(dataset, preparation)
-    pack, images = _packed(dataset, preparation, report), dataset.as_classified()
+    pack, images = _packed(dataset, preparation, report), dataset.for_grouping()
     usable = np.flatnonzero(pack.rows >= 0)
     digests, sets = pack.digests.at(usable), find_sets(images, pack, report)
     _require_enough(dataset, digests)

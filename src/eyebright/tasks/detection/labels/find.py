@@ -7,8 +7,13 @@ from eyebright.system.cache import mark_used
 from eyebright.system.errors import DataError
 from eyebright.system.files import as_path, read_errors
 from eyebright.system.progress import Report, quiet
-from eyebright.tasks.detection.labels import voc
+from eyebright.tasks.detection.labels.coco import coco_files, is_coco, read_coco
 from eyebright.tasks.detection.labels.drawn import FoundBoxes
+from eyebright.tasks.detection.labels.objects import has_objects, object_files, read_objects
+from eyebright.tasks.detection.labels.table import box_tables, has_box_columns, read_box_table
+from eyebright.tasks.detection.labels.voc import is_voc, read_voc
+from eyebright.tasks.detection.labels.yolo import SUFFIXES as YAML
+from eyebright.tasks.detection.labels.yolo import is_yolo, read_yolo
 
 Reader = Callable[[Path, Report], FoundBoxes]
 EXPECTED = "a folder with boxes (YOLO, COCO, Pascal VOC, a table, or Hugging Face's objects)"
@@ -46,6 +51,15 @@ def find_boxes(path: str | Path, report: Report = quiet) -> FoundBoxes:
 
 
 def _reader(place: Path) -> Reader | None:
-    if place.is_dir() and voc.is_voc(place):
-        return voc.read_voc
-    return None
+    """The reader for what is there; where there are several formats, they are the same boxes, and the first counts."""
+    if place.is_dir():
+        checks: list[tuple[Reader, Callable[[Path], object]]] = [
+            (read_coco, coco_files), (read_voc, is_voc), (read_objects, object_files), (read_box_table, box_tables),
+            (read_yolo, is_yolo),
+        ]  # fmt: skip
+    else:
+        checks = [
+            (read_coco, is_coco), (read_objects, has_objects), (read_box_table, has_box_columns),
+            (read_yolo, lambda file: file.suffix.lower() in YAML),
+        ]  # fmt: skip
+    return next((reader for reader, applies in checks if applies(place)), None)

@@ -133,3 +133,9 @@ def sides_of_folders(names: Sequence[str]) -> list[Side | None]:
         if folder not in found:
             found[folder] = next((side for part in folder.split("/") if (side := side_of(part))), None)
     return [found[name.rpartition("/")[0]] for name in names]
+
+
+def folder_of_labels(place: Path) -> Path:
+    """The folder that labels and images are in: that of a file, or the one above `annotations` or `labels`."""
+    folder = place.absolute().parent if place.is_file() else place.absolute()
+    return folder.parent if place.is_file() and folder.name.lower() in ("annotations", "labels") else folder
