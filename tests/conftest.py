@@ -18,6 +18,7 @@ from eyebright.training.event import StepDone
 from eyebright.training.events import AnyEvent
 
 if TYPE_CHECKING:
+    from bs4 import BeautifulSoup
     from matplotlib.figure import Figure
     from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -180,6 +181,40 @@ def visit(chromium: "Browser") -> Iterator[Callable[..., "Page"]]:
     for context in contexts:
         context.close()
     assert not complaints
+
+
+@pytest.fixture
+def parsed() -> Callable[[str], "BeautifulSoup"]:
+    """A page as a parser of HTML sees it."""
+    from bs4 import BeautifulSoup
+
+    return lambda page: BeautifulSoup(page, "html.parser")
+
+
+@pytest.fixture
+def opened(visit: Callable[..., "Page"], tmp_path: Path) -> Callable[..., "Page"]:
+    """Opens a page in Chromium; errors, and what it asks for beside itself, fail the test."""
+
+    def open_page(html: str, width: int = 1000, scheme: str = "light") -> "Page":
+        path = tmp_path / "page.html"
+        path.write_text(html, "utf-8")
+        return visit(path.as_uri(), viewport={"width": width, "height": 800}, color_scheme=scheme)
+
+    return open_page
+
+
+@pytest.fixture
+def barriers() -> Callable[["Page"], list[str]]:
+    """What axe finds that keeps somebody from reading a page: the rule, and the first place."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def find(page: "Page") -> list[str]:
+        found = Axe().run(page).response["violations"]
+        return [
+            f"{one['id']}: {one['nodes'][0]['html'][:200]} {one['nodes'][0].get('failureSummary')}" for one in found
+        ]
+
+    return find
 
 
 class Finished(NamedTuple):

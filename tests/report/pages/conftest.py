@@ -1,10 +1,7 @@
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from bs4 import BeautifulSoup
 from msgspec.structs import replace
 
 from eyebright.report.history import History
@@ -15,15 +12,6 @@ from eyebright.trust.calibration import reliability
 from eyebright.trust.intervals import Difference, Share
 from eyebright.trust.metrics import evaluate
 from eyebright.trust.robustness import Corrupted, Robustness
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
-
-@pytest.fixture
-def parsed() -> Callable[[str], BeautifulSoup]:
-    """A page as a parser of HTML sees it."""
-    return lambda page: BeautifulSoup(page, "html.parser")
 
 
 @pytest.fixture
@@ -73,29 +61,3 @@ def make_report() -> Callable[..., RunReport]:
         return RunReport(f"images {file}", "1 May 2026", test, album, **whole | parts)
 
     return make
-
-
-@pytest.fixture
-def opened(visit: Callable[..., "Page"], tmp_path: Path) -> Callable[..., "Page"]:
-    """Opens a page in Chromium; errors, and what it asks for beside itself, fail the test."""
-
-    def open_page(html: str, width: int = 1000, scheme: str = "light") -> "Page":
-        path = tmp_path / "page.html"
-        path.write_text(html, "utf-8")
-        return visit(path.as_uri(), viewport={"width": width, "height": 800}, color_scheme=scheme)
-
-    return open_page
-
-
-@pytest.fixture
-def barriers() -> Callable[["Page"], list[str]]:
-    """What axe finds that keeps somebody from reading a page: the rule, and the first place."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    def find(page: "Page") -> list[str]:
-        found = Axe().run(page).response["violations"]
-        return [
-            f"{one['id']}: {one['nodes'][0]['html'][:200]} {one['nodes'][0].get('failureSummary')}" for one in found
-        ]
-
-    return find

@@ -31,11 +31,11 @@ MAX_SHOWN = 60
 DARK, LIGHT = "#111111", "#ffffff"
 """Of what stands beside or on a colour: the one that contrasts more."""
 _DPI = 120  # of `to_png`
-_ALONE, _TILE, _COLUMNS = 1280, 480, 3  # pixels of a picture that is alone, of one of many; pictures in a row
+_ALONE, _ROW, _COLUMNS = 1280, 1440, 3  # pixels of a picture that is alone, of a row; pictures in a row
 _GAP, _LINE, _NARROWEST = 16, 26, 420  # pixels: between pictures, of a line of text, of the figure
 _MOST_ENLARGED = 8.0
 _PAD, _BESIDE = 3.0, 1.2  # pixels: around the text of a label; of the line on either side of the coloured one
-_NAME_WIDTH, _TITLE_WIDTH = 20, 50  # columns
+_NAME_WIDTH, _LETTER_PX = 20, 8  # columns of a class name; pixels of a letter of a title
 
 
 class Frame(NamedTuple):
@@ -89,7 +89,10 @@ def class_legend(classes: Sequence[str], labels: Iterable[int]) -> dict[str, Fra
 
 
 def draw_boxes(
-    pictures: Sequence[Framed], legend: Mapping[str, Frame] = MappingProxyType({}), title: str = ""
+    pictures: Sequence[Framed],
+    legend: Mapping[str, Frame] = MappingProxyType({}),
+    title: str = "",
+    columns: int = _COLUMNS,
 ) -> bytes:
     """The first 60 pictures with their boxes, as the content of a PNG file; one alone is drawn large.
 
@@ -97,8 +100,9 @@ def draw_boxes(
         pictures: At least one.
         legend: What colours and styles mean, by a frame that has them.
         title: The line above all.
+        columns: Pictures in a row.
     """
-    plan = _Plan.of(pictures[:MAX_SHOWN], len(legend), lines=title.count("\n") + 1 if title else 0)
+    plan = _Plan.of(pictures[:MAX_SHOWN], len(legend), columns, lines=1 if title else 0)
     figure = new_figure(plan.width / _DPI, plan.height / _DPI)
     figure.set_dpi(_DPI)
     figure.set_layout_engine("none")
@@ -130,8 +134,8 @@ class _Plan(NamedTuple):
     columns: int
 
     @classmethod
-    def of(cls, pictures: Sequence[Framed], legend: int, lines: int) -> "_Plan":
-        side, columns = (_ALONE, 1) if len(pictures) == 1 else (_TILE, min(_COLUMNS, len(pictures)))
+    def of(cls, pictures: Sequence[Framed], legend: int, columns: int, lines: int) -> "_Plan":
+        side, columns = (_ALONE, 1) if len(pictures) == 1 else (_ROW // columns, min(columns, len(pictures)))
         sizes = [_size(picture.pixels, side) for picture in pictures]
         column = max(round(max(width for width, _ in sizes)), _NARROWEST // columns)
         top, tiles = _GAP / 2 + _LINE * lines, list[tuple[float, float, float, float]]()
@@ -216,7 +220,7 @@ def _draw(axes: "Axes", picture: Framed, size: tuple[float, float], pen: _Pen) -
             pen.write(axes, frame, frame.labels[place[0]], *place[1:])
     left_out = sum(place is None for frame, place in zip(picture.frames, places, strict=True) if frame.labels)
     more = f"  ({counted(left_out, 'label')} left out)" if left_out else ""
-    text = shorten(printable(picture.title), _TITLE_WIDTH - len(more)) + more
+    text = shorten(printable(picture.title), max(round(wide / _LETTER_PX) - len(more), 12)) + more
     axes.text(wide / 2, -5, text, ha="center", va="bottom", fontsize=8, color="#333333")
 
 
