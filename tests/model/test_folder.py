@@ -17,7 +17,6 @@ from safetensors.numpy import load_file, save
 
 from eyebright.model.classifier import Classifier
 from eyebright.model.folder import check_onnx, find_model, read_model
-from eyebright.model.golden import Golden
 from eyebright.network.zoo.small import flowers_cnn
 from eyebright.system.errors import ModelError, OutputError
 
@@ -362,7 +361,7 @@ def test_a_disk_that_fills_up_is_an_output_error_and_leaves_the_old_model(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     before = tree(model.parent)
-    monkeypatch.setattr(Golden, "save", full)
+    monkeypatch.setattr("eyebright.system.files.sha256", full)
     with pytest.raises(OutputError, match="model cannot be written: No space left on device"):
         write(model, overwrite=True)
     assert tree(model.parent) == before

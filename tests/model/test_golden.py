@@ -53,7 +53,7 @@ def test_golden_pictures_are_the_same_each_time() -> None:
 def test_the_golden_file_gives_back_what_was_saved(tmp_path: Path) -> None:
     sources, prepared = golden_pictures(SIZE)
     outputs = {"probabilities": np.random.default_rng(0).dirichlet([1, 1], 4), "answer": np.array([1, -1, 0, 0])}
-    Golden(sources, prepared, outputs).save(tmp_path / "golden")
+    (tmp_path / "golden").write_bytes(Golden(sources, prepared, outputs).to_bytes())
     loaded = Golden.load(tmp_path / "golden", outputs)
     assert loaded.sources == sources
     assert loaded.prepared.tobytes() == prepared.tobytes()
@@ -65,7 +65,7 @@ def test_the_golden_file_gives_back_what_was_saved(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["source_0", "prepared", "probabilities"])
 def test_a_golden_file_without_one_of_its_tensors_is_damaged(tmp_path: Path, missing: str) -> None:
     path = tmp_path / "golden"
-    Golden(*golden_pictures(SIZE), {"probabilities": np.zeros((4, 2), np.float32)}).save(path)
+    (path).write_bytes(Golden(*golden_pictures(SIZE), {"probabilities": np.zeros((4, 2), np.float32)}).to_bytes())
     save_file({name: tensor for name, tensor in load_file(path).items() if name != missing}, path)
     with pytest.raises(ModelError, match=r"golden is damaged"):
         Golden.load(path, ["probabilities"])

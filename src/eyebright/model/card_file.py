@@ -20,7 +20,7 @@ _MOST_BYTES = 500_000_000
 _AGAIN = "copy the whole folder again"
 
 
-class _Described(Protocol):
+class Described(Protocol):
     """A struct of a card."""
 
     @property
@@ -32,7 +32,7 @@ class _Format(msgspec.Struct):
 
 
 T = TypeVar("T")
-C = TypeVar("C", bound=_Described)
+C = TypeVar("C", bound=Described)
 
 
 def write_card(path: Path, card: C) -> C:

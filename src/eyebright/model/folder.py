@@ -8,31 +8,35 @@ an ONNX graph may contain only standard operators and only tensors inside its ow
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from eyebright.data.pictures import Preparation
 from eyebright.model.card import FORMAT, ModelCard
-from eyebright.model.card_file import check_files, from_json, read_card, write_card
+from eyebright.model.card_file import Described, check_files, from_json, read_card, write_card
 from eyebright.model.golden import Golden
 from eyebright.model.reference import Reference
 from eyebright.network import Network, Weights, load_tensors
 from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY
 from eyebright.system import files, records
 from eyebright.system.errors import ModelError, NetworkError
+from eyebright.trust.answers import Answers
 
 CARD, WEIGHTS, ONNX, GOLDEN, REFERENCE, HISTORY, README = (
     "model.json", "weights.safetensors", "network.onnx", "golden.safetensors", "reference.safetensors", "history.json",
     "README.md",
 )  # fmt: skip
 EXPORTED = "export.json"  # the card of a model in the format of another program; see `eyebright.model.export`
+DETECTOR = "detector.json"  # the card of a model that finds objects
 PLAIN = "plain.json"  # the card of a network without classes; see `eyebright.model.plain`
 _MOST_ONNX_BYTES = 2_000_000_000
 _SHOWN = 10
 T = TypeVar("T")
+C = TypeVar("C", bound=Described)
 
 
 class StoredModel(NamedTuple):
@@ -61,17 +65,22 @@ class StoredModel(NamedTuple):
         Raises:
             ModelError: When the file is damaged, or its tensors are not those of the network.
         """
-        weights = load_tensors(self.path / WEIGHTS, error=ModelError)
-        expected = {name: f"float32 {parameter.shape}" for name, parameter in self.network.tensors.items()}
-        found = {name: f"{values.dtype} {values.shape}" for name, values in weights.items()}
-        if found != expected:
-            names = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-            differences = (
-                f"{name}: expected {expected.get(name, 'no tensor')}, got {found.get(name, 'no tensor')}"
-                for name in names[:_SHOWN]
-            )
-            raise ModelError(f"{self.path / WEIGHTS} does not fit the network: {'; '.join(differences)}")
-        return {name: weights[name].view(np.float32) for name in expected}
+        return read_weights(self.path / WEIGHTS, self.network)
+
+    @property
+    def preparation(self) -> Preparation:
+        """Size and resizing of the images."""
+        return self.card.preparation
+
+    @property
+    def sha256(self) -> Mapping[str, str]:
+        """SHA-256 of the other files, by name."""
+        return self.card.sha256
+
+    @property
+    def ports(self) -> dict[str, str]:
+        """The outputs of the graph with their shapes, as OpenVINO writes them."""
+        return {name: f"[?,{len(self.card.classes)}]" if name == PROBABILITIES else "[?]" for name in self.outputs}
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -86,10 +95,44 @@ class StoredModel(NamedTuple):
 
     def history(self, kind: type[T]) -> T:
         """The history of the training, as a struct of class `kind`; an empty one if the file is missing."""
-        path = self.path / HISTORY
-        with files.read_errors(path, ModelError):
-            text = path.read_bytes() if path.is_file() else b"{}"
-        return from_json(text, kind, path)
+        return read_history(self.path / HISTORY, kind)
+
+    def require_sound(self, golden: Golden, found: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse a graph whose answers for the golden images do not follow from its other outputs."""
+        if self.card.format == 1:
+            return
+        expected = Answers.decided(found[PROBABILITIES], found.get(UNFAMILIARITY), self.card.thresholds).answer
+        if not np.array_equal(found[ANSWER], expected):
+            raise ModelError(
+                f"the graph of {self.path} gives other answers than follow from its probabilities and unfamiliarity: "
+                "copy the whole folder again"
+            )
+
+
+def read_weights(path: Path, network: Network) -> Weights:
+    """The weights of a network in a file of a folder, by `layer.tensor`.
+
+    Raises:
+        ModelError: When the file is damaged, or its tensors are not those of the network.
+    """
+    weights = load_tensors(path, error=ModelError)
+    expected = {name: f"float32 {parameter.shape}" for name, parameter in network.tensors.items()}
+    found = {name: f"{values.dtype} {values.shape}" for name, values in weights.items()}
+    if found != expected:
+        names = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        differences = (
+            f"{name}: expected {expected.get(name, 'no tensor')}, got {found.get(name, 'no tensor')}"
+            for name in names[:_SHOWN]
+        )
+        raise ModelError(f"{path} does not fit the network: {'; '.join(differences)}")
+    return {name: weights[name].view(np.float32) for name in expected}
+
+
+def read_history(path: Path, kind: type[T]) -> T:
+    """The history of a training in a file of a folder; an empty one if the file is missing."""
+    with files.read_errors(path, ModelError):
+        text = path.read_bytes() if path.is_file() else b"{}"
+    return from_json(text, kind, path)
 
 
 def write_model(
@@ -115,23 +158,59 @@ def write_model(
     Raises:
         OutputError: When the folder exists and may not be overwritten, or cannot be written.
     """
-    with files.new_folder(path, overwrite=overwrite, made_with=[CARD]) as place:
-        (place / WEIGHTS).write_bytes(save({name: np.ascontiguousarray(values) for name, values in weights.items()}))
-        (place / ONNX).write_bytes(onnx)
-        golden.save(place / GOLDEN)
-        reference.save(place / REFERENCE)
-        (place / HISTORY).write_text(records.to_json(history), encoding="utf-8")
-        (place / README).write_text(readme, encoding="utf-8")
-        digests = {name: files.sha256(place / name) for name in (WEIGHTS, ONNX, GOLDEN, REFERENCE)}
-        card = write_card(place / CARD, msgspec.structs.replace(card, sha256=digests))
+    content = graph_files(weights, onnx, golden) | {REFERENCE: reference.to_bytes()}
+    told = {HISTORY: records.to_json(history), README: readme}
+    return write_folder(path, CARD, card, content, told, overwrite=overwrite, kept=kept)
+
+
+def graph_files(weights: Mapping[str, NDArray[np.float32]], onnx: bytes, golden: Golden) -> dict[str, bytes]:
+    """The content of the files that every model has: weights, graph and golden images."""
+    tensors = save({name: np.ascontiguousarray(values) for name, values in weights.items()})
+    return {WEIGHTS: tensors, ONNX: onnx, GOLDEN: golden.to_bytes()}
+
+
+def write_folder(
+    path: Path,
+    name: str,
+    card: C,
+    content: Mapping[str, bytes],
+    told: Mapping[str, str],
+    *,
+    overwrite: bool,
+    kept: Path | None = None,
+) -> C:
+    """Write a folder with a card, which appears complete or not at all.
+
+    Args:
+        path: The folder.
+        name: The name of the card.
+        card: A struct whose `sha256` gets the digests.
+        content: The files that have a digest in the card.
+        told: Files of text that anyone may edit.
+        overwrite: Replace a folder with such a card.
+        kept: A folder whose other files are copied into the new one.
+
+    Returns:
+        The card as written.
+
+    Raises:
+        OutputError: When the folder exists and may not be overwritten, or cannot be written.
+    """
+    with files.new_folder(path, overwrite=overwrite, made_with=[name]) as place:
+        for file, data in content.items():
+            (place / file).write_bytes(data)
+        for file, text in told.items():
+            (place / file).write_text(text, encoding="utf-8")
+        digests = {file: files.sha256(place / file) for file in content}
+        card = write_card(place / name, msgspec.structs.replace(card, sha256=digests))  # type: ignore[type-var]
         for other in () if kept is None else kept.iterdir():
             if not (place / other.name).exists():
                 (shutil.copytree if other.is_dir() else shutil.copy2)(other, place / other.name)
     return card
 
 
-def find_model(path: Path) -> Path:
-    """The folder of a model, given the folder itself or that of a run.
+def find_model(path: Path, card: str = CARD) -> Path:
+    """The folder of a model with a card of this name, given the folder itself or that of a run.
 
     Raises:
         ModelError: When there is none; the message says what was found instead.
@@ -139,7 +218,7 @@ def find_model(path: Path) -> Path:
     previous, in_run = files.aside_of(path), path / "model"
     try:
         for place in (path, in_run, files.aside_of(in_run), previous, previous / "model"):
-            if (place / CARD).is_file():
+            if (place / card).is_file():
                 return place
         missing = not path.exists()
     except OSError as problem:
@@ -147,7 +226,7 @@ def find_model(path: Path) -> Path:
     if missing:
         raise ModelError(f"{path} does not exist: give the folder of a model or of a run")
     if path.is_file():
-        is_inside = (path.parent / CARD).is_file()
+        is_inside = (path.parent / card).is_file()
         folder = f"its folder, {path.parent}" if is_inside else "the folder of a model or of a run"
         raise ModelError(f"{path} is a file: give {folder}")
     if (path / "config.toml").exists():
@@ -156,7 +235,9 @@ def find_model(path: Path) -> Path:
         raise ModelError(f"{path} is an exported model, which predict and inspect take: give the model that it is from")
     if (path / PLAIN).is_file():
         raise ModelError(f"{path} contains a network without classes: load it with eyebright.Model.load")
-    raise ModelError(f"{path} is not a model: it has no {CARD}; give the folder of a model or of a run")
+    if any((place / DETECTOR).is_file() for place in (path, in_run)):
+        raise ModelError(f"{path} finds objects and does not name whole images: load it with eyebright.load")
+    raise ModelError(f"{path} is not a model: it has no {card}; give the folder of a model or of a run")
 
 
 def read_model(path: Path) -> StoredModel:

@@ -42,10 +42,6 @@ class Golden(NamedTuple):
         }
         return save(tensors | {"prepared": self.prepared} | self.outputs)
 
-    def save(self, path: Path) -> None:
-        """Write the file."""
-        path.write_bytes(self.to_bytes())
-
     @classmethod
     def load(cls, path: Path, outputs: Iterable[str]) -> "Golden":
         """Read the file of a model whose graph has these outputs; a `ModelError` if it is damaged."""

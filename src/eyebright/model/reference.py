@@ -30,15 +30,15 @@ class Reference(NamedTuple):
     profile: Profile | None = None
     held_back: HeldBack | None = None
 
-    def save(self, path: Path) -> None:
-        """Write the file."""
+    def to_bytes(self) -> bytes:
+        """The content of the file."""
         tensors: dict[str, NDArray[Any]] = {
             f"{part}.{field}": np.array(values, order="C")
             for part, fields in self._asdict().items()
             if fields is not None
             for field, values in fields._asdict().items()
         }
-        path.write_bytes(save(tensors))
+        return save(tensors)
 
     @classmethod
     def load(cls, path: Path) -> "Reference":

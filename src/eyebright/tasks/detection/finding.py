@@ -10,6 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.tasks.detection.boxes import iou
+
+LEAST = 0.01
+"""Lower scores are not looked at."""
 MOST = 100
 """How many peaks of an image are looked at, of all classes together: as many as COCO's measure counts."""
 OVERLAP = 0.6
@@ -81,20 +85,10 @@ def _neighbours(scores: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _distinct(found: Detections, overlap: float) -> NDArray[np.bool_]:
     """Which are left: none that overlaps a better one of its class that is left."""
-    same = (_iou(found.corners) > overlap) & (found.labels[:, None] == found.labels)
+    same = (iou(found.corners, found.corners) > overlap) & (found.labels[:, None] == found.labels)
     same = np.triu(same, 1)
     left = np.ones(len(found), bool)
     for better in np.flatnonzero(same.any(axis=1)):
         if left[better]:
             left &= ~same[better]
     return left
-
-
-def _iou(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of each two boxes, `(n, n)`; 0 where both have no area."""
-    low = np.maximum(corners[:, None, :2], corners[None, :, :2])
-    high = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
-    common = np.maximum(high - low, 0).prod(axis=2)
-    areas = np.maximum(corners[:, 2:] - corners[:, :2], 0).prod(axis=1)
-    union = areas[:, None] + areas - common
-    return np.asarray(np.divide(common, union, out=np.zeros_like(common), where=union > 0), np.float64)
