@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from eyebright.runs.train import train as train
     from eyebright.system import errors as errors
     from eyebright.system.errors import EyebrightError as EyebrightError
+    from eyebright.tasks.detection.detector import Detector as Detector
     from eyebright.training.settings import Settings as Settings
     from eyebright.trust.metrics import Evaluation as Evaluation
     from eyebright.trust.prediction import Prediction as Prediction
@@ -43,6 +44,7 @@ __version__ = "0.1.0"
 _HOMES = {  # where each public name is defined; one without a home is a module itself
     "Classifier": "eyebright.model.classifier",
     "Dataset": "eyebright.data.dataset",
+    "Detector": "eyebright.tasks.detection.detector",
     "Evaluation": "eyebright.trust.metrics",
     "EyebrightError": "eyebright.system.errors",
     "History": "eyebright.report.history",
@@ -66,11 +68,16 @@ _HOMES = {  # where each public name is defined; one without a home is a module 
 __all__ = ["load", *_HOMES]  # noqa: PLE0604 - they are strings
 
 
-def load(path: str | os.PathLike[str]) -> "Classifier":
-    """Read a model folder, or the model of a run, as `Classifier.load`; what `Model.save` wrote, `Model.load` reads."""
-    from eyebright.model.classifier import Classifier
+def load(path: str | os.PathLike[str]) -> "Classifier | Detector":
+    """Read a model folder, or the model of a run: a `Classifier`, or a `Detector` where it finds objects.
 
-    return Classifier.load(path)
+    What `Model.save` wrote, `Model.load` reads.
+    """
+    from eyebright.model.classifier import Classifier
+    from eyebright.tasks.detection.card import is_detector
+    from eyebright.tasks.detection.detector import Detector
+
+    return Detector.load(path) if is_detector(path) else Classifier.load(path)
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
+import eyebright as eb
 from eyebright.model.card_file import content_sha256
 from eyebright.model.classifier import Classifier
 from eyebright.network import zoo
@@ -110,3 +111,11 @@ def test_a_classifier_is_no_detector_and_a_detector_no_classifier(kept: Path, tm
         Classifier.load(kept)
     with pytest.raises(ModelError, match=r"has no detector\.json"):
         read_detector(tmp_path)
+
+
+def test_a_folder_of_either_kind_is_loaded_by_one_function(kept: Path, tmp_path: Path) -> None:
+    Classifier(zoo.flowers_cnn(2, input_size=16), classes=["a", "b"]).save(tmp_path / "run" / "model")
+    assert isinstance(eb.load(kept), Detector)
+    assert isinstance(eb.load(tmp_path / "run"), Classifier)
+    with pytest.raises(ModelError, match="does not exist"):
+        eb.load(tmp_path / "none")

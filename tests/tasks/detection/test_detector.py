@@ -3,17 +3,15 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from eyebright.data.pictures import Preparation, open_picture
 from eyebright.model.card import Seen
-from eyebright.network import AvgPool2d, Conv2d, Input, Network, Normalize, initial_weights, zoo
+from eyebright.network import initial_weights, zoo
 from eyebright.network.detecting import Detecting, detected
 from eyebright.network.torch import TorchNetwork, as_input
-from eyebright.system.errors import ModelError, NetworkError, PictureError
+from eyebright.system.errors import ModelError, NetworkError
 from eyebright.tasks.detection.detector import Detector
 from eyebright.tasks.detection.finding import find
-from eyebright.trust.prediction import Unreadable
 
 CLASSES = ("cell", "platelet")
 
@@ -51,74 +49,6 @@ def test_objects_are_found_as_torch_and_the_formulas_say(detector):
     for one, (label, score, corners) in zip(found.objects, wanted, strict=True):
         assert one.label == label and one.confidence == pytest.approx(score, abs=1e-4)
         assert one.box == pytest.approx(corners.tolist(), abs=0.1)
-
-
-@pytest.fixture(scope="module")
-def bright():
-    """A detector of bright spots: the score grows with the mean of 8x8 pixels, and each box has sides of 32 pixels."""
-    network = Network.sequential(Input((3, 320, 320)), Normalize(), AvgPool2d(8), Conv2d(5, 1, name="head"))
-    weight, bias = np.zeros((5, 3, 1, 1), np.float32), np.full(5, np.log(2), np.float32)
-    weight[0], bias[0] = 1.0, -1.0
-    return Detector(network, ["spot"], weights={"head.weight": weight, "head.bias": bias})
-
-
-def spots(width, height):
-    """Three bright spots on black, each brightest at its centre, of different brightness."""
-    across, down = np.meshgrid(np.arange(width), np.arange(height))
-    places = [(0.2, 0.3, 250), (0.5, 0.55, 240), (0.83, 0.7, 245)]
-    values = [peak * np.exp(-((across - x * width) ** 2 + (down - y * height) ** 2) / 900) for x, y, peak in places]
-    return np.stack([np.max(values, axis=0).astype(np.uint8)] * 3, axis=2)
-
-
-@pytest.mark.parametrize("size", [(1000, 300), (300, 1000), (200, 200)])
-def test_images_of_any_shape_give_the_boxes_of_the_padded_square(bright, size):
-    image, side = spots(*size), max(size)
-    square = np.full((side, side, 3), 127, np.uint8)
-    left, top = (side - size[0]) // 2, (side - size[1]) // 2
-    square[top : top + size[1], left : left + size[0]] = image
-    alone, within = bright.predict(image, threshold=0.4), bright.predict(square, threshold=0.4)
-    moved = [np.clip(np.array(one.box) - [left, top, left, top], 0, [*size, *size]) for one in within.objects]
-    np.testing.assert_allclose([one.box for one in alone.objects], moved, atol=1)
-    centres = sorted(tuple((np.array(one.box[:2]) + one.box[2:]) / 2 / size) for one in alone.objects)
-    wanted = [(0.2, 0.3), (0.5, 0.55), (0.83, 0.7)]
-    assert np.abs(np.subtract(centres, wanted) * size).max() <= side / 320 * 8
-
-
-def test_a_file_and_its_pixels_and_a_turned_file_give_the_same(detector, tmp_path):
-    image = Image.fromarray(pixels(120, 70))
-    image.save(tmp_path / "a.png")
-    turned = image.transpose(Image.Transpose.ROTATE_90)
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turn right to see it upright
-    turned.save(tmp_path / "b.png", exif=exif)
-    found = [detector.predict(source) for source in (np.array(image), tmp_path / "a.png", tmp_path / "b.png", image)]
-    assert all(each.objects == found[0].objects for each in found) and len(found[0]) > 0
-    assert found[1].name == str(tmp_path / "a.png")
-
-
-def test_a_stream_reports_what_cannot_be_opened_and_keeps_the_order(detector, tmp_path):
-    (tmp_path / "bad.png").write_bytes(b"no image")
-    images = [(str(index), pixels(80, 60, index)) for index in range(11)]
-    images.insert(5, ("bad", tmp_path / "bad.png"))
-    found = list(detector.stream(iter(images)))
-    assert [each.name for each in found] == [name for name, _ in images]
-    assert isinstance(found[5], Unreadable)
-    for each, (_, image) in zip(found, images, strict=True):
-        if not isinstance(each, Unreadable):
-            alone = detector.predict(image)
-            assert [one.label for one in each.objects] == [one.label for one in alone.objects]
-            for one, other in zip(each.objects, alone.objects, strict=True):
-                assert one.box == pytest.approx(other.box, abs=0.05)
-    with pytest.raises(PictureError, match=r"bad\.png: "):
-        detector.predict(tmp_path / "bad.png")
-
-
-def test_a_list_and_another_threshold(detector):
-    first, second = detector.predict([pixels(70, 70), pixels(70, 70, 1)], threshold=0.55)
-    assert min(one.confidence for one in (*first.objects, *second.objects)) >= 0.55
-    assert len(detector.predict(pixels(70, 70), threshold=0.3)) > len(first)
-    confidences = [one.confidence for one in first.objects]
-    assert confidences == sorted(confidences, reverse=True)
 
 
 def test_a_detector_comes_back_as_it_was(detector, tmp_path):

@@ -4,6 +4,7 @@ docs/model-format.md describes the files. What holds for the folder of a classif
 here: digests, no code, nothing outside the folder.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -31,7 +32,7 @@ from eyebright.model.folder import (
 from eyebright.model.golden import Golden
 from eyebright.network import Network, Weights
 from eyebright.network.detecting import BOXES, SCORES, SIDES, Detecting, detecting_of
-from eyebright.system import records
+from eyebright.system import files, records
 from eyebright.system.errors import DataError, ModelError, NetworkError
 from eyebright.system.records import Record
 from eyebright.system.text import counted, listed, markdown
@@ -202,10 +203,10 @@ def write_detector(
     return write_folder(path, DETECTOR, card, graph_files(weights, onnx, golden), told, overwrite=overwrite)
 
 
-def is_detector(path: Path) -> bool:
+def is_detector(path: str | os.PathLike[str]) -> bool:
     """Whether the folder of a model or of a run has a detector."""
     try:
-        find_model(path, DETECTOR)
+        find_model(files.as_path(path, "the folder of a model or of a run", ModelError), DETECTOR)
     except ModelError:
         return False
     return True
