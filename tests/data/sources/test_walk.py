@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +40,11 @@ def test_a_folder_has_files_or_images_by_their_extensions(tmp_path, name, conten
 def test_a_file_without_an_extension_may_be_an_image(tmp_path, add_picture):
     add_picture(tmp_path / "a.png").rename(tmp_path / "a")
     assert has_images(tmp_path)
+
+
+def test_only_files_with_the_wanted_extensions_are_found(tmp_path):
+    for name in ("a.xml", "b.XML", "c.txt", "d.png", "in/e.xml", ".f.xml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    found = [Path(file).relative_to(tmp_path).as_posix() for file in walk_files(tmp_path, {"xml"})]
+    assert found == ["a.xml", "b.XML", "in/e.xml"]

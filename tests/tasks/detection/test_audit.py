@@ -5,9 +5,10 @@ import pytest
 from tests.tasks.detection.making import Scene, write_voc
 
 from eyebright.data.pictures import Preparation
-from eyebright.tasks.detection.audit import KINDS, Kind, audit_boxes, count_kinds, draw_findings
+from eyebright.tasks.detection.audit import KINDS, Kind, audit_boxes, count_kinds, draw_findings, found_in
 from eyebright.tasks.detection.dataset import BoxDataset
 from eyebright.tasks.detection.finding import Detections
+from eyebright.tasks.detection.predictor import Found, FoundObjects
 from eyebright.tasks.detection.prepare import PreparedBoxes
 
 BOX = ("dog", 10, 10, 40, 40)
@@ -62,6 +63,20 @@ def test_boxes_that_are_odd_by_themselves(prepared, boxes, kind):
 )
 def test_what_a_detector_finds_against_the_labels(prepared, detection, kinds):
     assert kinds_of(prepared(BOX), [found(detection), None]) == kinds
+
+
+def test_what_a_detector_finds_goes_by_the_names_of_classes(prepared):
+    class Fixed:
+        def stream(self, images, *, threshold):
+            assert threshold == 0.6
+            for number, (name, _) in enumerate(images):
+                box = Found(label=("dog", "cow")[number], confidence=0.9, box=(60.0, 60.0, 80.0, 79.0))
+                yield FoundObjects(name=name, width=100, height=80, objects=(box,))
+
+    made = prepared(BOX)
+    first, second = found_in(made.dataset, Fixed())
+    assert (first.labels.tolist(), first.corners.tolist(), len(second)) == ([1], [[60, 60, 80, 79]], 0)
+    assert kinds_of(made, [first, second]) == {"not labelled": 1}
 
 
 def test_crowds_excuse_what_is_found_in_them(tmp_path, prepared):

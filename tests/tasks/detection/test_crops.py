@@ -9,9 +9,13 @@ from tests.tasks.detection.making import scenes, write_voc
 
 from eyebright.data.dataset import Dataset
 from eyebright.data.pack import LeftOut
+from eyebright.data.pictures import size_of
+from eyebright.data.sources.source import ArraySource
 from eyebright.system.errors import DataError, OutputError, SettingsError
-from eyebright.tasks.detection.crops import Cut, crop_corners, cuts_of, write_crops
+from eyebright.tasks.detection.crops import Cut, crop_corners, cuts_found, cuts_of, write_crops
 from eyebright.tasks.detection.dataset import BoxDataset
+from eyebright.tasks.detection.predictor import Found, FoundObjects
+from eyebright.trust.prediction import Unreadable
 
 
 def test_crops_are_the_pixels_of_their_boxes(tmp_path):
@@ -21,6 +25,26 @@ def test_crops_are_the_pixels_of_their_boxes(tmp_path):
     np.testing.assert_array_equal(Image.open(tmp_path / "crops/dog/a_001.png"), pixels[9:21, 8:32])
     np.testing.assert_array_equal(Image.open(tmp_path / "crops/cat/a_001.png"), pixels[0:10, 0:9])
     assert written.counts == {"cat": 1, "dog": 1} and not written.left_out
+
+
+class Fixed:
+    """Finds the same in every image that opens."""
+
+    def stream(self, images, *, threshold=None):
+        for name, image in images:
+            if isinstance(image(), bytes):
+                yield Unreadable(name=name, error="no image")
+            else:
+                objects = (Found(label="dog", confidence=0.9, box=(1.0, 2.0, 11.0, 12.0)),)
+                yield FoundObjects(name=name, width=20, height=20, objects=objects)
+
+
+def test_what_a_detector_finds_is_cut_out(tmp_path):
+    source = ArraySource([np.full((20, 20, 3), 7 * number, np.uint8) for number in range(3)])
+    source._images[1] = b"no image"
+    written = write_crops(cuts_found(Fixed(), source), tmp_path / "crops", margin=0)
+    assert written.counts == {"dog": 2} and [one.name for one in written.left_out] == ["0000001"]
+    assert size_of(tmp_path / "crops/dog/0000002_001.png") == (10, 10)
 
 
 def test_margins_are_shares_of_the_sides_and_end_at_the_edge():

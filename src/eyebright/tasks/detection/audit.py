@@ -6,7 +6,9 @@ their faults too, so it does not find all.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import PurePath
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -19,8 +21,10 @@ from eyebright.system.records import Record
 from eyebright.system.text import percent, printable
 from eyebright.tasks.detection.boxes import areas, intersections, iou
 from eyebright.tasks.detection.dataset import BoxDataset
+from eyebright.tasks.detection.detector import Detector
 from eyebright.tasks.detection.drawing import Frame, Framed, class_frame, draw_boxes
 from eyebright.tasks.detection.finding import Detections
+from eyebright.tasks.detection.predictor import FoundObjects
 from eyebright.tasks.detection.prepare import PreparedBoxes
 
 Kind: TypeAlias = Literal[
@@ -33,7 +37,7 @@ KINDS: dict[Kind, str] = {
     "almost twice": "boxes of one class around the same object",
     "tiny": "few pixels are left of it when the image is resized",
     "huge": "as large as the image",
-    "copies differ": "near-duplicates of an image with other boxes",
+    "copies differ": "the same image twice, with other boxes",
 }
 """All kinds in the order in which they are shown, each with an explanation that fits on its line."""
 CONFIDENT = 0.6  # a calibrated share of correct detections; the other thresholds are overlaps of boxes
@@ -82,6 +86,31 @@ def audit_boxes(
     findings += _copies(prepared)
     order = {kind: number for number, kind in enumerate(KINDS)}
     return sorted(findings, key=lambda one: (order[one.kind], -one.figure if one.kind != "tiny" else one.figure))
+
+
+def found_in(dataset: BoxDataset, detector: Detector, *, confident: float = CONFIDENT) -> list[Detections | None]:
+    """What a detector finds in the images of a data set, as `audit_boxes` takes it; classes go by name.
+
+    Args:
+        dataset: The images.
+        detector: A detector; what it finds of classes that the data set does not have is passed over.
+        confident: The least confidence.
+    """
+    source, labels = dataset.source, {name: label for label, name in enumerate(dataset.classes)}
+    images = ((name, partial(source.open, index)) for index, name in enumerate(source.names))
+    return [
+        _detections(answer, labels) if isinstance(answer, FoundObjects) else None
+        for answer in detector.stream(images, threshold=confident)
+    ]
+
+
+def _detections(found: FoundObjects, labels: Mapping[str, int]) -> Detections:
+    known = [one for one in found.objects if one.label in labels]
+    return Detections(
+        np.array([one.box for one in known], np.float64).reshape(-1, 4),
+        np.array([labels[one.label] for one in known], np.int64),
+        np.array([one.confidence for one in known], np.float64),
+    )
 
 
 def draw_findings(
@@ -205,4 +234,4 @@ def _framed(pixels: NDArray[np.uint8], one: BoxFinding, classes: Sequence[str]) 
         class_frame(position(name), name, (box - [left, top, left, top]).tolist())
         for box, name in zip(corners, one.classes, strict=True)
     ]
-    return Framed(pixels[top:bottom, left:right], frames, f"{one.picture}\n{one.sentence}")
+    return Framed(pixels[top:bottom, left:right], frames, f"{PurePath(one.picture).name}: {one.sentence}")

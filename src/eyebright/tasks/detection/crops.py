@@ -13,6 +13,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -22,12 +23,15 @@ from PIL import Image
 
 from eyebright.data.pack import LeftOut
 from eyebright.data.pictures import ImageInput, decode
+from eyebright.data.sources.source import Source
 from eyebright.data.split import SIDES, Side
 from eyebright.system import files
 from eyebright.system.errors import DataError, PictureError, SettingsError
 from eyebright.system.records import to_json
 from eyebright.system.text import csv_cell
 from eyebright.tasks.detection.dataset import BoxDataset
+from eyebright.tasks.detection.detector import Detector
+from eyebright.tasks.detection.predictor import FoundObjects
 
 METADATA = "metadata.csv"
 CARD = "crops.json"
@@ -77,6 +81,22 @@ def cuts_of(dataset: BoxDataset) -> Iterator[Cut]:
             classes = [dataset.classes[label] for label in boxes.labels.tolist()]
             side = None if dataset.sides is None else SIDES[dataset.sides[index]]
             yield Cut(name, dataset.source.open(index), boxes.corners, classes, side)
+
+
+def cuts_found(detector: Detector, source: Source, *, threshold: float | None = None) -> Iterator[Cut]:
+    """What a detector finds in images; of an image that cannot be opened nothing, and `write_crops` tells it.
+
+    Args:
+        detector: The detector.
+        source: The images.
+        threshold: The least confidence; that of the detector unless given.
+    """
+    images = ((name, partial(source.open, index)) for index, name in enumerate(source.names))
+    for index, found in enumerate(detector.stream(images, threshold=threshold)):
+        objects = found.objects if isinstance(found, FoundObjects) else ()
+        corners = np.array([one.box for one in objects], np.float64).reshape(-1, 4)
+        if len(corners) or not isinstance(found, FoundObjects):
+            yield Cut(source.names[index], source.open(index), corners, [one.label for one in objects])
 
 
 def crop_corners(corners: NDArray[np.float64], size: tuple[int, int], margin: float) -> NDArray[np.int64]:
