@@ -22,6 +22,9 @@ from eyebright.trust.verdict import Verdict
 
 Reason: TypeAlias = Literal["finished", "patience", "interrupted", "budget"]
 """Why a training ends."""
+Measure: TypeAlias = Literal["accuracy", "mAP50"]
+"""What "accuracy" means in a training: the share of images with the correct class, or a detector's mean average
+precision at an overlap of 0.5."""
 
 
 class RunStarted(Event, frozen=True):
@@ -224,10 +227,11 @@ class Planned(Event, frozen=True):
 
 
 class StartJudged(Event, frozen=True):
-    """The weights at the start were validated."""
+    """The weights at the start were validated; `measure` says what the accuracy is."""
 
     validation_loss: float
     validation_accuracy: float
+    measure: Measure = "accuracy"
 
 
 class EpochEnded(Event, frozen=True):
@@ -236,7 +240,8 @@ class EpochEnded(Event, frozen=True):
     After the epoch, the loss and the accuracy of the training set are measured as those of the validation set are,
     without augmentation, dropout, class weights and label smoothing: on `sample` training images, the same ones in
     every epoch. The running ones are means over the steps of the epoch, with all of these. `pictures` images were
-    trained on, fewer if a budget cut the epoch short.
+    trained on, fewer if a budget cut the epoch short. `measure` says what the accuracies are; that of a detector has no
+    running one.
 
     In logs of older versions `pictures` may be 0; where `sample` is 0, the training loss and accuracy are running ones.
     """
@@ -256,6 +261,7 @@ class EpochEnded(Event, frozen=True):
     sample: int = 0
     running_loss: float = 0.0
     running_accuracy: float = 0.0
+    measure: Measure = "accuracy"
 
 
 class Stopped(Event, frozen=True):

@@ -5,26 +5,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.utils.class_weight import compute_class_weight
 
 from eyebright.system.errors import SettingsError
 from eyebright.training.torch.distributed import ALONE, Group
-from eyebright.training.torch.feed import Feed, balanced, class_weights, every_image, sample_of
+from eyebright.training.torch.feed import Feed, balanced, every_image, sample_of
 
 LABELS = np.array([0] * 50 + [1] * 7 + [2] * 23)
 INDICES = np.arange(100, 180)
-
-
-def test_class_weights_are_those_of_scikit_learn_and_one_in_the_mean():
-    found = class_weights(LABELS, 3)
-    assert found == pytest.approx(compute_class_weight("balanced", classes=np.arange(3), y=LABELS))
-    assert found[LABELS].mean() == pytest.approx(1)
-
-
-def test_a_class_without_images_has_weight_zero():
-    found = class_weights(LABELS, 4)
-    assert found[3] == 0
-    assert found[:3] == pytest.approx(class_weights(LABELS, 3))
 
 
 def test_every_class_is_drawn_equally_often_and_its_pictures_as_evenly_as_they_can():

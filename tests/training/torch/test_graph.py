@@ -8,6 +8,7 @@ from eyebright.network import initial_weights, zoo
 from eyebright.training.settings import Settings
 from eyebright.training.torch import graph, hardware
 from eyebright.training.torch.learner import Learner
+from eyebright.training.torch.objective import Classification
 
 NETWORK = zoo.flowers_cnn(3, input_size=32)
 LABELS = np.tile(np.arange(3), 8)
@@ -17,7 +18,9 @@ def trained(recipe: dict[str, object], warm_up: int, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(graph, "_WARM_UP", warm_up)
     settings = Settings(learning_rate=1e-3).changed(recipe)
     with hardware.torch_set_up(1):
-        made = Learner(NETWORK, initial_weights(NETWORK, 1), settings, LABELS)
+        made = Learner(
+            NETWORK, initial_weights(NETWORK, 1), settings, Classification(LABELS, 3, settings, hardware.find("auto"))
+        )
         made.precision, losses = "bfloat16", []
         made.module.train()
         random = torch.Generator().manual_seed(0)

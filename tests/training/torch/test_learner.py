@@ -26,6 +26,7 @@ from eyebright.training.torch import hardware
 from eyebright.training.torch.augment import augment
 from eyebright.training.torch.learner import Learner
 from eyebright.training.torch.mixing import mix
+from eyebright.training.torch.objective import Classification
 
 DENSE = Network.sequential(Input((12,)), Linear(8, name="first"), ReLU(), Linear(3, name="head"))
 NORMED = Network.sequential(
@@ -41,7 +42,8 @@ def samples(network: Network, count: int = 8) -> torch.Tensor:
 
 
 def learner(network: Network = DENSE, **changes) -> Learner:
-    made = Learner(network, initial_weights(network, 2), Settings().changed(changes), LABELS)
+    settings = Settings().changed(changes)
+    made = Learner(network, initial_weights(network, 2), settings, Classification(LABELS, 3, settings))
     made.module.train()
     return made
 
@@ -236,7 +238,7 @@ def test_nothing_of_a_step_is_made_on_another_device_or_waited_for(recipe, monke
     settings = Settings().changed(changes | recipe)
     monkeypatch.setattr(hardware, "find", lambda *wanted: meta)
     network = zoo.flowers_cnn(3, input_size=32)
-    made = Learner(network, initial_weights(network, 1), settings, LABELS)
+    made = Learner(network, initial_weights(network, 1), settings, Classification(LABELS, 3, settings, meta))
     made.module.train()
     made.ahead = True
     monkeypatch.setattr(hardware, "autocast", lambda *precision: nullcontext())  # which `meta` does not know

@@ -26,7 +26,7 @@ from eyebright.training.settings import Settings
 from eyebright.training.stages import require_batch
 from eyebright.training.torch import distributed, hardware
 from eyebright.training.torch.engine import TorchEngine
-from eyebright.training.torch.feed import Material, shown
+from eyebright.training.torch.feed import Material, Task, shown
 from eyebright.training.torch.hardware import torch_set_up
 from eyebright.training.torch.loop import DivergedError, Outcome, Trainer
 from eyebright.training.torch.range_test import range_test
@@ -48,7 +48,7 @@ __all__ = [
 def fit(
     network: Network,
     weights: Weights,
-    material: Material,
+    task: Task,
     settings: Settings,
     *,
     emit: Emit,
@@ -60,9 +60,9 @@ def fit(
     """Train a network, together with the other processes if there are any.
 
     Args:
-        network: The network; its outputs are logits.
+        network: The network.
         weights: The weights to start from.
-        material: The images.
+        task: The images, and what is learned from them.
         settings: How to train.
         emit: Receives the events.
         on_settled: Receives the settings with all that was measured, before the first step; a second time if the
@@ -85,13 +85,13 @@ def fit(
         emit(Stopped(reason="budget", epoch=0, best_epoch=0))
         return Outcome(dict(weights), "budget", settings)
     group = distributed.group()
-    if group.size > 1 and material.pack.streamed:
+    if group.size > 1 and task.pack.streamed:
         raise DataError(
             "several processes share the prepared images, but the disk of the cache has no room for them: make room, "
             "set EYEBRIGHT_CACHE to another disk, or train in one process"
         )
     if group.size > 1:
-        material.pack.check(np.concatenate([material.train, material.validation]))
+        task.pack.check(np.concatenate([task.train, task.validation]))
     keep_freed_memory()
     if resume and not hardware.available()[settings.device]:  # as after a GPU has gone
         settings = settings.changed({"device": "auto", "precision": "auto"})
@@ -101,7 +101,7 @@ def fit(
         if not resume and device == hardware.CPU:  # the memory of a GPU is not estimated: it raises errors
             settings = _within_memory(network, settings, emit)
         require_batch(network, settings, group.size)
-        trainer = Trainer(network, weights, material, settings, group, emit, on_settled, checkpoint_folder)
+        trainer = Trainer(network, weights, task, settings, group, emit, on_settled, checkpoint_folder)
         if not trainer.start(deadline, resume=resume):
             return trainer.stopped("budget")
         outcome = _run(trainer)

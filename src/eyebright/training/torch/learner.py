@@ -4,13 +4,9 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
 from eyebright.data.batches import seed_of
@@ -24,11 +20,10 @@ from eyebright.training.stages import frozen_layers
 from eyebright.training.torch import hardware
 from eyebright.training.torch.checkpoint import State
 from eyebright.training.torch.distributed import ALONE, Group
-from eyebright.training.torch.feed import class_weights
 from eyebright.training.torch.graph import StepGraph
+from eyebright.training.torch.objective import Objective, Score
 from eyebright.training.torch.optimizer import Average, make_optimizer, moments, restore_moments, set_rate
 from eyebright.training.torch.transfer import Coming, late
-from eyebright.trust.metrics import log_softmax
 
 _TIMED = 5  # batches by which time is measured
 
@@ -55,13 +50,6 @@ class Learned:
         return int(self._figures.values[1])
 
 
-class Score(NamedTuple):
-    """Mean loss and accuracy."""
-
-    loss: float
-    accuracy: float
-
-
 class Learner:
     """A network with its optimizer.
 
@@ -69,7 +57,7 @@ class Learner:
         network: The network.
         weights: The weights to start from; they are copied.
         settings: How to train.
-        labels: The classes of the training images, `(N,)`.
+        objective: What it is trained for: the loss and the score.
         group: The processes that train together.
 
     Attributes:
@@ -81,10 +69,10 @@ class Learner:
         network: Network,
         weights: Weights,
         settings: Settings,
-        labels: NDArray[np.int64],
+        objective: Objective,
         group: Group = ALONE,
     ) -> None:
-        self.settings, self.group = settings, group
+        self.settings, self.objective, self.group = settings, objective, group
         self.device = hardware.find(settings.device, group.rank)
         self.ahead = self.device.type == "cuda" and group.size == 1
         self.module = TorchNetwork(faster(network), weights).to(self.device)
@@ -94,10 +82,6 @@ class Learner:
         self.optimizer = make_optimizer(self.module, network, settings, self.ahead)
         self.average = Average(faster(network), weights, settings.ema, self.device) if settings.ema else None
         self.precision: ChosenPrecision = "float32"
-        (num_classes,) = network.output_shape
-        self.class_weights: Tensor | None = None
-        if settings.class_weights == "balanced":
-            self.class_weights = torch.from_numpy(class_weights(labels, num_classes)).to(self.device)
         self._graph = StepGraph() if self.ahead else None
 
     @property
@@ -153,11 +137,10 @@ class Learner:
         """
         self.optimizer.zero_grad(set_to_none=True)
         figures = torch.zeros(2, dtype=torch.float64, device=self.device if self.ahead else hardware.CPU)
-        for pictures, labels in batches:
-            loss, logits = self.loss(pictures, labels, self.precision)
-            share = len(labels) / count
-            most = (labels if labels.ndim == 1 else labels.argmax(dim=1)).to(self.device)
-            correct = (logits.argmax(dim=1) == most).sum()
+        for samples, targets in batches:
+            loss, outputs = self.loss(samples, targets, self.precision)
+            share = len(targets) / count
+            correct = self.objective.hits(outputs, targets.to(self.device))
             figures += torch.stack([share * loss.detach().to(figures), correct.to(figures)])
             if not (self.ahead or math.isfinite(figures[0])):
                 break
@@ -189,37 +172,30 @@ class Learner:
         self._change(figures)
         return figures
 
-    def loss(self, pictures: Tensor, labels: Tensor, precision: ChosenPrecision) -> tuple[Tensor, Tensor]:
-        """The mean loss of a batch, and its logits `(N, num_classes)`.
+    def loss(self, samples: Tensor, targets: Tensor, precision: ChosenPrecision) -> tuple[Tensor, Tensor]:
+        """The mean loss of a batch, and the outputs of the network, float32 `(N, ...)`.
 
         Args:
-            pictures: float32, `(N, C, H, W)`.
-            labels: int64 `(N,)`, or shares of the classes `(N, num_classes)`.
+            samples: What the supply gives: images, float32, `(N, C, H, W)`, or values in their place.
+            targets: What the outputs should be, as the objective takes it.
             precision: In which to compute.
         """
-        labels = labels.to(self.device)
+        targets = targets.to(self.device)
         with hardware.autocast(precision, self.device):
-            logits = self.module(pictures.to(self.device)).float()
-        smoothing = self.settings.label_smoothing
-        if self.class_weights is None:
-            return functional.cross_entropy(logits, labels, label_smoothing=smoothing), logits
-        summed = functional.cross_entropy(
-            logits, labels, self.class_weights, reduction="sum", label_smoothing=smoothing
-        )
-        return summed / len(labels), logits  # class weights have the mean 1 over all training images
+            outputs = self.objective.outputs(self.module, samples.to(self.device)).float()
+        return self.objective.loss(outputs, targets), outputs
 
     def validate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> Score:
-        """Evaluate `result` on images and labels, in the precision and on the device of the training."""
-        module = self.result.eval()
-        loss, correct, count = 0.0, 0, 0
+        """Evaluate `result` on samples and targets, in the precision and on the device of the training."""
+        module, tally = self.result.eval(), self.objective.tally()
         with torch.no_grad(), hardware.autocast(self.precision, self.device):
-            found = ((Coming(module(pictures.to(self.device)).float()), labels) for pictures, labels in batches)
-            for coming, labels in late(found):
-                logits = log_softmax(coming.values.numpy())
-                loss -= float(logits[np.arange(len(labels)), labels].sum())
-                correct += int((logits.argmax(axis=1) == labels.numpy()).sum())
-                count += len(labels)
-        return Score(loss / count, correct / count)
+            found = (
+                (Coming(self.objective.outputs(module, samples.to(self.device)).float()), targets)
+                for samples, targets in batches
+            )
+            for coming, targets in late(found):
+                tally.add(coming.values.numpy(), targets.numpy())
+        return tally.score
 
     def state(self, progress: Position, best: Weights) -> State:
         """All that is needed to continue, with the position and the best weights so far."""

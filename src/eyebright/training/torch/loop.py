@@ -36,8 +36,9 @@ from eyebright.training.stages import require_batch
 from eyebright.training.torch import hardware
 from eyebright.training.torch.checkpoint import Keeper, State
 from eyebright.training.torch.distributed import ALONE, Group
-from eyebright.training.torch.feed import Feed, Material
-from eyebright.training.torch.learner import Learned, Learner, Score
+from eyebright.training.torch.feed import Feed, Task
+from eyebright.training.torch.learner import Learned, Learner
+from eyebright.training.torch.objective import Score
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class Job(NamedTuple):
     """What the other ranks need to train with rank 0."""
 
     network: str  # as JSON
-    material: Material
+    task: Task
     settings: Settings
     precision: ChosenPrecision
     state: State
@@ -84,17 +85,18 @@ class Trainer:
         self,
         network: Network,
         weights: Weights,
-        material: Material,
+        task: Task,
         settings: Settings,
         group: Group = ALONE,
         emit: Emit = lambda event: None,
         on_settled: Callable[[Settings], None] = lambda settings: None,
         checkpoint_folder: Path | None = None,
     ) -> None:
-        self.network, self.material, self.settings, self.group = network, material, settings, group
+        self.network, self.task, self.settings, self.group = network, task, settings, group
         self.emit, self.on_settled = emit, on_settled
-        self.learner = Learner(network, weights, settings, material.labels[material.train], group)
-        self.feed = Feed(material, settings, network.output_shape[0], group, self.learner.device)
+        outputs, device = network.output_shape[0], hardware.find(settings.device, group.rank)
+        self.learner = Learner(network, weights, settings, task.objective(outputs, settings, device), group)
+        self.feed = Feed(task, settings, outputs, group, device)
         self.keeper = Keeper(checkpoint_folder, settings.checkpoint_s)
         self.pace = Pace(settings, self.feed.steps)
         self.plan: Plan | None = None
@@ -107,7 +109,7 @@ class Trainer:
     @classmethod
     def of_job(cls, job: Job, group: Group) -> "Trainer":
         """The same training on another rank."""
-        trainer = cls(Network.from_json(job.network), job.state.weights, job.material, job.settings, group)
+        trainer = cls(Network.from_json(job.network), job.state.weights, job.task, job.settings, group)
         trainer._restore(job.state)
         trainer.learner.precision = job.precision
         trainer.pace = job.pace
@@ -117,8 +119,8 @@ class Trainer:
     def job(self) -> Job:
         """What other ranks need to join, before the first step."""
         state = self.learner.state(self.progress, self.best)
-        material = self.material._replace(names=())
-        return Job(self.network.to_json(), material, self.settings, self.learner.precision, state, self.pace)
+        task = self.task.without_names()
+        return Job(self.network.to_json(), task, self.settings, self.learner.precision, state, self.pace)
 
     def start(self, deadline: Deadline | None, *, resume: bool) -> bool:
         """Settle all that is measured, and restore the state; False if there is no time for a step."""
@@ -220,10 +222,11 @@ class Trainer:
 
     def _judge_start(self) -> None:
         """Validate the weights of the start, as those of epoch 0: kept unless an epoch is better."""
-        score = self._finite(self._score(self.material.validation))
+        score = self._finite(self._score(self.task.validation))
         self.best = self.learner.result.get_weights()
         self.progress = self.progress.at_start(score.loss, score.accuracy)
-        self.emit(StartJudged(validation_loss=score.loss, validation_accuracy=score.accuracy))
+        self.emit(StartJudged(validation_loss=score.loss, validation_accuracy=score.accuracy,
+                              measure=self.learner.objective.measure))  # fmt: skip
 
     def _epoch(self) -> None:
         """One pass over the training images, or what the budget leaves of it, and one over the validation images."""
@@ -255,7 +258,7 @@ class Trainer:
         """
         start, done = time.monotonic(), self.progress
         known, score, self.interrupted = self.group.agree(
-            lambda: (self._score(self.feed.sample), self._score(self.material.validation), interrupts.pending())
+            lambda: (self._score(self.feed.sample), self._score(self.task.validation), interrupts.pending())
         )
         self._finite(score)
         if self.plan is not None:
@@ -274,6 +277,7 @@ class Trainer:
                 validation_accuracy=score.accuracy,
                 learning_rate=self.pace.rate(done.step - 1, done),
                 best=best,
+                measure=self.learner.objective.measure,
                 seconds=seconds + time.monotonic() - start,
                 cpu_seconds=cpu_seconds,
                 pictures_per_second=(done.seen - first.seen) / seconds,
@@ -366,7 +370,7 @@ class Trainer:
     @property
     def _evaluated(self) -> int:
         """How many images are evaluated after an epoch."""
-        return len(self.feed.sample) + len(self.material.validation)
+        return len(self.feed.sample) + len(self.task.validation)
 
     def _score(self, indices: NDArray[np.int64]) -> Score:
         """Loss and accuracy on some images, of the training or the validation set: measured in the same way."""

@@ -49,8 +49,9 @@ def range_test(
     losses: list[float] = []
     device = hardware.find(settings.device)
     with torch_set_up(machine.cores(), deterministic=settings.deterministic), hardware.explained(device):
-        learner = Learner(network, weights, settings, material.labels[material.train])
-        feed = Feed(material, settings, network.output_shape[0], device=device)
+        outputs = network.output_shape[0]
+        learner = Learner(network, weights, settings, material.objective(outputs, settings, device))
+        feed = Feed(material, settings, outputs, device=device)
         learner.choose_precision()
         learner.module.train()
         for step, (parts, count) in enumerate(islice(_steps(feed, settings), steps)):
