@@ -27,7 +27,7 @@ _EXACT, _MANY = 6, 18
 """The first convolutions of a network with many stay in float32: they cost little, and their errors go everywhere. For
 EfficientNet-Lite0, six instead of three change probabilities by 0.006 instead of 0.009 on average on CIFAR-10, and by
 0.003 instead of 0.007 on Fashion-MNIST; an image takes 4.1 instead of 3.8 ms of processor time. With three, models of
-these and of faces were refused; six was chosen on the same images, so that these figures are no independent proof."""
+these and of faces were refused; six was chosen on the same images; benchmarks/README.md has figures of others."""
 
 
 def to_litert_int8(

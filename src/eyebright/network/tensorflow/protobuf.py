@@ -71,6 +71,11 @@ def fields(content: bytes) -> Iterator[tuple[int, bytes]]:
         place += size
 
 
+def all_of(content: bytes, field: int) -> Iterator[bytes]:
+    """What a message has under the number of a field; a `ValueError` when it is not a message."""
+    return (value for number, value in fields(content) if number == field)
+
+
 def _read_varint(content: bytes, place: int) -> tuple[int, int]:
     """A whole number that begins at a place, and the place after it."""
     value = 0

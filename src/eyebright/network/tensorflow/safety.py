@@ -4,10 +4,8 @@ TensorFlow's own guide to security says that a model is a program: its operation
 somebody else is therefore refused here unless all its operations are known to compute, and nothing else.
 """
 
-from collections.abc import Iterator
-
 from eyebright.network.tensorflow.model import FILE, file_node
-from eyebright.network.tensorflow.protobuf import fields
+from eyebright.network.tensorflow.protobuf import all_of
 from eyebright.system.errors import ModelError
 
 _COMPUTING = frozenset({
@@ -34,10 +32,10 @@ def require_only_computes(saved_model: bytes) -> None:
         ModelError: When it has operations that are not known, functions or objects, or names a file; or is damaged.
     """
     try:
-        for meta_graph in _all(saved_model, 2):
-            if any(_all(meta_graph, 7)):
+        for meta_graph in all_of(saved_model, 2):
+            if any(all_of(meta_graph, 7)):
                 raise ModelError("it has objects of TensorFlow 2, which eyebright does not write")
-            for graph in _all(meta_graph, 2):
+            for graph in all_of(meta_graph, 2):
                 _require_plain(graph)
     except ValueError as problem:
         raise ModelError(f"it is damaged: {problem}") from problem
@@ -45,17 +43,12 @@ def require_only_computes(saved_model: bytes) -> None:
 
 def _require_plain(graph: bytes) -> None:
     """The same for a GraphDef."""
-    if any(_all(graph, 2)):
+    if any(all_of(graph, 2)):
         raise ModelError("it has functions, which eyebright does not write")
-    for node in _all(graph, 1):
-        name, operation = (b"".join([*_all(node, field)][-1:]).decode() for field in (1, 2))
+    for node in all_of(graph, 1):
+        name, operation = (b"".join([*all_of(node, field)][-1:]).decode() for field in (1, 2))
         if operation not in _COMPUTING | _VARIABLES | _FILES:
             raise ModelError(f"its operation {operation!r} ({name}) may do more than compute")
         file = name == FILE and node != file_node()
-        if file or (operation in _FILES and [*_all(node, 3)][:1] != [FILE.encode()]):
+        if file or (operation in _FILES and [*all_of(node, 3)][:1] != [FILE.encode()]):
             raise ModelError(f"its operation {operation!r} ({name}) is about a file that eyebright does not name")
-
-
-def _all(content: bytes, field: int) -> Iterator[bytes]:
-    """What a message has under the number of a field."""
-    return (value for number, value in fields(content) if number == field)
