@@ -74,7 +74,7 @@ def test_images_in_no_list_are_left_out_with_a_notice(tmp_path):
     write_voc(tmp_path, scenes(6))
     (tmp_path / "ImageSets/Main/test.txt").write_text("img 02\n")
     found = BoxDataset.open(tmp_path)
-    assert len(found) == 5 and found.notices == ("1 image in no set are not used: JPEGImages/img 05.png.",)
+    assert len(found) == 5 and found.notices == ("1 image in no set left out: JPEGImages/img 05.png.",)
 
 
 def test_a_photograph_on_its_side_has_boxes_as_it_is_seen(tmp_path):

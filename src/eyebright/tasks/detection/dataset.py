@@ -239,7 +239,7 @@ def _in_sets(found: FoundBoxes) -> tuple[FoundBoxes, list[str]]:
     kept = [index for index, image in enumerate(found.images) if image.side]
     names = [name for name, image in zip(found.source.names, found.images, strict=True) if not image.side]
     whole = FoundImages(found.source, (), range(len(found.images)))
-    notice = f"{counted(len(names), 'image')} in no set are not used: {listed(list(map(printable, names)), _NAMED)}."
+    notice = f"{counted(len(names), 'image')} in no set left out: {listed(list(map(printable, names)), _NAMED)}."
     return _part(found, exclude_images(whole, names)), [notice] if kept else []
 
 

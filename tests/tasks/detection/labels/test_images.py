@@ -41,7 +41,7 @@ def test_images_in_folders_with_a_labelled_one_belong_to_the_set(images):
     found = gathered.found("x", images.root)
     assert found.source.names == ["valid/images/a.jpg", "valid/images/b c.png"]
     assert [image.boxes for image in found.images] == [[], None]
-    assert found.notices == ["2 images in folders without any labelled image are not used."]
+    assert found.notices == ["2 images in folders without any labelled image left out."]
     assert [lost.name for lost in found.lost] == ["gone.jpg"]
     assert {image.side for image in found.images} == {"validation"}
 

@@ -49,7 +49,7 @@ def test_an_image_in_two_lists_is_refused(tmp_path):
 
 def test_boxes_that_begin_at_0_are_noticed(tmp_path):
     write_voc(tmp_path, [Scene("a", (30, 20), [("dog", -1, 3, 9, 9)])], lists=False)
-    assert "1 box begin at 0, though VOC counts from 1" in read_voc(tmp_path).notices[0]
+    assert "1 box at 0, though VOC counts from 1" in read_voc(tmp_path).notices[0]
 
 
 def test_difficult_objects_are_marked(tmp_path):

@@ -89,6 +89,12 @@ def test_an_empty_file_of_labels_is_an_image_without_objects_and_a_lost_one_is_l
     assert [(box.image, box.reason) for box in found.unused] == [("labels/gone.txt", "no image")]
 
 
+def test_names_of_classes_alone_are_no_boxes(tmp_path):
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    (tmp_path / "settings.yaml").write_text("names: [cat, dog]\n")
+    assert not has_boxes(tmp_path)
+
+
 def test_classes_without_names_are_numbers(folder):
     (folder / "classes.txt").unlink()
     assert opened(folder, "3 0.2 0.5 0.2 0.6").classes == ("3",)

@@ -116,7 +116,7 @@ class Gathering:
         names = [name for name in self.images.names if name.rpartition("/")[0] in folders]
         others = len(self.images.names) - len(names)
         if others:
-            self.notices.append(f"{counted(others, 'image')} in folders without any labelled image are not used.")
+            self.notices.append(f"{counted(others, 'image')} in folders without any labelled image left out.")
         if only_labelled:
             names = [name for name in names if name in self._boxes]
         sides = self._sides if any(self._sides.values()) else dict(zip(names, sides_of_folders(names), strict=True))

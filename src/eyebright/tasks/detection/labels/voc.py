@@ -65,8 +65,8 @@ def read_voc(folder: Path, report: Report = quiet) -> FoundBoxes:
         gathered.add(name, path.as_posix(), boxes, side=side, stated=_size(tree))
     if from_zero:
         gathered.notices.append(
-            f"{boxes_text(from_zero)} begin at 0, though VOC counts from 1: all boxes of this set are perhaps a "
-            "pixel too far to the left and the top."
+            f"{boxes_text(from_zero)} at 0, though VOC counts from 1: all boxes of this set may be a pixel too far to "
+            "the left and the top."
         )
     return gathered.found(FORMAT, root)
 

@@ -23,15 +23,16 @@ from eyebright.tasks.detection.labels.yaml import Value, read_yaml
 
 FORMAT = "YOLO"
 SUFFIXES = (".yaml", ".yml")
-_LISTS = ("classes.txt", "obj.names")
+_OF_CVAT = "obj.names"
+_LISTS = ("classes.txt", _OF_CVAT)
 _LABELS, _IMAGES = "labels", "images"
 
 
 def is_yolo(folder: Path) -> bool:
     """Whether a folder has labels of YOLO: a data.yaml, names of classes, or folders of labels."""
     below = [folder, *(entry for entry in folder.iterdir() if side_of(entry.name) and entry.is_dir())]
-    named = any((folder / name).is_file() for name in _LISTS)
-    return _yaml_in(folder) is not None or named or any(_has_labels(place / _LABELS) for place in below)
+    named = _yaml_in(folder) is not None or (folder / _OF_CVAT).is_file()
+    return named or any(_has_labels(place / _LABELS) for place in below)
 
 
 def _has_labels(folder: Path) -> bool:
@@ -41,7 +42,7 @@ def _has_labels(folder: Path) -> bool:
 def _yaml_in(folder: Path) -> Path | None:
     """The file that names the classes."""
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
-    return next((file for file in files if "names" in read_yaml(_text(file))), None)
+    return next((file for file in files if {"names", "train"} <= set(read_yaml(_text(file)))), None)
 
 
 def read_yolo(place: Path, report: Report = quiet) -> FoundBoxes:
