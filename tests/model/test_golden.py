@@ -7,7 +7,7 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from eyebright.data.pictures import Preparation, open_picture
-from eyebright.model.golden import Golden, golden_pictures
+from eyebright.model.golden import Golden, golden_pictures, png
 from eyebright.system.errors import ModelError
 
 SIZE = Preparation(width=24, height=16)
@@ -76,3 +76,9 @@ def test_a_golden_file_that_is_no_safetensors_is_damaged(tmp_path: Path, content
     (tmp_path / "golden").write_bytes(content)
     with pytest.raises(ModelError, match=r"golden is damaged"):
         Golden.load(tmp_path / "golden", ["probabilities"])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_png_gives_its_pixels_back(channels: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, channels), np.uint8)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(png(pixels)))).reshape(pixels.shape), pixels)

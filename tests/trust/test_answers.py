@@ -33,3 +33,11 @@ def test_answers_are_computed_from_logits_and_features():
     np.testing.assert_allclose(found.probabilities, softmax(logits / 2, axis=1), atol=1e-6)
     np.testing.assert_allclose(found.unfamiliarity, unfamiliarity_of(familiar, features, logits / 2), rtol=1e-6)
     assert answers_of(Answering(2.0), logits, features).unfamiliarity is None
+
+
+def test_outputs_of_a_graph_go_by_their_names():
+    outputs = {"answer": np.array([1]), "probabilities": ROWS[:1], "unfamiliarity": np.float32([0.5])}
+    found = Answers.of_outputs(outputs)
+    assert all(getattr(found, name) is values for name, values in outputs.items())
+    del outputs["unfamiliarity"]
+    assert Answers.of_outputs(outputs).unfamiliarity is None

@@ -76,7 +76,7 @@ class Golden(NamedTuple):
 
 def golden_pictures(preparation: Preparation) -> tuple[list[bytes], NDArray[np.uint8]]:
     """The bytes of the golden image files, and the images prepared from them."""
-    sources = [_png(pixels) for pixels in (_gradient(96, 64), _checks(50, 75), _noise(40, 40))]
+    sources = [png(pixels) for pixels in (_gradient(96, 64), _checks(50, 75), _noise(40, 40))]
     sources.append(_jpeg(_rings(1_200, 1_000)))
     return sources, np.stack([open_picture(source, preparation) for source in sources])
 
@@ -105,9 +105,10 @@ def _rings(width: int, height: int) -> NDArray[np.uint8]:
     return np.rint(rings).astype(np.uint8)
 
 
-def _png(pixels: NDArray[np.uint8]) -> bytes:
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """Pixels `(height, width, channels)`, RGB or grey, as the bytes of a PNG."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
     return file.getvalue()
 
 

@@ -1,11 +1,12 @@
 """Answers: what a model says about images. The same arithmetic as the nodes in a model's graph, in NumPy."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.network.answering import NO_ANSWER, Answering
+from eyebright.network.answering import ANSWER, NO_ANSWER, PROBABILITIES, UNFAMILIARITY, Answering
 from eyebright.trust.metrics import softmax
 from eyebright.trust.unknown import unfamiliarity_of
 
@@ -45,6 +46,11 @@ class Answers(NamedTuple):
         if unfamiliarity is not None:
             refused |= unfamiliarity > 1
         return cls(probabilities, unfamiliarity, np.where(refused, NO_ANSWER, predicted))
+
+    @classmethod
+    def of_outputs(cls, found: Mapping[str, NDArray[Any]]) -> "Answers":
+        """Answers from the outputs of a graph, by their names."""
+        return cls(found[PROBABILITIES], found.get(UNFAMILIARITY), found[ANSWER])
 
 
 def answers_of(answering: Answering, logits: NDArray[np.floating], features: NDArray[np.floating]) -> Answers:

@@ -4,7 +4,6 @@ from typing import Literal
 
 from eyebright.model.export.exported import Exported, Precision
 from eyebright.model.export.formats import Format, Run, Source, runtime
-from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY
 from eyebright.system import machine
 from eyebright.system.errors import ModelError, SettingsError
 from eyebright.trust.answers import Answers
@@ -40,7 +39,7 @@ def _load(exported: Exported) -> Run:
 
     def answer(pictures):  # type: ignore[no-untyped-def]
         found = run(pictures=pictures)
-        return Answers(found[PROBABILITIES], found.get(UNFAMILIARITY), found[ANSWER])
+        return Answers.of_outputs(found)
 
     return answer
 

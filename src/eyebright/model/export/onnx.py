@@ -10,7 +10,6 @@ from eyebright.model.engine import onnx_graph
 from eyebright.model.export.exported import Exported, Precision
 from eyebright.model.export.formats import Format, Run, Source, runtime
 from eyebright.model.folder import check_onnx
-from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY
 from eyebright.network.onnx import INPUT
 from eyebright.system import machine
 from eyebright.system.errors import ModelError, SettingsError
@@ -106,7 +105,7 @@ def run_graph(path: Path) -> Run:
 
     def run(pictures):  # type: ignore[no-untyped-def]
         found = dict(zip(names, session.run(names, {INPUT: pictures}), strict=True))
-        return Answers(found[PROBABILITIES], found.get(UNFAMILIARITY), found[ANSWER])
+        return Answers.of_outputs(found)
 
     return run
 

@@ -7,12 +7,11 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from eyebright.data.pictures import Preparation
 from eyebright.model.export.exported import ExportCard
 from eyebright.model.export.formats import Format, Source
-from eyebright.model.golden import golden_pictures
+from eyebright.model.golden import golden_pictures, png
 from eyebright.network.answering import NO_ANSWER
 from eyebright.system.text import markdown
 from eyebright.trust.answers import Answers
@@ -56,7 +55,7 @@ def golden_files(card: ExportCard, answers: Answers) -> dict[str, bytes]:
     described = []
     for number, (source, pixels) in enumerate(zip(sources, prepared, strict=True)):
         names = f"image_{number}.{_suffix(source)}", f"prepared_{number}.png"
-        files |= {f"golden/{names[0]}": source, f"golden/{names[1]}": _png(pixels)}
+        files |= {f"golden/{names[0]}": source, f"golden/{names[1]}": png(pixels)}
         answer, unlike = int(answers.answer[number]), answers.unfamiliarity
         described.append(
             {
@@ -152,9 +151,3 @@ def _template(name: str) -> str:
 
 def _suffix(source: bytes) -> str:
     return "png" if source.startswith(b"\x89PNG") else "jpg"
-
-
-def _png(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
-    return file.getvalue()

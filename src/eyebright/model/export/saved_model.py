@@ -4,7 +4,6 @@ import os
 
 from eyebright.model.export.exported import Exported, Precision
 from eyebright.model.export.formats import Format, Run, Source, runtime
-from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY
 from eyebright.network.tensorflow import INPUT, SAVED_MODEL, require_only_computes, to_saved_model
 from eyebright.system.errors import ModelError
 from eyebright.trust.answers import Answers
@@ -31,7 +30,7 @@ def _load(exported: Exported) -> Run:
 
     def run(pictures):  # type: ignore[no-untyped-def]
         found = {name: values.numpy() for name, values in signature(**{INPUT: tensorflow.constant(pictures)}).items()}
-        return Answers(found[PROBABILITIES], found.get(UNFAMILIARITY), found[ANSWER])
+        return Answers.of_outputs(found)
 
     run.model = model  # type: ignore[attr-defined]  # its variables live as long as it
     return run

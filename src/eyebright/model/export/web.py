@@ -5,14 +5,12 @@ program that is in the page; where Chromium is installed, the page itself is ope
 """
 
 import base64
-import io
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 import eyebright
 from eyebright.data.batches import spread
@@ -22,7 +20,7 @@ from eyebright.model.export.exported import Exported, Precision
 from eyebright.model.export.formats import Format, Run, Source
 from eyebright.model.export.onnx import run_graph
 from eyebright.model.export.web_runtime import find_runtime
-from eyebright.model.golden import Golden, golden_pictures
+from eyebright.model.golden import Golden, golden_pictures, png
 from eyebright.report.pages.classifier import WebModel, classifier_page, network_of
 from eyebright.system.errors import ModelError
 from eyebright.system.text import counted
@@ -89,7 +87,7 @@ def _asked(tab: Tab, pixels: NDArray[np.uint8], expected: Answers) -> str:
     if state != "proved":
         raise ModelError(f"the page refuses to answer in Chromium {version}; nothing was written: {detail}")
     begin = time.perf_counter()
-    found = np.array([tab.evaluate(_ANSWER % base64.b64encode(_png(image)).decode()) for image in pixels])
+    found = np.array([tab.evaluate(_ANSWER % base64.b64encode(png(image)).decode()) for image in pixels])
     each_ms = (time.perf_counter() - begin) / len(pixels) * 1e3
     off = float(np.abs(found[:, :-1] - expected.probabilities).max())
     changed = int((found[:, -1] != expected.answer).sum())
@@ -103,12 +101,6 @@ def _asked(tab: Tab, pixels: NDArray[np.uint8], expected: Answers) -> str:
         f"these images its probabilities differ by at most {off:.2g}, {counted(changed, 'answer')} changed; "
         f"{each_ms:.0f} ms an image."
     )
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG", compress_level=1)
-    return file.getvalue()
 
 
 FORMAT = Format(
