@@ -21,7 +21,7 @@ from eyebright.system import records
 from eyebright.system.errors import DataError
 from eyebright.system.files import read_errors
 from eyebright.system.progress import Report, quiet
-from eyebright.tasks.detection.labels.drawn import Drawn, FoundBoxes
+from eyebright.tasks.detection.labels.drawn import Drawn, FoundBoxes, stated_size
 from eyebright.tasks.detection.labels.images import Gathering, ImagesBelow, folder_of_labels
 
 FORMAT = "COCO"
@@ -107,7 +107,7 @@ def _gather(file: Path, content: _Content, side: Side | None, near: str, gathere
             gathered.add(None, f"{file.name}, image {key}", drawn)
             continue
         name = gathered.images.find(image.file_name, near)
-        gathered.add(name, image.file_name, drawn, side=side, stated=_size(image))
+        gathered.add(name, image.file_name, drawn, side=side, stated=stated_size(image.width, image.height))
 
 
 def _box(item: _Annotation, categories: dict[str, str]) -> Drawn:
@@ -115,14 +115,6 @@ def _box(item: _Annotation, categories: dict[str, str]) -> Drawn:
     name = categories.get(str(item.category_id), "")
     crowd = "crowd" if item.iscrowd in (1, True, "1") else ""
     return Drawn(values, "corner and size", name or f"category {item.category_id}", bool(name), crowd)  # type: ignore[arg-type]
-
-
-def _size(image: _Image) -> tuple[int, int] | None:
-    """(width, height) that the file states; None where it states none, or 0."""
-    sides = image.width, image.height
-    if not all(isinstance(side, int | float) and side > 0 for side in sides):
-        return None
-    return round(image.width), round(image.height)
 
 
 def _content(file: Path) -> _Content:

@@ -41,6 +41,15 @@ class Drawn(NamedTuple):
         return " ".join([self.name, *map(str, self.values)])
 
 
+def stated_size(width: object, height: object) -> tuple[int, int] | None:
+    """(width, height) of an image that a file states, as numbers or texts; None where it states none, or 0."""
+    try:
+        sides = round(float(width)), round(float(height))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return sides if min(sides) > 0 else None
+
+
 class LabelledImage(NamedTuple):
     """What the files say about one image.
 

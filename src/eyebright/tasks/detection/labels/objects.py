@@ -15,7 +15,7 @@ from eyebright.data.sources.sides import side_of
 from eyebright.data.sources.table import COLUMNS, column_names, read_lines
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
-from eyebright.tasks.detection.labels.drawn import Drawn, FoundBoxes, LabelledImage
+from eyebright.tasks.detection.labels.drawn import Drawn, FoundBoxes, LabelledImage, stated_size
 from eyebright.tasks.detection.labels.images import Gathering, ImagesBelow, folder_of_labels
 
 FORMAT = "Hugging Face"
@@ -69,17 +69,21 @@ def read_objects(place: Path, report: Report = quiet) -> FoundBoxes:
                 raise DataError(f"{file}, line {number}: missing path, expected file_name")
             boxes = list(_boxes(row.get(COLUMN), ()))
             found = gathered.images.find(path, near)
-            gathered.add(found, path, boxes, side=side_of(file.parent.name), stated=_size(row))
+            gathered.add(found, path, boxes, side=side_of(file.parent.name), stated=_stated(row))
     return gathered.found(FORMAT, place.absolute())
 
 
 def _of_parquet(files: Sequence[Path], origin: Path, report: Report) -> FoundBoxes:
     found = parquet.read_cells(files, origin, (COLUMN, "width", "height"), report)
     images = [
-        LabelledImage(list(_boxes(row.get(COLUMN), found.features)), side, _size(row))
+        LabelledImage(list(_boxes(row.get(COLUMN), found.features)), side, _stated(row))
         for row, side in zip(found.rows, found.sides, strict=True)
     ]
     return FoundBoxes(found.source, images, FORMAT, origin)
+
+
+def _stated(row: Mapping[str, Any]) -> tuple[int, int] | None:
+    return stated_size(row.get("width"), row.get("height"))
 
 
 def _boxes(objects: Any, features: Any) -> Iterator[Drawn]:
@@ -123,10 +127,3 @@ def _class_names(features: Any) -> Sequence[str]:
         features = list(features.values())
     found = (_class_names(part) for part in features) if isinstance(features, list) else ()
     return next((names for names in found if names), ())
-
-
-def _size(row: Mapping[str, Any]) -> tuple[int, int] | None:
-    width, height = row.get("width"), row.get("height")
-    if isinstance(width, int) and isinstance(height, int) and width > 0 < height:
-        return width, height
-    return None

@@ -17,7 +17,7 @@ from eyebright.data.sources.sides import side_named, side_of
 from eyebright.data.sources.table import COLUMNS, SUFFIXES, column_names, find_column, read_lines
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
-from eyebright.tasks.detection.labels.drawn import Drawn, Form, FoundBoxes
+from eyebright.tasks.detection.labels.drawn import Drawn, Form, FoundBoxes, stated_size
 from eyebright.tasks.detection.labels.images import Gathering, ImagesBelow, folder_of_labels
 
 FORMAT = "table"
@@ -116,15 +116,8 @@ def _gather(cells: Sequence[object], places: _Places, near: str, gathered: Gathe
     is_empty = not name and not any(map(_text, values))
     boxes = [] if is_empty else [Drawn(values, places.form, name, bool(name))]
     side = None if places.side is None else side_named(_text(cells[places.side]))
-    gathered.add(gathered.images.find(path, near), path, boxes, side=side, stated=_size(cells, places))
-
-
-def _size(cells: Sequence[object], places: _Places) -> tuple[int, int] | None:
-    try:
-        width, height = (round(float(_text(cells[position]))) for position in places.size)
-    except (ValueError, OverflowError):
-        return None
-    return (width, height) if width > 0 < height else None
+    size = stated_size(*(cells[at] for at in places.size)) if len(places.size) == 2 else None
+    gathered.add(gathered.images.find(path, near), path, boxes, side=side, stated=size)
 
 
 def _text(value: object) -> str:

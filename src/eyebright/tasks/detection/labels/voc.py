@@ -22,7 +22,7 @@ from eyebright.system.files import read_errors
 from eyebright.system.progress import Report, quiet
 from eyebright.system.text import counted, listed
 from eyebright.tasks.detection.boxes import boxes_text
-from eyebright.tasks.detection.labels.drawn import Drawn, FoundBoxes
+from eyebright.tasks.detection.labels.drawn import Drawn, FoundBoxes, stated_size
 from eyebright.tasks.detection.labels.images import Gathering, ImagesBelow
 
 FORMAT = "Pascal VOC"
@@ -62,7 +62,8 @@ def read_voc(folder: Path, report: Report = quiet) -> FoundBoxes:
         stated = tree.findtext("filename", "").strip()
         name = _image_of(images, path, stated)
         side = sides.get(path.stem) or sides.get(path.with_suffix("").as_posix().partition("/")[2])
-        gathered.add(name, path.as_posix(), boxes, side=side, stated=_size(tree))
+        size = stated_size(tree.findtext("size/width"), tree.findtext("size/height"))
+        gathered.add(name, path.as_posix(), boxes, side=side, stated=size)
     if from_zero:
         gathered.notices.append(
             f"{boxes_text(from_zero)} at 0, though VOC counts from 1: all boxes of this set may be a pixel too far to "
@@ -146,15 +147,6 @@ def _box(item: Element) -> Drawn:
     values = [(item.findtext(f"bndbox/{corner}") or "").strip() for corner in _CORNERS]
     difficult = (item.findtext("difficult") or "0").strip() not in ("", "0")
     return Drawn(values, "corners from 1", name, bool(name), "difficult" if difficult else "")
-
-
-def _size(tree: Element) -> tuple[int, int] | None:
-    """(width, height) that the file states; None where it states none, or 0."""
-    try:
-        width, height = (int(float(tree.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
-    except (ValueError, OverflowError):
-        return None
-    return (width, height) if width > 0 < height else None
 
 
 def _whole(value: object) -> str:
