@@ -20,7 +20,7 @@ from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.export import NAMES
 from eyebright.model.export.export import write_export
 from eyebright.model.export.formats import Source
-from eyebright.model.export.proof import Images, synthetic_images
+from eyebright.model.export.images import Images, synthetic_images
 from eyebright.model.learned import Learned
 from eyebright.model.reference import Reference
 from eyebright.network.zoo import NETWORKS, named_network

@@ -11,7 +11,7 @@ import pytest
 from eyebright.model.export.export import write_export
 from eyebright.model.export.exported import read_export
 from eyebright.model.export.formats import named_format
-from eyebright.model.export.proof import synthetic_images
+from eyebright.model.export.images import synthetic_images
 from eyebright.system.errors import ModelError, SettingsError
 
 ROOT = Path(__file__).parents[3]

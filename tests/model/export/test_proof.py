@@ -2,7 +2,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from eyebright.model.export.proof import Images, prove, require_proven, synthetic_images
+from eyebright.model.export.images import Images
+from eyebright.model.export.proof import prove, require_proven
 from eyebright.system.errors import ModelError
 from eyebright.trust.answers import Answers
 
@@ -76,10 +77,3 @@ def test_other_shapes_are_refused():
         proven(OURS, np.full((4, 3), 1 / 3))
     with pytest.raises(ModelError, match=r"unfamiliarity of the export has the shape None"):
         proven(OURS, OURS, unfamiliarity=([0.5] * 4, None))
-
-
-def test_synthetic_images_are_always_the_same_and_say_what_they_are(classifier):
-    first, second = (synthetic_images(classifier.preparation) for _ in range(2))
-    np.testing.assert_array_equal(first.pixels, second.pixels)
-    assert first.labels is None and "no real ones were given" in first.origin
-    assert len(np.unique(first.pixels.reshape(len(first.pixels), -1), axis=0)) == len(first.pixels) == 64

@@ -9,7 +9,7 @@ import pytest
 from eyebright.model.export.export import write_export
 from eyebright.model.export.exported import Exported, read_export
 from eyebright.model.export.formats import named_format
-from eyebright.model.export.proof import synthetic_images
+from eyebright.model.export.images import synthetic_images
 from eyebright.model.export.recipe import card_of
 from eyebright.system.errors import MissingExtraError, ModelError
 

@@ -17,7 +17,8 @@ from eyebright.model.export import web
 from eyebright.model.export.export import write_export
 from eyebright.model.export.exported import read_export
 from eyebright.model.export.formats import named_format
-from eyebright.model.export.proof import Proof, synthetic_images
+from eyebright.model.export.images import synthetic_images
+from eyebright.model.export.proof import Proof
 from eyebright.model.export.web_runtime import find_runtime
 from eyebright.report.pages.classifier import Runtime
 from eyebright.system.errors import MissingExtraError, ModelError

@@ -13,7 +13,8 @@ from eyebright.model.evaluate import prepared_for
 from eyebright.model.export.export import write_export
 from eyebright.model.export.exported import Exported
 from eyebright.model.export.formats import Source
-from eyebright.model.export.proof import MOST_IMAGES, Images, Proof
+from eyebright.model.export.images import MOST_IMAGES, Images
+from eyebright.model.export.proof import Proof
 from eyebright.system.errors import DataError
 from eyebright.system.text import counted
 from eyebright.training.events import Emit

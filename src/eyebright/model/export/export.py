@@ -14,7 +14,8 @@ from eyebright.model.card_file import write_card
 from eyebright.model.export import recipe
 from eyebright.model.export.exported import ANSWERING, CARD, Exported, Precision
 from eyebright.model.export.formats import Format, Source, named_format
-from eyebright.model.export.proof import PROOF, Images, Proof, golden_tolerance, prove, require_proven, synthetic_images
+from eyebright.model.export.images import Images, synthetic_images
+from eyebright.model.export.proof import PROOF, Proof, golden_tolerance, prove, require_proven
 from eyebright.model.golden import golden_pictures
 from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError, SettingsError

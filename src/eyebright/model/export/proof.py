@@ -6,16 +6,13 @@ then the accuracy on images with known classes may fall by so much, and so many 
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.batches import seed_of
-from eyebright.data.pictures import Preparation, open_picture
 from eyebright.model.diff import cpu_ms
 from eyebright.model.export.exported import Exported, Precision
-from eyebright.model.golden import golden_pictures
+from eyebright.model.export.images import Images
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.system import records
 from eyebright.system.errors import ModelError
@@ -30,28 +27,12 @@ CONFIDENT = 0.9
 """The probability from which an answer counts as confident."""
 MOST_CHANGED = 0.05
 """The share of the confident answers that fewer bits may change."""
-MOST_IMAGES = 1_000
-_SYNTHETIC = 60
 _MOST_UNKNOWN = 0.2  # share of labels that fewer bits may change where no classes are known: noise is near no class
 _UNLIKE = 10  # the unfamiliarity may differ by so many times the tolerance of probabilities, as in `model.engine`
 _TIMED = 8
 _SMALL = (1, 3)  # batches that are tried too
 
 Run = Callable[[NDArray[np.uint8]], Answers]
-
-
-class Images(NamedTuple):
-    """Images to compare on.
-
-    Args:
-        pixels: Prepared, `(N, height, width, channels)`, uint8.
-        origin: Where they are from, such as "validation images".
-        labels: Their classes `(N,)`; None where they are not known.
-    """
-
-    pixels: NDArray[np.uint8]
-    origin: str
-    labels: NDArray[np.int64] | None = None
 
 
 class Measured(Record, frozen=True, kw_only=True):
@@ -218,16 +199,6 @@ def golden_tolerance(precision: Precision, tolerance: float) -> float:
     In float32 all machines agree. With fewer bits the order of additions and the instructions of the processor count.
     """
     return {"float32": tolerance, "float16": 0.02, "bfloat16": 0.05, "int8": 0.1}[precision]
-
-
-def synthetic_images(preparation: Preparation) -> Images:
-    """The golden images, and noise of many sizes, for where there are no real images."""
-    random = np.random.default_rng(seed_of("images to prove an export on"))
-    cells = [int(random.integers(5, 65)) for _ in range(_SYNTHETIC)]
-    noise = [random.integers(0, 256, (side, side, 3), np.uint8) for side in cells]
-    pixels = [open_picture(image, preparation) for image in noise]
-    golden = golden_pictures(preparation)[1]
-    return Images(np.concatenate([golden, np.stack(pixels)]), "golden and synthetic images: no real ones were given")
 
 
 def _fault(proof: Proof, most_lost: float) -> str:

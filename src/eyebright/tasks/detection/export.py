@@ -26,7 +26,8 @@ from eyebright.model.card_file import write_card
 from eyebright.model.engine import TOLERANCE
 from eyebright.model.export.exported import CARD
 from eyebright.model.export.formats import runtime
-from eyebright.model.export.proof import PROOF, synthetic_images
+from eyebright.model.export.images import synthetic_images
+from eyebright.model.export.proof import PROOF
 from eyebright.model.golden import golden_pictures
 from eyebright.network.detecting import BOXES, SCORES
 from eyebright.system import files, machine, records
