@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.special import expit, logit
@@ -42,13 +40,14 @@ def test_few_detections_are_never_certain():
     assert 0.6 < scale(np.array([0.9]))[0] < 0.99
 
 
-def test_detections_in_crowds_and_hopeless_ones_fit_nothing():
-    corners = np.array([[0.0, 0, 9, 9], [50, 50, 59, 59]])
-    truth = [Truth(corners, np.zeros(2, np.int64), np.array([False, True]))] * 40
-    found = [Detections(corners, np.zeros(2, np.int64), np.array([0.3, 0.6]))] * 40
+def test_what_is_in_a_crowd_or_far_below_the_threshold_fits_nothing():
+    corners = np.array([[0.0, 0, 9, 9], [50, 50, 59, 59], [80, 80, 89, 89]])
+    truth = [Truth(corners[:2], np.zeros(2, np.int64), np.array([False, True]))] * 40
+    found = [Detections(corners, np.zeros(3, np.int64), np.array([0.7, 0.6, 0.1]))] * 40  # the last one is always wrong
     scale = calibrate(match(found, truth))
-    assert scale != UNSCALED and scale(np.array([0.3]))[0] > 0.9
-    assert calibrate(match([replace(one, scores=one.scores / 20) for one in found], truth)) == UNSCALED
+    assert scale != UNSCALED and scale(np.array([0.7]))[0] > 0.95
+    without = [one.at(np.array([True, False, False])) for one in found]
+    assert scale == calibrate(match(without, truth))
     assert calibrate(match(found[:1], truth[:1])) == UNSCALED  # nothing shows whether it helps
 
 

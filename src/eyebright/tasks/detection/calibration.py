@@ -13,10 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.tasks.detection.matching import Matches
+from eyebright.tasks.detection.thresholds import best_thresholds
 from eyebright.trust.calibration import FOLDS
 
-LEAST_SCORE = 0.05
-"""Less confident detections are fitted by nothing: they are many, never shown, and would decide alone."""
+NEARLY_SHOWN = 0.75
+"""Detections are fitted from this part of the threshold on: those below are many, are never shown, and would decide.
+
+On blood cells the calibration error of what is shown was 0.045 with it, 0.065 with all detections above 0.05, and 0.175
+without calibration (12 random splits; it was chosen on these images)."""
 
 
 class Scale(NamedTuple):
@@ -42,7 +46,9 @@ def calibrate(matches: Matches, groups: NDArray[np.int64] | None = None) -> Scal
         matches: Of validation images, with the scores as the network gives them.
         groups: Group number of each image, `(N,)`; None if images are independent.
     """
-    used = matches.judged & (matches.score >= LEAST_SCORE) & (matches.score < 1)
+    classes = max(matches.label.max(initial=0), matches.box_label.max(initial=0)) + 1
+    shown = best_thresholds(matches, int(classes), groups)[matches.label]
+    used = matches.judged & (matches.score >= NEARLY_SHOWN * shown) & (matches.score < 1)
     members = (np.arange(matches.images) if groups is None else groups)[matches.image[used]]
     scores, correct = matches.score[used], matches.correct[used]
     return fit_scale(scores, correct) if scale_helps(scores, correct, members) else UNSCALED
