@@ -19,7 +19,7 @@ demo: $(INSTALLED)  ## train, evaluate and ask a classifier of handwritten digit
 	$(BIN)/eyebright demo
 
 test: $(INSTALLED)  ## all tests, in parallel
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-gpu: $(INSTALLED)  ## what trains and computes, on an NVIDIA GPU
 	$(BIN)/python -m pytest -n 4 -rs tests/training tests/network tests/model

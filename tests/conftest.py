@@ -1,5 +1,6 @@
 """What tests share: a cache of their own, images small and real, small trainings, a kill during one, the command."""
 
+import base64
 import io
 import os
 import shutil
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 collect_ignore_glob = ["tortur*.py"]  # scripts: `make torture`
+_LONGEST = ("test_pages.py", "test_real_pictures.py", "test_demo.py", "test_distributed.py")
+_BLANK = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+"""A PNG file of one pixel."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first, so that no process waits for one at the end."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -46,6 +57,17 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("EYEBRIGHT_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def quick_drawings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training leaves blank images in place of its figures, which take half of its time here.
+
+    Tests with the marker `drawings` look at the figures; those of `report/` draw them.
+    """
+    if not request.node.get_closest_marker("drawings"):
+        for name in ("draw_curves", "draw_path", "draw_confusion", "draw_sheet"):
+            monkeypatch.setattr(f"eyebright.runs.drawings.{name}", lambda *_, **__: _BLANK)
 
 
 @pytest.fixture

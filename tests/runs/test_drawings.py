@@ -11,6 +11,7 @@ from eyebright.runs import drawings
 from eyebright.runs.folder import Run
 from eyebright.training.events import Drawn
 
+pytestmark = pytest.mark.drawings
 PICTURES = ("curves.png", "confusion.png", "mistakes.png")
 
 

@@ -7,6 +7,7 @@ of their files, the arrays that eyebright prepares from them, and the outputs of
 
 import io
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,9 +77,14 @@ class Golden(NamedTuple):
 
 def golden_pictures(preparation: Preparation) -> tuple[list[bytes], NDArray[np.uint8]]:
     """The bytes of the golden image files, and the images prepared from them."""
-    sources = [png(pixels) for pixels in (_gradient(96, 64), _checks(50, 75), _noise(40, 40))]
-    sources.append(_jpeg(_rings(1_200, 1_000)))
-    return sources, np.stack([open_picture(source, preparation) for source in sources])
+    sources = _sources()
+    return list(sources), np.stack([open_picture(source, preparation) for source in sources])
+
+
+@cache
+def _sources() -> tuple[bytes, ...]:
+    small = (_gradient(96, 64), _checks(50, 75), _noise(40, 40))
+    return *map(png, small), _jpeg(_rings(1_200, 1_000))
 
 
 def _gradient(width: int, height: int) -> NDArray[np.uint8]:
