@@ -1,4 +1,4 @@
-"""eyebright predict: the class of images, with the confidence of the model."""
+"""eyebright predict: the class of images, or the objects in them, with the confidence of the model."""
 
 import csv
 import io
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from eyebright.model.predictor import LazyImage, Predictor
     from eyebright.trust.prediction import Prediction, Unreadable
 
-EXAMPLE = "Example: eyebright predict flowers_run red_sunflower.jpg"
+EXAMPLE = (
+    "Example: eyebright predict flowers_run red_sunflower.jpg\n\n"
+    "With a detector: eyebright predict lights_run street.jpg --figure lights.png"
+)
 NO_REFERENCE = (
     "This model gives an answer for every image, also for one that is unlike its\n"
     "training images: it does not know them. Models trained with this version do."
 )
 _NAME_WIDTH, _LABEL_WIDTH, _CLASS_WIDTH, _BAR = 44, 22, 24, 30
+_TOP = 5
 
 
 def predict(
@@ -31,7 +35,9 @@ def predict(
         list[str],
         typer.Argument(metavar="PICTURES", help="Files, folders or http(s) addresses; - reads one image from stdin."),
     ],
-    top: Annotated[int, typer.Option(min=1, help="Number of classes to show for a single image, and in a figure.")] = 5,
+    top: Annotated[
+        int, typer.Option(min=1, help="Number of classes to show for a single image, and in a figure.")
+    ] = _TOP,
     promise: Annotated[
         str, typer.Option(help="Answer so that this is kept, such as accuracy=0.95, by the images held back for one.")
     ] = "",
@@ -43,14 +49,39 @@ def predict(
     figure: Annotated[
         Path | None, typer.Option(help="Draw the images with their predictions in this PNG file.", show_default=False)
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a figure that exists.")] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="For a detector: show objects from this confidence on [default: the model's own]", show_default=False
+        ),
+    ] = None,
+    then: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CLASSIFIER",
+            show_default=False,
+            help="For a detector: cut out each object with a margin, and let this classifier name it.",
+        ),
+    ] = None,
+    coco: Annotated[
+        Path | None,
+        typer.Option(help="For a detector: write the objects into this JSON file, as COCO does.", show_default=False),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
-    """Predict the class of images.
+    """Predict the class of images, or find the objects in them, as the model was trained to do.
 
     The exit code is 1 if an image cannot be opened; the others are predicted all the same.
     """
+    from eyebright.cli.objects import Asked, predict_objects, refuse
+    from eyebright.tasks.detection.card import is_detector
     from eyebright.trust.prediction import UNLIKE, Prediction, Unreadable
 
+    if is_detector(model):
+        refuse({"--promise": promise, "--tta": tta, "--top": top != _TOP}, "a detector")
+        predict_objects(model, pictures, Asked(threshold, then, as_json, as_csv, coco, figure, overwrite))
+        return
+    refuse({"--threshold": threshold is not None, "--then": then, "--coco": coco}, "a classifier")
     if as_json and as_csv:
         raise SettingsError("use only one of --json and --csv")
     if figure:

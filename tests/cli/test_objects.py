@@ -1,0 +1,113 @@
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import eyebright as eb
+from eyebright.cli.objects import objects_text
+from eyebright.tasks.detection.detector import Detector
+from eyebright.tasks.detection.predictor import Found, FoundObjects
+
+LEVELS = ["--threshold", "0.3"]  # an untrained detector draws boxes somewhere
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a detector that was not trained."""
+    place = tmp_path_factory.mktemp("detector") / "model"
+    Detector(eb.zoo.lite0_detector(2, input_size=64), ["red", "green"]).save(place)
+    return place
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder with two images and a file that is none."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    stream = np.random.default_rng(0)
+    for name, shape in (("a.png", (60, 90, 3)), ("b.png", (90, 60, 3))):
+        Image.fromarray(stream.integers(0, 256, shape, np.uint8)).save(folder / name)
+    (folder / "c.png").write_text("no image")
+    return folder
+
+
+def test_the_objects_of_one_image_are_a_table_of_80_columns(detector, images, eyebright) -> None:
+    finished = eyebright("predict", detector, images / "a.png", *LEVELS)
+    title, header, *rows = finished.out.splitlines()
+    assert finished.code == 0 and title.endswith(f"{len(rows)} objects")
+    assert header.split() == ["class", "confidence", "x1", "y1", "x2", "y2"]
+    sides = np.array([[float(cell) for cell in row.split()[2:]] for row in rows])
+    assert (sides >= 0).all() and (sides[:, 2] <= 90).all() and (sides[:, 3] <= 60).all()
+    confidences = [float(row.split()[1].rstrip("%")) for row in rows]
+    assert confidences == sorted(confidences, reverse=True) and min(confidences) >= 30
+
+
+def test_every_form_tells_the_same_objects_and_what_cannot_be_opened(detector, images, tmp_path, eyebright) -> None:
+    as_json = eyebright("predict", detector, images, *LEVELS, "--json", "--coco", tmp_path / "out.json")
+    as_csv = eyebright("predict", detector, images, *LEVELS, "--csv")
+    assert as_json.code == as_csv.code == 1
+    told = [json.loads(line) for line in as_json.out.splitlines()]
+    assert [Path(one["name"]).name for one in told] == ["a.png", "b.png", "c.png"] and told[2]["error"]
+    objects = [(one["name"], *found["box"]) for one in told[:2] for found in one["objects"]]
+    rows = list(csv.DictReader(io.StringIO(as_csv.out)))
+    assert rows[-1]["error"] == told[2]["error"]
+    assert [(row["name"], *(float(row[side]) for side in ("x1", "y1", "x2", "y2"))) for row in rows[:-1]] == objects
+    coco = json.loads((tmp_path / "out.json").read_text())
+    assert len(coco["annotations"]) == len(objects) > 0 and len(coco["images"]) == 2
+
+
+def test_a_figure_shows_them_and_is_not_written_over(detector, images, tmp_path, eyebright) -> None:
+    place = tmp_path / "boxes.png"
+    assert f"Written: {place}" in eyebright("predict", detector, images, *LEVELS, "--figure", place).err
+    with Image.open(place) as drawn:
+        assert drawn.width > 500
+    assert "already exists" in eyebright("predict", detector, images, "--figure", place).err
+    assert "in the folder of images" in eyebright("predict", detector, images, "--coco", images / "out.json").err
+
+
+def test_a_classifier_names_each_object(detector, images, tmp_path, eyebright) -> None:
+    eb.Classifier(eb.zoo.mlp(2, input_size=4), classes=["stop", "yield"]).save(tmp_path / "signs")
+    options = (*LEVELS, "--then", tmp_path / "signs")
+    answer = json.loads(eyebright("predict", detector, images / "a.png", *options, "--json").out)
+    assert {one["name"]["label"] for one in answer["objects"]} <= {"stop", "yield"}
+    assert all(one["label"] in ("red", "green") and 0 <= one["name"]["confidence"] <= 1 for one in answer["objects"])
+    table = eyebright("predict", detector, images / "a.png", *options, "--figure", tmp_path / "named.png")
+    assert table.out.splitlines()[1].split()[:4] == ["class", "confidence", "box", "confidence"]
+    rows = list(csv.DictReader(io.StringIO(eyebright("predict", detector, images, *options, "--csv").out)))
+    assert rows[0]["named"] in ("stop", "yield") and rows[-1]["named"] == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--tta", "--top", "3"), "--tta, --top: not for a detector, leave them out"),
+        (("--promise", "accuracy=0.9"), "--promise: not for a detector, leave it out"),
+        (("--threshold", "2"), "--threshold is a confidence above 0, up to 1; got 2"),
+        (("--coco", "out.csv"), "--coco expects a JSON file, got out.csv: use out.json"),
+        (("--json", "--csv"), "use only one of --json and --csv"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused_in_a_line(detector, images, eyebright, options, message) -> None:
+    finished = eyebright("predict", detector, images, *options)
+    assert finished.code == 1 and finished.err.strip() == f"Error: {message}"
+
+
+def test_a_detector_cannot_name_objects_and_a_classifier_finds_none(detector, images, tmp_path, eyebright) -> None:
+    assert "needs a classifier" in eyebright("predict", detector, images, "--then", detector).err
+    eb.Classifier(eb.zoo.mlp(2, input_size=4), classes=["stop", "yield"]).save(tmp_path / "signs")
+    refused = eyebright("predict", tmp_path / "signs", images, "--coco", tmp_path / "out.json")
+    assert refused.err == "Error: --coco: not for a classifier, leave it out\n"
+
+
+def test_objects_in_a_few_words() -> None:
+    def told(*labels: str) -> str:
+        objects = tuple(Found(label=label, confidence=0.5, box=(0, 0, 1, 1)) for label in labels)
+        return objects_text(FoundObjects(name="", width=1, height=1, objects=objects))
+
+    assert told() == "nothing found"
+    assert told("a", "b", "b") == "2 b, 1 a"
+    assert told("a", "b", "b", "c") == "2 b, 1 a and 1 more"
