@@ -45,16 +45,6 @@ def test_no_answer_is_shown_with_both_confidences() -> None:
     assert named.objects[0].name.reason == "unlike the training images"
     row = named.as_table().text().splitlines()[-1].split()
     assert row == ["no", "answer", "75.0%", "sign", "50.0%", "20", "10", "40", "30"]
-        "no",
-        "answer",
-        "75.0%",
-        "sign",
-        "50.0%",
-        "20",
-        "10",
-        "40",
-        "30",
-    ]
 
 
 def test_an_image_without_objects_is_not_opened_and_one_that_is_gone_is_told() -> None:
