@@ -5,6 +5,8 @@ import sys
 import pytest
 
 from eyebright.model.export import NAMES
+from eyebright.network import zoo
+from eyebright.tasks.detection.detector import Detector
 
 
 @pytest.fixture
@@ -91,3 +93,15 @@ def test_inspect_shows_an_export_and_netron_opens_foreign_files(exported, eyebri
     assert finished.code == 1 and "--netron" in finished.err
     finished = eyebright("inspect", folder, "--diagram", tmp_path / "a.svg")
     assert finished.code == 1 and "an exported model, for which --json and --netron" in finished.err
+
+
+def test_a_detector_is_exported_with_its_programs(eyebright, tmp_path):
+    Detector(zoo.lite0_detector(1, input_size=32), ["cell"], seed=1).save(tmp_path / "detector")
+    done = eyebright("export", tmp_path / "detector", "--to", "onnx", "-o", tmp_path / "onnx")
+    assert done.code == 0, done.err
+    assert "scores differ by at most" in " ".join(done.out.split())
+    assert f"To use it: python {tmp_path / 'onnx' / 'detect.py'} IMAGES" in done.out
+    refused = eyebright("export", tmp_path / "detector", "--to", "litert", "-o", tmp_path / "litert")
+    assert refused.code != 0 and "cannot be exported to 'litert': use --to onnx" in " ".join(refused.err.split())
+    refused = eyebright("export", tmp_path / "detector", "--to", "onnx", "-o", tmp_path / "b", "--precision", "int8")
+    assert refused.code != 0 and "leave out --on and --precision" in " ".join(refused.err.split())

@@ -45,7 +45,11 @@ def export(
     from eyebright.runs.export import export as exported
     from eyebright.system import records
     from eyebright.system.text import message, size_text
+    from eyebright.tasks.detection.card import is_detector
 
+    if is_detector(model):
+        _export_detector(model, to, output, pictures, precision, overwrite=overwrite, as_json=as_json)
+        return
     with Display(Terminal(console(stderr=True))) as display:
         made = exported(
             model, to, output, pictures, precision=precision, tolerance=tolerance, overwrite=overwrite,
@@ -62,3 +66,28 @@ def export(
         typer.echo(message(sentence))
     typer.echo(f"Exported: {output}")
     typer.echo(f"To compare: eyebright predict {output} IMAGES")
+
+
+def _export_detector(
+    model: Path, to: str, output: Path, pictures: str | None, precision: str, *, overwrite: bool, as_json: bool
+) -> None:
+    import msgspec
+
+    from eyebright.system import records
+    from eyebright.system.errors import SettingsError
+    from eyebright.system.text import message
+    from eyebright.tasks.detection.detector import Detector
+    from eyebright.tasks.detection.export import export_detector
+
+    if pictures is not None or precision not in ("", "float32"):
+        raise SettingsError(
+            "a detector is exported in float32 and proven on synthetic images: leave out --on and --precision"
+        )
+    proof = export_detector(Detector.load(model), to, output, overwrite=overwrite)
+    if as_json:
+        typer.echo(records.to_json({"folder": str(output), "to": to, "proof": msgspec.to_builtins(proof)}))
+        return
+    for sentence in (proof.text, "Its check.py passes without eyebright."):
+        typer.echo(message(sentence))
+    typer.echo(f"Exported: {output}")
+    typer.echo(f"To use it: python {output / 'detect.py'} IMAGES")

@@ -33,6 +33,7 @@ from eyebright.network.detecting import BOXES, SCORES
 from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError, SettingsError
 from eyebright.system.records import Record
+from eyebright.system.text import counted
 from eyebright.tasks.detection.card import golden_of
 from eyebright.tasks.detection.detector import Detector
 
@@ -81,6 +82,14 @@ class DetectionProof(Record, frozen=True, kw_only=True):
     score_difference: float
     box_difference: float
     versions: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        """A sentence for people."""
+        return (
+            f"Compared with the detector on {counted(self.images, 'image')} ({self.origin}): scores differ by at most "
+            f"{self.score_difference:.2g}, boxes by {self.box_difference:.2g} of their value."
+        )
 
 
 def export_detector(detector: Detector, to: str, folder: Path, *, overwrite: bool = False) -> DetectionProof:
