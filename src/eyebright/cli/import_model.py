@@ -60,7 +60,7 @@ def import_model(
         raise SettingsError(f"unknown resize mode {resize!r}: expected crop, pad or stretch")
     model = imported(file, scale=scale, classes=classes, resize=cast("Fit | None", resize or None), size=_pair(size))
     model.save(output, overwrite=overwrite)
-    told = {
+    record = {
         "model": str(output),
         "imported": model.learned.imported,
         "classes": model.classes,
@@ -69,7 +69,7 @@ def import_model(
         "parameters": model.network.parameter_count,
     }
     if as_json:
-        typer.echo(records.to_json(told))
+        typer.echo(records.to_json(record))
         return
     height, width, _ = model.preparation.shape
     typer.echo(f"Imported {model.learned.imported}: {len(model.classes):,} classes, images of {width}x{height} pixels.")

@@ -138,12 +138,12 @@ class Engine:
             errors = {name: golden.difference(found, name) for name in stored.ports if name in TOLERANCES}
         except (RuntimeError, ValueError) as problem:
             raise ModelError(f"the golden images of {stored.path} cannot be checked: {problem}") from problem
-        told = [f"{name} by {error:.2g} (allowed: {TOLERANCES[name]:g})" for name, error in errors.items()]
+        parts = [f"{name} by {error:.2g} (allowed: {TOLERANCES[name]:g})" for name, error in errors.items()]
         if pixels > PIXEL_TOLERANCE or not all(error <= TOLERANCES[name] for name, error in errors.items()):
             raise ModelError(
                 f"{stored.path} predicts something else on this machine than where it was made: "
                 f"the golden images differ by {pixels} of 255 after preparation (allowed: {PIXEL_TOLERANCE}), "
-                f"their {' and their '.join(told)}"
+                f"their {' and their '.join(parts)}"
             )
         stored.require_sound(golden, found)
 
@@ -209,8 +209,8 @@ def _check_ports(compiled: openvino.CompiledModel, stored: Stored) -> None:
     expected |= stored.ports
     found = {port.any_name: str(port.partial_shape) for port in (*compiled.inputs, *compiled.outputs)}
     if found != expected:
-        told = (", ".join(f"{name} {shape}" for name, shape in ports.items()) for ports in (expected, found))
-        raise ModelError("{}: expected the input and outputs {}, got {}".format(stored.onnx_path, *told))
+        described = (", ".join(f"{name} {shape}" for name, shape in ports.items()) for ports in (expected, found))
+        raise ModelError("{}: expected the input and outputs {}, got {}".format(stored.onnx_path, *described))
 
 
 def _compile(core: openvino.Core, graph: Path | io.BytesIO, what: str) -> openvino.CompiledModel:

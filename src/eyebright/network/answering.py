@@ -54,7 +54,7 @@ class Answering(NamedTuple):
 
     Args:
         temperature: The logits are divided by it before the softmax.
-        familiar: What the training images have in common; None if the graph cannot tell how unlike them an image is.
+        familiar: What the training images have in common; None where no unfamiliarity is computed.
         thresholds: The probability that each class needs to be the answer, `(num_classes,)`, float32; None if any will
             do.
     """

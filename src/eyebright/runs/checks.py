@@ -130,7 +130,7 @@ def require_new_test(source: SourceModel, prepared: Prepared) -> None:
 
 
 def require_corrections(dataset: Dataset, emit: Emit) -> None:
-    """Tell how corrections were applied to the images; a `DataError` where they belong to others."""
+    """Report how corrections were applied to the images; a `DataError` where they belong to others."""
     if dataset.corrected is not None:
         dataset.corrected.require_found(dataset.origin, len(dataset))
         emit(Corrected.of(dataset.corrected))

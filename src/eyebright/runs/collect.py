@@ -174,9 +174,9 @@ def _answers(classifier: Classifier, test: Evaluation, events: Sequence[AnyEvent
     given, correct = test.answered, test.answered_correctly
     if given is None or correct is None or given == test.pictures:
         return refused
-    told = f"It answers {percent(given / test.pictures)} of the test images"
-    told += f"; {percent(correct / given)} of these answers are correct." if given else "."
-    return [*refused, told, "The others are unlike the training images."]
+    given_text = f"It answers {percent(given / test.pictures)} of the test images"
+    given_text += f"; {percent(correct / given)} of these answers are correct." if given else "."
+    return [*refused, given_text, "The others are unlike the training images."]
 
 
 def _answers_by_class(classifier: Classifier, test: Evaluation) -> Table | None:
@@ -187,7 +187,7 @@ def _answers_by_class(classifier: Classifier, test: Evaluation) -> Table | None:
     needed, found = promised.as_table(classifier.classes), kept.as_table()
     if needed is None or found is None:
         return None
-    rows = [(*own[:2], *told[1:]) for own, told in zip(needed.rows, found.rows, strict=True)]
+    rows = [(*own[:2], *each[1:]) for own, each in zip(needed.rows, found.rows, strict=True)]
     return Table(found.title, (*needed.header[:2], *found.header[1:]), rows)
 
 
@@ -230,16 +230,16 @@ def _data(prepared: Prepared, started: RunStarted | None, tested: Tested) -> lis
     held_back = len(prepared.indices("held_back"))
     total = counted(sum(sizes) + held_back, "image")
     promised = f", {held_back:,} held back for the promise" if held_back else ""
-    told = [f"{total}: {sizes[0]:,} for training, {sizes[1]:,} for validation, {sizes[2]:,} for testing{promised}."]
+    lines = [f"{total}: {sizes[0]:,} for training, {sizes[1]:,} for validation, {sizes[2]:,} for testing{promised}."]
     if started is not None and started.naive_leak:
-        told.append(leak_text(started.naive_leak))
-    told += [f"Leak: {leaks}." for leaks in prepared.leaks]
+        lines.append(leak_text(started.naive_leak))
+    lines += [f"Leak: {leaks}." for leaks in prepared.leaks]
     copies = int(np.count_nonzero((prepared.sides < 0) & (prepared.pack.rows >= 0)))
     if copies:
-        told.append(f"{counted(copies, 'exact duplicate')} of validation or test images are not used.")
+        lines.append(f"{counted(copies, 'exact duplicate')} of validation or test images are not used.")
     if tested.evaluation.seen:
-        told.append(f"{counted(tested.evaluation.seen, 'test image')} not counted: the model was trained on them.")
-    return told
+        lines.append(f"{counted(tested.evaluation.seen, 'test image')} not counted: the model was trained on them.")
+    return lines
 
 
 def _sets(classes: Sequence[str], prepared: Prepared) -> list[tuple[str, int, int, int]]:

@@ -335,8 +335,8 @@ def started_by_this_group(path: str | Path) -> bool:
     """Whether the launcher of these processes started this run before, and starts them again since one had died."""
     if not processes.restarts():
         return False
-    told = [event for event in Run(path).read_events() if isinstance(event, SharedOut)]
-    return bool(told) and told[-1].group == processes.launch_id()
+    shared = [event for event in Run(path).read_events() if isinstance(event, SharedOut)]
+    return bool(shared) and shared[-1].group == processes.launch_id()
 
 
 def for_promise(dataset: Dataset, request: Request) -> Dataset:

@@ -79,7 +79,7 @@ def keep(place: Path, content: bytes) -> None:
 
 
 def kept(place: Path) -> bytes | None:
-    """The content of a file that `keep` wrote; None where it cannot be read, or is damaged, which is told."""
+    """The content of a file that `keep` wrote; None where it cannot be read, or is damaged, with a warning."""
     try:
         stored = memoryview(place.read_bytes())
     except OSError:

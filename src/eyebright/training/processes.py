@@ -5,7 +5,7 @@ training steps on their shares of each batch; `training/torch/distributed.py` ha
 
 Ctrl-C reaches every process, and `torchrun` sends it to each of them once more, as it does with SIGTERM. Before the
 processes have joined, it ends each of them at once. Afterwards only rank 0 reacts, and only once: what the launcher
-sends must not stop it from saving its best weights. While all ranks train, rank 0 only notes it, and tells the others
+sends must not stop it from saving its best weights. While all ranks train, rank 0 only notes it, and informs the others
 at the end of the step.
 """
 

@@ -186,9 +186,9 @@ def shared_luck(confidence: NDArray[np.floating], correct: NDArray[np.bool_], gr
 
 def calibration_text(error: float, by_chance: ErrorByChance) -> str:
     """Whether a calibration error is more than chance, as a sentence of at most 80 columns."""
-    told = f"a perfectly calibrated model shows {by_chance.mean:.3f}, up to {by_chance.limit:.3f}"
+    reference = f"a perfectly calibrated model shows {by_chance.mean:.3f}, up to {by_chance.limit:.3f}"
     fine = error <= by_chance.limit + _ROUNDING
-    return f"No sign of miscalibration: {told}" if fine else f"Miscalibrated: {told}"
+    return f"No sign of miscalibration: {reference}" if fine else f"Miscalibrated: {reference}"
 
 
 class Bin(Record, frozen=True, kw_only=True):

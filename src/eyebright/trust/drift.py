@@ -94,7 +94,7 @@ class Measure(Record, frozen=True, kw_only=True):
         return self.is_proven and self.effect >= MEDIUM
 
     @property
-    def told(self) -> str:
+    def change(self) -> str:
         """What the figures say in a word or two; "" where the difference may be chance."""
         return f"drift, {self.size}" if self.is_alarm else self.size if self.is_proven else ""
 
@@ -208,7 +208,7 @@ class Drift(Tabular, Record, frozen=True, kw_only=True):
     def as_table(self) -> Table:
         """All measures; none where there are too few images to compare."""
         rows = [
-            (each.name, each.reference, each.new, f"{each.effect:.2f}", _p_value(each.p_value), each.told)
+            (each.name, each.reference, each.new, f"{each.effect:.2f}", _p_value(each.p_value), each.change)
             for each in (() if self.too_few else self.measures)
         ]
         return Table(self.verdict, ("", "training", "new", "effect", "p", ""), rows, notes=self.notes)

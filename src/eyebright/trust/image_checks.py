@@ -54,7 +54,7 @@ def shortcut(evidence: Evidence) -> Verdict | None:
     ]
     if not found or not learned(evidence.accuracies):
         return None
-    worst = min(found, key=lambda one: (one.area, -one.changed.value))  # the most telling
+    worst = min(found, key=lambda one: (one.area, -one.changed.value))  # what decides most in the smallest area
     others = sorted({one.label for one in found} - {worst.label})
     more = f" The same holds for {', '.join(others)}." if others else ""
     return Verdict(
@@ -96,7 +96,7 @@ def noisy_labels(evidence: Evidence) -> Verdict | None:
     )
 
 
-VAGUE = 0.10  # width of the interval of an accuracy: with a wider one, an error of 2% cannot be told from one of 10%
+VAGUE = 0.10  # width of the interval of an accuracy: with a wider one, an error of 2% may be one of 10%
 FEW = 100  # training images per class: with more, other remedies against overfitting help more than more images
 MORE = {"validation": 0.25, "test": 0.25}  # shares of the images
 WORTHWHILE = 1.3  # times as many images: the interval is narrower by an eighth

@@ -44,10 +44,10 @@ class Kept(Record, frozen=True, kw_only=True):
                 f"Gave {given} a set of labels, {self.labels or 0:.2f} on average: {self.covered} of the sets contain "
                 f"the true class; {promised}."
             )
-        told = f"Answered {given}, {self.correct} of these correctly; {promised}"
+        first = f"Answered {given}, {self.correct} of these correctly; {promised}"
         below = [name for name, share in self.classes.items() if share.of and share.value < asked.least]
         each = f" for each class; below it: {listed(below)}" if below else " for each class" if self.classes else ""
-        return f"{told}{each}."
+        return f"{first}{each}."
 
     def as_table(self) -> Table | None:
         """The answers of each class; None unless an accuracy per class is promised."""

@@ -44,8 +44,8 @@ class Prediction(Tabular, Record, frozen=True, kw_only=True):
             return " or ".join(self.labels)
         if self.label is not None:
             return self.label
-        told = f" (unfamiliarity {self.unfamiliarity:.1f}, limit 1.0)" if self.reason == UNLIKE else ""
-        return f"no answer: {self.reason}{told}"
+        measure = f" (unfamiliarity {self.unfamiliarity:.1f}, limit 1.0)" if self.reason == UNLIKE else ""
+        return f"no answer: {self.reason}{measure}"
 
     def as_table(self) -> Table:
         """The answer, and the most probable classes with bars."""

@@ -155,11 +155,11 @@ class Given(Record, frozen=True, kw_only=True):
             (self.seen, "used for the model before, in training or for a promise"),
             (self.left_out, "cannot be opened"),
         )
-        told = [f"{counted(count, 'image')} left out: {reason}." for count, reason in counts if count]
+        lines = [f"{counted(count, 'image')} left out: {reason}." for count, reason in counts if count]
         used = self.images - self.seen - self.left_out
         if 0 < self.groups < used:
-            told.append(f"{counted(used, 'image')} in {counted(self.groups, 'group')}: each group counts once.")
-        return tuple(told)
+            lines.append(f"{counted(used, 'image')} in {counted(self.groups, 'group')}: each group counts once.")
+        return tuple(lines)
 
 
 class Promised(Record, frozen=True, kw_only=True):

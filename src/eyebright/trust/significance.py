@@ -2,7 +2,7 @@
 
 A p-value says how probable such a difference is by chance. With enough images it is tiny for any trifle, so each comes
 with an effect size: the difference in standard deviations (Cohen's d), whatever is compared. Distributions that differ
-by more than a shift get the shift of a normal distribution that would tell them apart as well.
+by more than a shift get the shift of a normal distribution that would separate them as well.
 
 Two samples are compared by permutation: images are dealt to the two at random, many times. Images in groups (one film,
 one patient) are not independent: whole groups are dealt.

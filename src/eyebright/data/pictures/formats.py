@@ -74,7 +74,7 @@ def opened(file: ImageFile) -> Iterator[Image.Image]:
 
 
 def has_16_bits(picture: Image.Image) -> bool:
-    """Whether an image that is not decoded yet has 16 bits for each channel, and its file does not tell their range."""
+    """Whether an image that is not decoded yet has 16 bits for each channel, and its file does not say their range."""
     stored = picture.format in ("PNG", "TIFF", "SGI") and picture.mode != "CMYK"
     return stored and ";16" in str(getattr(picture, "tile", ""))
 

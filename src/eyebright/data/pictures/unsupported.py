@@ -1,4 +1,4 @@
-"""Names of the formats that cannot be opened, told by the first bytes of a file, for the error message."""
+"""Names of the formats that cannot be opened, recognised by the first bytes of a file, for the error message."""
 
 import re
 from contextlib import suppress

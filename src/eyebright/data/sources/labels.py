@@ -39,7 +39,7 @@ def class_name(value: object) -> str:
 def index_classes(names: Sequence[str], others: Iterable[str] = ()) -> tuple[tuple[str, ...], list[int]]:
     """The classes, sorted as texts, and the position of each name among them.
 
-    One name in two forms of Unicode (é as one character, or as e with an accent) is one class; a warning tells it.
+    One name in two forms of Unicode (é as one character, or as e with an accent) is one class; a warning says so.
 
     Args:
         names: For each image the name of its class.

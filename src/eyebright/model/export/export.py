@@ -118,5 +118,5 @@ def _check(place: Path, target: Format) -> None:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_CHECK_S,
         )  # fmt: skip
     except subprocess.SubprocessError as problem:
-        told = "\n".join(str(getattr(problem, "output", None) or problem).strip().splitlines()[-6:])
-        raise ModelError(f"the check of the {target.title} export fails; nothing was written:\n{told}") from problem
+        lines = "\n".join(str(getattr(problem, "output", None) or problem).strip().splitlines()[-6:])
+        raise ModelError(f"the check of the {target.title} export fails; nothing was written:\n{lines}") from problem

@@ -36,13 +36,13 @@ class Scale(NamedTuple):
     Args:
         mean: What is subtracted from red, green and blue.
         std: What the result is divided by.
-        told: In words, and who uses it.
+        text: In words, and who uses it.
         reversed: Whether blue comes first.
     """
 
     mean: float | tuple[float, ...]
     std: float | tuple[float, ...]
-    told: str
+    text: str
     reversed: bool = False
 
 
@@ -74,7 +74,7 @@ def scaled(network: Network, weights: Weights, scale: str) -> tuple[Network, Wei
     """
     has_own = takes_pixels(network)
     if not scale and not has_own:
-        choices = "\n".join(f"  {name:15} {each.told}" for name, each in SCALES.items())
+        choices = "\n".join(f"  {name:15} {each.text}" for name, each in SCALES.items())
         raise ModelError(
             f"it does not say how the pixels were scaled in its training: add --scale with one of\n{choices}"
         )

@@ -17,7 +17,7 @@ from eyebright.network.tensorflow.graph import DType, shape_proto
 from eyebright.network.tensorflow.protobuf import fixed32, message, number, varint
 
 INDEX, DATA = "variables.index", "variables.data-00000-of-00001"
-_HEADER = number(1, 1) + message(3, number(1, 1))  # one data file, version 1; little-endian unless told otherwise
+_HEADER = number(1, 1) + message(3, number(1, 1))  # one data file, version 1; little-endian by default
 _MAGIC = 0xDB4775248B80FB57
 
 

@@ -1,6 +1,6 @@
 """A page: one HTML file that holds its style, its script and its images, and needs no other file.
 
-The browser is told by a content security policy that only this style and this script may apply, by their digests, and
+A content security policy makes the browser apply only this style and this script, by their digests, and
 that nothing may be loaded. Names of classes and files are data: whatever a template writes is escaped.
 """
 

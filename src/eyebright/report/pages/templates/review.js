@@ -35,7 +35,7 @@
     for (const option of [...select.options]) if (option.value === label) option.remove();
   }
 
-  function tell(note = "") {
+  function report(note = "") {
     const whole = [...decided.values()].filter(isWhole), count = (kind) => whole.filter((one) => one.decision === kind).length;
     const here = [...images.keys()].filter((key) => decided.has(key)).length, open = decided.size - whole.length;
     said.textContent = `${here} of ${images.size} images decided: ${count("keep")} kept, ${count("relabel")} relabelled, `
@@ -51,7 +51,7 @@
 
   let sending = Promise.resolve();
   function keep() {
-    tell();
+    report();
     if (!saves) {
       try { localStorage.setItem(memory, JSON.stringify([...decided.values()])); } catch { /* not remembered */ }
       return;
@@ -59,8 +59,8 @@
     sending = sending.then(async () => {
       try {
         const answer = await fetch("corrections.json", { method: "PUT", body: file(), headers: { "Content-Type": "application/json" } });
-        tell(answer.ok ? " Saved." : ` Not saved: ${await answer.text()}`);
-      } catch { tell(" Not saved: eyebright audit --review has ended. Start it again, and reload its page."); }
+        report(answer.ok ? " Saved." : ` Not saved: ${await answer.text()}`);
+      } catch { report(" Not saved: eyebright audit --review has ended. Start it again, and reload its page."); }
     });
   }
 
@@ -93,7 +93,7 @@
       link.download = "corrections.json";
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-      tell(" Downloaded. To use it: eyebright train PICTURES --corrections corrections.json");
+      report(" Downloaded. To use it: eyebright train PICTURES --corrections corrections.json");
     }
   });
 
@@ -111,5 +111,5 @@
     show(set);
   });
   bar.hidden = !sets.length;
-  tell();
+  report();
 })();

@@ -16,14 +16,14 @@ const Page = (() => {
 
   const named = (name) => element("bdi", "", name);
 
-  function tell(state, words, detail = "") {
+  function say(state, words, detail = "") {
     find("state").dataset.state = state;
     find("state").textContent = words;
     find("detail").textContent = detail;
   }
 
   function refuse(words, detail) {
-    tell("refused", `No answers on this device: ${words}`, detail);
+    say("refused", `No answers on this device: ${words}`, detail);
   }
 
   function figures({ images, png, jpeg, probabilities, unfamiliarity, shift, labels }) {
@@ -157,7 +157,7 @@ const Page = (() => {
       network = { predict };
       listen();
       find("give").disabled = false;
-      tell("proved", "Proved on this device", figures(proof));
+      say("proved", "Proved on this device", figures(proof));
     } catch (problem) {
       refuse("the network cannot be started. Save the file again, or use another browser.", String(problem));
     }
