@@ -333,7 +333,7 @@ class Evaluated(Event, frozen=True):
     model shows; both are None in logs of older versions. `apart` is how far the accuracy lies above that on the
     validation set, where the intervals of the two have no value in common. `answered` images got an answer, and
     `answered_correctly` of them a correct one; None in logs of older versions. `promise` says in a sentence whether a
-    promise was kept; empty where there is none.
+    promise was kept; empty where there is none. `measure` says what the accuracy is; a detector has no loss here.
     """
 
     side: str
@@ -350,6 +350,7 @@ class Evaluated(Event, frozen=True):
     answered: int | None = None
     answered_correctly: int | None = None
     promise: str = ""
+    measure: Measure = "accuracy"
 
     @classmethod
     def of(cls, side: str, found: Evaluation, validation: Evaluation | None = None) -> "Evaluated":

@@ -27,11 +27,11 @@ def test_the_pyramid_reads_the_last_maps_of_each_stride():
 
 
 def test_its_size_by_hand():
-    """The backbone without its head, and a lateral 1x1, a pyramid and two towers of depthwise 5x5 and 1x1."""
+    """The backbone without its head, and a lateral 1x1, a pyramid and two towers of depthwise 3x3 and 1x1."""
     classifier = zoo.efficientnet_lite0()
     backbone = classifier.parameter_count - 320 * 1280 - 2 * 1280 - 1281 * 1000
     laterals = sum(96 * channels + 2 * 96 for channels in (40, 112, 320))
-    separable = 25 * 96 + 96 * 96 + 2 * 96
+    separable = 9 * 96 + 96 * 96 + 2 * 96
     assert zoo.lite0_detector(3).parameter_count == backbone + laterals + 6 * separable + 97 * (3 + 4)
 
 

@@ -73,7 +73,7 @@ def test_a_detector_comes_back_as_it_was(detector, tmp_path):
 
 def test_it_shows_itself(detector):
     assert repr(detector).splitlines()[0] == "Detector of 2 classes"
-    assert "50.0% to 60.0%, by class" in repr(detector) and "3,076,166 parameters" in repr(detector)
+    assert "50.0% to 60.0%, by class" in repr(detector) and "3,066,950 parameters" in repr(detector)
     found = detector.predict(pixels(70, 70))
     assert repr(found).splitlines()[0] == f"{len(found)} objects" and "<table>" in found._repr_html_()
     assert "_blocks.4._add" in detector.summary()

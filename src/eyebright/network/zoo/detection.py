@@ -3,7 +3,7 @@
 Sources: Liu et al. 2020, "Training-Time-Friendly Network for Real-Time Object Detection" (one map without anchors: for
 each pixel a score of each class and the distances to the four sides of its box), and Lin et al. 2017, "Feature Pyramid
 Networks for Object Detection" (1x1 convolutions, enlargement and addition). Ours differs: convolutions of the pyramid
-and the towers are depthwise 5x5 and 1x1.
+and the towers are depthwise 3x3 and 1x1.
 """
 
 import math
@@ -108,9 +108,9 @@ def _tower(x: Node, name: str) -> Node:
 
 
 def _separable(x: Node, *, name: str) -> Node:
-    """A depthwise 5x5 and a 1x1 convolution."""
+    """A depthwise 3x3 and a 1x1 convolution."""
     channels = x.shape[0]
-    x = Conv2d(channels, 5, padding="same", groups=channels, bias=False, name=f"{name}.depthwise")(x)
+    x = Conv2d(channels, 3, padding="same", groups=channels, bias=False, name=f"{name}.depthwise")(x)
     x = Conv2d(channels, 1, bias=False, name=f"{name}.pointwise")(x)
     return ReLU6(name=f"{name}.relu")(_norm(x, f"{name}.bn"))
 

@@ -1,0 +1,241 @@
+"""train_detector(): the whole way from images with boxes to a run with its detector."""
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eyebright.data.pictures import Preparation
+from eyebright.data.split import ALL_SIDES
+from eyebright.data.split_file import to_csv
+from eyebright.model.card import Seen
+from eyebright.network import Network, Weights
+from eyebright.network.detecting import detecting_of
+from eyebright.network.zoo.detection import BACKBONE, detector_weights, lite0_detector
+from eyebright.report import sinks
+from eyebright.report.history import Recorder
+from eyebright.runs.folder import Run
+from eyebright.runs.request import FIELDS, Request
+from eyebright.runs.train import default_output
+from eyebright.system import files, machine
+from eyebright.system.errors import OutputError, SettingsError
+from eyebright.system.text import listed, printable
+from eyebright.tasks.detection.calibration import calibrate
+from eyebright.tasks.detection.dataset import BoxDataset, Unlabelled
+from eyebright.tasks.detection.detector import Detector
+from eyebright.tasks.detection.evaluate import DetectionTested, evaluate_detector, found_in, truths
+from eyebright.tasks.detection.finding import Detections
+from eyebright.tasks.detection.matching import match
+from eyebright.tasks.detection.metrics import DetectionEvaluation
+from eyebright.tasks.detection.prepare import PreparedBoxes, prepare
+from eyebright.tasks.detection.thresholds import best_thresholds
+from eyebright.tasks.detection.views import kept_views
+from eyebright.training import trainer
+from eyebright.training.budget import Deadline, watched
+from eyebright.training.events import AnyEvent, Emit, Evaluated, ModelSaved, RunStarted
+from eyebright.training.receivers import EventLog, reporting, to_all
+from eyebright.training.settings import Settings
+
+SIZE = 320
+RECIPE: dict[str, Any] = {
+    "batch_size": 8, "learning_rate": 6e-3, "weight_decay": 0.05, "ema": 0.99, "clip_norm": 10.0, "patience": 0,
+    "frozen": ("_conv_stem", "_blocks"), "rotation": 0.0, "zoom": 0.4, "shift": 0.1, "brightness": 0.2,
+    "contrast": 0.2, "saturation": 0.3, "label_smoothing": 0.0,
+}  # fmt: skip
+"""The settings of a detector where they were not changed; benchmarks/README.md has the measurements behind them."""
+_STEPS = 5_400  # images in all epochs of a default training
+_FEWEST, _MOST = 8, 100  # epochs of it
+_SIDED = re.compile(r"left|right|links|rechts|gauche|droite|izquierda|derecha", re.IGNORECASE)
+_FOR_CLASSIFIERS = {
+    "network": "auto",
+    "weights": "",
+    "start_from": "",
+    "dropout": 0.0,
+    "promise": "",
+    "corrections": "",
+}
+
+
+class DetectionResult(NamedTuple):
+    """What a run gave.
+
+    Args:
+        path: The run's folder.
+        detector: The trained detector.
+        test: How good it is on the test set.
+        interrupted: Whether the training was stopped before its end.
+    """
+
+    path: Path
+    detector: Detector
+    test: DetectionEvaluation
+    interrupted: bool
+
+
+def train_detector(
+    request: Request,
+    *,
+    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    unlabelled: Unlabelled = "refuse",
+    one_class: bool = False,
+) -> DetectionResult:
+    """Train a detector on images with boxes, and keep everything in a run's folder.
+
+    Args:
+        request: What is asked for.
+        callbacks: Receive every event as it happens.
+        unlabelled: What images without a label file are: an error ("refuse"), or images without objects ("background").
+        one_class: Whether all objects are of one class.
+
+    Raises:
+        DataError: When the images cannot be trained on.
+        SettingsError: When an option is only for classifiers, or out of range.
+        DownloadError: When published weights are not available.
+        MissingExtraError: When torch is not installed.
+        OutputError: When the output cannot be written.
+    """
+    started_at = time.monotonic()
+    require_for_detectors(request)
+    emit = watched(to_all(callbacks), request.training.minutes, started_at)
+    run = Run(request.output or default_output(request.pictures))
+    run.require_free(overwrite=request.overwrite)
+    trainer()  # a missing torch is found before the work
+    dataset = BoxDataset.open(
+        request.pictures, seed=request.training.seed if request.split_seed is None else request.split_seed,
+        validation=request.validation, test=request.test, group_by=request.group_by, split=request.split,
+        exclude=request.names_left_out(), unlabelled=unlabelled, one_class=one_class, report=reporting(emit),
+    )  # fmt: skip
+    size = request.size or SIZE
+    network = lite0_detector(len(dataset.classes), input_size=size)
+    prepared = prepare(dataset, Preparation(width=size, height=size, fit="pad"), report=reporting(emit))
+    settings = resolved(request.training, prepared)
+    request = request.changed(
+        pictures=str(dataset.origin), size=size, resize="pad", network=BACKBONE, training=settings
+    )
+    run.create(request, network, overwrite=request.overwrite)
+    weights = detector_weights(network, settings.seed, report=reporting(emit))
+    try:
+        with run.locked(), sinks.opened(request.log, run.path, ()) as receivers:
+            emit = to_all([emit, EventLog(run.events), *receivers])
+            result = _train(run, request, prepared, network, weights, emit, started_at)
+    except OutputError as problem:
+        raise OutputError(f"{problem}. What was trained before is kept in {run.path}") from problem
+    files.forget_aside(run.path)
+    return result
+
+
+def require_for_detectors(request: Request) -> None:
+    """Refuse options that mean nothing for a detector, by their names."""
+    asked = [
+        next(name for name, field in FIELDS.items() if field.name == field_name)
+        for field_name, default in _FOR_CLASSIFIERS.items()
+        if getattr(request, field_name) != default
+    ]
+    if asked:
+        raise SettingsError(f"{listed(asked)}: only for classifiers; a detector is trained without")
+    if request.size is not None and request.size % 32:
+        raise SettingsError(f"size = {request.size}: a detector takes a multiple of 32, such as {SIZE}")
+
+
+def resolved(settings: Settings, prepared: PreparedBoxes) -> Settings:
+    """The settings with those of the recipe that were not changed, and with the number of epochs.
+
+    Images are mirrored unless names of classes say left or right: what is mirrored would have the other name.
+    """
+    usual = Settings()
+    changes = {name: value for name, value in RECIPE.items() if getattr(settings, name) == getattr(usual, name)}
+    if not settings.epochs:
+        epochs = round(_STEPS / max(len(prepared.indices("train")), 1))
+        changes["epochs"] = min(max(epochs, _FEWEST), _MOST)
+    if any(map(_SIDED.search, prepared.dataset.classes)):
+        changes["flip"] = False
+    return settings.changed(changes)
+
+
+def _train(
+    run: Run, request: Request, prepared: PreparedBoxes, network: Network, weights: Weights, emit: Emit,
+    started_at: float,
+) -> DetectionResult:  # fmt: skip
+    """Fit, calibrate, evaluate and save."""
+    run.write_left_out(prepared.pack.left_out)
+    dataset = prepared.dataset
+    none = np.zeros(len(dataset), np.int64)
+    split = to_csv(dataset.source.names, none, prepared.pack.digests, ("",), prepared.sides)
+    files.write_file(run.split, split)
+    emit(_run_started(request, prepared, network))
+    from eyebright.tasks.detection.torch.task import Objects
+
+    train, validation = prepared.indices("train"), prepared.indices("validation")
+    recorder = Recorder([emit])
+    views = kept_views(
+        prepared, train, network, weights, request.training, plain=validation, report=reporting(emit)
+    )  # fmt: skip
+    minutes, judged = request.training.minutes, len(validation) + len(prepared.indices("test"))
+    outcome = trainer().fit(
+        network, weights, Objects(prepared, views, detecting_of(network)), request.training, emit=recorder,
+        checkpoint_folder=run.checkpoint,
+        on_settled=lambda settings: run.write_config(request.changed(training=settings)),
+        deadline=Deadline(minutes, started_at, judged) if minutes else None,
+    )  # fmt: skip
+    detector, tested = measured(prepared, network, outcome.weights, outcome.settings, recorder)
+    for side, found in detector.metrics.items():
+        emit(_evaluated(side, found))
+    card = detector.save(run.model, overwrite=True)
+    emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
+    return DetectionResult(run.path, detector, tested.evaluation, interrupted=outcome.reason == "interrupted")
+
+
+def measured(
+    prepared: PreparedBoxes, network: Network, weights: Weights, settings: Settings, recorder: Recorder
+) -> tuple[Detector, DetectionTested]:
+    """A trained detector, calibrated on the validation images, with its thresholds and metrics."""
+    classes, report = prepared.dataset.classes, reporting(recorder)
+    validation = prepared.indices("validation")
+    groups = prepared.groups_at(validation)
+    raw = Detector(network, classes, weights=weights)
+    found = found_in(raw.predictor, prepared, validation, report)
+    truth = truths(prepared, validation, classes)
+    scale = calibrate(match(found, truth), groups)
+    scaled = [Detections(one.corners, one.labels, scale(one.scores)) for one in found]
+    thresholds = best_thresholds(match(scaled, truth), len(classes), groups)
+    made: dict[str, Any] = {"weights": weights, "scale": scale.slope, "shift": scale.shift, "thresholds": thresholds}
+    detector = Detector(network, classes, **made)
+    tested = {side: evaluate_detector(detector, prepared, side, report=report)
+              for side in ("validation", "test")}  # fmt: skip
+    digests = prepared.pack.digests
+    return Detector(
+        network, classes, **made, metrics={side: one.evaluation for side, one in tested.items()},
+        seen=Seen().union(digests.at(np.concatenate([prepared.indices("train"), validation]))),
+        history=recorder.history, settings=_as_data(settings), seed=settings.seed,
+    ), tested["test"]  # fmt: skip
+
+
+def _as_data(settings: Settings) -> dict[str, Any]:
+    import msgspec
+
+    found: dict[str, Any] = msgspec.to_builtins(settings)
+    return found
+
+
+def _evaluated(side: str, found: DetectionEvaluation) -> Evaluated:
+    value = found.map50
+    return Evaluated(
+        side=side, pictures=found.pictures, accuracy=value.value if value else 0.0, low=value.low if value else 0.0,
+        high=value.high if value else 1.0, loss=0.0, seen=found.seen, measure="mAP50",
+        calibration_error=found.calibration_error, error_by_chance=found.error_by_chance,
+    )  # fmt: skip
+
+
+def _run_started(request: Request, prepared: PreparedBoxes, network: Network) -> RunStarted:
+    train, validation, test, _ = (len(prepared.indices(side)) for side in ALL_SIDES)
+    return RunStarted(
+        pictures=request.pictures, network=f"detector on {BACKBONE}", size=prepared.pack.preparation.width,
+        seed=request.training.seed, epochs=request.training.epochs, classes=prepared.dataset.classes,
+        train=train, validation=validation, test=test,
+        left_out=tuple(printable(f"{left.name}: {left.reason}") for left in prepared.pack.left_out),
+        leaking=int(np.count_nonzero((prepared.sides < 0) & (prepared.pack.rows >= 0))), leaks=prepared.leaks,
+        parameters=network.parameter_count, versions=machine.versions(),
+    )  # fmt: skip
