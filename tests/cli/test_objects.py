@@ -111,3 +111,28 @@ def test_objects_in_a_few_words() -> None:
     assert told() == "nothing found"
     assert told("a", "b", "b") == "2 b, 1 a"
     assert told("a", "b", "b", "c") == "2 b, 1 a and 1 more"
+
+
+def test_what_a_detector_finds_is_cut_out(detector, images, tmp_path, eyebright) -> None:
+    options = ("-o", tmp_path / "crops", "--classes", "one", "--json")
+    told = json.loads(eyebright("crops", detector, images / "a.png", *LEVELS, *options).out)
+    found = json.loads(eyebright("predict", detector, images / "a.png", *LEVELS, "--json").out)
+    assert told["counts"] == {"object": len(found["objects"])}
+    assert "expected eyebright crops" in eyebright("crops", detector, "-o", tmp_path / "other").err
+
+
+def test_a_detector_is_evaluated_on_images_with_boxes(detector, images, tmp_path, eyebright) -> None:
+    (images / "c.png").unlink()
+    found = tmp_path / "out.json"
+    eyebright("predict", detector, images, *LEVELS, "--coco", found)
+    (images / "annotations.json").write_text(found.read_text().replace(f"{images}/", ""))
+    told = json.loads(eyebright("evaluate", detector, images, "--json").out)
+    assert told["pictures"] == 2 and told["map50"]["value"] > 0.5  # its own boxes
+    assert eyebright("evaluate", detector, images).out.startswith("mAP50 ")
+    assert eyebright("evaluate", detector, images, "--tta").err == "Error: --tta: not for a detector, leave it out\n"
+
+
+def test_inspect_lists_the_layers_of_a_detector(detector, tmp_path, eyebright) -> None:
+    assert "6x8x8" in eyebright("inspect", detector).out  # two classes and four sides, at stride 8
+    drawn = eyebright("inspect", detector, "--diagram", tmp_path / "network.svg")
+    assert drawn.code == 0 and "<svg" in (tmp_path / "network.svg").read_text()

@@ -21,8 +21,8 @@ _NOT_NEEDED: Any = ("openvino.tools.ovc", None)
 """Python does not import a module that is None: OpenVINO's converter takes half the time of its import."""
 _HELP = {"help_option_names": ["-h", "--help"]}
 _NAMES = (
-    "train", "evaluate", "predict", "promise", "explain", "report", "audit", "diff", "drift", "export", "import",
-    "networks", "inspect", "arithmetic", "fetch", "cache", "demo",
+    "train", "evaluate", "predict", "promise", "explain", "report", "audit", "crops", "diff", "drift", "export",
+    "import", "networks", "inspect", "arithmetic", "fetch", "cache", "demo",
 )  # fmt: skip
 
 

@@ -14,7 +14,8 @@ def evaluate(
         str,
         typer.Argument(
             metavar="PICTURES",
-            help="A folder with one folder of images for each class, or any other source that train accepts.",
+            help="A folder with one folder of images for each class, or any other source that train accepts; for a "
+            "detector, images with boxes.",
         ),
     ],
     corrections: Annotated[
@@ -32,16 +33,23 @@ def evaluate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
 ) -> None:
-    """Evaluate a model on images with known classes.
+    """Evaluate a model on images with known classes or boxes.
 
     Images that the model was trained on are left out and counted.
     """
+    from eyebright.cli.objects import evaluate_objects, refuse
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
     from eyebright.report.tables import evaluation_text
     from eyebright.runs.evaluate import evaluate as evaluated
     from eyebright.system import records
+    from eyebright.tasks.detection.card import is_detector
 
+    if is_detector(model):
+        options = {"--corrections": corrections, "--promise": promise, "--tta": tta, "--robustness": robustness}
+        refuse(options, "a detector")
+        evaluate_objects(model, pictures, as_json=as_json)
+        return
     with Display(Terminal(console(stderr=True))) as display:
         evaluation = evaluated(
             model, pictures, corrections=corrections or "", promise=promise, tta=tta, robustness=robustness,

@@ -67,8 +67,10 @@ def inspect(
     Without options it prints kernel size, stride, padding, output shape, parameters, multiply-adds and receptive
     field of each layer.
     """
+    from eyebright.cli.objects import network_of, refuse
     from eyebright.model import inspect
     from eyebright.model.export.exported import is_export
+    from eyebright.tasks.detection.card import is_detector
 
     asked = {"--json": as_json, "--diagram": diagram, "--kernels": kernels, "--activations": activations,
              "--netron": netron}  # fmt: skip
@@ -82,7 +84,11 @@ def inspect(
     if is_export(Path(target)) or inspect.is_foreign(Path(target)):
         _show_foreign(Path(target), given)
         return
-    subject = inspect.load_network(target, size=size, classes=classes, weights=weights)
+    if is_detector(Path(target)):
+        refuse({"--size": size, "--classes": classes, "--weights": weights}, "a detector")
+        subject = network_of(Path(target))
+    else:
+        subject = inspect.load_network(target, size=size, classes=classes, weights=weights)
     if netron:
         inspect.open_netron(subject, say=lambda text: typer.echo(text, err=True))
     elif place is None:

@@ -16,9 +16,10 @@ import typer
 
 from eyebright.cli.pictures import Fetched, sources_of
 from eyebright.system.errors import SettingsError
-from eyebright.system.text import listed, pad, printable, printed_cell, shorten
+from eyebright.system.text import counted, listed, pad, printable, printed_cell, shorten
 
 if TYPE_CHECKING:
+    from eyebright.model.inspect import LoadedNetwork
     from eyebright.model.predictor import LazyImage, Predictor
     from eyebright.tasks.detection.drawing import Framed
     from eyebright.tasks.detection.naming import NamedObjects
@@ -231,3 +232,29 @@ class _Kept:
             files.write_file(self._asked.figure, draw_boxes(self._drawn, legend_of(self._drawn, classes)))
             of = f" (the first {len(self._drawn)} of {self._answered:,})" if self._answered > len(self._drawn) else ""
             typer.echo(f"Written: {self._asked.figure}{of}", err=True)
+
+
+def evaluate_objects(model: Path, pictures: str, *, as_json: bool) -> None:
+    """Evaluate a detector on images with boxes, and print how good it is."""
+    from eyebright.report.screen import console
+    from eyebright.system import records
+    from eyebright.tasks.detection.dataset import BoxDataset
+    from eyebright.tasks.detection.detector import Detector
+    from eyebright.tasks.detection.evaluate import evaluate_detector
+
+    evaluation = evaluate_detector(Detector.load(model), BoxDataset.open(pictures)).evaluation
+    if as_json:
+        typer.echo(records.to_json(evaluation))
+        return
+    console().print(evaluation.as_table().text(), soft_wrap=True, markup=False, highlight=False)
+    if evaluation.seen:
+        typer.echo(f"{counted(evaluation.seen, 'image')} left out: the model was trained on them, or chosen by them.")
+
+
+def network_of(model: Path) -> "LoadedNetwork":
+    """The network of a detector, for inspect."""
+    from eyebright.model.inspect import LoadedNetwork
+    from eyebright.tasks.detection.card import read_detector
+
+    stored = read_detector(model)
+    return LoadedNetwork(stored.network, stored.weights, stored.preparation, stored.onnx_path, trained=True)

@@ -69,7 +69,7 @@ def predict(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
-    """Predict the class of images, or find the objects in them, as the model was trained to do.
+    """Predict the class of images, or find the objects in them.
 
     The exit code is 1 if an image cannot be opened; the others are predicted all the same.
     """

@@ -1,0 +1,101 @@
+"""eyebright crops: objects cut out of their images, in one folder for each class, which train takes as it is."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import typer
+
+from eyebright.cli.pictures import sources_of
+from eyebright.system.errors import SettingsError
+from eyebright.system.text import counted, listed, printable
+
+if TYPE_CHECKING:
+    from eyebright.tasks.detection.crops import Cut
+
+EXAMPLE = "Example: eyebright crops traffic_lights -o lights --margin 0.1"
+Classes: TypeAlias = Literal["all", "one"]
+
+
+def crops(
+    source: Annotated[
+        str, typer.Argument(metavar="MODEL|LABELS", help="A detector or its run, or images with labelled boxes.")
+    ],
+    pictures: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PICTURES", help="For a detector: files, folders or http(s) addresses.", show_default=False
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")] = Path(),
+    margin: Annotated[float, typer.Option(help="Share of the sides of a box that is added on each side.")] = 0.1,
+    classes: Annotated[
+        Classes, typer.Option(help="Whether all classes are kept, or all objects are of one class.")
+    ] = "all",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="For a detector: cut out objects from this confidence on [default: its own]", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder of crops that exists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+) -> None:
+    """Cut objects out of images, into one folder for each class.
+
+    The crops of one image are one group: a training keeps them in the same set.
+    """
+    from eyebright.system import records
+    from eyebright.tasks.detection.card import is_detector
+    from eyebright.tasks.detection.crops import write_crops
+
+    if output == Path():
+        raise SettingsError(f"no folder to write: add -o FOLDER, as in eyebright crops {shlex.quote(source)} -o crops")
+    if is_detector(Path(source)):
+        cuts = _found(Path(source), pictures, threshold, one=classes == "one")
+    else:
+        cuts = _labelled(source, pictures, threshold, one=classes == "one")
+    written = write_crops(cuts, output, margin=margin, overwrite=overwrite)
+    if as_json:
+        typer.echo(records.to_json(written._asdict() | {"folder": str(output)}))
+        return
+    told = [f"{count:,} {printable(name)}" for name, count in written.counts.items()]
+    typer.echo(f"Written: {counted(sum(written.counts.values()), 'crop')} in {output}")
+    typer.echo("\n".join(f"  {one}" for one in told))
+    if written.left_out:
+        names = listed([printable(one.name) for one in written.left_out], 3)
+        typer.echo(f"{counted(len(written.left_out), 'image')} cannot be opened: {names}", err=True)
+    typer.echo(f"To train a classifier:\n  eyebright train {shlex.quote(str(output))} -o RUN")
+
+
+def _labelled(source: str, pictures: list[str] | None, threshold: float | None, *, one: bool) -> "Iterator[Cut]":
+    """The boxes that are labelled."""
+    from eyebright.tasks.detection.crops import cuts_of
+    from eyebright.tasks.detection.dataset import BoxDataset
+
+    if pictures or threshold is not None:
+        raise SettingsError(f"{source} is no detector: PICTURES and --threshold are for one, leave them out")
+    return cuts_of(BoxDataset.open(source, one_class=one))
+
+
+def _found(model: Path, pictures: list[str] | None, threshold: float | None, *, one: bool) -> "Iterator[Cut]":
+    """The objects that a detector finds."""
+    import numpy as np
+
+    from eyebright.tasks.detection.crops import Cut
+    from eyebright.tasks.detection.dataset import ONE_CLASS
+    from eyebright.tasks.detection.detector import Detector
+    from eyebright.trust.prediction import Unreadable
+
+    if not pictures:
+        raise SettingsError(f"{model} is a detector: expected eyebright crops {model} PICTURES -o FOLDER")
+    sources = sources_of(pictures)
+    answers = Detector.load(model).predictor.stream(sources, threshold=threshold)
+    for (name, image), answer in zip(sources, answers, strict=True):
+        if isinstance(answer, Unreadable):
+            typer.echo(f"Error: {printable(name)}: {printable(answer.error)}", err=True)
+        elif answer.objects:
+            corners = np.array([found.box for found in answer.objects])
+            names = [ONE_CLASS if one else found.label for found in answer.objects]
+            yield Cut(name, image() if callable(image) else image, corners, names)

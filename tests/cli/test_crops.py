@@ -1,0 +1,48 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """Two images with three boxes of two classes, in the format of COCO."""
+    folder, boxes = tmp_path / "labelled", [(1, 1, [5, 5, 20, 10]), (1, 2, [30, 20, 10, 10]), (2, 1, [0, 0, 10, 20])]
+    folder.mkdir()
+    stream = np.random.default_rng(0)
+    for number in (1, 2):
+        Image.fromarray(stream.integers(0, 256, (50, 60, 3), np.uint8)).save(folder / f"{number}.png")
+    annotations = [
+        {"id": at, "image_id": image, "category_id": label, "bbox": box, "iscrowd": 0}
+        for at, (image, label, box) in enumerate(boxes)
+    ]
+    images = [{"id": number, "file_name": f"{number}.png", "width": 60, "height": 50} for number in (1, 2)]
+    told = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "red"}, {"id": 2, "name": "green"}],
+    }
+    (folder / "annotations.json").write_text(json.dumps(told))
+    return folder
+
+
+def test_labelled_boxes_are_cut_out_with_their_margin(labelled, tmp_path, eyebright) -> None:
+    finished = eyebright("crops", labelled, "-o", tmp_path / "crops", "--margin", "0.2")
+    assert finished.out.splitlines()[:3] == [f"Written: 3 crops in {tmp_path / 'crops'}", "  1 green", "  2 red"]
+    assert finished.out.splitlines()[-1] == f"  eyebright train {tmp_path / 'crops'} -o RUN"
+    with Image.open(labelled / "1.png") as whole, Image.open(tmp_path / "crops" / "red" / "1_001.png") as crop:
+        assert np.array_equal(np.asarray(crop), np.asarray(whole.crop((1, 3, 29, 17))))
+    rows = list(csv.DictReader((tmp_path / "crops" / "metadata.csv").read_text().splitlines()))
+    assert [(row["label"], row["group"]) for row in rows] == [("red", "1.png"), ("green", "1.png"), ("red", "2.png")]
+
+
+def test_all_objects_can_be_of_one_class(labelled, tmp_path, eyebright) -> None:
+    told = json.loads(eyebright("crops", labelled, "-o", tmp_path / "crops", "--classes", "one", "--json").out)
+    assert told["counts"] == {"object": 3} and told["folder"] == str(tmp_path / "crops")
+
+
+def test_what_is_missing_or_too_much_is_told(labelled, tmp_path, eyebright) -> None:
+    assert "add -o FOLDER" in eyebright("crops", labelled).err
+    assert "is no detector" in eyebright("crops", labelled, labelled, "-o", tmp_path / "crops").err
