@@ -136,3 +136,31 @@ def test_inspect_lists_the_layers_of_a_detector(detector, tmp_path, eyebright) -
     assert "6x8x8" in eyebright("inspect", detector).out  # two classes and four sides, at stride 8
     drawn = eyebright("inspect", detector, "--diagram", tmp_path / "network.svg")
     assert drawn.code == 0 and "<svg" in (tmp_path / "network.svg").read_text()
+
+
+def test_train_makes_a_detector_of_images_with_boxes(images, tmp_path, eyebright) -> None:
+    """Squares on noise, in two classes."""
+    (images / "c.png").unlink()
+    stream = np.random.default_rng(1)
+    told: dict[str, list] = {
+        "images": [],
+        "annotations": [],
+        "categories": [{"id": 1, "name": "dark"}, {"id": 2, "name": "light"}],
+    }
+    for number in range(12):
+        pixels = stream.integers(90, 160, (64, 64, 3), np.uint8)
+        left, top = stream.integers(0, 40, 2).tolist()
+        pixels[top : top + 20, left : left + 20] = 255 * (number % 2)
+        Image.fromarray(pixels).save(images / f"{number:02d}.png")
+        told["images"].append({"id": number, "file_name": f"{number:02d}.png", "width": 64, "height": 64})
+        told["annotations"].append(
+            {"id": number, "image_id": number, "category_id": 1 + number % 2, "bbox": [left, top, 20, 20]}
+        )
+    (images / "annotations.json").write_text(json.dumps(told))
+    options = ("-o", tmp_path / "run", "--epochs", "1", "--size", "64", "--json")
+    assert "--unlabelled background" in eyebright("train", images, *options).err  # two images have no labels
+    finished = eyebright("train", images, *options, "--unlabelled", "background")
+    assert finished.code == 0 and json.loads(finished.out)["test"]["pictures"] > 0
+    assert eyebright("predict", tmp_path / "run", images / "00.png").code == 0
+    assert eyebright("train", images, "--heal").err == "Error: --heal: not for a detector, leave it out\n"
+    assert "not for images without boxes" in eyebright("train", tmp_path, "--one-class").err

@@ -8,7 +8,7 @@ import inspect
 import shlex
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import typer
@@ -29,7 +29,8 @@ FIND_LR_NETWORK = "flowers_cnn"  # where none is named: a learning rate belongs 
 _SHOWN = (  # as a newcomer meets them; further settings are given by --set
     "output", "overwrite", "config", "network", "weights", "from", "size", "resize", "minutes", "epochs", "batch_size",
     "learning_rate", "augment", "dropout", "set", "find_lr", "patience", "precision", "seed", "validation", "test",
-    "group_by", "split", "exclude", "exclude_kinds", "corrections", "promise", "resume", "log", "heal", "json", "fit",
+    "group_by", "split", "exclude", "exclude_kinds", "corrections", "promise", "unlabelled", "one_class", "resume",
+    "log", "heal", "json", "fit",
 )  # fmt: skip
 _WITH_RESUME = {"resume", "epochs", "heal", "json"}  # options that a run which continues may be given
 _OWN: dict[str, tuple[Any, Any]] = {
@@ -39,6 +40,11 @@ _OWN: dict[str, tuple[Any, Any]] = {
     "set": (list[str] | None, typer.Option(
         "--set", metavar="NAME=VALUE", show_default=False,
         help="Any other setting, such as ema=0.999; may be repeated. docs/training.md lists them.")),
+    "unlabelled": (Literal["refuse", "background"] | None, typer.Option(
+        help="For images with boxes: an image without labels is an error, or one without objects [default: refuse]",
+        show_default=False)),
+    "one_class": (bool, typer.Option(
+        "--one-class", help="For images with boxes: take all objects as one class, as for predict --then.")),
     "find_lr": (bool, typer.Option(
         "--find-lr", help="Suggest a learning rate instead of training; -o names a PNG file for the figure.")),
     "resume": (str | None, typer.Option(
@@ -52,13 +58,15 @@ _OWN: dict[str, tuple[Any, Any]] = {
 
 
 def train(ctx: typer.Context, **_: Any) -> None:
-    """Train a classifier and evaluate it on held-out images."""
+    """Train a classifier, or a detector on images with boxes."""
+    from eyebright.cli.objects import refuse, train_objects
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
     from eyebright.runs.heal import OutOfTimeError
     from eyebright.runs.heal import heal as try_advice
     from eyebright.runs.train import default_output
     from eyebright.system import records
+    from eyebright.tasks.detection.labels.find import has_boxes
 
     started_at, typed = time.monotonic(), _typed(ctx)
     _require_known_from_run(typed)
@@ -67,7 +75,13 @@ def train(ctx: typer.Context, **_: Any) -> None:
     config, resume, heal, as_json, find_lr = (
         typed.pop(name, None) for name in ("config", "resume", "heal", "json", "find_lr")
     )
+    boxes = {name: typed.pop(name, None) for name in ("unlabelled", "one_class")}
     request = Request() if resume else _request(typed, config)
+    if request.pictures and has_boxes(request.pictures):
+        refuse({"--find-lr": find_lr, "--heal": heal}, "a detector")
+        train_objects(request, boxes["unlabelled"] or "refuse", bool(boxes["one_class"]), as_json=bool(as_json))
+        return
+    refuse({"--unlabelled": boxes["unlabelled"], "--one-class": boxes["one_class"]}, "images without boxes")
     if find_lr:
         _find_learning_rate(request, as_json=bool(as_json))
         return
