@@ -197,6 +197,14 @@ def test_given_test_pictures_may_lack_a_class(hundred):
     assert (sides[labels == 1] != TEST).all()
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_class_of_copies_of_another_one_has_no_images_of_its_own(grouped: bool) -> None:
+    digests = [bytes([index]) * 16 for index in range(10)] * 2
+    groups = np.full(20, -1) if grouped else None
+    with pytest.raises(DataError, match=r"no image of class 'rose' is its own: each is a copy .*join the classes"):
+        split(np.repeat([0, 1], 10), digests, ("daisy", "rose"), groups=groups)
+
+
 def test_a_class_without_training_pictures_is_named(hundred):
     labels, digests = hundred
     with pytest.raises(DataError, match="'rose' has 0 different"):

@@ -105,6 +105,11 @@ def split(
     for label, name in enumerate(classes):
         own = np.flatnonzero(owners == label)
         if len(own) < len(shares) + 1:
+            if learned is None and not len(own) and (labels[free] == label).any():
+                raise DataError(
+                    f"no image of class {name!r} is its own: each is a copy of an image of another class, or in a "
+                    "group with one; correct the labels, join the classes or remove one"
+                )
             what = "different image" if groups is None else "group"
             known = "" if learned is None else " that the initial model was not trained on"
             other = "" if learned is None else ", or use --split with the split.csv of the model's run"
