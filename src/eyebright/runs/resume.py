@@ -52,7 +52,7 @@ def resume(
     request, network = run.read()
     events = run.read_events()
     _require_on_disk(run, request)
-    continues, planned = _continues(run, events), _planned(run, request, events)
+    continues, planned = can_continue(run, events), _planned(run, request, events)
     if epochs == planned and not run.is_complete:  # the command that extended it, once more
         epochs = None
     if epochs is not None:
@@ -111,7 +111,7 @@ def _require_on_disk(run: Run, request: Request) -> None:
         raise SettingsError(f"{run.path} was trained on images in memory: they cannot be read from the disk again")
 
 
-def _continues(run: Run, events: list[AnyEvent]) -> bool:
+def can_continue(run: Run, events: list[AnyEvent]) -> bool:
     """Whether there is a state to continue from."""
     if run.has_checkpoint:
         return any(isinstance(event, PrecisionChosen) for event in events)

@@ -1,7 +1,10 @@
 """Detections beside labelled boxes, where what is wrong is known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from eyebright.tasks.detection.finding import Detections
 from eyebright.tasks.detection.matching import Truth
@@ -29,3 +32,21 @@ def known_mistakes() -> tuple[list[Detections], list[Truth]]:
         Truth.of(second, np.array([1, 0])),
     ]
     return found, truth
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> Path:
+    """Twelve images with a bright square, as YOLO labels them."""
+    random = np.random.default_rng(0)
+    folder = tmp_path / "squares"
+    (folder / "images").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    (folder / "data.yaml").write_text("path: .\ntrain: images\nnames: [square]\n")
+    for number in range(12):
+        pixels = random.integers(0, 80, (64, 64, 3), np.uint8)
+        x, y = random.integers(0, 40, 2)
+        pixels[y : y + 24, x : x + 24] = 230
+        Image.fromarray(pixels).save(folder / "images" / f"{number}.png")
+        centre = f"{(x + 12) / 64} {(y + 12) / 64}"
+        (folder / "labels" / f"{number}.txt").write_text(f"0 {centre} {24 / 64} {24 / 64}\n")
+    return folder

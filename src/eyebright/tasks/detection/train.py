@@ -2,9 +2,10 @@
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -38,6 +39,9 @@ from eyebright.training.budget import Deadline, watched
 from eyebright.training.events import AnyEvent, Emit, Evaluated, ModelSaved, RunStarted
 from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings
+
+if TYPE_CHECKING:
+    from eyebright.training.torch.loop import Outcome
 
 SIZE = 320
 RECIPE: dict[str, Any] = {
@@ -103,28 +107,30 @@ def train_detector(
     run = Run(request.output or default_output(request.pictures))
     run.require_free(overwrite=request.overwrite)
     trainer()  # a missing torch is found before the work
+    request = request.changed(size=request.size or SIZE, resize="pad", network=BACKBONE)
+    prepared = open_boxes(request, emit, unlabelled=unlabelled, one_class=one_class)
+    dataset = prepared.dataset
+    network = lite0_detector(len(dataset.classes), input_size=request.size or SIZE)
+    request = request.changed(
+        pictures=str(dataset.origin.absolute()), split=str(Path(request.split).absolute()) if request.split else "",
+        excluded=tuple(sorted(request.names_left_out())), split_seed=dataset.seed,
+        training=resolved(request.training, prepared),
+    )  # fmt: skip
+    run.create(request, network, overwrite=request.overwrite)
+    return finish(run, request, network, prepared, emit, started_at=started_at)
+
+
+def open_boxes(
+    request: Request, emit: Emit, *, unlabelled: Unlabelled = "refuse", one_class: bool = False
+) -> PreparedBoxes:
+    """The images with boxes that a request names, prepared at its size; errors as in `train_detector`."""
+    size = request.size or SIZE
     dataset = BoxDataset.open(
         request.pictures, seed=request.training.seed if request.split_seed is None else request.split_seed,
         validation=request.validation, test=request.test, group_by=request.group_by, split=request.split,
         exclude=request.names_left_out(), unlabelled=unlabelled, one_class=one_class, report=reporting(emit),
     )  # fmt: skip
-    size = request.size or SIZE
-    network = lite0_detector(len(dataset.classes), input_size=size)
-    prepared = prepare(dataset, Preparation(width=size, height=size, fit="pad"), report=reporting(emit))
-    settings = resolved(request.training, prepared)
-    request = request.changed(
-        pictures=str(dataset.origin), size=size, resize="pad", network=BACKBONE, training=settings
-    )
-    run.create(request, network, overwrite=request.overwrite)
-    weights = detector_weights(network, settings.seed, report=reporting(emit))
-    try:
-        with run.locked(), sinks.opened(request.log, run.path, ()) as receivers:
-            emit = to_all([emit, EventLog(run.events), *receivers])
-            result = _train(run, request, prepared, network, weights, emit, started_at)
-    except OutputError as problem:
-        raise OutputError(f"{problem}. What was trained before is kept in {run.path}") from problem
-    files.forget_aside(run.path)
-    return result
+    return prepare(dataset, Preparation(width=size, height=size, fit="pad"), report=reporting(emit))
 
 
 def require_for_detectors(request: Request) -> None:
@@ -155,37 +161,84 @@ def resolved(settings: Settings, prepared: PreparedBoxes) -> Settings:
     return settings.changed(changes)
 
 
-def _train(
-    run: Run, request: Request, prepared: PreparedBoxes, network: Network, weights: Weights, emit: Emit,
+def finish(
+    run: Run,
+    request: Request,
+    network: Network,
+    prepared: PreparedBoxes,
+    emit: Emit,
+    *,
     started_at: float,
-) -> DetectionResult:  # fmt: skip
-    """Fit, calibrate, evaluate and save."""
-    run.write_left_out(prepared.pack.left_out)
-    dataset = prepared.dataset
-    none = np.zeros(len(dataset), np.int64)
-    split = to_csv(dataset.source.names, none, prepared.pack.digests, ("",), prepared.sides)
-    files.write_file(run.split, split)
-    emit(_run_started(request, prepared, network))
+    earlier: list[AnyEvent] | None = None,
+) -> DetectionResult:
+    """Fit, calibrate, evaluate and save, from the start or, where there are earlier events, from the checkpoint.
+
+    Args:
+        run: The run, whose folder exists.
+        request: Its resolved request.
+        network: What is trained.
+        prepared: The images.
+        emit: Receives every event.
+        started_at: When the budget of time started, on `time.monotonic`.
+        earlier: The events of a training that was interrupted.
+
+    Raises:
+        OutputError: When the disk is full, for example; what was trained before is kept.
+        SettingsError: When another process trains in the run's folder.
+    """
+    weights = detector_weights(network, request.training.seed, report=reporting(emit))
+    try:
+        with run.locked(), sinks.opened(request.log, run.path, earlier or ()) as receivers:
+            emit = to_all([emit, EventLog(run.events), *receivers])
+            if earlier is None:
+                run.write_left_out(prepared.pack.left_out)
+                files.write_file(run.split, split_csv(prepared))
+                emit(_run_started(request, prepared, network))
+            recorder = Recorder([emit], earlier)
+            outcome = _fit(run, request, network, weights, prepared, recorder, started_at, earlier is not None)
+            detector, tested = measured(prepared, network, outcome.weights, outcome.settings, recorder)
+            for side, found in detector.metrics.items():
+                emit(_evaluated(side, found))
+            card = detector.save(run.model, overwrite=True)  # last: with its event the run is complete
+            emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
+    except OutputError as problem:
+        raise OutputError(
+            f"{problem}. What was trained before is kept; continue with: eyebright train --resume {run.path}"
+        ) from problem
+    files.forget_aside(run.path)
+    return DetectionResult(run.path, detector, tested.evaluation, interrupted=outcome.reason == "interrupted")
+
+
+def _fit(
+    run: Run, request: Request, network: Network, weights: Weights, prepared: PreparedBoxes, recorder: Recorder,
+    started_at: float, resume: bool,
+) -> "Outcome":  # fmt: skip
+    """Train on the kept views, from the weights or from the run's checkpoint."""
     from eyebright.tasks.detection.torch.task import Objects
 
     train, validation = prepared.indices("train"), prepared.indices("validation")
-    recorder = Recorder([emit])
     views = kept_views(
-        prepared, train, network, weights, request.training, plain=validation, report=reporting(emit)
+        prepared, train, network, weights, request.training, plain=validation, report=reporting(recorder)
     )  # fmt: skip
     minutes, judged = request.training.minutes, len(validation) + len(prepared.indices("test"))
-    outcome = trainer().fit(
+    outcome: Outcome = trainer().fit(
         network, weights, Objects(prepared, views, detecting_of(network)), request.training, emit=recorder,
-        checkpoint_folder=run.checkpoint,
+        checkpoint_folder=run.checkpoint, resume=resume,
         on_settled=lambda settings: run.write_config(request.changed(training=settings)),
         deadline=Deadline(minutes, started_at, judged) if minutes else None,
     )  # fmt: skip
-    detector, tested = measured(prepared, network, outcome.weights, outcome.settings, recorder)
-    for side, found in detector.metrics.items():
-        emit(_evaluated(side, found))
-    card = detector.save(run.model, overwrite=True)
-    emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
-    return DetectionResult(run.path, detector, tested.evaluation, interrupted=outcome.reason == "interrupted")
+    return outcome
+
+
+def split_csv(prepared: PreparedBoxes) -> bytes:
+    """The content of split.csv: the class of an image is how many boxes of each class it has."""
+    classes = prepared.dataset.classes
+    found = [
+        ", ".join(f"{count} {classes[label]}" for label, count in sorted(Counter(boxes.labels.tolist()).items()))
+        for boxes in prepared.dataset.boxes
+    ]
+    kinds, labels = np.unique(found, return_inverse=True)
+    return to_csv(prepared.dataset.source.names, labels, prepared.pack.digests, kinds.tolist(), prepared.sides)
 
 
 def measured(
