@@ -7,19 +7,21 @@ from eyebright.runs.request import gather
 from eyebright.system.errors import SettingsError
 from eyebright.tasks.detection.detector import Detector
 from eyebright.tasks.detection.train import require_for_detectors, train_detector
+from eyebright.training.events import AnyEvent, Judged
 
 
 def test_a_training_ends_with_a_detector_that_repeats_bit_by_bit(squares, tmp_path):
-    results = []
+    results, events = [], list[AnyEvent]()
     for name in ("one", "two"):
         request = gather({"pictures": str(squares), "output": str(tmp_path / name), "size": 64, "epochs": 2,
                           "threads": 1})  # fmt: skip
-        results.append(train_detector(request))
+        results.append(train_detector(request, callbacks=[events.append]))
     detector, again = (result.detector for result in results)
     weights, other = detector.get_weights(), again.get_weights()
     assert all(np.array_equal(values, other[name]) for name, values in weights.items())
     loaded = Detector.load(tmp_path / "one" / "model")
     assert loaded.classes == ("square",)
+    assert next(event.text for event in events if isinstance(event, Judged)) == loaded.verdicts[0]
     assert set(loaded.metrics) == {"validation", "test"}
     assert len(loaded.history.validation_accuracy) == 2
 

@@ -5,7 +5,7 @@ here: digests, no code, nothing outside the folder.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -61,6 +61,7 @@ class DetectorCard(Record, frozen=True, kw_only=True):
         metrics: The evaluations, as data: "validation" and, if there was one, "test".
         seen: The images of the training and validation sets.
         promise: Which share of the objects is found, where that is promised.
+        verdicts: What the figures of the training show, as sentences.
         provenance: How the model was made.
         sha256: SHA-256 of the other files, by name; of detector.json, that of its content.
     """
@@ -77,6 +78,7 @@ class DetectorCard(Record, frozen=True, kw_only=True):
     metrics: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies it
     seen: Seen = Seen()
     promise: RecallPromised | None = None
+    verdicts: tuple[str, ...] = ()
     provenance: Provenance
     sha256: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
 
@@ -187,7 +189,6 @@ def write_detector(
     onnx: bytes,
     golden: Golden,
     history: object,
-    verdicts: Sequence[str] = (),
     *,
     overwrite: bool = False,
 ) -> DetectorCard:
@@ -199,7 +200,7 @@ def write_detector(
     Raises:
         OutputError: When the folder exists and may not be overwritten, or cannot be written.
     """
-    told = {HISTORY: records.to_json(history), README: readme(card, verdicts)}
+    told = {HISTORY: records.to_json(history), README: readme(card)}
     return write_folder(path, DETECTOR, card, graph_files(weights, onnx, golden), told, overwrite=overwrite)
 
 
@@ -241,7 +242,7 @@ def read_detector(path: Path) -> StoredDetector:
     return StoredDetector(place, card, network, detecting)
 
 
-def readme(card: DetectorCard, verdicts: Sequence[str] = ()) -> str:
+def readme(card: DetectorCard) -> str:
     """The text of README.md: the classes, how good it is, what the training showed, and how to use the model."""
     height, width, _ = card.preparation.shape
     evaluated = [_score(name, card.metrics[name]) for name in ("test", "validation") if name in card.metrics]
@@ -250,7 +251,7 @@ def readme(card: DetectorCard, verdicts: Sequence[str] = ()) -> str:
         f"It finds objects of {classes_text(len(card.classes))}: {', '.join(map(markdown, card.classes))}.",
         "## How good it is",
         *(evaluated or ["How good it is was not measured."]),
-        *map(markdown, verdicts),
+        *map(markdown, card.verdicts),
         *([markdown(card.promise.text)] if card.promise else []),
         "## How to use it",
         "    eyebright predict THIS_FOLDER photo.jpg",

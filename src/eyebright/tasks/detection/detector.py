@@ -89,7 +89,7 @@ class Detector(Tabular):
         self.network, self._detecting = network, detecting
         self._weights = dict(initial_weights(network, seed) if weights is None else weights)
         check_weights(network, self._weights)
-        self.history, self.verdicts = history, tuple(verdicts)
+        self.history = history
         self.card = DetectorCard(
             classes=tuple(classes),
             network=network.to_dict(),
@@ -100,6 +100,7 @@ class Detector(Tabular):
             metrics=msgspec.to_builtins(metrics or {}),
             seen=seen,
             promise=promise,
+            verdicts=tuple(verdicts),
             provenance=Provenance(seed=seed, versions=machine.versions(), settings=dict(settings or {})),
         )
 
@@ -107,6 +108,11 @@ class Detector(Tabular):
     def classes(self) -> tuple[str, ...]:
         """Names of the classes."""
         return self.card.classes
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """What the figures of the training show, as sentences, the most important first."""
+        return self.card.verdicts
 
     @property
     def preparation(self) -> Preparation:
@@ -199,7 +205,7 @@ class Detector(Tabular):
         sources, prepared = golden_pictures(self.preparation)
         golden = golden_of(self.card, sources, prepared, self.predictor.maps(prepared))
         return write_detector(
-            Path(path), self.card, self._weights, self.to_onnx(), golden, self.history, self.verdicts,
+            Path(path), self.card, self._weights, self.to_onnx(), golden, self.history,
             overwrite=overwrite,
         )  # fmt: skip
 

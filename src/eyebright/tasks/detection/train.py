@@ -12,7 +12,6 @@ import numpy as np
 from eyebright.data.pictures import Preparation
 from eyebright.data.split import ALL_SIDES
 from eyebright.data.split_file import to_csv
-from eyebright.model.card import Seen
 from eyebright.network import Network, Weights
 from eyebright.network.detecting import detecting_of
 from eyebright.network.zoo.detection import BACKBONE, detector_weights, lite0_detector
@@ -24,19 +23,15 @@ from eyebright.runs.train import default_output
 from eyebright.system import files, machine
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.text import listed, printable
-from eyebright.tasks.detection.calibration import calibrate
 from eyebright.tasks.detection.dataset import BoxDataset, Unlabelled
 from eyebright.tasks.detection.detector import Detector
-from eyebright.tasks.detection.evaluate import DetectionTested, evaluate_detector, found_in, truths
-from eyebright.tasks.detection.finding import Detections
-from eyebright.tasks.detection.matching import match
+from eyebright.tasks.detection.measuring import TRAIN_SAMPLE, measured
 from eyebright.tasks.detection.metrics import DetectionEvaluation
 from eyebright.tasks.detection.prepare import PreparedBoxes, prepare
-from eyebright.tasks.detection.thresholds import best_thresholds
 from eyebright.tasks.detection.views import kept_views
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline, watched
-from eyebright.training.events import AnyEvent, Emit, Evaluated, ModelSaved, RunStarted
+from eyebright.training.events import AnyEvent, Emit, Evaluated, Judged, ModelSaved, RunStarted
 from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings
 
@@ -196,7 +191,8 @@ def finish(
                 emit(_run_started(request, prepared, network))
             recorder = Recorder([emit], earlier)
             outcome = _fit(run, request, network, weights, prepared, recorder, started_at, earlier is not None)
-            detector, tested = measured(prepared, network, outcome.weights, outcome.settings, recorder)
+            detector, tested, verdicts = measured(prepared, network, outcome.weights, outcome.settings, recorder)
+            emit(Judged.of(verdicts))
             for side, found in detector.metrics.items():
                 emit(_evaluated(side, found))
             card = detector.save(run.model, overwrite=True)  # last: with its event the run is complete
@@ -220,7 +216,7 @@ def _fit(
     views = kept_views(
         prepared, train, network, weights, request.training, plain=validation, report=reporting(recorder)
     )  # fmt: skip
-    minutes, judged = request.training.minutes, len(validation) + len(prepared.indices("test"))
+    minutes, judged = request.training.minutes, len(validation) + len(prepared.indices("test")) + TRAIN_SAMPLE
     outcome: Outcome = trainer().fit(
         network, weights, Objects(prepared, views, detecting_of(network)), request.training, emit=recorder,
         checkpoint_folder=run.checkpoint, resume=resume,
@@ -239,38 +235,6 @@ def split_csv(prepared: PreparedBoxes) -> bytes:
     ]
     kinds, labels = np.unique(found, return_inverse=True)
     return to_csv(prepared.dataset.source.names, labels, prepared.pack.digests, kinds.tolist(), prepared.sides)
-
-
-def measured(
-    prepared: PreparedBoxes, network: Network, weights: Weights, settings: Settings, recorder: Recorder
-) -> tuple[Detector, DetectionTested]:
-    """A trained detector, calibrated on the validation images, with its thresholds and metrics."""
-    classes, report = prepared.dataset.classes, reporting(recorder)
-    validation = prepared.indices("validation")
-    groups = prepared.groups_at(validation)
-    raw = Detector(network, classes, weights=weights)
-    found = found_in(raw.predictor, prepared, validation, report)
-    truth = truths(prepared, validation, classes)
-    scale = calibrate(match(found, truth), groups)
-    scaled = [Detections(one.corners, one.labels, scale(one.scores)) for one in found]
-    thresholds = best_thresholds(match(scaled, truth), len(classes), groups)
-    made: dict[str, Any] = {"weights": weights, "scale": scale.slope, "shift": scale.shift, "thresholds": thresholds}
-    detector = Detector(network, classes, **made)
-    tested = {side: evaluate_detector(detector, prepared, side, report=report)
-              for side in ("validation", "test")}  # fmt: skip
-    digests = prepared.pack.digests
-    return Detector(
-        network, classes, **made, metrics={side: one.evaluation for side, one in tested.items()},
-        seen=Seen().union(digests.at(np.concatenate([prepared.indices("train"), validation]))),
-        history=recorder.history, settings=_as_data(settings), seed=settings.seed,
-    ), tested["test"]  # fmt: skip
-
-
-def _as_data(settings: Settings) -> dict[str, Any]:
-    import msgspec
-
-    found: dict[str, Any] = msgspec.to_builtins(settings)
-    return found
 
 
 def _evaluated(side: str, found: DetectionEvaluation) -> Evaluated:
