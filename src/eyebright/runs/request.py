@@ -76,7 +76,8 @@ class Request(Record, frozen=True, kw_only=True):
         corrections: A corrections file, as the page of `eyebright audit` saves it: images get their new classes, are
             left out, or are kept whatever `exclude` says. No file is moved.
         promise: What the answers must keep: accuracy=0.99 (of those that are given), coverage=0.95 (of sets of labels),
-            or accuracy-per-class=0.95. Half of the validation set is held back for it and picks nothing.
+            or accuracy-per-class=0.95; of a detector recall=0.95 (of the objects in an image). Half of the validation
+            set is held back for it and picks nothing.
         log: Also log the epochs to csv, tensorboard or both, separated by commas.
         mirror: Mirror images if `flip` is on, without a check. Otherwise they are mirrored only if that does no harm.
         overwrite: Replace an existing run. It is kept until the new model is saved.

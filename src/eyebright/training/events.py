@@ -291,10 +291,10 @@ class LimitSet(Event, frozen=True):
 
 
 class PromiseMade(Event, frozen=True):
-    """The model promises something from now on; `text` says it in a sentence."""
+    """The model promises something from now on; `text` says it in a sentence. `promised` is what a classifier needs."""
 
-    promised: Promised
     text: str
+    promised: Promised | None = None
 
 
 class PromiseRefused(Event, frozen=True):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eyebright.runs.request import gather
-from eyebright.system.errors import SettingsError
+from eyebright.system.errors import DataError, SettingsError
 from eyebright.tasks.detection.detector import Detector
 from eyebright.tasks.detection.train import require_for_detectors, train_detector
 from eyebright.training.events import AnyEvent, Judged
@@ -26,10 +26,23 @@ def test_a_training_ends_with_a_detector_that_repeats_bit_by_bit(squares, tmp_pa
     assert len(loaded.history.validation_accuracy) == 2
 
 
-@pytest.mark.parametrize("option", [{"network": "resnet18"}, {"dropout": 0.2}, {"promise": "coverage=0.9"}])
+@pytest.mark.parametrize("option", [{"network": "resnet18"}, {"dropout": 0.2}])
 def test_options_for_classifiers_are_refused_by_name(option):
     with pytest.raises(SettingsError, match=f"{next(iter(option))}: only for classifiers"):
         require_for_detectors(gather({"pictures": "x", **option}))
+
+
+@pytest.mark.parametrize("promise", ["coverage=0.9", "accuracy=0.99"])
+def test_promises_of_classifiers_are_refused_by_name(promise):
+    with pytest.raises(SettingsError, match=rf"such as recall=0.99, got '{promise}'"):
+        require_for_detectors(gather({"pictures": "x", "promise": promise}))
+
+
+def test_a_promise_that_the_held_back_images_cannot_prove_is_refused_before_the_training(squares, tmp_path):
+    request = gather({"pictures": str(squares), "output": str(tmp_path / "run"), "size": 64, "promise": "recall=0.9"})
+    with pytest.raises(DataError, match=r"recall=0.9 takes at least \d+ held-back images with objects"):
+        train_detector(request)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_size_that_no_pyramid_has_is_refused():

@@ -8,6 +8,7 @@ import numpy as np
 from eyebright.model.card import Seen
 from eyebright.network import Network, Weights
 from eyebright.report.history import Recorder
+from eyebright.system.errors import DataError
 from eyebright.tasks.detection.calibration import calibrate
 from eyebright.tasks.detection.detector import Detector
 from eyebright.tasks.detection.evaluate import DetectionTested, evaluate_detector, found_in, truths
@@ -15,8 +16,9 @@ from eyebright.tasks.detection.finding import Detections
 from eyebright.tasks.detection.matching import match
 from eyebright.tasks.detection.metrics import DetectionEvaluation, evaluate_matches
 from eyebright.tasks.detection.prepare import PreparedBoxes
-from eyebright.tasks.detection.thresholds import best_thresholds
+from eyebright.tasks.detection.thresholds import RecallPromise, RecallPromised, best_thresholds, promise_recall
 from eyebright.tasks.detection.verdicts import DetectionEvidence, diagnose, recall_by_size
+from eyebright.training.events import PromiseMade, PromiseRefused
 from eyebright.training.receivers import reporting
 from eyebright.training.settings import Settings
 from eyebright.trust.verdict import Verdict
@@ -39,8 +41,24 @@ class Measured(NamedTuple):
     verdicts: tuple[Verdict, ...]
 
 
+def require_provable(promise: RecallPromise, prepared: PreparedBoxes) -> None:
+    """Refuse a promise that the held-back images cannot prove, even if all objects are found; before the training.
+
+    Raises:
+        DataError: With the number of images that it takes.
+    """
+    held = np.array([index for index in prepared.indices("held_back") if len(prepared.boxes[index])], np.int64)
+    groups = prepared.groups_at(held)
+    promise.require_enough(len(held if groups is None else np.unique(groups)))
+
+
 def measured(
-    prepared: PreparedBoxes, network: Network, weights: Weights, settings: Settings, recorder: Recorder
+    prepared: PreparedBoxes,
+    network: Network,
+    weights: Weights,
+    settings: Settings,
+    recorder: Recorder,
+    promise: str = "",
 ) -> Measured:
     """A trained detector, calibrated on the validation images, with its thresholds, metrics and verdicts.
 
@@ -49,7 +67,8 @@ def measured(
         network: The trained network.
         weights: Its weights.
         settings: How it was trained.
-        recorder: Has the history, and receives the progress.
+        recorder: Has the history, and receives the progress and whether something is promised.
+        promise: What is to be promised, such as "recall=0.95"; the threshold is then the one that keeps it.
     """
     classes, report = prepared.dataset.classes, reporting(recorder)
     validation = prepared.indices("validation")
@@ -61,16 +80,35 @@ def measured(
     thresholds = best_thresholds(match(scaled, truth), len(classes), groups)
     made: dict[str, Any] = {"weights": weights, "scale": scale.slope, "shift": scale.shift, "thresholds": thresholds}
     detector = Detector(network, classes, **made)
+    if promise and (promised := _promised(detector, RecallPromise.of(promise), prepared, recorder)):
+        made |= {"promise": promised, "thresholds": [promised.threshold] * len(classes)}
+        detector = Detector(network, classes, **made)
     tested = {side: evaluate_detector(detector, prepared, side, report=report)
               for side in ("validation", "test")}  # fmt: skip
     verdicts = diagnose(_evidence(detector, prepared, tested["validation"], settings, recorder))
-    digests = prepared.pack.digests
+    digests, used = prepared.pack.digests, [prepared.indices(side) for side in ("train", "validation", "held_back")]
     return Measured(Detector(
         network, classes, **made, metrics={side: one.evaluation for side, one in tested.items()},
-        seen=Seen().union(digests.at(np.concatenate([prepared.indices("train"), validation]))),
+        seen=Seen().union(digests.at(np.concatenate(used))),
         verdicts=[verdict.text for verdict in verdicts],
         history=recorder.history, settings=msgspec.to_builtins(settings), seed=settings.seed,
     ), tested["test"], verdicts)  # fmt: skip
+
+
+def _promised(
+    detector: Detector, promise: RecallPromise, prepared: PreparedBoxes, recorder: Recorder
+) -> RecallPromised | None:
+    """The promise, if the held-back images prove it."""
+    held = prepared.indices("held_back")
+    found = found_in(detector.predictor, prepared, held, reporting(recorder))
+    matches = match(found, truths(prepared, held, detector.classes))
+    try:
+        made = promise_recall(promise, matches, prepared.groups_at(held))
+    except DataError as problem:
+        recorder(PromiseRefused(promise=str(promise), reason=str(problem)))
+        return None
+    recorder(PromiseMade(text=made.text))
+    return made
 
 
 def _evidence(

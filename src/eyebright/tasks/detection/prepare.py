@@ -78,13 +78,16 @@ class PreparedBoxes:
         return PreparedBoxes(self.dataset, pack, boxes, ignored, self.sides, self.groups, self.related)
 
 
-def prepare(dataset: BoxDataset, preparation: Preparation, report: Report = quiet) -> PreparedBoxes:
+def prepare(
+    dataset: BoxDataset, preparation: Preparation, report: Report = quiet, *, hold_back: bool = False
+) -> PreparedBoxes:
     """Decode, resize, group and split the images of a data set, and place their boxes.
 
     Args:
         dataset: The images with their boxes.
         preparation: The size; its `fit` must be "pad".
         report: Receives the progress.
+        hold_back: Whether half of the validation set is held back for a promise: it picks nothing.
 
     Raises:
         DataError: When there are too few images to split, or a given set has no boxes.
@@ -99,7 +102,8 @@ def prepare(dataset: BoxDataset, preparation: Preparation, report: Report = quie
     free = _unsettled(dataset, usable, digests)
     together = sets_of(digests.ranks(), sets.kept[usable])
     labels[usable] = strata([dataset.boxes[index] for index in usable.tolist()], together, free)
-    sides = split(dataset.as_classified(labels), pack, sets)
+    to_split = dataset.as_classified(labels)
+    sides = split(to_split.holding_back() if hold_back else to_split, pack, sets)
     prepared = PreparedBoxes(dataset, pack, boxes, ignored, sides, groups_of(images, sets), sets.related)
     _require_boxes(prepared)
     return prepared

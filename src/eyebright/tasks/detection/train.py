@@ -25,9 +25,10 @@ from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.text import listed, printable
 from eyebright.tasks.detection.dataset import BoxDataset, Unlabelled
 from eyebright.tasks.detection.detector import Detector
-from eyebright.tasks.detection.measuring import TRAIN_SAMPLE, measured
+from eyebright.tasks.detection.measuring import TRAIN_SAMPLE, measured, require_provable
 from eyebright.tasks.detection.metrics import DetectionEvaluation
 from eyebright.tasks.detection.prepare import PreparedBoxes, prepare
+from eyebright.tasks.detection.thresholds import RecallPromise
 from eyebright.tasks.detection.views import kept_views
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline, watched
@@ -53,7 +54,6 @@ _FOR_CLASSIFIERS = {
     "weights": "",
     "start_from": "",
     "dropout": 0.0,
-    "promise": "",
     "corrections": "",
 }
 
@@ -105,6 +105,8 @@ def train_detector(
     request = request.changed(size=request.size or SIZE, resize="pad", network=BACKBONE)
     prepared = open_boxes(request, emit, unlabelled=unlabelled, one_class=one_class)
     dataset = prepared.dataset
+    if request.promise:
+        require_provable(RecallPromise.of(request.promise), prepared)
     network = lite0_detector(len(dataset.classes), input_size=request.size or SIZE)
     request = request.changed(
         pictures=str(dataset.origin.absolute()), split=str(Path(request.split).absolute()) if request.split else "",
@@ -125,7 +127,8 @@ def open_boxes(
         validation=request.validation, test=request.test, group_by=request.group_by, split=request.split,
         exclude=request.names_left_out(), unlabelled=unlabelled, one_class=one_class, report=reporting(emit),
     )  # fmt: skip
-    return prepare(dataset, Preparation(width=size, height=size, fit="pad"), report=reporting(emit))
+    return prepare(dataset, Preparation(width=size, height=size, fit="pad"), report=reporting(emit),
+                   hold_back=bool(request.promise))  # fmt: skip
 
 
 def require_for_detectors(request: Request) -> None:
@@ -137,6 +140,8 @@ def require_for_detectors(request: Request) -> None:
     ]
     if asked:
         raise SettingsError(f"{listed(asked)}: only for classifiers; a detector is trained without")
+    if request.promise:
+        RecallPromise.of(request.promise)
     if request.size is not None and request.size % 32:
         raise SettingsError(f"size = {request.size}: a detector takes a multiple of 32, such as {SIZE}")
 
@@ -191,7 +196,9 @@ def finish(
                 emit(_run_started(request, prepared, network))
             recorder = Recorder([emit], earlier)
             outcome = _fit(run, request, network, weights, prepared, recorder, started_at, earlier is not None)
-            detector, tested, verdicts = measured(prepared, network, outcome.weights, outcome.settings, recorder)
+            detector, tested, verdicts = measured(
+                prepared, network, outcome.weights, outcome.settings, recorder, request.promise
+            )
             emit(Judged.of(verdicts))
             for side, found in detector.metrics.items():
                 emit(_evaluated(side, found))
@@ -216,7 +223,8 @@ def _fit(
     views = kept_views(
         prepared, train, network, weights, request.training, plain=validation, report=reporting(recorder)
     )  # fmt: skip
-    minutes, judged = request.training.minutes, len(validation) + len(prepared.indices("test")) + TRAIN_SAMPLE
+    minutes, others = request.training.minutes, sum(len(prepared.indices(side)) for side in ("test", "held_back"))
+    judged = len(validation) + others + TRAIN_SAMPLE
     outcome: Outcome = trainer().fit(
         network, weights, Objects(prepared, views, detecting_of(network)), request.training, emit=recorder,
         checkpoint_folder=run.checkpoint, resume=resume,
@@ -247,11 +255,11 @@ def _evaluated(side: str, found: DetectionEvaluation) -> Evaluated:
 
 
 def _run_started(request: Request, prepared: PreparedBoxes, network: Network) -> RunStarted:
-    train, validation, test, _ = (len(prepared.indices(side)) for side in ALL_SIDES)
+    train, validation, test, held_back = (len(prepared.indices(side)) for side in ALL_SIDES)
     return RunStarted(
         pictures=request.pictures, network=f"detector on {BACKBONE}", size=prepared.pack.preparation.width,
         seed=request.training.seed, epochs=request.training.epochs, classes=prepared.dataset.classes,
-        train=train, validation=validation, test=test,
+        train=train, validation=validation, test=test, held_back=held_back,
         left_out=tuple(printable(f"{left.name}: {left.reason}") for left in prepared.pack.left_out),
         leaking=int(np.count_nonzero((prepared.sides < 0) & (prepared.pack.rows >= 0))), leaks=prepared.leaks,
         parameters=network.parameter_count, versions=machine.versions(),
