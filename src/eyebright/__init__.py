@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from eyebright.runs.learning_rate import find_learning_rate as find_learning_rate
     from eyebright.runs.new_images import diff as diff
     from eyebright.runs.new_images import drift as drift
-    from eyebright.runs.train import train as train
     from eyebright.system import errors as errors
     from eyebright.system.errors import EyebrightError as EyebrightError
     from eyebright.tasks.detection.detector import Detector as Detector
+    from eyebright.tasks.train import train as train
     from eyebright.training.settings import Settings as Settings
     from eyebright.trust.metrics import Evaluation as Evaluation
     from eyebright.trust.prediction import Prediction as Prediction
@@ -61,7 +61,7 @@ _HOMES = {  # where each public name is defined; one without a home is a module 
     "import_model": "eyebright.model.importing.foreign",
     "network": "eyebright",
     "open_picture": "eyebright.data.pictures",
-    "train": "eyebright.runs.train",
+    "train": "eyebright.tasks.train",
     "zoo": "eyebright.network",
 }
 
@@ -73,11 +73,15 @@ def load(path: str | os.PathLike[str]) -> "Classifier | Detector":
 
     What `Model.save` wrote, `Model.load` reads.
     """
-    from eyebright.model.classifier import Classifier
     from eyebright.tasks.detection.card import is_detector
-    from eyebright.tasks.detection.detector import Detector
 
-    return Detector.load(path) if is_detector(path) else Classifier.load(path)
+    if is_detector(path):
+        from eyebright.tasks.detection.detector import Detector
+
+        return Detector.load(path)
+    from eyebright.model.classifier import Classifier  # slow to import
+
+    return Classifier.load(path)
 
 
 def __getattr__(name: str) -> Any:

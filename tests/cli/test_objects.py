@@ -163,4 +163,4 @@ def test_train_makes_a_detector_of_images_with_boxes(images, tmp_path, eyebright
     assert finished.code == 0 and json.loads(finished.out)["test"]["pictures"] > 0
     assert eyebright("predict", tmp_path / "run", images / "00.png").code == 0
     assert eyebright("train", images, "--heal").err == "Error: --heal: not for a detector, leave it out\n"
-    assert "not for images without boxes" in eyebright("train", tmp_path, "--one-class").err
+    assert "one_class is only for a detector" in eyebright("train", tmp_path, "--one-class").err

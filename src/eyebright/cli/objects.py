@@ -1,11 +1,11 @@
-"""What the commands do where the model is a detector, or the images have boxes: train, find, print, draw.
+"""What the commands do where the model is a detector: find objects, print them, draw them, cut them out.
 
-train, predict, evaluate and inspect come here. Options that mean nothing for a detector are refused.
+predict, evaluate and inspect come here when the folder that they are given holds a detector. Options that mean nothing
+for one are refused.
 """
 
 import csv
 import io
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,15 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import typer
 
 from eyebright.cli.pictures import Fetched, sources_of
-from eyebright.system import interrupts
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import counted, listed, pad, printable, printed_cell, shorten
 
 if TYPE_CHECKING:
     from eyebright.model.inspect import LoadedNetwork
     from eyebright.model.predictor import LazyImage, Predictor
-    from eyebright.runs.request import Request
-    from eyebright.tasks.detection.dataset import Unlabelled
     from eyebright.tasks.detection.drawing import Framed
     from eyebright.tasks.detection.naming import NamedObjects
     from eyebright.tasks.detection.predictor import FoundObjects
@@ -261,23 +258,3 @@ def network_of(model: Path) -> "LoadedNetwork":
 
     stored = read_detector(model)
     return LoadedNetwork(stored.network, stored.weights, stored.preparation, stored.onnx_path, trained=True)
-
-
-def train_objects(request: "Request", unlabelled: "Unlabelled", one_class: bool, *, as_json: bool) -> None:
-    """Train a detector on images with boxes, and print how good it is and what to do next."""
-    from eyebright.report.progress import Display
-    from eyebright.report.screen import Terminal, console
-    from eyebright.system import records
-    from eyebright.tasks.detection.train import train_detector
-
-    with Display(Terminal(console(stderr=as_json))) as display:
-        result = train_detector(request, callbacks=[display], unlabelled=unlabelled, one_class=one_class)
-    if as_json:
-        told = {"run": str(result.path), "interrupted": result.interrupted, "test": result.test}
-        typer.echo(records.to_json(told))
-    else:
-        console().print(result.test.as_table().text(), soft_wrap=True, markup=False, highlight=False)
-        run = shlex.quote(str(result.path))
-        typer.echo(f"To find objects:  eyebright predict {run} PICTURES... --figure boxes.png")
-    if result.interrupted:
-        raise typer.Exit(interrupts.exit_code())

@@ -8,7 +8,7 @@ import inspect
 import shlex
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 import typer
@@ -22,15 +22,16 @@ if TYPE_CHECKING:
     from eyebright.report.progress import Display
     from eyebright.runs.heal import Healing
     from eyebright.runs.train import Result
+    from eyebright.tasks.detection.train import DetectionResult
 
 EXAMPLE = "Example: eyebright train flower_photos -o flowers_run --minutes 5"
 FIND_LR_NETWORK = "flowers_cnn"  # where none is named: a learning rate belongs to one network, and "auto" finds its own
 
 _SHOWN = (  # as a newcomer meets them; further settings are given by --set
-    "output", "overwrite", "config", "network", "weights", "from", "size", "resize", "minutes", "epochs", "batch_size",
-    "learning_rate", "augment", "dropout", "set", "find_lr", "patience", "precision", "seed", "validation", "test",
-    "group_by", "split", "exclude", "exclude_kinds", "corrections", "promise", "unlabelled", "one_class", "resume",
-    "log", "heal", "json", "fit",
+    "output", "overwrite", "config", "task", "network", "weights", "from", "size", "resize", "minutes", "epochs",
+    "batch_size", "learning_rate", "augment", "dropout", "set", "find_lr", "patience", "precision", "seed",
+    "validation", "test", "group_by", "split", "exclude", "exclude_kinds", "corrections", "promise", "unlabelled",
+    "one_class", "resume", "log", "heal", "json", "fit",
 )  # fmt: skip
 _WITH_RESUME = {"resume", "epochs", "heal", "json"}  # options that a run which continues may be given
 _OWN: dict[str, tuple[Any, Any]] = {
@@ -40,11 +41,6 @@ _OWN: dict[str, tuple[Any, Any]] = {
     "set": (list[str] | None, typer.Option(
         "--set", metavar="NAME=VALUE", show_default=False,
         help="Any other setting, such as ema=0.999; may be repeated. docs/training.md lists them.")),
-    "unlabelled": (Literal["refuse", "background"] | None, typer.Option(
-        help="For images with boxes: an image without labels is an error, or one without objects [default: refuse]",
-        show_default=False)),
-    "one_class": (bool, typer.Option(
-        "--one-class", help="For images with boxes: take all objects as one class, as for predict --then.")),
     "find_lr": (bool, typer.Option(
         "--find-lr", help="Suggest a learning rate instead of training; -o names a PNG file for the figure.")),
     "resume": (str | None, typer.Option(
@@ -59,14 +55,13 @@ _OWN: dict[str, tuple[Any, Any]] = {
 
 def train(ctx: typer.Context, **_: Any) -> None:
     """Train a classifier, or a detector on images with boxes."""
-    from eyebright.cli.objects import refuse, train_objects
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
     from eyebright.runs.heal import OutOfTimeError
     from eyebright.runs.heal import heal as try_advice
     from eyebright.runs.train import default_output
     from eyebright.system import records
-    from eyebright.tasks.detection.labels.find import has_boxes
+    from eyebright.tasks.train import detects
 
     started_at, typed = time.monotonic(), _typed(ctx)
     _require_known_from_run(typed)
@@ -75,13 +70,9 @@ def train(ctx: typer.Context, **_: Any) -> None:
     config, resume, heal, as_json, find_lr = (
         typed.pop(name, None) for name in ("config", "resume", "heal", "json", "find_lr")
     )
-    boxes = {name: typed.pop(name, None) for name in ("unlabelled", "one_class")}
     request = Request() if resume else _request(typed, config)
-    if request.pictures and has_boxes(request.pictures):
-        refuse({"--find-lr": find_lr, "--heal": heal}, "a detector")
-        train_objects(request, boxes["unlabelled"] or "refuse", bool(boxes["one_class"]), as_json=bool(as_json))
-        return
-    refuse({"--unlabelled": boxes["unlabelled"], "--one-class": boxes["one_class"]}, "images without boxes")
+    if (find_lr or heal) and not resume and detects(request):
+        raise SettingsError(f"{'--find-lr' if find_lr else '--heal'}: not for a detector, leave it out")
     if find_lr:
         _find_learning_rate(request, as_json=bool(as_json))
         return
@@ -134,12 +125,13 @@ def _request(typed: dict[str, Any], config: str | None) -> Request:
 
 def _train(
     request: Request, place: Path, typed: dict[str, Any], display: "Display", *, resume: bool, heal: bool
-) -> "Result | None":
+) -> "Result | DetectionResult | None":
     """Train or continue; None where the run is complete."""
     from eyebright.data.sources.ranged import without_token
-    from eyebright.runs import resume as resuming
     from eyebright.runs.folder import Run
-    from eyebright.runs.train import run_request, started_by_this_group
+    from eyebright.runs.train import started_by_this_group
+    from eyebright.tasks.train import resume as resume_run
+    from eyebright.tasks.train import run_request
 
     epochs = typed.get("epochs")
     again = started_by_this_group(place)  # of several processes one had died, and all are started again
@@ -149,9 +141,9 @@ def _train(
             display.begun = True
             return None
         display.images = shlex.quote(without_token(images))
-        return resuming.resume(place, epochs=None if again else epochs, callbacks=[display])
+        return resume_run(place, epochs=None if again else epochs, callbacks=[display])
     if again:
-        return None if Run(place).is_complete else resuming.resume(place, callbacks=[display])
+        return None if Run(place).is_complete else resume_run(place, callbacks=[display])
     return run_request(request.changed(output=str(place)), callbacks=[display])
 
 
@@ -173,7 +165,7 @@ class Outcome(NamedTuple):
     """
 
     place: Path
-    result: "Result | None" = None
+    result: "Result | DetectionResult | None" = None
     heal: bool = False
     second: str | None = None
     healed: "Healing | None" = None
@@ -208,9 +200,16 @@ def as_data(outcome: Outcome) -> dict[str, Any]:
 def print_next_steps(outcome: Outcome) -> None:
     """What to type next, for people."""
     from eyebright.runs.heal import advises
+    from eyebright.tasks.detection.train import DetectionResult
 
     if outcome.interrupted:
         typer.echo(f"To continue the training: {outcome.continuing}")
+        return
+    if isinstance(outcome.result, DetectionResult):
+        typer.echo(outcome.result.test.as_table().text())
+        typer.echo(
+            f"To find objects:  eyebright predict {shlex.quote(str(outcome.place))} PICTURES... --figure boxes.png"
+        )
         return
     kept = shlex.quote(str(outcome.healed.kept if outcome.healed else outcome.place))
     if outcome.refused:

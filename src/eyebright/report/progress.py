@@ -140,7 +140,8 @@ class Display:
 
     def _step(self, event: StepDone) -> None:
         rate = self._rate(f"epoch {event.epoch}/{event.epochs}", event.pictures)
-        note = f"loss {event.loss:.3f}  accuracy {event.accuracy:.1%}"
+        note = f"loss {event.loss:.3f}"
+        note += "" if event.accuracy is None else f"  accuracy {event.accuracy:.1%}"
         if rate:
             left = (event.epochs - event.epoch + 1) * event.of - event.pictures
             note += f"  {rate:,.0f}/s  {clock(left / rate)} left"
@@ -178,20 +179,21 @@ class Display:
             self._has_plan, self._stage = True, ""  # the steps before this were those of a trial
 
     def _start_row(self, event: events.StartJudged) -> None:
-        self._heading()
+        self._heading(event.measure)
         self._say(f"{'start':>9} {'':23} {event.validation_loss:17.3f} {event.validation_accuracy:9.1%}")
 
     def _epoch_row(self, event: events.EpochEnded) -> None:
-        self._heading()
+        self._heading(event.measure)
         mark = "*" if event.best else " "
         self._say(
             f"{event.epoch:4d}/{event.epochs:<4d} {event.train_loss:13.3f} {event.train_accuracy:9.1%} "
             f"{event.validation_loss:17.3f} {event.validation_accuracy:9.1%} {mark} {event.pictures_per_second:9,.0f}"
         )
 
-    def _heading(self) -> None:
+    def _heading(self, measure: str) -> None:
         if not self._has_heading:
-            self._say("   epoch    training loss  accuracy    validation loss  accuracy     images/s", style=HEADING)
+            columns = f"training loss {measure:>9}    validation loss {measure:>9}     images/s"
+            self._say(f"   epoch    {columns}", style=HEADING)
             self._has_heading = True
 
     def _stopped(self, event: events.Stopped) -> None:

@@ -256,7 +256,7 @@ def _results(event: AnyEvent) -> Iterator[str]:
 
 def _evaluated(event: events.Evaluated) -> Iterator[str]:
     yield (
-        f"{event.side.capitalize()} accuracy {accuracy_text(event.accuracy, event.low, event.high)} on "
+        f"{event.side.capitalize()} {event.measure} {accuracy_text(event.accuracy, event.low, event.high)} on "
         f"{event.pictures:,} held-out image{'' if event.pictures == 1 else 's'}"
     )
     answered = answered_text(event.answered, event.answered_correctly, event.pictures)

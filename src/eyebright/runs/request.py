@@ -26,6 +26,8 @@ AUTO = "auto"
 IN_MEMORY = "arrays "
 """How `pictures` starts in the config.toml of a run on images in memory."""
 Resize: TypeAlias = Literal["auto", "crop", "pad", "stretch"]
+Task: TypeAlias = Literal["auto", "classify", "detect"]
+Unlabelled: TypeAlias = Literal["refuse", "background"]
 SETTINGS = frozenset(Settings.__struct_fields__)
 """The fields of `training`, which stand among the others in config.toml and on the command line."""
 ONLY_ASKED = frozenset({"output", "augment", "exclude", "exclude_kinds", "mirror", "overwrite"})
@@ -47,6 +49,8 @@ class Request(Record, frozen=True, kw_only=True):
             IDX files or tar shards; or the address of tar shards (s3://, gs://, https://).
         output: The folder of the run, which must not exist yet. By default the name of the images and "_run", in the
             current folder.
+        task: What is learned: the class of an image ("classify"), or where objects are and what they are ("detect").
+            "auto" detects where the images come with boxes.
         network: A network's name, a file with its JSON, or "auto": a published network gets a new head and, where
             minutes or epochs are given, is tuned further; for small images and minutes a compact network trained from
             scratch is tried too.
@@ -78,6 +82,9 @@ class Request(Record, frozen=True, kw_only=True):
         promise: What the answers must keep: accuracy=0.99 (of those that are given), coverage=0.95 (of sets of labels),
             or accuracy-per-class=0.95; of a detector recall=0.95 (of the objects in an image). Half of the validation
             set is held back for it and picks nothing.
+        unlabelled: For a detector, what images without a label file are: an error ("refuse"), or images without objects
+            ("background").
+        one_class: Train a detector that finds objects of all classes as one class, "object".
         log: Also log the epochs to csv, tensorboard or both, separated by commas.
         mirror: Mirror images if `flip` is on, without a check. Otherwise they are mirrored only if that does no harm.
         overwrite: Replace an existing run. It is kept until the new model is saved.
@@ -89,6 +96,7 @@ class Request(Record, frozen=True, kw_only=True):
 
     pictures: str = ""
     output: str = ""
+    task: Task = "auto"
     network: str = AUTO
     weights: str = ""
     start_from: str = msgspec.field(default="", name="from")
@@ -107,6 +115,8 @@ class Request(Record, frozen=True, kw_only=True):
     excluded: tuple[str, ...] = ()
     corrections: str = ""
     promise: str = ""
+    unlabelled: Unlabelled = "refuse"
+    one_class: bool = False
     log: tuple[str, ...] = ()
     mirror: bool = False
     overwrite: bool = False

@@ -30,11 +30,14 @@ class Progress(Transient, frozen=True):
 
 
 class StepDone(Transient, frozen=True):
-    """A step was made; `pictures` images of the epoch are done, loss and accuracy are means over them."""
+    """A step was made; `pictures` images of the epoch are done, loss and accuracy are means over them.
+
+    A detector has no accuracy: whether an image is correct cannot be said.
+    """
 
     epoch: int
     epochs: int
     pictures: int
     of: int
     loss: float
-    accuracy: float
+    accuracy: float | None

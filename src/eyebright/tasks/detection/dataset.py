@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from eyebright.data.sources.source import FoundImages, Source, Subset, exclude_i
 from eyebright.data.split import SIDES, numbered, require_shares
 from eyebright.data.split_file import SplitFile, read_split
 from eyebright.data.threads import in_threads
+from eyebright.runs.request import Unlabelled
 from eyebright.system.errors import DataError, PictureError, SettingsError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.table import Table, Tabular
@@ -33,7 +34,6 @@ from eyebright.tasks.detection.labels.checks import Checked, Corners, check, nam
 from eyebright.tasks.detection.labels.drawn import FoundBoxes
 from eyebright.tasks.detection.labels.find import find_boxes
 
-Unlabelled: TypeAlias = Literal["refuse", "background"]
 ONE_CLASS = "object"
 """The name of the class where all are taken as one."""
 _NAMED = 3

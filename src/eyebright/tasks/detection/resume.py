@@ -11,7 +11,6 @@ from eyebright.runs.folder import Run
 from eyebright.runs.request import Request
 from eyebright.runs.resume import can_continue
 from eyebright.system.errors import DataError, SettingsError
-from eyebright.tasks.detection.dataset import Unlabelled
 from eyebright.tasks.detection.prepare import PreparedBoxes
 from eyebright.tasks.detection.train import DetectionResult, finish, open_boxes, split_csv
 from eyebright.training.events import AnyEvent, Emit
@@ -22,16 +21,12 @@ def resume_detector(
     path: str | Path,
     *,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
-    unlabelled: Unlabelled = "refuse",
-    one_class: bool = False,
 ) -> DetectionResult:
     """Continue a run that was stopped, to the same weights as if it had not been stopped.
 
     Args:
         path: The run's folder.
         callbacks: Receive every event as it happens.
-        unlabelled: What images without a label file are, as when the run started.
-        one_class: Whether all objects are of one class, as when the run started.
 
     Raises:
         SettingsError: When there is no such run, or it is complete.
@@ -43,17 +38,17 @@ def resume_detector(
         raise SettingsError(f"{path} is complete: its detector is in {run.model}. To train longer, start a new run")
     events = run.read_events()
     continues = can_continue(run, events)
-    prepared = _open_again(run, request, emit, unlabelled, one_class=one_class)
+    prepared = _open_again(run, request, emit)
     earlier = events if continues else None
     return finish(run, request, network, prepared, emit, started_at=started_at, earlier=earlier)
 
 
-def _open_again(run: Run, request: Request, emit: Emit, unlabelled: Unlabelled, *, one_class: bool) -> PreparedBoxes:
+def _open_again(run: Run, request: Request, emit: Emit) -> PreparedBoxes:
     """The images of the run in its split."""
     if not run.split.exists():  # stopped before anything was trained
-        return open_boxes(request, emit, unlabelled=unlabelled, one_class=one_class)
+        return open_boxes(request, emit)
     as_started = request.changed(split=str(run.split))
-    prepared = open_boxes(as_started, emit, unlabelled=unlabelled, one_class=one_class)
+    prepared = open_boxes(as_started, emit)
     if run.split.read_bytes() != split_csv(prepared):
         raise DataError(
             f"the images or boxes in {request.pictures} are no longer those of {run.path} (its split.csv lists them): "

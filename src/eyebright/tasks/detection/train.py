@@ -23,7 +23,7 @@ from eyebright.runs.train import default_output
 from eyebright.system import files, machine
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.text import listed, printable
-from eyebright.tasks.detection.dataset import BoxDataset, Unlabelled
+from eyebright.tasks.detection.dataset import BoxDataset
 from eyebright.tasks.detection.detector import Detector
 from eyebright.tasks.detection.measuring import TRAIN_SAMPLE, measured, require_provable
 from eyebright.tasks.detection.metrics import DetectionEvaluation
@@ -78,16 +78,12 @@ def train_detector(
     request: Request,
     *,
     callbacks: Iterable[Callable[[AnyEvent], None]] = (),
-    unlabelled: Unlabelled = "refuse",
-    one_class: bool = False,
 ) -> DetectionResult:
     """Train a detector on images with boxes, and keep everything in a run's folder.
 
     Args:
         request: What is asked for.
         callbacks: Receive every event as it happens.
-        unlabelled: What images without a label file are: an error ("refuse"), or images without objects ("background").
-        one_class: Whether all objects are of one class.
 
     Raises:
         DataError: When the images cannot be trained on.
@@ -102,8 +98,8 @@ def train_detector(
     run = Run(request.output or default_output(request.pictures))
     run.require_free(overwrite=request.overwrite)
     trainer()  # a missing torch is found before the work
-    request = request.changed(size=request.size or SIZE, resize="pad", network=BACKBONE)
-    prepared = open_boxes(request, emit, unlabelled=unlabelled, one_class=one_class)
+    request = request.changed(task="detect", size=request.size or SIZE, resize="pad", network=BACKBONE)
+    prepared = open_boxes(request, emit)
     dataset = prepared.dataset
     if request.promise:
         require_provable(RecallPromise.of(request.promise), prepared)
@@ -117,15 +113,14 @@ def train_detector(
     return finish(run, request, network, prepared, emit, started_at=started_at)
 
 
-def open_boxes(
-    request: Request, emit: Emit, *, unlabelled: Unlabelled = "refuse", one_class: bool = False
-) -> PreparedBoxes:
+def open_boxes(request: Request, emit: Emit) -> PreparedBoxes:
     """The images with boxes that a request names, prepared at its size; errors as in `train_detector`."""
     size = request.size or SIZE
     dataset = BoxDataset.open(
         request.pictures, seed=request.training.seed if request.split_seed is None else request.split_seed,
         validation=request.validation, test=request.test, group_by=request.group_by, split=request.split,
-        exclude=request.names_left_out(), unlabelled=unlabelled, one_class=one_class, report=reporting(emit),
+        exclude=request.names_left_out(), unlabelled=request.unlabelled, one_class=request.one_class,
+        report=reporting(emit),
     )  # fmt: skip
     return prepare(dataset, Preparation(width=size, height=size, fit="pad"), report=reporting(emit),
                    hold_back=bool(request.promise))  # fmt: skip
@@ -136,7 +131,7 @@ def require_for_detectors(request: Request) -> None:
     asked = [
         next(name for name, field in FIELDS.items() if field.name == field_name)
         for field_name, default in _FOR_CLASSIFIERS.items()
-        if getattr(request, field_name) != default
+        if getattr(request, field_name) not in (default, BACKBONE)  # a run's config.toml names its network
     ]
     if asked:
         raise SettingsError(f"{listed(asked)}: only for classifiers; a detector is trained without")

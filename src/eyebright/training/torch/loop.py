@@ -320,8 +320,9 @@ class Trainer:
             if not math.isfinite(learned.loss):
                 raise DivergedError(self._explained(f"the loss became {learned.loss}"))
             done = self.progress = self.before.after_step(count, learned.loss, learned.correct)
+            accuracy = done.correct / done.seen if self.learner.objective.measure == "accuracy" else None
             self.emit(StepDone(epoch=epoch, epochs=self.pace.epochs, pictures=done.seen, of=self.feed.length,
-                               loss=done.losses / done.seen, accuracy=done.correct / done.seen))  # fmt: skip
+                               loss=done.losses / done.seen, accuracy=accuracy))  # fmt: skip
 
     def _halt(self) -> int:
         """What rank 0 decides at the end of a step; the other ranks have neither a plan nor Ctrl-C."""
