@@ -109,7 +109,7 @@ def collect(
         date="" if started is None else datetime.fromtimestamp(started.time_s, UTC).strftime("%-d %B %Y"),
         test=test,
         album=gallery.album,
-        verdicts=_verdicts(events, here, images or "PICTURES"),
+        verdicts=verdicts_of(events, here, images or "PICTURES"),
         answers=_answers(classifier, test, events),
         answers_by_class=_answers_by_class(classifier, test),
         facts=_facts(classifier, prepared, started, events),
@@ -155,7 +155,8 @@ def _maps(classifier: Classifier, prepared: Prepared) -> Maps:
     return draw
 
 
-def _verdicts(events: Sequence[AnyEvent], here: str, images: str) -> list[Told]:
+def verdicts_of(events: Sequence[AnyEvent], here: str, images: str) -> list[Told]:
+    """The last verdicts of a run, whose advice names it and its images as they are typed."""
     judged, found = _last(events, Judged), list[Told]()
     last: list[Judged | Verdict] = [] if judged is None else [judged, *judged.others]
     for verdict in last:

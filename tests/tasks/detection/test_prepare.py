@@ -11,6 +11,7 @@ from eyebright.system.errors import DataError, SettingsError
 from eyebright.tasks.detection.boxes import Boxes
 from eyebright.tasks.detection.dataset import BoxDataset
 from eyebright.tasks.detection.prepare import PreparedBoxes, prepare, strata
+from eyebright.tasks.detection.train import split_csv
 
 INPUT = Preparation(width=64, height=64, fit="pad")
 
@@ -72,6 +73,18 @@ def test_every_set_gets_images_of_a_class_that_has_three(tmp_path):
     rare = prepared.dataset.classes.index("rare")
     sides = {int(side) for side, boxes in zip(prepared.sides, prepared.boxes, strict=True) if rare in boxes.labels}
     assert sides == {0, 1, 2}
+
+
+def test_half_of_the_validation_set_is_held_back_and_stays_so_when_the_split_is_read_again(tmp_path):
+    drawn = [Scene(f"{n}", (50, 40), [("dog", 10, 5, 30 + n % 7, 35)]) for n in range(40)]
+    folder = write_voc(tmp_path / "set", drawn, lists=False)
+    whole = prepare(BoxDataset.open(folder, validation=0.4), INPUT)
+    held = prepare(BoxDataset.open(folder, validation=0.4), INPUT, hold_back=True)
+    assert 2 * len(held.indices("held_back")) == len(whole.indices("validation")) == 16
+    assert set(names_of(held, "validation") + names_of(held, "held_back")) == set(names_of(whole, "validation"))
+    (tmp_path / "split.csv").write_bytes(split_csv(held))
+    again = prepare(BoxDataset.open(folder, split=tmp_path / "split.csv"), INPUT, hold_back=True)
+    assert np.array_equal(again.sides, held.sides)
 
 
 @pytest.mark.parametrize(("count", "problem"), [(2, "has 1 different image"), (3, "has 2 different images")])

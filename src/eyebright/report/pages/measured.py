@@ -20,21 +20,21 @@ def _whole(share: float) -> str:
     return percent(share, 0)
 
 
-def training_charts(history: History) -> list[Chart]:
-    """Accuracy and loss by epoch, both measured in the same way on training and validation images."""
+def training_charts(history: History, measure: str = "Accuracy") -> list[Chart]:
+    """Accuracy (or another measure) and loss by epoch, measured in the same way on training and validation images."""
     epochs = len(history.loss)
     if not epochs:
         return []
     highest = max(*history.loss, *history.validation_loss, 1e-3)
     return [
-        _by_epoch("Accuracy", history.accuracy, history.validation_accuracy, Axis.linear("", 0, 1, _whole), history),
+        _by_epoch(measure, history.accuracy, history.validation_accuracy, Axis.linear("", 0, 1, _whole), history),
         _by_epoch("Loss", history.loss, history.validation_loss, Axis.linear("", 0, highest), history),
     ]
 
 
 def _by_epoch(title: str, train: tuple[float, ...], validation: tuple[float, ...], y: Axis, history: History) -> Chart:
     epochs, best = len(train), history.best_epoch
-    text = percent if title == "Accuracy" else "{:.3f}".format
+    text = "{:.3f}".format if title == "Loss" else percent
     at = (best or epochs) - 1
     kept = ", which the model keeps" if best else ""
     words = f"{title} after epoch {at + 1}{kept}: {text(train[at])} on training images"

@@ -23,6 +23,7 @@ from eyebright.runs.train import default_output
 from eyebright.system import files, machine
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.text import listed, printable
+from eyebright.tasks.detection.collect import write_report
 from eyebright.tasks.detection.dataset import BoxDataset
 from eyebright.tasks.detection.detector import Detector
 from eyebright.tasks.detection.measuring import TRAIN_SAMPLE, measured, require_provable
@@ -32,7 +33,7 @@ from eyebright.tasks.detection.thresholds import RecallPromise
 from eyebright.tasks.detection.views import kept_views
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline, watched
-from eyebright.training.events import AnyEvent, Emit, Evaluated, Judged, ModelSaved, RunStarted
+from eyebright.training.events import AnyEvent, Emit, Evaluated, Judged, ModelSaved, Reported, RunStarted
 from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings
 
@@ -197,6 +198,7 @@ def finish(
             emit(Judged.of(verdicts))
             for side, found in detector.metrics.items():
                 emit(_evaluated(side, found))
+            emit(Reported(path=str(write_report(run, run.read_events(), detector, prepared, tested))))
             card = detector.save(run.model, overwrite=True)  # last: with its event the run is complete
             emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
     except OutputError as problem:
