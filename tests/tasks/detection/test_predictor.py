@@ -1,10 +1,16 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from eyebright.data.pictures import Preparation
 from eyebright.network import AvgPool2d, Conv2d, Input, Network, Normalize, zoo
-from eyebright.system.errors import PictureError
+from eyebright.system.errors import PictureError, SettingsError
 from eyebright.tasks.detection.detector import Detector
+from eyebright.tasks.detection.finding import Detections
+from eyebright.tasks.detection.placing import Placing
+from eyebright.tasks.detection.predictor import _placed
 from eyebright.trust.prediction import Unreadable
 
 CLASSES = ("cell", "platelet")
@@ -89,3 +95,18 @@ def test_a_list_and_another_threshold(detector):
     assert len(detector.predict(pixels(70, 70), threshold=0.3)) > len(first)
     confidences = [one.confidence for one in first.objects]
     assert confidences == sorted(confidences, reverse=True)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5, float("nan")])
+def test_a_threshold_is_a_confidence(detector, threshold):
+    with pytest.raises(SettingsError, match="from 0 to 1"):
+        detector.predict(np.zeros((64, 64, 3), np.uint8), threshold=threshold)
+
+
+@given(st.lists(st.floats(-5, 105), min_size=4, max_size=4))
+def test_what_is_found_has_sides_after_rounding(corners):
+    placing = Placing(100, 100, Preparation(width=320, height=320, fit="pad"))
+    found = Detections(np.array([corners]) * 3.2, np.zeros(1, np.int64), np.ones(1, np.float32))
+    for x1, y1, x2, y2 in _placed(found, placing).corners:
+        assert 0 <= x1 < x2 <= 100
+        assert 0 <= y1 < y2 <= 100

@@ -11,7 +11,7 @@ from eyebright.data.pictures import ImageInput, decode, resize_picture
 from eyebright.data.threads import in_threads
 from eyebright.model.engine import Engine
 from eyebright.network.detecting import BOXES, SCORES
-from eyebright.system.errors import DownloadError, EyebrightError, PictureError
+from eyebright.system.errors import DownloadError, EyebrightError, PictureError, SettingsError
 from eyebright.system.records import Record
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, percent
@@ -160,6 +160,8 @@ class DetectionPredictor:
     ) -> list[FoundObjects]:
         if not prepared:
             return []
+        if threshold is not None and not 0 <= threshold <= 1:  # NaN too
+            raise SettingsError(f"threshold must be a confidence from 0 to 1, got {threshold}")
         least = float(self._thresholds.min()) if threshold is None else threshold
         placings = [each.placing for each in prepared]
         located = self._located(np.stack([each.pixels for each in prepared]), placings, least)
@@ -179,13 +181,13 @@ class DetectionPredictor:
         shown = found.at(found.scores >= needed[found.labels])
         objects = tuple(
             Found(label=self._card.classes[label], confidence=float(score), box=tuple(map(float, box)))  # type: ignore[arg-type]
-            for label, score, box in zip(shown.labels, shown.scores, np.round(shown.corners, 2), strict=True)
+            for label, score, box in zip(shown.labels, shown.scores, shown.corners, strict=True)
         )
         return FoundObjects(name=name, width=placing.width, height=placing.height, objects=objects)
 
 
 def _placed(found: Detections, placing: Placing) -> Detections:
     corners = placing.to_original(found.corners)
-    inside = np.clip(corners, 0, [placing.width, placing.height] * 2)
+    inside: NDArray[np.float64] = np.clip(corners, 0, [placing.width, placing.height] * 2).round(2)
     placed = Detections(inside, found.labels, found.scores)
     return placed.at(np.all(inside[:, 2:] > inside[:, :2], axis=1).nonzero()[0])

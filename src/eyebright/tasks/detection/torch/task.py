@@ -149,6 +149,7 @@ class Detection:
     def __init__(self, task: Objects, num_classes: int, device: torch.device) -> None:
         self.task, self.num_classes = task, num_classes
         size = task.pack.preparation.width // task.detecting.stride
+        self.device = device
         self._centres = torch.from_numpy(centres(task.detecting, size, size)).to(device)
         self._outward = torch.from_numpy(outward(task.detecting)).to(device)
 
@@ -187,7 +188,8 @@ class FoundTally:
         objective, task = self._objective, self._objective.task
         positions = targets.astype(np.int64).tolist()
         wanted = np.stack([task.target(index, 0, objective.num_classes) for index in positions])
-        self._losses += len(positions) * float(objective.loss(torch.from_numpy(outputs), torch.from_numpy(wanted)))
+        found, expected = (torch.from_numpy(values).to(objective.device) for values in (outputs, wanted))
+        self._losses += len(positions) * float(objective.loss(found, expected))
         scores, boxes = detected(outputs, task.detecting)
         size = task.pack.preparation.width
         for index, score, box in zip(positions, scores, boxes, strict=True):
