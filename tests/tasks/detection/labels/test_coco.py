@@ -94,3 +94,24 @@ def test_files_that_are_too_large_are_refused_before_they_are_read(tmp_path, mon
     monkeypatch.setattr(coco, "_MOST_BYTES", 100)
     with pytest.raises(DataError, match=r"has 0\.0 GB: expected at most"):
         BoxDataset.open(written(tmp_path))
+
+
+def of_cameras(folder, *names):
+    """A set with an image in cam1 only, and labels of images of some names."""
+    draw(SCENE, folder / "cam1/a.png")
+    content = coco_of([SCENE])
+    content["images"] = [content["images"][0] | {"id": at, "file_name": name} for at, name in enumerate(names)]
+    content["annotations"] = [content["annotations"][0] | {"id": at, "image_id": at} for at in range(len(names))]
+    (folder / "labels.json").write_text(json.dumps(content))
+    return BoxDataset.open(folder)
+
+
+@pytest.mark.parametrize("names", [("cam1/a.png", "cam2/a.png"), ("cam2/a.png", "cam1/a.png")])
+def test_labels_of_a_missing_image_do_not_go_to_another_of_its_name(tmp_path, names):
+    found = of_cameras(tmp_path, *names)
+    assert found.box_count == 1 and [(box.image, box.reason) for box in found.unused] == [("cam2/a.png", "no image")]
+
+
+def test_an_image_with_a_path_of_another_computer_is_found_by_its_name(tmp_path):
+    found = of_cameras(tmp_path, "/home/me/set/a.png")
+    assert found.box_count == 1 and not found.unused

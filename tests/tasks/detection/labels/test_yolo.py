@@ -98,3 +98,23 @@ def test_names_of_classes_alone_are_no_boxes(tmp_path):
 def test_classes_without_names_are_numbers(folder):
     (folder / "classes.txt").unlink()
     assert opened(folder, "3 0.2 0.5 0.2 0.6").classes == ("3",)
+
+
+def test_labels_in_a_folder_belong_to_the_image_in_the_same_folder_of_images(tmp_path):
+    draw(SCENE, tmp_path / "images/val/a.png")
+    for side in ("train", "val"):
+        (tmp_path / "labels" / side).mkdir(parents=True)
+    (tmp_path / "labels/train/a.txt").write_text("0 0.2 0.5 0.2 0.6\n")
+    found = read_yolo(tmp_path)
+    assert not found.images and [lost.name for lost in found.lost] == ["labels/train/a.txt"]
+    (tmp_path / "labels/val/a.txt").write_text("0 0.5 0.5 0.2 0.6\n")
+    found = read_yolo(tmp_path)
+    assert [len(image.boxes) for image in found.images] == [1] and len(found.lost) == 1
+
+
+def test_without_a_folder_of_images_they_are_found_by_name(tmp_path):
+    draw(SCENE, tmp_path / "JPEGImages/a.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/a.txt").write_text("0 0.2 0.5 0.2 0.6\n")
+    found = read_yolo(tmp_path)
+    assert len(found.images[0].boxes) == 1 and not found.lost

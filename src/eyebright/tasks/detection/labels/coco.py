@@ -107,7 +107,7 @@ def _gather(file: Path, content: _Content, side: Side | None, near: str, gathere
             gathered.add(None, f"{file.name}, image {key}", drawn)
             continue
         name = gathered.images.find(image.file_name, near)
-        gathered.add(name, image.file_name, drawn, side=side, stated=stated_size(image.width, image.height))
+        gathered.add(name, image.file_name, drawn, side=side, stated=stated_size(image.width, image.height), near=near)
 
 
 def _box(item: _Annotation, categories: dict[str, str]) -> Drawn:

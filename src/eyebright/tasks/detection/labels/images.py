@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 from eyebright.data.sources.folder import FolderSource
 from eyebright.data.sources.sides import side_of
@@ -18,6 +19,8 @@ from eyebright.data.split import Side
 from eyebright.system.progress import Report
 from eyebright.system.text import counted
 from eyebright.tasks.detection.labels.drawn import Drawn, FoundBoxes, LabelledImage, Lost
+
+_OF_LABELS = ("annotations", "labels")
 
 
 class ImagesBelow:
@@ -29,6 +32,7 @@ class ImagesBelow:
 
     Attributes:
         names: Their paths, relative to it, with slashes.
+        folders: The folders that they are in, and all folders above these.
     """
 
     def __init__(self, root: Path, report: Report) -> None:
@@ -36,6 +40,8 @@ class ImagesBelow:
         files = scanning(walk_files(root, IMAGE_SUFFIXES), report)
         self.names = [os.path.relpath(file, root).replace(os.sep, "/") for file in files]
         self._by_name, self._by_stem = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+        parts = [folder.split("/") for folder in {name.rpartition("/")[0] for name in self.names}]
+        self.folders = {"/".join(folders[: end + 1]) for folders in parts for end in range(len(folders))}
         for name in self.names:
             last = name.rpartition("/")[2]
             self._by_name[last].append(name)
@@ -49,12 +55,17 @@ class ImagesBelow:
             near: The folder of the labels, relative to the root: among images of the same name, the nearest is taken.
             stem: Whether the path has no extension.
         """
-        parts = [part for part in stated.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+        parts = _parts(stated)
         if not parts:
             return None
         found = (self._by_stem if stem else self._by_name).get(parts[-1], ())
         folders, beside = parts[:-1], near.split("/")
         return max(found, key=lambda name: _likeness(name.split("/")[:-1], folders, beside), default=None)
+
+
+def _parts(path: str) -> list[str]:
+    """The folders of a path and its name, without those that only lead elsewhere."""
+    return [part for part in path.replace("\\", "/").split("/") if part not in ("", ".", "..")]
 
 
 def _likeness(own: list[str], stated: list[str], near: list[str]) -> tuple[int, int, int]:
@@ -67,8 +78,34 @@ def _common(first: list[str], second: list[str]) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
+class _Claim(NamedTuple):
+    """The path that an image has its labels by.
+
+    Args:
+        called: What the labels call it.
+        parts: That path, from the folder of the labels.
+    """
+
+    called: str
+    parts: list[str]
+
+    def agreement(self, name: str) -> tuple[int, int]:
+        """How well it fits an image: by its last folders, then by its first."""
+        own, folders = name.split("/")[:-1], self.parts[:-1]
+        return _common(own[::-1], folders[::-1]), _common(own, folders)
+
+
+def _claim(called: str, near: str) -> _Claim:
+    """A path as the labels give it. Where they lie counts for paths that begin there, as in folders of the sets."""
+    begins_elsewhere = called[:1] in ("/", "\\") or called[1:2] == ":" or near.lower() in _OF_LABELS
+    return _Claim(called, _parts(called if begins_elsewhere else f"{near}/{called}"))
+
+
 class Gathering:
     """Collects the labels of the images of a folder, file by file.
+
+    An image has the labels of one path only: of two paths that lead to it, such as `cam1/0.jpg` and `cam2/0.jpg` where
+    there is no `cam2`, the one that fits better, and the labels of the other have no image.
 
     Args:
         images: The images.
@@ -77,6 +114,7 @@ class Gathering:
     def __init__(self, images: ImagesBelow) -> None:
         self.images, self.notices = images, list[str]()
         self._boxes, self._lost = dict[str, list[Drawn]](), dict[str, list[Drawn]]()
+        self._claims = dict[str, _Claim]()
         self._sides, self._stated = dict[str, Side | None](), dict[str, tuple[int, int] | None]()
 
     def add(
@@ -87,8 +125,9 @@ class Gathering:
         *,
         side: Side | None = None,
         stated: tuple[int, int] | None = None,
+        near: str = "",
     ) -> None:
-        """Note the labels of an image; those of several files are joined.
+        """Note the labels of an image; those of several files are joined where they give the same path.
 
         Args:
             name: The image, as `ImagesBelow.find` gives it; None where there is none.
@@ -96,13 +135,26 @@ class Gathering:
             boxes: Its boxes; none for an image without objects.
             side: Its set.
             stated: (width, height) that the file says it has.
+            near: The folder of the labels, relative to the root, where `called` does not have it.
         """
-        if name is None:
+        if name is None or not self._is_claimed(name, _claim(called, near)):
             self._lost.setdefault(called, []).extend(boxes)
             return
         self._boxes.setdefault(name, []).extend(boxes)
         self._sides[name] = side or self._sides.get(name)
         self._stated[name] = stated or self._stated.get(name)
+
+    def _is_claimed(self, name: str, claim: _Claim) -> bool:
+        """Whether the image is the one of this path; labels of a path that fits worse are taken off it."""
+        holder = self._claims.setdefault(name, claim)
+        if holder.parts == claim.parts:
+            return True
+        if claim.agreement(name) <= holder.agreement(name):
+            return False
+        self._claims[name] = claim
+        self._lost.setdefault(holder.called, []).extend(self._boxes.pop(name))
+        del self._sides[name], self._stated[name]
+        return True
 
     def found(self, form: str, origin: Path, *, only_labelled: bool = False) -> FoundBoxes:
         """The images of all folders that hold a labelled one.
@@ -138,4 +190,4 @@ def sides_of_folders(names: Sequence[str]) -> list[Side | None]:
 def folder_of_labels(place: Path) -> Path:
     """The folder that labels and images are in: that of a file, or the one above `annotations` or `labels`."""
     folder = place.absolute().parent if place.is_file() else place.absolute()
-    return folder.parent if place.is_file() and folder.name.lower() in ("annotations", "labels") else folder
+    return folder.parent if place.is_file() and folder.name.lower() in _OF_LABELS else folder

@@ -69,7 +69,7 @@ def read_objects(place: Path, report: Report = quiet) -> FoundBoxes:
                 raise DataError(f"{file}, line {number}: missing path, expected file_name")
             boxes = list(_boxes(row.get(COLUMN), ()))
             found = gathered.images.find(path, near)
-            gathered.add(found, path, boxes, side=side_of(file.parent.name), stated=_stated(row))
+            gathered.add(found, path, boxes, side=side_of(file.parent.name), stated=_stated(row), near=near)
     return gathered.found(FORMAT, place.absolute())
 
 

@@ -117,7 +117,7 @@ def _gather(cells: Sequence[object], places: _Places, near: str, gathered: Gathe
     boxes = [] if is_empty else [Drawn(values, places.form, name, bool(name))]
     side = None if places.side is None else side_named(_text(cells[places.side]))
     size = stated_size(*(cells[at] for at in places.size)) if len(places.size) == 2 else None
-    gathered.add(gathered.images.find(path, near), path, boxes, side=side, stated=size)
+    gathered.add(gathered.images.find(path, near), path, boxes, side=side, stated=size, near=near)
 
 
 def _text(value: object) -> str:

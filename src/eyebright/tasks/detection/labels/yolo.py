@@ -111,11 +111,16 @@ def _images_at(entry: str, images: ImagesBelow) -> Iterator[str]:
 
 
 def _image_of(images: ImagesBelow, label: Path) -> str | None:
-    """The image of a file of labels; None for other texts, and where it is missing."""
+    """The image of a file of labels; None for other texts, and where it is missing.
+
+    Where there is a folder `images`, labels/train/1.txt belongs to images/train/1.jpg only.
+    """
     parts = [_IMAGES if part == _LABELS else part for part in label.parts[:-1]]
     name = images.find("/".join([*parts, label.stem]), "/".join(parts), stem=True)
-    beside = _LABELS in label.parts[:-1] or (name and name.rpartition("/")[0] == "/".join(parts))
-    return name if beside else None
+    if name is None or name.rpartition("/")[0] == "/".join(parts):
+        return name
+    place = "/".join(parts[: parts.index(_IMAGES) + 1]) if _IMAGES in parts else ""
+    return name if _LABELS in label.parts[:-1] and place not in images.folders else None
 
 
 def _boxes(file: Path, names: dict[int, str]) -> Iterator[Drawn]:
