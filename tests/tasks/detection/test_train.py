@@ -6,7 +6,7 @@ import pytest
 from eyebright.runs.request import gather
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.tasks.detection.detector import Detector
-from eyebright.tasks.detection.train import require_for_detectors, train_detector
+from eyebright.tasks.detection.train import RECIPE, require_for_detectors, train_detector
 from eyebright.training.events import AnyEvent, Judged
 
 
@@ -30,6 +30,31 @@ def test_a_training_ends_with_a_detector_that_repeats_bit_by_bit(squares, tmp_pa
 def test_options_for_classifiers_are_refused_by_name(option):
     with pytest.raises(SettingsError, match=f"{next(iter(option))}: only for classifiers"):
         require_for_detectors(gather({"pictures": "x", **option}))
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"mixup": 0.2}, {"cutmix": 1.0}, {"erasing": 0.3}, {"hue": 0.1}, {"rotation": 0.2}, {"shear": 0.1},
+     {"sampling": "balanced"}, {"class_weights": "balanced"}, {"label_smoothing": 0.2}, {"resize": "crop"}],
+)  # fmt: skip
+def test_settings_that_do_nothing_are_refused_by_name(option):
+    with pytest.raises(SettingsError, match=f"^{next(iter(option))}: only for classifiers"):
+        require_for_detectors(gather({"pictures": "x", **option}))
+
+
+def test_settings_of_the_recipe_are_taken():
+    require_for_detectors(gather({"pictures": "x", "resize": "pad", **RECIPE}))
+
+
+def test_augment_is_refused_with_the_settings_that_do_something():
+    with pytest.raises(SettingsError, match=r"augment: only for classifiers.*by flip, zoom, shift"):
+        require_for_detectors(gather({"pictures": "x", "augment": "flip"}))
+
+
+def test_the_kept_layers_stay_frozen():
+    with pytest.raises(SettingsError, match="frozen: the layers _blocks of a detector are always frozen"):
+        require_for_detectors(gather({"pictures": "x", "frozen": ["_conv_stem"]}))
+    require_for_detectors(gather({"pictures": "x", "frozen": [*RECIPE["frozen"], "fpn"]}))
 
 
 @pytest.mark.parametrize("promise", ["coverage=0.9", "accuracy=0.99"])

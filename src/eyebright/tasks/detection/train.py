@@ -1,6 +1,5 @@
 """train_detector(): the whole way from images with boxes to a run with its detector."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -29,6 +28,7 @@ from eyebright.tasks.detection.detector import Detector
 from eyebright.tasks.detection.measuring import TRAIN_SAMPLE, measured, require_provable
 from eyebright.tasks.detection.metrics import DetectionEvaluation
 from eyebright.tasks.detection.prepare import PreparedBoxes, prepare
+from eyebright.tasks.detection.sided import says_side
 from eyebright.tasks.detection.thresholds import RecallPromise
 from eyebright.tasks.detection.views import kept_views
 from eyebright.training import trainer
@@ -49,14 +49,18 @@ RECIPE: dict[str, Any] = {
 """The settings of a detector where they were not changed; benchmarks/README.md has the measurements behind them."""
 _STEPS = 5_400  # images in all epochs of a default training
 _FEWEST, _MOST = 8, 100  # epochs of it
-_SIDED = re.compile(r"left|right|links|rechts|gauche|droite|izquierda|derecha", re.IGNORECASE)
 _FOR_CLASSIFIERS = {
     "network": "auto",
     "weights": "",
     "start_from": "",
     "dropout": 0.0,
     "corrections": "",
+    "augment": "",
 }
+_UNUSED_SETTINGS = (
+    "rotation", "shear", "hue", "erasing", "mixup", "cutmix", "label_smoothing", "class_weights", "sampling",
+)  # fmt: skip
+_FITS = ("auto", "pad")
 
 
 class DetectionResult(NamedTuple):
@@ -134,12 +138,31 @@ def require_for_detectors(request: Request) -> None:
         for field_name, default in _FOR_CLASSIFIERS.items()
         if getattr(request, field_name) not in (default, BACKBONE)  # a run's config.toml names its network
     ]
+    asked += unused_settings(request.training)
+    if request.resize not in _FITS:
+        asked.append("resize")
     if asked:
-        raise SettingsError(f"{listed(asked)}: only for classifiers; a detector is trained without")
+        changes = "; its images are changed by flip, zoom, shift, brightness, contrast and saturation"
+        raise SettingsError(
+            f"{listed(asked, len(asked))}: only for classifiers; a detector is trained without"
+            f"{changes if request.augment else ''}"
+        )
+    missing = [name for name in RECIPE["frozen"] if name not in request.training.frozen]
+    if request.training.frozen and missing:
+        raise SettingsError(
+            f"frozen: the layers {listed(missing)} of a detector are always frozen; name them too, or leave frozen out"
+        )
     if request.promise:
         RecallPromise.of(request.promise)
     if request.size is not None and request.size % 32:
         raise SettingsError(f"size = {request.size}: a detector takes a multiple of 32, such as {SIZE}")
+
+
+def unused_settings(settings: Settings) -> list[str]:
+    """The names of changed settings that do nothing for a detector; its config.toml has those of the recipe."""
+    usual = Settings()
+    allowed = {name: (getattr(usual, name), RECIPE.get(name, getattr(usual, name))) for name in _UNUSED_SETTINGS}
+    return [name for name, values in allowed.items() if getattr(settings, name) not in values]
 
 
 def resolved(settings: Settings, prepared: PreparedBoxes) -> Settings:
@@ -152,7 +175,7 @@ def resolved(settings: Settings, prepared: PreparedBoxes) -> Settings:
     if not settings.epochs:
         epochs = round(_STEPS / max(len(prepared.indices("train")), 1))
         changes["epochs"] = min(max(epochs, _FEWEST), _MOST)
-    if any(map(_SIDED.search, prepared.dataset.classes)):
+    if any(map(says_side, prepared.dataset.classes)):
         changes["flip"] = False
     return settings.changed(changes)
 
