@@ -4,6 +4,7 @@ import pytest
 from tests.tasks.detection.making import Scene, draw, scenes, write_voc, write_xml
 
 from eyebright.system.errors import DataError
+from eyebright.tasks.detection.labels.find import has_boxes
 from eyebright.tasks.detection.labels.voc import is_voc, read_voc
 
 
@@ -85,3 +86,17 @@ def test_deep_xml_is_no_danger(tmp_path):
     draw(Scene("a", (30, 20), []), tmp_path / "a.png")
     (tmp_path / "a.xml").write_text("<annotation>" + "<a>" * 100_000 + "</a>" * 100_000 + "</annotation>")
     assert read_voc(tmp_path).images[0].boxes == []
+
+
+@pytest.mark.parametrize("text", ["<notes>of 1 May</notes>", "", "<annotations><image/></annotations>"])
+def test_xml_files_of_other_kinds_are_no_labels(make_folder, text):
+    folder = make_folder()
+    (folder / "notes.xml").write_text(text)
+    assert not is_voc(folder) and not has_boxes(folder)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_labels_are_known_in_any_encoding_and_beside_notes(tmp_path, encoding):
+    (tmp_path / "a notes.xml").write_text("<notes/>")
+    (tmp_path / "b.xml").write_bytes("<?xml version='1.0'?>\n<!-- a tool -->\n<annotation>\n".encode(encoding))
+    assert is_voc(tmp_path)

@@ -10,6 +10,7 @@ Source: "The PASCAL Visual Object Classes Challenge 2012 Development Kit", secti
 
 import os
 import re
+from heapq import nsmallest
 from pathlib import Path, PurePath
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -28,14 +29,28 @@ from eyebright.tasks.detection.labels.images import Gathering, ImagesBelow
 FORMAT = "Pascal VOC"
 _LABELS, _LISTS = "Annotations", "ImageSets/Main"
 _MOST_BYTES = 20_000_000  # an image with 50,000 boxes
+_TRIED, _BEGINNING = 10, 4096  # XML files of a folder that are looked at, and bytes of each
+_ROOT = re.compile(rb"<annotation[\s/>]")
 _MARK = re.compile(r"\s+(-1|0|1)$")  # whether an image has objects of a class, in the lists of a class
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 def is_voc(folder: Path) -> bool:
-    """Whether a folder has XML files of VOC: in `Annotations`, beside its images, or in folders of the sets."""
+    """Whether a folder has XML files of VOC: in `Annotations`, beside its images, or in folders of the sets.
+
+    Only the beginning of the first files is looked at: XML files of other kinds lie beside images too.
+    """
     places = [entry for entry in folder.iterdir() if entry.name == _LABELS or side_of(entry.name)]
-    return any(any(place.glob("*.xml")) for place in [folder, *places] if place.is_dir())
+    files = [
+        file for place in [folder, *places] if place.is_dir() for file in nsmallest(_TRIED, place.glob("[!.]*.xml"))
+    ]
+    return any(_is_annotation(file) for file in files if file.is_file())
+
+
+def _is_annotation(file: Path) -> bool:
+    """Whether an XML file begins as one of VOC does, in whatever encoding: without zeros, UTF-16 is as ASCII here."""
+    with file.open("rb") as opened:
+        return _ROOT.search(opened.read(_BEGINNING).replace(b"\0", b"")) is not None
 
 
 def read_voc(folder: Path, report: Report = quiet) -> FoundBoxes:
