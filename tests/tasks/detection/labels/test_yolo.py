@@ -118,3 +118,11 @@ def test_without_a_folder_of_images_they_are_found_by_name(tmp_path):
     (tmp_path / "labels/a.txt").write_text("0 0.2 0.5 0.2 0.6\n")
     found = read_yolo(tmp_path)
     assert len(found.images[0].boxes) == 1 and not found.lost
+
+
+def test_names_of_classes_among_the_labels_are_read_and_are_no_labels(folder):
+    (folder / "classes.txt").rename(folder / "labels/classes.txt")
+    found = opened(folder, "1 0.2 0.5 0.2 0.6")
+    assert found.classes == ("dog",) and not found.unused and not found.notices
+    (folder / "labels/a.txt").unlink()
+    assert not has_boxes(folder)

@@ -4,7 +4,8 @@
     images/train/1.jpg
     labels/train/1.txt   0 0.5 0.5 0.25 0.5       class, x and y of the centre, width, height as shares of the sides
 
-Classes are also named by `classes.txt` (Label Studio) or `obj.names` (CVAT). A line with more numbers is an outline.
+Classes are also named by `classes.txt` (Label Studio, and labelImg in `labels/`) or `obj.names` (CVAT).
+A line with more numbers is an outline.
 Source: "Object Detection Datasets Overview" of Ultralytics, and the exports of both tools.
 """
 
@@ -24,8 +25,9 @@ from eyebright.tasks.detection.labels.yaml import Value, read_yaml
 FORMAT = "YOLO"
 SUFFIXES = (".yaml", ".yml")
 _OF_CVAT = "obj.names"
-_LISTS = ("classes.txt", _OF_CVAT)
+_OF_OTHERS = "classes.txt"
 _LABELS, _IMAGES = "labels", "images"
+_LISTS = (_OF_OTHERS, _OF_CVAT, f"{_LABELS}/{_OF_OTHERS}")
 
 
 def is_yolo(folder: Path) -> bool:
@@ -36,7 +38,7 @@ def is_yolo(folder: Path) -> bool:
 
 
 def _has_labels(folder: Path) -> bool:
-    return folder.is_dir() and next(walk_files(folder, {"txt"}), None) is not None
+    return folder.is_dir() and any(Path(file) != folder / _OF_OTHERS for file in walk_files(folder, {"txt"}))
 
 
 def _yaml_in(folder: Path) -> Path | None:
@@ -64,7 +66,7 @@ def read_yolo(place: Path, report: Report = quiet) -> FoundBoxes:
     for label in map(Path, walk_files(root, {"txt"})):
         path = label.relative_to(root)
         name = _image_of(images, path)
-        if name or _LABELS in path.parts[:-1]:
+        if name or (_LABELS in path.parts[:-1] and path.as_posix() not in _LISTS):
             gathered.add(name, path.as_posix(), list(_boxes(label, names)), side=sides.get(name or ""))
     return gathered.found(FORMAT, place.absolute())
 
