@@ -102,6 +102,29 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
                 "in every epoch. To train faster, free disk space, or set EYEBRIGHT_CACHE to a folder on another disk."
             ],
         ),
+        (
+            events.BoxesChecked(
+                unused={"it lies outside the image": 5, "it names no class of the set": 1},
+                examples={
+                    "it lies outside the image": ("a.png (dog 1)", "b.png (dog 2)", "c.png (dog 3)"),
+                    "it names no class of the set": ("d.png (7 4)",),
+                },
+                clipped=2, notices=("1 label file or entries have no image: x.txt.",),
+            ),
+            [
+                "6 boxes are not used (all are listed in unused_boxes.csv):",
+                "  it lies outside the image: 5, a.png (dog 1), b.png (dog 2), c.png (dog 3) and 2 more",
+                "  it names no class of the set: 1, d.png (7 4)", "Boxes clipped at the edge: 2.",
+                "1 label file or entries have no image: x.txt.",
+            ],
+        ),
+        (
+            events.SidesNamed(classes=("turn_left", "turn_right")),
+            [
+                "Training images are not mirrored, because names of classes say left or right: 'turn_left', "
+                "'turn_right'."
+            ],
+        ),
         (events.Resumed(epoch=3), ["Resuming after epoch 3."]),
         (events.Resumed(epoch=3, pictures=1_200), ["Resuming after epoch 3 and 1,200 images of the next epoch."]),
         (

@@ -18,6 +18,7 @@ from eyebright.trust.unknown import FEW
 NOTABLE_LOSS = 0.05  # of an image's detail: a crop that removes less is not worth a sentence
 _NOTABLE_LEAK = 0.005  # of the test images
 _MAX_LISTED = 10
+_EXAMPLES = 3
 _COLUMNS = 80
 
 
@@ -139,6 +140,11 @@ def _images(event: AnyEvent) -> Iterator[str]:
     match event:
         case events.RunStarted():
             yield from _run_started(event)
+        case events.BoxesChecked():
+            yield from _boxes_checked(event)
+        case events.SidesNamed():
+            names = listed([repr(printable(name)) for name in event.classes], _EXAMPLES)
+            yield f"Training images are not mirrored, because names of classes say left or right: {names}."
         case events.Corrected():
             yield corrections_text(event)
         case events.FitChosen():
@@ -299,6 +305,20 @@ def _run_started(event: events.RunStarted) -> Iterator[str]:
     if event.absent:
         yield f"No validation images of {listed(event.absent)}: the best epoch and the temperature are chosen without."
     yield f"Network: {event.network} at {event.size}x{event.size}, {event.parameters:,} parameters."
+
+
+def _boxes_checked(event: events.BoxesChecked) -> Iterator[str]:
+    total = sum(event.unused.values())
+    if total:
+        boxes = "1 box is" if total == 1 else f"{total:,} boxes are"
+        yield f"{boxes} not used (all are listed in unused_boxes.csv):"
+    for reason, count in event.unused.items():
+        examples = event.examples.get(reason, ())
+        more = f" and {count - len(examples):,} more" if count > len(examples) else ""
+        yield f"  {reason}: {count:,}, {', '.join(examples)}{more}"
+    if event.clipped:
+        yield f"Boxes clipped at the edge: {event.clipped:,}."
+    yield from event.notices
 
 
 def _shared_out(event: events.SharedOut) -> Iterator[str]:

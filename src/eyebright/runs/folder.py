@@ -7,6 +7,7 @@ RUN/
   seen.json           images that the model it starts from was trained on, where there is one
   corrections.json    what was decided about single images, where something was
   split.csv           the split of each image            left_out.csv   images that could not be opened, and why
+  unused_boxes.csv    boxes that a detector is not trained with, and why
   events.jsonl        what happened, line by line
   checkpoint/         the state after so many steps, the last two of them
   curves.png          accuracy and loss by epoch; of a head alone, error and loss by the strength of its penalty
@@ -60,6 +61,7 @@ class Run:
         self.split = path / "split.csv"
         self.corrections = path / "corrections.json"
         self.left_out = path / "left_out.csv"
+        self.unused_boxes = path / "unused_boxes.csv"
         self.seen = path / "seen.json"
         self.events = path / "events.jsonl"
         self.checkpoint = path / "checkpoint"
@@ -209,11 +211,17 @@ class Run:
 
     def write_left_out(self, left_out: Iterable[tuple[str, str]]) -> None:
         """Write which images could not be opened, or have been removed, with the reasons."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(
-            [("name", "reason"), *(map(csv_cell, left) for left in left_out)]
-        )
-        files.write_file(self.left_out, text.getvalue().encode("utf-8", "surrogateescape"))
+        _write_table(self.left_out, ("name", "reason"), left_out)
+
+    def write_unused_boxes(self, unused: Iterable[tuple[str, str, str]]) -> None:
+        """Write which boxes are not used: their images, the reasons, and the boxes as the files give them."""
+        _write_table(self.unused_boxes, ("image", "reason", "box"), unused)
+
+
+def _write_table(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *(map(csv_cell, row) for row in rows)])
+    files.write_file(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def split_csv(prepared: Prepared) -> bytes:

@@ -55,6 +55,24 @@ class RunStarted(Event, frozen=True):
     held_back: int = 0
 
 
+class BoxesChecked(Event, frozen=True):
+    """Boxes that a training does not use: how many by reason, with up to three `examples` of each.
+
+    `clipped` counts boxes that went a little over the edge. `notices` are sentences about the files with the labels.
+    """
+
+    unused: dict[str, int]
+    examples: dict[str, tuple[str, ...]]
+    clipped: int = 0
+    notices: tuple[str, ...] = ()
+
+
+class SidesNamed(Event, frozen=True):
+    """Images are not mirrored, because the names of these classes say left or right."""
+
+    classes: tuple[str, ...]
+
+
 class Corrected(Event, frozen=True):
     """Corrections were applied to so many images; `missing` and `changed` name those to which they could not be.
 
@@ -417,6 +435,8 @@ class Reported(Event, frozen=True):
 
 AnyEvent: TypeAlias = (
     RunStarted
+    | BoxesChecked
+    | SidesNamed
     | Corrected
     | FitChosen
     | Streaming

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from eyebright.runs.request import gather
+from eyebright.runs.request import Request, gather
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.tasks.detection.detector import Detector
-from eyebright.tasks.detection.train import RECIPE, require_for_detectors, train_detector
-from eyebright.training.events import AnyEvent, Judged
+from eyebright.tasks.detection.train import RECIPE, open_boxes, require_for_detectors, resolved, train_detector
+from eyebright.training.events import AnyEvent, BoxesChecked, Judged, SidesNamed
+from eyebright.training.settings import Settings
 
 
 def test_a_training_ends_with_a_detector_that_repeats_bit_by_bit(squares, tmp_path):
@@ -24,6 +25,29 @@ def test_a_training_ends_with_a_detector_that_repeats_bit_by_bit(squares, tmp_pa
     assert next(event.text for event in events if isinstance(event, Judged)) == loaded.verdicts[0]
     assert set(loaded.metrics) == {"validation", "test"}
     assert len(loaded.history.validation_accuracy) == 2
+
+
+def test_a_run_says_and_writes_which_boxes_are_not_used(squares, tmp_path):
+    (squares / "data.yaml").write_text("path: .\ntrain: images\nnames: [turn_left]\n")
+    with (squares / "labels" / "3.txt").open("a") as file:
+        file.write("0 0.5 0.5 0 0\n")
+    events = list[AnyEvent]()
+    request = gather({"pictures": str(squares), "output": str(tmp_path / "run"), "size": 64, "epochs": 1, "threads": 1})
+    train_detector(request, callbacks=[events.append])
+    (checked,) = [event for event in events if isinstance(event, BoxesChecked)]
+    assert list(checked.unused.values()) == [1]
+    assert (tmp_path / "run" / "unused_boxes.csv").read_text() == (
+        "image,reason,box\nimages/3.png,no area,turn_left 0.5 0.5 0 0\n"
+    )
+    assert [event.classes for event in events if isinstance(event, SidesNamed)] == [("turn_left",)]
+    assert "flip = false" in (tmp_path / "run" / "config.toml").read_text()
+
+
+@pytest.mark.parametrize(("mirror", "flip"), [(False, False), (True, True)])
+def test_names_with_a_side_turn_mirroring_off_unless_it_is_asked_for(mirror, flip, squares):
+    (squares / "data.yaml").write_text("path: .\ntrain: images\nnames: [turn_left]\n")
+    prepared = open_boxes(Request(pictures=str(squares), size=64), lambda event: None)
+    assert resolved(Settings(), prepared, mirror=mirror).flip == flip
 
 
 @pytest.mark.parametrize("option", [{"network": "resnet18"}, {"dropout": 0.2}])

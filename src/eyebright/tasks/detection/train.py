@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,10 +30,11 @@ from eyebright.tasks.detection.metrics import DetectionEvaluation
 from eyebright.tasks.detection.prepare import PreparedBoxes, prepare
 from eyebright.tasks.detection.sided import says_side
 from eyebright.tasks.detection.thresholds import RecallPromise
+from eyebright.tasks.detection.unused import boxes_checked, unused_boxes
 from eyebright.tasks.detection.views import kept_views
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline, watched
-from eyebright.training.events import AnyEvent, Emit, Evaluated, Judged, ModelSaved, Reported, RunStarted
+from eyebright.training.events import AnyEvent, Emit, Evaluated, Judged, ModelSaved, Reported, RunStarted, SidesNamed
 from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings
 
@@ -112,7 +113,7 @@ def train_detector(
     request = request.changed(
         pictures=str(dataset.origin.absolute()), split=str(Path(request.split).absolute()) if request.split else "",
         excluded=tuple(sorted(request.names_left_out())), split_seed=dataset.seed,
-        training=resolved(request.training, prepared),
+        training=resolved(request.training, prepared, mirror=request.mirror),
     )  # fmt: skip
     run.create(request, network, overwrite=request.overwrite)
     return finish(run, request, network, prepared, emit, started_at=started_at)
@@ -165,17 +166,18 @@ def unused_settings(settings: Settings) -> list[str]:
     return [name for name, values in allowed.items() if getattr(settings, name) not in values]
 
 
-def resolved(settings: Settings, prepared: PreparedBoxes) -> Settings:
+def resolved(settings: Settings, prepared: PreparedBoxes, *, mirror: bool = False) -> Settings:
     """The settings with those of the recipe that were not changed, and with the number of epochs.
 
     Images are mirrored unless names of classes say left or right: what is mirrored would have the other name.
+    With `mirror` they are as `flip` says.
     """
     usual = Settings()
     changes = {name: value for name, value in RECIPE.items() if getattr(settings, name) == getattr(usual, name)}
     if not settings.epochs:
         epochs = round(_STEPS / max(len(prepared.indices("train")), 1))
         changes["epochs"] = min(max(epochs, _FEWEST), _MOST)
-    if any(map(says_side, prepared.dataset.classes)):
+    if not mirror and any(map(says_side, prepared.dataset.classes)):
         changes["flip"] = False
     return settings.changed(changes)
 
@@ -211,8 +213,10 @@ def finish(
             emit = to_all([emit, EventLog(run.events), *receivers])
             if earlier is None:
                 run.write_left_out(prepared.pack.left_out)
+                run.write_unused_boxes(unused_boxes(prepared))
                 files.write_file(run.split, split_csv(prepared))
-                emit(_run_started(request, prepared, network))
+                for event in _at_start(request, prepared, network):
+                    emit(event)
             recorder = Recorder([emit], earlier)
             outcome = _fit(run, request, network, weights, prepared, recorder, started_at, earlier is not None)
             detector, tested, verdicts = measured(
@@ -272,6 +276,16 @@ def _evaluated(side: str, found: DetectionEvaluation) -> Evaluated:
         high=value.high if value else 1.0, loss=0.0, seen=found.seen, measure="mAP50",
         calibration_error=found.calibration_error, error_by_chance=found.error_by_chance,
     )  # fmt: skip
+
+
+def _at_start(request: Request, prepared: PreparedBoxes, network: Network) -> Iterator[AnyEvent]:
+    """What is said at the start of a run."""
+    yield _run_started(request, prepared, network)
+    if checked := boxes_checked(prepared):
+        yield checked
+    sided = tuple(printable(name) for name in prepared.dataset.classes if says_side(name))
+    if sided and not request.mirror:  # who names "flip" has decided
+        yield SidesNamed(classes=sided)
 
 
 def _run_started(request: Request, prepared: PreparedBoxes, network: Network) -> RunStarted:
