@@ -309,6 +309,7 @@ def test_every_built_in_layer_has_a_colour_of_its_kind() -> None:
         "Dropout": "dropout",
         "Flatten": "reshape",
         "Unflatten": "reshape",
+        "Upsample": "reshape",
         "ZeroPad2d": "reshape",
         "Normalize": "normalisation",
     }
