@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.split import SIDES
-from eyebright.tasks.detection.dataset import BoxDataset
-from eyebright.tasks.detection.finding import Detections
-from eyebright.tasks.detection.matching import Truth
-from eyebright.tasks.detection.metrics import evaluate
+from eyebright.tasks.detection.data.dataset import BoxDataset
+from eyebright.tasks.detection.geometry.finding import Detections
+from eyebright.tasks.detection.trust.matching import Truth
+from eyebright.tasks.detection.trust.metrics import evaluate
 
 PEER = Path(__file__).with_name("peers") / "yolo.py"
 FOLDERS = {"train": "train", "validation": "val", "test": "test"}

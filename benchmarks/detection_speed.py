@@ -22,7 +22,7 @@ from PIL import Image
 
 import eyebright as eb
 from eyebright.network import zoo
-from eyebright.tasks.detection.detector import Detector
+from eyebright.tasks.detection.model.detector import Detector
 
 FIRST = """
 import time

@@ -14,6 +14,8 @@ import eyebright
 SOURCE = Path(eyebright.__file__).parent
 COLUMN = ["cli", "web", "tasks", "runs", "model", "report", "training", "trust", "data", "network", "system"]
 """The rooms, from the top down; DESIGN and ARCHITECTURE.md draw them."""
+DETECTION = ["runs", "report", "model", "training", "trust", "data", "geometry"]
+"""The rooms of tasks/detection, from the top down."""
 FACE = {"__init__", "__main__"}  # the package itself: gives the public names, and the command
 HEAVY = {
     "torch", "onnx", "sklearn", "matplotlib", "pyarrow", "pillow_heif", "jinja2", "pandas", "tensorboardX",
@@ -47,6 +49,16 @@ def test_imports_only_go_down_the_column():
         below = COLUMN if room in FACE else COLUMN[COLUMN.index(room) :]
         targets = {name.split(".")[1] for name in names if name.startswith("eyebright.")} - {"__version__"}
         wrong += [f"{file} imports {target}" for target in sorted(targets - set(below))]
+    assert not wrong
+
+
+def test_imports_in_detection_only_go_down_its_rooms():
+    wrong = []
+    for file, names in FILES.items():
+        if file.parts[:2] == ("tasks", "detection") and len(file.parts) > 3:
+            below = DETECTION[DETECTION.index(file.parts[2]) :]
+            targets = {name.split(".")[3] for name in names if name.startswith("eyebright.tasks.detection.")}
+            wrong += [f"{file} imports {target}" for target in sorted(targets - set(below))]
     assert not wrong
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from eyebright.runs.new_images import drift as drift
     from eyebright.system import errors as errors
     from eyebright.system.errors import EyebrightError as EyebrightError
-    from eyebright.tasks.detection.detector import Detector as Detector
+    from eyebright.tasks.detection.model.detector import Detector as Detector
     from eyebright.tasks.train import train as train
     from eyebright.training.settings import Settings as Settings
     from eyebright.trust.metrics import Evaluation as Evaluation
@@ -44,7 +44,7 @@ __version__ = "0.1.0"
 _HOMES = {  # where each public name is defined; one without a home is a module itself
     "Classifier": "eyebright.model.classifier",
     "Dataset": "eyebright.data.dataset",
-    "Detector": "eyebright.tasks.detection.detector",
+    "Detector": "eyebright.tasks.detection.model.detector",
     "Evaluation": "eyebright.trust.metrics",
     "EyebrightError": "eyebright.system.errors",
     "History": "eyebright.report.history",
@@ -73,10 +73,10 @@ def load(path: str | os.PathLike[str]) -> "Classifier | Detector":
 
     What `Model.save` wrote, `Model.load` reads.
     """
-    from eyebright.tasks.detection.card import is_detector
+    from eyebright.tasks.detection.model.card import is_detector
 
     if is_detector(path):
-        from eyebright.tasks.detection.detector import Detector
+        from eyebright.tasks.detection.model.detector import Detector
 
         return Detector.load(path)
     from eyebright.model.classifier import Classifier  # slow to import

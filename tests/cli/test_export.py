@@ -6,7 +6,7 @@ import pytest
 
 from eyebright.model.export import NAMES
 from eyebright.network import zoo
-from eyebright.tasks.detection.detector import Detector
+from eyebright.tasks.detection.model.detector import Detector
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from PIL import Image
 import eyebright as eb
 from eyebright.runs.request import gather
 from eyebright.system.errors import SettingsError
-from eyebright.tasks.detection.detector import Detector
+from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.train import detects
 
 

@@ -12,7 +12,7 @@ from eyebright.system.errors import SettingsError
 from eyebright.system.text import counted, listed, printable
 
 if TYPE_CHECKING:
-    from eyebright.tasks.detection.crops import Cut
+    from eyebright.tasks.detection.model.crops import Cut
 
 EXAMPLE = "Example: eyebright crops traffic_lights -o lights --margin 0.1"
 Classes: TypeAlias = Literal["all", "one"]
@@ -47,8 +47,8 @@ def crops(
     The crops of one image are one group: a training keeps them in the same set.
     """
     from eyebright.system import records
-    from eyebright.tasks.detection.card import is_detector
-    from eyebright.tasks.detection.crops import write_crops
+    from eyebright.tasks.detection.model.card import is_detector
+    from eyebright.tasks.detection.model.crops import write_crops
 
     if output == Path():
         raise SettingsError(f"no folder to write: add -o FOLDER, as in eyebright crops {shlex.quote(source)} -o crops")
@@ -71,8 +71,8 @@ def crops(
 
 def _labelled(source: str, pictures: list[str] | None, threshold: float | None, *, one: bool) -> "Iterator[Cut]":
     """The boxes that are labelled."""
-    from eyebright.tasks.detection.crops import cuts_of
-    from eyebright.tasks.detection.dataset import BoxDataset
+    from eyebright.tasks.detection.data.dataset import BoxDataset
+    from eyebright.tasks.detection.model.crops import cuts_of
 
     if pictures or threshold is not None:
         raise SettingsError(f"{source} is no detector: PICTURES and --threshold are for one, leave them out")
@@ -83,9 +83,9 @@ def _found(model: Path, pictures: list[str] | None, threshold: float | None, *, 
     """The objects that a detector finds."""
     import numpy as np
 
-    from eyebright.tasks.detection.crops import Cut
-    from eyebright.tasks.detection.dataset import ONE_CLASS
-    from eyebright.tasks.detection.detector import Detector
+    from eyebright.tasks.detection.data.dataset import ONE_CLASS
+    from eyebright.tasks.detection.model.crops import Cut
+    from eyebright.tasks.detection.model.detector import Detector
     from eyebright.trust.prediction import Unreadable
 
     if not pictures:

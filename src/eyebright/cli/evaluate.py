@@ -43,7 +43,7 @@ def evaluate(
     from eyebright.report.tables import evaluation_text
     from eyebright.runs.evaluate import evaluate as evaluated
     from eyebright.system import records
-    from eyebright.tasks.detection.card import is_detector
+    from eyebright.tasks.detection.model.card import is_detector
 
     if is_detector(model):
         options = {"--corrections": corrections, "--promise": promise, "--tta": tta, "--robustness": robustness}

@@ -45,7 +45,7 @@ def export(
     from eyebright.runs.export import export as exported
     from eyebright.system import records
     from eyebright.system.text import message, size_text
-    from eyebright.tasks.detection.card import is_detector
+    from eyebright.tasks.detection.model.card import is_detector
 
     if is_detector(model):
         _export_detector(model, to, output, pictures, precision, overwrite=overwrite, as_json=as_json)
@@ -76,8 +76,8 @@ def _export_detector(
     from eyebright.system import records
     from eyebright.system.errors import SettingsError
     from eyebright.system.text import message
-    from eyebright.tasks.detection.detector import Detector
-    from eyebright.tasks.detection.export import export_detector
+    from eyebright.tasks.detection.model.detector import Detector
+    from eyebright.tasks.detection.model.export import export_detector
 
     if pictures is not None or precision not in ("", "float32"):
         raise SettingsError(

@@ -70,7 +70,7 @@ def inspect(
     from eyebright.cli.objects import network_of, refuse
     from eyebright.model import inspect
     from eyebright.model.export.exported import is_export
-    from eyebright.tasks.detection.card import is_detector
+    from eyebright.tasks.detection.model.card import is_detector
 
     asked = {"--json": as_json, "--diagram": diagram, "--kernels": kernels, "--activations": activations,
              "--netron": netron}  # fmt: skip

@@ -21,9 +21,9 @@ from eyebright.system.text import counted, listed, pad, printable, printed_cell,
 if TYPE_CHECKING:
     from eyebright.model.inspect import LoadedNetwork
     from eyebright.model.predictor import LazyImage, Predictor
-    from eyebright.tasks.detection.drawing import Framed
-    from eyebright.tasks.detection.naming import NamedObjects
-    from eyebright.tasks.detection.predictor import FoundObjects
+    from eyebright.tasks.detection.model.naming import NamedObjects
+    from eyebright.tasks.detection.model.predictor import FoundObjects
+    from eyebright.tasks.detection.report.drawing import Framed
     from eyebright.trust.prediction import Unreadable
 
     Answer: TypeAlias = FoundObjects | NamedObjects
@@ -65,8 +65,8 @@ def refuse(options: dict[str, Any], kind: str) -> None:
 def predict_objects(model: Path, pictures: list[str], asked: Asked) -> None:
     """Find objects in images, and print what was asked for; the exit code is 1 if an image cannot be opened."""
     from eyebright.model.engine import Engine
-    from eyebright.tasks.detection.card import read_detector
-    from eyebright.tasks.detection.predictor import DetectionPredictor
+    from eyebright.tasks.detection.model.card import read_detector
+    from eyebright.tasks.detection.model.predictor import DetectionPredictor
     from eyebright.trust.prediction import Unreadable
 
     _require(asked, pictures)
@@ -111,7 +111,7 @@ def _classifier(model: Path | None) -> "Predictor | None":
     """What names each object; an error if it is a detector itself."""
     from eyebright.model.folder import read_model
     from eyebright.model.predictor import Predictor
-    from eyebright.tasks.detection.card import is_detector
+    from eyebright.tasks.detection.model.card import is_detector
 
     if model is None:
         return None
@@ -124,7 +124,7 @@ def _named(
     sources: "list[tuple[str, LazyImage]]", found: "Iterable[FoundObjects | Unreadable]", classifier: "Predictor | None"
 ) -> "Iterable[Answer | Unreadable]":
     """What was found, named by a classifier where there is one."""
-    from eyebright.tasks.detection.naming import name_objects
+    from eyebright.tasks.detection.model.naming import name_objects
 
     if classifier is None:
         return found
@@ -155,7 +155,7 @@ def _print(answer: "Answer | Unreadable", asked: Asked, *, single: bool) -> None
 
 def objects_text(answer: "Answer") -> str:
     """What is in an image in a few words: "3 objects: 2 RBC, 1 WBC"."""
-    from eyebright.tasks.detection.naming import NamedObject
+    from eyebright.tasks.detection.model.naming import NamedObject
 
     if not answer.objects:
         return "nothing found"
@@ -166,7 +166,7 @@ def objects_text(answer: "Answer") -> str:
 
 def _csv_rows(answer: "Answer | Unreadable", *, named: bool) -> "Iterator[tuple[str, ...]]":
     """A line for each object; an image without one, or that cannot be opened, has a line of its own."""
-    from eyebright.tasks.detection.naming import NamedObject
+    from eyebright.tasks.detection.model.naming import NamedObject
     from eyebright.trust.prediction import Unreadable
 
     empty = ("",) * (len(_COLUMNS) - 1 + (len(_NAMED_COLUMNS) if named else 0))
@@ -207,8 +207,8 @@ class _Kept:
 
     def add(self, source: "LazyImage", answer: "Answer") -> None:
         """Keep what was found in an image."""
-        from eyebright.tasks.detection.drawing import MAX_SHOWN
-        from eyebright.tasks.detection.showing import framed
+        from eyebright.tasks.detection.report.drawing import MAX_SHOWN
+        from eyebright.tasks.detection.report.showing import framed
 
         self._answered += 1
         if self._asked.coco:
@@ -220,9 +220,9 @@ class _Kept:
     def write(self) -> None:
         """Write the files."""
         from eyebright.system import files, records
-        from eyebright.tasks.detection.coco import as_coco
-        from eyebright.tasks.detection.drawing import draw_boxes
-        from eyebright.tasks.detection.showing import legend_of
+        from eyebright.tasks.detection.model.coco import as_coco
+        from eyebright.tasks.detection.report.drawing import draw_boxes
+        from eyebright.tasks.detection.report.showing import legend_of
 
         if self._asked.coco:
             files.write_file(self._asked.coco, records.to_json(as_coco(self._found, self._classes)).encode())
@@ -238,9 +238,9 @@ def evaluate_objects(model: Path, pictures: str, *, as_json: bool) -> None:
     """Evaluate a detector on images with boxes, and print how good it is."""
     from eyebright.report.screen import console
     from eyebright.system import records
-    from eyebright.tasks.detection.dataset import BoxDataset
-    from eyebright.tasks.detection.detector import Detector
-    from eyebright.tasks.detection.evaluate import evaluate_detector
+    from eyebright.tasks.detection.data.dataset import BoxDataset
+    from eyebright.tasks.detection.model.detector import Detector
+    from eyebright.tasks.detection.model.evaluate import evaluate_detector
 
     evaluation = evaluate_detector(Detector.load(model), BoxDataset.open(pictures)).evaluation
     if as_json:
@@ -254,7 +254,7 @@ def evaluate_objects(model: Path, pictures: str, *, as_json: bool) -> None:
 def network_of(model: Path) -> "LoadedNetwork":
     """The network of a detector, for inspect."""
     from eyebright.model.inspect import LoadedNetwork
-    from eyebright.tasks.detection.card import read_detector
+    from eyebright.tasks.detection.model.card import read_detector
 
     stored = read_detector(model)
     return LoadedNetwork(stored.network, stored.weights, stored.preparation, stored.onnx_path, trained=True)

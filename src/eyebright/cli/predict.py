@@ -74,7 +74,7 @@ def predict(
     The exit code is 1 if an image cannot be opened; the others are predicted all the same.
     """
     from eyebright.cli.objects import Asked, predict_objects, refuse
-    from eyebright.tasks.detection.card import is_detector
+    from eyebright.tasks.detection.model.card import is_detector
     from eyebright.trust.prediction import UNLIKE, Prediction, Unreadable
 
     if is_detector(model):

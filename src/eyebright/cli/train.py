@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from eyebright.report.progress import Display
     from eyebright.runs.heal import Healing
     from eyebright.runs.train import Result
-    from eyebright.tasks.detection.train import DetectionResult
+    from eyebright.tasks.detection.runs.train import DetectionResult
 
 EXAMPLE = "Example: eyebright train flower_photos -o flowers_run --minutes 5"
 FIND_LR_NETWORK = "flowers_cnn"  # where none is named: a learning rate belongs to one network, and "auto" finds its own
@@ -200,7 +200,7 @@ def as_data(outcome: Outcome) -> dict[str, Any]:
 def print_next_steps(outcome: Outcome) -> None:
     """What to type next, for people."""
     from eyebright.runs.heal import advises
-    from eyebright.tasks.detection.train import DetectionResult
+    from eyebright.tasks.detection.runs.train import DetectionResult
 
     if outcome.interrupted:
         typer.echo(f"To continue the training: {outcome.continuing}")

@@ -12,9 +12,9 @@ from eyebright.runs.folder import Run
 from eyebright.runs.request import Request, gather
 from eyebright.runs.train import Result
 from eyebright.system.errors import SettingsError
-from eyebright.tasks.detection.labels.find import has_boxes
-from eyebright.tasks.detection.resume import resume_detector
-from eyebright.tasks.detection.train import DetectionResult, train_detector
+from eyebright.tasks.detection.data.labels.find import has_boxes
+from eyebright.tasks.detection.runs.resume import resume_detector
+from eyebright.tasks.detection.runs.train import DetectionResult, train_detector
 from eyebright.training.events import AnyEvent
 
 _FOR_DETECTORS = ("unlabelled", "one_class")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyebright.tasks.detection.finding import Detections
-from eyebright.tasks.detection.matching import Truth
+from eyebright.tasks.detection.geometry.finding import Detections
+from eyebright.tasks.detection.trust.matching import Truth
 
 
 def found_boxes(*boxes: tuple[float, float, float, float, int, float]) -> Detections:

@@ -7,8 +7,8 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from eyebright.tasks.detection.finding import Detections
-from eyebright.tasks.detection.matching import Truth
+from eyebright.tasks.detection.geometry.finding import Detections
+from eyebright.tasks.detection.trust.matching import Truth
 
 
 def drawn(seed: int, most_images: int = 8) -> tuple[list[Detections], list[Truth], int]:

@@ -1,0 +1,124 @@
+"""A table with one row for each box: CSV, TSV, or lines of JSON.
+
+    file,class,xmin,ymin,xmax,ymax
+    1.jpg,dog,48,240,195,371
+    2.jpg,,,,,                       an image without objects
+
+Corners are in pixels from 0 on. Other usual names of the columns are known, also x, y, w, h in place of corners; a
+table may also have the size of the image (width, height) and its set (split).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from eyebright.data.sources.labels import CLASS_COLUMNS
+from eyebright.data.sources.sides import side_named, side_of
+from eyebright.data.sources.table import COLUMNS, SUFFIXES, column_names, find_column, read_lines
+from eyebright.system.errors import DataError
+from eyebright.system.progress import Report, quiet
+from eyebright.tasks.detection.data.labels.drawn import Drawn, Form, FoundBoxes, stated_size
+from eyebright.tasks.detection.data.labels.images import Gathering, ImagesBelow, folder_of_labels
+
+FORMAT = "table"
+_CORNERS = {
+    "xmin": ("xmin", "x_min", "x1", "left"),
+    "ymin": ("ymin", "y_min", "y1", "top"),
+    "xmax": ("xmax", "x_max", "x2", "right"),
+    "ymax": ("ymax", "y_max", "y2", "bottom"),
+}
+_SIZES = {
+    "x": ("x", "bbox_x"),
+    "y": ("y", "bbox_y"),
+    "w": ("w", "bbox_width", "bbox_w"),
+    "h": ("h", "bbox_height", "bbox_h"),
+}
+_IMAGE_SIZE = {"width": ("width", "image_width"), "height": ("height", "image_height")}
+_CLASSES = (*CLASS_COLUMNS, "class_name", "label_name")
+
+
+def has_box_columns(file: Path) -> bool:
+    """Whether a table has columns for the corners of boxes."""
+    if file.suffix.lower() not in SUFFIXES or not file.is_file():
+        return False
+    try:
+        names = {name.strip().lower() for name in column_names(file)}
+    except DataError:
+        return False
+    return any(all(names & set(usual) for usual in columns.values()) for columns in (_CORNERS, _SIZES))
+
+
+def box_tables(folder: Path) -> list[Path]:
+    """The tables with boxes in a folder, or in its folders of the sets."""
+    below = [entry for entry in sorted(folder.iterdir()) if side_of(entry.name) and entry.is_dir()]
+    files = (file for place in (folder, *below) for file in sorted(place.glob("[!.]*")))
+    return [file for file in files if has_box_columns(file)]
+
+
+class _Places(NamedTuple):
+    """The positions of the columns."""
+
+    path: int
+    name: int
+    values: Sequence[int]
+    form: Form
+    size: Sequence[int]
+    side: int | None
+
+
+def read_box_table(place: Path, report: Report = quiet) -> FoundBoxes:
+    """Read the boxes of a table, or of the tables of a folder.
+
+    Args:
+        place: The table or the folder; it is only read.
+        report: Receives the number of images so far.
+
+    Raises:
+        DataError: When a column is missing or a line is invalid; with its number.
+    """
+    root = folder_of_labels(place)
+    gathered = Gathering(ImagesBelow(root, report))
+    for file in [place.absolute()] if place.is_file() else box_tables(place.absolute()):
+        known: Sequence[str] | None = None
+        near = file.parent.relative_to(root).as_posix() if file.is_relative_to(root) else ""
+        for number, columns, cells in read_lines(file):
+            if columns is not known:
+                known, places = columns, _places(f"{file}, line {number}", columns)
+            if cells is not None:
+                try:
+                    _gather(cells, places, near, gathered)
+                except DataError as problem:
+                    raise DataError(f"{file}, line {number}: {problem}") from None
+    return gathered.found(FORMAT, place.absolute())
+
+
+def _places(where: str, columns: Sequence[str]) -> _Places:
+    def position(kind: str, usual: Sequence[str]) -> int:
+        found = find_column(where, columns, kind, usual, is_required=True)
+        return -1 if found is None else found
+
+    lower = {name.strip().lower() for name in columns}
+    corners = all(lower & set(usual) for usual in _CORNERS.values())
+    values = [position(kind, usual) for kind, usual in (_CORNERS if corners else _SIZES).items()]
+    size = [find_column(where, columns, kind, usual, is_required=False) for kind, usual in _IMAGE_SIZE.items()]
+    side = find_column(where, columns, "split", COLUMNS["split"], is_required=False)
+    form: Form = "corners" if corners else "corner and size"
+    path, name = position("image", COLUMNS["path"]), position("class", _CLASSES)
+    return _Places(path, name, values, form, [at for at in size if at is not None], side)
+
+
+def _gather(cells: Sequence[object], places: _Places, near: str, gathered: Gathering) -> None:
+    """Note the box of a row."""
+    path = _text(cells[places.path])
+    if not path:
+        raise DataError("missing path: every row needs the image")
+    values, name = [cells[position] for position in places.values], _text(cells[places.name])
+    is_empty = not name and not any(map(_text, values))
+    boxes = [] if is_empty else [Drawn(values, places.form, name, bool(name))]
+    side = None if places.side is None else side_named(_text(cells[places.side]))
+    size = stated_size(*(cells[at] for at in places.size)) if len(places.size) == 2 else None
+    gathered.add(gathered.images.find(path, near), path, boxes, side=side, stated=size, near=near)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()

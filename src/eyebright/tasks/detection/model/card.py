@@ -1,0 +1,271 @@
+"""The folder of a detector: detector.json as a struct, the text of README.md, writing it and reading it safely.
+
+docs/model-format.md describes the files. What holds for the folder of a classifier (`eyebright.model.folder`) holds
+here: digests, no code, nothing outside the folder.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.data.pictures import Preparation
+from eyebright.data.sources.labels import require_names
+from eyebright.model.card import Provenance, Seen
+from eyebright.model.card_file import check_files, read_card
+from eyebright.model.folder import (
+    DETECTOR,
+    GOLDEN,
+    HISTORY,
+    ONNX,
+    README,
+    WEIGHTS,
+    find_model,
+    graph_files,
+    read_history,
+    read_weights,
+    write_folder,
+)
+from eyebright.model.golden import Golden
+from eyebright.network import Network, Weights
+from eyebright.network.detecting import BOXES, SCORES, SIDES, Detecting, detecting_of
+from eyebright.system import files, records
+from eyebright.system.errors import DataError, ModelError, NetworkError
+from eyebright.system.records import Record
+from eyebright.system.text import counted, listed, markdown
+from eyebright.tasks.detection.geometry.finding import LEAST, MOST, OVERLAP, Detections, find
+from eyebright.tasks.detection.trust.thresholds import RecallPromised
+
+FORMAT = 1
+FOUND = "found_{}"
+_MOST_CLASSES = 10_000
+T = TypeVar("T")
+
+
+class DetectorCard(Record, frozen=True, kw_only=True):
+    """The content of detector.json.
+
+    Args:
+        format: Version of the folder.
+        classes: Names of the classes, in the order of the maps of scores.
+        network: The network, as data.
+        preparation: Size of the images, and how they are padded.
+        scale: The logits are multiplied by it, above 0.
+        shift: Then it is added, and the sigmoid is the score.
+        thresholds: The score from which on an object of each class is shown.
+        overlap: Above this intersection over union with a better box of its class, a box is left out.
+        most: How many peaks of an image are looked at.
+        metrics: The evaluations, as data: "validation" and, if there was one, "test".
+        seen: The images of the training and validation sets.
+        promise: Which share of the objects is found, where that is promised.
+        verdicts: What the figures of the training show, as sentences.
+        provenance: How the model was made.
+        sha256: SHA-256 of the other files, by name; of detector.json, that of its content.
+    """
+
+    format: int = FORMAT
+    classes: tuple[str, ...]
+    network: dict[str, Any]
+    preparation: Preparation
+    scale: float = 1.0
+    shift: float = 0.0
+    thresholds: tuple[float, ...]
+    overlap: float = OVERLAP
+    most: int = MOST
+    metrics: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies it
+    seen: Seen = Seen()
+    promise: RecallPromised | None = None
+    verdicts: tuple[str, ...] = ()
+    provenance: Provenance
+    sha256: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.classes) <= _MOST_CLASSES:
+            raise ModelError(f"expected 1 to {_MOST_CLASSES:,} classes, got {len(self.classes)}")
+        if len(set(self.classes)) != len(self.classes):
+            raise ModelError(f"two classes have the same name in {listed(self.classes)}")
+        try:
+            require_names(self.classes, "the model")
+        except DataError as problem:
+            raise ModelError(str(problem)) from problem
+        if not 0 < self.scale < 1_000 or not abs(self.shift) < 1_000:
+            raise ModelError(f"expected a scale above 0 and a shift near it, got {self.scale} and {self.shift}")
+        if len(self.thresholds) != len(self.classes) or not all(0 <= each <= 1 for each in self.thresholds):
+            raise ModelError(f"expected a threshold from 0 to 1 for each of {classes_text(len(self.classes))}")
+        if not 0 < self.overlap <= 1 or not 1 <= self.most <= 10_000:
+            raise ModelError(f"expected an overlap from 0 to 1 and 1 to 10,000 peaks, got {self.overlap}, {self.most}")
+        if self.preparation.fit != "pad":
+            raise ModelError(f'expected images that are resized with "pad", got {self.preparation.fit!r}')
+
+    def find(self, scores: NDArray[np.float32], boxes: NDArray[np.float32], *, least: float = LEAST) -> Detections:
+        """The objects of one image in pixels of the input, by its maps; see `geometry.finding`."""
+        return find(scores, boxes, least=least, most=self.most, overlap=self.overlap)
+
+
+class StoredDetector(NamedTuple):
+    """The folder of a detector: its card is read, its files are checked, and the large ones are read on demand.
+
+    Args:
+        path: The folder.
+        card: The content of detector.json.
+        network: The network.
+        detecting: What comes after it.
+    """
+
+    path: Path
+    card: DetectorCard
+    network: Network
+    detecting: Detecting
+
+    @property
+    def onnx_path(self) -> Path:
+        """Path of the ONNX graph."""
+        return self.path / ONNX
+
+    @property
+    def preparation(self) -> Preparation:
+        """Size of the images, and how they are padded."""
+        return self.card.preparation
+
+    @property
+    def sha256(self) -> Mapping[str, str]:
+        """SHA-256 of the other files, by name."""
+        return self.card.sha256
+
+    @property
+    def ports(self) -> dict[str, str]:
+        """The outputs of the graph with their shapes, as OpenVINO writes them."""
+        height, width = self.network.output_shape[1:]
+        return {SCORES: f"[?,{len(self.card.classes)},{height},{width}]", BOXES: f"[?,{SIDES},{height},{width}]"}
+
+    def weights(self) -> Weights:
+        """The weights, by `layer.tensor`; a `ModelError` if the file is damaged or does not fit the network."""
+        return read_weights(self.path / WEIGHTS, self.network)
+
+    def golden(self) -> Golden:
+        """The golden images; a `ModelError` if the file is damaged."""
+        return Golden.load(self.path / GOLDEN, self.ports)
+
+    def history(self, kind: type[T]) -> T:
+        """The history of the training, as a struct of class `kind`; an empty one if the file is missing."""
+        return read_history(self.path / HISTORY, kind)
+
+    def require_sound(self, golden: Golden, found: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse a folder whose stored maps of the golden images give other objects than are stored with them."""
+        names = [FOUND.format(index) for index in range(len(golden.prepared))]
+        stored = Golden.load(self.path / GOLDEN, names).outputs
+        for name, scores, boxes in zip(names, golden.outputs[SCORES], golden.outputs[BOXES], strict=True):
+            here = as_rows(self.card.find(scores, boxes))
+            if here.shape != stored[name].shape or not np.allclose(here, stored[name], rtol=1e-9, atol=1e-9):
+                raise ModelError(f"the golden images of {self.path} give other objects here than where it was made")
+
+
+def classes_text(count: int) -> str:
+    """1 class, 20 classes."""
+    return "1 class" if count == 1 else f"{count:,} classes"
+
+
+def as_rows(found: Detections) -> NDArray[np.float64]:
+    """Detections as one array, `(n, 6)`: x1, y1, x2, y2, the number of the class, the score."""
+    return np.column_stack([found.corners, found.labels, found.scores])
+
+
+def golden_of(card: DetectorCard, sources: list[bytes], prepared: NDArray[np.uint8], maps: Mapping[str, Any]) -> Golden:
+    """The golden images of a detector, with the maps of its graph and the objects that are found in them."""
+    found = {
+        FOUND.format(index): as_rows(card.find(scores, boxes))
+        for index, (scores, boxes) in enumerate(zip(maps[SCORES], maps[BOXES], strict=True))
+    }
+    return Golden(sources, prepared, {SCORES: maps[SCORES], BOXES: maps[BOXES], **found})
+
+
+def write_detector(
+    path: Path,
+    card: DetectorCard,
+    weights: Mapping[str, NDArray[np.float32]],
+    onnx: bytes,
+    golden: Golden,
+    history: object,
+    *,
+    overwrite: bool = False,
+) -> DetectorCard:
+    """Write the folder of a detector, which appears complete or not at all.
+
+    Returns:
+        The card as written, with the SHA-256 of the files.
+
+    Raises:
+        OutputError: When the folder exists and may not be overwritten, or cannot be written.
+    """
+    told = {HISTORY: records.to_json(history), README: readme(card)}
+    return write_folder(path, DETECTOR, card, graph_files(weights, onnx, golden), told, overwrite=overwrite)
+
+
+def is_detector(path: str | os.PathLike[str]) -> bool:
+    """Whether the folder of a model or of a run has a detector."""
+    try:
+        find_model(files.as_path(path, "the folder of a model or of a run", ModelError), DETECTOR)
+    except ModelError:
+        return False
+    return True
+
+
+def read_detector(path: Path) -> StoredDetector:
+    """Read the card of a detector and check its files.
+
+    Args:
+        path: The folder of a detector or of a run.
+
+    Raises:
+        ModelError: When the detector is missing, incomplete, altered, of a newer format, or invalid.
+    """
+    place = find_model(path, DETECTOR)
+    card = read_card(place / DETECTOR, DetectorCard, newest=FORMAT)
+    check_files(place / DETECTOR, card.sha256, (WEIGHTS, ONNX, GOLDEN))
+    try:
+        network = Network.from_dict(card.network)
+        detecting = detecting_of(network, scale=card.scale, shift=card.shift)
+    except NetworkError as problem:
+        raise ModelError(f"the network in {place / DETECTOR} is invalid: {problem}") from problem
+    if network.output_shape[0] != len(card.classes) + SIDES:
+        raise ModelError(
+            f"{place}: the network gives {network.output_shape}, but there are {len(card.classes)} classes"
+        )
+    height, width, channels = card.preparation.shape
+    if network.input_shape != (channels, height, width):
+        raise ModelError(
+            f"{place}: the network takes {network.input_shape}, but images are prepared to {(channels, height, width)}"
+        )
+    return StoredDetector(place, card, network, detecting)
+
+
+def readme(card: DetectorCard) -> str:
+    """The text of README.md: the classes, how good it is, what the training showed, and how to use the model."""
+    height, width, _ = card.preparation.shape
+    evaluated = [_score(name, card.metrics[name]) for name in ("test", "validation") if name in card.metrics]
+    paragraphs = [
+        "# A detector made with eyebright",
+        f"It finds objects of {classes_text(len(card.classes))}: {', '.join(map(markdown, card.classes))}.",
+        "## How good it is",
+        *(evaluated or ["How good it is was not measured."]),
+        *map(markdown, card.verdicts),
+        *([markdown(card.promise.text)] if card.promise else []),
+        "## How to use it",
+        "    eyebright predict THIS_FOLDER photo.jpg",
+        f"`network.onnx` takes upright RGB images of {width}x{height} pixels, uint8, (N, {height}, {width}, 3), values "
+        "0 to 255, resized so that they fit inside and centred on grey (127, 127, 127). It gives maps of scores and of "
+        "boxes; docs/model-format.md says how objects come from them.",
+        "## Intended use",
+        "Describe here where the images came from, who may use the model, and for what.",
+    ]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _score(name: str, metrics: dict[str, Any]) -> str:
+    images = {"test": "held-out image", "validation": "validation image"}[name]
+    titles = {"map50": "mAP50", "map": "mAP50-95"}
+    values = [f"{title} {metrics[key]['value']:.3f}" for key, title in titles.items() if metrics.get(key)]
+    return f"- {name}: {', '.join(values) or 'no objects'} on {counted(metrics['pictures'], images)}."

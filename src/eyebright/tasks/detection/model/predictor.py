@@ -1,0 +1,193 @@
+"""From images to the objects in them, in batches; images that cannot be opened are reported."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.data.pictures import ImageInput, decode, resize_picture
+from eyebright.data.threads import in_threads
+from eyebright.model.engine import Engine
+from eyebright.network.detecting import BOXES, SCORES
+from eyebright.system.errors import DownloadError, EyebrightError, PictureError, SettingsError
+from eyebright.system.records import Record
+from eyebright.system.table import Table, Tabular
+from eyebright.system.text import counted, percent
+from eyebright.tasks.detection.geometry.finding import LEAST, Detections
+from eyebright.tasks.detection.geometry.placing import Placing
+from eyebright.tasks.detection.model.card import DetectorCard
+from eyebright.trust.prediction import Unreadable
+
+LazyImage: TypeAlias = ImageInput | Callable[[], ImageInput]
+"""An image, or a function that returns it and is called shortly before the prediction."""
+BATCH_SIZE = 8
+
+
+class Found(Record, frozen=True, kw_only=True):
+    """One object in an image.
+
+    Args:
+        label: Its class.
+        confidence: The calibrated probability that there is such an object, 0 to 1.
+        box: x1, y1, x2, y2 in pixels of the upright image, to a hundredth; x to the right, y down, from the upper left.
+    """
+
+    label: str
+    confidence: float
+    box: tuple[float, float, float, float]
+
+
+class FoundObjects(Tabular, Record, frozen=True, kw_only=True):
+    """The objects in an image, the surest first.
+
+    Args:
+        name: Name of the image, as it was given.
+        width: Of the upright image, in pixels.
+        height: Of the upright image, in pixels.
+        objects: What was found.
+    """
+
+    name: str
+    width: int
+    height: int
+    objects: tuple[Found, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    def as_table(self) -> Table:
+        """The objects with their confidences and boxes."""
+        rows = [
+            (found.label, percent(found.confidence), *(f"{side:.0f}" for side in found.box)) for found in self.objects
+        ]
+        name = f"{self.name}: " if self.name else ""
+        header = ("class", "confidence", "x1", "y1", "x2", "y2") if rows else ()
+        return Table(f"{name}{counted(len(rows), 'object')}", header, rows)
+
+
+class _Prepared(NamedTuple):
+    pixels: NDArray[np.uint8]
+    placing: Placing
+
+
+class DetectionPredictor:
+    """Finds objects in images.
+
+    Args:
+        engine: The compiled graph, from images to maps of scores and boxes.
+        card: Classes, preparation and thresholds.
+    """
+
+    def __init__(self, engine: Engine, card: DetectorCard) -> None:
+        self._engine = engine
+        self._card = card
+        self._thresholds = np.array(card.thresholds)
+
+    def maps(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """The maps of prepared images `(N, height, width, channels)`: "scores" and "boxes"."""
+        return self._engine.outputs(pictures)
+
+    def detections(
+        self, pictures: NDArray[np.uint8], sizes: Sequence[tuple[int, int]], *, least: float = LEAST
+    ) -> list[Detections]:
+        """What is found in prepared images, in pixels of the originals, also below the thresholds.
+
+        Args:
+            pictures: `(N, height, width, channels)`, uint8.
+            sizes: (width, height) of each upright original.
+            least: Only scores from this on are looked at.
+        """
+        placings = [Placing(*size, self._card.preparation) for size in sizes]
+        return self._located(pictures, placings, least)
+
+    def predict(self, source: ImageInput, name: str = "", *, threshold: float | None = None) -> FoundObjects:
+        """The objects in one image; a `PictureError` if it cannot be opened.
+
+        Args:
+            source: The image.
+            name: Its name; that of its file unless given.
+            threshold: The confidence from which on objects are shown, 0 to 1; the model's own unless given.
+        """
+        name = name or (str(source) if isinstance(source, str | Path) else "")
+        try:
+            prepared = self._prepare(source)
+        except PictureError as problem:
+            raise PictureError(f"{name}: {problem}" if name else str(problem)) from problem
+        return self._objects([name], [prepared], threshold)[0]
+
+    def stream(
+        self, images: Iterable[tuple[str, LazyImage]], *, threshold: float | None = None
+    ) -> Iterator[FoundObjects | Unreadable]:
+        """The objects in each (name, image), in their order; a few threads open images ahead."""
+
+        def prepare(named: tuple[str, LazyImage]) -> _Prepared | EyebrightError:
+            image = named[1]
+            try:
+                return self._prepare(image() if callable(image) else image)
+            except (PictureError, DownloadError) as problem:
+                return problem
+
+        waiting: list[tuple[str, _Prepared | EyebrightError]] = []
+        size = 1  # the first answer does not wait for a full batch
+        for (name, _), prepared in in_threads(prepare, images):
+            waiting.append((name, prepared))
+            if len(waiting) == size:
+                yield from self._all(waiting, threshold)
+                waiting, size = [], min(2 * size, BATCH_SIZE)
+        yield from self._all(waiting, threshold)
+
+    def _all(
+        self, waiting: list[tuple[str, _Prepared | EyebrightError]], threshold: float | None
+    ) -> Iterator[FoundObjects | Unreadable]:
+        readable = [(name, prepared) for name, prepared in waiting if not isinstance(prepared, EyebrightError)]
+        found = iter(self._objects([name for name, _ in readable], [each for _, each in readable], threshold))
+        for name, prepared in waiting:
+            if isinstance(prepared, EyebrightError):
+                yield Unreadable(name=name, error=str(prepared))
+            else:
+                yield next(found)
+
+    def _prepare(self, source: ImageInput) -> _Prepared:
+        picture = decode(source)
+        return _Prepared(
+            resize_picture(picture, self._card.preparation), Placing(*picture.size, self._card.preparation)
+        )
+
+    def _objects(
+        self, names: Sequence[str], prepared: Sequence[_Prepared], threshold: float | None
+    ) -> list[FoundObjects]:
+        if not prepared:
+            return []
+        if threshold is not None and not 0 <= threshold <= 1:  # NaN too
+            raise SettingsError(f"threshold must be a confidence from 0 to 1, got {threshold}")
+        least = float(self._thresholds.min()) if threshold is None else threshold
+        placings = [each.placing for each in prepared]
+        located = self._located(np.stack([each.pixels for each in prepared]), placings, least)
+        return [self._told(*each, threshold) for each in zip(names, placings, located, strict=True)]
+
+    def _located(self, pictures: NDArray[np.uint8], placings: Sequence[Placing], least: float) -> list[Detections]:
+        """What is found, in pixels of the originals, cut at their edges."""
+        located = []
+        for at in range(0, len(placings), BATCH_SIZE):
+            maps, here = self.maps(pictures[at : at + BATCH_SIZE]), placings[at : at + BATCH_SIZE]
+            for scores, boxes, placing in zip(maps[SCORES], maps[BOXES], here, strict=True):
+                located.append(_placed(self._card.find(scores, boxes, least=least), placing))
+        return located
+
+    def _told(self, name: str, placing: Placing, found: Detections, threshold: float | None) -> FoundObjects:
+        needed = self._thresholds if threshold is None else np.full(len(self._thresholds), threshold)
+        shown = found.at(found.scores >= needed[found.labels])
+        objects = tuple(
+            Found(label=self._card.classes[label], confidence=float(score), box=tuple(map(float, box)))  # type: ignore[arg-type]
+            for label, score, box in zip(shown.labels, shown.scores, shown.corners, strict=True)
+        )
+        return FoundObjects(name=name, width=placing.width, height=placing.height, objects=objects)
+
+
+def _placed(found: Detections, placing: Placing) -> Detections:
+    corners = placing.to_original(found.corners)
+    inside: NDArray[np.float64] = np.clip(corners, 0, [placing.width, placing.height] * 2).round(2)
+    placed = Detections(inside, found.labels, found.scores)
+    return placed.at(np.all(inside[:, 2:] > inside[:, :2], axis=1).nonzero()[0])

@@ -1,0 +1,153 @@
+"""What the page of a detector shows, collected from its run; and the page that is written of it."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyebright.data.pictures import decode
+from eyebright.data.split import ALL_SIDES, SIDES
+from eyebright.report.pages.measured import training_charts
+from eyebright.report.pages.page import Album
+from eyebright.report.telling import typed_path
+from eyebright.runs.collect import verdicts_of
+from eyebright.runs.folder import Run
+from eyebright.system import files
+from eyebright.system.text import counted, printable
+from eyebright.tasks.detection.data.prepare import PreparedBoxes
+from eyebright.tasks.detection.geometry.boxes import REASONS, boxes_text
+from eyebright.tasks.detection.geometry.finding import Detections
+from eyebright.tasks.detection.model.detector import Detector
+from eyebright.tasks.detection.model.evaluate import DetectionTested
+from eyebright.tasks.detection.report.curves import recall_chart
+from eyebright.tasks.detection.report.mistakes import KINDS, Mistake, find_mistakes, marked, pictures_of
+from eyebright.tasks.detection.report.page import EXAMPLE_PX, MISTAKE_PX, DetectorReport, Scene, detector_page, scene_of
+from eyebright.training.events import AnyEvent, RunStarted
+
+_EXAMPLES, _OF_A_KIND, _UNUSED = 8, 12, 100
+
+
+def write_report(
+    run: Run, events: Sequence[AnyEvent], detector: Detector, prepared: PreparedBoxes, tested: DetectionTested
+) -> Path:
+    """Write the page of a run.
+
+    Args:
+        run: The run, with its config.toml.
+        events: What its log has.
+        detector: The trained detector.
+        prepared: The images.
+        tested: The evaluation on the test set.
+
+    Raises:
+        OutputError: When it cannot be written.
+    """
+    files.write_file(run.report, detector_page(collect(run, events, detector, prepared, tested)).encode())
+    return run.report
+
+
+def collect(
+    run: Run, events: Sequence[AnyEvent], detector: Detector, prepared: PreparedBoxes, tested: DetectionTested
+) -> DetectorReport:
+    """What the page of a run shows; arguments as in `write_report`."""
+    (request, _), test, dataset = run.read(), tested.evaluation, prepared.dataset
+    started = next((event for event in reversed(events) if isinstance(event, RunStarted)), None)
+    here, album = typed_path(str(run.path.absolute())), Album()
+    unused = Counter(one.reason for one in dataset.unused)
+    examples, mistakes = _scenes(album, detector, prepared, tested)
+    return DetectorReport(
+        name=printable(PurePath(request.pictures).name),
+        date="" if started is None else datetime.fromtimestamp(started.time_s, UTC).strftime("%-d %B %Y"),
+        test=test,
+        album=album,
+        verdicts=verdicts_of(events, here, typed_path(request.pictures)),
+        facts=_facts(detector, prepared, started),
+        commands=[("To find objects in new images:", f"eyebright predict {here} IMAGES --figure boxes.png")],
+        examples=examples,
+        mistakes=mistakes,
+        charts=[recall_chart(tested.matches, *(None if one is None else one.value
+                                               for one in (test.precision, test.recall)))],
+        training=training_charts(detector.history, "mAP50"),
+        data=_data(prepared),
+        sets=_sets(prepared),
+        unused=[(REASONS[reason], count) for reason, count in unused.items()],
+        unused_boxes=[(printable(one.image), REASONS[one.reason], printable(one.box))
+                      for one in dataset.unused[:_UNUSED]],
+        settings=request.to_toml(),
+        repeat=f"eyebright train --config {here}/config.toml -o NEW",
+        versions={} if started is None else started.versions,
+    )  # fmt: skip
+
+
+def _scenes(
+    album: Album, detector: Detector, prepared: PreparedBoxes, tested: DetectionTested
+) -> tuple[list[Scene], list[tuple[str, list[Scene]]]]:
+    """The first test images with what is drawn on them, and parts of them around mistakes."""
+    source, thresholds = prepared.dataset.source, np.array(detector.card.thresholds)
+    names = [printable(source.names[at]) for at in tested.positions.tolist()]
+    shown = [one.at(one.scores >= thresholds[one.labels]) for one in tested.found]
+
+    def pixels(image: int) -> NDArray[np.uint8]:
+        return np.asarray(decode(source.open(int(tested.positions[image]))))
+
+    whole = [
+        scene_of(album, at, marked(pixels(at), shown[at], tested.truth[at], detector.classes), names[at], "",
+                 EXAMPLE_PX)
+        for at in range(min(_EXAMPLES, len(names)))
+    ]  # fmt: skip
+    return whole, _mistakes(album, detector, shown, tested, names, pixels)
+
+
+def _mistakes(
+    album: Album, detector: Detector, shown: Sequence[Detections], tested: DetectionTested, names: Sequence[str],
+    pixels: Callable[[int], NDArray[np.uint8]],
+) -> list[tuple[str, list[Scene]]]:  # fmt: skip
+    """Of each kind the worst, under the kind and how many there are."""
+    every, found = find_mistakes(shown, tested.truth), []
+    for kind in KINDS:
+        here = [one for one in every if one.kind == kind]
+        worst: list[Mistake] = here[:_OF_A_KIND]
+        pictures = pictures_of(worst, pixels, names, detector.classes)
+        scenes = [
+            scene_of(album, (kind, at), picture, names[one.image], one.words(detector.classes), MISTAKE_PX)
+            for at, (one, picture) in enumerate(zip(worst, pictures, strict=True))
+        ]
+        found += [(f"{kind}: {len(here):,}", scenes)] if scenes else []
+    return found
+
+
+def _facts(detector: Detector, prepared: PreparedBoxes, started: RunStarted | None) -> list[tuple[str, str]]:
+    side, validation = detector.preparation, detector.metrics.get("validation")
+    facts = [
+        ("Training images", f"{len(prepared.indices('train')):,}"),
+        ("Classes", f"{len(detector.classes):,}"),
+        ("Network", started.network if started else counted(len(detector.network.places), "layer")),
+        ("Parameters", f"{detector.network.parameter_count:,}"),
+        ("Image size", f"{side.width} × {side.height}"),
+    ]
+    return facts if validation is None else [*facts, ("Validation mAP50", str(validation.map50 or "-"))]
+
+
+def _data(prepared: PreparedBoxes) -> list[str]:
+    """How many images and boxes there are, and what was noticed."""
+    dataset = prepared.dataset
+    sizes = [f"{len(prepared.indices(side)):,} {side.replace('_', ' ')}" for side in ALL_SIDES
+             if len(prepared.indices(side))]  # fmt: skip
+    lines = [f"{counted(len(dataset), 'image')} with {boxes_text(dataset.box_count)}: {', '.join(sizes)}."]
+    lines += [f"Leak: {leaks}." for leaks in prepared.leaks]
+    return [*lines, *dataset.notices]
+
+
+def _sets(prepared: PreparedBoxes) -> list[tuple[str, int, int, int]]:
+    """How many boxes of each class each set has."""
+    classes = prepared.dataset.classes
+    counts = [
+        np.sum([np.bincount(prepared.boxes[index].labels, minlength=len(classes))
+                for index in prepared.indices(side).tolist()], axis=0, dtype=np.int64)
+        for side in SIDES
+    ]  # fmt: skip
+    train, validation, test = (np.broadcast_to(each, len(classes)).tolist() for each in counts)
+    return list(zip(classes, train, validation, test, strict=True))

@@ -1,0 +1,137 @@
+"""The page of a detector: how good it is, where it is wrong, what it learned from, and what to do next.
+
+A section stands in the page where there is something to show. Boxes are drawn over the images as vectors, so that they
+stay sharp and have the colours of the page.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from eyebright.report.pages.charts import Chart
+from eyebright.report.pages.page import Album, Embedded, render
+from eyebright.report.pages.run import Told
+from eyebright.system.table import Table
+from eyebright.tasks.detection.report.drawing import Frame, Framed
+from eyebright.tasks.detection.report.mistakes import looks_of
+from eyebright.tasks.detection.trust.metrics import DetectionEvaluation
+
+EXAMPLE_PX, MISTAKE_PX = 448, 256
+"""Longer sides of images in the page: of whole ones, and of parts around a mistake."""
+
+
+class Outline(NamedTuple):
+    """A box over an image of the page: left, top, width and height in its pixels; its kind of line; what it is."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    look: str
+    words: str
+
+
+class Scene(NamedTuple):
+    """An image with boxes over it.
+
+    Args:
+        image: The image.
+        boxes: What is drawn over it.
+        title: What is seen, in a few words.
+        name: The name of its file.
+    """
+
+    image: Embedded
+    boxes: tuple[Outline, ...]
+    title: str
+    name: str
+
+    @property
+    def words(self) -> str:
+        """What a screen reader says in place of the image."""
+        return ": ".join(filter(None, (self.title, ", ".join(box.words for box in self.boxes))))
+
+
+class DetectorReport(NamedTuple):
+    """Everything that the page shows.
+
+    Args:
+        name: What the images are called.
+        date: When the run was started.
+        test: The evaluation on the test set.
+        album: The images of the page.
+        verdicts: What the figures show, the most important first.
+        facts: What the model is, in a few names and values.
+        commands: What to do with the model: a few words, and the command.
+        examples: Test images with what is found and what is labelled.
+        mistakes: Parts of test images around mistakes, by the kind of mistake.
+        charts: Precision and recall, calibration.
+        training: Charts of the training.
+        data: What is known of the data, in sentences.
+        sets: Of each class the number of its boxes in the training, validation and test set.
+        unused: How many boxes are not used, by the reason.
+        unused_boxes: Some of them: the image, the reason, the box as the file has it.
+        settings: All settings, as config.toml has them.
+        repeat: The command that repeats the run.
+        versions: The versions of what it was made with.
+    """
+
+    name: str
+    date: str
+    test: DetectionEvaluation
+    album: Album
+    verdicts: Sequence[Told] = ()
+    facts: Sequence[tuple[str, str]] = ()
+    commands: Sequence[tuple[str, str]] = ()
+    examples: Sequence[Scene] = ()
+    mistakes: Sequence[tuple[str, Sequence[Scene]]] = ()
+    charts: Sequence[Chart] = ()
+    training: Sequence[Chart] = ()
+    data: Sequence[str] = ()
+    sets: Sequence[tuple[str, int, int, int]] = ()
+    unused: Sequence[tuple[str, int]] = ()
+    unused_boxes: Sequence[tuple[str, str, str]] = ()
+    settings: str = ""
+    repeat: str = ""
+    versions: Mapping[str, str] = {}
+
+
+def detector_page(report: DetectorReport) -> str:
+    """The page of a detector as HTML."""
+    table = report.test.as_table()
+    weakest = sorted(table.rows, key=lambda row: _share(row[2]))
+    return render(
+        "detector.html",
+        report=report,
+        test=report.test,
+        album=report.album,
+        classes=Table(table.title, table.header, weakest),
+    )
+
+
+def _share(shown: str) -> float:
+    """A share as a table shows it; a class without one comes last."""
+    return float(shown.removesuffix("%")) if shown.endswith("%") else 101.0
+
+
+def scene_of(album: Album, key: object, picture: Framed, name: str, title: str, side_px: int) -> Scene:
+    """A picture with its boxes for the page.
+
+    Args:
+        album: Embeds the image.
+        key: What identifies it there.
+        picture: The picture, as `mistakes` draws it.
+        name: The name of its file.
+        title: What is seen, in a few words.
+        side_px: The longer side of the image in the page.
+    """
+    image = album.add(key, picture.pixels, side_px)
+    scale = image.width / picture.pixels.shape[1]
+    looks = looks_of(picture)
+    boxes = tuple(_outline(frame, look, scale) for frame, look in zip(picture.frames, looks, strict=True))
+    return Scene(image, boxes, title, name)
+
+
+def _outline(frame: Frame, look: str, scale: float) -> Outline:
+    x1, y1, x2, y2 = (round(scale * side, 1) for side in frame.corners)
+    words = f"{look} {frame.labels[0]}" if frame.labels else look
+    return Outline(x1, y1, round(x2 - x1, 1), round(y2 - y1, 1), look, words)

@@ -1,0 +1,58 @@
+"""What was found in images, drawn on these."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from eyebright.data.pictures import ImageInput, decode
+from eyebright.system.text import printable, shorten
+from eyebright.tasks.detection.model.naming import NamedObject, NamedObjects
+from eyebright.tasks.detection.model.predictor import Found, FoundObjects
+from eyebright.tasks.detection.report.drawing import Frame, Framed, class_frame, class_legend, of_class
+
+LARGE_PX, SMALL_PX = 1280, 480
+"""The longer side of an image that is kept to be drawn: alone, and as one of many."""
+_NAME_WIDTH = 20
+
+
+def framed(
+    image: ImageInput, found: FoundObjects | NamedObjects, classes: Sequence[str], *, single: bool = True
+) -> Framed:
+    """An image, reduced to the size at which it is drawn, with what was found in it.
+
+    Args:
+        image: The image.
+        found: What was found.
+        classes: Of the detector; or of the classifier, where that named the objects.
+        single: Whether it is the only image of the figure.
+    """
+    picture, side = decode(image), LARGE_PX if single else SMALL_PX
+    scale = min(side / max(picture.size), 1)
+    small = picture.resize([max(round(scale * edge), 1) for edge in picture.size], Image.Resampling.BOX)
+    sides = np.array([small.width / picture.width, small.height / picture.height] * 2)
+    frames = [_frame(one, (np.array(one.box) * sides).tolist(), classes) for one in found.objects]
+    return Framed(np.asarray(small), frames, found.name)
+
+
+def _frame(found: Found, corners: Sequence[float], classes: Sequence[str]) -> Frame:
+    if not isinstance(found, NamedObject):
+        return class_frame(classes.index(found.label), found.label, corners, found.confidence)
+    name = shorten(printable(found.name.answer), _NAME_WIDTH)
+    sure = f"{found.name.confidence:.0%}"
+    labels = (f"{name} {sure}, box {found.confidence:.0%}", f"{name} {sure}", sure)
+    if found.name.label is None:
+        return Frame((corners[0], corners[1], corners[2], corners[3]), labels, NO_ANSWER.colour)
+    return of_class(classes.index(found.name.label), corners, labels)
+
+
+NO_ANSWER = Frame((0, 0, 1, 1), (), "#bbbbbb")
+"""How an object is drawn that the classifier does not name."""
+
+
+def legend_of(pictures: Sequence[Framed], classes: Sequence[str]) -> dict[str, Frame]:
+    """What the colours mean that are drawn."""
+    looks = {(frame.colour, frame.style) for picture in pictures for frame in picture.frames}
+    numbers = [at for at in range(len(classes)) if of_class(at, (0, 0, 1, 1))[2:] in looks]
+    unnamed = {"no answer": NO_ANSWER} if (NO_ANSWER.colour, NO_ANSWER.style) in looks else {}
+    return class_legend(classes, numbers) | unnamed

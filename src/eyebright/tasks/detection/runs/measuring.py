@@ -1,0 +1,135 @@
+"""What is measured on a trained detector: its calibration, thresholds and figures, and what these show in words."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from eyebright.model.card import Seen
+from eyebright.network import Network, Weights
+from eyebright.report.history import Recorder
+from eyebright.system.errors import DataError
+from eyebright.tasks.detection.data.prepare import PreparedBoxes
+from eyebright.tasks.detection.geometry.finding import Detections
+from eyebright.tasks.detection.model.detector import Detector
+from eyebright.tasks.detection.model.evaluate import DetectionTested, evaluate_detector, found_in, truths
+from eyebright.tasks.detection.trust.calibration import calibrate
+from eyebright.tasks.detection.trust.matching import match
+from eyebright.tasks.detection.trust.metrics import DetectionEvaluation, evaluate_matches
+from eyebright.tasks.detection.trust.thresholds import RecallPromise, RecallPromised, best_thresholds, promise_recall
+from eyebright.tasks.detection.trust.verdicts import DetectionEvidence, diagnose, recall_by_size
+from eyebright.training.events import PromiseMade, PromiseRefused
+from eyebright.training.receivers import reporting
+from eyebright.training.settings import Settings
+from eyebright.trust.verdict import Verdict
+
+TRAIN_SAMPLE = 100
+"""Training images, at most, on which it is measured how well the detector knows them."""
+
+
+class Measured(NamedTuple):
+    """A trained detector and what was measured on it.
+
+    Args:
+        detector: With its calibration, thresholds and metrics.
+        test: How good it is on the test set.
+        verdicts: What the figures show, the most important first.
+    """
+
+    detector: Detector
+    test: DetectionTested
+    verdicts: tuple[Verdict, ...]
+
+
+def require_provable(promise: RecallPromise, prepared: PreparedBoxes) -> None:
+    """Refuse a promise that the held-back images cannot prove, even if all objects are found; before the training.
+
+    Raises:
+        DataError: With the number of images that it takes.
+    """
+    held = np.array([index for index in prepared.indices("held_back") if len(prepared.boxes[index])], np.int64)
+    groups = prepared.groups_at(held)
+    promise.require_enough(len(held if groups is None else np.unique(groups)))
+
+
+def measured(
+    prepared: PreparedBoxes,
+    network: Network,
+    weights: Weights,
+    settings: Settings,
+    recorder: Recorder,
+    promise: str = "",
+) -> Measured:
+    """A trained detector, calibrated on the validation images, with its thresholds, metrics and verdicts.
+
+    Args:
+        prepared: The images in their sets.
+        network: The trained network.
+        weights: Its weights.
+        settings: How it was trained.
+        recorder: Has the history, and receives the progress and whether something is promised.
+        promise: What is to be promised, such as "recall=0.95"; the threshold is then the one that keeps it.
+    """
+    classes, report = prepared.dataset.classes, reporting(recorder)
+    validation = prepared.indices("validation")
+    groups = prepared.groups_at(validation)
+    found = found_in(Detector(network, classes, weights=weights).predictor, prepared, validation, report)
+    truth = truths(prepared, validation, classes)
+    scale = calibrate(match(found, truth), groups)
+    scaled = [Detections(one.corners, one.labels, scale(one.scores)) for one in found]
+    thresholds = best_thresholds(match(scaled, truth), len(classes), groups)
+    made: dict[str, Any] = {"weights": weights, "scale": scale.slope, "shift": scale.shift, "thresholds": thresholds}
+    detector = Detector(network, classes, **made)
+    if promise and (promised := _promised(detector, RecallPromise.of(promise), prepared, recorder)):
+        made |= {"promise": promised, "thresholds": [promised.threshold] * len(classes)}
+        detector = Detector(network, classes, **made)
+    tested = {side: evaluate_detector(detector, prepared, side, report=report)
+              for side in ("validation", "test")}  # fmt: skip
+    verdicts = diagnose(_evidence(detector, prepared, tested["validation"], settings, recorder))
+    digests, used = prepared.pack.digests, [prepared.indices(side) for side in ("train", "validation", "held_back")]
+    return Measured(Detector(
+        network, classes, **made, metrics={side: one.evaluation for side, one in tested.items()},
+        seen=Seen().union(digests.at(np.concatenate(used))),
+        verdicts=[verdict.text for verdict in verdicts],
+        history=recorder.history, settings=msgspec.to_builtins(settings), seed=settings.seed,
+    ), tested["test"], verdicts)  # fmt: skip
+
+
+def _promised(
+    detector: Detector, promise: RecallPromise, prepared: PreparedBoxes, recorder: Recorder
+) -> RecallPromised | None:
+    """The promise, if the held-back images prove it."""
+    held = prepared.indices("held_back")
+    found = found_in(detector.predictor, prepared, held, reporting(recorder))
+    matches = match(found, truths(prepared, held, detector.classes))
+    try:
+        made = promise_recall(promise, matches, prepared.groups_at(held))
+    except DataError as problem:
+        recorder(PromiseRefused(promise=str(promise), reason=str(problem)))
+        return None
+    recorder(PromiseMade(text=made.text))
+    return made
+
+
+def _evidence(
+    detector: Detector, prepared: PreparedBoxes, validation: DetectionTested, settings: Settings, recorder: Recorder
+) -> DetectionEvidence:
+    size, at = detector.preparation.width, validation.positions
+    small, others = recall_by_size(
+        validation.matches, np.array(detector.card.thresholds), size / prepared.dataset.sizes[at].max(axis=1),
+        prepared.groups_at(at),
+    )  # fmt: skip
+    return DetectionEvidence(
+        _on_training(detector, prepared, recorder), validation.evaluation, small, others, size=size,
+        images=len(prepared.indices("train")), minutes=settings.minutes,
+    )  # fmt: skip
+
+
+def _on_training(detector: Detector, prepared: PreparedBoxes, recorder: Recorder) -> DetectionEvaluation:
+    """How well it knows some of its training images, evenly spread."""
+    train, card = prepared.indices("train"), detector.card
+    count = min(len(train), TRAIN_SAMPLE)
+    sample = train[np.arange(count) * len(train) // count]
+    found = found_in(detector.predictor, prepared, sample, reporting(recorder))
+    matches = match(found, truths(prepared, sample, card.classes))
+    return evaluate_matches(matches, card.classes, np.array(card.thresholds), groups=prepared.groups_at(sample))

@@ -1,0 +1,57 @@
+"""resume_detector(): continue the training of a detector that was stopped, to the same weights.
+
+The images and their boxes must still be those that the run started with, as its split.csv lists them.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from eyebright.runs.folder import Run
+from eyebright.runs.request import Request
+from eyebright.runs.resume import can_continue
+from eyebright.system.errors import DataError, SettingsError
+from eyebright.tasks.detection.data.prepare import PreparedBoxes
+from eyebright.tasks.detection.runs.train import DetectionResult, finish, open_boxes, split_csv
+from eyebright.training.events import AnyEvent, Emit
+from eyebright.training.receivers import to_all
+
+
+def resume_detector(
+    path: str | Path,
+    *,
+    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+) -> DetectionResult:
+    """Continue a run that was stopped, to the same weights as if it had not been stopped.
+
+    Args:
+        path: The run's folder.
+        callbacks: Receive every event as it happens.
+
+    Raises:
+        SettingsError: When there is no such run, or it is complete.
+        DataError: When the images or their boxes are no longer those that the run started with.
+    """
+    started_at, run, emit = time.monotonic(), Run(path), to_all(callbacks)
+    request, network = run.read()
+    if run.is_complete:
+        raise SettingsError(f"{path} is complete: its detector is in {run.model}. To train longer, start a new run")
+    events = run.read_events()
+    continues = can_continue(run, events)
+    prepared = _open_again(run, request, emit)
+    earlier = events if continues else None
+    return finish(run, request, network, prepared, emit, started_at=started_at, earlier=earlier)
+
+
+def _open_again(run: Run, request: Request, emit: Emit) -> PreparedBoxes:
+    """The images of the run in its split."""
+    if not run.split.exists():  # stopped before anything was trained
+        return open_boxes(request, emit)
+    as_started = request.changed(split=str(run.split))
+    prepared = open_boxes(as_started, emit)
+    if run.split.read_bytes() != split_csv(prepared):
+        raise DataError(
+            f"the images or boxes in {request.pictures} are no longer those of {run.path} (its split.csv lists them): "
+            "put them back, or start a new run"
+        )
+    return prepared

@@ -1,0 +1,1 @@
+"""Views of images, and what a detector learns from them."""

@@ -1,0 +1,1 @@
+"""How far a detector can be trusted: its figures, confidences, thresholds and verdicts."""

@@ -1,0 +1,128 @@
+"""YOLO: names of classes wherever a tool writes them, and lines as they are found in the wild."""
+
+import pytest
+from tests.tasks.detection.making import Scene, draw, scenes, write_yolo
+
+from eyebright.tasks.detection.data.dataset import BoxDataset
+from eyebright.tasks.detection.data.labels.find import has_boxes
+from eyebright.tasks.detection.data.labels.yolo import read_yolo
+
+SCENE = Scene("a", (100, 50), [("dog", 10, 10, 30, 40)])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    draw(SCENE, tmp_path / "images" / "a.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "classes.txt").write_text("cat\r\ndog\r\n")
+    return tmp_path
+
+
+def opened(folder, line):
+    (folder / "labels" / "a.txt").write_bytes(line.encode())
+    return BoxDataset.open(folder, unlabelled="background")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "1 0.2 0.5 0.2 0.6",
+        "\ufeff1\t0.2\t0.5  0.2 0.6\r\n\r\n",
+        "1,0.2,0.5,0.2,0.6",
+        "1 0,2 0,5 0,2 0,6",
+        "1, 0.2, 0.5, 0.2, 0.6",
+        "1.0 2e-1 0.5 0.2 0.6 0.93",
+        "1 0.1 0.2 0.3 0.5 0.2 0.8",
+        "1 .2 .5 .2 .6\n1 .2 .5 .2 .6",
+    ],
+)
+def test_lines_of_all_kinds(folder, line):
+    found = opened(folder, line)
+    assert found.classes == ("dog",) and found.boxes[0].corners.tolist() == [[10, 10, 30, 40]]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("7 0.2 0.5 0.2 0.6", "unknown class"),
+        ("dog 0.2 0.5 0.2 0.6", "unknown class"),
+        ("-1 0.2 0.5 0.2 0.6", "unknown class"),
+        ("1 nan 0.5 0.2 0.6", "not numbers"),
+        ("1 0.2 0.5", "not numbers"),
+        ("1 20 25 20 30", "outside"),
+    ],
+)
+def test_lines_that_are_no_boxes(folder, line, reason):
+    found = opened(folder, f"{line}\n0 0.5 0.5 0.5 0.5")
+    assert [box.reason for box in found.unused] == [reason] and found.box_count == 1
+
+
+def test_sets_by_folders_and_lists_that_begin_elsewhere(tmp_path):
+    write_yolo(tmp_path, scenes(6))
+    (tmp_path / "images/train").rename(tmp_path / "images/part1")
+    (tmp_path / "labels/train").rename(tmp_path / "labels/part1")
+    (tmp_path / "val.txt").write_text("./images/val/img 01.png\n./images/val/img 04.png\n")
+    (tmp_path / "data.yaml").write_text(
+        "path: /home/me/cells\ntrain: images/part1\nval: val.txt\ntest: [../images/test]\nnames: {0: a, 1: b, 2: c}\n"
+    )
+    found = read_yolo(tmp_path / "data.yaml")
+    sides = dict(zip(found.source.names, (image.side for image in found.images), strict=True))
+    assert sides["images/part1/img 00.png"] == "train" and sides["images/val/img 04.png"] == "validation"
+    assert sides["images/test/img 02.png"] == "test"
+
+
+def test_the_layout_of_cvat_with_labels_beside_the_images(tmp_path):
+    draw(SCENE, tmp_path / "obj_train_data" / "a.png")
+    (tmp_path / "obj_train_data" / "a.txt").write_text("0 0.2 0.5 0.2 0.6\n")
+    (tmp_path / "obj.names").write_text("dog\n")
+    (tmp_path / "train.txt").write_text("data/obj_train_data/a.png\n")
+    found = BoxDataset.open(tmp_path)
+    assert has_boxes(tmp_path) and found.classes == ("dog",) and not found.notices
+
+
+def test_an_empty_file_of_labels_is_an_image_without_objects_and_a_lost_one_is_listed(folder):
+    draw(Scene("b", (30, 20), []), folder / "images" / "b.png")
+    (folder / "labels" / "b.txt").write_text("")
+    (folder / "labels" / "gone.txt").write_text("1 0.2 0.5 0.2 0.6\n")
+    found = opened(folder, "1 0.2 0.5 0.2 0.6")
+    assert [len(boxes) for boxes in found.boxes] == [1, 0]
+    assert [(box.image, box.reason) for box in found.unused] == [("labels/gone.txt", "no image")]
+
+
+def test_names_of_classes_alone_are_no_boxes(tmp_path):
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    (tmp_path / "settings.yaml").write_text("names: [cat, dog]\n")
+    assert not has_boxes(tmp_path)
+
+
+def test_classes_without_names_are_numbers(folder):
+    (folder / "classes.txt").unlink()
+    assert opened(folder, "3 0.2 0.5 0.2 0.6").classes == ("3",)
+
+
+def test_labels_in_a_folder_belong_to_the_image_in_the_same_folder_of_images(tmp_path):
+    draw(SCENE, tmp_path / "images/val/a.png")
+    for side in ("train", "val"):
+        (tmp_path / "labels" / side).mkdir(parents=True)
+    (tmp_path / "labels/train/a.txt").write_text("0 0.2 0.5 0.2 0.6\n")
+    found = read_yolo(tmp_path)
+    assert not found.images and [lost.name for lost in found.lost] == ["labels/train/a.txt"]
+    (tmp_path / "labels/val/a.txt").write_text("0 0.5 0.5 0.2 0.6\n")
+    found = read_yolo(tmp_path)
+    assert [len(image.boxes) for image in found.images] == [1] and len(found.lost) == 1
+
+
+def test_without_a_folder_of_images_they_are_found_by_name(tmp_path):
+    draw(SCENE, tmp_path / "JPEGImages/a.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/a.txt").write_text("0 0.2 0.5 0.2 0.6\n")
+    found = read_yolo(tmp_path)
+    assert len(found.images[0].boxes) == 1 and not found.lost
+
+
+def test_names_of_classes_among_the_labels_are_read_and_are_no_labels(folder):
+    (folder / "classes.txt").rename(folder / "labels/classes.txt")
+    found = opened(folder, "1 0.2 0.5 0.2 0.6")
+    assert found.classes == ("dog",) and not found.unused and not found.notices
+    (folder / "labels/a.txt").unlink()
+    assert not has_boxes(folder)

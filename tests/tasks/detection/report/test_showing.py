@@ -1,0 +1,31 @@
+import numpy as np
+
+from eyebright.tasks.detection.model.naming import Name, NamedObject, NamedObjects
+from eyebright.tasks.detection.model.predictor import Found, FoundObjects
+from eyebright.tasks.detection.report.drawing import of_class
+from eyebright.tasks.detection.report.showing import LARGE_PX, NO_ANSWER, SMALL_PX, framed, legend_of
+
+CLASSES = ["a", "b", "c"]
+BOX = (100.0, 200.0, 500.0, 400.0)
+
+
+def test_an_image_is_reduced_to_the_size_at_which_it_is_drawn_and_its_boxes_with_it() -> None:
+    found = FoundObjects(name="x", width=960, height=480, objects=(Found(label="b", confidence=0.5, box=BOX),))
+    image = np.zeros((480, 960, 3), np.uint8)
+    picture = framed(image, found, CLASSES, single=False)
+    assert picture.pixels.shape == (SMALL_PX // 2, SMALL_PX, 3)
+    assert picture.frames == [of_class(1, (50, 100, 250, 200), ("b 50%", "50%"))]
+    assert framed(image, found, CLASSES).pixels.shape == image.shape and LARGE_PX > 960
+    assert list(legend_of([picture], CLASSES)) == ["b"]
+
+
+def test_a_named_object_has_both_confidences_and_the_colour_of_its_name() -> None:
+    objects = [
+        NamedObject(label="sign", confidence=0.5, box=BOX, name=Name(label=label, confidence=0.75))
+        for label in ("c", None)
+    ]
+    found = NamedObjects(name="x", width=960, height=480, objects=tuple(objects))
+    picture = framed(np.zeros((480, 960, 3), np.uint8), found, CLASSES)
+    assert picture.frames[0] == of_class(2, BOX, ("c 75%, box 50%", "c 75%", "75%"))
+    assert picture.frames[1].labels[0] == "no answer 75%, box 50%" and picture.frames[1].colour == NO_ANSWER.colour
+    assert list(legend_of([picture], CLASSES)) == ["c", "no answer"]
