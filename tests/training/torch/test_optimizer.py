@@ -1,10 +1,12 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 from eyebright.network import BatchNorm, Flatten, Input, Linear, Network, initial_weights
 from eyebright.network.torch import TorchNetwork
-from eyebright.training.torch.optimizer import Average, decay_at
+from eyebright.training.torch.optimizer import Average, decay_at, eager
 
 NETWORK = Network.sequential(Input((3, 4, 4)), BatchNorm(name="norm"), Flatten(), Linear(2, name="head"))
 
@@ -44,3 +46,17 @@ def test_the_average_starts_short_and_grows():
     assert found[0] == 0.1
     assert found == sorted(found)
     assert found[-1] == 0.99
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW])
+def test_an_eager_optimizer_works_without_the_compiler_of_torch(kind, monkeypatch):
+    """That it changes weights as that of torch does is in test_learner.py."""
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # so that importing it fails
+    weights = torch.nn.Parameter(torch.ones(2))
+    optimizer = eager(kind)([weights], lr=0.25)
+    optimizer.zero_grad()
+    weights.grad = torch.ones(2)
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert weights.tolist() == pytest.approx([0.75, 0.75], abs=0.01)  # Adam's first step is its learning rate, too
+    assert weights.requires_grad

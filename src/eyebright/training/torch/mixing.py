@@ -7,7 +7,7 @@ from Beta(alpha, alpha). If both are set, each is used for about half of the bat
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 from torch import Tensor
 from torch.nn import functional
 
@@ -37,7 +37,7 @@ def mix(
     draws = uniforms(keys, settings.seed, epoch, 4, what="mix")
     cut = bool(settings.cutmix) and (not settings.mixup or draws[0, 3] < 0.5)
     alpha = settings.cutmix if cut else settings.mixup
-    drawn = beta.ppf(draws[:, 0], alpha, alpha)
+    drawn = betaincinv(alpha, alpha, draws[:, 0])
     share = np.maximum(drawn, 1 - drawn)  # the image itself keeps the larger part
     others = pictures.roll(-1, 0)
     if cut:

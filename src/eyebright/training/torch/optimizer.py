@@ -1,6 +1,7 @@
 """What changes the weights: the optimizer, whose moments go into checkpoints, and the average over the steps."""
 
-from typing import Any
+import inspect
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -10,6 +11,17 @@ from eyebright.network.torch import TorchNetwork
 from eyebright.training.settings import Settings
 from eyebright.training.stages import decaying, rate_factors
 from eyebright.training.torch import hardware
+
+Kind = TypeVar("Kind", bound=torch.optim.Optimizer)
+
+
+def eager(kind: type[Kind]) -> type[Kind]:
+    """A kind of optimizer without what torch wraps around it for `torch.compile`, which takes 2 s to import."""
+    methods = {
+        name: inspect.unwrap(getattr(kind, name))
+        for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    }
+    return type(kind.__name__, (kind,), methods | {"step": torch.no_grad()(inspect.unwrap(kind.step))})
 
 
 def make_optimizer(module: TorchNetwork, network: Network, settings: Settings, ahead: bool) -> torch.optim.Optimizer:
@@ -28,11 +40,11 @@ def make_optimizer(module: TorchNetwork, network: Network, settings: Settings, a
     if ahead:  # so that a recorded step reads the rate of the day
         described = [group | {"lr": torch.ones((), device=group["params"][0].device)} for group in described]
     if settings.optimizer == "adamw":
-        adamw = torch.optim.AdamW(described, fused=True, capturable=ahead)
+        adamw = eager(torch.optim.AdamW)(described, fused=True, capturable=ahead)
         adamw._warned_capturable_if_run_uncaptured = True  # both is meant
         return adamw
     nesterov = settings.nesterov and settings.momentum > 0
-    return torch.optim.SGD(described, lr=1.0, momentum=settings.momentum, nesterov=nesterov, fused=True)
+    return eager(torch.optim.SGD)(described, lr=1.0, momentum=settings.momentum, nesterov=nesterov, fused=True)
 
 
 def set_rate(group: dict[str, Any], rate: float) -> None:

@@ -22,6 +22,7 @@ from eyebright.training.events import Emit
 from eyebright.training.settings import Settings
 from eyebright.training.torch import hardware
 from eyebright.training.torch.hardware import torch_set_up
+from eyebright.training.torch.optimizer import eager
 
 Pairs: TypeAlias = tuple[NDArray[Any], NDArray[np.float32]]
 """Samples, vectors `(N, features)` or images `(N, height, width, channels)`; and the targets, `(N, *output_shape)`."""
@@ -52,8 +53,8 @@ def fit_values(
     later: list[float] = []
     with torch_set_up(settings.threads or processes.threads()), hardware.explained(device):
         module = TorchNetwork(faster(network), weights).to(device)
-        optimizer = torch.optim.Adam([tensor for _, tensor in module.named_tensors() if tensor.requires_grad],
-                                     lr=settings.learning_rate)  # fmt: skip
+        learning = [tensor for _, tensor in module.named_tensors() if tensor.requires_grad]
+        optimizer = eager(torch.optim.Adam)(learning, lr=settings.learning_rate)
         for epoch in range(1, settings.epochs + 1):
             module.train()
             torch.manual_seed(seed_of(f"values {settings.seed} {epoch}") >> 1)
