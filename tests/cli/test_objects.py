@@ -1,6 +1,9 @@
 import csv
 import io
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +47,19 @@ def test_the_objects_of_one_image_are_a_table_of_80_columns(detector, images, ey
     assert (sides >= 0).all() and (sides[:, 2] <= 90).all() and (sides[:, 3] <= 60).all()
     confidences = [float(row.split()[1].rstrip("%")) for row in rows]
     assert confidences == sorted(confidences, reverse=True) and min(confidences) >= 30
+
+
+def test_one_answer_needs_no_data_sets_no_networks_and_no_figures(detector, images) -> None:
+    code = "import atexit, sys; from eyebright.cli.app import main; atexit.register(print, sys.modules); main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "predict", detector, images / "a.png"], check=True, capture_output=True, text=True
+    )
+    imported = set(re.findall(r"'([\w.]+)': <module", done.stdout))
+    assert "eyebright.tasks.detection.model.predictor" in imported
+    assert not imported & {
+        "eyebright.data.dataset", "eyebright.network.zoo", "eyebright.tasks.detection.data.dataset",
+        "eyebright.report.history", "matplotlib", "torch", "urllib.request",
+    }  # fmt: skip
 
 
 def test_every_form_tells_the_same_objects_and_what_cannot_be_opened(detector, images, tmp_path, eyebright) -> None:

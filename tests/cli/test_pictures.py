@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from eyebright.cli.pictures import Fetched, sources_of
-from eyebright.system.errors import SettingsError
+from eyebright.cli.pictures import Fetched, require_free, sources_of
+from eyebright.system.errors import OutputError, SettingsError
 
 
 def test_folders_give_their_images_and_addresses_wait(tmp_path: Path) -> None:
@@ -28,3 +28,25 @@ def test_an_address_is_downloaded_once_until_it_is_forgotten(monkeypatch: pytest
     assert (image(), image()) == (b"x", b"x") and len(asked) == 1
     image.forget()
     assert image() == b"x" and len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "overwrite", "words"),
+    [
+        ("there.json", False, "there.json already exists"),
+        ("no/where.json", False, "no/where.json cannot be written: .*no"),
+        ("pictures/audit.json", False, "pictures/audit.json .* nothing is written"),
+        ("pictures/a/00.png", True, "pictures/a/00.png .* nothing is written"),
+        ("link/audit.json", False, "link/audit.json .* nothing is written"),
+    ],
+)
+def test_nothing_is_written_among_the_images_or_over_another_file(place, overwrite, words, tmp_path) -> None:
+    folder = tmp_path / "pictures"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "00.png").write_text("an image")
+    (tmp_path / "there.json").write_text("mine")
+    (tmp_path / "link").symlink_to(folder)
+    with pytest.raises(OutputError, match=words):
+        require_free([tmp_path / "free.json", tmp_path / place], folder, overwrite=overwrite)
+    require_free([tmp_path / "there.json"], folder, overwrite=True)
+    require_free([tmp_path / "free.json"], folder, overwrite=False)

@@ -11,7 +11,7 @@ from eyebright.data.audit.findings import save
 from eyebright.data.dataset import Dataset
 from eyebright.data.sources.source import ArraySource
 from eyebright.runs import audit
-from eyebright.system.errors import DataError, DownloadError, EyebrightError, OutputError
+from eyebright.system.errors import DataError, DownloadError, EyebrightError
 from eyebright.training.event import Progress
 from eyebright.training.events import Corrected
 
@@ -215,25 +215,6 @@ def test_the_page_contains_its_images_and_escapes_their_names(folder: Path, tmp_
     assert page.count("data:image/jpeg;base64,") == 8  # the duplicate and three pairs
     assert "&lt;b&gt;&amp;\\n.png" in page and "<b>&" not in page
     assert "broken.jpg" in page and "http:" not in page and "https:" not in page
-
-
-@pytest.mark.parametrize(
-    ("place", "overwrite", "words"),
-    [
-        ("there.json", False, "there.json already exists"),
-        ("no/where.json", False, "no/where.json cannot be written: .*no"),
-        ("pictures/audit.json", False, "pictures/audit.json .* nothing is written"),
-        ("pictures/a/00.png", True, "pictures/a/00.png .* nothing is written"),
-        ("link/audit.json", False, "link/audit.json .* nothing is written"),
-    ],
-)
-def test_nothing_is_written_among_the_images_or_over_another_file(place, overwrite, words, folder, tmp_path) -> None:
-    (tmp_path / "there.json").write_text("mine")
-    (tmp_path / "link").symlink_to(folder)
-    with pytest.raises(OutputError, match=words):
-        audit.require_free([tmp_path / "free.json", tmp_path / place], folder, overwrite=overwrite)
-    audit.require_free([tmp_path / "there.json"], folder, overwrite=True)
-    audit.require_free([tmp_path / "free.json"], folder, overwrite=False)
 
 
 @pytest.mark.parametrize(

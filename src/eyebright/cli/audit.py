@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eyebright.cli.pictures import require_free
 from eyebright.runs.request import Resize
 from eyebright.system.errors import SettingsError
 
@@ -89,12 +90,12 @@ def audit(
         raise SettingsError("--review and --json contradict each other: use only one of them")
     if review:
         corrections = corrections or Path(_CORRECTIONS)
-        auditing.require_free([corrections], pictures, overwrite=True)
+        require_free([corrections], pictures, overwrite=True)
     asked = {name: value for name, value in (("resize", resize), ("fit", fit)) if value is not None}
     resize = renamed(asked).get("resize")
     settings = _preview_settings(preview, size, resize, augment)
     outputs = [path for path in (output, page, preview) if path is not None]
-    auditing.require_free(outputs, pictures, overwrite=overwrite)
+    require_free(outputs, pictures, overwrite=overwrite)
     with Display(Terminal(console(stderr=as_json))) as display:
         given = "" if corrections is None or (review and not corrections.exists()) else corrections
         found = auditing.audit(pictures, corrections=given, callbacks=[display])

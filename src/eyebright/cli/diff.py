@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from eyebright.cli.pictures import require_png
+
 EXAMPLE = "Example: eyebright diff old_run new_run more_flower_photos -o flips.png"
 
 
@@ -36,7 +38,6 @@ def diff(
     from eyebright.report.comparison import comparison_text, draw_flips
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
-    from eyebright.runs.audit import require_png
     from eyebright.runs.new_images import alike
     from eyebright.system import files, records
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eyebright.cli.pictures import Fetched, sources_of
+from eyebright.cli.pictures import Fetched, require_png, sources_of
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import pad, percent, printable, shorten
 
@@ -45,7 +45,6 @@ def explain(
     from eyebright.model.folder import read_model
     from eyebright.model.predictor import Predictor
     from eyebright.report.explanations import MAX_SHOWN, Explanation
-    from eyebright.runs.audit import require_png
 
     if output is None and not as_json:
         raise SettingsError("add -o why.png to draw the maps, or --json to print them")

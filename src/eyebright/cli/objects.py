@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import typer
 
-from eyebright.cli.pictures import Fetched, sources_of
+from eyebright.cli.pictures import Fetched, require_free, require_png, sources_of
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import counted, listed, pad, printable, printed_cell, shorten
 
@@ -92,8 +92,6 @@ def predict_objects(model: Path, pictures: list[str], asked: Asked) -> None:
 
 def _require(asked: Asked, pictures: list[str]) -> None:
     """Refuse wrong options before the work starts."""
-    from eyebright.runs.audit import require_free, require_png
-
     if asked.as_json and asked.as_csv:
         raise SettingsError("use only one of --json and --csv")
     if asked.threshold is not None and not 0 < asked.threshold <= 1:
@@ -124,10 +122,10 @@ def _named(
     sources: "list[tuple[str, LazyImage]]", found: "Iterable[FoundObjects | Unreadable]", classifier: "Predictor | None"
 ) -> "Iterable[Answer | Unreadable]":
     """What was found, named by a classifier where there is one."""
-    from eyebright.tasks.detection.model.naming import name_objects
-
     if classifier is None:
         return found
+    from eyebright.tasks.detection.model.naming import name_objects
+
     return name_objects(((image, one) for (_, image), one in zip(sources, found, strict=True)), classifier)
 
 
@@ -207,27 +205,33 @@ class _Kept:
 
     def add(self, source: "LazyImage", answer: "Answer") -> None:
         """Keep what was found in an image."""
-        from eyebright.tasks.detection.report.drawing import MAX_SHOWN
-        from eyebright.tasks.detection.report.showing import framed
-
         self._answered += 1
         if self._asked.coco:
             self._found.append(answer)
-        if self._asked.figure and self._answered <= MAX_SHOWN:
+        if self._asked.figure:
+            self._draw(source, answer)
+
+    def _draw(self, source: "LazyImage", answer: "Answer") -> None:
+        from eyebright.tasks.detection.report.drawing import MAX_SHOWN
+        from eyebright.tasks.detection.report.showing import framed
+
+        if self._answered <= MAX_SHOWN:
             image = source() if callable(source) else source
             self._drawn.append(framed(image, answer, self._names or self._classes, single=self._single))
 
     def write(self) -> None:
         """Write the files."""
         from eyebright.system import files, records
-        from eyebright.tasks.detection.model.coco import as_coco
-        from eyebright.tasks.detection.report.drawing import draw_boxes
-        from eyebright.tasks.detection.report.showing import legend_of
 
         if self._asked.coco:
+            from eyebright.tasks.detection.model.coco import as_coco
+
             files.write_file(self._asked.coco, records.to_json(as_coco(self._found, self._classes)).encode())
             typer.echo(f"Written: {self._asked.coco}", err=True)
         if self._asked.figure and self._drawn:
+            from eyebright.tasks.detection.report.drawing import draw_boxes
+            from eyebright.tasks.detection.report.showing import legend_of
+
             classes = self._names or self._classes
             files.write_file(self._asked.figure, draw_boxes(self._drawn, legend_of(self._drawn, classes)))
             of = f" (the first {len(self._drawn)} of {self._answered:,})" if self._answered > len(self._drawn) else ""

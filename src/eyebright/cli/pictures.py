@@ -1,11 +1,12 @@
-"""Images that are named on the command line: files, folders, addresses, and one from standard input."""
+"""What is named on the command line: images (files, folders, addresses, standard input), and files for results."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyebright.system.errors import SettingsError
+from eyebright.system.errors import OutputError, SettingsError
+from eyebright.system.text import is_web_address
 
 if TYPE_CHECKING:
     from eyebright.model.predictor import LazyImage
@@ -47,7 +48,6 @@ def sources_of(pictures: list[str]) -> "list[tuple[str, LazyImage]]":
 
 def _sources(pictures: list[str]) -> "Iterator[tuple[str, LazyImage]]":
     from eyebright.data.sources.walk import walk_files
-    from eyebright.system.connections import is_web_address
 
     for picture in pictures:
         if picture == "-":
@@ -59,3 +59,30 @@ def _sources(pictures: list[str]) -> "Iterator[tuple[str, LazyImage]]":
                 yield file, Path(file)
         else:
             yield picture, Path(picture)
+
+
+def require_free(places: Sequence[Path], pictures: str | Path, *, overwrite: bool) -> None:
+    """Refuse to write among the images or over another file, before the work starts.
+
+    Raises:
+        OutputError: With the place and what to do.
+    """
+    from eyebright.system import files
+
+    for place in places:
+        files.require_free_file(place, overwrite=overwrite)
+        if place.resolve().is_relative_to(Path(pictures).resolve()):
+            raise OutputError(f"{place} is in the folder of images, where nothing is written: use another folder")
+
+
+def require_png(place: Path, pictures: Sequence[str], *, option: str, overwrite: bool) -> None:
+    """Refuse to draw into anything but a new PNG file outside the folders of images, before the work starts.
+
+    Raises:
+        SettingsError: When it has another extension.
+        OutputError: As `require_free`.
+    """
+    if place.suffix.lower() != ".png":
+        raise SettingsError(f"{option} expects a PNG file, got {place}: use {place.with_suffix('.png').name}")
+    for source in pictures:
+        require_free([place], source, overwrite=overwrite)

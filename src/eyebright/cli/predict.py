@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eyebright.cli.pictures import Fetched, sources_of
+from eyebright.cli.pictures import Fetched, require_png, sources_of
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import columns, pad, printable, printed_cell, shorten
 
@@ -86,7 +86,6 @@ def predict(
         raise SettingsError("use only one of --json and --csv")
     if figure:
         from eyebright.report.sheets import MAX_SHOWN
-        from eyebright.runs.audit import require_png
 
         require_png(figure, pictures, option="--figure", overwrite=overwrite)
     predictor = _open(model, promise)

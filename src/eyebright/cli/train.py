@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import msgspec
 import typer
 
+from eyebright.cli.pictures import require_free
 from eyebright.runs.request import FIELDS, Request, descriptions, gather
 from eyebright.system import interrupts
 from eyebright.system.errors import SettingsError
@@ -236,7 +237,6 @@ def _find_learning_rate(request: Request, *, as_json: bool) -> None:
     from eyebright.report.figures import draw_rates
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
-    from eyebright.runs import audit
     from eyebright.runs.learning_rate import find_learning_rate
     from eyebright.runs.train import open_pictures
     from eyebright.system import files, records
@@ -251,7 +251,7 @@ def _find_learning_rate(request: Request, *, as_json: bool) -> None:
     if figure is not None and figure.suffix.lower() != ".png":
         raise SettingsError(f"with --find-lr, expected a PNG file as -o, such as -o learning_rate.png; got {figure}")
     if figure is not None:
-        audit.require_free([figure], request.pictures, overwrite=request.overwrite)
+        require_free([figure], request.pictures, overwrite=request.overwrite)
     with Display(Terminal(console(stderr=as_json))) as display:
         found = find_learning_rate(
             open_pictures(request, display), network=network, weights=request.weights, size=request.size,

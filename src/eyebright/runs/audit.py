@@ -1,6 +1,6 @@
 """audit(): a folder of images to findings, a file with them, and a page to look at."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from eyebright.model.features import features
 from eyebright.report.pages.audit import audit_page
 from eyebright.runs import checks
 from eyebright.system import files
-from eyebright.system.errors import DataError, DownloadError, MissingExtraError, OutputError, SettingsError
+from eyebright.system.errors import DataError, DownloadError, MissingExtraError
 from eyebright.system.text import printable
 from eyebright.training.events import AnyEvent, Emit
 from eyebright.training.head import cross_validated
@@ -160,18 +160,6 @@ def out_of_fold(
     return probabilities
 
 
-def require_free(places: Sequence[Path], pictures: str | Path, *, overwrite: bool) -> None:
-    """Refuse to write among the images or over another file, before the work starts.
-
-    Raises:
-        OutputError: With the place and what to do.
-    """
-    for place in places:
-        files.require_free_file(place, overwrite=overwrite)
-        if place.resolve().is_relative_to(Path(pictures).resolve()):
-            raise OutputError(f"{place} is in the folder of images, where nothing is written: use another folder")
-
-
 def page_of(found: Audited, decided: Iterable[Correction] = (), *, saves: bool = False) -> str:
     """The page of an audit as HTML, which asks for decisions about the images.
 
@@ -201,16 +189,3 @@ def write_page(found: Audited, path: Path) -> None:
     corrected = found.dataset.corrected
     decided = () if corrected is None else load(corrected.path).corrections
     files.write_file(path, page_of(found, decided).encode())
-
-
-def require_png(place: Path, pictures: Sequence[str], *, option: str, overwrite: bool) -> None:
-    """Refuse to draw into anything but a new PNG file outside the folders of images, before the work starts.
-
-    Raises:
-        SettingsError: When it has another extension.
-        OutputError: As `require_free`.
-    """
-    if place.suffix.lower() != ".png":
-        raise SettingsError(f"{option} expects a PNG file, got {place}: use {place.with_suffix('.png').name}")
-    for source in pictures:
-        require_free([place], source, overwrite=overwrite)

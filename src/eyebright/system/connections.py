@@ -15,11 +15,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any
 
 from eyebright.system.errors import DownloadError
-
-
-def is_web_address(text: str) -> bool:
-    """Whether a text is an http or https address."""
-    return text.lower().startswith(("http://", "https://"))
+from eyebright.system.text import is_web_address
 
 
 def is_inside(host: str) -> bool:

@@ -218,3 +218,8 @@ def columns(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text)
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text is an http or https address."""
+    return text.lower().startswith(("http://", "https://"))

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,11 @@ from eyebright.system import files
 from eyebright.system.errors import DataError, PictureError, SettingsError
 from eyebright.system.records import to_json
 from eyebright.system.text import csv_cell
-from eyebright.tasks.detection.data.dataset import BoxDataset
-from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.predictor import FoundObjects
+
+if TYPE_CHECKING:
+    from eyebright.tasks.detection.data.dataset import BoxDataset
+    from eyebright.tasks.detection.model.detector import Detector
 
 METADATA = "metadata.csv"
 CARD = "crops.json"
@@ -74,7 +76,7 @@ class Crops(NamedTuple):
     left_out: list[LeftOut]
 
 
-def cuts_of(dataset: BoxDataset) -> Iterator[Cut]:
+def cuts_of(dataset: "BoxDataset") -> Iterator[Cut]:
     """The labelled boxes of a data set."""
     for index, (name, boxes) in enumerate(zip(dataset.source.names, dataset.boxes, strict=True)):
         if len(boxes):
@@ -83,7 +85,7 @@ def cuts_of(dataset: BoxDataset) -> Iterator[Cut]:
             yield Cut(name, dataset.source.open(index), boxes.corners, classes, side)
 
 
-def cuts_found(detector: Detector, source: Source, *, threshold: float | None = None) -> Iterator[Cut]:
+def cuts_found(detector: "Detector", source: Source, *, threshold: float | None = None) -> Iterator[Cut]:
     """What a detector finds in images; of an image that cannot be opened nothing, and `write_crops` tells it.
 
     Args:
