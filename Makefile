@@ -46,6 +46,8 @@ bench: $(INSTALLED)  ## speed beside Keras and plain torch, under 15 minutes
 bench-all: $(INSTALLED)  ## the long measurements too
 	$(BIN)/python benchmarks/bench.py --all
 	$(BIN)/python benchmarks/exports.py
+	$(BIN)/python benchmarks/detection.py bccd
+	$(BIN)/python benchmarks/detection.py traffic_lights
 
 clean:  ## remove what was made here
 	rm -rf .venv .venv-peers eyebright_demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
