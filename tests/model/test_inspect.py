@@ -26,8 +26,6 @@ from eyebright.network import (
     zoo,
 )
 from eyebright.network.onnx import to_onnx
-from eyebright.network.tensorflow import SAVED_MODEL, to_saved_model
-from eyebright.network.zoo.small import compact
 from eyebright.system.errors import MissingExtraError, ModelError, NetworkError, PictureError, SettingsError
 
 
@@ -216,17 +214,6 @@ def test_netron_shows_the_models_own_graph_and_the_address_is_told(model: Path, 
     assert netron["file"] == str(model / "network.onnx")
     assert netron["waited"]
     assert "http://localhost:8123" in said[0]
-
-
-def test_netron_shows_a_saved_model_without_handles_of_variables(tmp_path: Path, netron: dict[str, object]) -> None:
-    network = compact(4, input_size=32)
-    place = tmp_path / SAVED_MODEL
-    place.write_bytes(to_saved_model(network, initial_weights(network))[SAVED_MODEL])
-    inspect.open_netron(place, say=lambda _: None)
-    assert b"VarHandleOp" in place.read_bytes() and b"VarHandleOp" not in netron["content"]  # type: ignore[operator]
-    place.write_bytes(b"\xff")  # whatever Netron makes of it
-    inspect.open_netron(place, say=lambda _: None)
-    assert netron["file"] == str(place)
 
 
 def test_netron_shows_the_graph_inside_a_page(model: Path, tmp_path: Path, netron: dict[str, object]) -> None:

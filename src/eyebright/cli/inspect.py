@@ -111,7 +111,7 @@ def _show_foreign(target: Path, given: list[str]) -> None:
     if not set(given) <= set(allowed) or (exported is None and not given):
         raise SettingsError(f"{target} is {what}, for which {' and '.join(allowed)} can be used")
     if given == ["--netron"]:
-        open_netron(target if exported is None else exported.main, say=lambda text: typer.echo(text, err=True))
+        open_netron(target if exported is None else exported.shown, say=lambda text: typer.echo(text, err=True))
     elif exported is not None and given:
         typer.echo(records.to_json({"export": exported.card, "proof": read_proof(exported)}))
     elif exported is not None:

@@ -16,7 +16,6 @@ from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.folder import ONNX, read_model
 from eyebright.model.plain import is_plain, read_plain
 from eyebright.network import Conv2d, Network, Weights, zoo
-from eyebright.network.tensorflow import SAVED_MODEL, require_only_computes, with_constants
 from eyebright.system import files, text
 from eyebright.system.errors import MissingExtraError, ModelError, NetworkError, PictureError, SettingsError
 
@@ -144,26 +143,11 @@ def open_netron(subject: LoadedNetwork | Path, *, say: Callable[[str], None]) ->
                 page = subject.read_bytes()
             file = Path(folder, "network.onnx")
             file.write_bytes(network_of(page, str(subject)))
-        elif subject.name == SAVED_MODEL:
-            file = _saved_model(subject, Path(folder))
         else:
             file = subject
         host, port = netron.start(str(file))
         say(f"Netron shows the network at http://{host}:{port} (press Ctrl-C to stop)")
         netron.wait()
-
-
-def _saved_model(path: Path, folder: Path) -> Path:
-    """What Netron shows of a SavedModel: of one that eyebright wrote, the network with its weights as constants."""
-    with files.read_errors(path, ModelError):
-        content = path.read_bytes()
-    try:
-        require_only_computes(content)
-        shown = with_constants(content)
-    except (ValueError, LookupError, StopIteration):
-        return path  # TensorFlow's own, whose functions Netron shows
-    (folder / "network.pb").write_bytes(shown)
-    return folder / "network.pb"
 
 
 def _from_folder(path: Path) -> LoadedNetwork:

@@ -36,6 +36,13 @@ def test_another_reader_of_tensorflows_files_answers_as_the_model_does(folder, c
         np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+def test_netron_is_given_a_graph_without_variables(folder):
+    """In saved_model.pb it draws two nodes for each."""
+    assert folder.main.name == "saved_model.pb" and b"VarHandleOp" in folder.main.read_bytes()
+    graph = folder.shown.read_bytes()
+    assert b"VarHandleOp" not in graph and b"Conv2D" in graph and len(graph) < len(folder.main.read_bytes())
+
+
 def test_the_signature_is_called_with_the_images(folder, monkeypatch):
     """With a stand-in for TensorFlow, which is not among the packages for development."""
     given = {}

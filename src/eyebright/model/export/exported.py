@@ -34,6 +34,8 @@ from eyebright.system.text import listed, printable, shorten, size_text
 from eyebright.trust.promise import Promised
 
 CARD, ANSWERING = EXPORTED, "answering.npz"
+NETRON = "netron.pb"
+"""The graph for Netron, where it is better shown than in the file that runs; nothing can run this one."""
 Precision: TypeAlias = Literal["float32", "float16", "bfloat16", "int8"]
 _FORMAT = 1
 
@@ -45,8 +47,8 @@ class ExportCard(Record, frozen=True, kw_only=True):
         format: Version of the folder.
         to: Name of the format of the model, such as "onnx".
         precision: In which numbers it is stored and computed.
-        files: The files of this format, by their paths in the folder with "/", first the one that Netron shows; the
-            others are the same for all formats.
+        files: The files of this format, by their paths in the folder with "/", first the one that is opened to run it;
+            the others are the same for all formats.
         classes: Names of the classes, in the order of the outputs.
         preparation: Size and resizing of the images.
         temperature: The logits are divided by it before the softmax.
@@ -103,8 +105,13 @@ class Exported(NamedTuple):
 
     @property
     def main(self) -> Path:
-        """The file that Netron shows."""
+        """The file that is opened to run the model."""
         return self.file(self.card.files[0])
+
+    @property
+    def shown(self) -> Path:
+        """The file that Netron shows."""
+        return self.file(NETRON) if NETRON in self.card.files else self.main
 
     def as_table(self) -> Table:
         """What is in the folder."""

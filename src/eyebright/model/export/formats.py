@@ -75,7 +75,7 @@ class Format(NamedTuple):
     Args:
         name: As it is written on the command line.
         title: As people write it.
-        main: The file that Netron shows, the first that `write` gives.
+        main: The file that is opened to run it.
         runtime: The packages that run it, as pip names them; a module has the same name with `_`.
         precisions: In which numbers it can be written, the usual ones first.
         write: Makes the files.

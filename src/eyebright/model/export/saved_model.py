@@ -1,16 +1,22 @@
-"""SavedModel, run by TensorFlow: a graph with probabilities, unfamiliarity and answer; the weights are variables."""
+"""SavedModel, run by TensorFlow: a graph with probabilities, unfamiliarity and answer; the weights are variables.
+
+Netron draws each variable as two nodes beside the network, whatever wrote the file. The folder therefore has the same
+graph for Netron too, with the shapes of the weights in place of variables. Both in saved_model.pb, as two graphs,
+would not do: `tf.saved_model.load` then asks which one is meant.
+"""
 
 import os
 
-from eyebright.model.export.exported import Exported, Precision
+from eyebright.model.export.exported import NETRON, Exported, Precision
 from eyebright.model.export.formats import Format, Run, Source, runtime
-from eyebright.network.tensorflow import INPUT, SAVED_MODEL, require_only_computes, to_saved_model
+from eyebright.network.tensorflow import INPUT, SAVED_MODEL, require_only_computes, to_saved_model, with_constants
 from eyebright.system.errors import ModelError
 from eyebright.trust.answers import Answers
 
 
 def _write(source: Source, precision: Precision) -> dict[str, bytes]:
-    return to_saved_model(source.network, source.weights, answering=source.answering)
+    files = to_saved_model(source.network, source.weights, answering=source.answering)
+    return files | {NETRON: with_constants(files[SAVED_MODEL])}
 
 
 def _load(exported: Exported) -> Run:
