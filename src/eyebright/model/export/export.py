@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from eyebright.model.card_file import write_card
 from eyebright.model.export import recipe
+from eyebright.model.export.compare import compare
 from eyebright.model.export.exported import ANSWERING, CARD, Exported, Precision
 from eyebright.model.export.formats import Format, Source, named_format
 from eyebright.model.export.images import Images, synthetic_images
-from eyebright.model.export.proof import PROOF, Proof, golden_tolerance, prove, require_proven
+from eyebright.model.export.proof import PROOF, Proof, golden_tolerance, require_proven
 from eyebright.model.golden import golden_pictures
 from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError, SettingsError
@@ -72,7 +73,7 @@ def write_export(
     with files.new_folder(folder, overwrite=overwrite, made_with=[CARD]) as place:
         made = _write(place, target, source, chosen, content)
         run, golden = target.load(made), golden_pictures(source.preparation)[1]
-        proof = prove(
+        proof = compare(
             model, run, images, precision=chosen, tolerance=target.tolerance, thresholds=made.thresholds,
             versions=made.card.versions, report=report,
         )  # fmt: skip

@@ -7,7 +7,7 @@ To add one: a module `NAME.py` (with `_` for `-`) with
 
 its name in `NAMES` (`__init__.py`), and two templates: `templates/NAME.py.txt`, which becomes run.py in the folder, and
 `templates/NAME.md`, which becomes the part "How to use it" of README.md. `export.py` does the rest: it writes the
-folder, loads it with `load`, compares it with the model (`proof.py`), and runs its check.py in a process of its own.
+folder, loads it with `load`, compares it with the model (`compare.py`), and runs its check.py in a process of its own.
 
 `write` is given a `Source` and a precision, and returns the content of files by their paths in the folder. The same
 source must give the same bytes. What turns network data into such a file is a pure function in `eyebright.network`.
