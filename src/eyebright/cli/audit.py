@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eyebright.cli.pictures import require_free
-from eyebright.runs.request import Resize
+from eyebright.cli.audit_boxes import audit_boxes
+from eyebright.cli.pictures import refuse, require_free
+from eyebright.runs.request import Resize, Unlabelled
 from eyebright.system.errors import SettingsError
 
 if TYPE_CHECKING:
     from eyebright.runs.audit import Audited
     from eyebright.training.settings import Settings
 
-EXAMPLE = "Example: eyebright audit flower_photos -o audit.json --page audit.html"
+EXAMPLE = (
+    "Example: eyebright audit flower_photos -o audit.json --page audit.html\n\n"
+    "With boxes: eyebright audit traffic_lights --model lights_run -o findings"
+)
 _CORRECTIONS = "corrections.json"
 _WIDTH = 80
 
@@ -27,11 +31,18 @@ def audit(
         str,
         typer.Argument(
             metavar="PICTURES",
-            help="A folder with one folder of images for each class, or any other source that train accepts.",
+            help="A folder with one folder of images for each class, images with boxes, or any other source that "
+            "train accepts.",
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the findings to this JSON file.", show_default=False)
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Write the findings to this JSON file; those about boxes to this folder, with contact sheets.",
+            show_default=False,
+        ),
     ] = None,
     page: Annotated[
         Path | None, typer.Option(help="Show the findings with their images in this HTML file.", show_default=False)
@@ -70,10 +81,23 @@ def audit(
     augment: Annotated[
         str | None, typer.Option(help="For --preview: as for train [default: as train does]", show_default=False)
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DETECTOR",
+            help="For images with boxes: look for objects without a box, and boxes of a wrong class, with this "
+            "detector.",
+            show_default=False,
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        Unlabelled | None,
+        typer.Option(help="For images with boxes: as for train [default: refuse]", show_default=False),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Find duplicates, leaks, damaged files and unusual images.
+    """Find duplicates, leaks, damaged files, unusual images and wrong boxes.
 
     The images are only read, never changed.
     """
@@ -85,7 +109,14 @@ def audit(
     from eyebright.runs import preview as previewing
     from eyebright.runs.request import renamed
     from eyebright.system import files, records
+    from eyebright.tasks.detection.data.labels.find import has_boxes
 
+    if has_boxes(pictures):
+        refuse({"--page": page, "--review": review, "--corrections": corrections, "--preview": preview, "--size": size,
+                "--resize": resize or fit, "--augment": augment}, "images with boxes")  # fmt: skip
+        audit_boxes(pictures, model, output, unlabelled or "refuse", overwrite=overwrite, as_json=as_json)
+        return
+    refuse({"--model": model, "--unlabelled": unlabelled}, "images without boxes")
     if review and as_json:
         raise SettingsError("--review and --json contradict each other: use only one of them")
     if review:

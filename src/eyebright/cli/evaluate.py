@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from eyebright.cli.pictures import refuse
+
 EXAMPLE = "Example: eyebright evaluate flowers_run more_flower_photos"
 
 
@@ -37,7 +39,7 @@ def evaluate(
 
     Images that the model was trained on are left out and counted.
     """
-    from eyebright.cli.objects import evaluate_objects, refuse
+    from eyebright.cli.objects import evaluate_objects
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
     from eyebright.report.tables import evaluation_text

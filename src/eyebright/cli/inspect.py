@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eyebright.cli.pictures import refuse
 from eyebright.system.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def inspect(
     Without options it prints kernel size, stride, padding, output shape, parameters, multiply-adds and receptive
     field of each layer.
     """
-    from eyebright.cli.objects import network_of, refuse
+    from eyebright.cli.objects import network_of
     from eyebright.model import inspect
     from eyebright.model.export.exported import is_export
     from eyebright.tasks.detection.model.card import is_detector

@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import typer
 
@@ -53,13 +53,6 @@ class Asked(NamedTuple):
     coco: Path | None = None
     figure: Path | None = None
     overwrite: bool = False
-
-
-def refuse(options: dict[str, Any], kind: str) -> None:
-    """Refuse options that were given and mean nothing for a kind of model, such as "a detector"."""
-    given = [name for name, value in options.items() if value]
-    if given:
-        raise SettingsError(f"{listed(given)}: not for {kind}, leave {'it' if len(given) == 1 else 'them'} out")
 
 
 def predict_objects(model: Path, pictures: list[str], asked: Asked) -> None:

@@ -1,12 +1,12 @@
-"""What is named on the command line: images (files, folders, addresses, standard input), and files for results."""
+"""What stands on the command line: images (files, folders, addresses, standard input), files for results, options."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyebright.system.errors import OutputError, SettingsError
-from eyebright.system.text import is_web_address
+from eyebright.system.text import is_web_address, listed
 
 if TYPE_CHECKING:
     from eyebright.model.predictor import LazyImage
@@ -71,8 +71,20 @@ def require_free(places: Sequence[Path], pictures: str | Path, *, overwrite: boo
 
     for place in places:
         files.require_free_file(place, overwrite=overwrite)
-        if place.resolve().is_relative_to(Path(pictures).resolve()):
-            raise OutputError(f"{place} is in the folder of images, where nothing is written: use another folder")
+        require_outside(place, pictures)
+
+
+def require_outside(place: Path, pictures: str | Path) -> None:
+    """Refuse to write among the images; an `OutputError` with the place and what to do."""
+    if place.resolve().is_relative_to(Path(pictures).resolve()):
+        raise OutputError(f"{place} is in the folder of images, where nothing is written: use another folder")
+
+
+def refuse(options: Mapping[str, object], kind: str) -> None:
+    """Refuse options that were given and mean nothing for a kind of model or images, such as "a detector"."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise SettingsError(f"{listed(given)}: not for {kind}, leave {'it' if len(given) == 1 else 'them'} out")
 
 
 def require_png(place: Path, pictures: Sequence[str], *, option: str, overwrite: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eyebright.cli.pictures import Fetched, require_png, sources_of
+from eyebright.cli.pictures import Fetched, refuse, require_png, sources_of
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import columns, pad, printable, printed_cell, shorten
 
@@ -73,7 +73,7 @@ def predict(
 
     The exit code is 1 if an image cannot be opened; the others are predicted all the same.
     """
-    from eyebright.cli.objects import Asked, predict_objects, refuse
+    from eyebright.cli.objects import Asked, predict_objects
     from eyebright.tasks.detection.model.card import is_detector
     from eyebright.trust.prediction import UNLIKE, Prediction, Unreadable
 

@@ -87,28 +87,47 @@ def audit_text(audit: Audit, leak: float | None) -> Text:
     sizes = sorted(audit.classes.values())
     each = f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,} to {sizes[-1]:,}"
     text = Text(f"Found {counted(audit.pictures, 'image')} in {len(audit.classes)} classes of {each}.\n")
-    for kind in KINDS:
-        if found := audit.of(kind):
-            images = counted(sum(len(finding.pictures) for finding in found), "image")
-            sets = f" in {counted(len(found), 'set')}" if any(len(finding.pictures) > 1 for finding in found) else ""
-            text.append(f"\n{kind}: {images}{sets}\n", HEADING).append(f"  {KINDS[kind]}\n")
-            for finding in found[:_MAX_EXAMPLES]:
-                text.append("".join(f"{line}\n" for line in _finding(finding)))
-            text.append(f"  and {len(found) - _MAX_EXAMPLES:,} more\n" if len(found) > _MAX_EXAMPLES else "")
+    text.append(findings_text(audit.findings))
     text.append("" if audit.findings else "\nNo problem found.\n")
     for note in audit.notes:
         text.append(f"\n{textwrap.fill(note, _WIDTH)}\n")
     return text.append(f"\n{textwrap.fill(leak_text(leak), _WIDTH)}", HEADLINE)
 
 
-def _finding(finding: Finding) -> list[str]:
+def findings_text(findings: Sequence[Finding]) -> Text:
+    """The findings about images, kind by kind, with the first examples of each."""
+    text = Text()
+    for kind, about in KINDS.items():
+        if found := [finding for finding in findings if finding.kind == kind]:
+            images = counted(sum(len(finding.pictures) for finding in found), "image")
+            sets = f" in {counted(len(found), 'set')}" if any(len(finding.pictures) > 1 for finding in found) else ""
+            examples = [(finding.pictures, finding.sentence) for finding in found]
+            text.append(kind_text(f"{kind}: {images}{sets}", about, examples))
+    return text
+
+
+def kind_text(title: str, about: str, findings: Sequence[tuple[Sequence[str], str]]) -> Text:
+    """The findings of one kind: a title, what the kind is, and the first examples.
+
+    Args:
+        title: The kind, and how many there are.
+        about: What the kind is.
+        findings: The images of each, and the finding in words.
+    """
+    text = Text("\n").append(f"{title}\n", HEADING).append(f"  {about}\n")
+    for pictures, sentence in findings[:_MAX_EXAMPLES]:
+        text.append("".join(f"{line}\n" for line in _example(pictures, sentence)))
+    return text.append(f"  and {len(findings) - _MAX_EXAMPLES:,} more\n" if len(findings) > _MAX_EXAMPLES else "")
+
+
+def _example(pictures: Sequence[str], sentence: str) -> list[str]:
     """The names of the first images, then the sentence; long names are shortened, each for itself."""
-    width = _WIDTH - 4 if len(finding.pictures) == 1 else _IMAGE_WIDTH
-    *names, last = [shorten(name, width) for name in finding.pictures[:_MAX_NAMES]]
-    more = len(finding.pictures) - _MAX_NAMES
+    width = _WIDTH - 4 if len(pictures) == 1 else _IMAGE_WIDTH
+    *names, last = [shorten(name, width) for name in pictures[:_MAX_NAMES]]
+    more = len(pictures) - _MAX_NAMES
     words = [*(f"{name}," for name in names), last, *([f"and {more:,} more"] if more > 0 else [])]
-    sentence = wrapped(finding.sentence.split(" "), _WIDTH - 6)
-    return [*(f"  {line}" for line in wrapped(words, _WIDTH - 4)), *(f"    {line}" for line in sentence)]
+    lines = wrapped(sentence.split(" "), _WIDTH - 6)
+    return [*(f"  {line}" for line in wrapped(words, _WIDTH - 4)), *(f"    {line}" for line in lines)]
 
 
 def cache_text(entries: Sequence[Entry], place: str) -> str:

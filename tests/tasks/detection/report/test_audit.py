@@ -1,108 +1,44 @@
-"""The audit of boxes: planted faults are found, and a sound set has none."""
+"""The findings of an audit of boxes as text and as contact sheets."""
+
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.tasks.detection.making import Scene, write_voc
 
 from eyebright.data.pictures import Preparation
+from eyebright.tasks.detection.data.audit import audit_boxes
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
-from eyebright.tasks.detection.geometry.finding import Detections
-from eyebright.tasks.detection.model.predictor import Found, FoundObjects
-from eyebright.tasks.detection.report.audit import KINDS, Kind, audit_boxes, count_kinds, draw_findings, found_in
-
-BOX = ("dog", 10, 10, 40, 40)
-CAT = ("cat", 60, 10, 90, 40)
+from eyebright.tasks.detection.report.audit import box_audit_text, draw_findings
 
 
 @pytest.fixture
-def prepared(tmp_path):
-    def make(*boxes, size=(100, 80)):
-        root = write_voc(tmp_path, [Scene("a", size, boxes), Scene("b", (100, 80), [BOX, CAT])], lists=False)
-        return PreparedBoxes.whole(BoxDataset.open(root), Preparation(width=64, height=64, fit="pad"))
-
-    return make
+def dataset(tmp_path):
+    twice = [("dog", 10, 10, 40, 40), ("cat", 11, 10, 41, 40), ("dog", 70, 10, 90, 40), ("dog", 70, 10, 90, 40)]
+    scenes = [Scene(f"a long name of an image {'x' * 60} {number}", (100, 80), twice) for number in range(5)]
+    return BoxDataset.open(write_voc(tmp_path, scenes, lists=False))
 
 
-def found(*items):
-    corners = np.array([item[1:5] for item in items], float).reshape(-1, 4)
-    labels = np.array([["cat", "dog"].index(item[0]) for item in items], np.int64)
-    return Detections(corners, labels, np.array([item[5] for item in items], float))
+def audited(dataset):
+    return audit_boxes(PreparedBoxes.whole(dataset, Preparation(width=64, height=64, fit="pad")))
 
 
-def kinds_of(prepared, detections=None):
-    return count_kinds(audit_boxes(prepared, detections))
+def test_the_text_has_each_kind_once_in_80_columns(dataset):
+    text = box_audit_text(audited(dataset)).plain
+    lines = text.splitlines()
+    assert lines[0] == "Found 5 images with 15 boxes in 2 classes of 5 to 10."
+    assert "two classes: 5 findings in 5 images" in lines and "  and 2 more" in lines
+    assert "not used: 5 boxes" in lines and "  5: the same box with the same class is there already" in lines
+    assert max(map(len, lines)) <= 80
 
 
-def test_a_sound_set_has_no_findings(prepared):
-    detections = [found(("dog", 11, 9, 41, 42, 0.95), ("cat", 60, 60, 70, 70, 0.3)), None]
-    assert kinds_of(prepared(BOX, CAT), detections) == {}
-
-
-@pytest.mark.parametrize(
-    ("boxes", "kind"),
-    [
-        ((BOX, ("cat", 11, 10, 41, 40)), "two classes"),
-        ((BOX, ("dog", 11, 10, 41, 40)), "almost twice"),
-        ((BOX, ("dog", 50, 50, 55, 70)), "tiny"),
-        ((("dog", 0, 0, 100, 76),), "huge"),
-    ],
-)
-def test_boxes_that_are_odd_by_themselves(prepared, boxes, kind):
-    assert kinds_of(prepared(*boxes)) == {kind: 1}
-
-
-@pytest.mark.parametrize(
-    ("detection", "kinds"),
-    [
-        (("cat", 60, 60, 80, 79, 0.9), {"not labelled": 1}),
-        (("cat", 12, 12, 40, 40, 0.9), {"probably another class": 1}),
-        (("dog", 12, 12, 80, 70, 0.9), {}),  # a bad box for an object that is labelled
-        (("cat", 60, 60, 80, 79, 0.5), {}),
-    ],
-)
-def test_what_a_detector_finds_against_the_labels(prepared, detection, kinds):
-    assert kinds_of(prepared(BOX), [found(detection), None]) == kinds
-
-
-def test_what_a_detector_finds_goes_by_the_names_of_classes(prepared):
-    class Fixed:
-        def stream(self, images, *, threshold):
-            assert threshold == 0.6
-            for number, (name, _) in enumerate(images):
-                box = Found(label=("dog", "cow")[number], confidence=0.9, box=(60.0, 60.0, 80.0, 79.0))
-                yield FoundObjects(name=name, width=100, height=80, objects=(box,))
-
-    made = prepared(BOX)
-    first, second = found_in(made.dataset, Fixed())
-    assert (first.labels.tolist(), first.corners.tolist(), len(second)) == ([1], [[60, 60, 80, 79]], 0)
-    assert kinds_of(made, [first, second]) == {"not labelled": 1}
-
-
-def test_crowds_excuse_what_is_found_in_them(tmp_path, prepared):
-    made = prepared(BOX)
-    file = tmp_path / "Annotations" / "a.xml"
-    corners = "<xmin>55</xmin><ymin>55</ymin><xmax>99</xmax><ymax>79</ymax>"
-    crowd = f"<object><name>cat</name><difficult>1</difficult><bndbox>{corners}</bndbox></object>"
-    file.write_text(file.read_text().replace("</annotation>", f"{crowd}</annotation>"))
-    made = PreparedBoxes.whole(BoxDataset.open(tmp_path), made.pack.preparation)
-    assert kinds_of(made, [found(("cat", 60, 60, 80, 79, 0.9)), None]) == {}
-
-
-def test_copies_with_other_boxes(tmp_path, prepared):
-    made = prepared(BOX, CAT)
-    (tmp_path / "JPEGImages/c.png").write_bytes((tmp_path / "JPEGImages/a.png").read_bytes())
-    text = (tmp_path / "Annotations/a.xml").read_text()
-    (tmp_path / "Annotations/c.xml").write_text(text[: text.index("<object>")] + "</annotation>")
-    made = PreparedBoxes.whole(BoxDataset.open(tmp_path), made.pack.preparation)
-    (one,) = audit_boxes(made)
-    assert (one.kind, one.picture, one.figure, len(one.corners)) == ("copies differ", "JPEGImages/a.png", 2, 2)
-    assert one.sentence == "its copy JPEGImages/c.png does not have these boxes"
-
-
-def test_a_contact_sheet_for_each_kind(prepared):
-    made = prepared(BOX, ("cat", 11, 10, 41, 40))
-    findings = audit_boxes(made)
-    assert draw_findings(made.dataset, findings, "two classes").startswith(b"\x89PNG")
-    assert draw_findings(made.dataset, findings, "huge") is None
-    assert set(KINDS) == set(Kind.__args__)
+def test_a_sheet_has_a_picture_for_each_finding(dataset):
+    findings = audited(dataset).of("two classes")
+    one, five = (Image.open(io.BytesIO(draw_findings(dataset, findings[:count]))) for count in (1, 5))
+    assert five.height > 1.2 * one.height
+    blue, orange = (np.abs(np.asarray(one.convert("RGB")).astype(int) - colour).sum(axis=2).min() for colour in
+                    ((0x56, 0xB4, 0xE9), (0xE6, 0x9F, 0x00)))  # fmt: skip
+    assert blue <= 12 and orange <= 12  # the colours of both classes
+    assert draw_findings(dataset, []) is None
