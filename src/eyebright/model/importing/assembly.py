@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.network import Layer, Network, Normalize, Shape, Weights
+from eyebright.network import ELU, Layer, Multiply, Network, Normalize, Shape, Softplus, Tanh, Weights
 from eyebright.network.layer import checked_shape
 from eyebright.network.wiring import ancestors
 from eyebright.system.errors import NetworkError
@@ -112,6 +112,28 @@ def affine(network: Assembly, name: str, read: Value, scale: Any, offset: Any) -
     if read.order is not None and len(factors) > 1:
         raise NetworkError("it has its own factor for each value of flattened maps, which is not supported")
     return network.add(Normalize(per_channel(means), per_channel(stds), name=name), read, order=read.order)
+
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def selu(network: Assembly, name: str, read: Value, alpha: float = SELU_ALPHA, scale: float = SELU_SCALE) -> Value:
+    """Add `scale * elu(x)`.
+
+    Source: Klambauer et al. 2017, "Self-Normalizing Neural Networks", equation 2 and appendix A1 for the numbers.
+    """
+    bent = network.add(ELU(alpha, name=f"{name}_elu"), read, order=read.order)
+    return affine(network, name, bent, scale, 0.0)
+
+
+def mish(network: Assembly, name: str, read: Value) -> Value:
+    """Add `x * tanh(softplus(x))`.
+
+    Source: Misra 2019, "Mish: A Self Regularized Non-Monotonic Activation Function".
+    """
+    gate = network.add(Softplus(name=f"{name}_softplus"), read)
+    gate = network.add(Tanh(name=f"{name}_tanh"), gate)
+    return network.add(Multiply(name=name), read, gate, order=read.order)
 
 
 def per_channel(values: Any) -> float | tuple[float, ...]:

@@ -12,7 +12,7 @@ IMAGE = [
     lambda k: k.Activation(k.ELU(0.5)),
     lambda k: k.Softmax(),
     *[lambda k, name=name: k.Activation(name) for name in
-      ("relu6", "gelu", "hard_silu", "hard_sigmoid", "softplus", "linear")],
+      ("relu6", "gelu", "hard_silu", "hard_sigmoid", "softplus", "linear", "selu", "mish")],
 ]  # fmt: skip
 
 
@@ -25,7 +25,7 @@ def test_a_layer_on_images_gives_what_keras_gives(keras, agrees, make):
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (layer("Activation", activation="mish"), "the activation 'mish' is not supported: elu, gelu"),
+        (layer("Activation", activation="mash"), "the activation 'mash' is not supported, only elu, gelu"),
         (layer("Activation", activation={"class_name": "__lambda__", "config": {"value": "gANj"}}), "__lambda__"),
         (layer("ReLU", max_value=5.0), "max_value=5.0"),
         (layer("Softmax", axis=1), "axis=1"),

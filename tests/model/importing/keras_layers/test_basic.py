@@ -15,6 +15,7 @@ VECTOR = [
     lambda k: [k.Dense(4)],
     lambda k: [k.BatchNormalization(), k.Dropout(0.3), k.ReLU(), k.Dense(4)],
     lambda k: [k.LayerNormalization(), k.Dense(3)],
+    lambda k: [k.Activation("selu"), k.Activation("mish"), k.Dense(4)],
     lambda k: [k.Rescaling(0.5, 1.0), k.LeakyReLU(), k.ELU(0.3), k.Softmax(), k.Dense(4)],
     lambda k: [k.Flatten(), k.Reshape((-1,)), k.Dense(4)],
     lambda k: [k.Normalization(mean=np.arange(60.0), variance=np.arange(1.0, 61)), k.Dense(4)],

@@ -10,6 +10,10 @@ SINGLE = {
     "HardSigmoid": ("HardSigmoid", {}, {"alpha": 0.3}),
     "LeakyRelu": ("LeakyRelu", {}, {"alpha": 0.3}),
     "Elu": ("Elu", {}, {"alpha": 0.3}),
+    "Selu": ("Selu", {}, {}),
+    "Selu with its own numbers": ("Selu", {}, {"alpha": 1.2, "gamma": 2.0}),
+    "PRelu": ("PRelu", {"slope": np.full((3, 1, 1), 0.2, np.float32)}, {}),
+    "Mish": ("Mish", {}, {}),
     "Softmax": ("Softmax", {}, {"axis": 1}),
     **{kind: (kind, {}, {}) for kind in ("Relu", "Sigmoid", "Tanh", "Softplus", "HardSwish")},
 }
@@ -25,6 +29,11 @@ def test_an_operator_gives_what_the_reference_gives(agrees, name):
     ("nodes", "constants", "message"),
     [
         ([("Clip", ["x", "a", "b"], "y", {})], {"a": np.float32(-1), "b": np.float32(1)}, "limits of -1 and 1"),
+        (
+            [("PRelu", ["x", "a"], "y", {})],
+            {"a": np.float32([0, 0.1, 0.2]).reshape(3, 1, 1)},
+            "the operator PRelu .* 3 different slopes: only one",
+        ),
         ([("Softmax", ["x"], "y", {"axis": 2})], {}, "axis=2 of version 18 is not supported"),
         ([("Softmax", ["x"], "y", {})], {}, "axis=-1 of version 18 is not supported"),
     ],

@@ -1,6 +1,8 @@
 """Keras's activations, as layers and as settings of other layers."""
 
-from eyebright.model.importing.assembly import Assembly, Value
+from collections.abc import Callable
+
+from eyebright.model.importing.assembly import Assembly, Value, mish, selu
 from eyebright.model.importing.keras_layers.layer import KerasLayer, last_axis, of, only, translate
 from eyebright.network import (
     ELU,
@@ -26,6 +28,7 @@ _ACTIVATIONS: dict[str, type[Layer]] = {
     "hard_swish": Hardswish, "hard_sigmoid": Hardsigmoid, "sigmoid": Sigmoid, "tanh": Tanh, "softplus": Softplus,
     "softmax": Softmax,
 }  # fmt: skip
+_COMPOSED: dict[str, Callable[[Assembly, str, Value], Value]] = {"selu": selu, "mish": mish}
 
 
 @of("Activation")
@@ -47,8 +50,11 @@ def _add_activation(network: Assembly, layer: KerasLayer, name: str, read: Value
     function = settings if isinstance(asked, dict) else asked
     if function in (None, "linear"):
         return read
-    if not isinstance(function, str) or function not in _ACTIVATIONS:
-        raise NetworkError(f"the activation {str(function)!r:.60} is not supported: {', '.join(sorted(_ACTIVATIONS))}")
+    known = {**_ACTIVATIONS, **_COMPOSED}
+    if not isinstance(function, str) or function not in known:
+        raise NetworkError(f"the activation {str(function)!r:.60} is not supported, only {', '.join(sorted(known))}")
+    if function in _COMPOSED:
+        return _COMPOSED[function](network, name, read)
     if function == "hard_sigmoid" and layer.major < 3:
         read = network.add(Normalize(0.0, 1 / _OLD_HARD_SIGMOID, name=f"{name}_slope"), read, order=read.order)
     return network.add(_ACTIVATIONS[function](name=name), read, order=read.order)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from eyebright.model.importing.assembly import Assembly, Value
+from eyebright.model.importing.assembly import SELU_ALPHA, SELU_SCALE, Assembly, Value, mish, selu
 from eyebright.model.importing.onnx_nodes.node import Node, of
 from eyebright.network import (
     ELU,
@@ -67,6 +67,25 @@ def _leaky_relu(network: Assembly, node: Node) -> Value:
 @of("Elu")
 def _elu(network: Assembly, node: Node) -> Value:
     return network.add(ELU(node.settings.get("alpha", 1.0), name=node.name), node.value())
+
+
+@of("Selu")
+def _selu(network: Assembly, node: Node) -> Value:
+    settings = (node.settings.get(key, default) for key, default in (("alpha", SELU_ALPHA), ("gamma", SELU_SCALE)))
+    return selu(network, node.name, node.value(), *settings)
+
+
+@of("Mish")
+def _mish(network: Assembly, node: Node) -> Value:
+    return mish(network, node.name, node.value())
+
+
+@of("PRelu")
+def _prelu(network: Assembly, node: Node) -> Value:
+    slopes = np.unique(node.constant(1))
+    if len(slopes) != 1:
+        raise NetworkError(f"it has {slopes.size} different slopes: only one for all channels is supported")
+    return network.add(LeakyReLU(float(slopes[0]), name=node.name), node.value())
 
 
 _HARD_SIGMOID_SLOPE = 1 / 6
