@@ -125,6 +125,33 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
                 "'turn_right'."
             ],
         ),
+        (events.SizeChosen(size=320, wanted=320, object_px=50.0, usual=320), []),
+        (
+            events.SizeChosen(size=512, wanted=512, object_px=15.2, usual=320),
+            ["Objects are small (15 pixels at 320x320): images have 512x512 pixels; --size changes it."],
+        ),
+        (
+            events.SizeChosen(size=448, wanted=512, object_px=15.2, usual=320),
+            [
+                "Objects are small (15 pixels at 320x320): images have 448x448 pixels; 512x512 would take more time: "
+                "--size 512."
+            ],
+        ),
+        (
+            events.ViewsKept(views=3, wanted=3, kept=True, size_bytes=950_400_000),
+            ["Keeping 3 views of each training image: 950 MB in the cache."],
+        ),
+        (
+            events.ViewsKept(views=1, wanted=3, kept=True, size_bytes=50_000_000),
+            ["Keeping 1 view of each training image (there is no room for 3): 50 MB in the cache."],
+        ),
+        (
+            events.ViewsKept(views=3, wanted=3, kept=False, size_bytes=0),
+            [
+                "The cache has too little disk space for views of the images, so each is computed in every epoch. To "
+                "train faster, free disk space, or set EYEBRIGHT_CACHE to a folder on another disk."
+            ],
+        ),
         (events.Resumed(epoch=3), ["Resuming after epoch 3."]),
         (events.Resumed(epoch=3, pictures=1_200), ["Resuming after epoch 3 and 1,200 images of the next epoch."]),
         (

@@ -6,7 +6,7 @@ import pytest
 from eyebright.runs.request import FIELDS, SETTINGS, Request, descriptions, gather, read_config, table
 from eyebright.runs.request import with_settings as changed
 from eyebright.system.errors import SettingsError
-from eyebright.training.settings import Settings
+from eyebright.training.settings import AUGMENTATIONS, Settings
 
 
 def test_texts_become_values_of_the_settings_types():
@@ -58,6 +58,7 @@ def test_a_file_stands_for_options_and_paths_in_it_are_relative_to_it(file, tmp_
         training=settings,
         pictures=str(place / "../flowers"), output="/runs/one", network=str(place / "net"),
         weights=str(place / "w.pth"), augment="zoom=0.3,hue", log=("csv", "tensorboard"), start_from=str(place / "old"),
+        given=frozenset({"batch_size", "learning_rate", "label_smoothing", *AUGMENTATIONS}),
         mirror=True,
     )  # fmt: skip
     expected = {"batch_size": 4, "learning_rate": 1.0, "label_smoothing": 0.0, "zoom": 0.3, "hue": 0.05}
@@ -208,3 +209,13 @@ def test_what_is_empty_is_not_taken_for_the_default(options, words):
 def test_a_budget_without_time_is_refused():
     with pytest.raises(SettingsError, match="minutes must be above 0"):
         gather({"minutes": 0.0})
+
+
+def test_a_recipe_stands_for_settings_that_were_not_given():
+    recipe = {"batch_size": 8, "ema": 0.99, "patience": 0, "weight_decay": 0.05}
+    usual = Settings()
+    request = gather({"pictures": "x", "batch_size": usual.batch_size, "set": ["weight-decay = 0.3"]},
+                     base=Settings(patience=3))  # fmt: skip
+    settings = request.with_recipe(recipe)
+    assert (settings.batch_size, settings.weight_decay, settings.patience) == (usual.batch_size, 0.3, 3)
+    assert settings.ema == 0.99

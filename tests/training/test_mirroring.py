@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from eyebright.training.mirroring import judge_mirroring
+from eyebright.training.mirroring import judge_mirroring, says_side
 
 
 def small(pictures):
@@ -40,3 +40,21 @@ def test_images_in_both_orientations_may_be_mirrored(digits):
 def test_two_images_are_no_evidence_against_mirroring(digits):
     pictures, labels = digits
     assert judge_mirroring(pictures[:30], labels[:30], pictures[30:32], labels[30:32]).same
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["greenleft", "turn_left", "LeftArrow", "right-hand", "arrowright", "arrowRight", "RIGHT", "turnleftahead",
+     "upRight", "bright right", "Pfeil rechts", "tourner à gauche"],
+)  # fmt: skip
+def test_a_side_is_found(name):
+    assert says_side(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bright", "Bright_Light", "brightness", "very-bright", "veryBright", "upright", "copyright", "alright", "cleft",
+     "leftover", "straight", "light"],
+)  # fmt: skip
+def test_other_words_say_no_side(name):
+    assert not says_side(name)

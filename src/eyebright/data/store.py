@@ -186,6 +186,10 @@ class RowFile:
         self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         weakref.finalize(self, os.close, self._handle)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To be sent to another process on the same disk, which cannot make rows again."""
+        return RowFile, (self.path, self.checksums)
+
     def fill(self, target: NDArray[Kind], numbers: NDArray[np.int64]) -> NDArray[Kind]:
         """Fill `target`, `(n, ...)`, with the rows of these numbers; a row has the size of one of its items.
 

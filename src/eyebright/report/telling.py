@@ -145,6 +145,10 @@ def _images(event: AnyEvent) -> Iterator[str]:
         case events.SidesNamed():
             names = listed([repr(printable(name)) for name in event.classes], _EXAMPLES)
             yield f"Training images are not mirrored, because names of classes say left or right: {names}."
+        case events.SizeChosen():
+            yield from _if_any(_size_chosen(event))
+        case events.ViewsKept():
+            yield _views_kept(event)
         case events.Corrected():
             yield corrections_text(event)
         case events.FitChosen():
@@ -305,6 +309,27 @@ def _run_started(event: events.RunStarted) -> Iterator[str]:
     if event.absent:
         yield f"No validation images of {listed(event.absent)}: the best epoch and the temperature are chosen without."
     yield f"Network: {event.network} at {event.size}x{event.size}, {event.parameters:,} parameters."
+
+
+def _size_chosen(event: events.SizeChosen) -> str:
+    if event.wanted <= event.usual:
+        return ""
+    small = f"Objects are small ({event.object_px:.0f} pixels at {event.usual}x{event.usual})"
+    if event.size < event.wanted:
+        wanted = f"; {event.wanted}x{event.wanted} would take more time: --size {event.wanted}"
+        return f"{small}: images have {event.size}x{event.size} pixels{wanted}."
+    return f"{small}: images have {event.size}x{event.size} pixels; --size changes it."
+
+
+def _views_kept(event: events.ViewsKept) -> str:
+    if not event.kept:
+        return (
+            "The cache has too little disk space for views of the images, so each is computed in every epoch. To train "
+            "faster, free disk space, or set EYEBRIGHT_CACHE to a folder on another disk."
+        )
+    short = f" (there is no room for {event.wanted})" if event.views < event.wanted else ""
+    views = counted(event.views, "view")
+    return f"Keeping {views} of each training image{short}: {event.size_bytes / 1e6:,.0f} MB in the cache."
 
 
 def _boxes_checked(event: events.BoxesChecked) -> Iterator[str]:

@@ -123,10 +123,9 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, request: Request, emit: Em
     network = zoo.build(BACKBONE, num_classes=len(dataset.classes), input_size=backbone.preparation.width)
     weights = zoo.published_weights(BACKBONE) | {"_fc.weight": head.weight, "_fc.bias": head.bias}
     settings = settings if request.mirror else mirrored_by_evidence(prepared, settings, emit)
-    default = Settings()
-    tuning = {name: value for name, value in _TUNING.items() if getattr(settings, name) == getattr(default, name)}
+    settings = request.changed(training=settings).with_recipe(_TUNING)
     weights = {name: weights[name] for name in network.tensors}
-    return Start(BACKBONE, network, weights, settings.changed(tuning), keep=True), prepared
+    return Start(BACKBONE, network, weights, settings, keep=True), prepared
 
 
 def _train_head(prepared: Prepared, backbone: Backbone, emit: Emit, started_at: float) -> Head:

@@ -30,7 +30,7 @@ Task: TypeAlias = Literal["auto", "classify", "detect"]
 Unlabelled: TypeAlias = Literal["refuse", "background"]
 SETTINGS = frozenset(Settings.__struct_fields__)
 """The fields of `training`, which stand among the others in config.toml and on the command line."""
-ONLY_ASKED = frozenset({"output", "augment", "exclude", "exclude_kinds", "mirror", "overwrite"})
+ONLY_ASKED = frozenset({"output", "augment", "exclude", "exclude_kinds", "mirror", "overwrite", "given"})
 """Fields that say how a request is made or where the run goes; config.toml does not repeat them."""
 
 _REPLACED = {  # a typed option replaces these in the file
@@ -88,6 +88,7 @@ class Request(Record, frozen=True, kw_only=True):
         log: Also log the epochs to csv, tensorboard or both, separated by commas.
         mirror: Mirror images if `flip` is on, without a check. Otherwise they are mirrored only if that does no harm.
         overwrite: Replace an existing run. It is kept until the new model is saved.
+        given: Names of the settings that were given, also where their values are the defaults.
         training: How to train.
 
     Raises:
@@ -120,6 +121,7 @@ class Request(Record, frozen=True, kw_only=True):
     log: tuple[str, ...] = ()
     mirror: bool = False
     overwrite: bool = False
+    given: frozenset[str] = frozenset()
     training: Settings = Settings()
 
     @property
@@ -137,6 +139,12 @@ class Request(Record, frozen=True, kw_only=True):
         settings = {name: changes.pop(name) for name in SETTINGS & changes.keys()}
         training = changes.pop("training", self.training)
         return msgspec.structs.replace(self, **changes, training=training.changed(settings) if settings else training)
+
+    def with_recipe(self, recipe: Mapping[str, Any]) -> Settings:
+        """The settings, with those of a recipe in place of the ones that were not given."""
+        usual = Settings()
+        open_ = {name for name in recipe if getattr(self.training, name) == getattr(usual, name)} - self.given
+        return self.training.changed({name: recipe[name] for name in recipe if name in open_})
 
     def names_left_out(self) -> set[str]:
         """Names of the images to leave out; errors as in reading audit.json."""
@@ -157,7 +165,8 @@ class Request(Record, frozen=True, kw_only=True):
         return tomli_w.dumps({name: value for name, value in flat.items() if name not in ONLY_ASKED})
 
 
-FIELDS = {field.encode_name: field for field in msgspec.structs.fields(Request) if field.name != "training"}
+_NO_OPTIONS = ("given", "training")
+FIELDS = {field.encode_name: field for field in msgspec.structs.fields(Request) if field.name not in _NO_OPTIONS}
 """The fields of a request beside its settings, by the names of the options."""
 _KNOWN = [*FIELDS, *sorted(SETTINGS)]
 
@@ -197,10 +206,11 @@ def gather(typed: Mapping[str, Any], config: Path | None = None, *, base: Settin
         raise SettingsError(f"size must be 1 pixel or more, got {request.size}; without size, it is found")
     if "augment" in asked:
         settings |= augmentation(request.augment)
+    given = frozenset(settings) | {_setting(text) for text in typed.get("set") or ()}
     if request.automatic and base is None:  # only a head is trained unless more is asked for
         settings.setdefault("epochs", 0)
     training = with_settings((base or Settings()).changed(settings), typed.get("set") or ())
-    return msgspec.structs.replace(request, training=training)
+    return msgspec.structs.replace(request, training=training, given=given)
 
 
 def read_config(path: Path) -> Request:
@@ -248,8 +258,7 @@ def with_settings(settings: Settings, given: Iterable[str]) -> Settings:
     kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
     changes = {}
     for text in given:
-        name, equals, value = text.partition("=")
-        name = name.strip().replace("-", "_")
+        name, (_, equals, value) = _setting(text), text.partition("=")
         if not equals:
             raise SettingsError(f"--set {text}: expected NAME=VALUE, such as --set ema=0.999")
         if name not in kinds:
@@ -260,6 +269,11 @@ def with_settings(settings: Settings, given: Iterable[str]) -> Settings:
         except msgspec.ValidationError as problem:
             raise SettingsError(f"--set {text}: {problem}") from problem
     return settings.changed(changes)
+
+
+def _setting(text: str) -> str:
+    """The name in NAME=VALUE."""
+    return text.partition("=")[0].strip().replace("-", "_")
 
 
 def augmentation(text: str) -> dict[str, bool | float]:
@@ -298,7 +312,7 @@ def descriptions(kind: type) -> dict[str, str]:
 def table(kind: type = Request) -> str:
     """The options of a request or the settings as a table in Markdown, for the docs."""
     said = descriptions(kind)
-    fields = [field for field in msgspec.structs.fields(kind) if field.name != "training"]
+    fields = [field for field in msgspec.structs.fields(kind) if field.name not in _NO_OPTIONS]
     rows = [f"| `{field.encode_name}` | `{_shown(field.default)}` | {said[field.name]} |" for field in fields]
     return "\n".join(["| name | default | meaning |", "|---|---|---|", *rows]) + "\n"
 

@@ -34,6 +34,7 @@ class RunStarted(Event, frozen=True):
     the validation or test set. `naive_leak` is the share of test images that would have a near-duplicate in the
     training set with a random split. `leaks` counts images that have one in another set with the split that is used.
     `absent` names the classes without validation images. `held_back` counts images that are held back for a promise.
+    `data_sha256` identifies the images and boxes of a detector.
     """
 
     pictures: str
@@ -53,6 +54,7 @@ class RunStarted(Event, frozen=True):
     leaks: tuple[Leaks, ...] = ()
     absent: tuple[str, ...] = ()
     held_back: int = 0
+    data_sha256: str = ""
 
 
 class BoxesChecked(Event, frozen=True):
@@ -71,6 +73,30 @@ class SidesNamed(Event, frozen=True):
     """Images are not mirrored, because the names of these classes say left or right."""
 
     classes: tuple[str, ...]
+
+
+class SizeChosen(Event, frozen=True):
+    """The size of a detector's images: larger than `usual` where objects are small, `wanted` if the time allowed it.
+
+    `object_px` is the side of a typical object in images of the usual size.
+    """
+
+    size: int
+    wanted: int
+    object_px: float
+    usual: int
+
+
+class ViewsKept(Event, frozen=True):
+    """How many views of each training image a detector learns from, and the size of them in the cache.
+
+    Fewer than `wanted` where the disk has no room for them; without room for one, none is kept.
+    """
+
+    views: int
+    wanted: int
+    kept: bool
+    size_bytes: int
 
 
 class Corrected(Event, frozen=True):
@@ -437,6 +463,8 @@ AnyEvent: TypeAlias = (
     RunStarted
     | BoxesChecked
     | SidesNamed
+    | SizeChosen
+    | ViewsKept
     | Corrected
     | FitChosen
     | Streaming

@@ -2,7 +2,10 @@
 
 This is measured: a simple classifier learns small training images, none of them mirrored, and predicts the validation
 images as they are and mirrored. If significantly fewer mirrored images are correct, mirroring would teach wrong labels.
+Of the classes of a detector only the names are looked at.
 """
+
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,9 @@ from eyebright.trust.intervals import paired_difference
 
 MAX_TRAIN, MAX_VALIDATION = 2_000, 1_000  # images
 _STRENGTH = 0.1
+_SIDES = re.compile("left|right|links|rechts|gauche|droite|izquierda|derecha")
+_OTHERS = re.compile("(?<![a-z])(?:(?:al|b|birth|copy|f|forth|out|play|ship|up|w)right|cleft|cufflinks|leftover)")
+_CAMEL = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 def judge_mirroring(
@@ -42,6 +48,18 @@ def judge_mirroring(
     return MirroringJudged(
         same=same, pictures=len(validation), accuracy=float(plain.mean()), mirrored_accuracy=float(mirrored.mean())
     )
+
+
+def says_side(name: str) -> bool:
+    """Whether the name of a class says left or right, in one of some languages, anywhere but in words such as "bright".
+
+    A mirrored image of it would have the other name.
+
+    >>> says_side("turn_left"), says_side("greenleft"), says_side("LightUpRight"), says_side("traffic light, bright")
+    (True, True, True, False)
+    """
+    words = _CAMEL.sub("_", name).lower()
+    return bool(_SIDES.search(_OTHERS.sub("_", words)))
 
 
 def _points(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:

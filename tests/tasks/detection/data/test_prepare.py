@@ -11,7 +11,7 @@ from eyebright.system.errors import DataError, SettingsError
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes, prepare, strata
 from eyebright.tasks.detection.geometry.boxes import Boxes
-from eyebright.tasks.detection.runs.train import split_csv
+from eyebright.tasks.detection.runs.opening import split_csv
 
 INPUT = Preparation(width=64, height=64, fit="pad")
 

@@ -1,37 +1,91 @@
-"""Views: pixels and boxes move together."""
+"""What the frozen layers give for views, kept in the cache or computed each time."""
+
+import pickle
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+import torch
 
-from eyebright.tasks.detection.geometry.boxes import Boxes
-from eyebright.tasks.detection.training.views import Move, changed
+from eyebright.data.pictures import Preparation
+from eyebright.network import Weights
+from eyebright.network.torch import TorchNetwork, as_input
+from eyebright.network.zoo.detection import detector_weights, lite0_detector
+from eyebright.system import files
+from eyebright.tasks.detection.data.dataset import BoxDataset
+from eyebright.tasks.detection.data.prepare import PreparedBoxes, prepare
+from eyebright.tasks.detection.training.moves import changed
+from eyebright.tasks.detection.training.views import ViewCache, ViewFeatures
 from eyebright.training.settings import Settings
 
-CHANGES = Settings(zoom=0.4, shift=0.1, flip=True, rotation=0.0)
+TRAIN, VALIDATION = np.array([4, 1, 7]), np.array([2, 4])
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_white_box_is_where_its_corners_are_after_a_move(seed):
-    picture = np.zeros((96, 96, 3), np.uint8)
-    picture[30:50, 40:70] = 255
-    move = Move.drawn(np.random.default_rng(seed), CHANGES, 96)
-    corners = move.boxes(Boxes.of([[40, 30, 70, 50]], [0]), 96).corners[0]
-    rows, columns = np.nonzero(move.pixels(picture)[..., 0] > 191)  # outside is 127
-    seen = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-    assert seen == pytest.approx(corners, abs=1)
+class Made(NamedTuple):
+    prepared: PreparedBoxes
+    features: ViewFeatures
+    weights: Weights
 
 
-def test_a_box_that_leaves_the_image_is_cut_and_then_left_out():
-    boxes = Boxes.of([[0, 40, 40, 60], [80, 40, 96, 60]], [0, 1])
-    moved = Move(offset=(-20.0, 0.0)).boxes(boxes, 96)
-    assert moved.corners.tolist() == [[0, 40, 20, 60], [60, 40, 76, 60]]
-    assert Move(offset=(-35.0, 0.0)).boxes(boxes, 96).labels.tolist() == [1]
+@pytest.fixture
+def made(squares):
+    prepared = prepare(BoxDataset.open(squares), Preparation(width=64, height=64, fit="pad"))
+    network = lite0_detector(1, input_size=64)
+    weights = detector_weights(network)
+    return Made(prepared, ViewFeatures(prepared, network, weights, Settings(seed=3, zoom=0.2)), weights)
 
 
-def test_a_view_is_a_function_of_seed_number_and_content_and_the_first_is_the_image():
-    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    assert (changed(picture, b"one", CHANGES, 0) == picture).all()
-    first = changed(picture, b"one", CHANGES, 1)
-    assert (changed(picture, b"one", CHANGES, 1) == first).all()
-    assert (changed(picture, b"one", CHANGES, 2) != first).any()
-    assert (changed(picture, b"two", CHANGES, 1) != first).any()
+def test_the_network_gives_from_rows_what_it_gives_for_the_changed_images(made):
+    pack, views = made.prepared.pack, ViewCache(made.features, TRAIN, VALIDATION).views(2)
+    images, numbers = np.array([7, 4, 2]), np.array([1, 0, 0])
+    pictures = [
+        changed(pack.read([index])[0], pack.digests[index], made.features.settings, view)
+        for index, view in zip(images.tolist(), numbers.tolist(), strict=True)
+    ]
+    rows = torch.from_numpy(views.rows.read(images, numbers)).float()
+    values = {
+        name: rows[:, part].reshape(-1, *shape[1:], shape[0]).permute(0, 3, 1, 2) for name, shape, part in views.layout
+    }
+    module = TorchNetwork(lite0_detector(1, input_size=64), made.weights).eval()
+    with torch.no_grad():
+        expected, found = module(as_input(torch.from_numpy(np.stack(pictures)))), module.from_values(values)
+    alike = np.corrcoef(expected.flatten(1).numpy(), found.flatten(1).numpy())[:3, 3:]
+    assert alike.diagonal().min() > 0.97 and alike.argmax(axis=1).tolist() == [0, 1, 2]  # bfloat16 has 8 bits
+
+
+def test_rows_are_computed_once_and_the_same_when_nothing_is_kept(made):
+    told = list[tuple[str, int, int | None]]()
+    views = ViewCache(made.features, TRAIN, VALIDATION).views(2, lambda *progress: told.append(progress))
+    assert told[-1] == ("computing features", 7, 7)  # image 4 as it is serves both
+    told.clear()
+    again = ViewCache(made.features, TRAIN, VALIDATION).views(2, lambda *progress: told.append(progress))
+    assert not told
+    images, numbers = np.array([1, 1, 4]), np.array([0, 1, 1])
+    kept = views.rows.read(images, numbers)
+    assert (again.rows.read(images, numbers) == kept).all()
+    assert (pickle.loads(pickle.dumps(views.rows)).read(images, numbers) == kept).all()  # for another process
+    assert made.features.read(images, numbers) == pytest.approx(kept, rel=0.02, abs=0.02)
+
+
+def test_other_changes_are_other_views_but_the_image_itself_stays(made):
+    other = ViewFeatures(
+        made.prepared, lite0_detector(1, input_size=64), made.weights, made.features.settings.changed({"zoom": 0.3})
+    )
+    assert other.digest == made.features.digest
+    assert other.key(4, 0) == made.features.key(4, 0)
+    assert other.key(4, 1) != made.features.key(4, 1)
+
+
+def test_as_many_views_as_half_of_the_free_disk_has_room_for(made, monkeypatch):
+    cache = ViewCache(made.features, TRAIN, VALIDATION)
+    row = cache.size_bytes(2) - cache.size_bytes(1)
+    assert row % 3 == 0 and row // 3 > 2 * made.features.width
+    row //= 3
+
+    def free(rows):
+        monkeypatch.setattr(files, "free_bytes", lambda path: 2 * rows * row)
+        return ViewCache(made.features, TRAIN, VALIDATION).fitting(3)
+
+    assert [free(rows) for rows in (3, 4, 6, 7, 9, 10, 50)] == [0, 1, 1, 2, 2, 3, 3]  # 4 images, 3 of them changed
+    cache.views(2)
+    assert free(3) == 3 and free(2) == 2  # what is there takes no more room

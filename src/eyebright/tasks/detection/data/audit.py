@@ -17,7 +17,6 @@ from eyebright.system.records import Record
 from eyebright.system.text import percent, printable
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
-from eyebright.tasks.detection.data.unused import unused_boxes
 from eyebright.tasks.detection.geometry.boxes import areas, intersections, iou
 from eyebright.tasks.detection.geometry.finding import Detections
 
@@ -116,7 +115,7 @@ def audit_boxes(
         classes={printable(name): count for name, count in zip(dataset.classes, counts, strict=True)},
         findings=tuple(findings),
         images=examine(dataset.as_classified(), prepared.pack).findings,
-        unused=tuple({key: printable(text) for key, text in one._asdict().items()} for one in unused_boxes(prepared)),
+        unused=tuple({key: printable(text) for key, text in one._asdict().items()} for one in prepared.unused_boxes),
         notes=tuple(dataset.notices),
     )
 

@@ -22,7 +22,7 @@ from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.text import counted, printable
 from eyebright.tasks.detection.data.dataset import BoxDataset
-from eyebright.tasks.detection.geometry.boxes import Boxes
+from eyebright.tasks.detection.geometry.boxes import Boxes, Unused
 from eyebright.tasks.detection.geometry.placing import Placing
 
 
@@ -70,6 +70,19 @@ class PreparedBoxes:
     def leaks(self) -> tuple[Leaks, ...]:
         """How many images have a near-duplicate or their group in an earlier set; without pairs of sets with none."""
         return leaks_of(self.sides, self.related, self.groups)
+
+    @property
+    def unused_boxes(self) -> list[Unused]:
+        """Every box that is not used: those of the files, and those of images that cannot be decoded."""
+        dataset, known = self.dataset, list(self.dataset.unused)
+        closed = {left.name for left in self.pack.left_out}
+        for name, boxes in zip(dataset.source.names, dataset.boxes, strict=True):
+            if name in closed:
+                known += [
+                    Unused(name, "no image", " ".join([dataset.classes[label], *(f"{value:g}" for value in corners)]))
+                    for corners, label in zip(boxes.corners.tolist(), boxes.labels.tolist(), strict=True)
+                ]
+        return known
 
     def resized(self, preparation: Preparation, report: Report = quiet) -> "PreparedBoxes":
         """The same images in the same split, prepared in another size."""

@@ -19,7 +19,7 @@ from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import found_in
 from eyebright.tasks.detection.report.audit import draw_findings
-from eyebright.tasks.detection.runs.train import SIZE
+from eyebright.tasks.detection.runs.recipe import SIZE
 from eyebright.training.events import AnyEvent
 from eyebright.training.receivers import reporting, to_all
 

@@ -1,10 +1,10 @@
 """resume_detector(): continue the training of a detector that was stopped, to the same weights.
 
-The images and their boxes must still be those that the run started with, as its split.csv lists them.
+The images and their boxes must still be those that the run started with.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from eyebright.runs.folder import Run
@@ -12,8 +12,10 @@ from eyebright.runs.request import Request
 from eyebright.runs.resume import can_continue
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
-from eyebright.tasks.detection.runs.train import DetectionResult, finish, open_boxes, split_csv
-from eyebright.training.events import AnyEvent, Emit
+from eyebright.tasks.detection.runs.opening import digest_of, open_boxes, prepared_boxes
+from eyebright.tasks.detection.runs.recipe import SIZE
+from eyebright.tasks.detection.runs.train import DetectionResult, finish
+from eyebright.training.events import AnyEvent, Emit, RunStarted
 from eyebright.training.receivers import to_all
 
 
@@ -38,20 +40,20 @@ def resume_detector(
         raise SettingsError(f"{path} is complete: its detector is in {run.model}. To train longer, start a new run")
     events = run.read_events()
     continues = can_continue(run, events)
-    prepared = _open_again(run, request, emit)
+    prepared = _open_again(run, request, events, emit)
     earlier = events if continues else None
     return finish(run, request, network, prepared, emit, started_at=started_at, earlier=earlier)
 
 
-def _open_again(run: Run, request: Request, emit: Emit) -> PreparedBoxes:
+def _open_again(run: Run, request: Request, events: Sequence[AnyEvent], emit: Emit) -> PreparedBoxes:
     """The images of the run in its split."""
-    if not run.split.exists():  # stopped before anything was trained
-        return open_boxes(request, emit)
-    as_started = request.changed(split=str(run.split))
-    prepared = open_boxes(as_started, emit)
-    if run.split.read_bytes() != split_csv(prepared):
+    started = next((event for event in events if isinstance(event, RunStarted)), None)
+    if started is not None:
+        request = request.changed(split=str(run.split))
+    prepared = prepared_boxes(open_boxes(request, emit), request, request.size or SIZE, emit)
+    if started is not None and started.data_sha256 != digest_of(prepared):
         raise DataError(
-            f"the images or boxes in {request.pictures} are no longer those of {run.path} (its split.csv lists them): "
-            "put them back, or start a new run"
+            f"the images, their labels or their boxes in {request.pictures} are no longer those that {run.path} "
+            "started with: put them back, or start a new run"
         )
     return prepared

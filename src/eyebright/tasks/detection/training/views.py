@@ -1,21 +1,20 @@
-"""Views of images: each image as it is and a few times changed, with what the frozen layers give, kept on disk.
+"""What the frozen layers give for views of images: computed once, by OpenVINO, and kept in the cache.
 
-A view moves pixels and boxes by one affine: mirrored, scaled, shifted; then its colours change. It is a pure function
-of the seed, its number and the content of the image. What lies outside is filled with the colour of the padding. The
-values are computed once, by OpenVINO, and stored by content: `rows.f16` or `rows.f32` has a row for each view.
+The rows are stored by content: `rows.f16` or `rows.f32` has one for each view. Where the disk has no room for a single
+view of each image, they are computed each time they are needed.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Protocol, TypeAlias
 
 import filelock
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from eyebright.data.batches import seed_of
-from eyebright.data.pictures.preparation import BACKGROUND
 from eyebright.data.store import RowFile, RowStore
 from eyebright.data.threads import in_threads
 from eyebright.model.engine import Engine, fastest_precision, onnx_graph
@@ -24,72 +23,21 @@ from eyebright.network.zoo.detection import pyramid_inputs
 from eyebright.system import cache, files
 from eyebright.system.progress import Report, quiet
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
-from eyebright.tasks.detection.geometry.boxes import Boxes, areas
+from eyebright.tasks.detection.training.moves import CHANGES, changed
 from eyebright.training.settings import Settings
 
-VIEWS = 7
-"""Views of each image; the first is the image as it is."""
 _FORMAT, _BATCH = 1, 8
-_SEEN = 0.25  # share of a box that must be inside, for the box to stay
-_STRETCH = 1.1
 _RECORD = np.dtype([("key", "<u8")])
+_DISK_SHARE = 0.5  # of the free disk: other runs need some too
+Layout: TypeAlias = tuple[tuple[str, tuple[int, ...], slice], ...]
+"""For each kept layer its name, shape, and where it lies in a row."""
 
 
-@dataclass(frozen=True)
-class Move:
-    """How a view moves an image: `out = matrix * in + offset`, for x and y, in pixels of the square.
+class Rows(Protocol):
+    """Gives rows of numbers for views of images."""
 
-    Args:
-        factor: Of x and y; below 0 for a mirrored view.
-        offset: Of x and y, in pixels.
-    """
-
-    factor: tuple[float, float] = (1.0, 1.0)
-    offset: tuple[float, float] = (0.0, 0.0)
-
-    @classmethod
-    def drawn(cls, random: np.random.Generator, settings: Settings, size: int) -> "Move":
-        """A random move around the centre of a square of so many pixels."""
-        draws = random.random(5)
-        mirrored = -1.0 if settings.flip and draws[0] < 0.5 else 1.0
-        scale = (1 + settings.zoom) ** (2 * draws[1] - 1)
-        stretch = _STRETCH ** (draws[2] - 0.5) if settings.zoom else 1.0
-        factor = mirrored * scale * stretch, scale / stretch
-        shift = (2 * draws[3:] - 1) * settings.shift * size
-        across, down = (float((1 - by) * size / 2 + to) for by, to in zip(factor, shift, strict=True))
-        return cls((float(factor[0]), float(factor[1])), (across, down))
-
-    def pixels(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The moved image, `(size, size, channels)`."""
-        inverse = (1 / self.factor[0], 0, -self.offset[0] / self.factor[0],
-                   0, 1 / self.factor[1], -self.offset[1] / self.factor[1])  # fmt: skip
-        image = Image.fromarray(picture)
-        moved = image.transform(
-            image.size, Image.Transform.AFFINE, inverse, Image.Resampling.BILINEAR, fillcolor=BACKGROUND
-        )
-        return np.asarray(moved)
-
-    def boxes(self, boxes: Boxes, size: int) -> Boxes:
-        """The moved boxes, cut at the edge; those of which less than a quarter is left are left out."""
-        factor, offset = np.tile(self.factor, 2), np.tile(self.offset, 2)
-        moved = boxes.corners * factor + offset
-        ordered = np.concatenate([np.minimum(moved[:, :2], moved[:, 2:]), np.maximum(moved[:, :2], moved[:, 2:])], 1)
-        inside = ordered.clip(0, size)
-        kept = (areas(inside) >= _SEEN * areas(ordered)) & (inside[:, 2:] - inside[:, :2] >= 1).all(axis=1)
-        return boxes.moved(inside).at(kept)
-
-
-def recoloured(picture: NDArray[np.uint8], random: np.random.Generator, settings: Settings) -> NDArray[np.uint8]:
-    """An image with other brightness, contrast and saturation, as `Settings` describes them; clipped to 0 to 255."""
-    strength = np.array([settings.brightness, settings.contrast, settings.saturation])
-    if not strength.any():
-        return picture
-    brightness, contrast, saturation = 1 + (2 * random.random(3) - 1) * strength
-    values = picture.astype(np.float32)
-    grey = values.mean(axis=2, keepdims=True)
-    values = grey + saturation * (values - grey)
-    middle = values.mean()
-    return np.asarray(brightness * (middle + contrast * (values - middle))).clip(0, 255).round().astype(np.uint8)
+    def read(self, indices: NDArray[np.int64], views: NDArray[np.int64]) -> NDArray[np.floating]:
+        """The rows, `(n, numbers)`, of these views of these images: each layer channels last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,140 +47,174 @@ class Views:
     Args:
         settings: How views are changed, and the seed.
         count: Views of each image.
-        layout: For each kept layer its name, shape, and where it lies in a row.
-        rows: The row of each view, `(N, count)`; -1 for images that are not used.
+        layout: What a row holds.
+        rows: What the frozen layers give for them.
     """
 
     settings: Settings
     count: int
-    layout: tuple[tuple[str, tuple[int, ...], slice], ...]
-    rows: NDArray[np.int64]
-    _file: RowFile = field(repr=False)
-    _kind: np.dtype[np.floating] = field(repr=False)
+    layout: Layout
+    rows: Rows
+
+
+class KeptRows(NamedTuple):
+    """Rows that are kept on disk.
+
+    Args:
+        numbers: The row of each view, `(N, count)`; -1 for images that are not used.
+        file: The rows.
+        width: Numbers in a row.
+        kind: Their type.
+    """
+
+    numbers: NDArray[np.int64]
+    file: RowFile
+    width: int
+    kind: np.dtype[np.floating]
 
     def read(self, indices: NDArray[np.int64], views: NDArray[np.int64]) -> NDArray[np.floating]:
-        """What the layers give for views of images: `(n, numbers)`, each layer channels last."""
-        numbers = self.layout[-1][2].stop
-        return self._file.fill(np.empty((len(indices), numbers), self._kind), self.rows[indices, views])
-
-    def boxes(self, prepared: PreparedBoxes, index: int, view: int) -> tuple[Boxes, Boxes]:
-        """The boxes and the regions that do not count, in a view of an image."""
-        boxes, ignored = prepared.boxes[index], prepared.ignored[index]
-        if view == 0:
-            return boxes, ignored
-        size = prepared.pack.preparation.width
-        move = Move.drawn(_random(self.settings, prepared.pack.digests[index], view), self.settings, size)
-        return move.boxes(boxes, size), move.boxes(ignored, size)
+        """As in `Rows`."""
+        return self.file.fill(np.empty((len(indices), self.width), self.kind), self.numbers[indices, views])
 
 
-def kept_views(
-    prepared: PreparedBoxes,
-    indices: NDArray[np.int64],
-    network: Network,
-    weights: Weights,
-    settings: Settings,
-    *,
-    plain: NDArray[np.int64],
-    count: int = VIEWS,
-    report: Report = quiet,
-) -> Views:
-    """The views of some images, computed now or by an earlier run.
+class ViewFeatures:
+    """Computes what the frozen layers of a detector give for views of images.
 
     Args:
         prepared: The images.
-        indices: Those with all views.
         network: A `lite0_detector`.
         weights: Its weights; those of the backbone are used.
         settings: How views are changed, and the seed.
-        plain: Images of which only the first view is needed.
-        count: Views of each image.
-        report: Receives the progress.
-
-    Raises:
-        OutputError: When the cache has no space, or cannot be written.
     """
-    layers = pyramid_inputs(network)
-    precision = fastest_precision()
-    kind: np.dtype[np.floating] = np.dtype(np.float16 if precision == "bfloat16" else np.float32)
-    layout = _layout(network, layers)
-    graph = onnx_graph(network, weights, layers=layers)
-    place = hashlib.blake2b(f"{_FORMAT} {precision} ".encode() + graph, digest_size=12).hexdigest()
-    folder = files.cache_folder("views", place)
-    name = f"rows.f{8 * kind.itemsize}"
-    store = RowStore(folder, _RECORD, {name: layout[-1][2].stop * kind.itemsize})
-    wanted = [(index, view) for view in range(count) for index in indices.tolist()]
-    wanted += [(index, 0) for index in plain.tolist()]
-    keys = np.array([_key(prepared.pack.digests[index], settings, view) for index, view in wanted], np.uint64)
-    with files.write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder / cache.LOCK):
-            cache.describe(folder, f"views of images of {prepared.pack.preparation.width} pixels, {precision}")
-            missing = np.flatnonzero(store.index().rows_of(keys) < 0)
-            missing = missing[np.sort(np.unique(keys[missing], return_index=True)[1])]  # duplicates are computed once
-            files.require_space(folder, len(missing) * store.bytes_for_each, what=f"views of {len(indices):,} images")
-            if len(missing):
-                engine = Engine.of_bytes(graph, precision=precision)
-                pairs = [wanted[number] for number in missing.tolist()]
-                _compute(store, engine, layers, kind, prepared, settings, pairs, keys[missing], report)
-            index = store.index()
-            rows = np.full((len(prepared.sides), count), -1)
-            rows[tuple(np.array(wanted).T)] = index.rows_of(keys)
-            return Views(settings, count, layout, rows, RowFile(folder / name, index.checksums[:, 0]), kind)
 
+    def __init__(self, prepared: PreparedBoxes, network: Network, weights: Weights, settings: Settings) -> None:
+        self.prepared, self.settings = prepared, settings
+        self.layers = pyramid_inputs(network)
+        self.layout = _layout(network, self.layers)
+        self.precision = fastest_precision()
+        self.kind: np.dtype[np.floating] = np.dtype(np.float16 if self.precision == "bfloat16" else np.float32)
+        self._graph = onnx_graph(network, weights, layers=self.layers)
 
-def _compute(
-    store: RowStore,
-    engine: Engine,
-    layers: Sequence[str],
-    kind: np.dtype[np.floating],
-    prepared: PreparedBoxes,
-    settings: Settings,
-    pairs: list[tuple[int, int]],
-    keys: NDArray[np.uint64],
-    report: Report,
-) -> None:
-    """Append the rows of these views (image, number)."""
+    @property
+    def width(self) -> int:
+        """Numbers in a row."""
+        return int(self.layout[-1][2].stop)
 
-    def drawn(pair: tuple[int, int]) -> NDArray[np.uint8]:
-        index, view = pair
-        return changed(prepared.pack.read([index])[0], prepared.pack.digests[index], settings, view)
+    @property
+    def digest(self) -> str:
+        """What identifies the network, with its weights, and the precision."""
+        return hashlib.blake2b(f"{_FORMAT} {self.precision} ".encode() + self._graph, digest_size=12).hexdigest()
 
-    report("computing features", 0, len(pairs))
-    with store.appending() as writer:
+    def key(self, index: int, view: int) -> int:
+        """What identifies a view among all that such a network gives, whatever set it is from."""
+        changes = (self.settings.seed, *(getattr(self.settings, name) for name in CHANGES))
+        return seed_of(f"{self.prepared.pack.digests[index].hex()} {view} {changes if view else ''}") or 1
+
+    def read(self, indices: NDArray[np.int64], views: NDArray[np.int64]) -> NDArray[np.floating]:
+        """As in `Rows`."""
+        found = list(self.rows(zip(indices.tolist(), views.tolist(), strict=True)))
+        return np.stack(found) if found else np.empty((0, self.width), self.kind)
+
+    def rows(self, pairs: Iterable[tuple[int, int]]) -> Iterator[NDArray[np.floating]]:
+        """The row of each of these views (image, number), in their order."""
         batch = list[NDArray[np.uint8]]()
-        for done, (_, picture) in enumerate(in_threads(drawn, pairs), 1):
+        for _, picture in in_threads(self._drawn, pairs):
             batch.append(picture)
-            if len(batch) < _BATCH and done < len(pairs):
-                continue
-            found = engine.outputs(np.stack(batch))
-            flat = [found[name].transpose(0, 2, 3, 1).reshape(len(batch), -1) for name in layers]
-            most = np.finfo(kind)
-            for key, row in zip(keys[done - len(batch) : done], np.concatenate(flat, 1), strict=True):
-                writer.add((int(key),), row.clip(most.min, most.max).astype(kind).tobytes())
-            batch = []
-            report("computing features", done, len(pairs))
+            if len(batch) == _BATCH:
+                yield from self._computed(batch)
+                batch = []
+        if batch:
+            yield from self._computed(batch)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return Engine.of_bytes(self._graph, precision=self.precision)
+
+    def _drawn(self, pair: tuple[int, int]) -> NDArray[np.uint8]:
+        index, view = pair
+        pack = self.prepared.pack
+        return changed(pack.read([index])[0], pack.digests[index], self.settings, view)
+
+    def _computed(self, pictures: list[NDArray[np.uint8]]) -> NDArray[np.floating]:
+        found, most = self._engine.outputs(np.stack(pictures)), np.finfo(self.kind)
+        flat = [found[name].transpose(0, 2, 3, 1).reshape(len(pictures), -1) for name in self.layers]
+        return np.concatenate(flat, 1).clip(most.min, most.max).astype(self.kind)
 
 
-def changed(picture: NDArray[np.uint8], digest: bytes, settings: Settings, view: int) -> NDArray[np.uint8]:
-    """A view of a prepared image `(size, size, channels)`; number 0 is the image itself."""
-    if view == 0:
-        return picture
-    random = _random(settings, digest, view)
-    return recoloured(Move.drawn(random, settings, len(picture)).pixels(picture), random, settings)
+class ViewCache:
+    """The views of a set of images in the cache.
+
+    Args:
+        features: Computes what is not there yet.
+        indices: Images with all views.
+        plain: Images of which only the first view is needed.
+    """
+
+    def __init__(self, features: ViewFeatures, indices: NDArray[np.int64], plain: NDArray[np.int64]) -> None:
+        self.features, self.indices, self.plain = features, indices, plain
+        self.folder = files.cache_folder("views", features.digest)
+        self._name = f"rows.f{8 * features.kind.itemsize}"
+        self._store = RowStore(self.folder, _RECORD, {self._name: features.width * features.kind.itemsize})
+
+    def size_bytes(self, count: int) -> int:
+        """How much so many views of each image take."""
+        return self._store.bytes_for_each * (count * len(self.indices) + len(self.plain))
+
+    def fitting(self, wanted: int) -> int:
+        """How many views of each image there is room for beside what others need, from 0 to as many as are wanted."""
+        room = _DISK_SHARE * files.free_bytes(self.folder)
+        known = self._store.index()
+        for count in range(wanted, 0, -1):
+            lacking = np.count_nonzero(known.rows_of(np.unique(self._keys(self._pairs(count)))) < 0)
+            if lacking * self._store.bytes_for_each <= room:
+                return count
+        return 0
+
+    def views(self, count: int, report: Report = quiet) -> Views:
+        """So many views of each image, computed now or by an earlier run.
+
+        Raises:
+            OutputError: When the cache has no space, or cannot be written.
+        """
+        features, pairs = self.features, self._pairs(count)
+        keys = self._keys(pairs)
+        with files.write_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(self.folder / cache.LOCK):
+                size = features.prepared.pack.preparation.width
+                cache.describe(self.folder, f"views of images of {size} pixels, {features.precision}")
+                missing = np.flatnonzero(self._store.index().rows_of(keys) < 0)
+                missing = missing[np.sort(np.unique(keys[missing], return_index=True)[1])]  # duplicates only once
+                needed = len(missing) * self._store.bytes_for_each
+                files.require_space(self.folder, needed, what=f"views of {len(self.indices):,} images")
+                if len(missing):
+                    self._append(pairs[missing], keys[missing], report)
+                index = self._store.index()
+                file = RowFile(self.folder / self._name, index.checksums[:, 0])
+        numbers = np.full((len(features.prepared.sides), count), -1)
+        numbers[tuple(pairs.T)] = index.rows_of(keys)
+        return Views(features.settings, count, features.layout, KeptRows(numbers, file, features.width, features.kind))
+
+    def _append(self, pairs: NDArray[np.int64], keys: NDArray[np.uint64], report: Report) -> None:
+        report("computing features", 0, len(pairs))
+        with self._store.appending() as writer:
+            rows = self.features.rows(zip(*pairs.T.tolist(), strict=True))
+            for done, (key, row) in enumerate(zip(keys.tolist(), rows, strict=True), 1):
+                writer.add((key,), row.tobytes())
+                if done % _BATCH == 0 or done == len(pairs):
+                    report("computing features", done, len(pairs))
+
+    def _pairs(self, count: int) -> NDArray[np.int64]:
+        """Image and number of each view, `(n, 2)`: number after number."""
+        views, images = np.divmod(np.arange(count * len(self.indices)), len(self.indices))
+        learned = np.stack([self.indices[images], views], 1)
+        return np.concatenate([learned, np.stack([self.plain, np.zeros_like(self.plain)], 1)])
+
+    def _keys(self, pairs: NDArray[np.int64]) -> NDArray[np.uint64]:
+        return np.array([self.features.key(index, view) for index, view in pairs.tolist()], np.uint64)
 
 
-def _random(settings: Settings, digest: bytes, view: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(seed_of(f"view {settings.seed} {view} {digest.hex()}", 16)))
-
-
-def _key(digest: bytes, settings: Settings, view: int) -> int:
-    """What identifies a view among all of a folder."""
-    changes = (settings.seed, settings.flip, settings.zoom, settings.shift, settings.brightness, settings.contrast,
-               settings.saturation)  # fmt: skip
-    return seed_of(f"{digest.hex()} {view} {changes if view else ''}") or 1
-
-
-def _layout(network: Network, layers: Sequence[str]) -> tuple[tuple[str, tuple[int, ...], slice], ...]:
+def _layout(network: Network, layers: Sequence[str]) -> Layout:
     found, start = [], 0
     for name in layers:
         shape = network.places[name].shape

@@ -18,6 +18,7 @@ from eyebright.network.detecting import LARGEST, SIDES, Detecting, centres, dete
 from eyebright.network.torch import TorchNetwork
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.geometry.finding import LEAST, find
+from eyebright.tasks.detection.training.moves import boxes_in
 from eyebright.tasks.detection.training.torch.loss import BOXES, box_loss, focal
 from eyebright.tasks.detection.training.torch.targets import targets
 from eyebright.tasks.detection.training.views import Views
@@ -87,7 +88,7 @@ class Objects(NamedTuple):
 
     def target(self, index: int, view: int, num_classes: int) -> NDArray[np.float32]:
         """The target maps of a view of an image."""
-        boxes, ignored = self.views.boxes(self.prepared, index, view)
+        boxes, ignored = boxes_in(self.prepared, self.views.settings, index, view)
         stride = self.detecting.stride
         return targets(
             boxes.corners, boxes.labels, ignored.corners, num_classes=num_classes,
@@ -132,7 +133,7 @@ class KeptViews:
         return self._rows(part, views), torch.from_numpy(wanted)
 
     def _rows(self, part: NDArray[np.int64], views: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(self._task.views.read(part, views))
+        return torch.from_numpy(self._task.views.rows.read(part, views))
 
 
 class Detection:
