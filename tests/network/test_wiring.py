@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyebright.network import Add, Input, Linear, Network, ReLU
-from eyebright.network.wiring import ancestors, chained, depends, names_of, sorted_layers, traced
+from eyebright.network.wiring import Names, ancestors, chained, depends, names_of, sorted_layers, traced
 from eyebright.system.errors import NetworkError
 
 
@@ -13,6 +13,15 @@ def layers_and_wiring(**wiring: tuple[str, ...]):
     """A ReLU for each name, an Add where there are two inputs and an Input where there are none."""
     kinds = [lambda name: Input((4,), name=name), lambda name: ReLU(name=name), lambda name: Add(name=name)]
     return [kinds[len(sources)](name) for name, sources in wiring.items()], wiring
+
+
+def test_a_fresh_name_has_only_allowed_characters_and_is_never_given_twice():
+    names = Names(["features"], allowed="./-")
+    given = ["features", "features", "_bn", "layer.0/a-b", "two words", ""]
+    assert [names.fresh(name) for name in given] == [
+        "features_", "features__", "layer_bn", "layer.0/a-b", "two_words", "layer"
+    ]  # fmt: skip
+    assert Names().fresh("a name of any kind: é") == "a name of any kind: é"
 
 
 def test_unnamed_layers_are_numbered_and_skip_names_that_are_taken():

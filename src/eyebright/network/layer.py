@@ -28,6 +28,11 @@ Reach: TypeAlias = tuple[tuple[int, int], Step]
 _MOST_VALUES = 2**31
 
 
+def channels_last(shape: Shape) -> Shape:
+    """The shape of a sample in a program that has the channels last."""
+    return (*shape[1:], *shape[:1])
+
+
 class Parameter(msgspec.Struct, frozen=True):
     """One tensor of a layer: its shape, and how it is initialised.
 

@@ -1,8 +1,9 @@
 """How layers are connected: a name for each layer, and an order in which they can be computed."""
 
 import heapq
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -13,6 +14,29 @@ from eyebright.system.text import nearest
 
 Wiring: TypeAlias = Mapping[str, tuple[str, ...]]
 """For each layer's name the names of its input layers."""
+
+
+class Names:
+    """The names that are in use in a graph of another program, while it is made of a network.
+
+    Args:
+        taken: Those in use already.
+        allowed: Characters that a name may have beside letters, digits and "_", where others are not allowed.
+    """
+
+    def __init__(self, taken: Iterable[str] = (), *, allowed: str | None = None) -> None:
+        self._taken = set(taken)
+        self._refused = None if allowed is None else re.compile(f"[^A-Za-z0-9_{re.escape(allowed)}]")
+
+    def fresh(self, name: str) -> str:
+        """An unused name: the given one, with "_" for what is not allowed and at its end where it is taken."""
+        if self._refused is not None:
+            name = self._refused.sub("_", name)
+            name = name if name[:1].isalnum() else f"layer{name}"
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
 
 
 def traced(outputs: Node) -> tuple[list[Layer], Wiring, str]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.network.graph import Place
-from eyebright.network.layer import Layer, Shape
+from eyebright.network.layer import Layer, Shape, channels_last
+from eyebright.network.wiring import Names
 from eyebright.system.errors import NetworkError
 
 Tensors: TypeAlias = list[NDArray[np.float32]]
@@ -51,17 +52,9 @@ class Graph:
     """
 
     def __init__(self, *taken: str) -> None:
-        self._taken = set(taken)
+        self.fresh = Names(taken, allowed="-").fresh
+        """An unused name that Keras allows."""
         self.layers: dict[str, KerasLayer] = {}
-
-    def fresh(self, name: str) -> str:
-        """An unused name that Keras allows: the given one with "_" for dots, slashes and the like."""
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", name)
-        name = name if name[:1].isalnum() else f"layer{name}"
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        return name
 
     def add(
         self,
@@ -82,8 +75,7 @@ class Graph:
             tensors: Its weights in Keras's order and layout.
             settings: The arguments of its class.
         """
-        channels_last = (*shape[1:], *shape[:1])
-        self.layers[output] = KerasLayer(kind, tuple(inputs), channels_last, settings, tensors)
+        self.layers[output] = KerasLayer(kind, tuple(inputs), channels_last(shape), settings, tensors)
         return output
 
     def pad(self, source: str, output: str, shape: Shape, before: tuple[int, int], after: tuple[int, int]) -> str:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.network.graph import Place
-from eyebright.network.layer import Layer, Shape
+from eyebright.network.layer import Layer, Shape, channels_last
 from eyebright.network.litert.schema import ACTIVATIONS, OPERATORS
+from eyebright.network.wiring import Names
 from eyebright.system.errors import NetworkError
 
 _FUSED = "fused_activation_function"
@@ -67,7 +68,7 @@ class Site(NamedTuple):
     @property
     def shape(self) -> Shape:
         """The shape of its result, `(1, H, W, C)` or `(1, features)`."""
-        return channels_last(self.place.shape)
+        return (1, *channels_last(self.place.shape))
 
 
 class Graph:
@@ -79,17 +80,11 @@ class Graph:
     """
 
     def __init__(self, taken: Iterable[str] = (), *, precision: Precision = "float32") -> None:
-        self._taken = set(taken)
+        self.fresh = Names(taken).fresh
+        """An unused name."""
         self._precision = precision
         self.tensors: dict[str, Tensor] = {}
         self.operators: list[Operator] = []
-
-    def fresh(self, name: str) -> str:
-        """An unused name: the given one, or the same with underscores at its end."""
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        return name
 
     def add(
         self,
@@ -172,8 +167,3 @@ def emit(layer: Layer, site: Site, graph: Graph) -> str:
     raise NetworkError(
         f"a layer of type {type(layer).__name__} cannot be exported to LiteRT: register a function with emit.register"
     )
-
-
-def channels_last(shape: Shape) -> Shape:
-    """The shape of a tensor of the graph for one sample, of the shape of a layer."""
-    return (1, *shape[1:], shape[0])

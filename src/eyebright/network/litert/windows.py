@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from eyebright.network.layer import channels_last
 from eyebright.network.layers.windows import Window, beyond_image, named_padding
-from eyebright.network.litert.graph import Graph, Site, channels_last
+from eyebright.network.litert.graph import Graph, Site
 from eyebright.network.litert.schema import SAME, VALID
 
 
@@ -36,5 +37,5 @@ def sliding(
     inputs = [source, graph.constant(f"{site.output}.pads", amounts, "int32")]
     if fill:
         inputs.append(graph.constant(f"{site.output}.fill", fill))
-    padded = tuple(int(size) for size in np.array(channels_last(shape)) + amounts.sum(axis=1))
+    padded = tuple(int(size) for size in np.array((1, *channels_last(shape))) + amounts.sum(axis=1))
     return graph.step("PADV2" if fill else "PAD", inputs, f"{site.output}_padded", shape=padded), options

@@ -10,6 +10,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from eyebright.network.graph import Place
 from eyebright.network.layer import Layer
+from eyebright.network.wiring import Names
 from eyebright.system.errors import NetworkError
 
 INPUT, FEATURES = "pictures", "features"
@@ -23,16 +24,10 @@ class Graph:
     """
 
     def __init__(self, taken: Iterable[str]) -> None:
-        self._taken = set(taken)
+        self.fresh = Names(taken).fresh
+        """An unused name."""
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
-
-    def fresh(self, name: str) -> str:
-        """An unused name: the given one, or the same with underscores at its end."""
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        return name
 
     def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         """Add one node, named like its output, and return that name."""

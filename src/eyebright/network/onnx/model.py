@@ -14,7 +14,7 @@ from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper
 from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY, Answering, features_place
 from eyebright.network.detecting import BOXES, SCORES, SIDES, Detecting
 from eyebright.network.graph import Network
-from eyebright.network.layer import Shape
+from eyebright.network.layer import Shape, channels_last
 from eyebright.network.onnx.answering import add_answering, add_features
 from eyebright.network.onnx.detecting import add_detecting
 from eyebright.network.onnx.graph import FEATURES, INPUT, Graph, emit
@@ -66,12 +66,12 @@ def to_onnx(
     else:
         outputs = _outputs(network, graph, results, answering, with_features=with_features)
     vectors = len(network.input_shape) == 1
-    channels_last = (*network.input_shape[1:], *network.input_shape[:1])
+    axes: list[int | str | None] = ["N", *channels_last(network.input_shape)]
     kind = TensorProto.FLOAT if vectors else TensorProto.UINT8
     proto: GraphProto = helper.make_graph(
         graph.nodes,
         "eyebright",
-        [helper.make_tensor_value_info(results[network.input] if vectors else INPUT, kind, ["N", *channels_last])],
+        [helper.make_tensor_value_info(results[network.input] if vectors else INPUT, kind, axes)],
         outputs,
         graph.initializers,
     )

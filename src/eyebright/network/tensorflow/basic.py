@@ -3,6 +3,7 @@
 import math
 
 from eyebright.network.graph import Place
+from eyebright.network.layer import channels_last
 from eyebright.network.layers import (
     Add,
     Concat,
@@ -16,7 +17,7 @@ from eyebright.network.layers import (
     Upsample,
     ZeroPad2d,
 )
-from eyebright.network.tensorflow.graph import DType, Graph, Tensors, channels_last, emit
+from eyebright.network.tensorflow.graph import DType, Graph, Tensors, emit
 
 
 @emit.register

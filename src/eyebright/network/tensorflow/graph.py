@@ -3,7 +3,6 @@
 Sources: `graph.proto`, `node_def.proto`, `attr_value.proto`, `tensor.proto` of TensorFlow.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from functools import singledispatch
@@ -13,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.network.graph import Place
-from eyebright.network.layer import Layer, Shape
+from eyebright.network.layer import Layer
 from eyebright.network.layers.windows import Pair
 from eyebright.network.tensorflow.protobuf import entry, message, number, real, varint
+from eyebright.network.wiring import Names
 from eyebright.system.errors import NetworkError
 
 Tensors: TypeAlias = dict[str, NDArray[np.float32]]
@@ -43,18 +43,10 @@ class Graph:
     """
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = set(taken)
+        self.fresh = Names(taken, allowed="./-").fresh
+        """An unused name that TensorFlow allows."""
         self.nodes: list[bytes] = []
         self.variables: Tensors = {}
-
-    def fresh(self, name: str) -> str:
-        """An unused name that TensorFlow allows: the given one, with "_" for characters that it does not."""
-        name = re.sub(r"[^A-Za-z0-9_./-]", "_", name)
-        name = name if name[:1].isalnum() else f"layer{name}"
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        return name
 
     def add(self, operation: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         """Add one node of float32 values, named like its output, and return that name.
@@ -133,11 +125,6 @@ def read_of(variable: str) -> str:
 def shape_proto(shape: Sequence[int]) -> bytes:
     """A TensorShapeProto; -1 for a size that is not known."""
     return b"".join(message(2, number(1, size)) for size in shape)
-
-
-def channels_last(shape: Shape) -> Shape:
-    """The shape of a sample with the channels last."""
-    return (*shape[1:], *shape[:1])
 
 
 def _attribute(value: Any) -> bytes:

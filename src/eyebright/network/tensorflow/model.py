@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY, Answering
 from eyebright.network.graph import Network
-from eyebright.network.layer import Shape
+from eyebright.network.layer import Shape, channels_last
 from eyebright.network.tensorflow.answering import add_answering
 from eyebright.network.tensorflow.bundle import tensor_bundle
-from eyebright.network.tensorflow.graph import DType, Graph, channels_last, emit, read_of, shape_proto
+from eyebright.network.tensorflow.graph import DType, Graph, emit, read_of, shape_proto
 from eyebright.network.tensorflow.protobuf import entry, message, number
 from eyebright.network.weights import check_weights
 
