@@ -6,14 +6,13 @@ before a block excepts it, `<!-- page not run: REASON -->` a page. The blocks of
 images that the pages speak of.
 
 Measured numbers may differ, seconds and speeds by any amount; all other numbers and words must be those of the page.
-To write what the commands print now into the pages: python tests/test_pages.py
+To write what the commands print now into the pages: python -m tests.test_pages
 """
 
 import contextlib
 import itertools
-import os
 import re
-import subprocess
+import shlex
 import sys
 import tarfile
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from tests import warm
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(
@@ -79,12 +79,15 @@ def with_blocks_of(page: str, translation: str) -> str:
 
 def shell(command: str, folder: Path) -> str:
     """What a command prints, as on a terminal of 80 columns without colours."""
-    place = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "80"}
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=os.environ | place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    printed = done.stdout.decode()
-    assert done.returncode == 0, f"$ {command}\n{printed}"
+    written, _, file = command.partition(" > ")
+    program, *arguments = shlex.split(written, comments=True)
+    assert program == "eyebright"
+    code, output = warm.run(arguments, folder)
+    printed = output.decode()
+    assert code == 0, f"$ {command}\n{printed}"
+    if file:
+        (folder / file).write_bytes(output)
+        printed = ""
     return "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
 
 
