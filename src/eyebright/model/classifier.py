@@ -37,8 +37,8 @@ from eyebright.model.folder import read_model
 from eyebright.model.given import evaluation_set, is_batch, require_classifier, training_set
 from eyebright.model.learned import Learned, save_model, settings_of
 from eyebright.model.predictor import Predictor
-from eyebright.model.promise import given_for_promise, held_back_answers, prove_promise, require_new_images
-from eyebright.model.robustness import MOST, affordable, measure
+from eyebright.model.promise import new_answers, prove_promise
+from eyebright.model.robustness import MOST, affordable, with_robustness
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, initial_weights
 from eyebright.report.explanations import Explanation
@@ -213,10 +213,9 @@ class Classifier(Weighted):
             tested = evaluate_new(
                 predictor, prepared, indices, self.seen if only_new else Seen(), report=reporting(emit)
             )
-            if not robustness:
-                return tested.evaluation
-            found = measure(predictor, prepared, tested, report=reporting(emit))
-            return msgspec.structs.replace(tested.evaluation, robustness=found)
+            if robustness:
+                tested = with_robustness(predictor, prepared, tested, report=reporting(emit))
+            return tested.evaluation
 
     def promise(
         self,
@@ -244,24 +243,18 @@ class Classifier(Weighted):
             DataError: When no images were held back, they are too few, or too many of them are predicted wrongly.
         """
         Promise.of(promise)  # before images are prepared
-        held_back, seen = self.learned.reference.held_back, self.seen
-        predictor, given = self._on_gpu or self.predictor, None
+        held_back, given, seen = self.learned.reference.held_back, None, self.seen
         if pictures is not None:
             images = evaluation_set(pictures, labels, self.classes)
             with shown(callbacks, verbose=verbose) as emit:
                 prepared, indices = prepared_for(images, self.preparation, self.classes, reporting(emit))
-                digests = prepared.pack.digests.at(indices)
-                new = indices[~seen.contains(digests)]
-                require_new_images(len(new), len(indices), held_back)
-                given = given_for_promise(prepared, indices, new)
-                held_back, seen = held_back_answers(predictor, prepared, new, reporting(emit)), seen.union(digests)
+                held_back, given, seen = new_answers(
+                    self._on_gpu or self.predictor, prepared, indices, seen, held_back, reporting(emit)
+                )
         found = prove_promise(promise, held_back, self.classes, given)
-        reference = self.learned.reference._replace(held_back=held_back)
-        untold = {"promise": None, "answered": None, "answered_correctly": None}  # the images were answered otherwise
-        metrics = {side: msgspec.structs.replace(each, **untold) for side, each in self.metrics.items()}
         on_gpu = self._on_gpu and self._on_gpu.with_promise(found)
-        self.learned = msgspec.structs.replace(self.learned, promise=found, reference=reference, metrics=metrics)
-        self._on_gpu, self.seen = on_gpu, seen
+        self.learned, self.seen = self.learned.promising(found, held_back), seen
+        self._on_gpu = on_gpu
         return found
 
     def test(self, prepared: Prepared, emit: Emit, *, robustness: bool = False) -> Tested:
@@ -278,8 +271,7 @@ class Classifier(Weighted):
         most = MOST if robustness else self._affordable(prepared)
         if most:
             severities = SEVERITIES if robustness else SEVERITIES[-1:]
-            harder = measure(predictor, prepared, found, most=most, severities=severities, report=report)
-            found = found._replace(evaluation=msgspec.structs.replace(found.evaluation, robustness=harder))
+            found = with_robustness(predictor, prepared, found, most=most, severities=severities, report=report)
         metrics = {**self.metrics, "test": found.evaluation}
         self._learned = msgspec.structs.replace(self.learned, metrics=metrics)
         return found

@@ -15,7 +15,7 @@ from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
-from eyebright.trust.promise import Promised
+from eyebright.trust.promise import HeldBack, Promised
 from eyebright.trust.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -48,6 +48,16 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
         """How the graph comes from logits to an answer."""
         thresholds = None if self.promise is None else self.promise.thresholds
         return Answering(self.calibration.temperature, self.reference.unknown, thresholds)
+
+    def promising(self, promise: Promised, held_back: HeldBack | None) -> "Learned":
+        """The same with a promise that rests on these answers; metrics of answers without it are left out."""
+        untold = {"promise": None, "answered": None, "answered_correctly": None}
+        return msgspec.structs.replace(
+            self,
+            promise=promise,
+            reference=self.reference._replace(held_back=held_back),
+            metrics={side: msgspec.structs.replace(each, **untold) for side, each in self.metrics.items()},
+        )
 
     @classmethod
     def of_model(cls, stored: StoredModel) -> "Learned":

@@ -3,12 +3,14 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.batches import content_order
 from eyebright.data.prepare import Prepared
+from eyebright.model.card import Seen
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
@@ -48,41 +50,63 @@ def held_back_answers(
     return HeldBack(prepared.labels[order], predicted, confidence, score, unfamiliarity, numbers)
 
 
-def require_new_images(new: int, given: int, held_back: HeldBack | None) -> None:
-    """Refuse images of which the model knows each one.
+class NewAnswers(NamedTuple):
+    """What a model answers for images that were given for a promise.
 
     Args:
-        new: How many of the images it was neither trained on, selected by, nor held back before.
-        given: How many there are.
-        held_back: The answers for those that were held back before.
-
-    Raises:
-        DataError: When none is new.
+        held_back: The answers for those that are new to the model.
+        given: What is known of the images.
+        seen: The images that the model has used now.
     """
-    if not new:
-        before = ""
-        if held_back is not None:
-            known = counted(len(held_back.labels), "image")
-            before = f", or none, so that the promise rests on what was held back before ({known})"
-        raise DataError(
-            f"this model has used {all_of(given, 'image')} that can be opened before, in training or for a promise: "
-            f"give other images{before}"
-        )
+
+    held_back: HeldBack | None
+    given: Given
+    seen: Seen
 
 
-def given_for_promise(prepared: Prepared, indices: NDArray[np.int64], new: NDArray[np.int64]) -> Given:
-    """What is known of images that were given for a promise.
+def new_answers(
+    predictor: Predictor,
+    prepared: Prepared,
+    indices: NDArray[np.int64],
+    seen: Seen,
+    before: HeldBack | None,
+    report: Report = quiet,
+) -> NewAnswers:
+    """The answers for images that a model was neither trained on, selected by, nor given for a promise before.
 
     Args:
+        predictor: What predicts.
         prepared: The images.
         indices: The positions of those that can be opened.
-        new: Of these, the positions of those that were not used for the model before.
+        seen: The images that the model has used.
+        before: The answers that its promises rest on until now.
+        report: Receives the progress.
+
+    Raises:
+        DataError: When no image is new.
     """
-    left_out, groups = len(prepared.pack.left_out), prepared.groups_at(new)
-    return Given(
+    digests, left_out = prepared.pack.digests.at(indices), len(prepared.pack.left_out)
+    new = indices[~seen.contains(digests)]
+    _require_new(len(new), len(indices), before)
+    groups = prepared.groups_at(new)
+    given = Given(
         images=len(indices) + left_out, seen=len(indices) - len(new), left_out=left_out,
         groups=0 if groups is None else len(np.unique(groups)),
     )  # fmt: skip
+    return NewAnswers(held_back_answers(predictor, prepared, new, report), given, seen.union(digests))
+
+
+def _require_new(new: int, given: int, before: HeldBack | None) -> None:
+    """Refuse images of which the model knows each one."""
+    if not new:
+        others = ""
+        if before is not None:
+            known = counted(len(before.labels), "image")
+            others = f", or none, so that the promise rests on what was held back before ({known})"
+        raise DataError(
+            f"this model has used {all_of(given, 'image')} that can be opened before, in training or for a promise: "
+            f"give other images{others}"
+        )
 
 
 def require_held_back(text: str, held_back: HeldBack | None, model: str | Path = "MODEL") -> HeldBack:

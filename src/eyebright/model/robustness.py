@@ -1,7 +1,9 @@
 """How much of its accuracy a predictor keeps on mildly corrupted images."""
 
 import hashlib
+from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -75,6 +77,12 @@ def measure(
         ),
         of=len(tested.positions),
     )
+
+
+def with_robustness(predictor: Predictor, prepared: Prepared, tested: Tested, **options: Any) -> Tested:
+    """What was tested with its robustness; arguments as in `measure`."""
+    found = measure(predictor, prepared, tested, **options)
+    return tested._replace(evaluation=msgspec.structs.replace(tested.evaluation, robustness=found))
 
 
 def corrupted(pictures: NDArray[np.uint8], corruption: Corruption, severity: int, seed: int = 0) -> NDArray[np.uint8]:
