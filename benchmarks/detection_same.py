@@ -53,8 +53,7 @@ def maps_of_torch(detector: Detector, images: Sequence[Path]) -> None:
     graph, network = detector.predictor.maps(pictures), TorchNetwork(detector.network, detector.get_weights())
     with torch.no_grad():
         raw = network.eval()(as_input(pictures)).numpy()
-    detecting = detecting_of(detector.network, scale=detector.card.scale, shift=detector.card.shift)
-    scores, boxes = detected(raw, detecting)
+    scores, boxes = detected(raw, detecting_of(detector.network))
     for name, values in ((SCORES, scores), (BOXES, boxes)):
         print(f"{name}: at most {np.abs(graph[name] - values).max():.1e} apart from torch, {values.shape}")
 

@@ -12,8 +12,8 @@ def test_one_pixel_by_hand():
     """The second pixel of the first row has its centre at (12, 4); its sides are 8, 16, 4 and 8 pixels away."""
     maps = np.zeros((1, 1 + 4, 1, 2), np.float32)
     maps[0, :, 0, 1] = 2.0, 0.0, math.log(2), math.log(0.5), 0.0
-    scores, boxes = detected(maps, Detecting(8, scale=0.5, shift=1.0))
-    assert scores[0, 0, 0].tolist() == pytest.approx([1 / (1 + math.exp(-1)), 1 / (1 + math.exp(-2))])
+    scores, boxes = detected(maps, Detecting(8))
+    assert scores[0, 0, 0].tolist() == pytest.approx([0.5, 1 / (1 + math.exp(-2))])
     np.testing.assert_allclose(boxes[0, :, 0, 1], [12 - 8, 4 - 16, 12 + 4, 4 + 8], rtol=1e-6)
     np.testing.assert_allclose(boxes[0, :, 0, 0], [4 - 8, 4 - 8, 4 + 8, 4 + 8], rtol=1e-6)
 
@@ -26,7 +26,7 @@ def test_a_side_is_never_further_than_any_image_is_wide():
 
 @pytest.mark.parametrize("stride", [4, 8, 16])
 def test_the_stride_is_that_of_the_network(stride):
-    assert detecting_of(zoo.lite0_detector(2, input_size=64, stride=stride), scale=2.0) == Detecting(stride, 2.0)
+    assert detecting_of(zoo.lite0_detector(2, input_size=64, stride=stride)) == Detecting(stride)
 
 
 @pytest.mark.parametrize("network", [zoo.flowers_cnn(), zoo.efficientnet_lite0().up_to("_conv_stem")])

@@ -1,9 +1,9 @@
 """Detecting: what a graph computes after the maps of a detector. Plain numbers, of which `network.onnx` makes nodes.
 
 For each pixel of its output a detector gives a logit for each class and four numbers for the sides of a box. The score
-of a class is `sigmoid(scale * logit + shift)`; `scale` and `shift` are fitted so that scores are calibrated. The
-distance from the centre of the pixel to a side is `stride * exp(number)` pixels of the input, so that an error counts
-in proportion to the size of the box (Tian et al. 2019, "FCOS: Fully Convolutional One-Stage Object Detection").
+of a class is the sigmoid of its logit. The distance from the centre of the pixel to a side is `stride * exp(number)`
+pixels of the input, so that an error counts in proportion to the size of the box (Tian et al. 2019, "FCOS: Fully
+Convolutional One-Stage Object Detection").
 """
 
 from typing import NamedTuple
@@ -26,16 +26,12 @@ class Detecting(NamedTuple):
 
     Args:
         stride: Pixels of the input for each pixel of the maps, along each side.
-        scale: The logits are multiplied by it, above 0.
-        shift: Then it is added.
     """
 
     stride: int = 8
-    scale: float = 1.0
-    shift: float = 0.0
 
 
-def detecting_of(network: Network, *, scale: float = 1.0, shift: float = 0.0) -> Detecting:
+def detecting_of(network: Network) -> Detecting:
     """How the maps of a network become scores and boxes.
 
     Raises:
@@ -50,7 +46,7 @@ def detecting_of(network: Network, *, scale: float = 1.0, shift: float = 0.0) ->
             f"the network gives {shape} for images of {images}, but a detector gives maps "
             "(classes + 4, height / stride, width / stride)"
         )
-    return Detecting(strides.pop(), scale, shift)
+    return Detecting(strides.pop())
 
 
 def centres(detecting: Detecting, height: int, width: int) -> NDArray[np.float32]:
@@ -76,6 +72,6 @@ def detected(maps: NDArray[np.float32], detecting: Detecting) -> tuple[NDArray[n
         input.
     """
     logits, sides = maps[:, :-SIDES], maps[:, -SIDES:]
-    scores = 1 / (1 + np.exp(-(np.float32(detecting.scale) * logits + np.float32(detecting.shift))))
+    scores = np.asarray(1 / (1 + np.exp(-logits)), np.float32)
     reach = np.exp(np.minimum(sides, np.float32(LARGEST)))
     return scores, centres(detecting, *maps.shape[2:]) + outward(detecting) * reach

@@ -19,7 +19,7 @@ def detector():
 
 def test_scores_and_boxes_are_those_of_torch_and_numpy(detector, noise):
     network, weights = detector
-    pictures, after = noise(3, 64, 64), Detecting(8, 0.7, -0.3)
+    pictures, after = noise(3, 64, 64), Detecting(8)
     model = to_onnx(network, weights, answering=after)
     found = Engine.of_bytes(model.SerializeToString()).outputs(pictures)
     with torch.no_grad():

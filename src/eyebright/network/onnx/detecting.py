@@ -1,4 +1,4 @@
-"""ONNX nodes after the maps of a detector: calibrated scores, and boxes in pixels of the input."""
+"""ONNX nodes after the maps of a detector: scores, and boxes in pixels of the input."""
 
 import numpy as np
 
@@ -17,10 +17,7 @@ def add_detecting(graph: Graph, detecting: Detecting, maps: str, shape: Shape) -
         shape: `(classes + 4, height, width)`.
     """
     classes = shape[0] - SIDES
-    logits = graph.values("score_scale", detecting.scale), graph.values("score_shift", detecting.shift)
-    scaled = graph.add("Mul", [_channels(graph, maps, "logits", 0, classes), logits[0]], graph.fresh("scaled_logits"))
-    shifted = graph.add("Add", [scaled, logits[1]], graph.fresh("calibrated_logits"))
-    graph.add("Sigmoid", [shifted], SCORES)
+    graph.add("Sigmoid", [_channels(graph, maps, "logits", 0, classes)], SCORES)
     sides = _channels(graph, maps, "sides", classes, shape[0])
     limited = graph.add("Min", [sides, graph.values("largest", LARGEST)], graph.fresh("limited_sides"))
     reach = graph.add("Exp", [limited], graph.fresh("reach"))

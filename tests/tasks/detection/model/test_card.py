@@ -20,7 +20,9 @@ from eyebright.tasks.detection.model.detector import Detector
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small detector, which no test changes."""
     folder = tmp_path_factory.mktemp("kept") / "detector"
-    Detector(zoo.lite0_detector(1, input_size=32), ["cell"], scale=0.2, thresholds=[0.3], seed=1).save(folder)
+    Detector(zoo.lite0_detector(1, input_size=32), ["cell"], calibration=[(0.2, 0)], thresholds=[0.3], seed=1).save(
+        folder
+    )
     return folder
 
 
@@ -67,9 +69,13 @@ def test_an_altered_or_missing_file_is_noticed(kept: Path, tmp_path: Path, name:
     ("entries", "message"),
     [
         ({"format": 2}, "has format 2, but this version of eyebright reads up to 1: update eyebright"),
-        ({"classes": ["a", "b"], "thresholds": [0.5, 0.5]}, r"gives \(5, 4, 4\), but there are 2 classes"),
+        (
+            {"classes": ["a", "b"], "thresholds": [0.5, 0.5], "calibration": [[1, 0], [1, 0]]},
+            r"gives \(5, 4, 4\), but there are 2 classes",
+        ),
         ({"thresholds": []}, "a threshold from 0 to 1 for each of 1 class"),
-        ({"scale": -1.0}, "a scale above 0"),
+        ({"calibration": [[-1, 0]]}, r"a slope above 0 and a finite shift for each of 1 class, got \(-1.0, 0.0\)"),
+        ({"calibration": []}, "for each of 1 class, got none"),
         ({"preparation": {"width": 32, "height": 32, "fit": "crop"}}, "resized with \"pad\", got 'crop'"),
         ({"preparation": {"width": 64, "height": 64, "fit": "pad"}}, "images are prepared to"),
         ({"network": zoo.flowers_cnn().to_dict()}, "the network in .* is invalid: .* a detector gives maps"),

@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
 from eyebright.data.pictures import Preparation, open_picture
 from eyebright.model.card import Seen
@@ -11,7 +12,10 @@ from eyebright.network.detecting import Detecting, detected
 from eyebright.network.torch import TorchNetwork, as_input
 from eyebright.system.errors import ModelError, NetworkError
 from eyebright.tasks.detection.geometry.finding import find
+from eyebright.tasks.detection.model.card import as_rows
 from eyebright.tasks.detection.model.detector import Detector
+from eyebright.tasks.detection.trust.matching import Truth, match
+from eyebright.tasks.detection.trust.precision import average_precision
 
 CLASSES = ("cell", "platelet")
 
@@ -19,7 +23,9 @@ CLASSES = ("cell", "platelet")
 @pytest.fixture(scope="module")
 def detector():
     """A small detector with random weights, whose scores are spread by a calibration."""
-    return Detector(zoo.lite0_detector(2, input_size=64), CLASSES, scale=0.2, thresholds=(0.5, 0.6), seed=4)
+    return Detector(
+        zoo.lite0_detector(2, input_size=64), CLASSES, calibration=[(0.2, 0)] * 2, thresholds=(0.5, 0.6), seed=4
+    )
 
 
 def pixels(width, height, seed=0):
@@ -37,12 +43,13 @@ def test_objects_are_found_as_torch_and_the_formulas_say(detector):
     prepared = open_picture(image, Preparation(width=64, height=64, fit="pad"))
     with torch.no_grad():
         maps = TorchNetwork(detector.network, detector.get_weights()).eval()(as_input(prepared[None].copy())).numpy()
-    scores, boxes = detected(maps, Detecting(8, 0.2))
-    expected = find(scores[0], boxes[0], least=0.5)
+    scores, boxes = detected(maps, Detecting(8))
+    expected = find(scores[0], boxes[0])
+    sures = expit(0.2 * logit(expected.scores))
     wanted = [
-        (CLASSES[label], score, np.clip(2 * corners, 0, 128))
-        for label, score, corners in zip(expected.labels, expected.scores, expected.corners, strict=True)
-        if score >= (0.5, 0.6)[label]
+        (CLASSES[label], sure, np.clip(2 * corners, 0, 128))
+        for label, sure, corners in zip(expected.labels, sures, expected.corners, strict=True)
+        if sure >= (0.5, 0.6)[label]
     ]
     found = detector.predict(image)
     assert (found.width, found.height) == (128, 128) and len(found) == len(wanted) > 0
@@ -51,11 +58,42 @@ def test_objects_are_found_as_torch_and_the_formulas_say(detector):
         assert one.box == pytest.approx(corners.tolist(), abs=0.1)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_calibration_changes_no_average_precision(detector, seed):
+    """There are more peaks than are kept, and the calibrations change which class comes first."""
+    random = np.random.default_rng(seed)
+    scores = random.beta(1, 20, (6, 2, 40, 40)).astype(np.float32)
+    low = random.uniform(0, 250, (2, 40, 40))
+    boxes = np.concatenate([low, low + random.uniform(20, 60, (2, 40, 40))]).astype(np.float32)
+    truth = [Truth.of(boxes.reshape(4, -1).T[::90].astype(np.float64), random.integers(0, 2, 18)) for _ in range(6)]
+
+    def precisions(*calibration):
+        card = Detector(detector.network, CLASSES, calibration=calibration).card
+        found = [card.find(maps, boxes) for maps in scores]
+        return average_precision(match(found, truth), 2), found
+
+    plain, found = precisions((1, 0), (1, 0))
+    assert np.nanmax(plain) > 0.001 and len(find(scores[0], boxes, least=0.01, most=3200)) > 1.5 * len(found[0])
+    for calibration in [((0.3, -6), (2.8, 2)), ((3.0, 4), (0.2, -9))]:
+        np.testing.assert_array_equal(precisions(*calibration)[0], plain)
+
+
+def test_what_is_below_a_threshold_is_left_out_before_and_after_the_same(detector):
+    """Objects that are not looked at hide nothing that is."""
+    card = Detector(detector.network, CLASSES, calibration=[(2.0, 1), (0.5, -1)]).card
+    random = np.random.default_rng(0)
+    scores, boxes = random.beta(1, 5, (2, 40, 40)).astype(np.float32), random.uniform(0, 300, (4, 40, 40))
+    boxes = np.concatenate([boxes[:2], boxes[:2] + boxes[2:] / 3]).astype(np.float32)
+    for threshold in (0.05, 0.2, 0.4, 0.9):
+        few, all_of_them = (card.find(scores, boxes, least=least).above(threshold) for least in (threshold, 0.0))
+        assert as_rows(few).tolist() == as_rows(all_of_them).tolist()
+
+
 def test_a_detector_comes_back_as_it_was(detector, tmp_path):
     seen = Seen().union([b"0123456789abcdef"])
     before = Detector(
-        detector.network, CLASSES, weights=detector.get_weights(), scale=0.2, shift=0.1, thresholds=(0.4, 0.7),
-        seen=seen, settings={"epochs": 3}, verdicts=["No problem found."],
+        detector.network, CLASSES, weights=detector.get_weights(), calibration=[(0.2, 0.1), (0.3, 0)],
+        thresholds=(0.4, 0.7), seen=seen, settings={"epochs": 3}, verdicts=["No problem found."],
     )  # fmt: skip
     before.save(tmp_path / "d")
     after = Detector.load(tmp_path / "d")
@@ -86,7 +124,7 @@ def test_it_shows_itself(detector):
         ({"classes": ("a", "a")}, "the same name"),
         ({"thresholds": (0.5,)}, "a threshold from 0 to 1 for each of 2 classes"),
         ({"thresholds": (0.5, 1.5)}, "a threshold from 0 to 1"),
-        ({"scale": 0.0}, "a scale above 0"),
+        ({"calibration": [(1, 0), (0, 0)]}, r"a slope above 0 .* 2 classes, got \(0, 0\)"),
     ],
 )
 def test_what_does_not_fit_is_refused(detector, settings, message):

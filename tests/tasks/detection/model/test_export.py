@@ -19,7 +19,9 @@ pytestmark = pytest.mark.skipif(not find_spec("onnxruntime"), reason="needs onnx
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """A detector, the folder of its export, and the proof."""
-    detector = Detector(zoo.lite0_detector(2, input_size=64), ["cell", "dot"], scale=0.2, thresholds=(0.5, 0.6), seed=4)
+    detector = Detector(
+        zoo.lite0_detector(2, input_size=64), ["cell", "dot"], calibration=[(0.2, 0)] * 2, thresholds=(0.5, 0.6), seed=4
+    )
     folder = tmp_path_factory.mktemp("exported") / "onnx"
     return detector, folder, export_detector(detector, "onnx", folder)
 

@@ -19,7 +19,9 @@ CLASSES = ("cell", "platelet")
 @pytest.fixture(scope="module")
 def detector():
     """A small detector with random weights, whose scores are spread by a calibration."""
-    return Detector(zoo.lite0_detector(2, input_size=64), CLASSES, scale=0.2, thresholds=(0.5, 0.6), seed=4)
+    return Detector(
+        zoo.lite0_detector(2, input_size=64), CLASSES, calibration=[(0.2, 0)] * 2, thresholds=(0.5, 0.6), seed=4
+    )
 
 
 def pixels(width, height, seed=0):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from eyebright.tasks.detection.geometry.boxes import iou
 
 LEAST = 0.01
-"""Lower scores are not looked at."""
+"""Lower scores are not looked at: those that the network gives, before they are calibrated."""
 MOST = 100
 """How many peaks of an image are looked at, of all classes together: as many as COCO's measure counts."""
 OVERLAP = 0.6

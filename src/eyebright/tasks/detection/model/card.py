@@ -37,11 +37,13 @@ from eyebright.system.errors import DataError, ModelError, NetworkError
 from eyebright.system.records import Record
 from eyebright.system.text import counted, listed, markdown
 from eyebright.tasks.detection.geometry.finding import LEAST, MOST, OVERLAP, Detections, find
+from eyebright.tasks.detection.trust.calibration import Scale, calibrated, score_of
 from eyebright.tasks.detection.trust.thresholds import RecallPromised
 
 FORMAT = 1
 FOUND = "found_{}"
-_MOST_CLASSES = 10_000
+_MOST_CLASSES, _STEEPEST = 10_000, 1_000
+_ROUNDING = 1e-6  # of scores, which are float32
 T = TypeVar("T")
 
 
@@ -53,9 +55,8 @@ class DetectorCard(Record, frozen=True, kw_only=True):
         classes: Names of the classes, in the order of the maps of scores.
         network: The network, as data.
         preparation: Size of the images, and how they are padded.
-        scale: The logits are multiplied by it, above 0.
-        shift: Then it is added, and the sigmoid is the score.
-        thresholds: The score from which on an object of each class is shown.
+        calibration: The scale of each class: from the scores of the maps to calibrated confidences.
+        thresholds: The confidence from which on an object of each class is shown.
         overlap: Above this intersection over union with a better box of its class, a box is left out.
         most: How many peaks of an image are looked at.
         metrics: The evaluations, as data: "validation" and, if there was one, "test".
@@ -70,8 +71,7 @@ class DetectorCard(Record, frozen=True, kw_only=True):
     classes: tuple[str, ...]
     network: dict[str, Any]
     preparation: Preparation
-    scale: float = 1.0
-    shift: float = 0.0
+    calibration: tuple[Scale, ...]
     thresholds: tuple[float, ...]
     overlap: float = OVERLAP
     most: int = MOST
@@ -91,8 +91,12 @@ class DetectorCard(Record, frozen=True, kw_only=True):
             require_names(self.classes, "the model")
         except DataError as problem:
             raise ModelError(str(problem)) from problem
-        if not 0 < self.scale < 1_000 or not abs(self.shift) < 1_000:
-            raise ModelError(f"expected a scale above 0 and a shift near it, got {self.scale} and {self.shift}")
+        wrong = [scale for scale in self.calibration if not (0 < scale.slope < _STEEPEST and abs(scale.shift) < 1_000)]
+        if len(self.calibration) != len(self.classes) or wrong:
+            raise ModelError(
+                f"expected a slope above 0 and a finite shift for each of {classes_text(len(self.classes))}, got "
+                f"{listed([str(tuple(scale)) for scale in wrong or self.calibration], 3) or 'none'}"
+            )
         if len(self.thresholds) != len(self.classes) or not all(0 <= each <= 1 for each in self.thresholds):
             raise ModelError(f"expected a threshold from 0 to 1 for each of {classes_text(len(self.classes))}")
         if not 0 < self.overlap <= 1 or not 1 <= self.most <= 10_000:
@@ -100,9 +104,20 @@ class DetectorCard(Record, frozen=True, kw_only=True):
         if self.preparation.fit != "pad":
             raise ModelError(f'expected images that are resized with "pad", got {self.preparation.fit!r}')
 
-    def find(self, scores: NDArray[np.float32], boxes: NDArray[np.float32], *, least: float = LEAST) -> Detections:
-        """The objects of one image in pixels of the input, by its maps; see `geometry.finding`."""
-        return find(scores, boxes, least=least, most=self.most, overlap=self.overlap)
+    def find(self, scores: NDArray[np.float32], boxes: NDArray[np.float32], *, least: float = 0.0) -> Detections:
+        """The objects of one image in pixels of the input, by its maps, with calibrated confidences, the surest first.
+
+        What is an object is decided by the scores alone (see `geometry.finding`), so that the calibration changes no
+        average precision.
+
+        Args:
+            scores: `(classes, h, w)`, 0 to 1.
+            boxes: x1, y1, x2, y2 for each pixel, `(4, h, w)`.
+            least: Objects below this confidence may be left out.
+        """
+        lowest = min(score_of(least, scale) for scale in self.calibration) * (1 - _ROUNDING)
+        found = find(scores, boxes, least=max(lowest, LEAST), most=self.most, overlap=self.overlap)
+        return calibrated(found, self.calibration)
 
 
 class StoredDetector(NamedTuple):
@@ -227,7 +242,7 @@ def read_detector(path: Path) -> StoredDetector:
     check_files(place / DETECTOR, card.sha256, (WEIGHTS, ONNX, GOLDEN))
     try:
         network = Network.from_dict(card.network)
-        detecting = detecting_of(network, scale=card.scale, shift=card.shift)
+        detecting = detecting_of(network)
     except NetworkError as problem:
         raise ModelError(f"the network in {place / DETECTOR} is invalid: {problem}") from problem
     if network.output_shape[0] != len(card.classes) + SIDES:

@@ -30,6 +30,7 @@ from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, listed, percent, printable, shorten
 from eyebright.tasks.detection.model.card import DetectorCard, classes_text, golden_of, read_detector, write_detector
 from eyebright.tasks.detection.model.predictor import DetectionPredictor, FoundObjects, LazyImage
+from eyebright.tasks.detection.trust.calibration import UNSCALED, Scale
 from eyebright.tasks.detection.trust.thresholds import RecallPromised
 from eyebright.trust.prediction import Unreadable
 
@@ -47,9 +48,9 @@ class Detector(Tabular):
             as `eyebright.zoo.lite0_detector` does.
         classes: Names of the classes.
         weights: Weights, by `layer.tensor`; random ones, decided by the seed, unless given.
-        scale: The logits are multiplied by it.
-        shift: Then it is added, so that scores are calibrated.
-        thresholds: The score from which on an object of each class is shown; 0.5 unless given.
+        calibration: Slope and shift of each class, of which sigmoid(slope * logit(score) + shift) is the confidence;
+            the scores themselves unless given.
+        thresholds: The confidence from which on an object of each class is shown; 0.5 unless given.
         promise: Which share of the objects is found, where that is promised.
         metrics: The evaluations: "validation" and, if there was one, "test".
         seen: The images that the network was trained on or selected by.
@@ -69,8 +70,7 @@ class Detector(Tabular):
         classes: Sequence[str],
         *,
         weights: Mapping[str, NDArray[np.float32]] | None = None,
-        scale: float = 1.0,
-        shift: float = 0.0,
+        calibration: Sequence[tuple[float, float]] | None = None,
         thresholds: Sequence[float] | None = None,
         promise: RecallPromised | None = None,
         metrics: Mapping[str, "DetectionEvaluation"] | None = None,
@@ -80,7 +80,7 @@ class Detector(Tabular):
         settings: Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> None:
-        detecting = detecting_of(network, scale=scale, shift=shift)
+        detecting = detecting_of(network)
         if network.output_shape[0] != len(classes) + SIDES:
             raise NetworkError(
                 f"the network gives {network.output_shape}, but {classes_text(len(classes))} need "
@@ -94,8 +94,9 @@ class Detector(Tabular):
             classes=tuple(classes),
             network=network.to_dict(),
             preparation=Preparation.of_input(network.input_shape, "pad"),
-            scale=scale,
-            shift=shift,
+            calibration=tuple(
+                [UNSCALED] * len(classes) if calibration is None else (Scale(*each) for each in calibration)
+            ),
             thresholds=tuple([_UNKNOWN_THRESHOLD] * len(classes) if thresholds is None else map(float, thresholds)),
             metrics=msgspec.to_builtins(metrics or {}),
             seen=seen,
@@ -219,7 +220,7 @@ class Detector(Tabular):
         stored = read_detector(files.as_path(path, "the folder of a detector or of a run", ModelError))
         card = stored.card
         loaded = cls(
-            stored.network, card.classes, weights=stored.weights(), scale=card.scale, shift=card.shift,
+            stored.network, card.classes, weights=stored.weights(), calibration=card.calibration,
             thresholds=card.thresholds, history=stored.history(History),
         )  # fmt: skip
         loaded.card = card

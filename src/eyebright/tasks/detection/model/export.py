@@ -36,6 +36,7 @@ from eyebright.system.records import Record
 from eyebright.system.text import counted
 from eyebright.tasks.detection.model.card import golden_of
 from eyebright.tasks.detection.model.detector import Detector
+from eyebright.tasks.detection.trust.calibration import Scale
 
 GRAPH, GOLDEN = "model.onnx", "golden.npz"
 _CHECK_S = 600
@@ -57,6 +58,7 @@ class DetectionExport(Record, frozen=True, kw_only=True):
     task: str = "detect"
     classes: tuple[str, ...]
     preparation: Preparation
+    calibration: tuple[Scale, ...]
     thresholds: tuple[float, ...]
     overlap: float
     most: int
@@ -132,8 +134,8 @@ def _write(place: Path, detector: Detector, versions: dict[str, str]) -> None:
     for name, data in content.items():
         (place / name).write_bytes(data)
     made = DetectionExport(
-        classes=card.classes, preparation=card.preparation, thresholds=card.thresholds, overlap=card.overlap,
-        most=card.most, golden=tuple(named), versions=versions,
+        classes=card.classes, preparation=card.preparation, calibration=card.calibration,
+        thresholds=card.thresholds, overlap=card.overlap, most=card.most, golden=tuple(named), versions=versions,
     )  # fmt: skip
     digests = {name: files.sha256(place / name) for name in content}
     write_card(place / CARD, msgspec.structs.replace(made, sha256=digests))

@@ -15,7 +15,7 @@ from eyebright.system.errors import DownloadError, EyebrightError, PictureError,
 from eyebright.system.records import Record
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, percent
-from eyebright.tasks.detection.geometry.finding import LEAST, Detections
+from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.geometry.placing import Placing
 from eyebright.tasks.detection.model.card import DetectorCard
 from eyebright.trust.prediction import Unreadable
@@ -90,14 +90,14 @@ class DetectionPredictor:
         return self._engine.outputs(pictures)
 
     def detections(
-        self, pictures: NDArray[np.uint8], sizes: Sequence[tuple[int, int]], *, least: float = LEAST
+        self, pictures: NDArray[np.uint8], sizes: Sequence[tuple[int, int]], *, least: float = 0.0
     ) -> list[Detections]:
         """What is found in prepared images, in pixels of the originals, also below the thresholds.
 
         Args:
             pictures: `(N, height, width, channels)`, uint8.
             sizes: (width, height) of each upright original.
-            least: Only scores from this on are looked at.
+            least: Objects below this confidence may be left out.
         """
         placings = [Placing(*size, self._card.preparation) for size in sizes]
         return self._located(pictures, placings, least)

@@ -10,10 +10,9 @@ from eyebright.network import Network, Weights
 from eyebright.report.history import Recorder
 from eyebright.system.errors import DataError
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
-from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import DetectionTested, evaluate_detector, found_in, truths
-from eyebright.tasks.detection.trust.calibration import calibrate
+from eyebright.tasks.detection.trust.calibration import calibrate, calibrated
 from eyebright.tasks.detection.trust.matching import match
 from eyebright.tasks.detection.trust.metrics import DetectionEvaluation, evaluate_matches
 from eyebright.tasks.detection.trust.thresholds import RecallPromise, RecallPromised, best_thresholds, promise_recall
@@ -75,10 +74,10 @@ def measured(
     groups = prepared.groups_at(validation)
     found = found_in(Detector(network, classes, weights=weights).predictor, prepared, validation, report)
     truth = truths(prepared, validation, classes)
-    scale = calibrate(match(found, truth), groups)
-    scaled = [Detections(one.corners, one.labels, scale(one.scores)) for one in found]
+    scales = calibrate(match(found, truth), len(classes), groups)
+    scaled = [calibrated(one, scales) for one in found]
     thresholds = best_thresholds(match(scaled, truth), len(classes), groups)
-    made: dict[str, Any] = {"weights": weights, "scale": scale.slope, "shift": scale.shift, "thresholds": thresholds}
+    made: dict[str, Any] = {"weights": weights, "calibration": scales, "thresholds": thresholds}
     detector = Detector(network, classes, **made)
     if promise and (promised := _promised(detector, RecallPromise.of(promise), prepared, recorder)):
         made |= {"promise": promised, "thresholds": [promised.threshold] * len(classes)}
