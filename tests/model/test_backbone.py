@@ -8,6 +8,7 @@ import pytest
 from eyebright.data.pictures import Preparation
 from eyebright.model import backbone
 from eyebright.model.backbone import Backbone
+from eyebright.model.engine import Engine, onnx_graph
 from eyebright.network import initial_weights, zoo
 from eyebright.system.errors import DownloadError, NetworkError
 
@@ -30,6 +31,21 @@ def test_its_images_have_the_size_of_the_network_unless_another_is_given():
 def test_the_network_ends_at_its_global_pool():
     assert (SMALL.network.input_shape, SMALL.network.output_shape) == ((3, 32, 32), (1280,))
     assert Backbone(name="resnet18", size_px=64).network.output_shape == (512,)
+
+
+def test_features_of_the_middle_come_after_the_last_and_a_head_reads_either(random_weights, own_cache):
+    middle = "_blocks.4._add", "_blocks.15._bn2"
+    wide, stream = Backbone(size_px=32, precision="float32", middle=middle), np.random.default_rng(1)
+    values = wide.engine()(IMAGES)
+    assert wide.network.output_shape == (1280 + 40 + 320,)  # Source: EfficientNet paper, table 1
+    assert wide.digest != SMALL.digest
+    np.testing.assert_allclose(values[:, :1280], SMALL.engine()(IMAGES), atol=1e-5)
+    for count in (1280, 1640):
+        network = wide.with_head(3, count)
+        head = {"_fc.weight": stream.normal(size=(3, count)).astype(np.float32), "_fc.bias": np.ones(3, np.float32)}
+        weights = backbone.published_weights("") | head
+        logits = Engine.of_bytes(onnx_graph(network, {name: weights[name] for name in network.tensors}))(IMAGES)
+        np.testing.assert_allclose(logits, values[:, :count] @ head["_fc.weight"].T + 1, rtol=1e-3, atol=1e-3)
 
 
 def test_the_digest_stands_for_network_weights_and_size_but_not_for_the_precision():

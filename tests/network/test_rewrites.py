@@ -40,7 +40,7 @@ from eyebright.network import (
     initial_weights,
     zoo,
 )
-from eyebright.network.rewrites import faster, for_inference, with_dropout
+from eyebright.network.rewrites import faster, for_inference, with_dropout, with_means
 from eyebright.network.torch import TorchNetwork, as_input
 
 RISING = [ReLU(), ReLU6(), LeakyReLU(0.2), ELU(1.5), Hardsigmoid(), Sigmoid(), Tanh(), Softplus()]
@@ -279,3 +279,27 @@ def test_a_batch_norm_stays_where_another_layer_reads_what_it_reads_or_it_learns
         weights = initial_weights(network)
         smaller, own = for_inference(network, weights)
         assert smaller == network and own.keys() == weights.keys()
+
+
+@pytest.mark.parametrize("size", [32, 40])
+def test_a_last_layer_also_reads_the_means_of_maps(size):
+    network = zoo.build("resnet18", num_classes=3, input_size=size)
+    vector = network.places["fc"].inputs[0]
+    wide = with_means(network, vector, ["layer2.1.add", "layer1.0.bn2"])
+    assert wide.places["fc"].input_shapes == ((512 + 128 + 64,),)
+    weights = initial_weights(wide, 1)
+    images = as_input(np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8))
+    parts = []
+    for part in map(network.up_to, (vector, "layer2.1.add", "layer1.0.bn2")):
+        module = TorchNetwork(part, {name: weights[name] for name in part.tensors})
+        parts.append(module.eval()(images).detach().numpy())
+    read = np.concatenate([part.reshape(*part.shape[:2], -1).mean(axis=2) for part in parts], axis=1)
+    found = TorchNetwork(wide, weights).eval()(images).detach().numpy()
+    assert found == pytest.approx(read @ weights["fc.weight"].T + weights["fc.bias"], abs=1e-4)
+    assert network.places["fc"].input_shapes == ((512,),)
+
+
+def test_the_means_are_the_output_where_the_vector_was():
+    network = zoo.build("resnet18", num_classes=3, input_size=32)
+    vector = network.places["fc"].inputs[0]
+    assert with_means(network.up_to(vector), vector, ["layer1.1.add"]).output_shape == (512 + 64,)

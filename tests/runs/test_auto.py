@@ -8,9 +8,11 @@ import pytest
 
 import eyebright as eb
 from eyebright.data.sources.source import ArraySource
+from eyebright.model.backbone import Backbone
 from eyebright.network import zoo
+from eyebright.network.answering import features_place
 from eyebright.runs import auto, resume, train
-from eyebright.runs.folder import Run
+from eyebright.runs.folder import NETWORK, Run
 from eyebright.runs.request import Request, gather
 from eyebright.system.errors import DownloadError, SettingsError
 from eyebright.training import budget
@@ -62,6 +64,14 @@ def test_by_default_a_published_network_gets_a_new_head(pictures, tmp_path):
     again = eb.train(pictures, tmp_path / "again")
     for name, value in again.classifier.get_weights().items():
         assert (value == result.classifier.get_weights()[name]).all(), name
+
+
+def test_the_head_may_read_the_means_of_every_stage_from_the_third_and_unknown_images_are_found_by_the_last_maps():
+    backbone = Backbone(middle=auto.MIDDLE)
+    places = backbone.network.places
+    assert [places[name].shape[0] for name in auto.MIDDLE] == [40, 80, 112, 192, 320]  # Source: EfficientNet, table 1
+    narrow, wide = (backbone.with_head(5, count) for count in (1280, 1280 + 40 + 80 + 112 + 192 + 320))
+    assert features_place(narrow) == features_place(wide) and features_place(wide)[1].shape[0] == 1280
 
 
 def test_labels_that_are_swapped_are_suspected_and_asked_about_in_the_report(pictures, tmp_path, monkeypatch):
@@ -183,7 +193,7 @@ def test_with_a_budget_both_networks_are_tried_on_small_images_and_the_better_is
     assert [event.what.split(",")[0].split(" ")[0] for event in tried] == ["efficientnet_lite0"] * 2 + ["compact"]
     winner = max(tried[1:], key=lambda event: event.validation_accuracy).what.split(",")[0]
     config = (tmp_path / "run" / "config.toml").read_text()
-    assert f'network = "{winner}"' in config
+    assert f'network = "{winner if winner in zoo.NETWORKS else NETWORK}"' in config
     assert told(tmp_path / "run", StartJudged) and told(tmp_path / "run", Planned)
     assert told(tmp_path / "run", Stopped)[-1].reason in ("budget", "patience")
     best = max(event.validation_accuracy for event in told(tmp_path / "run", EpochEnded | StartJudged))

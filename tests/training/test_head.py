@@ -95,3 +95,20 @@ def test_small_classes_get_as_many_folds_as_they_allow():
     logits = cross_validated(features, labels, 3, 0.1, folds=10)
     assert logits.any(axis=1).all()
     assert np.isfinite(fit_head(features, labels, 3).weight).all()
+
+
+@pytest.mark.parametrize(("spread", "read"), [(0.5, 16), (100.0, 8)], ids=["they help", "they are noise"])
+def test_more_features_are_read_only_where_they_lower_the_cross_validated_loss(spread, read):
+    features, labels = clouds(4, spread=2.0)
+    more = 2 * np.eye(8)[labels] + np.random.default_rng(9).normal(0, spread, (len(labels), 8))
+    both = np.hstack([features, more.astype(np.float32)])
+    head = fit_head(both, labels, 4, first=8)
+    expected = fit_head(both[:, :read], labels, 4)
+    assert head.features == read and head.weight.shape == (4, read)
+    assert head.path == expected.path and (head.weight == expected.weight).all()
+    assert (head.logits(both) == expected.logits(both[:, :read])).all()
+
+
+def test_where_nothing_can_be_predicted_the_first_features_are_read():
+    features, _ = clouds(3, count=60)
+    assert fit_head(features, np.arange(60) % 3, 3, np.arange(60) % 3, first=5).features == 5

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from eyebright.trust.intervals import (
     Share,
+    above_error,
     apart,
     difference,
     grouped_interval,
@@ -201,3 +202,12 @@ def test_the_interval_of_a_mean_is_that_of_the_normal_approximation_for_many_val
     error = values.std() / 20
     assert (low, high) == pytest.approx((values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.2 * error)
     assert mean_interval(np.ones(10)) == wilson_interval(10, 10)
+
+
+@pytest.mark.parametrize("shift", [-0.2, 0.0, 0.05, 0.1, 0.2, 0.5])
+def test_gains_are_above_their_error_where_the_t_statistic_is_above_1(shift: float) -> None:
+    gains = np.random.default_rng(3).normal(shift, 1, 120)
+    groups = np.arange(120) // 5
+    assert above_error(gains) == (scipy.stats.ttest_1samp(gains, 0).statistic > 1)
+    assert above_error(gains, groups) == (scipy.stats.ttest_1samp(gains.reshape(24, 5).sum(axis=1), 0).statistic > 1)
+    assert not above_error(gains, np.zeros(120, np.int64)) and not above_error(np.ones(1))

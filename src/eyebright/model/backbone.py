@@ -11,6 +11,7 @@ from eyebright.data.pictures import Preparation
 from eyebright.data.pictures.preparation import Fit
 from eyebright.model.engine import Engine, fastest_precision, onnx_graph
 from eyebright.network import GlobalAvgPool2d, Network
+from eyebright.network.rewrites import with_means
 from eyebright.network.zoo import named_network, published_digest, published_weights
 from eyebright.system import cache, files
 from eyebright.system.errors import NetworkError
@@ -28,12 +29,14 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
         size_px: Width and height of the images in pixels; 0 for the published size of the network.
         fit: How images are resized to this size; see `Preparation`.
         precision: "auto" is bfloat16 if the processor supports it, otherwise float32.
+        middle: Names of layers whose maps' means are features too, after those of the last layer.
     """
 
     name: str = "efficientnet_lite0"
     size_px: int = 0
     fit: Fit = "crop"
     precision: Precision = "auto"
+    middle: tuple[str, ...] = ()
 
     @cached_property
     def preparation(self) -> Preparation:
@@ -47,7 +50,7 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
         return fastest_precision() if self.precision == "auto" else self.precision
 
     @cached_property
-    def network(self) -> Network:
+    def last(self) -> Network:
         """The network up to its last global average pool.
 
         Raises:
@@ -60,6 +63,18 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
                 f"{self.name} has no global average pool, whose output would be the features: choose another network"
             )
         return whole.up_to(pools[-1])
+
+    @cached_property
+    def network(self) -> Network:
+        """What computes the features: the means of the last maps, then of those in the middle; raises as `last`."""
+        return with_means(self.last, self.last.output, self.middle) if self.middle else self.last
+
+    def with_head(self, num_classes: int, features: int) -> Network:
+        """The whole network with a head for so many classes, which reads so many of the features: the last, or all."""
+        whole = named_network(self.name).build(num_classes, input_size=self.preparation.width)
+        if features == self.last.output_shape[0]:
+            return whole
+        return with_means(whole, self.last.output, self.middle)
 
     @cached_property
     def digest(self) -> str:

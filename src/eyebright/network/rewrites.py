@@ -1,10 +1,11 @@
-"""Rewrites of a network that keep its function but need less work, or that add dropout for training.
+"""Rewrites of a network: the same function with less work, dropout for training, or more for its last layer to read.
 
-The weights keep their names, so a rewritten network runs on the weights of the original, unless it comes with its own.
+The weights keep their names, so a rewritten network runs on the weights of the original, unless it comes with its own
+or its last layer reads more.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -12,8 +13,19 @@ from numpy.typing import NDArray
 
 from eyebright.network.graph import Network
 from eyebright.network.layer import Layer
-from eyebright.network.layers import AdaptiveMaxPool2d, BatchNorm, Conv2d, Dropout, GlobalMaxPool2d, Linear, MaxPool2d
+from eyebright.network.layers import (
+    AdaptiveMaxPool2d,
+    BatchNorm,
+    Concat,
+    Conv2d,
+    Dropout,
+    GlobalAvgPool2d,
+    GlobalMaxPool2d,
+    Linear,
+    MaxPool2d,
+)
 from eyebright.network.weights import Weights
+from eyebright.network.wiring import sorted_layers
 
 
 def faster(network: Network) -> Network:
@@ -68,6 +80,31 @@ def with_dropout(network: Network, p: float) -> Network:
             wiring |= {added: place.inputs, name: (added,)}
         layers.append(msgspec.structs.replace(layer, p=max(layer.p, p)) if isinstance(layer, Dropout) else layer)
     return Network.from_layers(layers, wiring, last)
+
+
+def with_means(network: Network, vector: str, maps: Sequence[str]) -> Network:
+    """The network in which the means of some maps are joined to a vector: what read the vector reads all of them.
+
+    Args:
+        network: The network.
+        vector: Name of a layer that gives a vector, such as the global average pool before the head. Its values come
+            first. If it is the output of the network, all of them become the output.
+        maps: Names of layers that give maps.
+    """
+    means = {f"{name}_mean": name for name in maps}
+    joined = f"{vector}_and_means"
+    wiring = {
+        name: tuple(joined if source == vector else source for source in place.inputs)
+        for name, place in network.places.items()
+    }
+    wiring |= {mean: (name,) for mean, name in means.items()} | {joined: (vector, *means)}
+    layers = [
+        *(place.layer for place in network.places.values()),
+        *(GlobalAvgPool2d(name=mean) for mean in means),
+        Concat(name=joined),
+    ]
+    output = joined if network.output == vector else network.output
+    return Network.from_layers(sorted_layers(layers, wiring, output), wiring, output)
 
 
 def for_inference(network: Network, weights: Mapping[str, NDArray[np.float32]]) -> tuple[Network, Weights]:

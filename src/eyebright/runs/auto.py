@@ -1,9 +1,10 @@
 """`--network auto`: which network a run trains and from what weights, found by trying on its own images.
 
-First a published network gets a new head, trained on its features: these are kept, so that it takes seconds. Where
-there is a budget of time or of epochs, its top is tuned further. Small images, for which published networks are worse,
-are also given to a compact network from scratch, and validation decides which of the two gets the rest of the time. The
-test set is never used.
+First a published network gets a new head, trained on its features: these are kept, so that it takes seconds. The head
+also reads the means of maps in the middle of the network where cross-validation says that this helps. Where there is a
+budget of time or of epochs, the top of the network is tuned further. Small images, for which published networks are
+worse, are also given to a compact network from scratch, and validation decides which of the two gets the rest of the
+time. The test set is never used.
 """
 
 import time
@@ -50,6 +51,8 @@ from eyebright.trust.intervals import share_of
 from eyebright.trust.metrics import softmax
 
 BACKBONE, FROM_SCRATCH = "efficientnet_lite0", "compact"
+MIDDLE = "_blocks.4._add", "_blocks.7._add", "_blocks.10._add", "_blocks.14._add", "_blocks.15._bn2"
+"""The ends of the stages of the backbone whose maps have means that a head may read too."""
 SMALL_PX = 64
 """Typical side up to which images are small."""
 BACKBONE_SIZES = range(128, 225, 32)
@@ -114,18 +117,18 @@ def backbone_px(side: int) -> int:
 def _with_head(dataset: Dataset, fit: Fit, size: int, request: Request, emit: Emit) -> tuple[Start, Prepared]:
     """The published network with a head trained on its features; with a budget, to be tuned further."""
     started_at, settings = time.monotonic(), request.training
-    backbone = Backbone(name=BACKBONE, size_px=size, fit=fit)
+    backbone = Backbone(name=BACKBONE, size_px=size, fit=fit, middle=MIDDLE)
     with ThreadPoolExecutor(1) as aside:
         graph = aside.submit(backbone.graph)  # the first time another process has to read the published weights
         prepared = prepare(dataset, backbone.preparation, report=reporting(emit))
     graph.result()
     head = _train_head(prepared, backbone, emit, started_at)
-    network = zoo.build(BACKBONE, num_classes=len(dataset.classes), input_size=backbone.preparation.width)
+    network = backbone.with_head(len(dataset.classes), head.features)
     weights = zoo.published_weights(BACKBONE) | {"_fc.weight": head.weight, "_fc.bias": head.bias}
     settings = settings if request.mirror else mirrored_by_evidence(prepared, settings, emit)
     settings = request.changed(training=settings).with_recipe(_TUNING)
     weights = {name: weights[name] for name in network.tensors}
-    return Start(BACKBONE, network, weights, settings, keep=True), prepared
+    return Start(_name(head, backbone), network, weights, settings, keep=True), prepared
 
 
 def _train_head(prepared: Prepared, backbone: Backbone, emit: Emit, started_at: float) -> Head:
@@ -138,22 +141,29 @@ def _train_head(prepared: Prepared, backbone: Backbone, emit: Emit, started_at: 
     )
     wanted = usable if len(usable) < FEW else np.sort(np.concatenate([train, validation]))
     values = _features(pack, wanted, backbone, emit)
-    head = fit_head(values(train), labels[train], num_classes, _fold_groups(prepared, train))
+    groups, first = _fold_groups(prepared, train), backbone.last.output_shape[0]
+    head = fit_head(values(train), labels[train], num_classes, groups, first=first)
     strengths, losses, accuracies = zip(*head.path, strict=True)
     emit(HeadFitted(strengths=strengths, losses=losses, accuracies=accuracies, strength=head.strength))
     logits = head.logits(values(validation))
     loss, accuracy = score(logits, labels[validation])
-    what = f"{BACKBONE} with its published weights and a new head"
+    what = f"{_name(head, backbone)} with published weights and a new head"
     took_s = time.monotonic() - started_at
     emit(Tried(what=what, validation_loss=loss, validation_accuracy=accuracy, seconds=took_s))
     if len(head.predicted):
         emit(_suspected(prepared, head, train[head.predicted], validation, logits))
     if len(usable) < FEW:
         groups = _fold_groups(prepared, usable)
-        logits = cross_validated(values(usable), labels[usable], num_classes, head.strength, groups, folds=10)
+        read = values(usable)[:, : head.features]
+        logits = cross_validated(read, labels[usable], num_classes, head.strength, groups, folds=10)
         share = share_of(logits.argmax(axis=1) == labels[usable], groups)
         emit(CrossValidated(pictures=len(usable), accuracy=share.value, low=share.low, high=share.high))
     return head
+
+
+def _name(head: Head, backbone: Backbone) -> str:
+    """The name of the backbone with this head, for people."""
+    return BACKBONE if head.features == backbone.last.output_shape[0] else f"{BACKBONE} and its middle stages"
 
 
 def _suspected(

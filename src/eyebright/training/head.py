@@ -3,7 +3,7 @@
 The features are standardised for the fit; the head that comes out takes them as they are. A feature that hardly varies
 among the training images is divided by the typical deviation, not by its own: otherwise it would decide alone about a
 new image in which it is large. The strength of the penalty on the weights is chosen by cross-validation on the training
-images.
+images, and so is whether the head reads only the first features or all of them.
 """
 
 import math
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.batches import spread
+from eyebright.trust.intervals import above_error
 from eyebright.trust.metrics import log_softmax
 
 STRENGTHS = 1.0, 0.3, 0.1, 0.03, 0.01, 0.003
@@ -49,13 +50,23 @@ class Head(NamedTuple):
     predicted: NDArray[np.int64]
     out_of_fold: NDArray[np.float32]
 
+    @property
+    def features(self) -> int:
+        """How many features it reads: the first ones."""
+        return len(self.weight[0])
+
     def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The logits `(N, num_classes)` of features `(N, features)`."""
-        return np.asarray(features @ self.weight.T + self.bias)
+        """The logits `(N, num_classes)` of features `(N, features)`, or of more of which it reads the first."""
+        return np.asarray(features[:, : self.features] @ self.weight.T + self.bias)
 
 
 def fit_head(
-    features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int, groups: NDArray[np.int64] | None = None
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    num_classes: int,
+    groups: NDArray[np.int64] | None = None,
+    *,
+    first: int = 0,
 ) -> Head:
     """Fit the head.
 
@@ -64,23 +75,54 @@ def fit_head(
         labels: `(N,)`, counted from 0; at least two classes, and every class has an image.
         num_classes: The number of classes.
         groups: The number of each image's group, `(N,)`: a group is in one fold.
+        first: If given, the head reads only so many of the features, unless all of them lower the cross-validated loss
+            by more than its standard error.
     """
     sample = spread(np.arange(len(labels)), _SAMPLE)
-    members = None if groups is None else groups[sample]
-    parts = _parts(features[sample], labels[sample], num_classes, members, FOLDS)
-    predicted = np.sort(np.concatenate([rest for _, rest in parts])) if parts else np.empty(0, np.int64)
-    judged = predicted if len(predicted) else np.arange(len(sample))
-    best, path = (math.inf, 0.0, USUAL_STRENGTH), list[tuple[float, float, float]]()
+    known, members = labels[sample], None if groups is None else groups[sample]
+    folds = list(_folds(known, members, FOLDS))
+    predicted = np.sort(np.concatenate([rest for _, rest in folds])) if folds else np.empty(0, np.int64)
+    best = _search(features[sample, : first or None], known, num_classes, folds, predicted)
+    if first and len(predicted):
+        all_of_them = _search(features[sample], known, num_classes, folds, predicted)
+        gains = _losses(best.out_of_fold, known[predicted]) - _losses(all_of_them.out_of_fold, known[predicted])
+        if above_error(gains, None if members is None else members[predicted]):
+            best = all_of_them
+    weight, bias = solve(features[:, : best.features], labels, num_classes, best.strength)
+    return Head(weight, bias, *best[1:-1], sample[predicted], best.out_of_fold)
+
+
+class _Found(NamedTuple):
+    """The best strength for so many features; the rest as in `Head`."""
+
+    features: int
+    strength: float
+    loss: float
+    accuracy: float
+    path: tuple[tuple[float, float, float], ...]
+    out_of_fold: NDArray[np.float32]
+
+
+def _search(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    num_classes: int,
+    folds: "list[_Fold]",
+    predicted: NDArray[np.int64],
+) -> _Found:
+    """Try strengths, the strongest first; `predicted` are the images that are in the rest of a fold."""
+    parts = _parts(features, labels, num_classes, folds)
+    judged = predicted if len(predicted) else np.arange(len(labels))
+    best, path = (USUAL_STRENGTH, math.inf, 0.0), list[tuple[float, float, float]]()
     out_of_fold = np.empty((len(judged), num_classes), np.float32)
     for strength in STRENGTHS if len(predicted) else (USUAL_STRENGTH,):
-        logits = _out_of_fold(features[sample], num_classes, strength, parts)[judged]
-        loss, accuracy = score(logits, labels[sample][judged])
+        logits = _out_of_fold(features, num_classes, strength, parts)[judged]
+        loss, accuracy = score(logits, labels[judged])
         path.append((strength, loss, accuracy))
-        if loss > best[0]:  # the loss has one minimum along the strengths, and weak penalties take long
+        if loss > best[1]:  # the loss has one minimum along the strengths, and weak penalties take long
             break
-        best, out_of_fold = (loss, accuracy, strength), logits
-    weight, bias = solve(features, labels, num_classes, best[2])
-    return Head(weight, bias, best[2], *best[:2], tuple(path), sample[predicted], out_of_fold[: len(predicted)])
+        best, out_of_fold = (strength, loss, accuracy), logits
+    return _Found(features.shape[1], *best, tuple(path), out_of_fold[: len(predicted)])
 
 
 def cross_validated(
@@ -97,7 +139,7 @@ def cross_validated(
     They are zero if the images are too few, or in too few groups, for two folds, and for an image whose class has no
     image in the other folds: it says nothing about the head that such an image is not recognised.
     """
-    parts = _parts(features, labels, num_classes, groups, folds)
+    parts = _parts(features, labels, num_classes, list(_folds(labels, groups, folds)))
     return _out_of_fold(features, num_classes, strength, parts)
 
 
@@ -112,28 +154,23 @@ def _out_of_fold(
 
 
 def _parts(
-    features: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    num_classes: int,
-    groups: NDArray[np.int64] | None,
-    folds: int,
+    features: NDArray[np.float32], labels: NDArray[np.int64], num_classes: int, folds: "list[_Fold]"
 ) -> "list[_Part]":
     """For each fold, a regression on its training images, and the positions of its other images."""
-    return [
-        (_Regression(features[train], labels[train], num_classes), rest)
-        for train, rest in _folds(labels, groups, folds)
-    ]
+    return [(_Regression(features[train], labels[train], num_classes), rest) for train, rest in folds]
 
 
 def score(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
     """Mean cross-entropy and accuracy."""
-    loss = -float(log_softmax(logits)[np.arange(len(labels)), labels].mean())
-    return loss, float((logits.argmax(axis=1) == labels).mean())
+    return float(_losses(logits, labels).mean()), float((logits.argmax(axis=1) == labels).mean())
 
 
-def _folds(
-    labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _losses(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.floating]:
+    """The cross-entropy of each image, `(N,)`."""
+    return -log_softmax(logits)[np.arange(len(labels)), labels]
+
+
+def _folds(labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: int) -> "Iterator[_Fold]":
     """Positions of the training images, and of the others that are of a class among these, fold by fold."""
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -192,4 +229,5 @@ class _Regression:
         return weight.astype(np.float32), bias.astype(np.float32)
 
 
+_Fold: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 _Part: TypeAlias = tuple[_Regression, NDArray[np.int64]]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.system.records import Record
-from eyebright.trust.intervals import Share, share_of
+from eyebright.trust.intervals import Share, above_error, share_of
 
 BINS = 15
 FOLDS = 5
@@ -62,8 +62,6 @@ def temperature_helps(
         labels: The true classes, `(N,)`.
         groups: Group number of each image, `(N,)`: a group is in one fold, and counts as one; None if images are
             independent.
-
-    Source: Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3 (the rule of one standard error).
     """
     from scipy.special import log_softmax
 
@@ -80,8 +78,7 @@ def temperature_helps(
         scaled[folds == fold] /= fit_temperature(logits[folds != fold], labels[folds != fold])
     truth = np.arange(len(labels)), labels
     lower = log_softmax(scaled, axis=1)[truth] - log_softmax(logits, axis=1)[truth]
-    of_groups = np.bincount(number, lower[order])
-    return bool(lower.sum() > of_groups.std(ddof=1) * np.sqrt(len(first)))
+    return above_error(lower[order], number)
 
 
 def expected_calibration_error(

@@ -117,6 +117,19 @@ def mean_interval(values: NDArray[np.float64], *, confidence: float = CONFIDENCE
     return _resampled(values, np.arange(len(values)), confidence)
 
 
+def above_error(gains: NDArray[np.floating], groups: NDArray[np.int64] | None = None) -> bool:
+    """Whether gains are above 0 on average, by more than their standard error.
+
+    Args:
+        gains: The gain of each image, `(N,)`.
+        groups: Group number of each image, `(N,)`: a group counts as one; None if images are independent.
+
+    Source: Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3 (the rule of one standard error).
+    """
+    sums = gains if groups is None else np.bincount(np.unique(groups, return_inverse=True)[1], gains)
+    return len(sums) > 1 and bool(sums.sum() > sums.std(ddof=1) * np.sqrt(len(sums)))
+
+
 def share_of(right: NDArray[np.bool_], groups: NDArray[np.int64] | None = None, *, among: int = 1) -> Share:
     """The share of images for which `right` is true.
 
