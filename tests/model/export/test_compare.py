@@ -43,7 +43,7 @@ def test_with_fewer_bits_both_sides_are_timed():
 
 
 def test_values_that_are_not_numbers_are_no_agreement():
-    with pytest.raises(ModelError, match="answers otherwise when it is given 1 images at once"):
+    with pytest.raises(ModelError, match="other answers for 1 image than for all at once"):
         compared(OURS, OURS * np.nan)
 
 

@@ -112,7 +112,7 @@ def test_a_runtime_that_answers_batches_otherwise_is_refused(source, classifier,
         return lambda pixels: run(pixels if len(pixels) != 3 else pixels[[0, 0, 0]])
 
     named_run = named_format("onnx").load
-    refused(source, classifier, tmp_path / "new", "answers otherwise when it is given 3 images", monkeypatch, load=load)
+    refused(source, classifier, tmp_path / "new", "other answers for 3 images than for all", monkeypatch, load=load)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_int8_has_weights_in_a_byte_and_answers_in_float(quantised, source, clas
 
 
 def test_int8_needs_images_and_is_refused_where_it_changes_too_much(quantised, classifier):
-    with pytest.raises(SettingsError, match="int8 needs images to take ranges from"):
+    with pytest.raises(SettingsError, match="int8 takes the ranges of values from images"):
         quantised(None)
     with pytest.raises(ModelError, match=r"in int8 is refused.*changes \d+ of \d+ confident answers"):
         quantised(np.zeros((4, *classifier.preparation.shape), np.uint8))  # ranges of black images

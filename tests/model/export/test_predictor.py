@@ -28,14 +28,14 @@ def test_no_program_of_the_folder_runs(exported, tmp_path):
 def test_other_weights_and_another_order_of_classes_are_refused_also_with_their_digests(exported, other_graph):
     classes = json.loads((exported / "export.json").read_text())["classes"]
     edit(exported, classes=classes[::-1])
-    with pytest.raises(ModelError, match="answers otherwise than where it was made"):
+    with pytest.raises(ModelError, match="gives other answers than where it was made"):
         open_export(exported)
     edit(exported, classes=["a", "b", "c"])
     with pytest.raises(ModelError, match="have other classes"):
         open_export(exported)
     edit(exported, classes=classes)
     replace(exported, "model.onnx", other_graph(scale=2))
-    with pytest.raises(ModelError, match="answers otherwise than where it was made"):
+    with pytest.raises(ModelError, match="gives other answers than where it was made"):
         open_export(exported)
 
 

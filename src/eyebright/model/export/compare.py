@@ -5,12 +5,13 @@ from numpy.typing import NDArray
 
 from eyebright.model.diff import cpu_ms
 from eyebright.model.export.exported import Precision
-from eyebright.model.export.formats import Run
+from eyebright.model.export.formats import Runner
 from eyebright.model.export.images import Images
 from eyebright.model.export.proof import CONFIDENT, Measured, Proof, golden_tolerance
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.system.errors import ModelError
 from eyebright.system.progress import Report, quiet
+from eyebright.system.text import counted
 from eyebright.trust.answers import Answers
 from eyebright.trust.calibration import expected_calibration_error
 
@@ -19,8 +20,8 @@ _SMALL = (1, 3)  # batches that are tried too
 
 
 def compare(
-    model: Run,
-    export: Run,
+    model: Runner,
+    export: Runner,
     images: Images,
     *,
     precision: Precision,
@@ -53,7 +54,7 @@ def compare(
     for size in _SMALL:
         few = export(images.pixels[:size])
         if not _distance(few.probabilities, theirs.probabilities[:size]) <= allowed:
-            raise ModelError(f"the export answers otherwise when it is given {size} images at once")
+            raise ModelError(f"the export gives other answers for {counted(size, 'image')} than for all at once")
     given = ours.answer >= 0
     confident = given & (ours.probabilities.max(axis=1) >= CONFIDENT)
     changed = ours.answer != theirs.answer
@@ -75,7 +76,7 @@ def compare(
     )
 
 
-def _answers(model: Run, export: Run, pixels: NDArray[np.uint8], report: Report) -> tuple[Answers, Answers]:
+def _answers(model: Runner, export: Runner, pixels: NDArray[np.uint8], report: Report) -> tuple[Answers, Answers]:
     """The answers of both sides, batch by batch."""
     sides: tuple[list[Answers], list[Answers]] = ([], [])
     for at in range(0, len(pixels), BATCH_SIZE):

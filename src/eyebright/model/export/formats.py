@@ -42,7 +42,7 @@ from eyebright.system.text import listed, nearest
 from eyebright.trust.answers import Answers
 from eyebright.trust.promise import Promised
 
-Run: TypeAlias = Callable[[NDArray[np.uint8]], Answers]
+Runner: TypeAlias = Callable[[NDArray[np.uint8]], Answers]
 """From prepared images `(N, height, width, channels)` to answers."""
 
 
@@ -67,6 +67,16 @@ class Source(NamedTuple):
     preparation: Preparation
     promise: Promised | None = None
     calibration: NDArray[np.uint8] | None = None
+
+    def calibrating(self) -> NDArray[np.uint8]:
+        """The images from which ranges are taken.
+
+        Raises:
+            SettingsError: When there are none.
+        """
+        if self.calibration is None:
+            raise SettingsError("int8 takes the ranges of values from images: give some with --on PICTURES (pictures=)")
+        return self.calibration
 
 
 class Format(NamedTuple):
@@ -93,11 +103,11 @@ class Format(NamedTuple):
     runtime: tuple[str, ...]
     precisions: tuple[Precision, ...]
     write: Callable[[Source, Precision], dict[str, bytes]]
-    load: Callable[[Exported], Run]
+    load: Callable[[Exported], Runner]
     in_graph: bool = True
     tolerance: float = 1e-4
     reason: str = ""
-    witness: Callable[[Exported, NDArray[np.uint8], Run], list[str]] | None = None
+    witness: Callable[[Exported, NDArray[np.uint8], Runner], list[str]] | None = None
 
     def precision(self, asked: str) -> Precision:
         """The precision of this name, the usual one of "".

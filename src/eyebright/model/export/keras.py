@@ -8,7 +8,7 @@ import os
 from importlib.util import find_spec
 
 from eyebright.model.export.exported import Exported, Precision
-from eyebright.model.export.formats import Format, Run, Source, runtime
+from eyebright.model.export.formats import Format, Runner, Source, runtime
 from eyebright.network.keras import FEATURES, LOGITS, to_keras
 from eyebright.system.errors import MissingExtraError, ModelError
 from eyebright.trust.answers import answers_of
@@ -21,7 +21,7 @@ def _write(source: Source, precision: Precision) -> dict[str, bytes]:
     return {FILE: to_keras(source.network, source.weights, answering=source.answering)}
 
 
-def _load(exported: Exported) -> Run:
+def _load(exported: Exported) -> Runner:
     path, answering = exported.file(FILE), exported.answering()
     _choose_backend()
     keras = runtime("keras")

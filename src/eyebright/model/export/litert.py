@@ -3,9 +3,9 @@
 from typing import Literal
 
 from eyebright.model.export.exported import Exported, Precision
-from eyebright.model.export.formats import Format, Run, Source, runtime
+from eyebright.model.export.formats import Format, Runner, Source, runtime
 from eyebright.system import machine
-from eyebright.system.errors import ModelError, SettingsError
+from eyebright.system.errors import ModelError
 from eyebright.trust.answers import Answers
 
 FILE = "model.tflite"
@@ -17,14 +17,12 @@ def _write(source: Source, precision: Precision) -> dict[str, bytes]:
     network, weights, answering, classes = source[:4]
     if precision == "int8":
         runtime("ai-edge-quantizer")
-        if source.calibration is None:
-            raise SettingsError("int8 takes the ranges of values from images: give some with --on PICTURES")
-        return {FILE: to_litert_int8(network, weights, answering, source.calibration, classes=classes)}
+        return {FILE: to_litert_int8(network, weights, answering, source.calibrating(), classes=classes)}
     stored: Literal["float16", "float32"] = "float16" if precision == "float16" else "float32"
     return {FILE: to_litert(network, weights, answering, precision=stored, classes=classes)}
 
 
-def _load(exported: Exported) -> Run:
+def _load(exported: Exported) -> Runner:
     path = exported.file(FILE)
     runtime("ai-edge-litert")
     from ai_edge_litert.interpreter import Interpreter

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from eyebright.model.engine import onnx_graph
 from eyebright.model.export.exported import Exported, Precision
-from eyebright.model.export.formats import Format, Run, Source, runtime
+from eyebright.model.export.formats import Format, Runner, Source, runtime
 from eyebright.model.folder import check_onnx
 from eyebright.network.onnx import INPUT
 from eyebright.system import machine
-from eyebright.system.errors import ModelError, SettingsError
+from eyebright.system.errors import ModelError
 from eyebright.trust.answers import Answers
 
 FILE = "model.onnx"
@@ -31,8 +31,7 @@ def _quantised(graph: bytes, source: Source) -> bytes:
     Raises:
         SettingsError: When there are no calibration images.
     """
-    if source.calibration is None:
-        raise SettingsError("int8 needs images to take ranges from: pass --on PICTURES (pictures=), images of the task")
+    images = source.calibrating()
     quantization, preparing = (
         runtime(f"onnxruntime.{name}") for name in ("quantization", "quantization.shape_inference")
     )
@@ -42,7 +41,7 @@ def _quantised(graph: bytes, source: Source) -> bytes:
         Path(plain).write_bytes(graph)
         preparing.quant_pre_process(plain, prepared, skip_symbolic_shape=True)  # batch norms join their convolutions
         quantization.quantize_static(
-            prepared, made, _Reader(source.calibration), per_channel=True, activation_type=types.QUInt8,
+            prepared, made, _Reader(images), per_channel=True, activation_type=types.QUInt8,
             weight_type=types.QInt8, nodes_to_exclude=_after_logits(graph, source),
         )  # fmt: skip
         return _standard(Path(made).read_bytes())
@@ -86,11 +85,11 @@ def _standard(graph: bytes) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _load(exported: Exported) -> Run:
+def _load(exported: Exported) -> Runner:
     return run_graph(exported.file(FILE))
 
 
-def run_graph(path: Path) -> Run:
+def run_graph(path: Path) -> Runner:
     """What runs a model's graph with ONNX Runtime; a `ModelError` where the file is unsafe or does not run."""
     onnxruntime = runtime("onnxruntime")
     check_onnx(path)

@@ -8,7 +8,7 @@ import openvino
 
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.export.exported import Exported, Precision
-from eyebright.model.export.formats import Format, Run, Source
+from eyebright.model.export.formats import Format, Runner, Source
 from eyebright.training.settings import ChosenPrecision
 
 GRAPH, WEIGHTS = "model.xml", "model.bin"
@@ -26,7 +26,7 @@ def _write(source: Source, precision: Precision) -> dict[str, bytes]:
         return {name: Path(folder, name).read_bytes() for name in (GRAPH, WEIGHTS)}
 
 
-def _load(exported: Exported) -> Run:
+def _load(exported: Exported) -> Runner:
     exported.file(WEIGHTS)  # OpenVINO reads it beside the graph
     computed: ChosenPrecision = "bfloat16" if exported.card.precision == "bfloat16" else "float32"
     return Engine.of_file(exported.file(GRAPH), precision=computed).answers

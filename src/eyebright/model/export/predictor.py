@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eyebright.model.export.exported import Exported, read_export
-from eyebright.model.export.formats import Run, named_format
+from eyebright.model.export.formats import Runner, named_format
 from eyebright.model.predictor import Predictor
 from eyebright.system import records
 from eyebright.system.errors import ModelError
@@ -31,7 +31,7 @@ class _Golden(Record, frozen=True, kw_only=True):
 class _Engine:
     """The runtime of an exported folder, as `Predictor` uses it."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Runner) -> None:
         self.answers = run
 
 
@@ -49,7 +49,7 @@ def open_export(path: Path) -> tuple[Exported, Predictor]:
     return exported, Predictor(_Engine(run), card.classes, card.preparation, promise=card.promise)
 
 
-def _require_golden(exported: Exported, run: Run) -> None:
+def _require_golden(exported: Exported, run: Runner) -> None:
     """Refuse a folder that does not give its golden answers, by the names of the classes."""
     place, card = exported.file(_ANSWERS), exported.card
     golden = records.from_json(place.read_bytes(), list[_Golden], what=str(place), error=ModelError)
@@ -77,7 +77,7 @@ def _require_golden(exported: Exported, run: Run) -> None:
             fault = f"the golden image {image.image} has {answer or 'no answer'}, expected {image.answer or 'none'}"
         if fault:
             raise ModelError(
-                f"{exported.path} answers otherwise than where it was made: {fault}; copy the whole folder again"
+                f"{exported.path} gives other answers than where it was made: {fault}; copy the whole folder again"
             )
 
 

@@ -8,7 +8,7 @@ would not do: `tf.saved_model.load` then asks which one is meant.
 import os
 
 from eyebright.model.export.exported import NETRON, Exported, Precision
-from eyebright.model.export.formats import Format, Run, Source, runtime
+from eyebright.model.export.formats import Format, Runner, Source, runtime
 from eyebright.network.tensorflow import INPUT, SAVED_MODEL, require_only_computes, to_saved_model, with_constants
 from eyebright.system.errors import ModelError
 from eyebright.trust.answers import Answers
@@ -19,7 +19,7 @@ def _write(source: Source, precision: Precision) -> dict[str, bytes]:
     return files | {NETRON: with_constants(files[SAVED_MODEL])}
 
 
-def _load(exported: Exported) -> Run:
+def _load(exported: Exported) -> Runner:
     path = exported.file(SAVED_MODEL)
     try:
         require_only_computes(path.read_bytes())

@@ -17,7 +17,7 @@ from eyebright.data.batches import spread
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.export.browser import BrowserError, Tab, find_browser, opened_tab
 from eyebright.model.export.exported import Exported, Precision
-from eyebright.model.export.formats import Format, Run, Source
+from eyebright.model.export.formats import Format, Runner, Source
 from eyebright.model.export.onnx import run_graph
 from eyebright.model.export.web_runtime import find_runtime
 from eyebright.model.golden import Golden, golden_pictures, png
@@ -62,14 +62,14 @@ def _write(source: Source, precision: Precision) -> dict[str, bytes]:
     return {FILE: classifier_page(model, find_runtime()).encode()}
 
 
-def _load(exported: Exported) -> Run:
+def _load(exported: Exported) -> Runner:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         path.write_bytes(network_of(exported.file(FILE).read_bytes(), str(exported.path / FILE)))
         return run_graph(path)
 
 
-def _ask(exported: Exported, pixels: NDArray[np.uint8], model: Run) -> list[str]:
+def _ask(exported: Exported, pixels: NDArray[np.uint8], model: Runner) -> list[str]:
     """What the page itself says in Chromium, for some of the images."""
     browser, chosen = find_browser(), pixels[spread(np.arange(len(pixels)), _ASKED)]
     if browser is None:
@@ -93,7 +93,7 @@ def _asked(tab: Tab, pixels: NDArray[np.uint8], expected: Answers) -> str:
     changed = int((found[:, -1] != expected.answer).sum())
     if not off <= FORMAT.tolerance:
         raise ModelError(
-            f"the page answers otherwise than the model in Chromium {version}: its probabilities differ by up to "
+            f"the page gives other answers than the model in Chromium {version}: its probabilities differ by up to "
             f"{off:.2g} (allowed: {FORMAT.tolerance:g}); nothing was written"
         )
     return (

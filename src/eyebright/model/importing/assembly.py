@@ -69,7 +69,7 @@ class Assembly:
         tensors = tensors or {}
         given = {key: values.shape for key, values in tensors.items()}
         if given != expected:
-            raise NetworkError(f"expected weights of the shapes {_told(expected)}, got {_told(given)}")
+            raise NetworkError(f"expected weights of the shapes {_text(expected)}, got {_text(given)}")
         if not all(np.isfinite(values).all() for values in tensors.values()):
             raise NetworkError("its weights contain values that are NaN or infinite")
         self._layers.append(layer)
@@ -148,5 +148,5 @@ def _short(value: float) -> float:
     return rounded if math.isclose(rounded, value, rel_tol=1e-15) else value
 
 
-def _told(shapes: dict[str, Shape]) -> str:
+def _text(shapes: dict[str, Shape]) -> str:
     return ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "none"

@@ -24,6 +24,7 @@ from eyebright.network import (
     ZeroPad2d,
 )
 from eyebright.network.layers.windows import as_tuple
+from eyebright.network.wiring import Names
 from eyebright.system.errors import ModelError, SettingsError
 from eyebright.system.text import nearest
 
@@ -87,7 +88,7 @@ def scaled(network: Network, weights: Weights, scale: str) -> tuple[Network, Wei
     chosen = SCALES[scale]
     if chosen.reversed:
         network, weights = _with_reversed_channels(network, weights)
-    return _after(Normalize(chosen.mean, chosen.std, name=_free("scale", network)), network), weights
+    return _after(Normalize(chosen.mean, chosen.std, name=Names(network.places).fresh("scale")), network), weights
 
 
 def takes_pixels(network: Network) -> bool:
@@ -101,12 +102,6 @@ def takes_pixels(network: Network) -> bool:
         if not isinstance(layer, ZeroPad2d):
             return False
         name = readers[0]
-
-
-def _free(name: str, network: Network) -> str:
-    while name in network.places:
-        name += "_"
-    return name
 
 
 def _after(layer: Layer, network: Network) -> Network:
