@@ -72,7 +72,9 @@ def column_names(file: Path) -> list[str]:
 
 
 def _csv_lines(file: Path) -> Iterator[TableLine]:
-    with file.open(encoding=_encoding(file), errors="surrogateescape", newline="") as text:
+    with file.open("rb") as content:
+        encoding = encoding_of(content.read(2))
+    with file.open(encoding=encoding, errors="surrogateescape", newline="") as text:
         first = text.readline()
         text.seek(0)
         usual = "\t" if file.suffix.lower() == ".tsv" else ","
@@ -94,10 +96,11 @@ def _csv_lines(file: Path) -> Iterator[TableLine]:
             raise DataError(f"{file}, line {lines.line_num}: {problem}") from problem
 
 
-def _encoding(file: Path) -> str:
-    """UTF-16 by its mark or its zeros, as Excel writes "Unicode text"; else UTF-8, with or without a mark."""
-    with file.open("rb") as content:
-        start = content.read(2)
+def encoding_of(start: bytes) -> str:
+    """The encoding of a text by its first two bytes: UTF-16 by its mark or its zeros, or UTF-8 with or without a mark.
+
+    Excel writes "Unicode text" in UTF-16.
+    """
     if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "utf-16"
     return "utf-16-le" if start[1:] == b"\0" else "utf-16-be" if start[:1] == b"\0" else "utf-8-sig"

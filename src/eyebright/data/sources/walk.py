@@ -39,7 +39,7 @@ def walk_files(folder: Path, suffixes: Collection[str] | None = None) -> Iterato
                 continue
             entered.add(identity)
             with os.scandir(current) as scan:
-                entries = sorted((entry for entry in scan if not entry.name.startswith(".")), key=lambda e: e.name)
+                entries = sorted((entry for entry in scan if _is_wanted(entry)), key=lambda entry: entry.name)
                 folders = {entry.name for entry in entries if _is_folder(entry)}
         for entry in entries:
             suffix = _suffix(entry.name)
@@ -103,6 +103,13 @@ def _above(folder: Path) -> set[tuple[int, int]]:
 def _identity(path: str | Path) -> tuple[int, int]:
     status = os.stat(path)  # noqa: PTH116 - as in `stamp_of`
     return status.st_dev, status.st_ino
+
+
+def _is_wanted(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is neither hidden nor a pipe, a socket or a device: to read a pipe would wait for ever."""
+    if entry.name.startswith("."):
+        return False
+    return entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False) or entry.is_symlink()
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -115,3 +115,48 @@ def test_labels_of_a_missing_image_do_not_go_to_another_of_its_name(tmp_path, na
 def test_an_image_with_a_path_of_another_computer_is_found_by_its_name(tmp_path):
     found = of_cameras(tmp_path, "/home/me/set/a.png")
     assert found.box_count == 1 and not found.unused
+
+
+def parts_with_one_name(folder, names, images):
+    for place in images:
+        draw(SCENE, folder / place / "a.png")
+    for x, name in enumerate(names):
+        content = coco_of([SCENE])
+        content["annotations"] = [content["annotations"][0] | {"bbox": [x, 0, 20, 30]}]
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps(content))
+    return BoxDataset.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("names", "images"),
+    [
+        (("a.json", "b.json"), ("a", "b")),
+        (("annotations/instances_train2017.json", "annotations/instances_val2017.json"), ("train2017", "val2017")),
+        (("train.json", "valid.json"), ("train_images/deep", "valid_images/deep")),
+    ],
+)
+def test_bare_names_in_files_of_parts_are_the_images_of_these_parts(tmp_path, names, images):
+    found = parts_with_one_name(tmp_path, names, images)
+    assert [boxes.corners[:, 0].tolist() for boxes in found.boxes] == [[0], [1]]
+    assert found.source.names == [f"{place}/a.png" for place in images]
+
+
+def test_bare_names_in_files_of_two_sets_cannot_be_one_image(tmp_path):
+    with pytest.raises(DataError, match=r"a.png is in the test set and in the train set \(test\.json, train\.json\)"):
+        parts_with_one_name(tmp_path, ["train.json", "test.json"], ("images",))
+
+
+def test_what_is_missing_costs_only_itself(tmp_path):
+    def change(content):
+        content["annotations"].append({"image_id": 3, "bbox": [1, 1, 9, 9], "category_id": 0})
+        content["images"].append({"id": 3, "file_name": None})
+        content["categories"] += [{"id": 98}, {"id": 99, "name": 7}]
+
+    found = BoxDataset.open(written(tmp_path, change))
+    assert found.box_count == 2 and found.unused_counts() == {"no image": 1}
+
+
+def test_two_categories_of_one_id_are_refused(tmp_path):
+    with pytest.raises(DataError, match="one id to several images or categories"):
+        BoxDataset.open(written(tmp_path, lambda content: content["categories"].append({"id": 0, "name": "cow"})))

@@ -1,10 +1,12 @@
 """Pascal VOC: counted from 1, sets by lists, and nothing dangerous in the XML."""
 
+import os
+
 import pytest
 from tests.tasks.detection.making import Scene, draw, scenes, write_voc, write_xml
 
 from eyebright.system.errors import DataError
-from eyebright.tasks.detection.data.labels.find import has_boxes
+from eyebright.tasks.detection.data.labels.find import find_boxes, has_boxes
 from eyebright.tasks.detection.data.labels.voc import is_voc, read_voc
 
 
@@ -72,7 +74,7 @@ BOMB = '<?xml version="1.0"{}?><!DOCTYPE a [<!ENTITY b "bbb"><!ENTITY c "&b;&b;"
         (b"", "is not valid XML"),
         (b"<annotation>\xff</annotation>", "is not valid XML"),
         (b'<?xml version="1.0" encoding="klingon"?><annotation/>', "is not valid XML"),
-        (b" " * 20_000_001, "more than 20 MB"),
+        (b" " * 20_000_001, "at most 20 MB"),
     ],
 )
 def test_xml_that_is_damaged_or_dangerous_is_refused(tmp_path, content, problem):
@@ -100,3 +102,23 @@ def test_labels_are_known_in_any_encoding_and_beside_notes(tmp_path, encoding):
     (tmp_path / "a notes.xml").write_text("<notes/>")
     (tmp_path / "b.xml").write_bytes("<?xml version='1.0'?>\n<!-- a tool -->\n<annotation>\n".encode(encoding))
     assert is_voc(tmp_path)
+
+
+def test_one_damaged_file_costs_its_own_image_only_and_upper_case_is_read(tmp_path):
+    for stem in "abc":
+        draw(Scene(stem, (30, 20), []), tmp_path / f"{stem}.JPG")
+        write_xml(tmp_path / f"{stem}.XML", Scene(stem, (30, 20), [("dog", 1, 3, 9, 9)]))
+    (tmp_path / "b.XML").write_text("<annotation><object>")
+    (tmp_path / "stray.xml").symlink_to("stray.xml")
+    found = find_boxes(tmp_path)
+    assert found.source.names == ["a.JPG", "c.JPG"]
+    assert found.notices[0].startswith("2 label files left out with the image of that name: ")
+    assert "b.XML is not valid XML" in found.notices[0] and "stray.xml cannot be read" in found.notices[0]
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    draw(Scene("a", (30, 20), []), tmp_path / "a.png")
+    write_xml(tmp_path / "a.xml", Scene("a", (30, 20), [("dog", 1, 3, 9, 9)]))
+    for name in ("b.xml", "b.json", "b.csv", "b.png"):
+        os.mkfifo(tmp_path / name)
+    assert find_boxes(tmp_path).source.names == ["a.png"]

@@ -3,7 +3,9 @@
 import pytest
 from tests.tasks.detection.making import Scene, draw, scenes, write_yolo
 
+from eyebright.system.errors import DataError
 from eyebright.tasks.detection.data.dataset import BoxDataset
+from eyebright.tasks.detection.data.labels import places
 from eyebright.tasks.detection.data.labels.find import has_boxes
 from eyebright.tasks.detection.data.labels.yolo import read_yolo
 
@@ -126,3 +128,74 @@ def test_names_of_classes_among_the_labels_are_read_and_are_no_labels(folder):
     assert found.classes == ("dog",) and not found.unused and not found.notices
     (folder / "labels/a.txt").unlink()
     assert not has_boxes(folder)
+
+
+def layout(folder, labels="labels", images="images", lines="1 0.2 0.5 0.2 0.6", **files):
+    draw(SCENE, folder / images / "a.png")
+    (folder / labels).mkdir(parents=True, exist_ok=True)
+    (folder / labels / "a.txt").write_text(lines)
+    for name, text in files.items():
+        path = folder / name.replace("__", "/").replace("_txt", ".txt").replace("_yaml", ".yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+CLASSES = "cat\ndog\n"
+YAML = "train: {}\nval: images\nnames: [cat, dog]\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"labels": "labels/train", "images": "images/train", "labels__train__classes_txt": CLASSES},
+        {"labels": "train/labels", "images": "train/images", "train__labels__classes_txt": CLASSES},
+        {"images__classes_txt": CLASSES},
+        {"labels": "", "images": "", "classes_txt": CLASSES},
+        {"predefined_classes_txt": CLASSES},
+        {"data.names": CLASSES},
+        {"labels__classes_txt": "cat\n", "classes_txt": CLASSES},
+        {"labels": "Labels", "images": "Images", "classes_txt": CLASSES},
+        {"data_yaml": '"names": ["cat", "dog"]\n"train": images\n'},
+        {"data_yaml": '{"names": {"0": "cat", "1": "dog"}, "train": "images"}'},
+        {"data_yaml": YAML.format("a" * 5000)},
+        {"data_yaml": YAML.format("x") + "kpt_shape: [2, 3]\n", "lines": "1 0.2 0.5 0.2 0.6 0.5 0.5 2 0.1 0.1 1"},
+    ],
+)
+def test_layouts_of_tools(tmp_path, options):
+    found = BoxDataset.open(layout(tmp_path, **options))
+    assert has_boxes(tmp_path) and found.classes == ("dog",) and not found.unused
+    assert found.boxes[0].corners.tolist() == [[10, 10, 30, 40]]
+
+
+def test_paths_that_lead_out_of_the_folder_of_data_yaml(tmp_path):
+    layout(tmp_path / "cells", config__data_yaml="").joinpath("config").rename(tmp_path / "config")
+    (tmp_path / "config/data.yaml").write_text(YAML.format("../cells/images").replace("val: images\n", ""))
+    found = read_yolo(tmp_path / "config/data.yaml")
+    assert [len(image.boxes) for image in found.images] == [1] and found.images[0].side == "train"
+
+
+def test_lists_that_give_other_numbers_to_classes_are_refused(tmp_path):
+    with pytest.raises(DataError, match="name different classes: expected the same order"):
+        read_yolo(layout(tmp_path, classes_txt=CLASSES, labels__classes_txt="dog\ncat\n"))
+
+
+def test_what_only_a_whole_reader_of_yaml_understands_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"names is '\*n': expected the names themselves"):
+        read_yolo(layout(tmp_path, data_yaml="x: &n [cat, dog]\nnames: *n\ntrain: images\n"))
+
+
+@pytest.mark.parametrize("number", ["1" * 5000, "1e999", "²", "٣", "1.7"])
+def test_numbers_that_are_no_class(folder, number):
+    found = opened(folder, f"{number} 0.2 0.5 0.2 0.6\n1 0.2 0.5 0.2 0.6")
+    assert found.unused_counts() == {"unknown class": 1} and found.classes == ("dog",)
+
+
+def test_labels_in_utf_16_and_one_that_is_too_large(folder, monkeypatch):
+    draw(SCENE, folder / "images" / "b.png")
+    (folder / "labels" / "b.txt").write_text("1 0.2 0.5 0.2 0.6\n" * 100)
+    monkeypatch.setattr(places, "MOST_BYTES", 1000)
+    (folder / "labels" / "a.txt").write_text("1 0.2 0.5 0.2 0.6", encoding="utf-16")
+    found = BoxDataset.open(folder)
+    assert found.source.names == ["images/a.png"] and found.box_count == 1
+    assert "b.txt has 0 MB: expected the labels of one image" in found.notices[0]

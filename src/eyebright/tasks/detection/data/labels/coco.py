@@ -11,43 +11,49 @@ Source: "COCO data format", section Object Detection.
 import json
 import mmap
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from eyebright.data.sources.sides import side_in, side_of
-from eyebright.data.split import Side
 from eyebright.system import records
 from eyebright.system.errors import DataError
 from eyebright.system.files import read_errors
 from eyebright.system.progress import Report, quiet
 from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes, stated_size
-from eyebright.tasks.detection.data.labels.images import Gathering, ImagesBelow, folder_of_labels
+from eyebright.tasks.detection.data.labels.gathering import Gathering
+from eyebright.tasks.detection.data.labels.images import ImagesBelow
+from eyebright.tasks.detection.data.labels.places import files_in, folder_of_labels, places_in
 
 FORMAT = "COCO"
 SUFFIX = ".json"
 _LABELS = "annotations"
+_INSTANCES = "instances_"  # before the name of the set in COCO's own names
+_MEND = "export it again, or move it away if it does not belong to the set"
 _MOST_BYTES = 2_000_000_000  # four times the training images of COCO 2017 with all outlines
 _MOST_BYTES_OF_PYTHON = 100_000_000  # with NaN, which is not JSON: Python's reader takes it, with more memory
 
 
 class _Image(msgspec.Struct):
-    id: Any
-    file_name: str
+    id: Any = None
+    file_name: Any = None
     width: Any = None
     height: Any = None
 
 
 class _Annotation(msgspec.Struct):
-    image_id: Any
+    image_id: Any = None
     category_id: Any = None
     bbox: Any = None
     iscrowd: Any = 0
 
 
 class _Category(msgspec.Struct):
-    id: Any
-    name: str
+    id: Any = None
+    name: Any = None
+
+
+_Item = TypeVar("_Item", _Image, _Category)
 
 
 class _Content(msgspec.Struct):
@@ -58,10 +64,8 @@ class _Content(msgspec.Struct):
 
 def coco_files(folder: Path) -> list[Path]:
     """The files of COCO in a folder, in `annotations` in it, or in its folders of the sets."""
-    below = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
-    places = [folder, *(entry for entry in below if entry.name == _LABELS or side_of(entry.name))]
-    files = [file for place in places for file in sorted(place.glob(f"[!.]*{SUFFIX}")) if is_coco(file)]
-    instances = [file for file in files if file.name.startswith("instances")]
+    files = [file for place in places_in(folder, _LABELS) for file in files_in(place, {SUFFIX}) if is_coco(file)]
+    instances = [file for file in files if file.name.startswith(_INSTANCES)]
     return instances or files  # beside them the same objects may be there again, with keypoints
 
 
@@ -81,33 +85,46 @@ def read_coco(place: Path, report: Report = quiet) -> FoundBoxes:
         report: Receives the number of images so far.
 
     Raises:
-        DataError: When a file is damaged or very large, or two images have one id.
+        DataError: When a file is damaged or very large, or its ids are not unique.
     """
     files = [place.absolute()] if place.is_file() else coco_files(place.absolute())
     root = folder_of_labels(place)
     gathered = Gathering(ImagesBelow(root, report))
     for file in files:
-        side = side_in(file.stem) or side_of(file.parent.name)
-        near = file.parent.relative_to(root).as_posix() if file.is_relative_to(root) else ""
-        _gather(file, _content(file), side, near, gathered)
+        _gather(file, _content(file), file.parent.relative_to(root).as_posix(), gathered)
     return gathered.found(FORMAT, place.absolute())
 
 
-def _gather(file: Path, content: _Content, side: Side | None, near: str, gathered: Gathering) -> None:
+def _gather(file: Path, content: _Content, near: str, gathered: Gathering) -> None:
     """Note the images of a file and their boxes."""
-    images = {str(image.id): image for image in content.images}
-    if len(images) < len(content.images):
-        raise DataError(f"{file} gives one id to several images: expected an id for each")
-    categories = {str(category.id): category.name.strip() for category in content.categories}
+    side = side_in(file.stem) or side_of(file.parent.name)
+    images = _by_id(file, content.images)
+    categories = {key: _name(category) for key, category in _by_id(file, content.categories).items()}
+    part = file.stem.removeprefix(_INSTANCES)
     boxes: dict[str, list[Drawn]] = {key: [] for key in images}
     for item in content.annotations:
         boxes.setdefault(str(item.image_id), []).append(_box(item, categories))
     for key, drawn in boxes.items():
-        if (image := images.get(key)) is None:
+        image = images.get(key)
+        if image is None or not isinstance(image.file_name, str):
             gathered.add(None, f"{file.name}, image {key}", drawn)
             continue
-        name = gathered.images.find(image.file_name, near)
-        gathered.add(name, image.file_name, drawn, side=side, stated=stated_size(image.width, image.height), near=near)
+        gathered.add(
+            gathered.images.find(image.file_name, near, part), image.file_name, drawn, side=side,
+            stated=stated_size(image.width, image.height), near=near, file=file.name,
+        )  # fmt: skip
+
+
+def _by_id(file: Path, items: "list[_Item]") -> "dict[str, _Item]":
+    """Images or categories by their ids."""
+    found = {str(item.id): item for item in items}
+    if len(found) < len(items):
+        raise DataError(f"{file} gives one id to several images or categories: expected an id for each")
+    return found
+
+
+def _name(category: _Category) -> str:
+    return "" if category.name is None else str(category.name).strip()
 
 
 def _box(item: _Annotation, categories: dict[str, str]) -> Drawn:
@@ -131,10 +148,10 @@ def _content(file: Path) -> _Content:
             return msgspec.json.decode(text, type=_Content)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
             if isinstance(problem, msgspec.ValidationError) or size > _MOST_BYTES_OF_PYTHON:
-                raise DataError(f"{file} is not a file of COCO: {problem}") from problem
+                raise DataError(f"{file} is not a file of COCO: {problem}; {_MEND}") from problem
     try:
         return records.from_builtins(json.loads(file.read_bytes()), _Content, what=str(file), error=DataError)
     except (ValueError, RecursionError) as problem:
         if isinstance(problem, DataError):
             raise
-        raise DataError(f"{file} is not valid JSON: {problem}") from problem
+        raise DataError(f"{file} is not valid JSON: {problem}; {_MEND}") from problem

@@ -16,7 +16,9 @@ from eyebright.data.sources.table import COLUMNS, column_names, read_lines
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
 from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes, LabelledImage, stated_size
-from eyebright.tasks.detection.data.labels.images import Gathering, ImagesBelow, folder_of_labels
+from eyebright.tasks.detection.data.labels.gathering import Gathering
+from eyebright.tasks.detection.data.labels.images import ImagesBelow
+from eyebright.tasks.detection.data.labels.places import folder_of_labels, places_in
 
 FORMAT = "Hugging Face"
 COLUMN = "objects"
@@ -28,15 +30,14 @@ _CROWD = ("iscrowd", "is_crowd")
 
 def object_files(folder: Path) -> list[Path]:
     """The files with a column of objects in a folder, or in its folders of the sets."""
-    below = [entry for entry in sorted(folder.iterdir()) if side_of(entry.name) and entry.is_dir()]
-    lines = [place / _LINES for place in (folder, *below) if (place / _LINES).is_file()]
+    lines = [place / _LINES for place in places_in(folder) if (place / _LINES).is_file()]
     return [file for file in lines or parquet.parquet_files(folder) if has_objects(file)]
 
 
 def has_objects(file: Path) -> bool:
     """Whether a Parquet file or lines of JSON have a column of objects."""
     is_parquet = file.suffix.lower() == parquet.SUFFIX
-    if not is_parquet and file.suffix.lower() != ".jsonl":
+    if not file.is_file() or not (is_parquet or file.suffix.lower() == ".jsonl"):
         return False
     try:
         return COLUMN in (parquet.column_names(file) if is_parquet else column_names(file))
@@ -69,7 +70,9 @@ def read_objects(place: Path, report: Report = quiet) -> FoundBoxes:
                 raise DataError(f"{file}, line {number}: missing path, expected file_name")
             boxes = list(_boxes(row.get(COLUMN), ()))
             found = gathered.images.find(path, near)
-            gathered.add(found, path, boxes, side=side_of(file.parent.name), stated=_stated(row), near=near)
+            gathered.add(
+                found, path, boxes, side=side_of(file.parent.name), stated=_stated(row), near=near, file=file.name
+            )
     return gathered.found(FORMAT, place.absolute())
 
 

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eyebright.data.sources.labels import CLASS_COLUMNS
-from eyebright.data.sources.sides import side_named, side_of
+from eyebright.data.sources.sides import side_named
 from eyebright.data.sources.table import COLUMNS, SUFFIXES, column_names, find_column, read_lines
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
 from eyebright.tasks.detection.data.labels.drawn import Drawn, Form, FoundBoxes, stated_size
-from eyebright.tasks.detection.data.labels.images import Gathering, ImagesBelow, folder_of_labels
+from eyebright.tasks.detection.data.labels.gathering import Gathering
+from eyebright.tasks.detection.data.labels.images import ImagesBelow
+from eyebright.tasks.detection.data.labels.places import files_in, folder_of_labels, places_in
 
 FORMAT = "table"
 _CORNERS = {
@@ -30,11 +32,12 @@ _CORNERS = {
 _SIZES = {
     "x": ("x", "bbox_x"),
     "y": ("y", "bbox_y"),
-    "w": ("w", "bbox_width", "bbox_w"),
-    "h": ("h", "bbox_height", "bbox_h"),
+    "w": ("w", "bbox_width", "bbox_w", "width"),
+    "h": ("h", "bbox_height", "bbox_h", "height"),
 }
-_IMAGE_SIZE = {"width": ("width", "image_width"), "height": ("height", "image_height")}
-_CLASSES = (*CLASS_COLUMNS, "class_name", "label_name")
+_IMAGE_SIZE = {"width": ("image_width", "width"), "height": ("image_height", "height")}
+_IMAGES = (*COLUMNS["path"], "image_name", "image_path", "image_id", "imageid")
+_CLASSES = (*CLASS_COLUMNS, "class_name", "label_name", "labelname")
 
 
 def has_box_columns(file: Path) -> bool:
@@ -50,9 +53,7 @@ def has_box_columns(file: Path) -> bool:
 
 def box_tables(folder: Path) -> list[Path]:
     """The tables with boxes in a folder, or in its folders of the sets."""
-    below = [entry for entry in sorted(folder.iterdir()) if side_of(entry.name) and entry.is_dir()]
-    files = (file for place in (folder, *below) for file in sorted(place.glob("[!.]*")))
-    return [file for file in files if has_box_columns(file)]
+    return [file for place in places_in(folder) for file in files_in(place, SUFFIXES) if has_box_columns(file)]
 
 
 class _Places(NamedTuple):
@@ -86,7 +87,7 @@ def read_box_table(place: Path, report: Report = quiet) -> FoundBoxes:
                 known, places = columns, _places(f"{file}, line {number}", columns)
             if cells is not None:
                 try:
-                    _gather(cells, places, near, gathered)
+                    _gather(cells, places, near, file.name, gathered)
                 except DataError as problem:
                     raise DataError(f"{file}, line {number}: {problem}") from None
     return gathered.found(FORMAT, place.absolute())
@@ -103,21 +104,28 @@ def _places(where: str, columns: Sequence[str]) -> _Places:
     size = [find_column(where, columns, kind, usual, is_required=False) for kind, usual in _IMAGE_SIZE.items()]
     side = find_column(where, columns, "split", COLUMNS["split"], is_required=False)
     form: Form = "corners" if corners else "corner and size"
-    path, name = position("image", COLUMNS["path"]), position("class", _CLASSES)
-    return _Places(path, name, values, form, [at for at in size if at is not None], side)
+    path, name = position("image", _IMAGES), position("class", _CLASSES)
+    return _Places(path, name, values, form, [at for at in size if at is not None and at not in values], side)
 
 
-def _gather(cells: Sequence[object], places: _Places, near: str, gathered: Gathering) -> None:
+def _gather(cells: Sequence[object], places: _Places, near: str, file: str, gathered: Gathering) -> None:
     """Note the box of a row."""
+    if not any(map(_text, cells)):
+        return
     path = _text(cells[places.path])
     if not path:
         raise DataError("missing path: every row needs the image")
-    values, name = [cells[position] for position in places.values], _text(cells[places.name])
+    values, name = [_number(cells[position]) for position in places.values], _text(cells[places.name])
     is_empty = not name and not any(map(_text, values))
     boxes = [] if is_empty else [Drawn(values, places.form, name, bool(name))]
     side = None if places.side is None else side_named(_text(cells[places.side]))
     size = stated_size(*(cells[at] for at in places.size)) if len(places.size) == 2 else None
-    gathered.add(gathered.images.find(path, near), path, boxes, side=side, stated=size, near=near)
+    gathered.add(gathered.images.find(path, near), path, boxes, side=side, stated=size, near=near, file=file)
+
+
+def _number(value: object) -> object:
+    """The cell of a number, with a point where the table has the comma of German or French."""
+    return value.replace(",", ".") if isinstance(value, str) else value
 
 
 def _text(value: object) -> str:

@@ -8,9 +8,7 @@ Or the XML files lie beside the images. The corners are the first and the last p
 Source: "The PASCAL Visual Object Classes Challenge 2012 Development Kit", section 4.
 """
 
-import os
 import re
-from heapq import nsmallest
 from pathlib import Path, PurePath
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -23,12 +21,13 @@ from eyebright.system.files import read_errors
 from eyebright.system.progress import Report, quiet
 from eyebright.system.text import counted, listed
 from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes, stated_size
-from eyebright.tasks.detection.data.labels.images import Gathering, ImagesBelow
+from eyebright.tasks.detection.data.labels.gathering import Gathering
+from eyebright.tasks.detection.data.labels.images import ImagesBelow, stem_of
+from eyebright.tasks.detection.data.labels.places import files_in, places_in, read_small, read_text
 from eyebright.tasks.detection.geometry.boxes import boxes_text
 
 FORMAT = "Pascal VOC"
-_LABELS, _LISTS = "Annotations", "ImageSets/Main"
-_MOST_BYTES = 20_000_000  # an image with 50,000 boxes
+_LABELS, _LISTS = "annotations", "ImageSets/Main"
 _TRIED, _BEGINNING = 10, 4096  # XML files of a folder that are looked at, and bytes of each
 _ROOT = re.compile(rb"<annotation[\s/>]")
 _MARK = re.compile(r"\s+(-1|0|1)$")  # whether an image has objects of a class, in the lists of a class
@@ -40,16 +39,13 @@ def is_voc(folder: Path) -> bool:
 
     Only the beginning of the first files is looked at: XML files of other kinds lie beside images too.
     """
-    places = [entry for entry in folder.iterdir() if entry.name == _LABELS or side_of(entry.name)]
-    files = [
-        file for place in [folder, *places] if place.is_dir() for file in nsmallest(_TRIED, place.glob("[!.]*.xml"))
-    ]
-    return any(_is_annotation(file) for file in files if file.is_file())
+    files = [file for place in places_in(folder, _LABELS) for file in files_in(place, {".xml"})[:_TRIED]]
+    return any(map(_is_annotation, files))
 
 
 def _is_annotation(file: Path) -> bool:
     """Whether an XML file begins as one of VOC does, in whatever encoding: without zeros, UTF-16 is as ASCII here."""
-    with file.open("rb") as opened:
+    with read_errors(file), file.open("rb") as opened:
         return _ROOT.search(opened.read(_BEGINNING).replace(b"\0", b"")) is not None
 
 
@@ -61,17 +57,21 @@ def read_voc(folder: Path, report: Report = quiet) -> FoundBoxes:
         report: Receives the number of images so far.
 
     Raises:
-        DataError: When a file is damaged, very large, or has a DOCTYPE.
+        DataError: When an image is in several lists, or more files are damaged than not.
     """
     root = folder.absolute()
     images = ImagesBelow(root, report)
     gathered, sides = Gathering(images), _sides_of_lists(root)
     from_zero = 0
     for file in map(Path, walk_files(root, {"xml"})):
-        tree = _tree(file)
+        path = file.relative_to(root)
+        try:
+            tree = _tree(file)
+        except DataError as problem:
+            gathered.leave_out(_image_of(images, path, ""), path.as_posix(), str(problem))
+            continue
         if tree.tag != "annotation":
             continue
-        path = file.relative_to(root)
         boxes = [_box(item) for item in tree.iter("object")]
         from_zero += sum("0" in map(_whole, box.values[:2]) for box in boxes)
         stated = tree.findtext("filename", "").strip()
@@ -90,11 +90,8 @@ def read_voc(folder: Path, report: Report = quiet) -> FoundBoxes:
 def _image_of(images: ImagesBelow, file: Path, stated: str) -> str | None:
     """The image of an XML file: the one of its own name, or else the one that it states."""
     near, suffix = file.parent.as_posix(), PurePath(stated).suffix
-    return (
-        images.find(f"{near}/{file.stem}{suffix}", near)
-        or images.find(f"{near}/{file.stem}", near, stem=True)
-        or images.find(stated, near)
-    )
+    own = images.find(f"{near}/{file.stem}{suffix}", near) if suffix else None
+    return own or images.find(f"{near}/{file.stem}", near) or images.find(stated, near)
 
 
 def _sides_of_lists(root: Path) -> dict[str, Side]:
@@ -123,9 +120,7 @@ def _sides_of_lists(root: Path) -> dict[str, Side]:
 
 def _listed(file: Path) -> list[str]:
     """The names in a list, without extensions; a mark such as -1 after a name is not read."""
-    with read_errors(file):
-        lines = file.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-    return [os.path.splitext(_MARK.sub("", line.strip()))[0] for line in lines if line.strip()]  # noqa: PTH122 - texts
+    return [stem_of(_MARK.sub("", line.strip())) for line in read_text(file).splitlines() if line.strip()]
 
 
 def _tree(file: Path) -> Element:
@@ -134,10 +129,7 @@ def _tree(file: Path) -> Element:
     Raises:
         DataError: When it is refused, or not XML.
     """
-    with read_errors(file):
-        if file.stat().st_size > _MOST_BYTES:
-            raise DataError(f"{file} has more than {_MOST_BYTES // 1_000_000} MB: expected the labels of one image")
-        content = file.read_bytes()
+    content = read_small(file)
     builder, parser = TreeBuilder(), expat.ParserCreate()
 
     def refuse(*_: object) -> None:

@@ -2,13 +2,19 @@
 
 path: ../cells     # a text
 names: [RBC, WBC]  # or one `- RBC` a line, or `0: RBC`, or {0: RBC, 1: WBC}
+
+A file of JSON is YAML too. What else YAML has, such as anchors (`*names`), is a text here: the reader refuses it where
+it needs another value.
 """
 
 import re
 
-_KEY = re.compile(r"^([\w-]+)\s*:(?:\s+|$)(.*)$")
+import msgspec
+
+_KEY = re.compile(r"""^(?:([\w-]+)|"([\w-]+)"|'([\w-]+)')\s*:(?:\s+|$)(.*)$""")
 _ITEM = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^']|'')*)'|([^,'"][^,]*))\s*(?:,|$)""")
 _COMMENT = re.compile(r"""^((?:[^'"#]|(?<=\S)#|'[^']*'|"[^"]*")*?)(?:(?:^|\s)#.*)?$""")
+_LONGEST = 10_000  # characters of a line that may have a comment
 Value = str | list[str] | dict[str, str]
 
 
@@ -18,16 +24,34 @@ def read_yaml(text: str) -> dict[str, Value]:
     >>> read_yaml("nc: 2\nnames:\n  0: 'red cell'\n  1: white  # cell")
     {'nc': '2', 'names': {'0': 'red cell', '1': 'white'}}
     """
+    text = text.lstrip("\ufeff")
+    if text.lstrip().startswith("{"):
+        return _of_json(text)
     parts: dict[str, list[str]] = {}
     lines: list[str] = []
-    for line in text.lstrip("\ufeff").splitlines():
-        plain = _COMMENT.sub(r"\1", line).rstrip()
+    for line in text.splitlines():
+        plain = (_COMMENT.sub(r"\1", line) if len(line) < _LONGEST else line).rstrip()
         if match := _KEY.match(plain):
-            lines = parts.setdefault(match[1], [])
-            plain = match[2]
+            lines = parts.setdefault(match[1] or match[2] or match[3], [])
+            plain = match[4]
         if plain.strip():
             lines.append(plain.strip())
     return {key: _value(found) for key, found in parts.items()}
+
+
+def _of_json(text: str) -> dict[str, Value]:
+    """The values of a file of JSON; none if it is damaged."""
+    try:
+        return {
+            key: [*map(str, value)]
+            if isinstance(value, list)
+            else {name: str(one) for name, one in value.items()}
+            if isinstance(value, dict)
+            else str(value)
+            for key, value in msgspec.json.decode(text, type=dict[str, object]).items()
+        }
+    except (msgspec.DecodeError, RecursionError):
+        return {}
 
 
 def _value(lines: list[str]) -> Value:

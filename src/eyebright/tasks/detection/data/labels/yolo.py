@@ -4,47 +4,64 @@
     images/train/1.jpg
     labels/train/1.txt   0 0.5 0.5 0.25 0.5       class, x and y of the centre, width, height as shares of the sides
 
-Classes are also named by `classes.txt` (Label Studio, and labelImg in `labels/`) or `obj.names` (CVAT).
-A line with more numbers is an outline.
+Classes are also named by a list among the labels, above or beside them, such as `classes.txt` (Label Studio, labelImg)
+or `obj.names` (CVAT). A line with more numbers is an outline.
 Source: "Object Detection Datasets Overview" of Ultralytics, and the exports of both tools.
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from eyebright.data.sources.sides import side_of
 from eyebright.data.sources.walk import walk_files
 from eyebright.data.split import Side
-from eyebright.system.files import read_errors
+from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
 from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes
-from eyebright.tasks.detection.data.labels.images import Gathering, ImagesBelow
+from eyebright.tasks.detection.data.labels.gathering import Gathering
+from eyebright.tasks.detection.data.labels.images import ImagesBelow, path_parts, stem_of
+from eyebright.tasks.detection.data.labels.places import files_in, places_in, read_text
 from eyebright.tasks.detection.data.labels.yaml import Value, read_yaml
 
 FORMAT = "YOLO"
 SUFFIXES = (".yaml", ".yml")
-_OF_CVAT = "obj.names"
-_OF_OTHERS = "classes.txt"
-_LABELS, _IMAGES = "labels", "images"
-_LISTS = (_OF_OTHERS, _OF_CVAT, f"{_LABELS}/{_OF_OTHERS}")
+_LABELS, _IMAGES, _OF_CVAT = "labels", "images", "obj_train_data"
+_LISTS = ("classes.txt", "predefined_classes.txt")  # and whatever ends in .names
+_TRIED = 20  # files of labels that are looked at
+_CLASS = re.compile(r"(\d{1,6})(?:\.0*)?", re.ASCII)
+_NOT_UNDERSTOOD = tuple("*&|>!")  # how values begin that only a whole reader of YAML understands
 
 
 def is_yolo(folder: Path) -> bool:
-    """Whether a folder has labels of YOLO: a data.yaml, names of classes, or folders of labels."""
-    below = [folder, *(entry for entry in folder.iterdir() if side_of(entry.name) and entry.is_dir())]
-    named = _yaml_in(folder) is not None or (folder / _OF_CVAT).is_file()
-    return named or any(_has_labels(place / _LABELS) for place in below)
+    """Whether a folder has labels of YOLO: a data.yaml, names of classes, or files of labels."""
+    named = _yaml_in(folder) is not None or any(files_in(folder, {".names"}))
+    return named or any(map(_has_labels, places_in(folder, _OF_CVAT)))
 
 
 def _has_labels(folder: Path) -> bool:
-    return folder.is_dir() and any(Path(file) != folder / _OF_OTHERS for file in walk_files(folder, {"txt"}))
+    """Whether there is a folder of labels, or lines of labels beside the images that they are of."""
+    below = [entry for entry in folder.iterdir() if entry.name.lower() == _LABELS and entry.is_dir()]
+    if any(not _is_list(file) for place in below for file in walk_files(place, {"txt"})):
+        return True
+    texts = [file for file in files_in(folder, {".txt"}) if not _is_list(file.name)][:_TRIED]
+    stems = {entry.stem for entry in folder.iterdir() if entry.suffix.lower() != ".txt"} if texts else set()
+    lines = (line for file in texts if file.stem in stems for line in read_text(file).splitlines()[:1])
+    return any(len(words := _words(line)) > 4 and _CLASS.fullmatch(words[0]) for line in lines)
 
 
 def _yaml_in(folder: Path) -> Path | None:
     """The file that names the classes."""
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
-    return next((file for file in files if {"names", "train"} <= set(read_yaml(_text(file)))), None)
+    return next(
+        (file for file in files_in(folder, SUFFIXES) if {"names", "train"} <= {*read_yaml(read_text(file))}), None
+    )
+
+
+def _is_list(file: str) -> bool:
+    """Whether a file is a list of the classes by its name."""
+    name = os.path.basename(file).lower()  # noqa: PTH119 - as in `stamp_of`
+    return name in _LISTS or name.endswith(".names")
 
 
 def read_yolo(place: Path, report: Report = quiet) -> FoundBoxes:
@@ -55,95 +72,141 @@ def read_yolo(place: Path, report: Report = quiet) -> FoundBoxes:
         report: Receives the number of images so far.
 
     Raises:
-        DataError: When a file cannot be read.
+        DataError: When the names of the classes are contradictory, or more files are damaged than not.
     """
     file = place if place.is_file() else _yaml_in(place)
     folder = (place.parent if place.is_file() else place).absolute()
-    settings = read_yaml(_text(file)) if file else {}
-    root = _root(folder, settings.get("path", ""))
-    images, names = ImagesBelow(root, report), _names(folder, settings)
+    settings = read_yaml(read_text(file)) if file else {}
+    root = _root(folder, settings)
+    texts = [*walk_files(root, {"txt", "names"})]
+    names = _names(file, settings, [Path(text) for text in texts if _is_list(text)])
+    images = ImagesBelow(root, report)
     gathered, sides = Gathering(images), _sides(settings, images)
-    for label in map(Path, walk_files(root, {"txt"})):
-        path = label.relative_to(root)
+    for label in texts:
+        path = os.path.relpath(label, root).replace(os.sep, "/")
         name = _image_of(images, path)
-        if name or (_LABELS in path.parts[:-1] and path.as_posix() not in _LISTS):
-            gathered.add(name, path.as_posix(), list(_boxes(label, names)), side=sides.get(name or ""))
+        if _is_list(label) or not (name or _LABELS in _folders(path)):
+            continue
+        try:
+            boxes = _boxes(read_text(Path(label)), names, has_points="kpt_shape" in settings)
+        except DataError as problem:
+            gathered.leave_out(name, path, str(problem))
+        else:
+            gathered.add(name, path, list(boxes), side=sides.get(name or ""))
     return gathered.found(FORMAT, place.absolute())
 
 
-def _root(folder: Path, path: Value) -> Path:
-    """The folder of the images: `path`, where it exists on this computer."""
-    place = Path(os.path.normpath(folder / path)) if isinstance(path, str) and path else folder
-    return place if place.is_dir() and any(place.glob("*")) else folder
+def _root(folder: Path, settings: dict[str, Value]) -> Path:
+    """The folder that images and labels are below: that of data.yaml, or where its paths lead on this computer."""
+    path = settings.get("path")
+    if isinstance(path, str) and path and _has_entries(place := Path(os.path.normpath(folder / path))):
+        return place
+    stated = [Path(os.path.normpath(folder / entry)) for _, entry in _entries(settings)]
+    outside = [entry for entry in stated if not entry.is_relative_to(folder) and entry.is_dir()]
+    if any(_has_entries(folder / name) for name in (_IMAGES, _LABELS)) or len(outside) < len(stated) or not outside:
+        return folder
+    above = [entry.parents[entry.parts[::-1].index(_IMAGES)] if _IMAGES in entry.parts else entry for entry in outside]
+    return Path(os.path.commonpath(above))
 
 
-def _names(folder: Path, settings: dict[str, Value]) -> dict[int, str]:
-    """The name of each class by its number; none where no file names them."""
+def _has_entries(folder: Path) -> bool:
+    return os.path.isdir(folder) and any(folder.iterdir())  # noqa: PTH112 - False where a path is too long
+
+
+def _entries(settings: dict[str, Value]) -> Iterator[tuple[Side, str]]:
+    """The folders and lists of each set that data.yaml gives."""
+    for key, value in settings.items():
+        if side := side_of(key):
+            yield from (
+                (side, entry) for entry in (value if isinstance(value, list) else [value]) if isinstance(entry, str)
+            )
+
+
+def _names(file: Path | None, settings: dict[str, Value], lists: Sequence[Path]) -> dict[int, str]:
+    """The name of each class by its number; none where no file names them.
+
+    Raises:
+        DataError: When data.yaml cannot be understood, or two lists differ.
+    """
     names = settings.get("names", [])
+    if isinstance(names, str) and names.startswith(_NOT_UNDERSTOOD):
+        raise DataError(f"{file}: names is {names!r}: expected the names themselves, as in names: [dog, cat]")
     if not names:
-        lists = (folder / name for name in _LISTS)
-        names = next((_text(file).split("\n") for file in lists if file.is_file()), [])
+        names = _one_list(lists)
     pairs = names.items() if isinstance(names, dict) else enumerate(names if isinstance(names, list) else [names])
-    return {int(number): name.strip() for number, name in pairs if str(number).isdigit() and name.strip()}
+    return {int(number): name.strip() for number, name in pairs if str(number).isdecimal() and name.strip()}
+
+
+def _one_list(lists: Sequence[Path]) -> list[str]:
+    """The longest of the lists of classes; a tool that adds classes on the way leaves shorter ones in other folders."""
+    found = sorted(((read_text(file).rstrip().splitlines(), file) for file in lists), key=lambda pair: -len(pair[0]))
+    for names, file in found[1:]:
+        if names != found[0][0][: len(names)]:
+            raise DataError(
+                f"{found[0][1]} and {file} name different classes: expected the same order, because the labels have "
+                "their numbers; keep one of them, or write data.yaml with the names"
+            )
+    return found[0][0] if found else []
 
 
 def _sides(settings: dict[str, Value], images: ImagesBelow) -> dict[str, Side]:
     """The set of each image by the folders and lists that data.yaml gives; the first that has it counts."""
     found: dict[str, Side] = {}
-    for key, value in settings.items():
-        side = side_of(key)
-        for entry in (value if isinstance(value, list) else [value]) if side else ():
-            if isinstance(entry, str) and side:
-                found |= {name: side for name in _images_at(entry, images) if name not in found}
+    for side, entry in _entries(settings):
+        found |= {name: side for name in _images_at(entry, images) if name not in found}
     return found if "train" in found.values() else {}
 
 
 def _images_at(entry: str, images: ImagesBelow) -> Iterator[str]:
     """The images of a folder or of a list; paths often begin elsewhere, as `../train/images` does."""
-    parts = [part for part in PurePath(entry.replace("\\", "/")).parts if part not in ("..", ".", "/")]
+    parts = path_parts(entry)
     for first in range(len(parts)):
         place = "/".join(parts[first:])
-        if (images.root / place).is_file():
-            lines = _text(images.root / place).splitlines()
-            yield from (name for line in lines if line.strip() and (name := images.find(line.strip())))
-            return
-        if (images.root / place).is_dir():
+        if place in images.folders:
             yield from (name for name in images.names if name.startswith(f"{place}/"))
             return
+        if place.endswith(".txt") and os.path.isfile(images.root / place):  # noqa: PTH113 - as in `_has_entries`
+            lines = read_text(images.root / place).splitlines()
+            yield from (name for line in lines if line.strip() and (name := images.find(line.strip())))
+            return
 
 
-def _image_of(images: ImagesBelow, label: Path) -> str | None:
+def _folders(path: str) -> list[str]:
+    """The folders of a path, in lower case: tools differ in `labels` and `Labels`."""
+    return path.lower().split("/")[:-1]
+
+
+def _image_of(images: ImagesBelow, label: str) -> str | None:
     """The image of a file of labels; None for other texts, and where it is missing.
 
     Where there is a folder `images`, labels/train/1.txt belongs to images/train/1.jpg only.
     """
-    parts = [_IMAGES if part == _LABELS else part for part in label.parts[:-1]]
-    name = images.find("/".join([*parts, label.stem]), "/".join(parts), stem=True)
-    if name is None or name.rpartition("/")[0] == "/".join(parts):
-        return name
-    place = "/".join(parts[: parts.index(_IMAGES) + 1]) if _IMAGES in parts else ""
-    return name if _LABELS in label.parts[:-1] and place not in images.folders else None
+    candidates = images.with_stem(stem_of(label.rpartition("/")[2]))
+    folders = [_IMAGES if part == _LABELS else part for part in _folders(label)]
+    exact = [name for name in candidates if _folders(name) == folders]
+    if exact or not candidates or _LABELS not in _folders(label):
+        return exact[0] if exact else None
+    place = "/".join(folders[: folders.index(_IMAGES) + 1])
+    return None if place in map(str.lower, images.folders) else images.find(stem_of(label), "/".join(folders))
 
 
-def _boxes(file: Path, names: dict[int, str]) -> Iterator[Drawn]:
-    for line in _text(file).splitlines():
-        words = line.split()
-        if len(words) == 1:
-            words = line.replace(",", " ").replace(";", " ").split()
-        if words:
-            yield _box([word.rstrip(",;").replace(",", ".") for word in words], names)
+def _boxes(text: str, names: dict[int, str], *, has_points: bool) -> Iterator[Drawn]:
+    """The boxes of a file. After a box may come how sure a detector was, or the points of a pose."""
+    for line in text.splitlines():
+        if words := _words(line):
+            number, values = words[0], words[1:]
+            match = _CLASS.fullmatch(number)
+            name = names.get(int(match[1]), "") if match else ""
+            is_box = len(values) < 6 or has_points
+            yield Drawn(
+                values[:4] if is_box else values, "shares" if is_box else "outline", name or number,
+                bool(name) or (not names and match is not None),
+            )  # fmt: skip
 
 
-def _box(words: Sequence[str], names: dict[int, str]) -> Drawn:
-    """The box of a line; a fifth number is how sure a detector was."""
-    number, values = words[0], words[1:]
-    name = names.get(int(float(number)) if number.replace(".", "", 1).isdigit() else -1, "")
-    is_known = bool(name) or (not names and number.isdigit())
-    if len(values) in (4, 5):
-        return Drawn(values[:4], "shares", name or number, is_known)
-    return Drawn(values, "outline" if len(values) > 5 else "shares", name or number, is_known)
-
-
-def _text(file: Path) -> str:
-    with read_errors(file):
-        return file.read_text(encoding="utf-8-sig", errors="surrogateescape")
+def _words(line: str) -> list[str]:
+    """The words of a line, with points in numbers where some programs write commas; they may also be between words."""
+    words = line.split()
+    if len(words) == 1:
+        words = line.replace(",", " ").replace(";", " ").split()
+    return [word.rstrip(",;").replace(",", ".") for word in words]
