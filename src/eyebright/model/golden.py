@@ -118,6 +118,11 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
+def suffix_of(source: bytes) -> str:
+    """How the name of a golden image file ends."""
+    return "png" if source.startswith(b"\x89PNG") else "jpg"
+
+
 def _jpeg(pixels: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=15)

@@ -1,34 +1,26 @@
 """Writing an export: a folder that appears as a whole, and only when it answers as the model does."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from eyebright.model.card_file import write_card
 from eyebright.model.export import recipe
 from eyebright.model.export.compare import compare
 from eyebright.model.export.exported import ANSWERING, CARD, Exported, Precision
-from eyebright.model.export.formats import Format, Source, named_format
+from eyebright.model.export.formats import Format, Runner, Source, named_format
 from eyebright.model.export.images import Images, synthetic_images
 from eyebright.model.export.proof import PROOF, Proof, golden_tolerance, require_proven
 from eyebright.model.golden import golden_pictures
 from eyebright.system import files, machine, records
-from eyebright.system.errors import ModelError, SettingsError
+from eyebright.system.errors import SettingsError
 from eyebright.system.progress import Report, quiet
-from eyebright.trust.answers import Answers
-
-_CHECK_S = 600
 
 
 def write_export(
     source: Source,
-    model: Callable[[NDArray[np.uint8]], Answers],
+    model: Runner,
     to: str,
     folder: Path,
     *,
@@ -84,7 +76,7 @@ def write_export(
         made = _add(made, recipe.golden_files(made.card, answers))
         _add(made, {PROOF: records.to_json(proof).encode()})
         (place / "README.md").write_bytes(recipe.readme(target, made.card, proof.sentences()))
-        _check(place, target)
+        recipe.run_check(place, f"the {target.title} export")
     return Exported(folder, made.card), proof
 
 
@@ -109,15 +101,3 @@ def _add(made: Exported, content: Mapping[str, bytes]) -> Exported:
         path.write_bytes(data)
         digests[name] = files.sha256(path)
     return Exported(made.path, write_card(made.path / CARD, msgspec.structs.replace(made.card, sha256=digests)))
-
-
-def _check(place: Path, target: Format) -> None:
-    """Run the check of the folder as its users will, in a process of its own."""
-    try:
-        subprocess.run(
-            [sys.executable, "-B", "check.py"], cwd=place, env=os.environ | {"PYTHONPATH": ""}, check=True, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_CHECK_S,
-        )  # fmt: skip
-    except subprocess.SubprocessError as problem:
-        lines = "\n".join(str(getattr(problem, "output", None) or problem).strip().splitlines()[-6:])
-        raise ModelError(f"the check of the {target.title} export fails; nothing was written:\n{lines}") from problem

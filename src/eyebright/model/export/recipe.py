@@ -1,9 +1,15 @@
-"""What an export has beside its files: the preparation in words and as a program, golden images with their answers."""
+"""What an export has beside its files: the preparation in words and as a program, golden images with their answers, and
+the check that tries both.
+"""
 
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +17,13 @@ import numpy as np
 from eyebright.data.pictures import Preparation
 from eyebright.model.export.exported import ExportCard
 from eyebright.model.export.formats import Format, Source
-from eyebright.model.golden import golden_pictures, png
+from eyebright.model.golden import golden_pictures, png, suffix_of
 from eyebright.network.answering import NO_ANSWER
+from eyebright.system.errors import ModelError
 from eyebright.system.text import markdown
 from eyebright.trust.answers import Answers
 
+_CHECK_S = 600
 _TEMPLATES = resources.files(__package__) / "templates"
 _RESIZED = {
     "crop": "Resize it so that it covers {size} pixels, and cut out the centre",
@@ -54,7 +62,7 @@ def golden_files(card: ExportCard, answers: Answers) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     described = []
     for number, (source, pixels) in enumerate(zip(sources, prepared, strict=True)):
-        names = f"image_{number}.{_suffix(source)}", f"prepared_{number}.png"
+        names = f"image_{number}.{suffix_of(source)}", f"prepared_{number}.png"
         files |= {f"golden/{names[0]}": source, f"golden/{names[1]}": png(pixels)}
         answer, unlike = int(answers.answer[number]), answers.unfamiliarity
         described.append(
@@ -67,6 +75,26 @@ def golden_files(card: ExportCard, answers: Answers) -> dict[str, bytes]:
             }
         )
     return files | {"golden/answers.json": json.dumps(described, indent=1, ensure_ascii=False).encode()}
+
+
+def run_check(folder: Path, title: str) -> None:
+    """Run the check of a folder as its users will, in a process of its own.
+
+    Args:
+        folder: The folder of an export.
+        title: What is exported, for the message.
+
+    Raises:
+        ModelError: When it fails; with its last lines.
+    """
+    try:
+        subprocess.run(
+            [sys.executable, "-B", "check.py"], cwd=folder, env=os.environ | {"PYTHONPATH": ""}, check=True, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_CHECK_S,
+        )  # fmt: skip
+    except subprocess.SubprocessError as problem:
+        lines = "\n".join(str(getattr(problem, "output", None) or problem).strip().splitlines()[-6:])
+        raise ModelError(f"the check of {title} fails; nothing was written:\n{lines}") from problem
 
 
 def readme(target: Format, card: ExportCard, proven: Sequence[str]) -> bytes:
@@ -147,7 +175,3 @@ def card_of(target: Format, source: Source, versions: dict[str, str], **fields: 
 
 def _template(name: str) -> str:
     return (_TEMPLATES / name).read_text("utf-8")
-
-
-def _suffix(source: bytes) -> str:
-    return "png" if source.startswith(b"\x89PNG") else "jpg"

@@ -11,9 +11,6 @@ proof.json     on which images ONNX Runtime was compared with the detector, and 
 """
 
 import io
-import os
-import subprocess
-import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -28,7 +25,8 @@ from eyebright.model.export.exported import CARD
 from eyebright.model.export.formats import runtime
 from eyebright.model.export.images import synthetic_images
 from eyebright.model.export.proof import PROOF
-from eyebright.model.golden import golden_pictures
+from eyebright.model.export.recipe import run_check
+from eyebright.model.golden import golden_pictures, suffix_of
 from eyebright.network.detecting import BOXES, SCORES
 from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError, SettingsError
@@ -39,7 +37,6 @@ from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.trust.calibration import Scale
 
 GRAPH, GOLDEN = "model.onnx", "golden.npz"
-_CHECK_S = 600
 
 
 class DetectionExport(Record, frozen=True, kw_only=True):
@@ -117,7 +114,7 @@ def export_detector(detector: Detector, to: str, folder: Path, *, overwrite: boo
         _write(place, detector, versions)
         proof = _proven(detector, place / GRAPH, versions)
         (place / PROOF).write_text(records.to_json(proof), encoding="utf-8")
-        _check(place)
+        run_check(place, "the export")
     return proof
 
 
@@ -127,7 +124,7 @@ def _write(place: Path, detector: Detector, versions: dict[str, str]) -> None:
     golden = golden_of(card, sources, prepared, detector.predictor.maps(prepared))
     arrays, stored = io.BytesIO(), dict[str, Any](golden.outputs)
     np.savez(arrays, prepared=prepared, **stored)
-    named = {f"golden_{number}.{_suffix(source)}": source for number, source in enumerate(sources)}
+    named = {f"golden_{number}.{suffix_of(source)}": source for number, source in enumerate(sources)}
     ours = resources.files("eyebright.model.export") / "templates" / "prepare.py.txt"
     programs = {name: _template(name) for name in ("detect.py", "check.py")} | {"prepare.py": ours.read_bytes()}
     content = {GRAPH: detector.to_onnx(), GOLDEN: arrays.getvalue(), **named, **programs}
@@ -163,21 +160,5 @@ def _proven(detector: Detector, graph: Path, versions: dict[str, str]) -> Detect
     )  # fmt: skip
 
 
-def _check(place: Path) -> None:
-    """Run the check of the folder as its users will, in a process of its own."""
-    try:
-        subprocess.run(
-            [sys.executable, "-B", "check.py"], cwd=place, env=os.environ | {"PYTHONPATH": ""}, check=True, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_CHECK_S,
-        )  # fmt: skip
-    except subprocess.SubprocessError as problem:
-        told = "\n".join(str(getattr(problem, "output", None) or problem).strip().splitlines()[-6:])
-        raise ModelError(f"the check of the export fails; nothing was written:\n{told}") from problem
-
-
 def _template(name: str) -> bytes:
     return (resources.files(__package__) / "templates" / f"{name}.txt").read_bytes()
-
-
-def _suffix(source: bytes) -> str:
-    return "png" if source.startswith(b"\x89PNG") else "jpg"
