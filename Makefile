@@ -45,7 +45,9 @@ bench: $(INSTALLED)  ## speed beside Keras and plain torch, under 15 minutes
 
 bench-all: $(INSTALLED)  ## the long measurements too
 	$(BIN)/python benchmarks/bench.py --all
-	$(BIN)/python benchmarks/exports.py
+	$(BIN)/python benchmarks/exports.py --formats onnx,openvino,litert,keras
+	.venv-peers/bin/pip install --quiet --editable .  # the environment with TensorFlow, which bench.py makes
+	.venv-peers/bin/python benchmarks/exports.py --formats saved-model
 	$(BIN)/python benchmarks/detection.py bccd
 	$(BIN)/python benchmarks/detection.py traffic_lights
 

@@ -6,8 +6,11 @@ Weights are random (seed 0). The last layer is scaled so that the logits of the 
 and what is familiar is fitted on the same images: answers are neither uniform nor certain. Each export is compared with
 the model as `eyebright export` does it without images, and its own check runs. It is written again, which must give the
 same bytes; a Keras file is also imported again, which must give the same logits bit for bit. Large networks take 4 GB
-of memory. Where a runtime is missing or a format lacks a layer, the cell says "refused"; why is written
-below the table.
+of memory.
+
+A cell has the greatest difference of two probabilities, that of unfamiliarity (relative above 1), and seconds.
+It is "-" where a runtime is missing or the format lacks a layer, and "refused" where the export is; the program then
+ends with an error. Reasons are written below the table.
 """
 
 import argparse
@@ -29,7 +32,7 @@ from eyebright.model.export.images import Images, synthetic_images
 from eyebright.model.learned import Learned
 from eyebright.model.reference import Reference
 from eyebright.network.zoo import NETWORKS, named_network
-from eyebright.system.errors import EyebrightError, ModelError
+from eyebright.system.errors import EyebrightError, MissingExtraError, ModelError, NetworkError
 from eyebright.system.text import size_text
 from eyebright.trust.unknown import fit_familiar
 
@@ -45,18 +48,21 @@ def main() -> None:
     formats = args.formats.split(",")
     columns = ("network", "weights", *formats)
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
-    refused = []
+    notes, refused = [], []
     for name in args.networks.split(","):
         classifier, images = spread_out(name)
         cells = [size_text(4 * classifier.network.parameter_count)]
         for to in formats:
             try:
                 cells.append(cell(classifier, images, to, args.precision))
+            except (MissingExtraError, NetworkError) as problem:
+                cells.append("-")
+                notes.append(f"{name}, {to}: {problem}")
             except EyebrightError as problem:
                 cells.append("refused")
                 refused.append(f"{name}, {to}: {problem}")
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
-    print("\n".join(["", *refused, f"{len(refused)} refused"]))
+    print("\n".join(["", *notes, *refused, f"{len(refused)} refused"]))
     sys.exit(bool(refused))
 
 
