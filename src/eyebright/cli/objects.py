@@ -205,7 +205,7 @@ class _Kept:
             self._draw(source, answer)
 
     def _draw(self, source: "LazyImage", answer: "Answer") -> None:
-        from eyebright.tasks.detection.report.drawing import MAX_SHOWN
+        from eyebright.report.sheets import MAX_SHOWN
         from eyebright.tasks.detection.report.showing import framed
 
         if self._answered <= MAX_SHOWN:

@@ -11,16 +11,19 @@ from rich.text import Text
 
 from eyebright.data.pictures import decode
 from eyebright.report.screen import HEADING
+from eyebright.report.sheets import MAX_SHOWN
 from eyebright.report.tables import findings_text, kind_text
 from eyebright.system.errors import PictureError
 from eyebright.system.text import counted, printable
-from eyebright.tasks.detection.data.audit import KINDS, BoxAudit, BoxFinding
+from eyebright.tasks.detection.data.audit import KINDS, BoxAudit, BoxFinding, Kind
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.geometry.boxes import REASONS, boxes_text
-from eyebright.tasks.detection.report.drawing import MAX_SHOWN, Framed, class_frame, draw_boxes
+from eyebright.tasks.detection.report.drawing import Framed, class_frame, draw_boxes
+from eyebright.tasks.detection.report.mistakes import around
 
 _WIDTH = 80
-_CONTEXT, _LEAST_PX = 1.0, 32  # around the boxes of a finding, on each side: times their extent, and pixels
+_COLUMNS = 5  # pictures in a row of a sheet
+_OF_A_DETECTOR: tuple[Kind, ...] = ("not labelled", "probably another class")
 
 
 def box_audit_text(audit: BoxAudit) -> Text:
@@ -48,7 +51,7 @@ def box_audit_text(audit: BoxAudit) -> Text:
 def draw_findings(dataset: BoxDataset, findings: Sequence[BoxFinding], title: str = "") -> bytes | None:
     """A contact sheet of the first findings, as the content of a PNG file; None where there are none.
 
-    Each picture is the surroundings of the boxes, with these boxes drawn.
+    Each picture is the surroundings of the boxes, with these boxes; what a detector has found has its confidence.
     """
     index_of = {printable(name): index for index, name in enumerate(dataset.source.names)}
     framed = []
@@ -58,18 +61,16 @@ def draw_findings(dataset: BoxDataset, findings: Sequence[BoxFinding], title: st
         except PictureError:
             continue
         framed.append(_framed(pixels, one, [printable(name) for name in dataset.classes]))
-    return draw_boxes(framed, title=title) if framed else None
+    return draw_boxes(framed, title=title, columns=_COLUMNS) if framed else None
 
 
 def _framed(pixels: NDArray[np.uint8], one: BoxFinding, classes: Sequence[str]) -> Framed:
-    """The surroundings of the boxes of a finding: three times as wide and as high as they are, at least 64 pixels."""
+    """The surroundings of the boxes of a finding, these boxes, and the confidence of what a detector has found."""
     corners = np.array(one.corners)
-    low, high = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
-    around = np.maximum((high - low) * _CONTEXT, _LEAST_PX)
-    left, top = np.maximum(low - around, 0).astype(int)
-    right, bottom = np.ceil(high + around).astype(int)
+    left, top, right, bottom = around(corners, pixels.shape[1], pixels.shape[0])
+    scores = [None] * (len(corners) - 1) + [one.figure if one.kind in _OF_A_DETECTOR else None]  # the last is found
     frames = [
-        class_frame(classes.index(name), name, (box - [left, top, left, top]).tolist())
-        for box, name in zip(corners, one.classes, strict=True)
+        class_frame(classes.index(name), name, (box - [left, top, left, top]).tolist(), score)
+        for box, name, score in zip(corners, one.classes, scores, strict=True)
     ]
-    return Framed(pixels[top:bottom, left:right], frames, f"{PurePath(one.picture).name}: {one.sentence}")
+    return Framed(pixels[top:bottom, left:right], frames, PurePath(one.picture).name)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.report.figures import fonts_for, new_figure, to_png, without_noise
+from eyebright.report.sheets import MAX_SHOWN
 from eyebright.system.text import counted, printable, shorten
 from eyebright.tasks.detection.report.layout import place_labels
 
@@ -21,13 +22,9 @@ if TYPE_CHECKING:
 
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#0072b2")
 """Of classes; colour-blind people tell them apart (Okabe and Ito, Color Universal Design, 2002)."""
-MAX_SHOWN = 60
-"""Pictures in one figure."""
 Style: TypeAlias = Literal["-"] | tuple[float, tuple[float, float]]
 STYLES: tuple[Style, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.5)))
 """Of lines: with each the colours begin again."""
-MAX_SHOWN = 60
-"""Pictures in one figure."""
 DARK, LIGHT = "#111111", "#ffffff"
 """Of what stands beside or on a colour: the one that contrasts more."""
 _DPI = 120  # of `to_png`
