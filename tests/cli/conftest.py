@@ -1,4 +1,4 @@
-"""Options for a training of a second, and a finished run."""
+"""Options for a training of a second, a finished run, and a detector."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 
 import eyebright as eb
 from eyebright.model.reference import Reference
+from eyebright.tasks.detection.model.detector import Detector
 
 
 @pytest.fixture
@@ -47,3 +49,23 @@ def strict(run: Path, tmp_path: Path) -> Path:
     model.learned = msgspec.structs.replace(model.learned, reference=Reference(unknown=unknown))
     model.save(tmp_path / "strict")
     return tmp_path / "strict"
+
+
+@pytest.fixture(scope="session")
+def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a detector that was not trained."""
+    place = tmp_path_factory.mktemp("detector") / "model"
+    Detector(eb.zoo.lite0_detector(2, input_size=64), ["red", "green"]).save(place)
+    return place
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder with two images and a file that is none."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    stream = np.random.default_rng(0)
+    for name, shape in (("a.png", (60, 90, 3)), ("b.png", (90, 60, 3))):
+        Image.fromarray(stream.integers(0, 256, shape, np.uint8)).save(folder / name)
+    (folder / "c.png").write_text("no image")
+    return folder

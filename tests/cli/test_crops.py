@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eyebright.cli import crops as commands
+from eyebright.cli.pictures import Fetched
+
 
 @pytest.fixture
 def labelled(tmp_path):
@@ -46,3 +49,41 @@ def test_all_objects_can_be_of_one_class(labelled, tmp_path, eyebright) -> None:
 def test_what_is_missing_or_too_much_is_told(labelled, tmp_path, eyebright) -> None:
     assert "add -o FOLDER" in eyebright("crops", labelled).err
     assert "is no detector" in eyebright("crops", labelled, labelled, "-o", tmp_path / "crops").err
+
+
+def test_what_a_detector_finds_is_cut_out_and_what_cannot_be_opened_is_named(
+    detector, images, tmp_path, eyebright
+) -> None:
+    levels, options = ("--threshold", "0.3"), ("-o", tmp_path / "crops", "--classes", "one", "--json")
+    told = json.loads(eyebright("crops", detector, images, *levels, *options).out)
+    found = [json.loads(line) for line in eyebright("predict", detector, images, *levels, "--json").out.splitlines()]
+    assert told["counts"] == {"object": sum(len(one.get("objects", ())) for one in found)}
+    assert [name for name, _ in told["left_out"]] == [str(images / "c.png")]
+    assert "expected eyebright crops" in eyebright("crops", detector, "-o", tmp_path / "other").err
+
+
+def test_images_at_addresses_are_forgotten_one_after_the_other(detector, images, tmp_path, eyebright, monkeypatch):
+    """A long stream must not stay in memory; each image is downloaded once."""
+    held, most, calls = set(), [0], []
+
+    class Watched(Fetched):
+        def __call__(self):
+            calls.append(self)
+            held.add(self)
+            most[0] = max(most[0], len(held))
+            return (images / "a.png").read_bytes()
+
+        def forget(self):
+            held.discard(self)
+
+    sources = [(f"https://example.org/{number}.png", Watched("")) for number in range(40)]
+    monkeypatch.setattr(commands, "sources_of", lambda pictures: sources)
+    monkeypatch.setattr(commands, "Fetched", Watched)
+    assert eyebright("crops", detector, "https://example.org", "-o", tmp_path / "crops").code == 0
+    assert not held and most[0] < 40
+
+
+def test_images_without_labels_are_background_where_that_is_said(labelled, tmp_path, eyebright) -> None:
+    Image.new("RGB", (60, 50)).save(labelled / "3.png")
+    assert "--unlabelled background" in eyebright("crops", labelled, "-o", tmp_path / "crops").err
+    assert eyebright("crops", labelled, "-o", tmp_path / "crops", "--unlabelled", "background").code == 0

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import eyebright as eb
+from eyebright.tasks.detection.model.detector import Detector
 from eyebright.training.events import Evaluated
 from eyebright.training.receivers import read_events
 
@@ -108,3 +110,27 @@ def test_with_its_corrections_a_run_has_the_result_of_its_training(make_folder, 
         assert (found["accuracy"], found["loss"]) == (test.accuracy, test.loss)
     model = json.loads(eyebright("evaluate", shutil.move(tmp_path / "run" / "model", tmp_path), pictures, "--json").out)
     assert model["loss"] != test.loss and model["pictures"] == test.pictures  # alone it has none
+
+
+def test_a_detector_is_evaluated_on_images_with_boxes(detector, images, tmp_path, eyebright) -> None:
+    (images / "c.png").unlink()
+    found, options = tmp_path / "out.json", ("--threshold", "0.3")  # an untrained detector draws boxes somewhere
+    eyebright("predict", detector, images, *options, "--coco", found)
+    (images / "annotations.json").write_text(found.read_text().replace(f"{images}/", ""))
+    told = json.loads(eyebright("evaluate", detector, images, "--json").out)
+    assert told["pictures"] == 2 and told["map50"]["value"] > 0.5  # its own boxes
+    assert eyebright("evaluate", detector, images).out.startswith("mAP50 ")
+    assert eyebright("evaluate", detector, images, "--tta").err == "Error: --tta: not for a detector, leave it out\n"
+    Image.new("RGB", (60, 60)).save(images / "empty.png")
+    assert "--unlabelled background" in eyebright("evaluate", detector, images).err
+    told = json.loads(eyebright("evaluate", detector, images, "--unlabelled", "background", "--json").out)
+    assert told["pictures"] == 3
+
+
+def test_a_detector_of_one_class_is_evaluated_on_labels_of_many(images, tmp_path, eyebright) -> None:
+    (images / "c.png").unlink()
+    Detector(eb.zoo.lite0_detector(1, input_size=64), ["object"]).save(tmp_path / "model")
+    rows = ["file,class,xmin,ymin,xmax,ymax", "a.png,red,0,0,20,20", "b.png,green,5,5,30,30"]
+    (images / "boxes.csv").write_text("\n".join(rows))
+    told = json.loads(eyebright("evaluate", tmp_path / "model", images, "--json").out)
+    assert (told["boxes"], [one["name"] for one in told["classes"]]) == (2, ["object"])

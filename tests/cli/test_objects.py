@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,30 +13,9 @@ from PIL import Image
 
 import eyebright as eb
 from eyebright.cli.objects import objects_text
-from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.predictor import Found, FoundObjects
 
 LEVELS = ["--threshold", "0.3"]  # an untrained detector draws boxes somewhere
-
-
-@pytest.fixture(scope="module")
-def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a detector that was not trained."""
-    place = tmp_path_factory.mktemp("detector") / "model"
-    Detector(eb.zoo.lite0_detector(2, input_size=64), ["red", "green"]).save(place)
-    return place
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """A folder with two images and a file that is none."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    stream = np.random.default_rng(0)
-    for name, shape in (("a.png", (60, 90, 3)), ("b.png", (90, 60, 3))):
-        Image.fromarray(stream.integers(0, 256, shape, np.uint8)).save(folder / name)
-    (folder / "c.png").write_text("no image")
-    return folder
 
 
 def test_the_objects_of_one_image_are_a_table_of_80_columns(detector, images, eyebright) -> None:
@@ -91,8 +71,18 @@ def test_a_classifier_names_each_object(detector, images, tmp_path, eyebright) -
     answer = json.loads(eyebright("predict", detector, images / "a.png", *options, "--json").out)
     assert {one["name"]["label"] for one in answer["objects"]} <= {"stop", "yield"}
     assert all(one["label"] in ("red", "green") and 0 <= one["name"]["confidence"] <= 1 for one in answer["objects"])
-    table = eyebright("predict", detector, images / "a.png", *options, "--figure", tmp_path / "named.png")
+    table = eyebright(
+        "predict",
+        detector,
+        images / "a.png",
+        *options,
+        "--coco",
+        tmp_path / "named.json",
+        "--figure",
+        tmp_path / "named.png",
+    )
     assert table.out.splitlines()[1].split()[:4] == ["class", "confidence", "box", "confidence"]
+    assert {one["name"] for one in json.loads((tmp_path / "named.json").read_text())["categories"]} >= {"stop", "yield"}
     rows = list(csv.DictReader(io.StringIO(eyebright("predict", detector, images, *options, "--csv").out)))
     assert rows[0]["named"] in ("stop", "yield") and rows[-1]["named"] == ""
 
@@ -112,6 +102,17 @@ def test_options_that_mean_nothing_are_refused_in_a_line(detector, images, eyebr
     assert finished.code == 1 and finished.err.strip() == f"Error: {message}"
 
 
+@pytest.mark.skipif(not find_spec("onnxruntime"), reason="needs onnxruntime")
+def test_an_exported_detector_finds_the_same_objects_and_is_inspected(detector, images, tmp_path, eyebright) -> None:
+    place = tmp_path / "onnx"
+    assert f"eyebright predict {place} IMAGES" in eyebright("export", detector, "--to", "onnx", "-o", place).out
+    ours, theirs = (eyebright("predict", model, images / "a.png", *LEVELS).out for model in (detector, place))
+    assert ours == theirs
+    assert eyebright("inspect", place).out.startswith("Exported detector of 2 classes\n")
+    told = json.loads(eyebright("inspect", place, "--json").out)
+    assert told["proof"]["images"] > 10 and told["export"]["task"] == "detect"
+
+
 def test_a_detector_cannot_name_objects_and_a_classifier_finds_none(detector, images, tmp_path, eyebright) -> None:
     assert "needs a classifier" in eyebright("predict", detector, images, "--then", detector).err
     eb.Classifier(eb.zoo.mlp(2, input_size=4), classes=["stop", "yield"]).save(tmp_path / "signs")
@@ -127,31 +128,6 @@ def test_objects_in_a_few_words() -> None:
     assert told() == "nothing found"
     assert told("a", "b", "b") == "2 b, 1 a"
     assert told("a", "b", "b", "c") == "2 b, 1 a and 1 more"
-
-
-def test_what_a_detector_finds_is_cut_out(detector, images, tmp_path, eyebright) -> None:
-    options = ("-o", tmp_path / "crops", "--classes", "one", "--json")
-    told = json.loads(eyebright("crops", detector, images / "a.png", *LEVELS, *options).out)
-    found = json.loads(eyebright("predict", detector, images / "a.png", *LEVELS, "--json").out)
-    assert told["counts"] == {"object": len(found["objects"])}
-    assert "expected eyebright crops" in eyebright("crops", detector, "-o", tmp_path / "other").err
-
-
-def test_a_detector_is_evaluated_on_images_with_boxes(detector, images, tmp_path, eyebright) -> None:
-    (images / "c.png").unlink()
-    found = tmp_path / "out.json"
-    eyebright("predict", detector, images, *LEVELS, "--coco", found)
-    (images / "annotations.json").write_text(found.read_text().replace(f"{images}/", ""))
-    told = json.loads(eyebright("evaluate", detector, images, "--json").out)
-    assert told["pictures"] == 2 and told["map50"]["value"] > 0.5  # its own boxes
-    assert eyebright("evaluate", detector, images).out.startswith("mAP50 ")
-    assert eyebright("evaluate", detector, images, "--tta").err == "Error: --tta: not for a detector, leave it out\n"
-
-
-def test_inspect_lists_the_layers_of_a_detector(detector, tmp_path, eyebright) -> None:
-    assert "6x8x8" in eyebright("inspect", detector).out  # two classes and four sides, at stride 8
-    drawn = eyebright("inspect", detector, "--diagram", tmp_path / "network.svg")
-    assert drawn.code == 0 and "<svg" in (tmp_path / "network.svg").read_text()
 
 
 def test_train_makes_a_detector_of_images_with_boxes(images, tmp_path, eyebright) -> None:

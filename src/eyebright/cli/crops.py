@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
-from eyebright.cli.pictures import sources_of
+from eyebright.cli.pictures import Fetched, refuse, sources_of
+from eyebright.runs.request import Unlabelled
 from eyebright.system.errors import SettingsError
-from eyebright.system.text import counted, listed, printable
+from eyebright.system.text import counted, listed, message, printable
 
 if TYPE_CHECKING:
     from eyebright.tasks.detection.model.crops import Cut
@@ -39,6 +40,10 @@ def crops(
             help="For a detector: cut out objects from this confidence on [default: its own]", show_default=False
         ),
     ] = None,
+    unlabelled: Annotated[
+        Unlabelled | None,
+        typer.Option(help="For labels: what images without labels are, as for train.", show_default=False),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder of crops that exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
@@ -53,49 +58,46 @@ def crops(
     if output == Path():
         raise SettingsError(f"no folder to write: add -o FOLDER, as in eyebright crops {shlex.quote(source)} -o crops")
     if is_detector(Path(source)):
+        refuse({"--unlabelled": unlabelled}, "a detector")
         cuts = _found(Path(source), pictures, threshold, one=classes == "one")
     else:
-        cuts = _labelled(source, pictures, threshold, one=classes == "one")
+        cuts = _labelled(source, pictures, threshold, unlabelled or "refuse", one=classes == "one")
     written = write_crops(cuts, output, margin=margin, overwrite=overwrite)
     if as_json:
         typer.echo(records.to_json(written._asdict() | {"folder": str(output)}))
         return
-    told = [f"{count:,} {printable(name)}" for name, count in written.counts.items()]
     typer.echo(f"Written: {counted(sum(written.counts.values()), 'crop')} in {output}")
-    typer.echo("\n".join(f"  {one}" for one in told))
+    for name, count in written.counts.items():
+        typer.echo(f"  {count:,} {printable(name)}")
     if written.left_out:
         names = listed([printable(one.name) for one in written.left_out], 3)
-        typer.echo(f"{counted(len(written.left_out), 'image')} cannot be opened: {names}", err=True)
+        typer.echo(message(f"{counted(len(written.left_out), 'image')} cannot be opened: {names}"), err=True)
     typer.echo(f"To train a classifier:\n  eyebright train {shlex.quote(str(output))} -o RUN")
 
 
-def _labelled(source: str, pictures: list[str] | None, threshold: float | None, *, one: bool) -> "Iterator[Cut]":
+def _labelled(
+    source: str, pictures: list[str] | None, threshold: float | None, unlabelled: Unlabelled, *, one: bool
+) -> "Iterator[Cut]":
     """The boxes that are labelled."""
     from eyebright.tasks.detection.data.dataset import BoxDataset
     from eyebright.tasks.detection.model.crops import cuts_of
 
     if pictures or threshold is not None:
         raise SettingsError(f"{source} is no detector: PICTURES and --threshold are for one, leave them out")
-    return cuts_of(BoxDataset.open(source, one_class=one))
+    return cuts_of(BoxDataset.open(source, unlabelled=unlabelled, one_class=one))
 
 
 def _found(model: Path, pictures: list[str] | None, threshold: float | None, *, one: bool) -> "Iterator[Cut]":
     """The objects that a detector finds."""
-    import numpy as np
-
     from eyebright.tasks.detection.data.dataset import ONE_CLASS
-    from eyebright.tasks.detection.model.crops import Cut
+    from eyebright.tasks.detection.model.crops import cuts_found
     from eyebright.tasks.detection.model.detector import Detector
-    from eyebright.trust.prediction import Unreadable
 
     if not pictures:
         raise SettingsError(f"{model} is a detector: expected eyebright crops {model} PICTURES -o FOLDER")
     sources = sources_of(pictures)
-    answers = Detector.load(model).predictor.stream(sources, threshold=threshold)
-    for (name, image), answer in zip(sources, answers, strict=True):
-        if isinstance(answer, Unreadable):
-            typer.echo(f"Error: {printable(name)}: {printable(answer.error)}", err=True)
-        elif answer.objects:
-            corners = np.array([found.box for found in answer.objects])
-            names = [ONE_CLASS if one else found.label for found in answer.objects]
-            yield Cut(name, image() if callable(image) else image, corners, names)
+    cuts = cuts_found(Detector.load(model), sources, threshold=threshold, one_class=ONE_CLASS if one else "")
+    for (_, image), cut in zip(sources, cuts, strict=True):
+        yield cut
+        if isinstance(image, Fetched):
+            image.forget()

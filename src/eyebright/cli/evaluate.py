@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from eyebright.cli.pictures import refuse
+from eyebright.runs.request import Unlabelled
+from eyebright.system.text import counted
 
 EXAMPLE = "Example: eyebright evaluate flowers_run more_flower_photos"
 
@@ -33,13 +35,16 @@ def evaluate(
         bool,
         typer.Option("--robustness", help="Also measure the accuracy on up to 500 images with mild corruptions."),
     ] = False,
+    unlabelled: Annotated[
+        Unlabelled | None,
+        typer.Option(help="For a detector: what images without labels are, as for train.", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
 ) -> None:
     """Evaluate a model on images with known classes or boxes.
 
     Images that the model was trained on are left out and counted.
     """
-    from eyebright.cli.objects import evaluate_objects
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
     from eyebright.report.tables import evaluation_text
@@ -50,7 +55,7 @@ def evaluate(
     if is_detector(model):
         options = {"--corrections": corrections, "--promise": promise, "--tta": tta, "--robustness": robustness}
         refuse(options, "a detector")
-        evaluate_objects(model, pictures, as_json=as_json)
+        _evaluate_detector(model, pictures, unlabelled or "refuse", as_json=as_json)
         return
     with Display(Terminal(console(stderr=True))) as display:
         evaluation = evaluated(
@@ -61,3 +66,30 @@ def evaluate(
         typer.echo(records.to_json(evaluation))
     else:
         console().print(evaluation_text(evaluation), soft_wrap=True)
+
+
+def _evaluate_detector(model: Path, pictures: str, unlabelled: Unlabelled, *, as_json: bool) -> None:
+    from eyebright.report.progress import Display
+    from eyebright.report.screen import Terminal, console
+    from eyebright.system import records
+    from eyebright.tasks.detection.data.dataset import ONE_CLASS, BoxDataset
+    from eyebright.tasks.detection.model.detector import Detector
+    from eyebright.tasks.detection.model.evaluate import evaluate_detector
+    from eyebright.training.receivers import reporting
+
+    with Display(Terminal(console(stderr=True))) as display:
+        report, detector = reporting(display), Detector.load(model)
+        dataset = BoxDataset.open(
+            pictures, unlabelled=unlabelled, one_class=detector.classes == (ONE_CLASS,), report=report
+        )
+        evaluation = evaluate_detector(detector, dataset, report=report).evaluation
+    if as_json:
+        typer.echo(records.to_json(evaluation))
+        return
+    console().print(evaluation.as_table().text(), soft_wrap=True, markup=False, highlight=False)
+    for count, reason in (
+        (evaluation.seen, "the model was trained on them or selected by them"),
+        (evaluation.left_out, "they cannot be opened"),
+    ):
+        if count:
+            typer.echo(f"{counted(count, 'image')} left out: {reason}.")

@@ -87,7 +87,8 @@ def _export_detector(
     if as_json:
         typer.echo(records.to_json({"folder": str(output), "to": to, "proof": msgspec.to_builtins(proof)}))
         return
-    for sentence in (proof.text, "Its check.py passes without eyebright."):
+    for sentence in (*proof.sentences(), "Its check.py passes without eyebright."):
         typer.echo(message(sentence))
     typer.echo(f"Exported: {output}")
     typer.echo(f"To use it: python {output / 'detect.py'} IMAGES")
+    typer.echo(f"To compare: eyebright predict {output} IMAGES")

@@ -10,7 +10,10 @@ from eyebright.cli.pictures import refuse
 from eyebright.system.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
+    from eyebright.model.export.exported import Exported
+    from eyebright.model.export.proof import Proof
     from eyebright.model.inspect import LoadedNetwork
+    from eyebright.tasks.detection.model.exported import DetectionProof, ExportedDetector
 
 _COLUMNS = 80
 EXAMPLE = (
@@ -68,7 +71,6 @@ def inspect(
     Without options it prints kernel size, stride, padding, output shape, parameters, multiply-adds and receptive
     field of each layer.
     """
-    from eyebright.cli.objects import network_of
     from eyebright.model import inspect
     from eyebright.model.export.exported import is_export
     from eyebright.tasks.detection.model.card import is_detector
@@ -87,7 +89,7 @@ def inspect(
         return
     if is_detector(Path(target)):
         refuse({"--size": size, "--classes": classes, "--weights": weights}, "a detector")
-        subject = network_of(Path(target))
+        subject = _network_of_detector(Path(target))
     else:
         subject = inspect.load_network(target, size=size, classes=classes, weights=weights)
     if netron:
@@ -98,14 +100,20 @@ def inspect(
         _draw(subject, target, place, depth=depth, kernels=kernels, activations=activations, layer=layer)
 
 
+def _network_of_detector(model: Path) -> "LoadedNetwork":
+    from eyebright.model.inspect import LoadedNetwork
+    from eyebright.tasks.detection.model.card import read_detector
+
+    stored = read_detector(model)
+    return LoadedNetwork(stored.network, stored.weights, stored.preparation, stored.onnx_path, trained=True)
+
+
 def _show_foreign(target: Path, given: list[str]) -> None:
     """Show an exported model as a table or as JSON; its file, or another one of another program, in Netron."""
-    from eyebright.model.export.exported import is_export, read_export
-    from eyebright.model.export.proof import read_proof
     from eyebright.model.inspect import open_netron
     from eyebright.system import records
 
-    exported = read_export(target) if is_export(target) else None
+    exported, proof = _exported(target)
     what, allowed = "an exported model", ["--json", "--netron"]
     if exported is None:
         what, allowed = "a file of another program", ["--netron"]
@@ -114,9 +122,28 @@ def _show_foreign(target: Path, given: list[str]) -> None:
     if given == ["--netron"]:
         open_netron(target if exported is None else exported.shown, say=lambda text: typer.echo(text, err=True))
     elif exported is not None and given:
-        typer.echo(records.to_json({"export": exported.card, "proof": read_proof(exported)}))
-    elif exported is not None:
-        typer.echo("\n".join([exported.as_table().text(), "", *map(_filled, read_proof(exported).sentences())]))
+        typer.echo(records.to_json({"export": exported.card, "proof": proof}))
+    elif exported is not None and proof is not None:
+        typer.echo("\n".join([exported.as_table().text(), "", *map(_filled, proof.sentences())]))
+
+
+def _exported(
+    target: Path,
+) -> "tuple[Exported, Proof] | tuple[ExportedDetector, DetectionProof] | tuple[None, None]":
+    """An exported classifier or detector with its proof; nothing where it is neither."""
+    from eyebright.model.export.exported import is_export, read_export
+    from eyebright.model.export.proof import read_proof
+    from eyebright.tasks.detection.model.card import is_exported_detector
+
+    if is_exported_detector(target):
+        from eyebright.tasks.detection.model.exported import read_exported_detector
+
+        detector = read_exported_detector(target)
+        return detector, detector.proof
+    if not is_export(target):
+        return None, None
+    exported = read_export(target)
+    return exported, read_proof(exported)
 
 
 def _filled(sentence: str) -> str:

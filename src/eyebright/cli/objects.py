@@ -1,12 +1,5 @@
-"""What the commands do where the model is a detector: find objects, print them, draw them, cut them out.
+"""What predict does where the model is a detector: find objects, name them, print them, draw them."""
 
-predict, evaluate and inspect come here when the folder that they are given holds a detector. Options that mean nothing
-for one are refused.
-"""
-
-import csv
-import io
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,16 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import typer
 
+from eyebright.cli.answers import print_csv, print_json
 from eyebright.cli.pictures import Fetched, require_free, require_png, sources_of
 from eyebright.system.errors import SettingsError
-from eyebright.system.text import counted, listed, pad, printable, printed_cell, shorten
+from eyebright.system.text import listed, pad, printable, shorten
 
 if TYPE_CHECKING:
-    from eyebright.model.inspect import LoadedNetwork
     from eyebright.model.predictor import LazyImage, Predictor
     from eyebright.tasks.detection.model.naming import NamedObjects
-    from eyebright.tasks.detection.model.predictor import FoundObjects
-    from eyebright.tasks.detection.report.drawing import Framed
+    from eyebright.tasks.detection.model.predictor import DetectionPredictor, FoundObjects
+    from eyebright.tasks.detection.report.showing import Gallery
     from eyebright.trust.prediction import Unreadable
 
     Answer: TypeAlias = FoundObjects | NamedObjects
@@ -34,7 +27,7 @@ _NAMED_COLUMNS = ("named", "named_confidence", "reason")
 
 
 class Asked(NamedTuple):
-    """How what is found is told.
+    """How what is found is shown.
 
     Args:
         threshold: The confidence from which on objects are shown; None for the model's own.
@@ -57,30 +50,53 @@ class Asked(NamedTuple):
 
 def predict_objects(model: Path, pictures: list[str], asked: Asked) -> None:
     """Find objects in images, and print what was asked for; the exit code is 1 if an image cannot be opened."""
-    from eyebright.model.engine import Engine
-    from eyebright.tasks.detection.model.card import read_detector
-    from eyebright.tasks.detection.model.predictor import DetectionPredictor
     from eyebright.trust.prediction import Unreadable
 
     _require(asked, pictures)
-    stored, classifier = read_detector(model), _classifier(asked.then)
+    (predictor, classes), classifier = _open(model), _classifier(asked.then)
     sources = sources_of(pictures)
-    found = DetectionPredictor(Engine.of_model(stored), stored.card).stream(sources, threshold=asked.threshold)
-    kept = _Kept(asked, stored.card.classes, classifier.classes if classifier else (), single=len(sources) == 1)
+    single, names = len(sources) == 1, classifier.classes if classifier else classes
+    gallery = _gallery(asked, names, single=single)
+    found, failed = predictor.stream(sources, threshold=asked.threshold), 0
+    kept: list[Answer] = []  # for the file of --coco
     if asked.as_csv:
-        _print_csv(*_COLUMNS, *(_NAMED_COLUMNS if classifier else ()), "error")
-    failed = 0
+        print_csv(*_COLUMNS, *(_NAMED_COLUMNS if classifier else ()), "error")
     for (_, source), answer in zip(sources, _named(sources, found, classifier), strict=True):
-        _print(answer, asked, single=len(sources) == 1)
+        _print(answer, asked, single=single)
         if isinstance(answer, Unreadable):
             failed += 1
         else:
-            kept.add(source, answer)
+            kept += [answer] if asked.coco else []
+            if gallery is not None:
+                gallery.add(source, answer)
         if isinstance(source, Fetched):
             source.forget()
-    kept.write()
+    _write(asked, kept, names, gallery)
     if failed:
         raise typer.Exit(1)
+
+
+def _gallery(asked: Asked, names: Sequence[str], *, single: bool) -> "Gallery | None":
+    if asked.figure is None:
+        return None
+    from eyebright.tasks.detection.report.showing import Gallery
+
+    return Gallery(names, single=single)
+
+
+def _write(asked: Asked, found: "list[Answer]", names: Sequence[str], gallery: "Gallery | None") -> None:
+    """Write the files that were asked for."""
+    from eyebright.system import files, records
+
+    if asked.coco:
+        from eyebright.tasks.detection.model.coco import as_coco
+
+        files.write_file(asked.coco, records.to_json(as_coco(found, names)).encode())
+        typer.echo(f"Written: {asked.coco}", err=True)
+    if asked.figure and gallery:
+        files.write_file(asked.figure, gallery.draw())
+        of = f" (the first {len(gallery)} of {gallery.count:,})" if gallery.count > len(gallery) else ""
+        typer.echo(f"Written: {asked.figure}{of}", err=True)
 
 
 def _require(asked: Asked, pictures: list[str]) -> None:
@@ -96,6 +112,22 @@ def _require(asked: Asked, pictures: list[str]) -> None:
             require_free([asked.coco], source, overwrite=asked.overwrite)
     if asked.figure:
         require_png(asked.figure, pictures, option="--figure", overwrite=asked.overwrite)
+
+
+def _open(model: Path) -> "tuple[DetectionPredictor, tuple[str, ...]]":
+    """What finds objects, of a detector or of an exported one by its own runtime, and the names of its classes."""
+    from eyebright.tasks.detection.model.card import is_exported_detector, read_detector
+
+    if is_exported_detector(model):
+        from eyebright.tasks.detection.model.exported import read_exported_detector
+
+        exported = read_exported_detector(model)
+        return exported.open(), exported.card.classes
+    from eyebright.model.engine import Engine
+    from eyebright.tasks.detection.model.predictor import DetectionPredictor
+
+    stored = read_detector(model)
+    return DetectionPredictor(Engine.of_model(stored), stored.card), stored.card.classes
 
 
 def _classifier(model: Path | None) -> "Predictor | None":
@@ -124,18 +156,14 @@ def _named(
 
 def _print(answer: "Answer | Unreadable", asked: Asked, *, single: bool) -> None:
     """Print what was found in an image as a JSON line, lines of CSV, a table, or a line."""
-    from eyebright.system import records
     from eyebright.trust.prediction import Unreadable
 
     name = printable(answer.name)
     if asked.as_json:
-        import msgspec
-
-        whole = answer.name.encode("utf-8", "backslashreplace").decode()
-        typer.echo(records.to_json(msgspec.structs.replace(answer, name=whole), indent=None))
+        print_json(answer)
     elif asked.as_csv:
         for cells in _csv_rows(answer, named=asked.then is not None):
-            _print_csv(*cells)
+            print_csv(*cells)
     elif isinstance(answer, Unreadable):
         typer.echo(f"Error: {name}: {printable(answer.error)}", err=True)
     elif single:
@@ -171,87 +199,3 @@ def _csv_rows(answer: "Answer | Unreadable", *, named: bool) -> "Iterator[tuple[
             if isinstance(one, NamedObject):
                 cells = (*cells, one.name.label or "", f"{one.name.confidence:.6f}", one.name.reason)
             yield (*cells, "")
-
-
-def _print_csv(*cells: str) -> None:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(map(printed_cell, cells))
-    sys.stdout.buffer.write(line.getvalue().encode("utf-8", "surrogateescape"))
-    sys.stdout.buffer.flush()
-
-
-class _Kept:
-    """What the files need that are written at the end: boxes of all images, and small copies of the first ones.
-
-    Args:
-        asked: Which files.
-        classes: Those of the detector.
-        names: Those of the classifier, where there is one.
-        single: Whether there is one image, which is drawn large.
-    """
-
-    def __init__(self, asked: Asked, classes: Sequence[str], names: Sequence[str], *, single: bool) -> None:
-        self._asked, self._classes, self._names, self._single = asked, classes, names, single
-        self._found: list[Answer] = []
-        self._drawn: list[Framed] = []
-        self._answered = 0
-
-    def add(self, source: "LazyImage", answer: "Answer") -> None:
-        """Keep what was found in an image."""
-        self._answered += 1
-        if self._asked.coco:
-            self._found.append(answer)
-        if self._asked.figure:
-            self._draw(source, answer)
-
-    def _draw(self, source: "LazyImage", answer: "Answer") -> None:
-        from eyebright.report.sheets import MAX_SHOWN
-        from eyebright.tasks.detection.report.showing import framed
-
-        if self._answered <= MAX_SHOWN:
-            image = source() if callable(source) else source
-            self._drawn.append(framed(image, answer, self._names or self._classes, single=self._single))
-
-    def write(self) -> None:
-        """Write the files."""
-        from eyebright.system import files, records
-
-        if self._asked.coco:
-            from eyebright.tasks.detection.model.coco import as_coco
-
-            files.write_file(self._asked.coco, records.to_json(as_coco(self._found, self._classes)).encode())
-            typer.echo(f"Written: {self._asked.coco}", err=True)
-        if self._asked.figure and self._drawn:
-            from eyebright.tasks.detection.report.drawing import draw_boxes
-            from eyebright.tasks.detection.report.showing import legend_of
-
-            classes = self._names or self._classes
-            files.write_file(self._asked.figure, draw_boxes(self._drawn, legend_of(self._drawn, classes)))
-            of = f" (the first {len(self._drawn)} of {self._answered:,})" if self._answered > len(self._drawn) else ""
-            typer.echo(f"Written: {self._asked.figure}{of}", err=True)
-
-
-def evaluate_objects(model: Path, pictures: str, *, as_json: bool) -> None:
-    """Evaluate a detector on images with boxes, and print how good it is."""
-    from eyebright.report.screen import console
-    from eyebright.system import records
-    from eyebright.tasks.detection.data.dataset import BoxDataset
-    from eyebright.tasks.detection.model.detector import Detector
-    from eyebright.tasks.detection.model.evaluate import evaluate_detector
-
-    evaluation = evaluate_detector(Detector.load(model), BoxDataset.open(pictures)).evaluation
-    if as_json:
-        typer.echo(records.to_json(evaluation))
-        return
-    console().print(evaluation.as_table().text(), soft_wrap=True, markup=False, highlight=False)
-    if evaluation.seen:
-        typer.echo(f"{counted(evaluation.seen, 'image')} left out: the model was trained on them, or chosen by them.")
-
-
-def network_of(model: Path) -> "LoadedNetwork":
-    """The network of a detector, for inspect."""
-    from eyebright.model.inspect import LoadedNetwork
-    from eyebright.tasks.detection.model.card import read_detector
-
-    stored = read_detector(model)
-    return LoadedNetwork(stored.network, stored.weights, stored.preparation, stored.onnx_path, trained=True)

@@ -1,17 +1,15 @@
 """eyebright predict: the class of images, or the objects in them, with the confidence of the model."""
 
-import csv
-import io
-import sys
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eyebright.cli.answers import print_csv, print_json
 from eyebright.cli.pictures import Fetched, refuse, require_png, sources_of
 from eyebright.system.errors import SettingsError
-from eyebright.system.text import columns, pad, printable, printed_cell, shorten
+from eyebright.system.text import columns, pad, printable, shorten
 
 if TYPE_CHECKING:
     from eyebright.model.predictor import LazyImage, Predictor
@@ -74,10 +72,10 @@ def predict(
     The exit code is 1 if an image cannot be opened; the others are predicted all the same.
     """
     from eyebright.cli.objects import Asked, predict_objects
-    from eyebright.tasks.detection.model.card import is_detector
+    from eyebright.tasks.detection.model.card import is_detector, is_exported_detector
     from eyebright.trust.prediction import UNLIKE, Prediction, Unreadable
 
-    if is_detector(model):
+    if is_detector(model) or is_exported_detector(model):
         refuse({"--promise": promise, "--tta": tta, "--top": top != _TOP}, "a detector")
         predict_objects(model, pictures, Asked(threshold, then, as_json, as_csv, coco, figure, overwrite))
         return
@@ -95,7 +93,7 @@ def predict(
     drawn: list[tuple[Prediction, LazyImage]] = []  # what the figure needs
     answered = failed = unlike = 0
     if as_csv:
-        _print_csv("name", "label", "confidence", "unfamiliarity", "reason", "labels", "error")
+        print_csv("name", "label", "confidence", "unfamiliarity", "reason", "labels", "error")
     for (_, source), answer in zip(sources, predictor.stream(sources), strict=True):
         failed += isinstance(answer, Unreadable)
         unlike += isinstance(answer, Prediction) and answer.reason == UNLIKE
@@ -142,18 +140,14 @@ def _open(model: Path, promise: str) -> "Predictor":
 
 def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv: bool) -> None:
     """Print one answer as a JSON line, a CSV line, a line of a table, or (with `top`) a sentence with bars."""
-    from eyebright.system import records
     from eyebright.trust.prediction import UNLIKE, Unreadable
 
     name = printable(answer.name)
     if as_json:
-        import msgspec
-
-        whole = answer.name.encode("utf-8", "backslashreplace").decode()
-        typer.echo(records.to_json(msgspec.structs.replace(answer, name=whole), indent=None))
+        print_json(answer)
     elif isinstance(answer, Unreadable):
         if as_csv:
-            _print_csv(answer.name, "", "", "", "", "", answer.error)
+            print_csv(answer.name, "", "", "", "", "", answer.error)
         elif top:
             typer.echo(f"Error: {name}: {printable(answer.error)}", err=True)
         else:
@@ -161,7 +155,7 @@ def _print(answer: "Prediction | Unreadable", top: int, *, as_json: bool, as_csv
     elif as_csv:
         unlike = "" if answer.unfamiliarity is None else f"{answer.unfamiliarity:.6f}"
         among = " or ".join(answer.labels)
-        _print_csv(answer.name, answer.label or "", f"{answer.confidence:.6f}", unlike, answer.reason, among, "")
+        print_csv(answer.name, answer.label or "", f"{answer.confidence:.6f}", unlike, answer.reason, among, "")
     elif top:
         typer.echo(prediction_text(answer, top))
     elif answer.labels:
@@ -189,13 +183,6 @@ def prediction_text(prediction: "Prediction", top: int) -> str:
     width = max(columns(name) for name, _ in best)
     lines += [f"  {pad(name, width)}  {share:7.2%}  {'█' * round(_BAR * share)}".rstrip() for name, share in best]
     return "\n".join(lines)
-
-
-def _print_csv(*cells: str) -> None:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(map(printed_cell, cells))
-    sys.stdout.buffer.write(line.getvalue().encode("utf-8", "surrogateescape"))
-    sys.stdout.buffer.flush()
 
 
 def _draw(figure: Path, predictor: "Predictor", drawn: "list[tuple[Prediction, LazyImage]]", of: int, top: int) -> None:

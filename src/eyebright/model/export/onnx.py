@@ -1,7 +1,9 @@
 """ONNX, run by ONNX Runtime: the graph of the model itself, or the same in 8 bits by ONNX Runtime's quantiser."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +93,12 @@ def _load(exported: Exported) -> Runner:
 
 def run_graph(path: Path) -> Runner:
     """What runs a model's graph with ONNX Runtime; a `ModelError` where the file is unsafe or does not run."""
+    outputs = graph_outputs(path)
+    return lambda pictures: Answers.of_outputs(outputs(pictures))
+
+
+def graph_outputs(path: Path) -> Callable[[NDArray[np.uint8]], dict[str, NDArray[Any]]]:
+    """From prepared images to the outputs of a graph by their names, with ONNX Runtime; errors as in `run_graph`."""
     onnxruntime = runtime("onnxruntime")
     check_onnx(path)
     options = onnxruntime.SessionOptions()
@@ -101,12 +109,7 @@ def run_graph(path: Path) -> Runner:
     except Exception as problem:  # its errors have no common base
         raise ModelError(f"{path} does not run: {problem}") from problem
     names = [output.name for output in session.get_outputs()]
-
-    def run(pictures):  # type: ignore[no-untyped-def]
-        found = dict(zip(names, session.run(names, {INPUT: pictures}), strict=True))
-        return Answers.of_outputs(found)
-
-    return run
+    return lambda pictures: dict(zip(names, session.run(names, {INPUT: pictures}), strict=True))
 
 
 FORMAT = Format(

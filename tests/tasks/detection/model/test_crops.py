@@ -10,7 +10,6 @@ from tests.tasks.detection.making import scenes, write_voc
 from eyebright.data.dataset import Dataset
 from eyebright.data.pack import LeftOut
 from eyebright.data.pictures import size_of
-from eyebright.data.sources.source import ArraySource
 from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.model.crops import Cut, crop_corners, cuts_found, cuts_of, write_crops
@@ -40,11 +39,12 @@ class Fixed:
 
 
 def test_what_a_detector_finds_is_cut_out(tmp_path):
-    source = ArraySource([np.full((20, 20, 3), 7 * number, np.uint8) for number in range(3)])
-    source._images[1] = b"no image"
-    written = write_crops(cuts_found(Fixed(), source), tmp_path / "crops", margin=0)
-    assert written.counts == {"dog": 2} and [one.name for one in written.left_out] == ["0000001"]
-    assert size_of(tmp_path / "crops/dog/0000002_001.png") == (10, 10)
+    pixels = np.zeros((20, 20, 3), np.uint8)
+    images = [("a", lambda: pixels), ("b", lambda: b"no image"), ("c", lambda: pixels)]
+    written = write_crops(cuts_found(Fixed(), images), tmp_path / "crops", margin=0)
+    assert written.counts == {"dog": 2} and written.left_out == [("b", "no image")]
+    assert size_of(tmp_path / "crops/dog/c_001.png") == (10, 10)
+    assert [cut.names for cut in cuts_found(Fixed(), images, one_class="object")] == [["object"], [], ["object"]]
 
 
 def test_margins_are_shares_of_the_sides_and_end_at_the_edge():

@@ -52,3 +52,17 @@ def test_an_image_without_objects_is_not_opened_and_one_that_is_gone_is_told() -
     assert name("gone.png", found_in((0, 0, 9, 9))).error  # type: ignore[attr-defined]
     unreadable = Unreadable(name="b.png", error="damaged")
     assert name("gone.png", unreadable) is unreadable
+
+
+def test_a_part_that_the_classifier_cannot_open_has_no_answer_and_the_others_have() -> None:
+    class Failing(ByColour):
+        def stream(self, images: Iterable[tuple[str, Image.Image]]) -> Iterator[Prediction | Unreadable]:  # type: ignore[override]
+            first, *others = super().stream(images)
+            yield Unreadable(name=first.name, error="0 x 0 pixels")
+            yield from others
+
+    found = found_in((20, 10, 40, 30), (50, 10, 70, 30))
+    (named,) = name_objects([(np.zeros((80, 100, 3), np.uint8), found)], Failing())  # type: ignore[list-item, arg-type]
+    first, second = (one.name for one in named.objects)  # type: ignore[union-attr]
+    assert (first.label, first.confidence, first.reason) == (None, 0.0, "it cannot be cut out: 0 x 0 pixels")
+    assert second.label == "24x24 0"

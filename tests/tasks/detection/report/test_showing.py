@@ -3,7 +3,7 @@ import numpy as np
 from eyebright.tasks.detection.model.naming import Name, NamedObject, NamedObjects
 from eyebright.tasks.detection.model.predictor import Found, FoundObjects
 from eyebright.tasks.detection.report.drawing import of_class
-from eyebright.tasks.detection.report.showing import LARGE_PX, NO_ANSWER, SMALL_PX, framed, legend_of
+from eyebright.tasks.detection.report.showing import LARGE_PX, SMALL_PX, UNNAMED, Gallery, framed, legend_of
 
 CLASSES = ["a", "b", "c"]
 BOX = (100.0, 200.0, 500.0, 400.0)
@@ -27,5 +27,20 @@ def test_a_named_object_has_both_confidences_and_the_colour_of_its_name() -> Non
     found = NamedObjects(name="x", width=960, height=480, objects=tuple(objects))
     picture = framed(np.zeros((480, 960, 3), np.uint8), found, CLASSES)
     assert picture.frames[0] == of_class(2, BOX, ("c 75%, box 50%", "c 75%", "75%"))
-    assert picture.frames[1].labels[0] == "no answer 75%, box 50%" and picture.frames[1].colour == NO_ANSWER.colour
+    assert picture.frames[1].labels[0] == "no answer 75%, box 50%" and picture.frames[1].colour == UNNAMED.colour
     assert list(legend_of([picture], CLASSES)) == ["c", "no answer"]
+
+
+def test_a_gallery_opens_the_first_60_images_and_draws_them_with_their_classes() -> None:
+    opened = []
+
+    def image() -> np.ndarray:
+        opened.append(1)
+        return np.zeros((48, 96, 3), np.uint8)
+
+    gallery = Gallery(CLASSES)
+    found = FoundObjects(name="x", width=96, height=48, objects=(Found(label="b", confidence=0.5, box=(9, 9, 30, 30)),))
+    for _ in range(63):
+        gallery.add(image, found)
+    assert (len(gallery), gallery.count, len(opened)) == (60, 63, 60)
+    assert gallery.draw().startswith(b"\x89PNG")

@@ -4,6 +4,7 @@ docs/model-format.md describes the files. What holds for the folder of a classif
 here: digests, no code, nothing outside the folder.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from eyebright.model.card import Provenance, Seen
 from eyebright.model.card_file import check_files, read_card
 from eyebright.model.folder import (
     DETECTOR,
+    EXPORTED,
     GOLDEN,
     HISTORY,
     ONNX,
@@ -42,45 +44,31 @@ from eyebright.tasks.detection.trust.thresholds import RecallPromised
 
 FORMAT = 1
 FOUND = "found_{}"
+TASK = "detect"
+"""By which export.json says that the folder has a detector."""
 _MOST_CLASSES, _STEEPEST = 10_000, 1_000
 _ROUNDING = 1e-6  # of scores, which are float32
 T = TypeVar("T")
 
 
-class DetectorCard(Record, frozen=True, kw_only=True):
-    """The content of detector.json.
+class FindingCard(Record, frozen=True, kw_only=True):
+    """How objects come from the maps of a graph: what the cards of a detector and of its export have in common.
 
     Args:
-        format: Version of the folder.
         classes: Names of the classes, in the order of the maps of scores.
-        network: The network, as data.
         preparation: Size of the images, and how they are padded.
         calibration: The scale of each class: from the scores of the maps to calibrated confidences.
         thresholds: The confidence from which on an object of each class is shown.
         overlap: Above this intersection over union with a better box of its class, a box is left out.
         most: How many peaks of an image are looked at.
-        metrics: The evaluations, as data: "validation" and, if there was one, "test".
-        seen: The images of the training and validation sets.
-        promise: Which share of the objects is found, where that is promised.
-        verdicts: What the figures of the training show, as sentences.
-        provenance: How the model was made.
-        sha256: SHA-256 of the other files, by name; of detector.json, that of its content.
     """
 
-    format: int = FORMAT
     classes: tuple[str, ...]
-    network: dict[str, Any]
     preparation: Preparation
     calibration: tuple[Scale, ...]
     thresholds: tuple[float, ...]
     overlap: float = OVERLAP
     most: int = MOST
-    metrics: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies it
-    seen: Seen = Seen()
-    promise: RecallPromised | None = None
-    verdicts: tuple[str, ...] = ()
-    provenance: Provenance
-    sha256: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.classes) <= _MOST_CLASSES:
@@ -118,6 +106,30 @@ class DetectorCard(Record, frozen=True, kw_only=True):
         lowest = min(score_of(least, scale) for scale in self.calibration) * (1 - _ROUNDING)
         found = find(scores, boxes, least=max(lowest, LEAST), most=self.most, overlap=self.overlap)
         return calibrated(found, self.calibration)
+
+
+class DetectorCard(FindingCard, frozen=True, kw_only=True):
+    """The content of detector.json; what is not explained is as in `FindingCard`.
+
+    Args:
+        format: Version of the folder.
+        network: The network, as data.
+        metrics: The evaluations, as data: "validation" and, if there was one, "test".
+        seen: The images of the training and validation sets.
+        promise: Which share of the objects is found, where that is promised.
+        verdicts: What the figures of the training show, as sentences.
+        provenance: How the model was made.
+        sha256: SHA-256 of the other files, by name; of detector.json, that of its content.
+    """
+
+    format: int = FORMAT
+    network: dict[str, Any]
+    metrics: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies it
+    seen: Seen = Seen()
+    promise: RecallPromised | None = None
+    verdicts: tuple[str, ...] = ()
+    provenance: Provenance
+    sha256: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
 
 
 class StoredDetector(NamedTuple):
@@ -226,6 +238,14 @@ def is_detector(path: str | os.PathLike[str]) -> bool:
     except ModelError:
         return False
     return True
+
+
+def is_exported_detector(path: Path) -> bool:
+    """Whether this is a folder that `eyebright export` has written of a detector."""
+    try:
+        return bool(json.loads((path / EXPORTED).read_bytes()).get("task") == TASK)
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def read_detector(path: Path) -> StoredDetector:

@@ -13,7 +13,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,14 +21,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eyebright.data.pack import LeftOut
-from eyebright.data.pictures import ImageInput, decode
-from eyebright.data.sources.source import Source
+from eyebright.data.pictures import decode
 from eyebright.data.split import SIDES, Side
 from eyebright.system import files
-from eyebright.system.errors import DataError, PictureError, SettingsError
+from eyebright.system.errors import DataError, DownloadError, PictureError, SettingsError
 from eyebright.system.records import to_json
 from eyebright.system.text import csv_cell
-from eyebright.tasks.detection.model.predictor import FoundObjects
+from eyebright.tasks.detection.model.predictor import FoundObjects, LazyImage
 
 if TYPE_CHECKING:
     from eyebright.tasks.detection.data.dataset import BoxDataset
@@ -49,17 +47,19 @@ class Cut(NamedTuple):
 
     Args:
         name: Of the image: the group of its crops.
-        image: The image, to be opened.
+        image: The image, to be opened where there are boxes.
         corners: In pixels of the upright original, `(n, 4)`.
         names: The class of each box.
         side: The set of the image, if known.
+        error: Why the image cannot be opened, where that is known.
     """
 
     name: str
-    image: ImageInput
+    image: LazyImage
     corners: NDArray[np.float64]
     names: Sequence[str]
     side: Side | None = None
+    error: str = ""
 
 
 class Crops(NamedTuple):
@@ -85,20 +85,26 @@ def cuts_of(dataset: "BoxDataset") -> Iterator[Cut]:
             yield Cut(name, dataset.source.open(index), boxes.corners, classes, side)
 
 
-def cuts_found(detector: "Detector", source: Source, *, threshold: float | None = None) -> Iterator[Cut]:
-    """What a detector finds in images; of an image that cannot be opened nothing, and `write_crops` tells it.
+def cuts_found(
+    detector: "Detector",
+    images: Sequence[tuple[str, LazyImage]],
+    *,
+    threshold: float | None = None,
+    one_class: str = "",
+) -> Iterator[Cut]:
+    """What a detector finds in images, with a cut for each image, in their order.
 
     Args:
         detector: The detector.
-        source: The images.
+        images: The images with their names.
         threshold: The least confidence; that of the detector unless given.
+        one_class: A name for all classes, or "" to tell them apart.
     """
-    images = ((name, partial(source.open, index)) for index, name in enumerate(source.names))
-    for index, found in enumerate(detector.stream(images, threshold=threshold)):
+    for (name, image), found in zip(images, detector.stream(images, threshold=threshold), strict=True):
         objects = found.objects if isinstance(found, FoundObjects) else ()
         corners = np.array([one.box for one in objects], np.float64).reshape(-1, 4)
-        if len(corners) or not isinstance(found, FoundObjects):
-            yield Cut(source.names[index], source.open(index), corners, [one.label for one in objects])
+        error = "" if isinstance(found, FoundObjects) else found.error
+        yield Cut(name, image, corners, [one_class or one.label for one in objects], error=error)
 
 
 def crop_corners(corners: NDArray[np.float64], size: tuple[int, int], margin: float) -> NDArray[np.int64]:
@@ -135,9 +141,12 @@ def write_crops(cuts: Iterable[Cut], folder: Path, *, margin: float = MARGIN, ov
     left_out, taken, folders = list[LeftOut](), set[str](), dict[str, str]()
     with files.new_folder(folder, overwrite=overwrite, made_with=(CARD,)) as new:
         for cut in cuts:
+            if not len(cut.corners):
+                left_out += [LeftOut(cut.name, cut.error)] if cut.error else []
+                continue
             try:
-                picture = decode(cut.image)
-            except PictureError as problem:
+                picture = decode(cut.image() if callable(cut.image) else cut.image)
+            except (PictureError, DownloadError) as problem:
                 left_out.append(LeftOut(cut.name, str(problem)))
                 continue
             places = crop_corners(cut.corners, picture.size, margin)

@@ -1,13 +1,6 @@
-"""A detector in a folder that programs without eyebright use: its graph, and how objects come from it, as a program.
+"""export_detector(): a detector for programs without eyebright, with a proof that it gives the same maps there.
 
-FOLDER/
-model.onnx     the graph of the detector
-export.json    classes, preparation, thresholds, digests: for programs
-prepare.py     from a file to the input of the graph, with Pillow and NumPy
-detect.py      from an image to its objects: python detect.py photo.jpg
-golden.npz     golden images with the maps and objects that they must give, and their files golden_0.png, ...
-check.py       whether this machine gives these
-proof.json     on which images ONNX Runtime was compared with the detector, and how far they differ
+`exported.py` lists the files, and reads them again.
 """
 
 import io
@@ -18,77 +11,27 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from eyebright.data.pictures import Preparation
 from eyebright.model.card_file import write_card
 from eyebright.model.engine import TOLERANCE
 from eyebright.model.export.exported import CARD
 from eyebright.model.export.formats import runtime
 from eyebright.model.export.images import synthetic_images
+from eyebright.model.export.onnx import graph_outputs
 from eyebright.model.export.proof import PROOF
 from eyebright.model.export.recipe import run_check
 from eyebright.model.golden import golden_pictures, suffix_of
 from eyebright.network.detecting import BOXES, SCORES
 from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError, SettingsError
-from eyebright.system.records import Record
-from eyebright.system.text import counted
 from eyebright.tasks.detection.model.card import golden_of
 from eyebright.tasks.detection.model.detector import Detector
-from eyebright.tasks.detection.trust.calibration import Scale
-
-GRAPH, GOLDEN = "model.onnx", "golden.npz"
-
-
-class DetectionExport(Record, frozen=True, kw_only=True):
-    """The content of export.json; what is not explained is as in `DetectorCard`.
-
-    Args:
-        format: Version of the folder.
-        to: Name of the format of the graph.
-        task: What the model does.
-        golden: The files of the golden images.
-        tolerance: How far scores may differ; boxes may differ by ten times as much, relative to values above 1.
-    """
-
-    format: int = 1
-    to: str = "onnx"
-    task: str = "detect"
-    classes: tuple[str, ...]
-    preparation: Preparation
-    calibration: tuple[Scale, ...]
-    thresholds: tuple[float, ...]
-    overlap: float
-    most: int
-    golden: tuple[str, ...]
-    tolerance: float = TOLERANCE
-    versions: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
-    sha256: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
-
-
-class DetectionProof(Record, frozen=True, kw_only=True):
-    """How an export was compared with its detector.
-
-    Args:
-        images: On how many images.
-        origin: Where they are from.
-        score_difference: The greatest difference between two scores.
-        box_difference: The same of boxes, relative to values above 1.
-        versions: Versions of the packages that took part.
-    """
-
-    images: int
-    origin: str
-    score_difference: float
-    box_difference: float
-    versions: dict[str, str]
-
-    @property
-    def text(self) -> str:
-        """A sentence for people."""
-        return (
-            f"Compared with the detector on {counted(self.images, 'image')} ({self.origin}): scores differ by at most "
-            f"{self.score_difference:.2g}, boxes by {self.box_difference:.2g} of their value."
-        )
+from eyebright.tasks.detection.model.exported import (
+    GOLDEN,
+    GRAPH,
+    DetectionExport,
+    DetectionProof,
+    relative_difference,
+)
 
 
 def export_detector(detector: Detector, to: str, folder: Path, *, overwrite: bool = False) -> DetectionProof:
@@ -141,14 +84,13 @@ def _write(place: Path, detector: Detector, versions: dict[str, str]) -> None:
 def _proven(detector: Detector, graph: Path, versions: dict[str, str]) -> DetectionProof:
     """The comparison; a `ModelError` where the maps differ by more than the tolerance."""
     images = synthetic_images(detector.preparation)
-    session = runtime("onnxruntime").InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    run = graph_outputs(graph)
     worst = [0.0, 0.0]
     for at in range(0, len(images.pixels), 8):
         batch = images.pixels[at : at + 8]
-        ours, theirs = detector.predictor.maps(batch), session.run([SCORES, BOXES], {"pictures": batch})
+        ours, theirs = detector.predictor.maps(batch), run(batch)
         for kind, name in enumerate((SCORES, BOXES)):
-            off = np.abs(theirs[kind] - ours[name]) / np.maximum(np.abs(ours[name]), 1)
-            worst[kind] = max(worst[kind], float(off.max()))
+            worst[kind] = max(worst[kind], relative_difference(theirs[name], ours[name]))
     if not (worst[0] <= TOLERANCE and worst[1] <= 10 * TOLERANCE):
         raise ModelError(
             f"the export is refused: scores differ by up to {worst[0]:.2g} (allowed: {TOLERANCE:g}), boxes by "

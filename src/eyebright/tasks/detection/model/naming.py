@@ -18,6 +18,9 @@ from eyebright.tasks.detection.model.crops import MARGIN, crop_corners
 from eyebright.tasks.detection.model.predictor import Found, FoundObjects
 from eyebright.trust.prediction import Prediction, Unreadable
 
+NO_ANSWER = "no answer"
+"""What stands in place of a class that a classifier does not name."""
+
 
 class Name(Record, frozen=True, kw_only=True):
     """What a classifier says of a box.
@@ -35,7 +38,7 @@ class Name(Record, frozen=True, kw_only=True):
     @property
     def answer(self) -> str:
         """The class, or "no answer"."""
-        return "no answer" if self.label is None else self.label
+        return NO_ANSWER if self.label is None else self.label
 
 
 class NamedObject(Found, frozen=True, kw_only=True):
@@ -107,6 +110,7 @@ def _names(image: ImageInput, found: FoundObjects, classifier: Predictor, margin
     answers = classifier.stream((str(number), picture.crop(place)) for number, place in enumerate(places.tolist()))
     return [
         Name(label=answer.label, confidence=answer.confidence, reason=answer.reason)
-        for answer in answers
         if isinstance(answer, Prediction)
+        else Name(label=None, confidence=0.0, reason=f"it cannot be cut out: {answer.error}")
+        for answer in answers
     ]

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import ImageInput, decode, resize_picture
 from eyebright.data.threads import in_threads
-from eyebright.model.engine import Engine
 from eyebright.network.detecting import BOXES, SCORES
 from eyebright.system.errors import DownloadError, EyebrightError, PictureError, SettingsError
 from eyebright.system.records import Record
@@ -17,7 +16,7 @@ from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, percent
 from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.geometry.placing import Placing
-from eyebright.tasks.detection.model.card import DetectorCard
+from eyebright.tasks.detection.model.card import FindingCard
 from eyebright.trust.prediction import Unreadable
 
 LazyImage: TypeAlias = ImageInput | Callable[[], ImageInput]
@@ -72,6 +71,14 @@ class _Prepared(NamedTuple):
     placing: Placing
 
 
+class Runtime(Protocol):
+    """What runs a graph, such as `Engine`, or that of an exported folder."""
+
+    def outputs(self, samples: NDArray[np.uint8], /) -> dict[str, NDArray[Any]]:
+        """The outputs of the graph for prepared images, by their names."""
+        ...
+
+
 class DetectionPredictor:
     """Finds objects in images.
 
@@ -80,7 +87,7 @@ class DetectionPredictor:
         card: Classes, preparation and thresholds.
     """
 
-    def __init__(self, engine: Engine, card: DetectorCard) -> None:
+    def __init__(self, engine: Runtime, card: FindingCard) -> None:
         self._engine = engine
         self._card = card
         self._thresholds = np.array(card.thresholds)
@@ -165,7 +172,7 @@ class DetectionPredictor:
         least = float(self._thresholds.min()) if threshold is None else threshold
         placings = [each.placing for each in prepared]
         located = self._located(np.stack([each.pixels for each in prepared]), placings, least)
-        return [self._told(*each, threshold) for each in zip(names, placings, located, strict=True)]
+        return [self._shown(*each, threshold) for each in zip(names, placings, located, strict=True)]
 
     def _located(self, pictures: NDArray[np.uint8], placings: Sequence[Placing], least: float) -> list[Detections]:
         """What is found, in pixels of the originals, cut at their edges."""
@@ -176,7 +183,7 @@ class DetectionPredictor:
                 located.append(_placed(self._card.find(scores, boxes, least=least), placing))
         return located
 
-    def _told(self, name: str, placing: Placing, found: Detections, threshold: float | None) -> FoundObjects:
+    def _shown(self, name: str, placing: Placing, found: Detections, threshold: float | None) -> FoundObjects:
         needed = self._thresholds if threshold is None else np.full(len(self._thresholds), threshold)
         shown = found.at(found.scores >= needed[found.labels])
         objects = tuple(
