@@ -20,7 +20,7 @@ def pictures(tmp_path):
 @pytest.fixture
 def detector():
     """One that was not trained, and is sure everywhere."""
-    return Detector(eb.zoo.lite0_detector(2, input_size=64), ["green", "red"], shift=20.0)
+    return Detector(eb.zoo.lite0_detector(2, input_size=64), ["green", "red"], calibration=[(1.0, 20.0)] * 2)
 
 
 def test_what_a_detector_finds_goes_by_the_names_of_classes(pictures, detector):
