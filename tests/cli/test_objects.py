@@ -103,8 +103,9 @@ def test_options_that_mean_nothing_are_refused_in_a_line(detector, images, eyebr
 
 
 @pytest.mark.skipif(not find_spec("onnxruntime"), reason="needs onnxruntime")
-def test_an_exported_detector_finds_the_same_objects_and_is_inspected(detector, images, tmp_path, eyebright) -> None:
-    place = tmp_path / "onnx"
+def test_an_exported_detector_finds_the_same_objects_and_is_inspected(images, tmp_path, eyebright) -> None:
+    detector, place = tmp_path / "model", tmp_path / "onnx"
+    Detector(eb.zoo.lite0_detector(2, input_size=64), ["red", "green"], seed=4).save(detector)
     assert f"eyebright predict {place} IMAGES" in eyebright("export", detector, "--to", "onnx", "-o", place).out
     ours, theirs = (eyebright("predict", model, images / "a.png", *LEVELS).out for model in (detector, place))
     assert ours == theirs
