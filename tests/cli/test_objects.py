@@ -13,6 +13,7 @@ from PIL import Image
 
 import eyebright as eb
 from eyebright.cli.objects import objects_text
+from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.predictor import Found, FoundObjects
 
 LEVELS = ["--threshold", "0.3"]  # an untrained detector draws boxes somewhere
