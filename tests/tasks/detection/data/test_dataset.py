@@ -65,6 +65,12 @@ def test_classes_in_another_spelling_are_named_and_not_merged(tmp_path):
     assert "'Traffic  Light' and 'traffic light' differ only in capitals or spaces" in found.notices[0]
 
 
+def test_a_class_in_two_forms_of_unicode_is_one_class(tmp_path):
+    boxes = [("caf\u00e9", 1, 1, 9, 9), ("cafe\u0301", 10, 1, 19, 9)]
+    found = BoxDataset.open(write_voc(tmp_path, [Scene("a", (30, 20), boxes)], lists=False))
+    assert found.classes == ("caf\u00e9",) and found.box_count == 2
+
+
 def test_all_classes_as_one(tmp_path):
     found = BoxDataset.open(write_voc(tmp_path, scenes(6)), one_class=True)
     assert found.classes == ("object",) and {label for boxes in found.boxes for label in boxes.labels} == {0}

@@ -28,8 +28,9 @@ from eyebright.runs.request import Unlabelled
 from eyebright.system.errors import DataError, PictureError, SettingsError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.table import Table, Tabular
-from eyebright.system.text import counted, listed, nearest, printable
+from eyebright.system.text import counted, is_utf8, listed, nearest, printable
 from eyebright.tasks.detection.data.labels.checks import Checked, Corners, check, names_used
+from eyebright.tasks.detection.data.labels.conventions import settle
 from eyebright.tasks.detection.data.labels.drawn import FoundBoxes
 from eyebright.tasks.detection.data.labels.find import find_boxes
 from eyebright.tasks.detection.geometry.boxes import Boxes, Unused, boxes_text
@@ -121,9 +122,10 @@ class BoxDataset(Tabular):
         names = found.source.names
         groups = numbered(grouped(FoundImages(found.source, ("",), [0] * len(names)), group_by)) if group_by else None
         sizes = _sizes(found.source, report)
+        images, conventions = settle(found.images, sizes, found.origin)
         checked = [
             check(name, image, size, ONE_CLASS if one_class else "")
-            for name, image, size in zip(names, found.images, sizes, strict=True)
+            for name, image, size in zip(names, images, sizes, strict=True)
         ]
         lost = [Unused(name, "no image", box.text) for name, boxes in found.lost for box in boxes]
         unused = tuple(box for image in checked for box in image.unused)
@@ -138,7 +140,7 @@ class BoxDataset(Tabular):
             sides=np.array(sides, np.int64) if sides else None,
             groups=groups, fixed=read_split(Path(split)) if split else None,
             unused=(*unused, *lost), clipped=sum(image.clipped for image in checked),
-            notices=(*found.notices, *notices, *_notices(found, classes, sizes)),
+            notices=(*found.notices, *notices, *conventions, *_notices(found, classes, sizes)),
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -223,6 +225,11 @@ def _require_labels(found: FoundBoxes, unlabelled: Unlabelled) -> None:
             f"{listed(missing, _NAMED)}. Label them, move them away, or pass --unlabelled background if there are no "
             "objects on them"
         )
+    if not found.images:
+        raise DataError(
+            f"{origin} ({found.form}): no image has labels. Put the images beside their labels, or into images/ where "
+            "the labels are in labels/"
+        )
     if not any(image.boxes for image in found.images):
         raise DataError(
             f"{origin} has {counted(len(found.images), 'image')} ({found.form}) but no boxes: draw some first"
@@ -271,6 +278,8 @@ def _classes(checked: Sequence[Checked], found: FoundBoxes, unused: Sequence[Unu
         reasons = listed([f"{count:,} {reason}" for reason, count in counts.most_common()])
         raise DataError(f"{found.origin} ({found.form}): none of its boxes can be used: {reasons}")
     require_names(classes, found.origin)
+    if odd := [printable(name) for name in classes if not is_utf8(name)]:
+        raise DataError(f"{found.origin}: the class {odd[0]} is not in UTF-8: save the file with its name in UTF-8")
     return classes
 
 

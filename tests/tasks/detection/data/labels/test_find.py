@@ -70,3 +70,11 @@ def test_any_corners_are_the_same_to_a_hundredth_of_a_pixel(tmp_path_factory, co
         root = WRITERS[name](tmp_path_factory.mktemp(name), [scene])
         found = BoxDataset.open(root, unlabelled="background").boxes[0].corners
         np.testing.assert_allclose(found, np.unique(np.round([box[1:] for box in boxes], 2), axis=0), atol=1e-9)
+
+
+def test_of_several_formats_one_is_read_and_the_others_are_named(tmp_path):
+    drawn = scenes(3)
+    write_voc(tmp_path, drawn)
+    WRITERS["yolo"](tmp_path, drawn)
+    notice = "There are labels in several formats: those of Pascal VOC are read, those of YOLO not."
+    assert notice in BoxDataset.open(tmp_path).notices

@@ -23,9 +23,13 @@ def opened(folder, text, name="boxes.csv"):
         ("b.csv", "\ufefffilename , width,height,class,xmin,ymin,xmax,ymax\r\na.png,100,50, dog ,10, 10,30,40\r\n"),
         ("b.tsv", "image\tlabel\tx1\ty1\tx2\ty2\nC:\\me\\a.png\tdog\t10.0\t10\t30\t40\n"),
         ("b.csv", "label;x;y;w;h;image_name;path\ndog;10;10;20;30;x;a.png\n"),
+        ("b.csv", "image;label;x;y;width;height\na.png;dog;10,0;10,0;20,0;30,0\n;;;;;\n"),
+        ("b.csv", "LabelName,bbox_x,bbox_y,bbox_width,bbox_height,image_name,image_width,image_height\n"
+                  "dog,10,10,20,30,a.png,100,50\n"),
+        ("b.csv", "ImageID,LabelName,XMin,XMax,YMin,YMax\na,dog,10,30,10,40\n"),
         ("b.jsonl", '{"path": "a.png", "class": "dog", "xmin": 10, "ymin": 10, "xmax": 30, "ymax": 40}\n'),
     ],
-)
+)  # fmt: skip
 def test_tables_of_many_tools(tmp_path, name, text):
     found = opened(tmp_path, text, name)
     assert found.classes == ("dog",) and found.boxes[0].corners.tolist() == [[10, 10, 30, 40]]
@@ -52,3 +56,10 @@ def test_an_unknown_set_and_a_missing_path_are_named_with_their_line(tmp_path):
         opened(tmp_path, "file,class,xmin,ymin,xmax,ymax,split\na.png,dog,1,2,3,4,tset\n")
     with pytest.raises(DataError, match=r"line 2: missing path"):
         opened(tmp_path, "file,class,xmin,ymin,xmax,ymax\n,dog,1,2,3,4\n")
+
+
+def test_names_of_classes_in_another_encoding_are_refused(tmp_path):
+    draw(SCENE, tmp_path / "a.png")
+    (tmp_path / "b.csv").write_bytes("file,class,xmin,ymin,xmax,ymax\na.png,Ampèremeter,1,2,9,9\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"the class Amp.*remeter is not in UTF-8: save the file"):
+        BoxDataset.open(tmp_path)

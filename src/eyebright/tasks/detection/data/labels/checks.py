@@ -1,11 +1,14 @@
 """Which of the boxes that somebody drew are used: each one that is not has a reason, and no box costs a whole image."""
 
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from eyebright.data.pictures.opening import StoredSize
-from eyebright.tasks.detection.data.labels.drawn import Drawn, LabelledImage
+from eyebright.tasks.detection.data.labels.drawn import Drawn, Form, LabelledImage
 from eyebright.tasks.detection.geometry.boxes import DECIMALS, Reason, Unused
 
 MOST_OVER = 0.01  # of the side that a box may go over the edge; it is clipped
@@ -47,7 +50,7 @@ def check(name: str, image: LabelledImage, size: StoredSize | None, one_class: s
         if not isinstance(result, _Placed):
             unused.append(Unused(name, result[0], f"{box.text}{result[1]}"))
             continue
-        item = result.corners, one_class or box.name
+        item = result.corners, one_class or unicodedata.normalize("NFC", box.name)
         if box.ignored:
             ignored.append(item)
             unused.append(Unused(name, box.ignored, box.text))
@@ -68,14 +71,14 @@ def _placed(box: Drawn, image: LabelledImage, size: StoredSize | None) -> "_Plac
     """The box in the image; or the reason why it is not used, with details."""
     if size is None:
         return "no image", ""
-    numbers = _numbers(box)
+    numbers = numbers_of(box)
     if numbers is None:
         return "not numbers", ""
     if not box.is_known:
         return "unknown class", ""
-    if box.form not in ("shares", "outline") and image.stated not in (None, size.upright):
+    if is_in_pixels(box.form) and image.stated not in (None, size.upright):
         return "other size", _other_size(image.stated, size)
-    corners = _corners(numbers, box.form, *size.upright)
+    corners = corners_of(numbers, box.form, *size.upright)
     inside = tuple(min(max(value, 0), side) for value, side in zip(corners, size.upright * 2, strict=True))
     exact = tuple(round(value, DECIMALS) for value in inside)
     if min(_sides(corners)) <= LEAST_SIDE_PX:
@@ -83,15 +86,14 @@ def _placed(box: Drawn, image: LabelledImage, size: StoredSize | None) -> "_Plac
     if min(_sides(exact)) <= 0:
         return "outside", f", image of {_times(size.upright)}"
     over = [abs(value - kept) for value, kept in zip(corners, inside, strict=True)]
-    allowed = [max(MOST_OVER * side, _ALWAYS_OVER_PX) + 10**-DECIMALS / 2 for side in size.upright * 2]
-    if any(far > most for far, most in zip(over, allowed, strict=True)):
+    if any(far > allowed_over(side) for far, side in zip(over, size.upright * 2, strict=True) if far):
         return "over the edge", f", by {max(over):.4g} pixels, image of {_times(size.upright)}"
     if min(_sides(exact)) <= LEAST_SIDE_PX:
         return "no area", ""
-    return _Placed(exact, max(over) > 10**-DECIMALS / 2)  # type: ignore[arg-type]
+    return _Placed(exact, max(over) > 10**-DECIMALS / 2)
 
 
-def _numbers(box: Drawn) -> list[float] | None:
+def numbers_of(box: Drawn) -> list[float] | None:
     """The numbers of a box; None where they are not finite, not numbers at all, or not as many as its form has."""
     count = len(box.values)
     if count != 4 if box.form != "outline" else count < 6 or count % 2:
@@ -103,23 +105,39 @@ def _numbers(box: Drawn) -> list[float] | None:
     return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
 
 
-def _corners(numbers: Sequence[float], form: str, width: int, height: int) -> Corners:
-    """Corners in pixels from 0 on, of numbers in any form."""
+def corners_of(numbers: Any, form: Form, width: Any, height: Any) -> tuple[Any, Any, Any, Any]:
+    """Corners in pixels from 0 on: of one box, or of many at once.
+
+    Args:
+        numbers: Four numbers, or arrays `(4, n)`; of an outline as many as it has.
+        form: What they are.
+        width: Of the image in pixels, or an array `(n,)`.
+        height: The same.
+    """
     if form == "outline":
         across, down = numbers[::2], numbers[1::2]
-        return min(across) * width, min(down) * height, max(across) * width, max(down) * height
-    first, second, third, fourth = numbers
+        first, second, third, fourth = min(across), min(down), max(across), max(down)
+    else:
+        first, second, third, fourth = numbers
     if form == "corners from 1":
-        return first - 1, second - 1, third, fourth
-    if form == "corner and size":
-        return first, second, first + third, second + fourth
-    if form == "shares":
-        half_width, half_height = third / 2, fourth / 2
-        return (
-            (first - half_width) * width, (second - half_height) * height,
-            (first + half_width) * width, (second + half_height) * height,
-        )  # fmt: skip
-    return first, second, third, fourth
+        first, second = first - 1, second - 1
+    elif form == "shares":
+        first, second, third, fourth = first - third / 2, second - fourth / 2, first + third / 2, second + fourth / 2
+    elif form.startswith("corner and size"):
+        third, fourth = first + third, second + fourth
+    if is_in_pixels(form):
+        return first, second, third, fourth
+    return first * width, second * height, third * width, fourth * height
+
+
+def is_in_pixels(form: Form) -> bool:
+    """Whether the numbers are pixels, and not shares of the sides."""
+    return form != "outline" and not form.endswith("shares")
+
+
+def allowed_over(side: Any) -> Any:
+    """How many pixels a box may go over the edge of an image with a side, or of many."""
+    return np.maximum(MOST_OVER * side, _ALWAYS_OVER_PX) + 10**-DECIMALS / 2
 
 
 def _sides(corners: Sequence[float]) -> tuple[float, float]:

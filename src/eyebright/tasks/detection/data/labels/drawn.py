@@ -7,7 +7,10 @@ from typing import Literal, NamedTuple, TypeAlias
 from eyebright.data.sources.source import Source
 from eyebright.data.split import Side
 
-Form: TypeAlias = Literal["corners", "corners from 1", "corner and size", "shares", "outline"]
+Form: TypeAlias = Literal[
+    "corners", "corners from 1", "corner and size", "shares", "corners as shares", "corner and size as shares",
+    "outline",
+]  # fmt: skip
 """What the numbers of a box are, in pixels unless they are shares of the sides of the image.
 
     corners           x1, y1, x2, y2
@@ -16,6 +19,7 @@ Form: TypeAlias = Literal["corners", "corners from 1", "corner and size", "share
     shares            x and y of the centre, width, height, as shares
     outline           x, y, x, y... of an outline, as shares
 """
+_SHOWN, _LONGEST = 8, 40  # values of a box in a message, and characters of each
 
 
 class Drawn(NamedTuple):
@@ -37,8 +41,9 @@ class Drawn(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The box as the file gives it, on one line."""
-        return " ".join([self.name, *map(str, self.values)])
+        """The box as the file gives it, on one line; the first numbers of a long outline."""
+        values = [str(value)[:_LONGEST] for value in self.values[:_SHOWN]]
+        return " ".join([self.name, *values, *(["..."] if len(self.values) > _SHOWN else [])])
 
 
 def stated_size(width: object, height: object) -> tuple[int, int] | None:

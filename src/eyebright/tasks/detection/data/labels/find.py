@@ -7,29 +7,28 @@ from eyebright.system.cache import mark_used
 from eyebright.system.errors import DataError
 from eyebright.system.files import as_path, read_errors
 from eyebright.system.progress import Report, quiet
-from eyebright.tasks.detection.data.labels.coco import coco_files, is_coco, read_coco
+from eyebright.system.text import listed
+from eyebright.tasks.detection.data.labels import coco, objects, table, voc, yolo
 from eyebright.tasks.detection.data.labels.drawn import FoundBoxes
-from eyebright.tasks.detection.data.labels.objects import has_objects, object_files, read_objects
-from eyebright.tasks.detection.data.labels.table import box_tables, has_box_columns, read_box_table
-from eyebright.tasks.detection.data.labels.voc import is_voc, read_voc
-from eyebright.tasks.detection.data.labels.yolo import SUFFIXES as YAML
-from eyebright.tasks.detection.data.labels.yolo import is_yolo, read_yolo
+from eyebright.tasks.detection.data.labels.foreign import foreign_format
 
 Reader = Callable[[Path, Report], FoundBoxes]
 EXPECTED = "a folder with boxes (YOLO, COCO, Pascal VOC, a table, or Hugging Face's objects)"
 
 
 def has_boxes(path: str | Path) -> bool:
-    """Whether there are boxes at a path: only the names of files and what they begin with are looked at."""
+    """Whether there are boxes at a path, also in a format that is not read: only beginnings of files are looked at."""
     place = Path(path)
     try:
-        return place.exists() and _reader(place) is not None
+        return place.exists() and (bool(_formats(place)) or foreign_format(place) != "")
     except OSError:
         return False
 
 
 def find_boxes(path: str | Path, report: Report = quiet) -> FoundBoxes:
     """Find the images at a path, with their boxes.
+
+    Where there are boxes in several formats, they are of the same objects: the first format is read.
 
     Args:
         path: A folder, or the file with the labels. It is only read.
@@ -44,22 +43,40 @@ def find_boxes(path: str | Path, report: Report = quiet) -> FoundBoxes:
     with read_errors(place):
         if not place.exists():
             raise DataError(f"{place} does not exist: expected {EXPECTED}")
-        reader = _reader(place)
-    if reader is None:
+        formats = _formats(place)
+        foreign = "" if formats else foreign_format(place)
+    if foreign:
+        raise DataError(
+            f"{place} has labels in the format {foreign}, which eyebright does not read: export them as YOLO, COCO, "
+            "Pascal VOC or CSV, with the images"
+        )
+    if not formats:
         raise DataError(f"{place} has no boxes in a known format: expected {EXPECTED}")
-    return reader(place, report)
+    found = _READERS[formats[0]](place, report)
+    if len(formats) == 1:
+        return found
+    notice = f"There are labels in several formats: those of {formats[0]} are read, those of {listed(formats[1:])} not."
+    return found._replace(notices=[*found.notices, notice])
 
 
-def _reader(place: Path) -> Reader | None:
-    """The reader for what is there; where there are several formats, they are the same boxes, and the first counts."""
+_READERS: dict[str, Reader] = {
+    coco.FORMAT: coco.read_coco,
+    voc.FORMAT: voc.read_voc,
+    objects.FORMAT: objects.read_objects,
+    table.FORMAT: table.read_box_table,
+    yolo.FORMAT: yolo.read_yolo,
+}
+
+
+def _formats(place: Path) -> list[str]:
+    """The formats of the boxes at a path, the surest first."""
+    checks: dict[str, Callable[[Path], object]] = {
+        coco.FORMAT: coco.is_coco, objects.FORMAT: objects.has_objects, table.FORMAT: table.has_box_columns,
+        yolo.FORMAT: lambda file: file.suffix.lower() in yolo.SUFFIXES,
+    }  # fmt: skip
     if place.is_dir():
-        checks: list[tuple[Reader, Callable[[Path], object]]] = [
-            (read_coco, coco_files), (read_voc, is_voc), (read_objects, object_files), (read_box_table, box_tables),
-            (read_yolo, is_yolo),
-        ]  # fmt: skip
-    else:
-        checks = [
-            (read_coco, is_coco), (read_objects, has_objects), (read_box_table, has_box_columns),
-            (read_yolo, lambda file: file.suffix.lower() in YAML),
-        ]  # fmt: skip
-    return next((reader for reader, applies in checks if applies(place)), None)
+        checks = {
+            coco.FORMAT: coco.coco_files, voc.FORMAT: voc.is_voc, objects.FORMAT: objects.object_files,
+            table.FORMAT: table.box_tables, yolo.FORMAT: yolo.is_yolo,
+        }  # fmt: skip
+    return [name for name, applies in checks.items() if applies(place)]
