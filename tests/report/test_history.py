@@ -77,6 +77,15 @@ def test_the_lists_have_the_names_of_keras() -> None:
     assert History(loss=(0.5, 0.25)).history == {"loss": [0.5, 0.25]}
 
 
+def test_the_history_of_a_detector_names_its_measure_and_has_no_running_accuracy() -> None:
+    epochs = [msgspec.structs.replace(ended(at, 1.0), running_accuracy=None, measure="mAP50") for at in (1, 2)]
+    history = History.from_events(epochs)
+    assert history.running_accuracy == () and history.running_loss == (2.0, 2.0)
+    assert history.history["val_mAP50"] == [0.5, 0.5]
+    assert repr(history).splitlines()[1].split("  ")[1:5] == ["training loss", "mAP50", "validation loss", "mAP50"]
+    assert [axes.get_title() for axes in history.plot().axes] == ["mAP50", "Loss"]
+
+
 def test_the_history_plots_what_was_measured() -> None:
     both = History(loss=(1.0, 0.5), validation_loss=(2.0, 1.5), accuracy=(0.1, 0.2), validation_accuracy=(0.2, 0.3))
     accuracy, loss = both.plot().axes

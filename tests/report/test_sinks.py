@@ -5,6 +5,7 @@ import struct
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from eyebright.report.sinks import opened, require
@@ -70,6 +71,21 @@ def test_tensorboard_reads_the_scalars_of_each_epoch(tmp_path):
         assert scalars["learning_rate", epoch] == 0.125
     assert scalars["accuracy/test", 0] == 0.75
     assert [event.step for event in events if event.session_log.status == proto.SessionLog.START] == [2]  # purges
+
+
+def test_what_a_detector_does_not_measure_is_not_logged(tmp_path):
+    """It has no accuracy of the steps of an epoch, and its measure is mAP50."""
+    proto = pytest.importorskip("tensorboardX.proto.event_pb2")
+    with opened(["csv", "tensorboard"], tmp_path, []) as sinks:
+        for sink in sinks:
+            sink(msgspec.structs.replace(ended(1, 0.5), running_accuracy=None, measure="mAP50"))
+            sink(Evaluated(side="test", pictures=4, accuracy=0.75, low=0.5, high=1.0, loss=None, measure="mAP50"))
+    (row,) = table(tmp_path)
+    assert (row["running_accuracy"], row["train_accuracy"], row["measure"]) == ("", "0.5", "mAP50")
+    (file,) = (tmp_path / "tensorboard").iterdir()
+    tags = {value.tag for record in records(file) for value in proto.Event.FromString(record).summary.value}
+    assert {"mAP50/train", "mAP50/validation", "mAP50/test"} < tags
+    assert not [tag for tag in tags if "accuracy" in tag or tag == "mAP50/running"]
 
 
 def test_an_unknown_sink_is_refused_with_the_nearest():

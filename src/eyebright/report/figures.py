@@ -114,7 +114,8 @@ def curves(history: History) -> "Figure":
     known = f"training ({sample:,} images, evaluated as the validation set is)" if sample else "training"
     marker = "." if len(epochs) <= _MAX_MARKED else ""
     values = bool(history.loss) and not history.accuracy  # of a network without classes
-    pairs = [] if values else [("accuracy", history.accuracy, history.validation_accuracy)]
+    measure: str = history.measure
+    pairs = [] if values else [(measure, history.accuracy, history.validation_accuracy)]
     pairs.append(("loss", history.loss, history.validation_loss))
     figure = new_figure(5 * len(pairs), 4)
     for axes, (name, train, validation) in zip(figure.subplots(1, len(pairs), squeeze=False)[0], pairs, strict=True):
@@ -123,11 +124,11 @@ def curves(history: History) -> "Figure":
             axes.plot(epochs, validation, color=BLUE, marker=marker, label="validation")
         if history.best_epoch:
             axes.axvline(history.best_epoch, color=GREY, linestyle=":", label=f"kept: epoch {history.best_epoch}")
-        axes.set_title(name.capitalize())
+        axes.set_title(name if name == "mAP50" else name.capitalize())
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.set_xlim(0.5, max(len(epochs), 1) + 0.5)
-        axes.set_ylim(bottom=0, top=1.02 if name == "accuracy" else None)
+        axes.set_ylim(bottom=0, top=None if name == "loss" else 1.02)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)

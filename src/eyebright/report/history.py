@@ -7,7 +7,7 @@ from eyebright.system.records import Record
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, percent
 from eyebright.training.event import StepDone
-from eyebright.training.events import AnyEvent, Emit, EpochEnded
+from eyebright.training.events import AnyEvent, Emit, EpochEnded, Measure
 from eyebright.training.receivers import to_all
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class History(Tabular, Record, frozen=True, kw_only=True):
     """One value for each epoch; `EpochEnded` explains them.
 
-    `loss` and `accuracy` are those of the training set, measured as those of the validation set are.
+    `loss` and `accuracy` are those of the training set, measured as those of the validation set are. `measure` says
+    what the accuracy is; what was not measured is empty.
     """
 
     loss: tuple[float, ...] = ()
@@ -32,12 +33,13 @@ class History(Tabular, Record, frozen=True, kw_only=True):
     running_accuracy: tuple[float, ...] = ()
     seconds: tuple[float, ...] = ()
     best_epoch: int = 0
+    measure: Measure = "accuracy"
 
     @property
     def history(self) -> dict[str, list[float]]:
-        """The lists by their names in Keras: "loss", "accuracy", "val_loss", "val_accuracy"."""
-        lists = {"loss": self.loss, "accuracy": self.accuracy, "val_loss": self.validation_loss,
-                 "val_accuracy": self.validation_accuracy}  # fmt: skip
+        """The lists by their names in Keras: "loss", "accuracy" (or "mAP50"), "val_loss", "val_accuracy"."""
+        lists = {"loss": self.loss, self.measure: self.accuracy, "val_loss": self.validation_loss,
+                 f"val_{self.measure}": self.validation_accuracy}  # fmt: skip
         return {name: list(values) for name, values in lists.items() if values}
 
     def plot(self) -> "Figure":
@@ -55,9 +57,9 @@ class History(Tabular, Record, frozen=True, kw_only=True):
         columns = [
             ("epoch", epochs),
             ("training loss", list(map("{:#.3g}".format, self.loss))),
-            ("accuracy", list(map(percent, self.accuracy))),
+            (self.measure, list(map(percent, self.accuracy))),
             ("validation loss", list(map("{:#.3g}".format, self.validation_loss))),
-            ("accuracy", list(map(percent, self.validation_accuracy))),
+            (self.measure, list(map(percent, self.validation_accuracy))),
             ("images/s", list(map("{:,.0f}".format, self.pictures_per_second))),
         ]
         measured = [(title, cells) for title, cells in columns if cells]
@@ -79,10 +81,16 @@ class History(Tabular, Record, frozen=True, kw_only=True):
             pictures=tuple(epoch.pictures for epoch in ended),
             sample=tuple(epoch.sample for epoch in ended),
             running_loss=tuple(epoch.running_loss if epoch.sample else epoch.train_loss for epoch in ended),
-            running_accuracy=tuple(epoch.running_accuracy if epoch.sample else epoch.train_accuracy for epoch in ended),
+            running_accuracy=tuple(value for value in map(_running_accuracy, ended) if value is not None),
             seconds=tuple(epoch.seconds for epoch in ended),
             best_epoch=max((epoch.epoch for epoch in ended if epoch.best), default=0),
+            measure=ended[-1].measure if ended else "accuracy",
         )
+
+
+def _running_accuracy(epoch: EpochEnded) -> float | None:
+    """In logs of older versions the accuracy on training images is the running one."""
+    return epoch.running_accuracy if epoch.sample else epoch.train_accuracy
 
 
 class Recorder:

@@ -11,8 +11,6 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-import msgspec
-
 from eyebright.system import files
 from eyebright.system.errors import MissingExtraError, SettingsError
 from eyebright.system.text import nearest
@@ -20,11 +18,12 @@ from eyebright.training.events import AnyEvent, EpochEnded, Evaluated
 
 _COLUMNS = [name for name in EpochEnded.__struct_fields__ if name not in ("time_s", "epochs")]
 _SCALARS = {
-    "train_loss": "loss/train", "validation_loss": "loss/validation", "train_accuracy": "accuracy/train",
-    "validation_accuracy": "accuracy/validation", "running_loss": "loss/running",
-    "running_accuracy": "accuracy/running", "learning_rate": "learning_rate",
+    "train_loss": "loss/train", "validation_loss": "loss/validation", "train_accuracy": "{measure}/train",
+    "validation_accuracy": "{measure}/validation", "running_loss": "loss/running",
+    "running_accuracy": "{measure}/running", "learning_rate": "learning_rate",
     "pictures_per_second": "pictures_per_second",
 }  # fmt: skip
+"""The names of scalars; `measure` is what the accuracy is."""
 
 
 class Sink(Protocol):
@@ -87,12 +86,12 @@ class TensorBoardSink:
         with files.write_errors(self._place):
             match event:
                 case EpochEnded():
-                    for name, value in msgspec.structs.asdict(event).items():
-                        if name in _SCALARS:
-                            self._writer.add_scalar(_SCALARS[name], value, event.epoch)
+                    for name, title in _SCALARS.items():
+                        if (value := getattr(event, name)) is not None:
+                            self._writer.add_scalar(title.format(measure=event.measure), value, event.epoch)
                     self._writer.flush()
                 case Evaluated():
-                    self._writer.add_scalar(f"accuracy/{event.side}", event.accuracy, 0)
+                    self._writer.add_scalar(f"{event.measure}/{event.side}", event.accuracy, 0)
 
     def close(self) -> None:
         """Write what is still in memory."""

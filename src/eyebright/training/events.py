@@ -284,8 +284,8 @@ class EpochEnded(Event, frozen=True):
     After the epoch, the loss and the accuracy of the training set are measured as those of the validation set are,
     without augmentation, dropout, class weights and label smoothing: on `sample` training images, the same ones in
     every epoch. The running ones are means over the steps of the epoch, with all of these. `pictures` images were
-    trained on, fewer if a budget cut the epoch short. `measure` says what the accuracies are; that of a detector has no
-    running one.
+    trained on, fewer if a budget cut the epoch short. `measure` says what the accuracies are; a detector has no running
+    one, which is None.
 
     In logs of older versions `pictures` may be 0; where `sample` is 0, the training loss and accuracy are running ones.
     """
@@ -304,7 +304,7 @@ class EpochEnded(Event, frozen=True):
     pictures: int = 0
     sample: int = 0
     running_loss: float = 0.0
-    running_accuracy: float = 0.0
+    running_accuracy: float | None = 0.0
     measure: Measure = "accuracy"
 
 
@@ -377,7 +377,7 @@ class Evaluated(Event, frozen=True):
     model shows; both are None in logs of older versions. `apart` is how far the accuracy lies above that on the
     validation set, where the intervals of the two have no value in common. `answered` images got an answer, and
     `answered_correctly` of them a correct one; None in logs of older versions. `promise` says in a sentence whether a
-    promise was kept; empty where there is none. `measure` says what the accuracy is; a detector has no loss here.
+    promise was kept; empty where there is none. `measure` says what the accuracy is; the loss of a detector is None.
     """
 
     side: str
@@ -385,7 +385,7 @@ class Evaluated(Event, frozen=True):
     accuracy: float
     low: float
     high: float
-    loss: float
+    loss: float | None
     seen: int = 0
     absent: tuple[str, ...] = ()
     calibration_error: float | None = None

@@ -284,7 +284,7 @@ class Trainer:
                 pictures=done.seen,
                 sample=len(self.feed.sample),
                 running_loss=done.losses / done.seen,
-                running_accuracy=done.correct / done.seen,
+                running_accuracy=self._running_accuracy(done),
             )
         )
 
@@ -320,9 +320,12 @@ class Trainer:
             if not math.isfinite(learned.loss):
                 raise DivergedError(self._explained(f"the loss became {learned.loss}"))
             done = self.progress = self.before.after_step(count, learned.loss, learned.correct)
-            accuracy = done.correct / done.seen if self.learner.objective.measure == "accuracy" else None
             self.emit(StepDone(epoch=epoch, epochs=self.pace.epochs, pictures=done.seen, of=self.feed.length,
-                               loss=done.losses / done.seen, accuracy=accuracy))  # fmt: skip
+                               loss=done.losses / done.seen, accuracy=self._running_accuracy(done)))  # fmt: skip
+
+    def _running_accuracy(self, done: Position) -> float | None:
+        """The share of correct images in the steps of the epoch; None if that cannot be said of an image."""
+        return done.correct / done.seen if self.learner.objective.measure == "accuracy" else None
 
     def _halt(self) -> int:
         """What rank 0 decides at the end of a step; the other ranks have neither a plan nor Ctrl-C."""

@@ -187,6 +187,6 @@ def _evaluated(side: str, found: DetectionEvaluation) -> Evaluated:
     value = found.map50
     return Evaluated(
         side=side, pictures=found.pictures, accuracy=value.value if value else 0.0, low=value.low if value else 0.0,
-        high=value.high if value else 1.0, loss=0.0, seen=found.seen, measure="mAP50",
+        high=value.high if value else 1.0, loss=None, seen=found.seen, measure="mAP50",
         calibration_error=found.calibration_error, error_by_chance=found.error_by_chance,
     )  # fmt: skip
