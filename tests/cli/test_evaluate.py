@@ -129,7 +129,7 @@ def test_a_detector_is_evaluated_on_images_with_boxes(detector, images, tmp_path
 
 def test_a_detector_of_one_class_is_evaluated_on_labels_of_many(images, tmp_path, eyebright) -> None:
     (images / "c.png").unlink()
-    Detector(eb.zoo.lite0_detector(1, input_size=64), ["object"]).save(tmp_path / "model")
+    Detector(eb.zoo.lite0_detector(1, input_size=64), ["object"], one_class=True).save(tmp_path / "model")
     rows = ["file,class,xmin,ymin,xmax,ymax", "a.png,red,0,0,20,20", "b.png,green,5,5,30,30"]
     (images / "boxes.csv").write_text("\n".join(rows))
     told = json.loads(eyebright("evaluate", tmp_path / "model", images, "--json").out)

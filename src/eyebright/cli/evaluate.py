@@ -72,16 +72,14 @@ def _evaluate_detector(model: Path, pictures: str, unlabelled: Unlabelled, *, as
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
     from eyebright.system import records
-    from eyebright.tasks.detection.data.dataset import ONE_CLASS, BoxDataset
+    from eyebright.tasks.detection.data.dataset import BoxDataset
     from eyebright.tasks.detection.model.detector import Detector
     from eyebright.tasks.detection.model.evaluate import evaluate_detector
     from eyebright.training.receivers import reporting
 
     with Display(Terminal(console(stderr=True))) as display:
         report, detector = reporting(display), Detector.load(model)
-        dataset = BoxDataset.open(
-            pictures, unlabelled=unlabelled, one_class=detector.classes == (ONE_CLASS,), report=report
-        )
+        dataset = BoxDataset.open(pictures, unlabelled=unlabelled, one_class=detector.card.one_class, report=report)
         evaluation = evaluate_detector(detector, dataset, report=report).evaluation
     if as_json:
         typer.echo(records.to_json(evaluation))

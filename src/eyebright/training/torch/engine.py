@@ -43,6 +43,12 @@ class TorchEngine:
         """The answers for prepared images, by `answering`."""
         return answers_of(self.answering, *self.with_features(samples))
 
+    def outputs(self, samples: NDArray[Any]) -> NDArray[np.float32]:
+        """What the network gives, such as the maps `(N, C, H, W)` of a detector, without what comes after it."""
+        with hardware.torch_set_up(machine.cores()), hardware.explained(self._device), torch.no_grad():
+            outputs: NDArray[np.float32] = self._module(as_input(uploaded(samples, self._device))).cpu().numpy()
+        return outputs
+
     def with_features(self, samples: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The logits, and the features `(N, features)` that they are computed from."""
         with hardware.torch_set_up(machine.cores()), hardware.explained(self._device), torch.no_grad():

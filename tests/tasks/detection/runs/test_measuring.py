@@ -1,15 +1,17 @@
 """What is measured on a trained detector."""
 
 import dataclasses
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 from eyebright.data.pictures import Preparation
 from eyebright.data.split import ALL_SIDES
-from eyebright.network import initial_weights
+from eyebright.network import Network, initial_weights
 from eyebright.network.zoo.detection import lite0_detector
 from eyebright.report.history import Recorder
+from eyebright.system.errors import ModelError
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes, prepare
 from eyebright.tasks.detection.geometry.finding import Detections
@@ -18,6 +20,7 @@ from eyebright.tasks.detection.runs import measuring
 from eyebright.tasks.detection.runs.measuring import measured
 from eyebright.training.events import AnyEvent, PromiseMade, PromiseRefused
 from eyebright.training.settings import Settings
+from eyebright.training.torch.engine import TorchEngine
 
 
 @pytest.fixture
@@ -25,9 +28,33 @@ def prepared(squares) -> PreparedBoxes:
     return prepare(BoxDataset.open(squares), Preparation(width=64, height=64, fit="pad"))
 
 
+def torch(network: Network) -> TorchEngine:
+    """The network in torch, with the weights that the tests give it."""
+    return TorchEngine(network, initial_weights(network, 0))
+
+
+def test_a_graph_that_gives_other_maps_than_torch_is_refused(prepared):
+    network = lite0_detector(1, input_size=64)
+    others = TorchEngine(network, initial_weights(network, 1))
+    with pytest.raises(ModelError, match=r"the ONNX graph differs from the trained network by .* in its scores"):
+        measured(prepared, network, initial_weights(network, 0), Settings(), Recorder([]), torch_engine=others)
+
+
+@pytest.mark.parametrize(
+    ("scores", "boxes", "apart"),
+    [(0.9e-4, 0.0063, ""), (1.1e-4, 0.0, "scores"), (0.0, 0.0065, "boxes"), (np.nan, 0.0, "scores")],
+)
+def test_maps_may_differ_by_a_ten_thousandth(scores, boxes, apart):
+    """Of 1, and of the side of the input, which is 64 pixels."""
+    maps = {"scores": np.zeros((1, 1, 8, 8)), "boxes": np.zeros((1, 4, 8, 8))}
+    with pytest.raises(ModelError, match=f"in its {apart}") if apart else nullcontext():
+        measuring.prove(maps, [maps["scores"] + scores, maps["boxes"] + boxes], lite0_detector(1, input_size=64))
+
+
 def test_what_the_figures_of_two_validation_images_show_is_said_also_after_it_was_saved(prepared, tmp_path):
     network = lite0_detector(1, input_size=64)
-    found = measured(prepared, network, initial_weights(network, 0), Settings(), Recorder([]))
+    weights = initial_weights(network, 0)
+    found = measured(prepared, network, weights, Settings(), Recorder([]), torch_engine=torch(network))
     assert [verdict.kind for verdict in found.verdicts] == ["too few images"]
     assert found.detector.verdicts == tuple(verdict.text for verdict in found.verdicts)
     found.detector.save(tmp_path / "model")
@@ -37,7 +64,8 @@ def test_what_the_figures_of_two_validation_images_show_is_said_also_after_it_wa
 
 def test_images_that_it_was_trained_or_selected_on_are_kept_as_seen(prepared):
     network = lite0_detector(1, input_size=64)
-    detector = measured(prepared, network, initial_weights(network, 0), Settings(), Recorder([])).detector
+    weights = initial_weights(network, 0)
+    detector = measured(prepared, network, weights, Settings(), Recorder([]), torch_engine=torch(network)).detector
     seen = detector.card.seen.contains(prepared.pack.digests)
     learned = np.isin(np.arange(12), [*prepared.indices("train"), *prepared.indices("validation")])
     assert np.array_equal(seen, learned) and len(learned) - learned.sum() == len(prepared.indices("test"))
@@ -63,7 +91,8 @@ def test_a_promise_rests_on_the_held_back_images_and_sets_the_threshold(held_bac
     monkeypatch.setattr(measuring, "found_in", perfect)
     network, events = lite0_detector(1, input_size=64), list[AnyEvent]()
     made = measured(
-        held_back, network, initial_weights(network, 0), Settings(), Recorder([events.append]), "recall=0.5"
+        held_back, network, initial_weights(network, 0), Settings(), Recorder([events.append]),
+        torch_engine=torch(network), promise="recall=0.5",
     ).detector  # fmt: skip
     promise = made.card.promise
     assert promise is not None and (promise.images, promise.found) == (6, 1.0)
@@ -75,7 +104,8 @@ def test_a_promise_rests_on_the_held_back_images_and_sets_the_threshold(held_bac
 def test_a_promise_that_is_not_proven_is_refused_and_the_best_threshold_stays(held_back):
     network, events = lite0_detector(1, input_size=64), list[AnyEvent]()
     made = measured(
-        held_back, network, initial_weights(network, 0), Settings(), Recorder([events.append]), "recall=0.5"
+        held_back, network, initial_weights(network, 0), Settings(), Recorder([events.append]),
+        torch_engine=torch(network), promise="recall=0.5",
     ).detector  # fmt: skip
     assert made.card.promise is None
     assert [event.promise for event in events if isinstance(event, PromiseRefused)] == ["recall=0.5"]

@@ -117,6 +117,7 @@ class DetectorCard(FindingCard, frozen=True, kw_only=True):
         metrics: The evaluations, as data: "validation" and, if there was one, "test".
         seen: The images of the training and validation sets.
         promise: Which share of the objects is found, where that is promised.
+        one_class: Whether objects of all classes were labelled as one for the training.
         verdicts: What the figures of the training show, as sentences.
         provenance: How the model was made.
         sha256: SHA-256 of the other files, by name; of detector.json, that of its content.
@@ -127,6 +128,7 @@ class DetectorCard(FindingCard, frozen=True, kw_only=True):
     metrics: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies it
     seen: Seen = Seen()
     promise: RecallPromised | None = None
+    one_class: bool = False
     verdicts: tuple[str, ...] = ()
     provenance: Provenance
     sha256: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it

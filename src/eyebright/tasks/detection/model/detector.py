@@ -52,6 +52,7 @@ class Detector(Tabular):
             the scores themselves unless given.
         thresholds: The confidence from which on an object of each class is shown; 0.5 unless given.
         promise: Which share of the objects is found, where that is promised.
+        one_class: Whether it was trained to find objects of all classes as one.
         metrics: The evaluations: "validation" and, if there was one, "test".
         seen: The images that the network was trained on or selected by.
         verdicts: What the figures of the training show, as sentences.
@@ -73,6 +74,7 @@ class Detector(Tabular):
         calibration: Sequence[tuple[float, float]] | None = None,
         thresholds: Sequence[float] | None = None,
         promise: RecallPromised | None = None,
+        one_class: bool = False,
         metrics: Mapping[str, "DetectionEvaluation"] | None = None,
         seen: Seen = Seen(),  # noqa: B008 - frozen
         verdicts: Sequence[str] = (),
@@ -101,6 +103,7 @@ class Detector(Tabular):
             metrics=msgspec.to_builtins(metrics or {}),
             seen=seen,
             promise=promise,
+            one_class=one_class,
             verdicts=tuple(verdicts),
             provenance=Provenance(seed=seed, versions=machine.versions(), settings=dict(settings or {})),
         )

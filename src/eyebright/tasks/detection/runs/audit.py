@@ -13,7 +13,7 @@ from eyebright.system import files, records
 from eyebright.system.progress import Report
 from eyebright.system.text import listed, printable
 from eyebright.tasks.detection.data.audit import KINDS, BoxAudit, audit_boxes
-from eyebright.tasks.detection.data.dataset import ONE_CLASS, BoxDataset
+from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
@@ -60,7 +60,7 @@ def audit(
         DataError: When there are no boxes, images have no labels, or a file is damaged.
     """
     report = reporting(to_all(callbacks))
-    one_class = detector is not None and detector.classes == (ONE_CLASS,)
+    one_class = detector is not None and detector.card.one_class
     dataset = BoxDataset.open(pictures, unlabelled=unlabelled, one_class=one_class, report=report)
     preparation = Preparation(width=SIZE, height=SIZE, fit="pad") if detector is None else detector.preparation
     prepared = PreparedBoxes.whole(dataset, preparation, report)

@@ -1,17 +1,24 @@
 """What is measured on a trained detector: its calibration, thresholds and figures, and what these show in words."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from eyebright.data.batches import spread
 from eyebright.model.card import Seen
+from eyebright.model.engine import TOLERANCE
 from eyebright.network import Network, Weights
+from eyebright.network.detecting import BOXES, SCORES, detected, detecting_of
 from eyebright.report.history import Recorder
-from eyebright.system.errors import DataError
+from eyebright.system.errors import DataError, ModelError
+from eyebright.system.progress import Report
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import DetectionTested, evaluate_detector, found_in, truths
+from eyebright.tasks.detection.model.predictor import BATCH_SIZE
 from eyebright.tasks.detection.trust.calibration import calibrate, calibrated
 from eyebright.tasks.detection.trust.matching import match
 from eyebright.tasks.detection.trust.metrics import DetectionEvaluation, evaluate_matches
@@ -57,7 +64,10 @@ def measured(
     weights: Weights,
     settings: Settings,
     recorder: Recorder,
+    *,
+    torch_engine: Any,
     promise: str = "",
+    one_class: bool = False,
 ) -> Measured:
     """A trained detector, calibrated on the validation images, with its thresholds, metrics and verdicts.
 
@@ -67,17 +77,18 @@ def measured(
         weights: Its weights.
         settings: How it was trained.
         recorder: Has the history, and receives the progress and whether something is promised.
+        torch_engine: The network in torch.
         promise: What is to be promised, such as "recall=0.95"; the threshold is then the one that keeps it.
+        one_class: Whether objects of all classes are labelled as one.
+
+    Raises:
+        ModelError: When the graph does not give what torch gives.
     """
     classes, report = prepared.dataset.classes, reporting(recorder)
-    validation = prepared.indices("validation")
-    groups = prepared.groups_at(validation)
-    found = found_in(Detector(network, classes, weights=weights).predictor, prepared, validation, report)
-    truth = truths(prepared, validation, classes)
-    scales = calibrate(match(found, truth), len(classes), groups)
-    scaled = [calibrated(one, scales) for one in found]
-    thresholds = best_thresholds(match(scaled, truth), len(classes), groups)
-    made: dict[str, Any] = {"weights": weights, "calibration": scales, "thresholds": thresholds}
+    plain = Detector(network, classes, weights=weights)
+    some = prepared.pack.read(spread(prepared.indices("validation"), BATCH_SIZE))
+    prove(plain.predictor.maps(some), detected(torch_engine.outputs(some), detecting_of(network)), network)
+    made: dict[str, Any] = {"weights": weights, "one_class": one_class} | _chosen(plain, prepared, report)
     detector = Detector(network, classes, **made)
     if promise and (promised := _promised(detector, RecallPromise.of(promise), prepared, recorder)):
         made |= {"promise": promised, "thresholds": [promised.threshold] * len(classes)}
@@ -92,6 +103,35 @@ def measured(
         verdicts=[verdict.text for verdict in verdicts],
         history=recorder.history, settings=msgspec.to_builtins(settings), seed=settings.seed,
     ), tested["test"], verdicts)  # fmt: skip
+
+
+def _chosen(detector: Detector, prepared: PreparedBoxes, report: Report) -> dict[str, Any]:
+    """The calibration and the thresholds that fit the validation images."""
+    validation, classes = prepared.indices("validation"), detector.classes
+    groups, truth = prepared.groups_at(validation), truths(prepared, validation, classes)
+    found = found_in(detector.predictor, prepared, validation, report)
+    scales = calibrate(match(found, truth), len(classes), groups)
+    matches = match([calibrated(one, scales) for one in found], truth)
+    return {"calibration": scales, "thresholds": best_thresholds(matches, len(classes), groups)}
+
+
+def prove(maps: Mapping[str, NDArray[np.float32]], expected: Sequence[NDArray[np.float32]], network: Network) -> None:
+    """Refuse a graph that does not give what the trained network gives.
+
+    Args:
+        maps: Those of the graph: scores and boxes.
+        expected: The scores and boxes of torch.
+        network: Of which boxes are in pixels of its input: they are compared as shares of its side.
+
+    Raises:
+        ModelError: Where they differ by more than 0.0001.
+    """
+    for name, theirs, whole in zip((SCORES, BOXES), expected, (1, max(network.input_shape[1:])), strict=True):
+        error = float((np.abs(maps[name] - theirs) / np.maximum(np.abs(theirs), whole)).max())
+        if not error <= TOLERANCE:
+            raise ModelError(
+                f"the ONNX graph differs from the trained network by {error:.2g} in its {name}: please report this"
+            )
 
 
 def _promised(

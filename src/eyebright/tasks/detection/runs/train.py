@@ -129,8 +129,10 @@ def finish(
             recorder = Recorder([emit], earlier)
             outcome = _fit(run, request, network, weights, prepared, recorder, started_at, earlier)
             detector, tested, verdicts = measured(
-                prepared, network, outcome.weights, outcome.settings, recorder, request.promise
-            )
+                prepared, network, outcome.weights, outcome.settings, recorder, promise=request.promise,
+                torch_engine=trainer().TorchEngine(network, outcome.weights, outcome.settings.device),
+                one_class=request.one_class,
+            )  # fmt: skip
             emit(Judged.of(verdicts))
             for side, found in detector.metrics.items():
                 emit(_evaluated(side, found))
