@@ -10,6 +10,7 @@ from torch import nn
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.importing.foreign import import_model
 from eyebright.model.importing.onnx import onnx_network
+from eyebright.network.torch import TorchNetwork
 from eyebright.system.errors import ModelError
 
 
@@ -71,6 +72,34 @@ def test_a_network_of_pytorch_answers_as_there(network, file):
     np.testing.assert_allclose(model.predict(images), logits.softmax(1).numpy(), atol=1e-5)
     assert np.ptp(logits.numpy()) > 0.1
     assert model.learned.imported.startswith("small.onnx (ONNX of pytorch 2")
+
+
+class SamePadding(nn.Conv2d):
+    """A convolution as in timm's `tf_` networks: its padding is computed from the size of the maps it is given."""
+
+    def forward(self, x):
+        pads = []
+        for size, kernel, stride in zip(x.size()[-2:], self.kernel_size, self.stride, strict=True):
+            total = torch.clamp(((size / stride).ceil() - 1) * stride + kernel - size, min=0)
+            pads = [total // 2, total - total // 2, *pads]
+        return nn.functional.conv2d(nn.functional.pad(x, pads), self.weight, self.bias, self.stride)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_padding_that_is_computed_in_the_graph(tmp_path):
+    torch.manual_seed(0)
+    network = nn.Sequential(SamePadding(3, 4, 3, 2), nn.ReLU(), SamePadding(4, 5, 5, (2, 1)), nn.Flatten()).eval()
+    torch.onnx.export(
+        network, torch.zeros(1, 3, 9, 8), tmp_path / "same.onnx", dynamo=False, dynamic_axes={"x": {0: "n"}},
+        input_names=["x"],
+    )  # fmt: skip
+    found, weights, _ = onnx_network(tmp_path / "same.onnx")
+    images, (first, _, second, _) = torch.randn(2, 3, 9, 8), network
+    with torch.no_grad():
+        maps = nn.functional.conv2d(nn.functional.pad(images, (0, 1, 1, 1)), first.weight, first.bias, 2).relu()
+        expected = nn.functional.conv2d(maps, second.weight, second.bias, (2, 1), padding=2).flatten(1)
+        np.testing.assert_allclose(TorchNetwork(found, weights).eval()(images), expected, atol=1e-6)
+    assert expected.shape == (2, 5 * 3 * 4)  # half of 9 and of 8, rounded up; then half of 5, and 4
 
 
 def test_layers_have_the_names_of_the_modules(file):

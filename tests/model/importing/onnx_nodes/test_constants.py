@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from onnx import TensorProto
 from tests.model.importing.onnx_nodes.making import weights
 
 from eyebright.model.importing.onnx import onnx_network
@@ -20,6 +21,14 @@ from eyebright.system.errors import ModelError
             {"a": weights(2, 5_000), "places": np.zeros(100, np.int64)},
             "computes a constant of 500,000 values",
         ),
+        ([("Add", ["a", "b"], "y", {})], {"a": weights(200, 1), "b": weights(1, 200)}, "a constant of 40,000 values"),
+        ([("ConstantOfShape", ["a"], "y", {})], {"a": np.array([100_000, 100_000])}, "of 10,000,000,000 values"),
+        ([("Reshape", ["a", "b"], "y", {})], {"a": weights(6), "b": np.array([4])}, "its constant cannot be computed"),
+        (
+            [("Shape", ["x"], "shape", {}), ("Mul", ["shape", "two"], "y", {})],
+            {"two": np.array(2)},
+            "computes with the number of images",
+        ),
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(write, nodes, constants, message):
@@ -38,5 +47,6 @@ def test_a_shape_that_is_computed_in_the_graph(agrees):
 
 
 def test_only_constants_and_shapes_are_computed():
-    assert compute(Node("Cast", "a", (np.ones(2),), {})).tolist() == [1, 1]
+    assert compute(Node("Cast", "a", (np.array([1.5, -2.5]),), {"to": TensorProto.INT64})).tolist() == [1, -2]
+    assert compute(Node("Shape", "a", (np.ones((2, 5, 7)),), {"start": 1})).tolist() == [5, 7]
     assert compute(Node("Relu", "a", (np.ones(2),), {})) is None
