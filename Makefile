@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-gpu torture torture-processes check format bench bench-all clean
+.PHONY: help install demo test test-gpu torture torture-processes check style format bench bench-all clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 20
@@ -12,7 +12,7 @@ install: $(INSTALLED)  ## eyebright with everything for training and development
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[train,dev]'
 	touch $@
 
 demo: $(INSTALLED)  ## train, evaluate and ask a classifier of handwritten digits
@@ -30,11 +30,13 @@ torture: $(INSTALLED)  ## kill a training twenty times, and compare its weights
 torture-processes: $(INSTALLED)  ## kill one of two processes that train together, and compare their weights
 	$(BIN)/python tests/torture_processes.py
 
-check: $(INSTALLED)  ## style, types, and the direction of imports
+check: style  ## style, types, and the direction of imports
+	$(BIN)/python -m pytest tests/test_architecture.py
+
+style: $(INSTALLED)  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_architecture.py
 
 format: $(INSTALLED)  ## bring the code into its form
 	$(BIN)/ruff check --fix .

@@ -1,6 +1,7 @@
 """What tests share: a cache of their own, images small and real, small trainings, a kill during one, the command."""
 
 import base64
+import functools
 import io
 import os
 import shutil
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 import eyebright as eb
+from eyebright.network import Weights, load_weights
 from eyebright.training.event import StepDone
 from eyebright.training.events import AnyEvent
 
@@ -57,6 +59,27 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("EYEBRIGHT_CACHE", str(folder))
     return folder
+
+
+@functools.cache
+def _converted(file: Path) -> Weights:
+    return load_weights(file)
+
+
+@pytest.fixture(autouse=True)
+def converted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published weights of a package are read once, not for the cache of each test: a process of its own imports torch.
+
+    That they are converted again where the cache has none is tested with files that are in no package.
+    """
+    read = "eyebright.network.zoo.published.load_weights"
+    monkeypatch.setattr(read, lambda file: (_converted if "site-packages" in Path(file).parts else load_weights)(file))
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here outlives a failure of power. Tests of what is written to the disk when have their own `fsync`."""
+    monkeypatch.setattr(os, "fsync", os.fstat)  # it also needs an open file
 
 
 @pytest.fixture(autouse=True)

@@ -46,6 +46,18 @@ def pictures(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="module")
+def module_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(module_cache, monkeypatch):
+    """What the backbone computes for the same images is kept from one test to the next."""
+    monkeypatch.setenv("EYEBRIGHT_CACHE", str(module_cache))
+    return module_cache
+
+
 def told(path, kind):
     return [event for event in read_events(path / "events.jsonl") if isinstance(event, kind)]
 
