@@ -282,7 +282,7 @@ def finish(
         with run.locked(), sinks.opened(request.log, run.path, earlier or ()) as receivers:
             emit = to_all([emit, EventLog(run.events), *receivers])
             if processes.place().size > 1:
-                emit(_shared_out(request, classifier))
+                emit(shared_out(request.training, classifier.network))
             if earlier is None:
                 run.write_split(prepared)
                 run.write_left_out(prepared.pack.left_out)
@@ -321,10 +321,10 @@ def _promised(classifier: Classifier, promise: str) -> PromiseMade | PromiseRefu
     return PromiseMade(promised=made, text=made.text)
 
 
-def _shared_out(request: Request, classifier: Classifier) -> SharedOut:
-    training = request.training
+def shared_out(training: Settings, network: Network) -> SharedOut:
+    """The event that several processes train a network."""
     norms = training.norm_statistics == "batch" and any(
-        isinstance(place.layer, BatchNorm) for place in classifier.network.places.values()
+        isinstance(place.layer, BatchNorm) for place in network.places.values()
     )
     return SharedOut(
         processes=processes.place().size, batch_size=training.batch_size, norms=norms, group=processes.launch_id()

@@ -1,5 +1,6 @@
 """A budget of time: how many steps fit into it, by measurement, and again after every epoch; what may follow."""
 
+import math
 import time
 from collections import deque
 from typing import NamedTuple
@@ -46,12 +47,14 @@ class Deadline(NamedTuple):
         begun_at: When it started, on `time.monotonic`.
         judged: Images to evaluate between the training and the saved model.
         saving_s: Seconds to compile the graph, draw the curves and write the model.
+        epochs: How many are enough, however much time is left; 0 for as many as fit.
     """
 
     minutes: float
     begun_at: float
     judged: int
     saving_s: float = _SAVING_S
+    epochs: int = 0
 
     @property
     def left_s(self) -> float:
@@ -155,6 +158,10 @@ class Plan:
         epoch_s = self.steps * self._step_s + self._validation_s
         whole, rest_s = divmod(max(left_s, 0.0), epoch_s)
         return int(whole) * self.steps + min(int(rest_s / self._step_s), self.steps)
+
+    def seconds(self, steps: int) -> float:
+        """How long so many steps take, with the validations of their epochs."""
+        return steps * self._step_s + math.ceil(steps / self.steps) * self._validation_s
 
     def measured(self, steps: int, training_s: float, validation_s: float) -> None:
         """Correct the plan by what an epoch took."""

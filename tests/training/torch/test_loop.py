@@ -239,6 +239,17 @@ def test_an_epoch_ends_when_the_time_is_over_and_is_validated(job, monkeypatch):
     assert [event.pictures for event in events if isinstance(event, EpochEnded)] == [3 * 8]
 
 
+def test_a_training_ends_after_enough_epochs_however_much_time_is_left(job, monkeypatch):
+    monkeypatch.setattr(Plan, "more_steps", lambda plan: 10_000)
+    events: list[AnyEvent] = []
+    outcome = fit(*job, emit=events.append, deadline=Deadline(60, time.monotonic(), 0, epochs=2))
+    assert outcome.reason == "finished"
+    planned = [event for event in events if isinstance(event, Planned)]
+    assert planned[0].epochs == 2 and planned[0].seconds < 600
+    assert [event.epoch for event in events if isinstance(event, EpochEnded)] == [1, 2]
+    assert [event.learning_rate for event in events if isinstance(event, EpochEnded)][-1] < 1e-4  # the schedule ends
+
+
 def test_time_that_was_used_before_a_stop_counts_in_the_budget_of_a_resumed_training(job, tmp_path, monkeypatch):
     monkeypatch.setattr(Plan, "more_steps", lambda plan: 10)
     job = job._replace(settings=job.settings.changed({"checkpoint_s": 0}))

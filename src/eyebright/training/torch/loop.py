@@ -157,6 +157,7 @@ class Trainer:
                     self.progress = self.progress.next_leg()
                 else:
                     reason = "patience" if self.pace.more(self.progress) else reason
+                    reason = "finished" if self.progress.step >= self._enough else reason
                     break
         except KeyboardInterrupt:
             if self.group.size > 1:  # from a callback; Ctrl-C itself is deferred
@@ -201,8 +202,18 @@ class Trainer:
         return True
 
     def _time_left(self) -> tuple[int, float]:
-        """How many more steps fit into the budget, and the seconds that are left of it; only rank 0 has a plan."""
-        return (self.plan.more_steps(), self.plan.deadline.left_s) if self.plan else (0, 0.0)
+        """How many more steps fit into the budget, and the seconds for them; only rank 0 has a plan."""
+        if self.plan is None:
+            return 0, 0.0
+        more, left_s = self.plan.more_steps(), self.plan.deadline.left_s
+        if more <= (enough := self._enough - self.progress.step):
+            return more, left_s
+        return int(max(enough, 0)), min(self.plan.seconds(int(max(enough, 0))), left_s)
+
+    @property
+    def _enough(self) -> float:
+        """How many steps are enough, however much time is left."""
+        return (self.plan.deadline.epochs if self.plan else 0) * self.feed.steps or math.inf
 
     def _plan_steps(self, more_steps: int, seconds: float) -> None:
         self.progress = self.pace.plan(self.progress, more_steps)

@@ -12,9 +12,9 @@ from eyebright.report import sinks
 from eyebright.report.history import Recorder
 from eyebright.runs.folder import Run
 from eyebright.runs.request import Request
-from eyebright.runs.train import default_output
+from eyebright.runs.train import default_output, shared_out
 from eyebright.system import files
-from eyebright.system.errors import OutputError
+from eyebright.system.errors import DataError, OutputError
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.report.collect import write_report
@@ -24,7 +24,7 @@ from eyebright.tasks.detection.runs.recipe import choose_size, require_for_detec
 from eyebright.tasks.detection.training.views import ViewCache, ViewFeatures, Views
 from eyebright.tasks.detection.trust.metrics import DetectionEvaluation
 from eyebright.tasks.detection.trust.thresholds import RecallPromise
-from eyebright.training import trainer
+from eyebright.training import processes, trainer
 from eyebright.training.budget import Deadline, watched
 from eyebright.training.events import AnyEvent, Emit, Evaluated, Judged, ModelSaved, Reported, ViewsKept
 from eyebright.training.receivers import EventLog, reporting, to_all
@@ -122,6 +122,8 @@ def finish(
     try:
         with run.locked(), sinks.opened(request.log, run.path, earlier or ()) as receivers:
             emit = to_all([emit, EventLog(run.events), *receivers])
+            if processes.place().size > 1:
+                emit(shared_out(request.training, network))
             if earlier is None:
                 write_start(run, prepared)
                 for event in (*said_at_start(request, prepared, network), *chosen):
@@ -163,9 +165,14 @@ def _fit(
         network, weights, Objects(prepared, views, detecting_of(network)), settings, emit=recorder,
         checkpoint_folder=run.checkpoint, resume=earlier is not None,
         on_settled=lambda settled: run.write_config(request.changed(training=settled)),
-        deadline=Deadline(settings.minutes, started_at, judged + TRAIN_SAMPLE) if settings.minutes else None,
+        deadline=_deadline(settings, started_at, judged + TRAIN_SAMPLE),
     )  # fmt: skip
     return outcome
+
+
+def _deadline(settings: Settings, started_at: float, judged: int) -> Deadline | None:
+    """The end of the budget; the usual number of epochs is enough, since more of them overfit the kept views."""
+    return Deadline(settings.minutes, started_at, judged, epochs=settings.epochs) if settings.minutes else None
 
 
 def _views(
@@ -180,6 +187,11 @@ def _views(
         fitting = cache.fitting(wanted)
         kept = ViewsKept(views=fitting or wanted, wanted=wanted, kept=fitting > 0, size_bytes=cache.size_bytes(fitting))
         emit(kept)
+    if not kept.kept and processes.place().size > 1:
+        raise DataError(
+            "several processes share the views of the images, but the disk of the cache has no room for them: make "
+            "room, set EYEBRIGHT_CACHE to another disk, or train in one process"
+        )
     if not kept.kept:
         return Views(settings, kept.views, features.layout, features)
     return cache.views(kept.views, reporting(emit))
