@@ -17,6 +17,14 @@ def test_boxes_are_rounded_and_sorted_so_that_equal_sets_are_equal():
     assert len(NO_BOXES) == 0 and NO_BOXES.corners.shape == (0, 4)
 
 
+def test_boxes_are_their_own_and_what_they_were_made_of_may_be_changed():
+    corners, labels = np.array([[1.0, 2, 3, 4]]), np.zeros(1, np.int64)
+    boxes = Boxes(corners, labels)
+    corners[0, 0], labels[0] = 9, 5
+    assert boxes.corners.tolist() == [[1, 2, 3, 4]] and boxes.labels.tolist() == [0]
+    assert not boxes.moved(corners).corners.flags.writeable and corners.flags.writeable
+
+
 whole = arrays(np.float64, (3, 4), elements=st.integers(0, 12).map(float))
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyebright.tasks.detection.report.layout import overlaps, place_labels
+from eyebright.tasks.detection.report.layout import place_labels
 
 WIDTH, HEIGHT = 200.0, 120.0
 
@@ -66,9 +66,3 @@ def test_the_shorter_form_is_taken_where_the_whole_has_no_room_and_none_where_th
     box = np.array([[0.0, 0, 200, 120]])
     assert place_labels(box, [[(300, 12), (40, 12)]], WIDTH, HEIGHT) == [(1, 0, 0)]
     assert place_labels(box, [[(300, 12), (40, 130)]], WIDTH, HEIGHT) == [None]
-
-
-def test_common_areas() -> None:
-    first = np.array([[0.0, 0, 10, 10], [20, 20, 30, 30]])
-    second = np.array([[5.0, 5, 15, 15], [10, 0, 20, 10]])
-    assert overlaps(first, second).tolist() == [[25, 0], [0, 0]]

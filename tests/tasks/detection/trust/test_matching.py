@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from tests.tasks.detection.sets import drawn
 
+from eyebright.tasks.detection.geometry.boxes import iou
 from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.trust.matching import HIT, IGNORED, MISS, OVERLAPS, SIZES, Truth, match, overlap
 
@@ -50,6 +51,24 @@ def test_overlap_is_the_share_of_the_union_and_for_ignored_boxes_of_the_detectio
     assert plain.tolist() == [[pytest.approx(50 / 150), 0]]
     assert overlap(box(0, 0, 10, 10), boxes, np.ones(2, np.bool_)).tolist() == [[0.5, 0]]
     assert overlap(box(3, 3, 3, 3), box(3, 3, 3, 3), np.zeros(1, np.bool_)).tolist() == [[0]]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_detection_is_known_by_its_place_and_by_the_box_that_it_meets(seed):
+    """Those that meet a box overlap it by at least half, have its class, and are met by no other."""
+    found, truth, _ = drawn(seed)
+    matches = match(found, truth)
+    corners, labels = (np.concatenate([getattr(one, name) for one in truth]) for name in ("corners", "labels"))
+    for image, place, label, score, box_ in zip(
+        matches.image, matches.place, matches.label, matches.score, matches.box, strict=True
+    ):
+        assert (found[image].labels[place], found[image].scores[place]) == (label, score)
+        if box_ >= 0:
+            assert labels[box_] == label and matches.box_image[box_] == image and matches.found_at[box_] == score
+            assert iou(found[image].corners[[place]], corners[[box_]])[0, 0] >= 0.5
+    assert ((matches.box >= 0) == matches.correct).all()
+    met = matches.box[matches.box >= 0]
+    assert len(set(met.tolist())) == len(met) == np.isfinite(matches.found_at).sum()
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -52,8 +52,10 @@ class Boxes:
         return cls(exact[order], numbers[order])
 
     def __post_init__(self) -> None:
-        for array in (self.corners, self.labels):
-            array.flags.writeable = False
+        for name in ("corners", "labels"):
+            own = getattr(self, name).copy()  # the caller's may be changed later
+            own.flags.writeable = False
+            object.__setattr__(self, name, own)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.tasks.detection.geometry.boxes import intersections
+
 _PREFERENCE = 0.01  # what a place costs more than the one before it, as a share of the label
 
 
@@ -31,9 +33,9 @@ def place_labels(
         places.append(None)
         for form, size in enumerate(forms):
             labels = _candidates(box, size, width, height)
-            labels = labels[~(overlaps(labels, taken) > 0).any(axis=1)]
+            labels = labels[~(intersections(labels, taken) > 0).any(axis=1)]
             if len(labels):
-                hidden = overlaps(labels, boxes).sum(axis=1) / (size[0] * size[1])
+                hidden = intersections(labels, boxes).sum(axis=1) / (size[0] * size[1])
                 best = labels[int(np.argmin(hidden + _PREFERENCE * np.arange(len(labels))))]
                 taken = np.vstack([taken, best])
                 places[-1] = form, float(best[0]), float(best[1])
@@ -54,11 +56,3 @@ def _candidates(
     corners = np.array(above_and_below + beside + within)
     found = np.concatenate([corners, corners + size], axis=1)
     return found[(corners >= 0).all(axis=1) & (found[:, 2] <= width) & (found[:, 3] <= height)]
-
-
-def overlaps(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The common area of each pair of boxes, `(n, 4)` and `(m, 4)`: `(n, m)`, in square pixels."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared: NDArray[np.float64] = np.maximum(high - low, 0).prod(axis=2)
-    return shared

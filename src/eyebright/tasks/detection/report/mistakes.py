@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from eyebright.system.text import printable, shorten
 from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.report.drawing import Frame, Framed
-from eyebright.tasks.detection.trust.matching import OVERLAPS, Truth, overlap
+from eyebright.tasks.detection.trust.matching import MISS, Truth, match
 
 Kind: TypeAlias = Literal["missed", "wrong class", "false alarm"]
 KINDS: tuple[Kind, ...] = ("missed", "wrong class", "false alarm")
@@ -62,7 +62,7 @@ class Compared(NamedTuple):
     """What is drawn on an image beside what is labelled.
 
     Args:
-        right: Whether each box that is drawn is right, or lies on one that is ignored, `(n,)`.
+        right: Whether each box that is drawn is right, or lies on one of its class that is ignored, `(n,)`.
         taken: For each box that is drawn and not right, the labelled box of another class that it meets, or -1, `(n,)`.
         missed: Whether each labelled box is met by nothing, `(m,)`.
     """
@@ -73,20 +73,21 @@ class Compared(NamedTuple):
 
     @classmethod
     def of(cls, found: Detections, truth: Truth) -> "Compared":
-        """Compare the boxes that are drawn, the most confident first, with the labelled ones."""
-        shared = overlap(found.corners, truth.corners, truth.ignored)
-        shared[shared < OVERLAPS[0]] = 0
-        free, right = ~truth.ignored, np.zeros(len(found.labels), np.bool_)
-        taken = np.full(len(found.labels), -1)
-        order = np.argsort(-found.scores, kind="stable").tolist()
-        for same in (True, False):  # boxes of their own class first
-            for row in order:
-                here = np.where(free & ((truth.labels == found.labels[row]) == same), shared[row], 0)
-                if here.any() and not right[row]:
-                    free[here.argmax()] = False
-                    right[row], taken[row] = same, here.argmax()
-        right |= (shared * truth.ignored).any(axis=1) & (taken < 0)
-        return cls(right, np.where(right, -1, taken), free)
+        """Compare the boxes that are drawn with the labelled ones: what meets what is decided as in every measure.
+
+        What meets nothing of its class is compared once more, with the objects that nothing meets, whatever the class.
+        """
+        first = match([found], [truth])
+        outcome = np.full(len(found), MISS)
+        outcome[first.place] = first.outcome[0, 0]
+        missed = first.counted[0] & np.isneginf(first.found_at)
+        wrong, left = np.flatnonzero(outcome == MISS), np.flatnonzero(missed)
+        one_class = Truth.of(truth.corners[left], np.zeros(len(left), np.int64))
+        again = match([Detections(found.corners[wrong], 0 * found.labels[wrong], found.scores[wrong])], [one_class])
+        taken = np.full(len(found), -1)
+        taken[wrong[again.place]] = np.append(left, -1)[again.box]
+        missed[taken[taken >= 0]] = False
+        return cls(outcome != MISS, taken, missed)
 
 
 def find_mistakes(found: Sequence[Detections], truth: Sequence[Truth]) -> list[Mistake]:

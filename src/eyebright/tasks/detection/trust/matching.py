@@ -9,7 +9,7 @@ Where we differ: boxes that Pascal VOC calls difficult are ignored as COCO ignor
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,14 +54,18 @@ class Truth(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """What became of the detections and the boxes of some images, by image and then as they were given.
+    """What became of the detections and the boxes of some images.
+
+    Detections come by image, class and confidence, boxes by image and then as they were given.
 
     Args:
         images: Number of images.
         image: The image of each detection, `(D,)`.
+        place: Its position among those of its image, `(D,)`.
         label: Its class, `(D,)`.
         score: Its confidence, `(D,)`.
         outcome: `MISS`, `HIT` or `IGNORED`, for each size of `SIZES` and overlap of `OVERLAPS`, `(sizes, overlaps, D)`.
+        box: Which box it meets at the first overlap, `(D,)`; -1 for none that counts.
         box_image: The image of each box, `(B,)`.
         box_label: Its class, `(B,)`.
         box_area: Its area in square pixels of the original image, `(B,)`.
@@ -71,9 +75,11 @@ class Matches(NamedTuple):
 
     images: int
     image: NDArray[np.int64]
+    place: NDArray[np.int64]
     label: NDArray[np.int64]
     score: NDArray[np.float64]
     outcome: NDArray[np.int8]
+    box: NDArray[np.int64]
     box_image: NDArray[np.int64]
     box_label: NDArray[np.int64]
     box_area: NDArray[np.float64]
@@ -98,7 +104,7 @@ def match(found: Sequence[Detections], truth: Sequence[Truth]) -> Matches:
         found: The detections of each image; scores may be in any order.
         truth: The boxes of each of these images.
     """
-    parts, found_at = [], []
+    parts, found_at, before = [], [], 0
     for number, (ours, theirs) in enumerate(zip(found, truth, strict=True)):
         reached = np.full(len(theirs.labels), -np.inf)
         for label in np.unique(ours.labels).tolist():
@@ -110,15 +116,15 @@ def match(found: Sequence[Detections], truth: Sequence[Truth]) -> Matches:
                 ours.corners[rows].astype(np.float64), theirs.corners[boxes], theirs.ignored[boxes]
             )
             reached[boxes[taken[taken >= 0]]] = scores[taken >= 0]
-            parts.append((np.full(len(rows), number), np.full(len(rows), label), scores, outcome))
+            met = np.append(before + boxes, -1)[taken]
+            parts.append((np.full(len(rows), number), rows, np.full(len(rows), label), scores, outcome, met))
         found_at.append(reached)
+        before += len(reached)
     all_corners, labels, ignored = (np.concatenate(every) for every in zip(*truth, strict=True))
-    image, label, score, outcome = _joined(parts)
     box_image = np.repeat(np.arange(len(truth)), [len(one.labels) for one in truth])
     counted = _within(all_corners) & ~ignored
     return Matches(
-        len(truth), image, label, score, outcome,
-        box_image, labels, areas(all_corners), counted, np.concatenate(found_at),
+        len(truth), *_joined(parts), box_image, labels, areas(all_corners), counted, np.concatenate(found_at),
     )  # fmt: skip
 
 
@@ -170,9 +176,16 @@ def _within(corners: NDArray[np.float64]) -> NDArray[np.bool_]:
     return (_BOUNDS[:, 0] <= area) & (area <= _BOUNDS[:, 1])
 
 
-def _joined(
-    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int8]]],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int8]]:
-    none = np.zeros((len(SIZES), len(OVERLAPS), 0), np.int8)
-    image, label, score, outcome = zip((np.zeros(0, np.int64),) * 2 + (np.zeros(0), none), *parts, strict=True)
-    return np.concatenate(image), np.concatenate(label), np.concatenate(score), np.concatenate(outcome, axis=2)
+_Part: TypeAlias = tuple[
+    NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int8], NDArray[np.int64]
+]  # of one class in one image: image, place, label, score, outcome and box of each detection
+
+
+def _joined(parts: Sequence[_Part]) -> _Part:
+    none = np.zeros(0, np.int64)
+    first = none, none, none, np.zeros(0), np.zeros((len(SIZES), len(OVERLAPS), 0), np.int8), none
+    image, place, label, score, outcome, box = zip(first, *parts, strict=True)
+    return (
+        np.concatenate(image), np.concatenate(place), np.concatenate(label), np.concatenate(score),
+        np.concatenate(outcome, axis=2), np.concatenate(box),
+    )  # fmt: skip
