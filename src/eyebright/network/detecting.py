@@ -16,7 +16,8 @@ from eyebright.system.errors import NetworkError
 
 SCORES, BOXES = "scores", "boxes"
 """The outputs of a detector's graph."""
-SIDES = 4
+BOX_CHANNELS = 4
+"""Maps for the sides of boxes: left, upper, right and lower. They come after those of the classes."""
 LARGEST = 6.0
 """The largest number that counts: e^6 times the stride is more than any image has pixels, and its square is finite."""
 
@@ -41,7 +42,7 @@ def detecting_of(network: Network) -> Detecting:
     shape, images = network.output_shape, network.input_shape
     sides = list(zip(images[1:], shape[1:], strict=True)) if len(shape) == len(images) == 3 else []
     strides = {size // count for size, count in sides}
-    if shape[0] <= SIDES or len(strides) != 1 or any(size % count for size, count in sides):
+    if shape[0] <= BOX_CHANNELS or len(strides) != 1 or any(size % count for size, count in sides):
         raise NetworkError(
             f"the network gives {shape} for images of {images}, but a detector gives maps "
             "(classes + 4, height / stride, width / stride)"
@@ -57,7 +58,7 @@ def centres(detecting: Detecting, height: int, width: int) -> NDArray[np.float32
 
 def outward(detecting: Detecting) -> NDArray[np.float32]:
     """By what the exponentials are multiplied, `(4, 1, 1)`: the left and upper sides lie before the centre."""
-    return np.float32(detecting.stride) * np.array([-1, -1, 1, 1], np.float32).reshape(SIDES, 1, 1)
+    return np.float32(detecting.stride) * np.array([-1, -1, 1, 1], np.float32).reshape(BOX_CHANNELS, 1, 1)
 
 
 def detected(maps: NDArray[np.float32], detecting: Detecting) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -71,7 +72,7 @@ def detected(maps: NDArray[np.float32], detecting: Detecting) -> tuple[NDArray[n
         Scores `(N, classes, height, width)`, 0 to 1; boxes `(N, 4, height, width)`, x1, y1, x2, y2 in pixels of the
         input.
     """
-    logits, sides = maps[:, :-SIDES], maps[:, -SIDES:]
+    logits, sides = maps[:, :-BOX_CHANNELS], maps[:, -BOX_CHANNELS:]
     scores = np.asarray(1 / (1 + np.exp(-logits)), np.float32)
     reach = np.exp(np.minimum(sides, np.float32(LARGEST)))
     return scores, centres(detecting, *maps.shape[2:]) + outward(detecting) * reach

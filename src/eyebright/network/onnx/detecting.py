@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from eyebright.network.detecting import BOXES, LARGEST, SCORES, SIDES, Detecting, centres, outward
+from eyebright.network.detecting import BOX_CHANNELS, BOXES, LARGEST, SCORES, Detecting, centres, outward
 from eyebright.network.layer import Shape
 from eyebright.network.onnx.graph import Graph
 
@@ -16,7 +16,7 @@ def add_detecting(graph: Graph, detecting: Detecting, maps: str, shape: Shape) -
         maps: Their name, `(N, *shape)`.
         shape: `(classes + 4, height, width)`.
     """
-    classes = shape[0] - SIDES
+    classes = shape[0] - BOX_CHANNELS
     graph.add("Sigmoid", [_channels(graph, maps, "logits", 0, classes)], SCORES)
     sides = _channels(graph, maps, "sides", classes, shape[0])
     limited = graph.add("Min", [sides, graph.values("largest", LARGEST)], graph.fresh("limited_sides"))

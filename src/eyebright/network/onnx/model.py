@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper
 
 from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY, Answering, features_place
-from eyebright.network.detecting import BOXES, SCORES, SIDES, Detecting
+from eyebright.network.detecting import BOX_CHANNELS, BOXES, SCORES, Detecting
 from eyebright.network.graph import Network
 from eyebright.network.layer import Shape, channels_last
 from eyebright.network.onnx.answering import add_answering, add_features
@@ -62,7 +62,7 @@ def to_onnx(
     elif isinstance(answering, Detecting):
         count, *size = network.output_shape
         add_detecting(graph, answering, results[network.output], network.output_shape)
-        outputs = [_described(SCORES, (count - SIDES, *size)), _described(BOXES, (SIDES, *size))]
+        outputs = [_described(SCORES, (count - BOX_CHANNELS, *size)), _described(BOXES, (BOX_CHANNELS, *size))]
     else:
         outputs = _outputs(network, graph, results, answering, with_features=with_features)
     vectors = len(network.input_shape) == 1

@@ -14,8 +14,8 @@ from eyebright.tasks.detection.geometry.boxes import iou
 
 LEAST = 0.01
 """Lower scores are not looked at: those that the network gives, before they are calibrated."""
-MOST = 100
-"""How many peaks of an image are looked at, of all classes together: as many as COCO's measure counts."""
+MOST_PEAKS = 100
+"""How many peaks of an image are looked at, of all classes together; COCO's measure counts as many of one class."""
 OVERLAP = 0.6
 """The intersection over union above which two boxes of a class are the same object."""
 
@@ -51,7 +51,7 @@ def find(
     boxes: NDArray[np.float32],
     *,
     least: float = 0.0,
-    most: int = MOST,
+    most: int = MOST_PEAKS,
     overlap: float = OVERLAP,
 ) -> Detections:
     """The objects of one image, best first; among equal scores the first class, then the upper row, comes first.

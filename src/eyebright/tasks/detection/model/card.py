@@ -33,12 +33,12 @@ from eyebright.model.folder import (
 )
 from eyebright.model.golden import Golden
 from eyebright.network import Network, Weights
-from eyebright.network.detecting import BOXES, SCORES, SIDES, Detecting, detecting_of
+from eyebright.network.detecting import BOX_CHANNELS, BOXES, SCORES, Detecting, detecting_of
 from eyebright.system import files, records
 from eyebright.system.errors import DataError, ModelError, NetworkError
 from eyebright.system.records import Record
 from eyebright.system.text import counted, listed, markdown
-from eyebright.tasks.detection.geometry.finding import LEAST, MOST, OVERLAP, Detections, find
+from eyebright.tasks.detection.geometry.finding import LEAST, MOST_PEAKS, OVERLAP, Detections, find
 from eyebright.tasks.detection.trust.calibration import Scale, calibrated, score_of
 from eyebright.tasks.detection.trust.thresholds import RecallPromised
 
@@ -68,7 +68,7 @@ class FindingCard(Record, frozen=True, kw_only=True):
     calibration: tuple[Scale, ...]
     thresholds: tuple[float, ...]
     overlap: float = OVERLAP
-    most: int = MOST
+    most: int = MOST_PEAKS
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.classes) <= _MOST_CLASSES:
@@ -168,7 +168,7 @@ class StoredDetector(NamedTuple):
     def ports(self) -> dict[str, str]:
         """The outputs of the graph with their shapes, as OpenVINO writes them."""
         height, width = self.network.output_shape[1:]
-        return {SCORES: f"[?,{len(self.card.classes)},{height},{width}]", BOXES: f"[?,{SIDES},{height},{width}]"}
+        return {SCORES: f"[?,{len(self.card.classes)},{height},{width}]", BOXES: f"[?,{BOX_CHANNELS},{height},{width}]"}
 
     def weights(self) -> Weights:
         """The weights, by `layer.tensor`; a `ModelError` if the file is damaged or does not fit the network."""
@@ -229,8 +229,8 @@ def write_detector(
     Raises:
         OutputError: When the folder exists and may not be overwritten, or cannot be written.
     """
-    told = {HISTORY: records.to_json(history), README: readme(card)}
-    return write_folder(path, DETECTOR, card, graph_files(weights, onnx, golden), told, overwrite=overwrite)
+    texts = {HISTORY: records.to_json(history), README: readme(card)}
+    return write_folder(path, DETECTOR, card, graph_files(weights, onnx, golden), texts, overwrite=overwrite)
 
 
 def is_detector(path: str | os.PathLike[str]) -> bool:
@@ -267,7 +267,7 @@ def read_detector(path: Path) -> StoredDetector:
         detecting = detecting_of(network)
     except NetworkError as problem:
         raise ModelError(f"the network in {place / DETECTOR} is invalid: {problem}") from problem
-    if network.output_shape[0] != len(card.classes) + SIDES:
+    if network.output_shape[0] != len(card.classes) + BOX_CHANNELS:
         raise ModelError(
             f"{place}: the network gives {network.output_shape}, but there are {len(card.classes)} classes"
         )

@@ -22,7 +22,7 @@ from eyebright.model.card import Provenance, Seen
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.golden import golden_pictures
 from eyebright.network import Network, Weights, check_weights, initial_weights
-from eyebright.network.detecting import SIDES, detecting_of
+from eyebright.network.detecting import BOX_CHANNELS, detecting_of
 from eyebright.report.history import History
 from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError, NetworkError
@@ -83,10 +83,10 @@ class Detector(Tabular):
         seed: int = 0,
     ) -> None:
         detecting = detecting_of(network)
-        if network.output_shape[0] != len(classes) + SIDES:
+        if network.output_shape[0] != len(classes) + BOX_CHANNELS:
             raise NetworkError(
                 f"the network gives {network.output_shape}, but {classes_text(len(classes))} need "
-                f"{len(classes) + SIDES} maps"
+                f"{len(classes) + BOX_CHANNELS} maps"
             )
         self.network, self._detecting = network, detecting
         self._weights = dict(initial_weights(network, seed) if weights is None else weights)

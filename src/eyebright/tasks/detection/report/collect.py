@@ -23,7 +23,7 @@ from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import DetectionTested
 from eyebright.tasks.detection.report.curves import recall_chart
-from eyebright.tasks.detection.report.mistakes import KINDS, Mistake, find_mistakes, marked, pictures_of
+from eyebright.tasks.detection.report.mistakes import MISTAKE_KINDS, Mistake, find_mistakes, marked, pictures_of
 from eyebright.tasks.detection.report.page import EXAMPLE_PX, MISTAKE_PX, DetectorReport, Scene, detector_page, scene_of
 from eyebright.training.events import AnyEvent, RunStarted
 
@@ -107,7 +107,7 @@ def _mistakes(
 ) -> list[tuple[str, list[Scene]]]:  # fmt: skip
     """Of each kind the worst, under the kind and how many there are."""
     every, found = find_mistakes(shown, tested.truth), []
-    for kind in KINDS:
+    for kind in MISTAKE_KINDS:
         here = [one for one in every if one.kind == kind]
         worst: list[Mistake] = here[:_OF_A_KIND]
         pictures = pictures_of(worst, pixels, names, detector.classes)

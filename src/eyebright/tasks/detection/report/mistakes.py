@@ -16,8 +16,8 @@ from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.report.drawing import Frame, Framed
 from eyebright.tasks.detection.trust.matching import MISS, Truth, match
 
-Kind: TypeAlias = Literal["missed", "wrong class", "false alarm"]
-KINDS: tuple[Kind, ...] = ("missed", "wrong class", "false alarm")
+MistakeKind: TypeAlias = Literal["missed", "wrong class", "false alarm"]
+MISTAKE_KINDS: tuple[MistakeKind, ...] = ("missed", "wrong class", "false alarm")
 WRONG, MISSED, RIGHT = "wrong", "missed", "right"
 LOOKS = {
     RIGHT: Frame((0, 0, 1, 1), (), "#009e73"), WRONG: Frame((0, 0, 1, 1), (), "#e69f00"),
@@ -41,7 +41,7 @@ class Mistake(NamedTuple):
         truth: Its class, or -1.
     """
 
-    kind: Kind
+    kind: MistakeKind
     image: int
     found: NDArray[np.float64] | None = None
     label: int = -1
@@ -98,7 +98,7 @@ def find_mistakes(found: Sequence[Detections], truth: Sequence[Truth]) -> list[M
         truth: The labelled boxes of each; the ignored ones are neither missed nor make a mistake of what meets them.
     """
     mistakes = [one for image, pair in enumerate(zip(found, truth, strict=True)) for one in _of_image(image, *pair)]
-    return sorted(mistakes, key=lambda one: (KINDS.index(one.kind), -one.score, -_area(one.labelled)))
+    return sorted(mistakes, key=lambda one: (MISTAKE_KINDS.index(one.kind), -one.score, -_area(one.labelled)))
 
 
 def _of_image(image: int, found: Detections, truth: Truth) -> Iterator[Mistake]:
@@ -184,7 +184,7 @@ def around(boxes: NDArray[np.float64], width: int, height: int) -> tuple[int, in
 def sheet_of(mistakes: Sequence[Mistake], most: int) -> list[Mistake]:
     """Some of the mistakes for a sheet: of each kind the first ones, as many as there is room for."""
     chosen: list[Mistake] = []
-    kinds = [kind for kind in KINDS if any(one.kind == kind for one in mistakes)]
+    kinds = [kind for kind in MISTAKE_KINDS if any(one.kind == kind for one in mistakes)]
     for place, kind in enumerate(kinds):
         room = (most - len(chosen)) // (len(kinds) - place)
         chosen += [one for one in mistakes if one.kind == kind][:room]

@@ -21,7 +21,7 @@ OVERLAPS: NDArray[np.float64] = np.linspace(0.5, 0.95, 10)
 """The intersections over union from which on a detection meets a box; the first is what "correct" means elsewhere."""
 SIZES = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 """The ranges of area of boxes, in pixels of the original image, both ends included."""
-MOST = 100
+MOST_COUNTED = 100
 """Detections of one class in one image that count, the most confident ones."""
 MISS, HIT, IGNORED = 0, 1, 2
 _BOUNDS: NDArray[np.float64] = np.array(list(SIZES.values()))[:, :, None]  # (sizes, 2, 1)
@@ -109,7 +109,7 @@ def match(found: Sequence[Detections], truth: Sequence[Truth]) -> Matches:
         reached = np.full(len(theirs.labels), -np.inf)
         for label in np.unique(ours.labels).tolist():
             of_class = np.flatnonzero(ours.labels == label)
-            rows = of_class[np.argsort(-ours.scores[of_class], kind="stable")][:MOST]
+            rows = of_class[np.argsort(-ours.scores[of_class], kind="stable")][:MOST_COUNTED]
             boxes = np.flatnonzero(theirs.labels == label)
             scores = ours.scores[rows].astype(np.float64)
             outcome, taken = _in_turn(

@@ -122,8 +122,8 @@ class DetectionEvaluation(Tabular, Record, frozen=True, kw_only=True):
     def _notes(self) -> Iterator[str]:
         if self.map:
             by_size = {"small": self.small, "medium": self.medium, "large": self.large}
-            told = ", ".join(f"{name} {percent(one.value)}" for name, one in by_size.items() if one)
-            yield f"mAP50-95 {self.map}: {told}"
+            sizes = ", ".join(f"{name} {percent(one.value)}" for name, one in by_size.items() if one)
+            yield f"mAP50-95 {self.map}: {sizes}"
         if self.precision:
             yield f"Of the boxes that it draws, {self.precision} are correct."
         if self.promise:

@@ -106,7 +106,7 @@ def overfitting(evidence: DetectionEvidence) -> Verdict | None:
     )
 
 
-VAGUE = 0.20  # width of the interval of mAP50: with a wider one, a good detector cannot be told from a poor one
+VAGUE = 0.20  # width of the interval of mAP50: with a wider one, good and poor detectors look alike
 
 
 def too_few(evidence: DetectionEvidence) -> Verdict | None:
@@ -182,10 +182,10 @@ CHECKS: tuple[Callable[[DetectionEvidence], Verdict | None], ...] = (
 
 
 def _no_problem(evidence: DetectionEvidence) -> Verdict:
-    told = _both(evidence)
+    figures = _both(evidence)
     return Verdict(
-        kind="no problem found", short="no problem found", text=f"Looks good: no problem found. {told[0].upper()}"
-        f"{told[1:]}.",
+        kind="no problem found", short="no problem found", text=f"Looks good: no problem found. {figures[0].upper()}"
+        f"{figures[1:]}.",
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-BOXES = 5.0
+BOX_WEIGHT = 5.0
 """The weight of the loss of the boxes beside that of the classes."""
 
 

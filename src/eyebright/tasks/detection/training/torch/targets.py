@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from eyebright.tasks.detection.geometry.boxes import areas
 
 SPREAD = 0.54
-IGNORED = 0.999
+NOT_LEARNED = 0.999
 """The height of a hill where nothing is learned: of a region that does not count."""
 EXTRA = 5
 """Maps beside those of the classes: x1, y1, x2, y2, and the weight of the box."""
@@ -45,7 +45,7 @@ def targets(
     """
     maps = np.zeros((num_classes + EXTRA, size, size), np.float32)
     for x1, y1, x2, y2 in ignored / stride:
-        maps[:num_classes, _pixels(y1, y2, size), _pixels(x1, x2, size)] = IGNORED
+        maps[:num_classes, _pixels(y1, y2, size), _pixels(x1, x2, size)] = NOT_LEARNED
     weight = maps[-1]
     area = areas(corners)
     for index in np.argsort(-area, kind="stable").tolist():

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from eyebright.data.pack import Pack
 from eyebright.data.threads import ahead
-from eyebright.network.detecting import LARGEST, SIDES, Detecting, centres, detected, outward
+from eyebright.network.detecting import BOX_CHANNELS, LARGEST, Detecting, centres, detected, outward
 from eyebright.network.torch import TorchNetwork
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.geometry.finding import LEAST, find
 from eyebright.tasks.detection.training.moves import boxes_in
-from eyebright.tasks.detection.training.torch.loss import BOXES, box_loss, focal
+from eyebright.tasks.detection.training.torch.loss import BOX_WEIGHT, box_loss, focal
 from eyebright.tasks.detection.training.torch.targets import targets
 from eyebright.tasks.detection.training.views import Views
 from eyebright.tasks.detection.trust.matching import Truth, match
@@ -71,11 +71,11 @@ class Objects(NamedTuple):
 
     def objective(self, outputs: int, settings: Settings, device: torch.device) -> "Detection":
         """The loss and mAP50."""
-        return Detection(self, outputs - SIDES, device)
+        return Detection(self, outputs - BOX_CHANNELS, device)
 
     def supply(self, outputs: int, settings: Settings, device: torch.device, needed: NDArray[np.int64]) -> "KeptViews":
         """The kept views and their target maps."""
-        return KeptViews(self, outputs - SIDES)
+        return KeptViews(self, outputs - BOX_CHANNELS)
 
     def sample(self, train: NDArray[np.int64]) -> NDArray[np.int64]:
         """Some training images, evenly spread."""
@@ -166,7 +166,7 @@ class Detection:
         """Focal loss of the classes and the loss of the boxes; targets as `targets.targets` gives them."""
         hills, corners, weight = targets[:, : self.num_classes], targets[:, self.num_classes : -1], targets[:, -1]
         found = self._centres + self._outward * outputs[:, self.num_classes :].clamp(max=LARGEST).exp()
-        return focal(outputs[:, : self.num_classes], hills) + BOXES * box_loss(found, corners, weight)
+        return focal(outputs[:, : self.num_classes], hills) + BOX_WEIGHT * box_loss(found, corners, weight)
 
     def hits(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """0: whether an image is correct cannot be said."""
