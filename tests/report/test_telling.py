@@ -109,13 +109,13 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
                     "it lies outside the image": ("a.png (dog 1)", "b.png (dog 2)", "c.png (dog 3)"),
                     "it names no class of the set": ("d.png (7 4)",),
                 },
-                clipped=2, notices=("1 label file or entries have no image: x.txt.",),
+                clipped=2, notices=("Labels of 1 image that cannot be found: x.txt.",),
             ),
             [
                 "6 boxes are not used (all are listed in unused_boxes.csv):",
                 "  it lies outside the image: 5, a.png (dog 1), b.png (dog 2), c.png (dog 3) and 2 more",
                 "  it names no class of the set: 1, d.png (7 4)", "Boxes clipped at the edge: 2.",
-                "1 label file or entries have no image: x.txt.",
+                "Labels of 1 image that cannot be found: x.txt.",
             ],
         ),
         (

@@ -41,10 +41,13 @@ def test_labels_without_an_image_are_listed_and_those_of_another_set_refused(tmp
     write_xml(tmp_path / "Annotations" / "gone.xml", Scene("gone", (30, 20), [("dog", 1, 2, 9, 9)]))
     found = BoxDataset.open(tmp_path)
     assert [(box.image, box.reason) for box in found.unused] == [("Annotations/gone.xml", "no image")]
-    assert found.notices == ("1 label file or entries have no image: Annotations/gone.xml.",)
+    assert found.notices == ("Labels of 1 image that cannot be found: Annotations/gone.xml.",)
     for file in (tmp_path / "JPEGImages").iterdir():
         file.rename(file.with_stem("x" + file.stem))
-    with pytest.raises(DataError, match=r"have no image, .* are these the labels of other images"):
+    with pytest.raises(
+        DataError,
+        match=r"for 7 images that cannot be found, .* 0 that can: are these the labels of other",
+    ):
         BoxDataset.open(tmp_path)
 
 

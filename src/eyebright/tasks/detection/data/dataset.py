@@ -20,7 +20,7 @@ from eyebright.data.pictures import sizes_of
 from eyebright.data.pictures.opening import StoredSize
 from eyebright.data.sources.labels import index_classes, require_names, spelled_alike
 from eyebright.data.sources.sides import side_of
-from eyebright.data.sources.source import FoundImages, Source, Subset, exclude_images
+from eyebright.data.sources.source import FoundImages, Source, Subset
 from eyebright.data.split import SIDES, numbered, require_shares
 from eyebright.data.split_file import SplitFile, read_split
 from eyebright.data.threads import in_threads
@@ -29,6 +29,7 @@ from eyebright.system.errors import DataError, PictureError, SettingsError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, is_utf8, listed, nearest, printable
+from eyebright.tasks.detection.data.choosing import chosen
 from eyebright.tasks.detection.data.labels.checks import Checked, Corners, check, names_used
 from eyebright.tasks.detection.data.labels.conventions import settle
 from eyebright.tasks.detection.data.labels.drawn import FoundBoxes
@@ -116,9 +117,7 @@ class BoxDataset(Tabular):
         require_shares(validation, test)
         if unlabelled not in get_args(Unlabelled):
             raise SettingsError(f"unlabelled = {unlabelled!r}: {nearest(unlabelled, get_args(Unlabelled))}")
-        found = _without(find_boxes(path, report), exclude)
-        _require_labels(found, unlabelled)
-        found, notices = _in_sets(found)
+        found, notices = chosen(find_boxes(path, report), exclude, unlabelled)
         names = found.source.names
         groups = numbered(grouped(FoundImages(found.source, ("",), [0] * len(names)), group_by)) if group_by else None
         sizes = _sizes(found.source, report)
@@ -130,11 +129,12 @@ class BoxDataset(Tabular):
         lost = [Unused(name, "no image", box.text) for name, boxes in found.lost for box in boxes]
         unused = tuple(box for image in checked for box in image.unused)
         classes = _classes(checked, found, unused)
+        numbers = {name: label for label, name in enumerate(classes)}
         sides = [SIDES.index(image.side) for image in found.images if image.side]
         return cls(
             found.source, classes,
-            tuple(_boxes(image.used, classes) for image in checked),
-            tuple(_boxes(image.ignored, classes) for image in checked),
+            tuple(_boxes(image.used, numbers) for image in checked),
+            tuple(_boxes(image.ignored, numbers) for image in checked),
             np.array([size.upright if size else (0, 0) for size in sizes], np.int64).reshape(-1, 2),
             found.form, found.origin, seed, (validation, test),
             sides=np.array(sides, np.int64) if sides else None,
@@ -193,63 +193,6 @@ def _plain_name(name: str) -> str:
     return "/".join([*(part for part in folders if not (side_of(part) or part.lower() in _FOLDERS)), last])
 
 
-def _without(found: FoundBoxes, names: Collection[str]) -> FoundBoxes:
-    """The images without those of some names."""
-    return _part(found, exclude_images(FoundImages(found.source, (), range(len(found.images))), names))
-
-
-def _part(found: FoundBoxes, kept: FoundImages) -> FoundBoxes:
-    """Some of the images; their positions are the labels of `kept`."""
-    return found._replace(source=kept.source, images=[found.images[index] for index in kept.labels])
-
-
-def _require_labels(found: FoundBoxes, unlabelled: Unlabelled) -> None:
-    """Refuse a set without boxes, labels of other images, and images without labels.
-
-    Raises:
-        DataError: With the count and three names.
-    """
-    origin, missing = found.origin, [
-        printable(name) for name, image in zip(found.source.names, found.images, strict=True) if image.boxes is None
-    ]  # fmt: skip
-    labelled = len(found.images) - len(missing)
-    if len(found.lost) > labelled:
-        raise DataError(
-            f"{origin}: {counted(len(found.lost), 'label file')} or entries have no image, such as "
-            f"{listed([printable(lost.name) for lost in found.lost], _NAMED)}, and {labelled:,} have one: are these "
-            "the labels of other images? Put each image beside its labels, under the name that they give"
-        )
-    if missing and unlabelled == "refuse":
-        raise DataError(
-            f"{origin}: {counted(len(missing), 'image')} of {len(found.images):,} have no labels: "
-            f"{listed(missing, _NAMED)}. Label them, move them away, or pass --unlabelled background if there are no "
-            "objects on them"
-        )
-    if not found.images:
-        raise DataError(
-            f"{origin} ({found.form}): no image has labels. Put the images beside their labels, or into images/ where "
-            "the labels are in labels/"
-        )
-    if not any(image.boxes for image in found.images):
-        raise DataError(
-            f"{origin} has {counted(len(found.images), 'image')} ({found.form}) but no boxes: draw some first"
-        )
-
-
-def _in_sets(found: FoundBoxes) -> tuple[FoundBoxes, list[str]]:
-    """The images that are in a set, where the files give sets with training images; no sets otherwise."""
-    known = {image.side for image in found.images}
-    if "train" not in known:
-        return found._replace(images=[image._replace(side=None) for image in found.images]), []
-    if None not in known:
-        return found, []
-    kept = [index for index, image in enumerate(found.images) if image.side]
-    names = [name for name, image in zip(found.source.names, found.images, strict=True) if not image.side]
-    whole = FoundImages(found.source, (), range(len(found.images)))
-    notice = f"{counted(len(names), 'image')} in no set left out: {listed(list(map(printable, names)), _NAMED)}."
-    return _part(found, exclude_images(whole, names)), [notice] if kept else []
-
-
 def _sizes(source: Source, report: Report) -> list[StoredSize | None]:
     """The size of each image; None where it cannot be opened."""
 
@@ -283,9 +226,8 @@ def _classes(checked: Sequence[Checked], found: FoundBoxes, unused: Sequence[Unu
     return classes
 
 
-def _boxes(items: Sequence[tuple[Corners, str]], classes: tuple[str, ...]) -> Boxes:
-    """The boxes of an image whose classes are known."""
-    numbers = {name: label for label, name in enumerate(classes)}
+def _boxes(items: Sequence[tuple[Corners, str]], numbers: dict[str, int]) -> Boxes:
+    """The boxes of an image whose classes have a number."""
     known = [(corners, numbers[name]) for corners, name in items if name in numbers]
     return Boxes.of([corners for corners, _ in known], [label for _, label in known])
 
@@ -299,7 +241,7 @@ def _notices(found: FoundBoxes, classes: tuple[str, ...], sizes: Sequence[Stored
     ]
     if found.lost:
         names = listed([printable(lost.name) for lost in found.lost], _NAMED)
-        notices.append(f"{counted(len(found.lost), 'label file')} or entries have no image: {names}.")
+        notices.append(f"Labels of {counted(len(found.lost), 'image')} that cannot be found: {names}.")
     closed = [printable(name) for name, size in zip(found.source.names, sizes, strict=True) if size is None]
     if closed:
         notices.append(f"{counted(len(closed), 'image')} cannot be opened: {listed(closed, _NAMED)}.")

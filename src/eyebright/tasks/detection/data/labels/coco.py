@@ -23,12 +23,11 @@ from eyebright.system.progress import Report, quiet
 from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes, stated_size
 from eyebright.tasks.detection.data.labels.gathering import Gathering
 from eyebright.tasks.detection.data.labels.images import ImagesBelow
-from eyebright.tasks.detection.data.labels.places import files_in, folder_of_labels, places_in
+from eyebright.tasks.detection.data.labels.places import files_at, files_in, folder_of_labels, places_in
 
 FORMAT = "COCO"
 SUFFIX = ".json"
 _LABELS = "annotations"
-_INSTANCES = "instances_"  # before the name of the set in COCO's own names
 _MEND = "export it again, or move it away if it does not belong to the set"
 _MOST_BYTES = 2_000_000_000  # four times the training images of COCO 2017 with all outlines
 _MOST_BYTES_OF_PYTHON = 100_000_000  # with NaN, which is not JSON: Python's reader takes it, with more memory
@@ -65,7 +64,7 @@ class _Content(msgspec.Struct):
 def coco_files(folder: Path) -> list[Path]:
     """The files of COCO in a folder, in `annotations` in it, or in its folders of the sets."""
     files = [file for place in places_in(folder, _LABELS) for file in files_in(place, {SUFFIX}) if is_coco(file)]
-    instances = [file for file in files if file.name.startswith(_INSTANCES)]
+    instances = [file for file in files if file.name.startswith("instances")]
     return instances or files  # beside them the same objects may be there again, with keypoints
 
 
@@ -87,20 +86,19 @@ def read_coco(place: Path, report: Report = quiet) -> FoundBoxes:
     Raises:
         DataError: When a file is damaged or very large, or its ids are not unique.
     """
-    files = [place.absolute()] if place.is_file() else coco_files(place.absolute())
+    files = files_at(place, coco_files)
     root = folder_of_labels(place)
     gathered = Gathering(ImagesBelow(root, report))
     for file in files:
-        _gather(file, _content(file), file.parent.relative_to(root).as_posix(), gathered)
+        _gather(file, _content(file), gathered)
     return gathered.found(FORMAT, place.absolute())
 
 
-def _gather(file: Path, content: _Content, near: str, gathered: Gathering) -> None:
+def _gather(file: Path, content: _Content, gathered: Gathering) -> None:
     """Note the images of a file and their boxes."""
     side = side_in(file.stem) or side_of(file.parent.name)
     images = _by_id(file, content.images)
     categories = {key: _name(category) for key, category in _by_id(file, content.categories).items()}
-    part = file.stem.removeprefix(_INSTANCES)
     boxes: dict[str, list[Drawn]] = {key: [] for key in images}
     for item in content.annotations:
         boxes.setdefault(str(item.image_id), []).append(_box(item, categories))
@@ -109,10 +107,8 @@ def _gather(file: Path, content: _Content, near: str, gathered: Gathering) -> No
         if image is None or not isinstance(image.file_name, str):
             gathered.add(None, f"{file.name}, image {key}", drawn)
             continue
-        gathered.add(
-            gathered.images.find(image.file_name, near, part), image.file_name, drawn, side=side,
-            stated=stated_size(image.width, image.height), near=near, file=file.name,
-        )  # fmt: skip
+        size = stated_size(image.width, image.height)
+        gathered.add_stated(file, image.file_name, drawn, side=side, stated=size)
 
 
 def _by_id(file: Path, items: "list[_Item]") -> "dict[str, _Item]":

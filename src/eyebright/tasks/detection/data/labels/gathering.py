@@ -13,6 +13,7 @@ from eyebright.tasks.detection.data.labels.images import ImagesBelow, in_common,
 from eyebright.tasks.detection.data.labels.places import LABEL_FOLDERS
 
 _NAMED = 3
+_INSTANCES = "instances_"  # before the name of the set, in the names that COCO gives to its files
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Gathering:
         self.images, self.notices = images, list[str]()
         self._entries = dict[str, dict[tuple[str, ...], _Entry]]()  # by image, then by path
         self._lost = dict[str, list[Drawn]]()
+        self._near = dict[Path, str]()
         self._damaged = dict[str, tuple[str | None, str]]()  # by file: its image, and what is wrong
 
     def add(
@@ -83,6 +85,22 @@ class Gathering:
         entry.boxes.extend(boxes)
         entry.files[file] = None
         entry.side, entry.stated = side or entry.side, stated or entry.stated
+
+    def add_stated(
+        self,
+        file: Path,
+        called: str,
+        boxes: Sequence[Drawn],
+        *,
+        side: Side | None = None,
+        stated: tuple[int, int] | None = None,
+    ) -> None:
+        """Note what a file with the labels of many images says about the one at a path; arguments as in `add`."""
+        if file not in self._near:
+            self._near[file] = file.parent.relative_to(self.images.root).as_posix()
+        near = self._near[file]
+        name = self.images.find(called, near, file.stem.removeprefix(_INSTANCES))
+        self.add(name, called, boxes, side=side, stated=stated, near=near, file=file.name)
 
     def leave_out(self, name: str | None, called: str, reason: str) -> None:
         """Note a file with the labels of one image that cannot be read: the image is left out, not without objects."""

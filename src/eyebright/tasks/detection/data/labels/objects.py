@@ -18,7 +18,7 @@ from eyebright.system.progress import Report, quiet
 from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes, LabelledImage, stated_size
 from eyebright.tasks.detection.data.labels.gathering import Gathering
 from eyebright.tasks.detection.data.labels.images import ImagesBelow
-from eyebright.tasks.detection.data.labels.places import folder_of_labels, places_in
+from eyebright.tasks.detection.data.labels.places import files_at, folder_of_labels, places_in
 
 FORMAT = "Hugging Face"
 COLUMN = "objects"
@@ -56,30 +56,27 @@ def read_objects(place: Path, report: Report = quiet) -> FoundBoxes:
         DataError: When a file is damaged or a column is missing.
         MissingExtraError: When pyarrow is not installed.
     """
-    files = [place.absolute()] if place.is_file() else object_files(place.absolute())
+    files = files_at(place, object_files)
     if files[0].suffix.lower() == parquet.SUFFIX:
         return _of_parquet(files, place.absolute(), report)
     root = folder_of_labels(place)
     gathered = Gathering(ImagesBelow(root, report))
     for file in files:
-        near = file.parent.relative_to(root).as_posix()
         for number, columns, cells in read_lines(file):
             row = dict(zip(columns, cells or (), strict=True))
             path = next((str(row[name]) for name in COLUMNS["path"] if isinstance(row.get(name), str)), "")
             if not path:
                 raise DataError(f"{file}, line {number}: missing path, expected file_name")
             boxes = list(_boxes(row.get(COLUMN), ()))
-            found = gathered.images.find(path, near)
-            gathered.add(
-                found, path, boxes, side=side_of(file.parent.name), stated=_stated(row), near=near, file=file.name
-            )
+            gathered.add_stated(file, path, boxes, side=side_of(file.parent.name), stated=_stated(row))
     return gathered.found(FORMAT, place.absolute())
 
 
 def _of_parquet(files: Sequence[Path], origin: Path, report: Report) -> FoundBoxes:
     found = parquet.read_cells(files, origin, (COLUMN, "width", "height"), report)
+    names = _class_names(found.features)
     images = [
-        LabelledImage(list(_boxes(row.get(COLUMN), found.features)), side, _stated(row))
+        LabelledImage(list(_boxes(row.get(COLUMN), names)), side, _stated(row))
         for row, side in zip(found.rows, found.sides, strict=True)
     ]
     return FoundBoxes(found.source, images, FORMAT, origin)
@@ -89,9 +86,8 @@ def _stated(row: Mapping[str, Any]) -> tuple[int, int] | None:
     return stated_size(row.get("width"), row.get("height"))
 
 
-def _boxes(objects: Any, features: Any) -> Iterator[Drawn]:
+def _boxes(objects: Any, names: Sequence[str]) -> Iterator[Drawn]:
     """The boxes of a cell: lists in a mapping, or a list of mappings."""
-    names = _class_names(features)
     for item in _items(objects):
         label = next((item[key] for key in _CLASSES if item.get(key) is not None), None)
         values = next((item[key] for key in _BOXES if key in item), None)

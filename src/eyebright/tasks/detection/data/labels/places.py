@@ -1,6 +1,6 @@
 """Where the files with labels lie, and how a small one is read."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from eyebright.data.sources.sides import side_of
@@ -20,6 +20,11 @@ def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
         for entry in sorted(folder.iterdir())
         if entry.suffix.lower() in suffixes and not entry.name.startswith(".") and entry.is_file()
     ]
+
+
+def files_at(place: Path, inside: Callable[[Path], list[Path]]) -> list[Path]:
+    """The file at a place, or the files that are inside a folder, absolute."""
+    return [place.absolute()] if place.is_file() else inside(place.absolute())
 
 
 def places_in(folder: Path, *names: str) -> list[Path]:

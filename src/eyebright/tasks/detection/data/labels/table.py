@@ -20,7 +20,7 @@ from eyebright.system.progress import Report, quiet
 from eyebright.tasks.detection.data.labels.drawn import Drawn, Form, FoundBoxes, stated_size
 from eyebright.tasks.detection.data.labels.gathering import Gathering
 from eyebright.tasks.detection.data.labels.images import ImagesBelow
-from eyebright.tasks.detection.data.labels.places import files_in, folder_of_labels, places_in
+from eyebright.tasks.detection.data.labels.places import files_at, files_in, folder_of_labels, places_in
 
 FORMAT = "table"
 _CORNERS = {
@@ -79,15 +79,14 @@ def read_box_table(place: Path, report: Report = quiet) -> FoundBoxes:
     """
     root = folder_of_labels(place)
     gathered = Gathering(ImagesBelow(root, report))
-    for file in [place.absolute()] if place.is_file() else box_tables(place.absolute()):
+    for file in files_at(place, box_tables):
         known: Sequence[str] | None = None
-        near = file.parent.relative_to(root).as_posix() if file.is_relative_to(root) else ""
         for number, columns, cells in read_lines(file):
             if columns is not known:
                 known, places = columns, _places(f"{file}, line {number}", columns)
             if cells is not None:
                 try:
-                    _gather(cells, places, near, file.name, gathered)
+                    _gather(file, cells, places, gathered)
                 except DataError as problem:
                     raise DataError(f"{file}, line {number}: {problem}") from None
     return gathered.found(FORMAT, place.absolute())
@@ -108,7 +107,7 @@ def _places(where: str, columns: Sequence[str]) -> _Places:
     return _Places(path, name, values, form, [at for at in size if at is not None and at not in values], side)
 
 
-def _gather(cells: Sequence[object], places: _Places, near: str, file: str, gathered: Gathering) -> None:
+def _gather(file: Path, cells: Sequence[object], places: _Places, gathered: Gathering) -> None:
     """Note the box of a row."""
     if not any(map(_text, cells)):
         return
@@ -120,7 +119,7 @@ def _gather(cells: Sequence[object], places: _Places, near: str, file: str, gath
     boxes = [] if is_empty else [Drawn(values, places.form, name, bool(name))]
     side = None if places.side is None else side_named(_text(cells[places.side]))
     size = stated_size(*(cells[at] for at in places.size)) if len(places.size) == 2 else None
-    gathered.add(gathered.images.find(path, near), path, boxes, side=side, stated=size, near=near, file=file)
+    gathered.add_stated(file, path, boxes, side=side, stated=size)
 
 
 def _number(value: object) -> object:

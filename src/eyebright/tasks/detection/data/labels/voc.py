@@ -10,8 +10,7 @@ Source: "The PASCAL Visual Object Classes Challenge 2012 Development Kit", secti
 
 import re
 from pathlib import Path, PurePath
-from xml.etree.ElementTree import Element, TreeBuilder
-from xml.parsers import expat
+from xml.etree.ElementTree import XML, Element, ParseError, TreeBuilder, XMLParser
 
 from eyebright.data.sources.sides import side_of
 from eyebright.data.sources.walk import walk_files
@@ -129,23 +128,19 @@ def _tree(file: Path) -> Element:
     Raises:
         DataError: When it is refused, or not XML.
     """
-    content = read_small(file)
-    builder, parser = TreeBuilder(), expat.ParserCreate()
-
-    def refuse(*_: object) -> None:
-        raise DataError(f"{file} has a DOCTYPE, which files of VOC do not need: remove it from the file")
-
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
     try:
-        parser.Parse(content, True)
-    except (expat.ExpatError, ValueError, LookupError) as problem:
-        if isinstance(problem, DataError):
-            raise
+        return XML(read_small(file), XMLParser(target=_WithoutDoctype()))  # noqa: S314 - entities need a DOCTYPE
+    except DataError:
+        raise
+    except (ParseError, ValueError, LookupError) as problem:
         raise DataError(f"{file} is not valid XML: {problem}") from problem
-    return builder.close()
+
+
+class _WithoutDoctype(TreeBuilder):
+    """Builds the tree of a file, and stops at a DOCTYPE, before anything in it is read."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise ValueError("it has a DOCTYPE, which files of VOC do not need: remove it from the file")
 
 
 def _box(item: Element) -> Drawn:
