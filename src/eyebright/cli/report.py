@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from eyebright.cli.pictures import refuse
+
 EXAMPLE = "Example: eyebright report flowers_run"
 
 
@@ -24,7 +26,13 @@ def report(
     from eyebright.report.screen import Terminal, console
     from eyebright.runs.report import report as written
     from eyebright.system import records
+    from eyebright.tasks.detection.model.card import is_detector
+    from eyebright.tasks.detection.runs.report import report as written_of_detector
 
     with Display(Terminal(console(stderr=True))) as display:
-        path = written(run, robustness=robustness, callbacks=[display])
+        if is_detector(run):
+            refuse({"--robustness": robustness}, "a detector")
+            path = written_of_detector(run, callbacks=[display])
+        else:
+            path = written(run, robustness=robustness, callbacks=[display])
     typer.echo(records.to_json({"report": str(path)}) if as_json else f"Report: {path}")

@@ -284,8 +284,8 @@ def _evaluated(event: events.Evaluated) -> Iterator[str]:
 def _drawn(event: events.Drawn) -> Iterator[str]:
     yield f"Drawn: {listed([printable(path) for path in event.paths])}"
     if event.mistakes:
-        few = f"the {event.shown} most confident of " if event.shown < event.mistakes else ""
-        yield f"The last one shows {few}{counted(event.mistakes, 'wrong prediction')} on test images."
+        few = f"the {event.shown} worst of " if event.shown < event.mistakes else ""
+        yield f"The last one shows {few}{counted(event.mistakes, event.what)} on test images."
     else:
         yield "All test images are predicted correctly, so there are no mistakes to draw."
 

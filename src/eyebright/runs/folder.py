@@ -12,7 +12,8 @@ RUN/
   checkpoint/         the state after so many steps, the last two of them
   curves.png          accuracy and loss by epoch; of a head alone, error and loss by the strength of its penalty
   confusion.png       the confusion matrix on the test set
-  mistakes.png        the most confident wrong predictions on the test set, where there are any
+  precision_recall.png  of a detector: precision by recall of each class on the test set
+  mistakes.png        the worst mistakes on the test set, where there are any
   report.html         all of the result on a page, with its images
   model/              the result                         .lock          held while a process trains here
 """
@@ -67,6 +68,7 @@ class Run:
         self.checkpoint = path / "checkpoint"
         self.curves = path / "curves.png"
         self.confusion = path / "confusion.png"
+        self.precision_recall = path / "precision_recall.png"
         self.mistakes = path / "mistakes.png"
         self.report = path / "report.html"
         self.model = path / "model"

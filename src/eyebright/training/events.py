@@ -439,11 +439,12 @@ class Healed(Event, frozen=True):
 
 
 class Drawn(Event, frozen=True):
-    """Pictures of the result were drawn; of `mistakes` wrong predictions on the test set the sheet shows `shown`."""
+    """Pictures of the result were drawn; of `mistakes` on the test set, which are a `what`, the sheet shows `shown`."""
 
     paths: tuple[str, ...]
     mistakes: int
     shown: int
+    what: str = "wrong prediction"
 
 
 class ModelSaved(Event, frozen=True):

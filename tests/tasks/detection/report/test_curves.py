@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve
 
-from eyebright.tasks.detection.report.curves import Curve, draw_curves, recall_chart
+from eyebright.tasks.detection.report.curves import Curve, confidence_chart, draw_precision_recall, recall_chart
 from eyebright.tasks.detection.trust.matching import Truth, match
+from eyebright.trust.calibration import calibration_gap
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_what_is_drawn_at_a_threshold(matches) -> None:
 
 
 def test_the_figure_and_the_chart_say_where_the_threshold_is(matches, decode) -> None:
-    assert decode(draw_curves(matches, ["red", "green"], [0.7, 0.7])).std() > 0
+    assert decode(draw_precision_recall(matches, ["red", "green"], [0.7, 0.7])).std() > 0
     chart = recall_chart(matches, 0.5, 0.4)
     assert "finds 40.0%, and 50.0%" in chart.words
     assert [series.name for series in chart.series] == ["all boxes", "at the threshold"]
@@ -40,4 +41,16 @@ def test_without_a_labelled_box_there_is_no_curve(known_mistakes) -> None:
     nothing = match(found, [Truth.of(np.zeros((0, 4)), np.zeros(0, np.int64))] * 2)
     assert not len(Curve.of(nothing).scores)
     assert recall_chart(nothing, None, None).rows == ()
-    assert draw_curves(nothing, ["red", "green"], [0.5, 0.5])
+    assert draw_precision_recall(nothing, ["red", "green"], [0.5, 0.5])
+    assert confidence_chart(nothing, np.array([0.99, 0.99])) is None
+
+
+def test_the_chart_of_confidences_has_the_share_that_is_right(matches) -> None:
+    """From 0.7 on there are 0.95, 0.9, 0.8 and 0.7 in ranges of their own; 0.9 and 0.8 are right, and 0.95 is not."""
+    chart = confidence_chart(matches, np.array([0.7, 0.7]))
+    assert chart.headings == ("confidence", "boxes", "mean", "right")
+    rows = {(row[1], row[3]) for row in chart.rows}
+    assert sum(int(row[1]) for row in chart.rows) == 4 and ("1", "100.0%") in rows and ("1", "0.0%") in rows
+    chosen = matches.judged & (matches.score >= 0.7)
+    error = calibration_gap(matches.score[chosen], matches.correct[chosen])
+    assert f"Expected calibration error {error:.3f}" in chart.words

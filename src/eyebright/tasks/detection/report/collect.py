@@ -8,8 +8,8 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.pictures import decode
 from eyebright.data.split import ALL_SIDES, SIDES
+from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.measured import training_charts
 from eyebright.report.pages.page import Album
 from eyebright.report.telling import typed_path
@@ -22,7 +22,8 @@ from eyebright.tasks.detection.geometry.boxes import REASONS, boxes_text
 from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import DetectionTested
-from eyebright.tasks.detection.report.curves import recall_chart
+from eyebright.tasks.detection.report.curves import confidence_chart, recall_chart
+from eyebright.tasks.detection.report.drawings import opener, shown_in
 from eyebright.tasks.detection.report.mistakes import MISTAKE_KINDS, Mistake, find_mistakes, marked, pictures_of
 from eyebright.tasks.detection.report.page import EXAMPLE_PX, MISTAKE_PX, DetectorReport, Scene, detector_page, scene_of
 from eyebright.training.events import AnyEvent, RunStarted
@@ -68,8 +69,7 @@ def collect(
         commands=[("To find objects in new images:", f"eyebright predict {here} IMAGES --figure boxes.png")],
         examples=examples,
         mistakes=mistakes,
-        charts=[recall_chart(tested.matches, *(None if one is None else one.value
-                                               for one in (test.precision, test.recall)))],
+        charts=_charts(tested, prepared),
         training=training_charts(detector.history, "mAP50"),
         data=_data(prepared),
         sets=_sets(prepared),
@@ -82,17 +82,20 @@ def collect(
     )  # fmt: skip
 
 
+def _charts(tested: DetectionTested, prepared: PreparedBoxes) -> list[Chart]:
+    """Precision by recall, and whether confidences can be trusted, where anything is drawn."""
+    test, groups = tested.evaluation, prepared.groups_at(tested.positions)
+    at_threshold = (None if one is None else one.value for one in (test.precision, test.recall))
+    confidence = confidence_chart(tested.matches, np.array(test.thresholds), groups)
+    return [recall_chart(tested.matches, *at_threshold), *([] if confidence is None else [confidence])]
+
+
 def _scenes(
     album: Album, detector: Detector, prepared: PreparedBoxes, tested: DetectionTested
 ) -> tuple[list[Scene], list[tuple[str, list[Scene]]]]:
     """The first test images with what is drawn on them, and parts of them around mistakes."""
-    source, thresholds = prepared.dataset.source, np.array(detector.card.thresholds)
-    names = [printable(source.names[at]) for at in tested.positions.tolist()]
-    shown = [one.at(one.scores >= thresholds[one.labels]) for one in tested.found]
-
-    def pixels(image: int) -> NDArray[np.uint8]:
-        return np.asarray(decode(source.open(int(tested.positions[image]))))
-
+    names = [printable(prepared.dataset.source.names[at]) for at in tested.positions.tolist()]
+    shown, pixels = shown_in(tested), opener(prepared, tested)
     whole = [
         scene_of(album, at, marked(pixels(at), shown[at], tested.truth[at], detector.classes), names[at], "",
                  EXAMPLE_PX)

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from eyebright.report.figures import GREY, new_figure, to_png
 from eyebright.report.pages.charts import Axis, Chart, Series
+from eyebright.report.pages.measured import reliability_chart
 from eyebright.system.text import percent, printable, shorten
 from eyebright.tasks.detection.report.drawing import COLOURS, STYLES
 from eyebright.tasks.detection.trust.matching import Matches
+from eyebright.trust.calibration import calibration_text, reliability
 
 _MOST_POINTS, _MOST_LINES, _NAME_WIDTH = 120, 21, 20
 _RECALLS = (0.5, 0.7, 0.8, 0.9, 0.95)
@@ -47,7 +49,7 @@ class Curve(NamedTuple):
         return (float(self.recall[drawn - 1]), float(self.precision[drawn - 1])) if drawn else None
 
 
-def draw_curves(matches: Matches, classes: Sequence[str], thresholds: Sequence[float]) -> bytes:
+def draw_precision_recall(matches: Matches, classes: Sequence[str], thresholds: Sequence[float]) -> bytes:
     """Precision by recall of each class, with a dot at its threshold, as the content of a PNG file."""
     figure = new_figure(7, 5)
     axes = figure.subplots()
@@ -94,6 +96,32 @@ def recall_chart(matches: Matches, precision: float | None, recall: float | None
         "Precision and recall", words,
         Axis.linear("recall", 0, 1, _whole), Axis.linear("precision", 0, 1, _whole),
         tuple(series), ("recall", "precision", "from a confidence of"), tuple(rows),
+    )  # fmt: skip
+
+
+def confidence_chart(
+    matches: Matches, thresholds: NDArray[np.floating], groups: NDArray[np.int64] | None = None
+) -> Chart | None:
+    """How often boxes of each confidence are right, for the page; None where nothing is drawn.
+
+    Args:
+        matches: What meets what.
+        thresholds: The confidence from which boxes of each class are drawn.
+        groups: Group number of each image, `(N,)`; None if images are independent.
+    """
+    drawn = matches.judged & (matches.score >= thresholds[matches.label])
+    if not drawn.any():
+        return None
+    images = matches.image[drawn]
+    found = reliability(matches.score[drawn], matches.correct[drawn], images if groups is None else groups[images])
+    words = (
+        "Of boxes with a confidence of 80%, 80% should be right: such points lie on the diagonal. Upright lines are "
+        f"95% intervals. Expected calibration error {found.error:.3f}. "
+        f"{calibration_text(found.error, found.by_chance)}."
+    )
+    return reliability_chart(found)._replace(
+        title="Confidence of boxes", words=words, y=Axis.linear("share that is right", 0, 1, _whole),
+        headings=("confidence", "boxes", "mean", "right"),
     )  # fmt: skip
 
 

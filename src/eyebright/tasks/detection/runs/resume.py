@@ -40,13 +40,17 @@ def resume_detector(
         raise SettingsError(f"{path} is complete: its detector is in {run.model}. To train longer, start a new run")
     events = run.read_events()
     continues = can_continue(run, events)
-    prepared = _open_again(run, request, events, emit)
+    prepared = reopen(run, request, events, emit)
     earlier = events if continues else None
     return finish(run, request, network, prepared, emit, started_at=started_at, earlier=earlier)
 
 
-def _open_again(run: Run, request: Request, events: Sequence[AnyEvent], emit: Emit) -> PreparedBoxes:
-    """The images of the run in its split."""
+def reopen(run: Run, request: Request, events: Sequence[AnyEvent], emit: Emit) -> PreparedBoxes:
+    """The images of a run in its split.
+
+    Raises:
+        DataError: When the images or their boxes are no longer those that the run started with.
+    """
     started = next((event for event in events if isinstance(event, RunStarted)), None)
     if started is not None:
         request = request.changed(split=str(run.split))

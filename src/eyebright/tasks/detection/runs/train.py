@@ -18,6 +18,7 @@ from eyebright.system.errors import DataError, OutputError
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.report.collect import write_report
+from eyebright.tasks.detection.report.drawings import draw
 from eyebright.tasks.detection.runs.measuring import TRAIN_SAMPLE, measured, require_provable
 from eyebright.tasks.detection.runs.opening import open_boxes, prepared_boxes, said_at_start, write_start
 from eyebright.tasks.detection.runs.recipe import choose_size, require_for_detectors, resolved, views_for
@@ -138,6 +139,7 @@ def finish(
             emit(Judged.of(verdicts))
             for side, found in detector.metrics.items():
                 emit(_evaluated(side, found))
+            emit(draw(run, detector, prepared, tested))
             emit(Reported(path=str(write_report(run, run.read_events(), detector, prepared, tested))))
             card = detector.save(run.model, overwrite=True)  # last: with its event the run is complete
             emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
