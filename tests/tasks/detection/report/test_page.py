@@ -82,7 +82,7 @@ def test_a_part_that_is_missing_leaves_its_section_out(make_report, parsed) -> N
 
 def test_boxes_that_are_not_used_are_counted_by_their_reason(make_report, parsed) -> None:
     page = parsed(detector_page(make_report()))
-    assert "2 it lies outside the image" in page.text
+    assert "2: it lies outside the image" in page.text
     assert page.select_one("details:last-of-type summary") and "The first 1" in page.text
 
 

@@ -16,7 +16,7 @@ from eyebright.report.telling import typed_path
 from eyebright.runs.collect import verdicts_of
 from eyebright.runs.folder import Run
 from eyebright.system import files
-from eyebright.system.text import counted, printable
+from eyebright.system.text import counted, percent, printable
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.geometry.boxes import REASONS, boxes_text
 from eyebright.tasks.detection.geometry.finding import Detections
@@ -131,7 +131,11 @@ def _facts(detector: Detector, prepared: PreparedBoxes, started: RunStarted | No
         ("Parameters", f"{detector.network.parameter_count:,}"),
         ("Image size", f"{side.width} × {side.height}"),
     ]
-    return facts if validation is None else [*facts, ("Validation mAP50", str(validation.map50 or "-"))]
+    return (
+        facts
+        if validation is None
+        else [*facts, ("Validation mAP50", percent(validation.map50.value) if validation.map50 else "-")]
+    )
 
 
 def _data(prepared: PreparedBoxes) -> list[str]:
@@ -140,7 +144,7 @@ def _data(prepared: PreparedBoxes) -> list[str]:
     sizes = [f"{len(prepared.indices(side)):,} {side.replace('_', ' ')}" for side in ALL_SIDES
              if len(prepared.indices(side))]  # fmt: skip
     lines = [f"{counted(len(dataset), 'image')} with {boxes_text(dataset.box_count)}: {', '.join(sizes)}."]
-    lines += [f"Leak: {leaks}." for leaks in prepared.leaks]
+    lines += [f"Leak: {leaks}" for leaks in prepared.leaks]
     return [*lines, *dataset.notices]
 
 
