@@ -1,13 +1,19 @@
 """The whole way from images with boxes to a detector."""
 
+import csv
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from eyebright.runs.request import gather
 from eyebright.system.errors import DataError
 from eyebright.tasks.detection.model.detector import Detector
+from eyebright.tasks.detection.runs.resume import resume_detector
 from eyebright.tasks.detection.runs.train import train_detector
-from eyebright.training.events import AnyEvent, BoxesChecked, Judged, SidesNamed
+from eyebright.tasks.detection.training.views import ViewCache
+from eyebright.training.event import StepDone
+from eyebright.training.events import AnyEvent, BoxesChecked, Judged, SidesNamed, ViewsKept
 
 
 def test_a_training_ends_with_a_detector_that_repeats_bit_by_bit(squares, tmp_path):
@@ -47,3 +53,61 @@ def test_a_promise_that_the_held_back_images_cannot_prove_is_refused_before_the_
     with pytest.raises(DataError, match=r"recall=0.9 takes at least \d+ held-back images with objects"):
         train_detector(request)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_set_that_the_disk_has_no_room_for_is_trained_anyway_and_continues_so(squares, tmp_path, monkeypatch):
+    monkeypatch.setattr(ViewCache, "fitting", lambda cache, wanted: 0)
+    asked = {"pictures": str(squares), "size": 64, "epochs": 2, "threads": 1}
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    events = list[AnyEvent]()
+    train_detector(gather(asked | {"output": str(whole)}), callbacks=[events.append])
+    assert [(event.kept, event.size_bytes) for event in events if isinstance(event, ViewsKept)] == [(False, 0)]
+
+    def stop(event):
+        if isinstance(event, StepDone) and event.epoch == 2:
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        train_detector(gather(asked | {"output": str(stopped)}), callbacks=[stop])
+    monkeypatch.undo()  # there is room now
+    resume_detector(stopped)
+    one, other = (Detector.load(path / "model").get_weights() for path in (whole, stopped))
+    assert all(np.array_equal(values, other[name]) for name, values in one.items())
+
+
+@pytest.mark.parametrize(
+    ("boxes", "problem"),
+    [(0, "no boxes: draw some first"), (1, "1 different image with boxes"), (2, "2 different images with boxes")],
+)
+def test_too_few_images_with_boxes_are_refused_before_the_training(boxes, problem, squares, tmp_path):
+    for labels in sorted((squares / "labels").iterdir())[boxes:]:
+        labels.write_text("")
+    with pytest.raises(DataError, match=problem):
+        train_detector(gather({"pictures": str(squares), "output": str(tmp_path / "run")}))
+    assert not (tmp_path / "run").exists()
+
+
+def test_odd_images_are_learned(squares, tmp_path):
+    """Long and tiny ones, of all modes, with a thousand boxes, a class with one box and one that nobody uses."""
+    (squares / "data.yaml").write_text("path: .\ntrain: images\nnames: [square, rare, nobody]\n")
+    images, labels = squares / "images", squares / "labels"
+    for number, mode in enumerate(("CMYK", "RGBA", "LA", "1", "I;16")):
+        path = images / f"{number}.png"
+        with Image.open(path) as image:
+            grey = image.convert("L")
+            path.unlink()
+            if mode == "I;16":
+                Image.fromarray(np.asarray(grey).astype(np.uint16) * 257).save(path)
+            else:
+                image.convert(mode).save(path.with_suffix(".tif" if mode == "CMYK" else ".png"))
+    Image.new("RGB", (1, 1)).save(images / "5.png")
+    Image.new("RGB", (4000, 50), "red").save(images / "6.png")
+    (labels / "5.txt").write_text("")
+    random = np.random.default_rng(0)
+    (labels / "7.txt").write_text("".join(f"0 {x} {y} 0.1 0.1\n" for x, y in random.uniform(0.1, 0.9, (1000, 2))))
+    (labels / "8.txt").write_text("1 0.5 0.5 0.3 0.3\n")
+    request = gather({"pictures": str(squares), "output": str(tmp_path / "run"), "size": 64, "epochs": 1, "threads": 1})
+    result = train_detector(request)
+    assert result.detector.classes == ("rare", "square")
+    rows = csv.DictReader((tmp_path / "run" / "split.csv").read_text().splitlines())
+    assert sum(row["split"] != "" for row in rows) == 12

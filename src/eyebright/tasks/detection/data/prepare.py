@@ -110,11 +110,12 @@ def prepare(
     pack, images = _packed(dataset, preparation, report), dataset.for_grouping()
     usable = np.flatnonzero(pack.rows >= 0)
     digests, sets = pack.digests.at(usable), find_sets(images, pack, report)
-    _require_enough(dataset, digests)
+    boxes_of = [dataset.boxes[index] for index in usable.tolist()]
+    _require_enough(dataset, digests, boxes_of)
     labels = np.zeros(len(dataset), np.int64)
     free = _unsettled(dataset, usable, digests)
     together = sets_of(digests.ranks(), sets.kept[usable])
-    labels[usable] = strata([dataset.boxes[index] for index in usable.tolist()], together, free)
+    labels[usable] = strata(boxes_of, together, free)
     to_split = dataset.as_classified(labels)
     sides = split(to_split.holding_back() if hold_back else to_split, pack, sets)
     prepared = PreparedBoxes(dataset, pack, boxes, ignored, sides, groups_of(images, sets), sets.related)
@@ -186,12 +187,18 @@ def _placed(dataset: BoxDataset, preparation: Preparation) -> tuple[tuple[Boxes,
     return boxes, ignored
 
 
-def _require_enough(dataset: BoxDataset, digests: Digests) -> None:
+def _require_enough(dataset: BoxDataset, digests: Digests, boxes_of: list[Boxes]) -> None:
     different = len(set(digests))
     if different < len(SIDES):
         raise DataError(
             f"{dataset.origin} has {counted(different, 'different image')}: a detector needs at least {len(SIDES)}, "
             f"one for each set ({', '.join(SIDES)}), and some hundred to be any good"
+        )
+    labelled = len({digest for digest, boxes in zip(digests, boxes_of, strict=True) if len(boxes)})
+    if labelled < len(SIDES):
+        raise DataError(
+            f"{dataset.origin} has {counted(labelled, 'different image')} with boxes: a detector needs at least "
+            f"{len(SIDES)}, one for each set ({', '.join(SIDES)}): draw boxes on more of them"
         )
 
 

@@ -187,7 +187,8 @@ def _views(
     if kept is None:
         wanted = views_for(len(train), settings)
         fitting = cache.fitting(wanted)
-        kept = ViewsKept(views=fitting or wanted, wanted=wanted, kept=fitting > 0, size_bytes=cache.size_bytes(fitting))
+        size_bytes = cache.size_bytes(fitting) if fitting else 0
+        kept = ViewsKept(views=fitting or wanted, wanted=wanted, kept=fitting > 0, size_bytes=size_bytes)
         emit(kept)
     if not kept.kept and processes.place().size > 1:
         raise DataError(
