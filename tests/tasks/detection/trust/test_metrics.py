@@ -8,7 +8,7 @@ from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.trust.matching import Truth, match
 from eyebright.tasks.detection.trust.metrics import DetectionEvaluation, evaluate, recall_kept
 from eyebright.tasks.detection.trust.precision import average_precision
-from eyebright.tasks.detection.trust.thresholds import RecallPromised
+from eyebright.tasks.detection.trust.promise import RecallPromised
 from eyebright.trust.calibration import calibration_gap
 
 

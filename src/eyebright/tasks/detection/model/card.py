@@ -40,7 +40,7 @@ from eyebright.system.records import Record
 from eyebright.system.text import counted, listed, markdown
 from eyebright.tasks.detection.geometry.finding import LEAST, MOST_PEAKS, OVERLAP, Detections, find
 from eyebright.tasks.detection.trust.calibration import Scale, calibrated, score_of
-from eyebright.tasks.detection.trust.thresholds import RecallPromised
+from eyebright.tasks.detection.trust.promise import RecallPromised
 
 FORMAT = 1
 FOUND = "found_{}"

@@ -31,7 +31,7 @@ from eyebright.system.text import counted, listed, percent, printable, shorten
 from eyebright.tasks.detection.model.card import DetectorCard, classes_text, golden_of, read_detector, write_detector
 from eyebright.tasks.detection.model.predictor import DetectionPredictor, FoundObjects, LazyImage
 from eyebright.tasks.detection.trust.calibration import UNSCALED, Scale
-from eyebright.tasks.detection.trust.thresholds import RecallPromised
+from eyebright.tasks.detection.trust.promise import RecallPromised
 from eyebright.trust.prediction import Unreadable
 
 if TYPE_CHECKING:

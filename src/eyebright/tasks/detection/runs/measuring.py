@@ -22,7 +22,8 @@ from eyebright.tasks.detection.model.predictor import BATCH_SIZE
 from eyebright.tasks.detection.trust.calibration import calibrate, calibrated
 from eyebright.tasks.detection.trust.matching import match
 from eyebright.tasks.detection.trust.metrics import DetectionEvaluation, evaluate_matches
-from eyebright.tasks.detection.trust.thresholds import RecallPromise, RecallPromised, best_thresholds, promise_recall
+from eyebright.tasks.detection.trust.promise import RecallPromise, RecallPromised, promise_recall
+from eyebright.tasks.detection.trust.thresholds import best_thresholds
 from eyebright.tasks.detection.trust.verdicts import DetectionEvidence, diagnose, recall_by_size
 from eyebright.training.events import PromiseMade, PromiseRefused
 from eyebright.training.receivers import reporting

@@ -24,7 +24,7 @@ from eyebright.tasks.detection.runs.opening import open_boxes, prepared_boxes, s
 from eyebright.tasks.detection.runs.recipe import choose_size, require_for_detectors, resolved, views_for
 from eyebright.tasks.detection.training.views import ViewCache, ViewFeatures, Views
 from eyebright.tasks.detection.trust.metrics import DetectionEvaluation
-from eyebright.tasks.detection.trust.thresholds import RecallPromise
+from eyebright.tasks.detection.trust.promise import RecallPromise
 from eyebright.training import processes, trainer
 from eyebright.training.budget import Deadline, watched
 from eyebright.training.events import AnyEvent, Emit, Evaluated, Judged, ModelSaved, Reported, ViewsKept

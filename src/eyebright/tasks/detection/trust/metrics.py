@@ -14,7 +14,7 @@ from eyebright.system.text import counted, percent
 from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.trust.matching import Matches, Truth, match
 from eyebright.tasks.detection.trust.precision import Estimate, Precisions
-from eyebright.tasks.detection.trust.thresholds import RecallPromise, RecallPromised, missed_shares
+from eyebright.tasks.detection.trust.promise import RecallPromise, RecallPromised, missed_shares
 from eyebright.trust.calibration import ErrorByChance, calibration_gap, calibration_text
 from eyebright.trust.intervals import Share, mean_interval, share_of
 
