@@ -205,6 +205,17 @@ def test_a_class_of_copies_of_another_one_has_no_images_of_its_own(grouped: bool
         split(np.repeat([0, 1], 10), digests, ("daisy", "rose"), groups=groups)
 
 
+def test_a_class_that_is_always_in_a_group_with_another_is_in_every_set():
+    labels = np.array([0, 1] * 9 + [0, 2] * 9 + [0] * 5)  # as crops of images: none has a rose or a tulip alone
+    groups = np.concatenate([np.repeat(np.arange(18), 2), np.arange(18, 23)])
+    digests = [bytes([index]) * 16 for index in range(len(labels))]
+    sides = split(labels, digests, ("daisy", "rose", "tulip"), groups=groups)
+    assert {(int(label), int(side)) for label, side in zip(labels, sides, strict=True)} == {
+        (label, side) for label in range(3) for side in range(3)
+    }
+    assert all(len(set(sides[groups == group].tolist())) == 1 for group in range(23))
+
+
 def test_a_class_without_training_pictures_is_named(hundred):
     labels, digests = hundred
     with pytest.raises(DataError, match="'rose' has 0 different"):

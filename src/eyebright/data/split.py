@@ -99,29 +99,50 @@ def split(
     order = np.lexsort((ranks, sets))
     firsts = order[np.flatnonzero(np.diff(sets[order], prepend=-1))]  # the image with the least digest of each set
     owners = _owners(labels[free], sets, len(classes))
+    if groups is not None and _fewest(owners, labels[free]) <= len(shares):  # such as crops of crowded images
+        owners = _owners(labels[free], sets, len(classes), rarest_first=True)
     if learned is not None:  # those stay in training
         owners[np.unique(sets[learned[free]])] = len(classes)
     sizes, where = np.bincount(sets, minlength=len(firsts)), np.zeros(len(firsts), np.int64)
+    shared = set[int]()  # classes that own too few sets, but may have images in the sets of other classes
     for label, name in enumerate(classes):
         own = np.flatnonzero(owners == label)
-        if len(own) < len(shares) + 1:
-            if learned is None and not len(own) and (labels[free] == label).any():
-                raise DataError(
-                    f"no image of class {name!r} is its own: each is a copy of an image of another class, or in a "
-                    "group with one; correct the labels, join the classes or remove one"
-                )
-            what = "different image" if groups is None else "group"
-            known = "" if learned is None else " that the initial model was not trained on"
-            other = "" if learned is None else ", or use --split with the split.csv of the model's run"
-            raise DataError(
-                f"class {name!r} has {counted(len(own), what)}{known}: it needs at least {len(shares) + 1}, one for "
-                f"each set; add images or remove the class{other}"
-            )
+        if len(own) <= len(shares):
+            if groups is None:
+                raise _too_few(name, len(own), len(shares), labels[free] == label, learned, "different image")
+            shared.add(label)
+            continue
         keys = [(bool(elsewhere[index]), _key(seed, every.values[free[index]].tobytes())) for index in firsts[own]]
         own = own[sorted(range(len(own)), key=keys.__getitem__)]
         where[own] = _shared_out(sizes[own].tolist(), shares)
     sides[free] = where[sets]
+    for label in sorted(shared):
+        here = labels[free] == label
+        if not {0, *shares} <= {*where[sets[here]].tolist()} or not _has_own_content(ranks, here):
+            raise _too_few(classes[label], int((owners == label).sum()), len(shares), here, learned, "group")
     return sides
+
+
+def _has_own_content(ranks: NDArray[np.int64], here: NDArray[np.bool_]) -> bool:
+    """Whether some image of a class is no copy of an image of another class."""
+    return not np.isin(ranks[here], ranks[~here]).all()
+
+
+def _too_few(
+    name: str, own: int, shares: int, here: NDArray[np.bool_], learned: NDArray[np.bool_] | None, what: str
+) -> DataError:
+    """The error of a class with too few images for all sets."""
+    if learned is None and not own and here.any():
+        return DataError(
+            f"no image of class {name!r} is its own: each is a copy of an image of another class, or in a "
+            "group with one; correct the labels, join the classes or remove one"
+        )
+    known = "" if learned is None else " that the initial model was not trained on"
+    other = "" if learned is None else ", or use --split with the split.csv of the model's run"
+    return DataError(
+        f"class {name!r} has {counted(own, what)}{known}: it needs at least {shares + 1}, one for "
+        f"each set; add images or remove the class{other}"
+    )
 
 
 def hold_back(
@@ -280,11 +301,22 @@ def links_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.stack([grouped[first][group], grouped], axis=1)
 
 
-def _owners(labels: NDArray[np.int64], sets: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
-    """The class that each set of images belongs to: one that spans classes belongs to the first."""
+def _owners(
+    labels: NDArray[np.int64], sets: NDArray[np.int64], num_classes: int, *, rarest_first: bool = False
+) -> NDArray[np.int64]:
+    """The class that each set of images belongs to: one that spans classes belongs to the first, or to the rarest."""
+    order = np.arange(num_classes)
+    if rarest_first:
+        pairs = np.unique(np.stack([labels, sets]), axis=1)  # a class is as frequent as it is in different sets
+        order = np.argsort(np.bincount(pairs[0], minlength=num_classes), kind="stable")
     owners = np.full(int(sets.max(initial=-1)) + 1, num_classes, np.int64)
-    np.minimum.at(owners, sets, labels)
-    return owners
+    np.minimum.at(owners, sets, np.argsort(order)[labels])
+    return np.append(order, num_classes)[owners]
+
+
+def _fewest(owners: NDArray[np.int64], labels: NDArray[np.int64]) -> int:
+    """How many sets the class with the fewest owns, of the classes that are there."""
+    return min((int((owners == label).sum()) for label in np.unique(labels)), default=0)
 
 
 def _shared_out(sizes: list[int], shares: dict[int, float]) -> list[int]:
