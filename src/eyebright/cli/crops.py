@@ -44,6 +44,7 @@ def crops(
         Unlabelled | None,
         typer.Option(help="For labels: what images without labels are, as for train.", show_default=False),
     ] = None,
+    fewest: Annotated[int, typer.Option(min=1, help="Leave out classes with crops of fewer images.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder of crops that exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
@@ -53,7 +54,7 @@ def crops(
     """
     from eyebright.system import records
     from eyebright.tasks.detection.model.card import is_detector
-    from eyebright.tasks.detection.model.crops import write_crops
+    from eyebright.tasks.detection.model.crops import FEWEST_TO_TRAIN, write_crops
 
     if output == Path():
         raise SettingsError(f"no folder to write: add -o FOLDER, as in eyebright crops {shlex.quote(source)} -o crops")
@@ -62,7 +63,7 @@ def crops(
         cuts = _found(Path(source), pictures, threshold, one=classes == "one")
     else:
         cuts = _labelled(source, pictures, threshold, unlabelled or "refuse", one=classes == "one")
-    written = write_crops(cuts, output, margin=margin, overwrite=overwrite)
+    written = write_crops(cuts, output, margin=margin, fewest=fewest, overwrite=overwrite)
     if as_json:
         typer.echo(records.to_json(written._asdict() | {"folder": str(output)}))
         return
@@ -72,6 +73,13 @@ def crops(
     if written.left_out:
         names = listed([printable(one.name) for one in written.left_out], 3)
         typer.echo(message(f"{counted(len(written.left_out), 'image')} cannot be opened: {names}"), err=True)
+    if kept := [printable(name) for name in written.few if name in written.counts]:
+        typer.echo(
+            message(
+                f"Too few images for a classifier: {listed(kept, 3)}. Leave such classes out with --fewest "
+                f"{FEWEST_TO_TRAIN}, or add images of them."
+            )
+        )
     typer.echo(f"To train a classifier:\n  eyebright train {shlex.quote(str(output))} -o RUN")
 
 

@@ -78,7 +78,7 @@ def test_images_that_cannot_be_opened_are_told_and_nothing_at_all_is_an_error(tm
     bad, good = Cut("bad", b"no image", box, ["dog"]), Cut("good", np.zeros((20, 20, 3), np.uint8), box, ["dog"])
     left_out = write_crops([bad, good], tmp_path / "crops").left_out
     assert [type(one) for one in left_out] == [LeftOut] and left_out[0].name == "bad"
-    with pytest.raises(DataError, match="there are no boxes to cut out"):
+    with pytest.raises(DataError, match=r"no boxes to cut out: .* 1 image cannot be opened, the first is bad: "):
         write_crops([bad], tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
@@ -102,3 +102,15 @@ def test_two_images_of_one_name_have_crops_of_their_own(tmp_path):
     pixels, corners = np.zeros((40, 40, 3), np.uint8), np.array([[1, 1, 20, 20]], float)
     write_crops([Cut(f"{folder}/a.jpg", pixels, corners, ["dog"]) for folder in (1, 2)], tmp_path / "crops")
     assert len(list((tmp_path / "crops/dog").iterdir())) == 2
+
+
+def test_classes_with_crops_of_few_images_are_named_and_left_out_if_asked(tmp_path):
+    pixels, corners = np.zeros((40, 40, 3), np.uint8), np.array([[1, 1, 20, 20]] * 3, float)
+    cuts = [Cut(f"{number}.jpg", pixels, corners, ["dog", "dog", "cat"][number % 3 :] * 3) for number in range(3)]
+    cuts = [cut._replace(names=cut.names[:3]) for cut in cuts]  # dogs in two images, cats in three
+    written = write_crops(cuts, tmp_path / "all")
+    assert written.counts == {"cat": 5, "dog": 4} and written.few == ["dog"]
+    written = write_crops(cuts, tmp_path / "some", fewest=3)
+    assert written.counts == {"cat": 5} and written.few == ["dog"]
+    assert sorted(entry.name for entry in (tmp_path / "some").iterdir()) == ["cat", "crops.json", "metadata.csv"]
+    assert "dog" not in (tmp_path / "some/metadata.csv").read_text()

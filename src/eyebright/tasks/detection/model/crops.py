@@ -11,6 +11,7 @@ import csv
 import io
 import math
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
@@ -26,7 +27,7 @@ from eyebright.data.split import SIDES, Side
 from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, PictureError, SettingsError
 from eyebright.system.records import to_json
-from eyebright.system.text import csv_cell
+from eyebright.system.text import counted, csv_cell
 from eyebright.tasks.detection.model.predictor import FoundObjects, LazyImage
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ CARD = "crops.json"
 """By which a folder is known as one of crops: no other folder is ever replaced."""
 MARGIN = 0.1
 """Share of the sides of a box that is added on each side."""
+FEWEST_TO_TRAIN = len(SIDES)
+"""Images that each class of a classifier needs: one for each set."""
 _MOST_MARGIN = 5.0
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]|^[.\s]+|[.\s]+$')  # what names of folders may not have everywhere
 
@@ -69,11 +72,13 @@ class Crops(NamedTuple):
         folder: The folder.
         counts: Number of crops of each class.
         left_out: Images that could not be opened, with the reasons.
+        few: Classes with crops of fewer images than `FEWEST_TO_TRAIN`, written or not.
     """
 
     folder: Path
     counts: dict[str, int]
     left_out: list[LeftOut]
+    few: Sequence[str] = ()
 
 
 def cuts_of(dataset: "BoxDataset") -> Iterator[Cut]:
@@ -121,13 +126,16 @@ def crop_corners(corners: NDArray[np.float64], size: tuple[int, int], margin: fl
     return np.asarray(np.clip(whole, 0, np.array([*size, *size])), np.int64)
 
 
-def write_crops(cuts: Iterable[Cut], folder: Path, *, margin: float = MARGIN, overwrite: bool = False) -> Crops:
+def write_crops(
+    cuts: Iterable[Cut], folder: Path, *, margin: float = MARGIN, fewest: int = 1, overwrite: bool = False
+) -> Crops:
     """Cut boxes out of images, and write them as PNG files in one folder for each class.
 
     Args:
         cuts: The images with their boxes.
         folder: The folder; it appears when it is complete.
         margin: Share of the sides of a box that is added on each side, 0 to 5.
+        fewest: Leave out classes with crops of fewer images.
         overwrite: Replace an earlier folder of crops.
 
     Raises:
@@ -137,33 +145,61 @@ def write_crops(cuts: Iterable[Cut], folder: Path, *, margin: float = MARGIN, ov
     """
     if not 0 <= margin <= _MOST_MARGIN or not math.isfinite(margin):
         raise SettingsError(f"margin must be from 0 to {_MOST_MARGIN:g}, a share of the sides of a box; got {margin}")
-    rows: list[tuple[str, str, str, str]] = []
-    left_out, taken, folders = list[LeftOut](), set[str](), dict[str, str]()
+    left_out = list[LeftOut]()
     with files.new_folder(folder, overwrite=overwrite, made_with=(CARD,)) as new:
-        for cut in cuts:
-            if not len(cut.corners):
-                left_out += [LeftOut(cut.name, cut.error)] if cut.error else []
-                continue
-            try:
-                picture = decode(cut.image() if callable(cut.image) else cut.image)
-            except (PictureError, DownloadError) as problem:
-                left_out.append(LeftOut(cut.name, str(problem)))
-                continue
-            places = crop_corners(cut.corners, picture.size, margin)
-            for name, place in zip(cut.names, places.tolist(), strict=True):
-                if place[0] < place[2] and place[1] < place[3]:
-                    file = _free_name(f"{_folder_of(name, folders)}/{_safe(PurePath(cut.name).stem)}", taken)
-                    _save(picture.crop(place), new / file)
-                    rows.append((file, name, cut.name, cut.side or ""))
+        rows = list(_rows(cuts, new, margin, left_out))
+        images = Counter(name for name, _ in {(row.label, row.image) for row in rows})
+        for place in {(new / row.file).parent for row in rows if images[row.label] < fewest}:
+            shutil.rmtree(place)
+        rows = [row for row in rows if images[row.label] >= fewest]
         if not rows:
-            raise DataError("there are no boxes to cut out: expected labels, or a detector that finds objects")
-        counts = dict(sorted(Counter(row[1] for row in rows).items()))
+            raise DataError(_nothing(left_out))
+        counts = dict(sorted(Counter(row.label for row in rows).items()))
         (new / METADATA).write_bytes(_metadata(rows))
         (new / CARD).write_text(to_json({"format": 1, "margin": margin, "classes": counts}), encoding="utf-8")
-    return Crops(folder, counts, left_out)
+    few = sorted(name for name, count in images.items() if count < FEWEST_TO_TRAIN)
+    return Crops(folder, counts, left_out, few)
 
 
-def _metadata(rows: Sequence[tuple[str, str, str, str]]) -> bytes:
+class _Row(NamedTuple):
+    """A crop, as `metadata.csv` has it."""
+
+    file: str
+    label: str
+    image: str
+    side: str
+
+
+def _rows(cuts: Iterable[Cut], folder: Path, margin: float, left_out: list[LeftOut]) -> Iterator[_Row]:
+    """Write the crops of all images, and add the images that cannot be opened to `left_out`."""
+    taken, folders = set[str](), dict[str, str]()
+    for cut in cuts:
+        if not len(cut.corners):
+            left_out += [LeftOut(cut.name, cut.error)] if cut.error else []
+            continue
+        try:
+            picture = decode(cut.image() if callable(cut.image) else cut.image)
+        except (PictureError, DownloadError) as problem:
+            left_out.append(LeftOut(cut.name, str(problem)))
+            continue
+        places = crop_corners(cut.corners, picture.size, margin)
+        for name, place in zip(cut.names, places.tolist(), strict=True):
+            if place[0] < place[2] and place[1] < place[3]:
+                file = _free_name(f"{_folder_of(name, folders)}/{_safe(PurePath(cut.name).stem)}", taken)
+                _save(picture.crop(place), folder / file)
+                yield _Row(file, name, cut.name, cut.side or "")
+
+
+def _nothing(left_out: Sequence[LeftOut]) -> str:
+    """What is wrong where there is no crop at all."""
+    text = "there are no boxes to cut out: expected labels, or a detector that finds objects"
+    if not left_out:
+        return text
+    first = left_out[0]
+    return f"{text}; {counted(len(left_out), 'image')} cannot be opened, the first is {first.name}: {first.reason}"
+
+
+def _metadata(rows: Sequence[_Row]) -> bytes:
     """The table that says the class, the group and, where all images have one, the set of each crop."""
     columns = 4 if all(side for *_, side in rows) and any(side == "train" for *_, side in rows) else 3
     text = io.StringIO()
