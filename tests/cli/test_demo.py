@@ -1,22 +1,10 @@
 import json
 
-from eyebright.data.published import formats
 from eyebright.training.events import Evaluated
 from eyebright.training.receivers import read_events
 
 
-def test_the_demo_goes_the_whole_way(eyebright, tmp_path, monkeypatch):
-    """On a third of the digits. README.md fetches all, and trains on them."""
-    write = formats.write_digits
-
-    def write_some(folder):
-        write(folder)
-        names = sorted(folder.glob("*/*.png"))
-        assert len(names) == 1797
-        for name in set(names) - set(names[::3]):
-            name.unlink()
-
-    monkeypatch.setattr(formats, "write_digits", write_some)
+def test_the_demo_goes_the_whole_way(eyebright, tmp_path, monkeypatch, few_digits):
     monkeypatch.chdir(tmp_path)
     old = tmp_path / "eyebright_demo" / "predictions.png"  # of a demo before
     old.parent.mkdir()
@@ -24,6 +12,7 @@ def test_the_demo_goes_the_whole_way(eyebright, tmp_path, monkeypatch):
     finished = eyebright("demo")
     assert finished.code == 0, finished.err
     place = tmp_path / "eyebright_demo"
+    assert len(list(place.glob("digits/*/*.png"))) == 599
     look = next(event for event in read_events(place / "digits_run" / "events.jsonl") if isinstance(event, Evaluated))
     assert look.accuracy >= 0.9
     assert old.read_bytes() != b"old"

@@ -36,7 +36,9 @@ def test_fetch_prints_the_place_the_licence_the_size_and_the_next_command(eyebri
     assert shlex.split(command) == ["eyebright", "train", f"{tmp_path}/my digits", "-o", "digits_run"]
 
 
-def test_what_was_fetched_can_be_trained_on_with_the_command_that_json_gives(eyebright, tmp_path, monkeypatch, quick):
+def test_what_was_fetched_can_be_trained_on_with_the_command_that_json_gives(
+    eyebright, tmp_path, monkeypatch, few_digits
+):
     monkeypatch.chdir(tmp_path)
     result = json.loads(eyebright("fetch", "digits", "--json").out)
     assert result["command"] == f"eyebright train {result['place']} -o digits_run"
