@@ -96,6 +96,16 @@ def test_a_start_is_replaced_only_by_an_epoch_that_is_better_in_loss_and_accurac
     assert Position().after_epoch(loss=9.0, accuracy=0.1).best_epoch == 1  # the start was not validated
 
 
+def test_the_best_epoch_of_a_detector_has_the_lowest_loss():
+    figures = [(1.4, 0.92), (1.3, 0.90), (1.35, 0.95)]  # loss, mAP50
+    at, by_accuracy = Position(), Position()
+    for loss, accuracy in figures:
+        at = at.after_epoch(loss, accuracy, by_loss=True)
+        by_accuracy = by_accuracy.after_epoch(loss, accuracy)
+    assert (at.best_epoch, at.best_loss, at.best_accuracy) == (2, 1.3, 0.90)
+    assert by_accuracy.best_epoch == 3
+
+
 def test_epochs_are_stale_until_accuracy_or_loss_improves():
     at = Position().after_epoch(loss=1.0, accuracy=0.5).after_epoch(loss=1.0, accuracy=0.5)
     assert (at.best_epoch, at.stale_epochs) == (1, 1)

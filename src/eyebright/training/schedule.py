@@ -146,9 +146,12 @@ class Position(Record, frozen=True, kw_only=True):
             correct=self.correct + correct,
         )
 
-    def after_epoch(self, loss: float, accuracy: float) -> "Position":
-        """One epoch later, with its validation loss and accuracy."""
-        best = (accuracy, -loss) > (self.best_accuracy, -self.best_loss)
+    def after_epoch(self, loss: float, accuracy: float, *, by_loss: bool = False) -> "Position":
+        """One epoch later, with its validation loss and accuracy; the best epoch is the one with the best accuracy.
+
+        With `by_loss` it is the one with the lowest loss.
+        """
+        best = loss < self.best_loss if by_loss else (accuracy, -loss) > (self.best_accuracy, -self.best_loss)
         if not self.best_epoch:  # one more correct image alone does not beat the start
             best &= loss < self.best_loss
         return msgspec.structs.replace(

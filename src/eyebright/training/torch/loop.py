@@ -52,7 +52,8 @@ class Outcome(NamedTuple):
     """The result of a training.
 
     Args:
-        weights: The weights of the epoch with the best validation accuracy; of equals, the one with the lowest loss.
+        weights: The weights of the epoch with the best validation accuracy, of equals the one with the lowest loss; of
+            a detector, those of the epoch with the lowest validation loss.
         reason: Why the training ended.
         settings: The settings with all that was measured: precision, threads, device, batch size, accumulation. With
             these the same training runs again.
@@ -274,7 +275,7 @@ class Trainer:
         self._finite(score)
         if self.plan is not None:
             self.plan.measured(done.step - first.step, seconds, time.monotonic() - start)
-        self.progress = done.after_epoch(score.loss, score.accuracy)
+        self.progress = done.after_epoch(score.loss, score.accuracy, by_loss=self.learner.objective.by_loss)
         best = self.progress.best_epoch == self.progress.epoch
         if best:
             self.best = self.learner.result.get_weights()

@@ -41,6 +41,8 @@ class Objective(Protocol):
 
     measure: Measure
     """What the accuracy of a `Score` is called."""
+    by_loss: bool
+    """Whether the epoch with the lowest validation loss is kept, not the one with the best accuracy."""
 
     def outputs(self, module: TorchNetwork, samples: Tensor) -> Tensor:
         """The outputs for a batch, `(N, ...)`, from images or from whatever the supply gives in their place."""
@@ -66,6 +68,7 @@ class Classification:
     """
 
     measure: Measure = "accuracy"
+    by_loss = False
 
     def __init__(
         self, labels: NDArray[np.int64], num_classes: int, settings: Settings, device: torch.device = CPU

@@ -146,6 +146,7 @@ class Detection:
     """
 
     measure: Measure = "mAP50"
+    by_loss = True  # mAP50 of a few validation images changes by chance from epoch to epoch
 
     def __init__(self, task: Objects, num_classes: int, device: torch.device) -> None:
         self.task, self.num_classes = task, num_classes
