@@ -136,3 +136,20 @@ def test_only_the_first_pictures_are_drawn(as_figure) -> None:
 def test_any_class_name_can_be_drawn(name, only_latin_fonts, decode) -> None:
     picture = Framed(np.zeros((60, 90, 3), np.uint8), [class_frame(0, name, CORNERS, 1.0)], name)
     assert decode(draw_boxes([picture], class_legend([name], [0]))).std() > 0
+
+
+def test_many_objects_have_short_labels_and_few_the_whole_text(as_figure) -> None:
+    for count, text in ((2, "redleft 50%"), (40, "50%")):
+        places = [(120 * (at % 8), 40 + 90 * (at // 8)) for at in range(count)]
+        frames = [class_frame(0, "redleft", (x, y, x + 30, y + 30), 0.5) for x, y in places]
+        figure = as_figure(drawing, "draw_boxes", [Framed(np.zeros((480, 960, 3), np.uint8), frames)] * 2)
+        assert {each.get_text().strip() for each in figure.axes[0].texts} - {""} == {text}
+
+
+def test_a_legend_of_long_names_stays_within_the_figure(as_figure) -> None:
+    names = [f"{number} {'w' * 40}" for number in range(14)]
+    picture = Framed(np.zeros((40, 400, 3), np.uint8), [])
+    figure = as_figure(drawing, "draw_boxes", [picture] * 3, class_legend(names, range(14)))
+    figure.canvas.draw()
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.get_size_inches()[0] * figure.dpi

@@ -33,6 +33,8 @@ _GAP, _LINE, _NARROWEST = 16, 26, 420  # pixels: between pictures, of a line of 
 _MOST_ENLARGED = 8.0
 _PAD, _BESIDE = 3.0, 1.2  # pixels: around the text of a label; of the line on either side of the coloured one
 _NAME_WIDTH, _LETTER_PX = 20, 8  # columns of a class name; pixels of a letter of a title
+_LEGEND_POINTS, _KEY = 9.0, 76  # of names in the legend; pixels of the line beside a name, and of what is around it
+_CROWDED = 0.25  # of the picture: where whole labels take more, only their short forms are tried
 
 
 class Frame(NamedTuple):
@@ -99,7 +101,8 @@ def draw_boxes(
         title: The line above all.
         columns: Pictures in a row.
     """
-    plan = _Plan.of(pictures[:MAX_SHOWN], len(legend), columns, lines=1 if title else 0)
+    name_px = max((_Pen.with_fonts_for(legend, _LEGEND_POINTS).size(name)[0] for name in legend), default=0)
+    plan = _Plan.of(pictures[:MAX_SHOWN], len(legend), name_px, columns, lines=1 if title else 0)
     figure = new_figure(plan.width / _DPI, plan.height / _DPI)
     figure.set_dpi(_DPI)
     figure.set_layout_engine("none")
@@ -131,7 +134,7 @@ class _Plan(NamedTuple):
     columns: int
 
     @classmethod
-    def of(cls, pictures: Sequence[Framed], legend: int, columns: int, lines: int) -> "_Plan":
+    def of(cls, pictures: Sequence[Framed], legend: int, name_px: float, columns: int, lines: int) -> "_Plan":
         side, columns = (_ALONE, 1) if len(pictures) == 1 else (_ROW // columns, min(columns, len(pictures)))
         sizes = [_size(picture.pixels, side) for picture in pictures]
         column = max(round(max(width for width, _ in sizes)), _NARROWEST // columns)
@@ -143,7 +146,7 @@ class _Plan(NamedTuple):
                 tiles.append((_GAP + place * (column + _GAP) + (column - width) / 2, top, width, height))
             top += max(height for _, height in row) + _GAP / 2
         full = _GAP + columns * (column + _GAP)
-        across = max(min(legend, full // 190), 1)
+        across = max(min(legend, int(full / (_KEY + name_px))), 1)
         return cls(full, round(top + _GAP / 2 + _LINE * -(-legend // across)), tiles, across)
 
 
@@ -211,14 +214,22 @@ def _draw(axes: "Axes", picture: Framed, size: tuple[float, float], pen: _Pen) -
     outer = inner + (lines + 2 * _BESIDE)[:, None] * (-1, -1, 1, 1)
     for number in np.argsort(-(outer[:, 2:] - outer[:, :2]).prod(axis=1), kind="stable"):
         _draw_line(axes, picture.frames[number], outer[number], float(lines[number]), size)
-    places = place_labels(outer, [[pen.size(text) for text in frame.labels] for frame in picture.frames], wide, high)
-    for frame, place in zip(picture.frames, places, strict=True):
+    labels = _labels(picture, size, pen)
+    places = place_labels(outer, [[pen.size(text) for text in forms] for forms in labels], wide, high)
+    for frame, forms, place in zip(picture.frames, labels, places, strict=True):
         if place is not None:
-            pen.write(axes, frame, frame.labels[place[0]], *place[1:])
-    left_out = sum(place is None for frame, place in zip(picture.frames, places, strict=True) if frame.labels)
+            pen.write(axes, frame, forms[place[0]], *place[1:])
+    left_out = sum(place is None for forms, place in zip(labels, places, strict=True) if forms)
     more = f"  ({counted(left_out, 'label')} left out)" if left_out else ""
     text = shorten(printable(picture.title), max(round(wide / _LETTER_PX) - len(more), 12)) + more
     axes.text(wide / 2, -5, text, ha="center", va="bottom", fontsize=8, color="#333333")
+
+
+def _labels(picture: Framed, size: tuple[float, float], pen: _Pen) -> list[tuple[str, ...]]:
+    """The forms of each label; without the whole texts where these would hide much of the picture."""
+    whole = [pen.size(frame.labels[0]) for frame in picture.frames if frame.labels]
+    crowded = sum(wide * high for wide, high in whole) > _CROWDED * size[0] * size[1]
+    return [frame.labels[1:] or frame.labels if crowded else frame.labels for frame in picture.frames]
 
 
 def _draw_line(axes: "Axes", frame: Frame, outer: NDArray[np.float64], line: float, size: tuple[float, float]) -> None:
@@ -261,7 +272,7 @@ def _draw_legend(figure: "Figure", legend: Mapping[str, Frame], plan: _Plan) -> 
         loc="lower center",
         ncols=plan.columns,
         frameon=False,
-        fontsize=9,
+        fontsize=_LEGEND_POINTS,
         borderpad=0.2,
         labelspacing=0.4,
     )
