@@ -73,6 +73,6 @@ def test_a_few_wrong_boxes_change_nothing():
 
 def test_numbers_that_may_mean_two_things_are_refused():
     with pytest.raises(
-        DataError, match=r"set: 100% of its boxes do not fit .* but they do as .*: export the boxes in pix"
+        DataError, match=r"set: 100% of the boxes do not lie .* but they do as .*: export the boxes in pix"
     ):
         settled([[0.4, 0.4, 0.5, 0.5]] * 20)

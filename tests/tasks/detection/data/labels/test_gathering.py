@@ -109,7 +109,7 @@ def test_a_damaged_file_costs_its_image_only(images):
     gathered.leave_out("valid/images/b c.png", "valid/b c.xml", "valid/b c.xml is not valid XML")
     found = gathered.found("x", images.root)
     assert found.source.names == ["valid/images/a.jpg"]
-    assert found.notices[0] == "1 label file left out with the image of that name: valid/b c.xml is not valid XML."
+    assert found.notices[0] == "1 label file left out, with the image of the same name: valid/b c.xml is not valid XML."
     for name in "cd":
         gathered.leave_out(None, f"{name}.xml", "damaged")
     with pytest.raises(DataError, match="3 label files cannot be read, more than can be"):

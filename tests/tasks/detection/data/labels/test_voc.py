@@ -112,7 +112,7 @@ def test_one_damaged_file_costs_its_own_image_only_and_upper_case_is_read(tmp_pa
     (tmp_path / "stray.xml").symlink_to("stray.xml")
     found = find_boxes(tmp_path)
     assert found.source.names == ["a.JPG", "c.JPG"]
-    assert found.notices[0].startswith("2 label files left out with the image of that name: ")
+    assert found.notices[0].startswith("2 label files left out, with the image of the same name: ")
     assert "b.XML is not valid XML" in found.notices[0] and "stray.xml cannot be read" in found.notices[0]
 
 

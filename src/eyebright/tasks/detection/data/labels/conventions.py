@@ -52,7 +52,7 @@ def settle(
         if len(numbers) < _FEWEST or fits >= _FIT:
             continue
         others = [other for other in _OTHERS[form] if _share(numbers, other, sides) >= _FIT_OTHERWISE]
-        meaning = f"{percent(1 - fits, 0)} of its boxes do not fit into their images as {_NAMES[form]}"
+        meaning = f"{percent(1 - fits, 0)} of the boxes do not lie in their images as {_NAMES[form]}"
         if len(others) > 1:
             either = listed([f"as {_NAMES[other]}" for other in others])
             raise DataError(f"{origin}: {meaning}, but they do {either}: export the boxes in pixels")

@@ -128,12 +128,10 @@ class Gathering:
         sides = dict(zip(names, sides_of_folders(names), strict=True))
         if any(entry.side for entry in labelled.values()):
             sides = {name: entry.side for name, entry in labelled.items()}
-        unlabelled = LabelledImage(None)
+        entries = [labelled.get(name) for name in names]
         images = [
-            LabelledImage(entry.boxes, sides[name], entry.stated)
-            if (entry := labelled.get(name))
-            else unlabelled._replace(side=sides.get(name))
-            for name in names
+            LabelledImage(entry and entry.boxes, sides.get(name), entry and entry.stated)
+            for name, entry in zip(names, entries, strict=True)
         ]
         lost = [Lost(called, boxes) for called, boxes in self._lost.items()]
         return FoundBoxes(FolderSource(self.images.root, names), images, form, origin, lost, self.notices)
@@ -169,7 +167,7 @@ class Gathering:
         reasons = listed([reason for _, reason in self._damaged.values()], _NAMED)
         if len(self._damaged) > len(labelled):
             raise DataError(f"{origin}: {count} cannot be read, more than can be: {reasons}")
-        self.notices.append(f"{count} left out with the image of that name: {reasons}.")
+        self.notices.append(f"{count} left out, with the image of the same name: {reasons}.")
 
 
 def _path(called: str, near: str) -> tuple[str, ...]:
