@@ -128,10 +128,10 @@ class Gathering:
         sides = dict(zip(names, sides_of_folders(names), strict=True))
         if any(entry.side for entry in labelled.values()):
             sides = {name: entry.side for name, entry in labelled.items()}
-        entries = [labelled.get(name) for name in names]
+        blank = _Entry("")
         images = [
-            LabelledImage(entry and entry.boxes, sides.get(name), entry and entry.stated)
-            for name, entry in zip(names, entries, strict=True)
+            LabelledImage(entry.boxes if name in labelled else None, sides.get(name), entry.stated)
+            for name, entry in ((name, labelled.get(name, blank)) for name in names)
         ]
         lost = [Lost(called, boxes) for called, boxes in self._lost.items()]
         return FoundBoxes(FolderSource(self.images.root, names), images, form, origin, lost, self.notices)
