@@ -13,7 +13,7 @@ from eyebright.tasks.detection.runs.resume import resume_detector
 from eyebright.tasks.detection.runs.train import train_detector
 from eyebright.tasks.detection.training.views import ViewCache
 from eyebright.training.event import StepDone
-from eyebright.training.events import AnyEvent, BoxesChecked, Judged, SidesNamed, ViewsKept
+from eyebright.training.events import AnyEvent, BoxesChecked, Judged, SidesNamed, Stopped, ViewsKept
 
 
 def test_a_training_ends_with_a_detector_that_repeats_bit_by_bit(squares, tmp_path):
@@ -29,7 +29,8 @@ def test_a_training_ends_with_a_detector_that_repeats_bit_by_bit(squares, tmp_pa
     assert loaded.classes == ("square",)
     assert next(event.text for event in events if isinstance(event, Judged)) == loaded.verdicts[0]
     assert set(loaded.metrics) == {"validation", "test"}
-    assert len(loaded.history.validation_accuracy) == 2
+    losses = loaded.history.validation_loss
+    assert [event.best_epoch for event in events if isinstance(event, Stopped)] == [losses.index(min(losses)) + 1] * 2
 
 
 def test_a_run_says_and_writes_which_boxes_are_not_used(squares, tmp_path):

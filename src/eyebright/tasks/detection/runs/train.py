@@ -158,10 +158,8 @@ def _fit(
     """Train on views of the images, from the weights or from the run's checkpoint."""
     from eyebright.tasks.detection.training.torch.task import Objects
 
-    settings, judged = (
-        request.training,
-        sum(len(prepared.indices(side)) for side in ("validation", "test", "held_back")),
-    )
+    settings = request.training
+    judged = sum(len(prepared.indices(side)) for side in ("validation", "test", "held_back"))
     views = _views(ViewFeatures(prepared, network, weights, settings), prepared, settings, recorder, earlier or ())
     outcome: Outcome = trainer().fit(
         network, weights, Objects(prepared, views, detecting_of(network)), settings, emit=recorder,
