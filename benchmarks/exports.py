@@ -44,13 +44,14 @@ def main() -> None:
     parser.add_argument("--networks", default=",".join(NETWORKS))
     parser.add_argument("--formats", default=",".join(name for name in NAMES if name != "web"))
     parser.add_argument("--precision", default="")
+    parser.add_argument("--size", type=int, help="pixels a side, instead of those of the paper: a quick pass")
     args = parser.parse_args()
     formats = args.formats.split(",")
     columns = ("network", "weights", *formats)
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     notes, refused = [], []
     for name in args.networks.split(","):
-        classifier, images = spread_out(name)
+        classifier, images = spread_out(name, args.size)
         cells = [size_text(4 * classifier.network.parameter_count)]
         for to in formats:
             try:
@@ -66,10 +67,10 @@ def main() -> None:
     sys.exit(bool(refused))
 
 
-def spread_out(name: str) -> tuple[eb.Classifier, Images]:
+def spread_out(name: str, size: int | None) -> tuple[eb.Classifier, Images]:
     """A network of random weights whose answers differ, and the images to compare on."""
     named = named_network(name)
-    network = named.build(10, input_size=named.input_size, channels=named.channels)
+    network = named.build(10, input_size=size or named.input_size, channels=named.channels)
     classifier = eb.Classifier(network, [f"class {number}" for number in range(10)])
     images = synthetic_images(classifier.preparation)
     images = images._replace(pixels=images.pixels[:_IMAGES])
