@@ -76,6 +76,15 @@ def test_images_of_one_group_are_drawn_together():
     assert together.high - together.low > 1.5 * (alone.high - alone.low)
 
 
+def test_a_rare_class_that_is_never_found_keeps_its_part_in_each_sample():
+    """It is in one image of ten, so that a third of the samples have none of it; the other class is always found."""
+    corners = np.array([[0.0, 0, 9, 9], [20, 20, 29, 29]])
+    both, one = Truth.of(corners, np.arange(2)), Truth.of(corners[:1], np.zeros(1, np.int64))
+    found = [Detections(corners[:1], np.zeros(1, np.int64), np.ones(1))] * 10
+    estimate = Precisions.of(match(found, [both] + [one] * 9), 2).mean(first=True)
+    assert estimate.value == 0.5 and estimate.high < 0.8
+
+
 def test_where_nothing_varies_the_interval_is_that_of_a_share():
     truth = [Truth.of(np.array([[0.0, 0, 9, 9]]), np.zeros(1, np.int64))] * 10
     found = [Detections(one.corners, one.labels, np.ones(1)) for one in truth]

@@ -120,6 +120,9 @@ class Precisions(NamedTuple):
     def mean(self, size: str = "all", *, first: bool = False, label: int | None = None) -> Estimate | None:
         """The mean over overlaps and classes with its interval; None where there are no boxes.
 
+        A class that a sample has no boxes of counts there as in all images: left out, it would make the mean another
+        one, far higher where it is rare and hard.
+
         Args:
             size: A key of `SIZES`.
             first: Only the first overlap, 0.5.
@@ -131,9 +134,8 @@ class Precisions(NamedTuple):
         if not known.any():
             return None
         value = float(whole[:, known].mean())
-        counts = (~np.isnan(samples[:, 0])).sum(axis=1)
-        means = np.nansum(samples, axis=(1, 2))[counts > 0] / (counts[counts > 0] * samples.shape[1])
-        low, high = np.quantile(means, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)).tolist() if len(means) else (0, 1)
+        means = np.where(np.isnan(samples), whole, samples)[:, :, known].mean(axis=(1, 2))
+        low, high = np.quantile(means, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)).tolist()
         if low == high:  # nothing varies: as a share with one trial in each group
             low, high = wilson_interval(value * self.groups, self.groups)
         return Estimate(value=value, low=min(low, value), high=max(high, value))
