@@ -34,7 +34,7 @@ KINDS: dict[Kind, str] = {
 }
 """All kinds in the order in which they are shown, each with an explanation that fits on its line."""
 CONFIDENT = 0.5
-"""More probably right than wrong, as confidences are calibrated; benchmarks/README.md has what others would find."""
+"""More probably right than wrong, as confidences are calibrated."""
 SAME, TWICE, TOUCHES, INSIDE = 0.5, 0.7, 0.3, 0.5  # overlaps of boxes; neighbours in a crowd touch without being one
 HUGE = 0.9  # of the area of the image
 TINY_PX = 4  # of the resized image: half a cell of the map in which objects are found
