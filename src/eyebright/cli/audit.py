@@ -97,7 +97,7 @@ def audit(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Find duplicates, leaks, damaged files, unusual images and wrong boxes.
+    """Find duplicates, leaks, damaged files and wrong boxes.
 
     The images are only read, never changed.
     """
