@@ -13,7 +13,8 @@ import tempfile
 from pathlib import Path
 
 import eyebright as eb
-from eyebright.training.events import AnyEvent, EpochEnded, PrecisionChosen
+from eyebright.training.events.event import Event
+from eyebright.training.events.fitting import EpochEnded, PrecisionChosen
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--per-class", type=int, default=300, help="images of each class to train on")
     args = parser.parse_args()
 
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     with tempfile.TemporaryDirectory() as folder:
         pictures = eb.Dataset.from_folder(_some(args.pictures, Path(folder), args.per_class))
         dropout = args.dropout if args.dropout is not None else 0.2 if args.augment == "notes" else 0.0

@@ -25,7 +25,8 @@ from torch import Tensor, nn
 import eyebright as eb
 from eyebright.network import Network, initial_weights
 from eyebright.network.torch import TorchNetwork
-from eyebright.training.events import AnyEvent, EpochEnded
+from eyebright.training.events.event import Event
+from eyebright.training.events.fitting import EpochEnded
 
 PICTURES, CLASSES, BATCH = 4_000, 10, 128
 PLAIN = {"flip": False, "rotation": 0.0, "zoom": 0.0}
@@ -82,7 +83,7 @@ def measurements(folder: Path) -> dict[str, Callable[[], float]]:
 
 def own(network: Network, folder: Path, batch: int = BATCH, **changes: object) -> float:
     """Eyebright's trainer: the fastest of the epochs after the first, in which images are uploaded."""
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     pictures = eb.Dataset.from_folder(folder)
     prepared = eb.Classifier(network, classes=pictures.classes).prepare(pictures)
     from eyebright.training import trainer

@@ -17,8 +17,7 @@ from PIL import Image
 
 import eyebright as eb
 from eyebright.network import Weights, load_weights
-from eyebright.training.event import StepDone
-from eyebright.training.events import AnyEvent
+from eyebright.training.events.event import Event, StepDone
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
@@ -151,7 +150,7 @@ def killed() -> Callable[..., None]:
     """Calls a function that trains, and kills it at the first step of an epoch."""
 
     def call(work: Callable[..., object], *arguments: object, at_epoch: int = 2, **options: object) -> None:
-        def kill(event: AnyEvent) -> None:
+        def kill(event: Event) -> None:
             if isinstance(event, StepDone) and event.epoch == at_epoch:
                 raise RuntimeError("killed")
 

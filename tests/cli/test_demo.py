@@ -1,6 +1,6 @@
 import json
 
-from eyebright.training.events import Evaluated
+from eyebright.training.events.results import Evaluated
 from eyebright.training.receivers import read_events
 
 

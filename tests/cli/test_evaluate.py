@@ -7,7 +7,7 @@ from PIL import Image
 
 import eyebright as eb
 from eyebright.tasks.detection.model.detector import Detector
-from eyebright.training.events import Evaluated
+from eyebright.training.events.results import Evaluated
 from eyebright.training.receivers import read_events
 
 

@@ -24,8 +24,9 @@ from eyebright.runs import train as training
 from eyebright.runs.folder import Run
 from eyebright.runs.request import FIELDS, Request, descriptions
 from eyebright.system.errors import SettingsError
-from eyebright.training.event import StepDone
-from eyebright.training.events import EpochEnded, Healed, Judged, SharedOut, Stopped
+from eyebright.training.events.event import StepDone
+from eyebright.training.events.fitting import EpochEnded, SharedOut, Stopped
+from eyebright.training.events.results import Healed, VerdictReached
 from eyebright.training.receivers import EventLog
 from eyebright.training.settings import Settings
 
@@ -393,7 +394,7 @@ def test_a_training_is_healed_at_once_and_the_better_model_is_named(eyebright, p
 
 
 def test_the_command_that_is_advised_repeats_the_run_with_that_change(eyebright, run, pictures, tmp_path):
-    (judged,) = (event for event in Run(run).read_events() if isinstance(event, Judged))
+    (judged,) = (event for event in Run(run).read_events() if isinstance(event, VerdictReached))
     words = shlex.split(judged.advice.splitlines()[-1].replace("RUN", shlex.quote(str(run))))
     assert words[:2] == ["eyebright", "train"]
     assert eyebright(*(str(tmp_path / "new") if word == "NEW" else word for word in words[1:])).code == 0
@@ -421,7 +422,7 @@ def test_a_finished_run_is_healed_without_being_trained_again(eyebright, run, tm
 @pytest.mark.parametrize(("kind", "advised"), [("sound", False), ("overfitting", True)])
 def test_healing_is_offered_only_if_something_is_advised(kind, advised, eyebright, run, monkeypatch):
     remedy = {"rotation": 0.3} if advised else {}
-    EventLog(run / "events.jsonl")(Judged(kind=kind, text="", advice="", remedy=remedy))
+    EventLog(run / "events.jsonl")(VerdictReached(kind=kind, text="", advice="", remedy=remedy))
     place = shlex.quote(str(run))
     monkeypatch.setattr(resume, "resume", lambda *_, **__: None)
     *_, before, command, last = ["", "", *eyebright("train", "--resume", run, "--epochs", "3").out.splitlines()]
@@ -435,7 +436,7 @@ def test_healing_is_offered_only_if_something_is_advised(kind, advised, eyebrigh
 
 
 def test_healing_that_is_interrupted_is_continued_by_the_command_that_is_shown(eyebright, run, tmp_path, monkeypatch):
-    EventLog(run / "events.jsonl")(Judged(kind="overfitting", text="", advice="", remedy={"rotation": 0.3}))
+    EventLog(run / "events.jsonl")(VerdictReached(kind="overfitting", text="", advice="", remedy={"rotation": 0.3}))
     with monkeypatch.context() as patch:
         interrupt_at(2, patch)
         stopped = eyebright("train", "--resume", run, "--heal", "-o", tmp_path / "second")
@@ -453,7 +454,7 @@ def test_healing_that_is_interrupted_is_continued_by_the_command_that_is_shown(e
 
 def test_healing_gets_what_the_first_training_left_of_the_minutes(eyebright, run, pictures, monkeypatch):
     """Too little is no failure: the run is as good as before."""
-    EventLog(run / "events.jsonl")(Judged(kind="underfitting", text="", advice="", remedy={"minutes": 4.0}))
+    EventLog(run / "events.jsonl")(VerdictReached(kind="underfitting", text="", advice="", remedy={"minutes": 4.0}))
     monkeypatch.setattr(training, "run_request", lambda *_, **__: SimpleNamespace(interrupted=False))
     clock = iter([0.0, 5.0])  # seconds, at the start and after the training
     monkeypatch.setattr("eyebright.cli.train.time", SimpleNamespace(monotonic=lambda: next(clock)))
@@ -469,7 +470,7 @@ def test_healing_gets_what_the_first_training_left_of_the_minutes(eyebright, run
 
 
 def test_a_finished_run_is_healed_in_the_minutes_that_are_given(eyebright, run):
-    EventLog(run / "events.jsonl")(Judged(kind="underfitting", text="", advice="", remedy={"minutes": 4.0}))
+    EventLog(run / "events.jsonl")(VerdictReached(kind="underfitting", text="", advice="", remedy={"minutes": 4.0}))
     finished = eyebright("train", "--resume", run, "--heal", "--minutes", "0.2")
     assert finished.code == 0, finished.err
     assert re.search(r"Not healed: healing needs at least 1\d\.\d s, the budget is (\d+\.\d) s\.", finished.out)

@@ -15,7 +15,7 @@ from eyebright.model.assess import record_of, sample_of
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.report.history import History
 from eyebright.system.errors import ModelError
-from eyebright.training.events import Judged
+from eyebright.training.events.results import VerdictReached
 from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.answers import Answers
 from eyebright.trust.verdict import Verdict
@@ -116,7 +116,7 @@ def judged(pictures: Pictures, *, sides: Sequence[str] | None = None, **settings
     model = eb.Classifier(eb.zoo.flowers_cnn(CLASSES, input_size=SIDE, dropout=0.0), dataset.classes)
     events: list[Any] = []
     model.fit(dataset, settings=Settings().changed(PLAIN | settings), callbacks=[events.append])
-    (told,) = (event for event in events if isinstance(event, Judged))
+    (told,) = (event for event in events if isinstance(event, VerdictReached))
     assert (told.kind, told.text, told.remedy) == (
         model.verdicts[0].kind,
         model.verdicts[0].text,

@@ -12,7 +12,9 @@ import eyebright as eb
 from eyebright.data.pictures import PRINT
 from eyebright.network import Flatten, Input, Linear, Network, Normalize, ReLU, Softmax
 from eyebright.system.errors import DataError, ModelError, NetworkError, PictureError
-from eyebright.training.events import EpochEnded, Judged, Streaming
+from eyebright.training.events.fitting import EpochEnded
+from eyebright.training.events.results import VerdictReached
+from eyebright.training.events.starting import Streaming
 
 QUICK = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3}
 
@@ -419,7 +421,7 @@ def test_fit_is_silent_where_it_is_not_verbose_but_callbacks_are_called(pictures
     model.fit(pictures, **QUICK, verbose=False, callbacks=[events.append])
     model.evaluate(pictures.test, verbose=False, callbacks=[events.append])
     assert capsys.readouterr() == ("", "")
-    assert any(isinstance(event, Judged) for event in events)
+    assert any(isinstance(event, VerdictReached) for event in events)
     assert (events[-1].stage, events[-1].done, events[-1].of) == ("evaluating", 6, 6)
 
 

@@ -7,7 +7,9 @@ import eyebright as eb
 from eyebright.model import assess
 from eyebright.system.errors import ModelError
 from eyebright.training import trainer
-from eyebright.training.events import Calibrated, EpochEnded, Judged, LimitSet, RunStarted
+from eyebright.training.events.fitting import EpochEnded
+from eyebright.training.events.results import Calibrated, LimitSet, VerdictReached
+from eyebright.training.events.starting import RunStarted
 from eyebright.training.torch.engine import TorchEngine
 
 QUICK = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3}
@@ -24,7 +26,7 @@ def test_callbacks_receive_typed_events(pictures):
     model.fit(pictures, **QUICK, callbacks=[events.append])
     kinds = [type(event) for event in events]
     assert kinds.count(EpochEnded) == 3
-    assert kinds.index(Calibrated) < kinds.index(Judged)
+    assert kinds.index(Calibrated) < kinds.index(VerdictReached)
 
 
 def test_a_graph_that_disagrees_with_training_is_not_kept(pictures, monkeypatch):

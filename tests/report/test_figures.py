@@ -10,7 +10,7 @@ from matplotlib import font_manager
 from eyebright.report import figures
 from eyebright.report.figures import BLUE, ORANGE, fonts_for, new_figure, to_png
 from eyebright.report.history import History
-from eyebright.training.events import HeadFitted
+from eyebright.training.events.fitting import HeadFitted
 from eyebright.training.range_test import RangeTest
 from eyebright.trust.metrics import evaluate
 

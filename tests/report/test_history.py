@@ -2,8 +2,8 @@ import msgspec
 import pytest
 
 from eyebright.report.history import History, Recorder
-from eyebright.training.event import StepDone
-from eyebright.training.events import AnyEvent, EpochEnded
+from eyebright.training.events.event import Event, StepDone
+from eyebright.training.events.fitting import EpochEnded
 
 
 def step(loss: float) -> StepDone:
@@ -19,7 +19,7 @@ def ended(epoch: int, loss: float) -> EpochEnded:
 
 
 @pytest.mark.parametrize(("earlier", "first"), [(None, 2.5), ([], 0.0)])
-def test_the_first_loss_is_that_of_a_training_from_the_start(earlier: list[AnyEvent] | None, first: float) -> None:
+def test_the_first_loss_is_that_of_a_training_from_the_start(earlier: list[Event] | None, first: float) -> None:
     recorder = Recorder([], earlier)
     for loss in (2.5, 1.5):
         recorder(step(loss))
@@ -27,8 +27,8 @@ def test_the_first_loss_is_that_of_a_training_from_the_start(earlier: list[AnyEv
 
 
 def test_every_event_is_passed_on_and_epochs_become_a_history_with_earlier_ones() -> None:
-    one: list[AnyEvent] = []
-    other: list[AnyEvent] = []
+    one: list[Event] = []
+    other: list[Event] = []
     recorder = Recorder([one.append, other.append], [ended(1, 2.0)])
     recorder(step(1.0))
     recorder(ended(2, 1.0))

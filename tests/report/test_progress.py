@@ -15,8 +15,8 @@ from eyebright.report import progress, screen
 from eyebright.report.progress import Display, shown
 from eyebright.report.screen import Terminal
 from eyebright.system.progress import Stage
-from eyebright.training import events
-from eyebright.training.event import Progress, StepDone
+from eyebright.training.events import fitting, results, starting
+from eyebright.training.events.event import Progress, StepDone
 from eyebright.trust.intervals import Difference, Share
 from eyebright.trust.verdict import Verdict
 
@@ -25,49 +25,49 @@ def step(epoch: int, pictures: int, of: int = 1000, epochs: int = 15) -> StepDon
     return StepDone(epoch=epoch, epochs=epochs, pictures=pictures, of=of, loss=0.6124, accuracy=0.7654)
 
 
-def epoch_ended(epoch: int, *, best: bool) -> events.EpochEnded:
-    return events.EpochEnded(
+def epoch_ended(epoch: int, *, best: bool) -> fitting.EpochEnded:
+    return fitting.EpochEnded(
         epoch=epoch, epochs=15, train_loss=0.5123, train_accuracy=0.8154, validation_loss=0.7321,
         validation_accuracy=0.7512, learning_rate=1e-3, best=best, seconds=3.0, cpu_seconds=5.0,
         pictures_per_second=1812.4,
     )  # fmt: skip
 
 
-STARTED = events.RunStarted(
+STARTED = starting.RunStarted(
     pictures="my flowers", network="flowers_cnn", size=128, seed=0, epochs=15, classes=("daisy", "rose"), train=3021,
     validation=648, test=647, left_out=("daisy/bad.jpg: empty file", "very/" + "long/" * 40 + "name.jpg: damaged"),
     leaking=3, parameters=1_234_567, versions={}, naive_leak=0.14,
 )  # fmt: skip
-JUDGED = events.Judged(
+JUDGED = results.VerdictReached(
     kind="overfitting",
     text="Overfitting: [bold] training accuracy 99.0%.",
     advice="Add dropout, or:\n  eyebright train PICTURES -o NEW --augment rotation=0.1,zoom=0.1 \\\n    --epochs 30",
     others=(Verdict(kind="class failing", short="12.0% of daisy are correct", text="Long.", advice="Longer."),),
 )
-EVALUATED = events.Evaluated(side="test", pictures=647, accuracy=0.7012, low=0.66, high=0.74, loss=0.9, seen=12)
-SAVED = events.ModelSaved(path="run/model", weights_sha256="0" * 64)
+EVALUATED = results.Evaluated(side="test", pictures=647, accuracy=0.7012, low=0.66, high=0.74, loss=0.9, seen=12)
+SAVED = results.ModelSaved(path="run/model", weights_sha256="0" * 64)
 RUN = [
     Progress(stage="scanning", done=4317, of=None),
     Progress(stage="preparing", done=1, of=4317),
     Progress(stage="preparing", done=4317, of=4317),
     Progress(stage="comparing", done=2000, of=4317),
     STARTED,
-    events.FitChosen(fit="crop", lost=0.2),
-    events.PrecisionChosen(precision="bfloat16", reason="a step takes 12 ms instead of 20 ms", threads=2),
-    events.Planned(steps=1425, epochs=15.0, seconds=187.4),
-    events.StartJudged(validation_loss=1.6, validation_accuracy=0.2),
+    starting.FitChosen(fit="crop", lost=0.2),
+    fitting.PrecisionChosen(precision="bfloat16", reason="a step takes 12 ms instead of 20 ms", threads=2),
+    fitting.Planned(steps=1425, epochs=15.0, seconds=187.4),
+    fitting.StartValidated(validation_loss=1.6, validation_accuracy=0.2),
     step(1, 32),
     step(1, 1000),
     epoch_ended(1, best=True),
     step(15, 32),
     epoch_ended(15, best=False),
-    events.Stopped(reason="patience", epoch=15, best_epoch=1),
-    events.Calibrated(temperature=1.234, error_before=0.0812, error_after=0.0234),
+    fitting.Stopped(reason="patience", epoch=15, best_epoch=1),
+    results.Calibrated(temperature=1.234, error_before=0.0812, error_after=0.0234),
     JUDGED,
     EVALUATED,
     SAVED,
 ]
-HEALED = events.Healed(
+HEALED = results.Healed(
     pictures=648, before=Share.from_counts(387, 648), after=Share.from_counts(430, 648), kept="a b/healed",
     difference=Difference(value=0.066, low=0.026, high=0.103),
 )  # fmt: skip
@@ -122,7 +122,9 @@ def show(written: Callable[..., str]) -> Callable[..., list[str]]:
 def test_paths_in_advice_are_as_people_type_them(written, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     inside, outside = replace(STARTED, pictures=f"{tmp_path}/my flowers"), replace(STARTED, pictures="/data/x")
-    advice = events.Judged(kind="leak suspected", text="Leak.", advice="To see them:\n  eyebright audit PICTURES")
+    advice = results.VerdictReached(
+        kind="leak suspected", text="Leak.", advice="To see them:\n  eyebright audit PICTURES"
+    )
     assert "  eyebright audit 'my flowers'\n" in written(inside, advice, SAVED, terminal=False)
     assert "  eyebright audit /data/x\n" in written(outside, advice, SAVED, terminal=False)
 
@@ -158,14 +160,18 @@ def test_a_result_without_a_saved_model_is_shown_in_the_end(show: Callable) -> N
     ],
 )
 def test_a_command_names_the_run_where_it_is_known(show: Callable, run: str, command: str) -> None:
-    judged = events.Judged(kind="", text="Low.", advice="Try:\n  eyebright train --config RUN/config.toml -o NEW")
-    assert show(judged, run=run)[-1] == command
+    verdict = results.VerdictReached(
+        kind="", text="Low.", advice="Try:\n  eyebright train --config RUN/config.toml -o NEW"
+    )
+    assert show(verdict, run=run)[-1] == command
 
 
 def test_after_healing_a_command_names_the_second_run(show: Callable) -> None:
-    judged = events.Judged(kind="", text="Low.", advice="Try:\n  eyebright train --config RUN/config.toml -o NEW")
-    healing = events.HealingBegun(kind="", changes={}, path="second", seconds=9)
-    assert show(healing, judged, run="first")[-1] == "  eyebright train --config second/config.toml -o second_2"
+    verdict = results.VerdictReached(
+        kind="", text="Low.", advice="Try:\n  eyebright train --config RUN/config.toml -o NEW"
+    )
+    healing = results.HealingBegun(kind="", changes={}, path="second", seconds=9)
+    assert show(healing, verdict, run="first")[-1] == "  eyebright train --config second/config.toml -o second_2"
 
 
 def test_healing_ends_with_the_run_that_is_kept(show: Callable) -> None:
@@ -206,7 +212,7 @@ def test_each_epoch_is_a_row_of_figures_below_headings_the_best_one_marked(show:
 
 def test_the_weights_at_the_start_are_a_row_below_the_same_headings(show: Callable) -> None:
     heading, start, first = show(
-        events.StartJudged(validation_loss=1.6, validation_accuracy=0.2), epoch_ended(1, best=True)
+        fitting.StartValidated(validation_loss=1.6, validation_accuracy=0.2), epoch_ended(1, best=True)
     )
     assert start.split() == ["start", "1.600", "20.0%"]
     assert start.index("20.0%") == first.index("75.1%") and heading.split()[0] == "epoch"
@@ -234,7 +240,7 @@ def test_the_rate_starts_again_with_each_epoch(show: Callable) -> None:
 
 
 def test_steps_of_a_trial_do_not_count_for_the_rate(show: Callable) -> None:
-    plan = events.Planned(steps=1425, epochs=15.0, seconds=187.4)
+    plan = fitting.Planned(steps=1425, epochs=15.0, seconds=187.4)
     assert " 50/s" in show(step(1, 10), step(1, 900), plan, step(1, 100), step(1, 150), terminal=True)[-1]
 
 
@@ -266,7 +272,7 @@ def test_the_time_left_is_shown_after_two_seconds_of_a_stage(show: Callable) -> 
         ([], "starting"),
         ([Progress(stage="comparing", done=0, of=500)], "comparing images"),
         ([step(1, 30), STARTED], "starting the training"),
-        ([step(15, 1000), events.Stopped(reason="finished", epoch=15, best_epoch=3)], "evaluating"),
+        ([step(15, 1000), fitting.Stopped(reason="finished", epoch=15, best_epoch=3)], "evaluating"),
     ],
 )
 def test_a_stage_without_a_report_shows_the_time_and_never_an_empty_bar(
@@ -315,22 +321,22 @@ def test_a_pipe_receives_no_bars(show: Callable) -> None:
     ],
 )  # fmt: skip
 def test_the_end_has_its_reason_and_the_epoch_of_the_weights(show: Callable, reason: str, best: int, line: str) -> None:
-    assert " ".join(" ".join(show(events.Stopped(reason=reason, epoch=7, best_epoch=best))).split()) == line
+    assert " ".join(" ".join(show(fitting.Stopped(reason=reason, epoch=7, best_epoch=best))).split()) == line
 
 
 def test_where_nothing_was_trained_no_epoch_is_named(show: Callable) -> None:
-    assert show(events.Stopped(reason="finished", epoch=0, best_epoch=0)) == []
+    assert show(fitting.Stopped(reason="finished", epoch=0, best_epoch=0)) == []
 
 
 def test_the_expected_time_and_the_headings_are_printed_once_for_each_training(show: Callable) -> None:
-    plan = events.Planned(steps=1425, epochs=15.0, seconds=187.4)
+    plan = fitting.Planned(steps=1425, epochs=15.0, seconds=187.4)
     lines = show(step(1, 32), step(1, 64), STARTED, plan, step(1, 32), step(1, 1000), plan)
     assert lines[-1] == "Training 15 epochs (1,425 steps), about 3 min 7 s."
     assert sum("1,425 steps" in line for line in lines) == 1
-    rows = show(epoch_ended(1, best=True), events.HealingBegun(kind="", changes={}, path="second", seconds=9),
+    rows = show(epoch_ended(1, best=True), results.HealingBegun(kind="", changes={}, path="second", seconds=9),
                 epoch_ended(1, best=True))  # fmt: skip
     assert sum("training loss" in row for row in rows) == 2
-    second = show(plan, events.HealingBegun(kind="", changes={}, path="second", seconds=9), plan)
+    second = show(plan, results.HealingBegun(kind="", changes={}, path="second", seconds=9), plan)
     assert sum("1,425 steps" in line for line in second) == 2
 
 
@@ -338,7 +344,7 @@ def test_a_display_knows_whether_a_run_can_be_resumed(show: Callable, clock: Sim
     display = Display(Terminal(Console(file=io.StringIO())))
     display(Progress(stage="scanning", done=1, of=None))
     assert not display.begun
-    display(events.Resumed(epoch=1))
+    display(starting.Resumed(epoch=1))
     assert display.begun
 
 
@@ -350,16 +356,16 @@ def test_work_is_shown_on_the_screen_unless_it_is_not_verbose(capsys: pytest.Cap
     for verbose, lines in ((True, ["Resuming after epoch 3."]), (False, [])):
         received = []
         with shown([received.append], verbose=verbose) as emit:
-            emit(events.Resumed(epoch=3))
+            emit(starting.Resumed(epoch=3))
         assert (capsys.readouterr().out.splitlines(), len(received)) == (lines, 1)
 
 
 def test_without_a_run_the_advice_is_python(show: Callable) -> None:
-    judged = events.Judged(
+    verdict = results.VerdictReached(
         kind="", text="Low.", advice="Try:\n  eyebright train --config RUN/config.toml -o NEW", remedy={"epochs": 9}
     )
-    assert show(judged)[1:] == [
+    assert show(verdict)[1:] == [
         "  new = eb.Classifier(model.network, classes=model.classes)",
         "  new.fit(pictures, settings=model.settings, epochs=9)",
     ]
-    assert show(judged, run="run")[1:] == ["  eyebright train --config run/config.toml -o run_2"]
+    assert show(verdict, run="run")[1:] == ["  eyebright train --config run/config.toml -o run_2"]

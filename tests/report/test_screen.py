@@ -151,8 +151,8 @@ import json, nbformat
 from nbclient import NotebookClient
 work = '''
 from eyebright.report.progress import shown
-from eyebright.training.event import Progress
-from eyebright.training.events import Resumed
+from eyebright.training.events.event import Progress
+from eyebright.training.events.starting import Resumed
 with shown([], verbose=True) as emit:
     emit(Resumed(epoch=3))
     for done in range(2000):

@@ -10,7 +10,8 @@ import pytest
 
 from eyebright.report.sinks import opened, require
 from eyebright.system.errors import MissingExtraError, OutputError, SettingsError
-from eyebright.training.events import EpochEnded, Evaluated
+from eyebright.training.events.fitting import EpochEnded
+from eyebright.training.events.results import Evaluated
 
 
 def ended(epoch: int, loss: float) -> EpochEnded:

@@ -11,23 +11,23 @@ import pytest
 from eyebright.data.split import Leaks
 from eyebright.report.telling import command_text, leak_text, python_text, resize_text, sentences
 from eyebright.runs.request import Request
-from eyebright.training import events
+from eyebright.training.events import event, fitting, results, starting
 from eyebright.training.settings import Settings
 from eyebright.trust.calibration import ErrorByChance
 from eyebright.trust.intervals import Difference, Share
 
 
-def started(**changes: object) -> events.RunStarted:
+def started(**changes: object) -> starting.RunStarted:
     fields = {
         "pictures": "flowers", "network": "flowers_cnn", "size": 128, "seed": 0, "epochs": 15,
         "classes": ("daisy", "rose"), "train": 3021, "validation": 648, "test": 647, "left_out": (), "leaking": 0,
         "parameters": 1_234_567, "versions": {},
     }  # fmt: skip
-    return events.RunStarted(**fields | changes)
+    return starting.RunStarted(**fields | changes)
 
 
-def healed(value: float, low: float, high: float) -> events.Healed:
-    return events.Healed(
+def healed(value: float, low: float, high: float) -> results.Healed:
+    return results.Healed(
         pictures=648, before=Share.from_counts(387, 648), after=Share.from_counts(430, 648), kept="run/healed",
         difference=Difference(value=value, low=low, high=high),
     )  # fmt: skip
@@ -43,11 +43,11 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
         (started(), [FOUND, NETWORK]),
         (started(naive_leak=0.0049), [FOUND, NETWORK]),
         (
-            events.Corrected(path="c.json", relabelled=1, excluded=1200, kept=0),
+            starting.Corrected(path="c.json", relabelled=1, excluded=1200, kept=0),
             ["Corrections of c.json: 1 image relabelled, 1,200 left out, 0 kept."],
         ),
         (
-            events.Corrected(
+            starting.Corrected(
                 path="c.json", relabelled=3, excluded=0, kept=2, duplicates=1, missing=tuple("abcd"), changed=("e",)
             ),
             [
@@ -96,14 +96,14 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
             ],
         ),
         (
-            events.Streaming(pictures=1_000_000, size_bytes=97_200_000_000),
+            starting.Streaming(pictures=1_000_000, size_bytes=97_200_000_000),
             [
                 "The cache has too little disk space for 97,200 MB of prepared images, so each image is opened again "
                 "in every epoch. To train faster, free disk space, or set EYEBRIGHT_CACHE to a folder on another disk."
             ],
         ),
         (
-            events.BoxesChecked(
+            starting.BoxesChecked(
                 unused={"it lies outside the image": 5, "it names no class of the set": 1},
                 examples={
                     "it lies outside the image": ("a.png (dog 1)", "b.png (dog 2)", "c.png (dog 3)"),
@@ -119,57 +119,57 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
             ],
         ),
         (
-            events.SidesNamed(classes=("turn_left", "turn_right")),
+            starting.SidesNamed(classes=("turn_left", "turn_right")),
             [
                 "Training images are not mirrored, because names of classes say left or right: 'turn_left', "
                 "'turn_right'."
             ],
         ),
-        (events.SizeChosen(size=320, wanted=320, object_px=50.0, usual=320), []),
+        (starting.SizeChosen(size=320, wanted=320, object_px=50.0, usual=320), []),
         (
-            events.SizeChosen(size=512, wanted=512, object_px=15.2, usual=320),
+            starting.SizeChosen(size=512, wanted=512, object_px=15.2, usual=320),
             ["Objects are small (15 pixels at 320x320): images have 512x512 pixels; --size changes it."],
         ),
         (
-            events.SizeChosen(size=448, wanted=512, object_px=15.2, usual=320),
+            starting.SizeChosen(size=448, wanted=512, object_px=15.2, usual=320),
             [
                 "Objects are small (15 pixels at 320x320): images have 448x448 pixels; 512x512 would take more time: "
                 "--size 512."
             ],
         ),
         (
-            events.ViewsKept(views=3, wanted=3, kept=True, size_bytes=950_400_000),
+            starting.ViewsKept(views=3, wanted=3, kept=True, size_bytes=950_400_000),
             ["Keeping 3 views of each training image: 950 MB in the cache."],
         ),
         (
-            events.ViewsKept(views=1, wanted=3, kept=True, size_bytes=50_000_000),
+            starting.ViewsKept(views=1, wanted=3, kept=True, size_bytes=50_000_000),
             ["Keeping 1 view of each training image (there is no room for 3): 50 MB in the cache."],
         ),
         (
-            events.ViewsKept(views=3, wanted=3, kept=False, size_bytes=0),
+            starting.ViewsKept(views=3, wanted=3, kept=False, size_bytes=0),
             [
                 "The cache has too little disk space for views of the images, so each is computed in every epoch. To "
                 "train faster, free disk space, or set EYEBRIGHT_CACHE to a folder on another disk."
             ],
         ),
-        (events.Resumed(epoch=3), ["Resuming after epoch 3."]),
-        (events.Resumed(epoch=3, pictures=1_200), ["Resuming after epoch 3 and 1,200 images of the next epoch."]),
+        (starting.Resumed(epoch=3), ["Resuming after epoch 3."]),
+        (starting.Resumed(epoch=3, pictures=1_200), ["Resuming after epoch 3 and 1,200 images of the next epoch."]),
         (
-            events.Extended(planned=15, epochs=30, learning_rate=0.0002),
+            starting.Extended(planned=15, epochs=30, learning_rate=0.0002),
             [
                 "Training to epoch 30 instead of 15. For the added epochs the learning rate starts again at a tenth of "
                 "its peak, 0.0002, and falls to 0."
             ],
         ),
         (
-            events.SharedOut(processes=4, batch_size=32, norms=True, group="g"),
+            fitting.SharedOut(processes=4, batch_size=32, norms=True, group="g"),
             [
                 "4 processes train together: each takes 8 of the 32 images of a batch.",
                 "Batch normalisation uses each process's own images; the model keeps the first process's statistics.",
             ],
         ),
         (
-            events.PicturesGone(names=("daisy/1.png",)),
+            starting.PicturesGone(names=("daisy/1.png",)),
             [
                 "1 image of this run cannot be opened any more. The training continues without them (all are "
                 "listed in left_out.csv):",
@@ -177,88 +177,88 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
             ],
         ),
         (
-            events.PrecisionChosen(precision="bfloat16", reason="a step takes 12 ms instead of 20 ms", threads=2),
+            fitting.PrecisionChosen(precision="bfloat16", reason="a step takes 12 ms instead of 20 ms", threads=2),
             ["Computing in bfloat16 on 2 threads: a step takes 12 ms instead of 20 ms."],
         ),
         (
-            events.PrecisionChosen(precision="float32", reason="requested", threads=2, device="cuda"),
+            fitting.PrecisionChosen(precision="float32", reason="requested", threads=2, device="cuda"),
             ["Computing in float32 on cuda: requested."],
         ),
         (
-            events.DeviceChanged(before="cuda", device="cpu"),
+            fitting.DeviceChanged(before="cuda", device="cpu"),
             [
                 "This run was begun on cuda and continues on cpu: its weights will differ in their last digits from "
                 "those of a run on one device."
             ],
         ),
         (
-            events.BatchLowered(batch_size=8, accumulation=4, needed_bytes=9_000_000_000, free_bytes=2_000_000_000),
+            fitting.BatchLowered(batch_size=8, accumulation=4, needed_bytes=9_000_000_000, free_bytes=2_000_000_000),
             [
                 "Not enough memory for the batch: it needs about 9,000 MB, and 2,000 MB are free. The batch size is "
                 "now 8, and the gradients of 4 batches are added up for each step."
             ],
         ),
         (
-            events.BatchLowered(batch_size=8, accumulation=4),
+            fitting.BatchLowered(batch_size=8, accumulation=4),
             [
                 "Not enough memory for the batch: the device refused it. The batch size is now 8, and the gradients "
                 "of 4 batches are added up for each step."
             ],
         ),
         (
-            events.Unavailable(reason="no network"),
+            fitting.Unavailable(reason="no network"),
             ["Published weights are not available, so a network is trained from scratch: no network"],
         ),
         (
-            events.MirroringJudged(same=False, pictures=400, accuracy=0.93, mirrored_accuracy=0.61),
+            fitting.MirroringChecked(same=False, pictures=400, accuracy=0.93, mirrored_accuracy=0.61),
             [
                 "Training images are not mirrored: of 400 validation images a simple classifier predicts 93% "
                 "correctly, but of their mirror images 61%."
             ],
         ),
-        (events.MirroringJudged(same=True, pictures=400, accuracy=0.93, mirrored_accuracy=0.92), []),
+        (fitting.MirroringChecked(same=True, pictures=400, accuracy=0.93, mirrored_accuracy=0.92), []),
         (
-            events.Tried(what="compact", validation_loss=0.3456, validation_accuracy=0.891, seconds=67.2),
+            fitting.Tried(what="compact", validation_loss=0.3456, validation_accuracy=0.891, seconds=67.2),
             ["Tried compact: validation accuracy 89.1%, loss 0.346, after 1 min 7 s."],
         ),
         (
-            events.CrossValidated(pictures=120, accuracy=0.951, low=0.895, high=0.977),
+            fitting.CrossValidated(pictures=120, accuracy=0.951, low=0.895, high=0.977),
             [
                 "Cross-validated accuracy 95.1% (95% interval 89.5-97.7%) on all 120 images. With so few images this "
                 "is more precise than the validation accuracy."
             ],
         ),
-        (events.Planned(steps=0, epochs=0.0, seconds=3.0), ["There is no time left to train the network further."]),
-        (events.Planned(steps=1200, epochs=30.0, seconds=7.4), ["Training 30 epochs (1,200 steps), about 7 s."]),
-        (events.Planned(steps=1, epochs=1.0, seconds=125), ["Training 1 epoch (1 step), about 2 min 5 s."]),
-        (events.Planned(steps=140, epochs=3.46, seconds=7), ["Training 3.5 epochs (140 steps), about 7 s."]),
+        (fitting.Planned(steps=0, epochs=0.0, seconds=3.0), ["There is no time left to train the network further."]),
+        (fitting.Planned(steps=1200, epochs=30.0, seconds=7.4), ["Training 30 epochs (1,200 steps), about 7 s."]),
+        (fitting.Planned(steps=1, epochs=1.0, seconds=125), ["Training 1 epoch (1 step), about 2 min 5 s."]),
+        (fitting.Planned(steps=140, epochs=3.46, seconds=7), ["Training 3.5 epochs (140 steps), about 7 s."]),
         (
-            events.Calibrated(temperature=1.234, error_before=0.0812, error_after=0.0234),
+            results.Calibrated(temperature=1.234, error_before=0.0812, error_after=0.0234),
             [
                 "Calibrated with temperature 1.23: the expected calibration error on the validation set changed from "
                 "0.081 to 0.023."
             ],
         ),
         (
-            events.LimitSet(pictures=648, kept=0.95),
+            results.LimitSet(pictures=648, kept=0.95),
             ["Images unlike the training images get no answer; 95% of images like them are expected to get one."],
         ),
         (
-            events.LimitSet(pictures=6, kept=6 / 7),
+            results.LimitSet(pictures=6, kept=6 / 7),
             [
                 "Images unlike the training images get no answer; 86% of images like them are expected to get one. "
                 "With only 6 validation images this is uncertain: add images."
             ],
         ),
         (
-            events.Calibrated(temperature=1.0, error_before=0.035, error_after=0.035),
+            results.Calibrated(temperature=1.0, error_before=0.035, error_after=0.035),
             [
                 "Not calibrated: on parts of the validation set that it was not fitted on, a temperature does not "
                 "lower the loss by more than its standard error. The expected calibration error is 0.035."
             ],
         ),
         (
-            events.Evaluated(
+            results.Evaluated(
                 side="test",
                 pictures=648,
                 accuracy=0.71,
@@ -276,7 +276,7 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
             ],
         ),
         (
-            events.Evaluated(
+            results.Evaluated(
                 side="test",
                 pictures=648,
                 accuracy=0.71,
@@ -293,24 +293,24 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
             ],
         ),
         (
-            events.Evaluated(side="test", pictures=270, accuracy=0.9963, low=0.979, high=0.9999, loss=0.1),
+            results.Evaluated(side="test", pictures=270, accuracy=0.9963, low=0.979, high=0.9999, loss=0.1),
             ["Test accuracy 99.6% (95% interval 97.9-100.0%) on 270 held-out images"],
         ),
         (
-            events.Evaluated(side="test", pictures=1, accuracy=1.0, low=0.2, high=1.0, loss=0.1, seen=1_234),
+            results.Evaluated(side="test", pictures=1, accuracy=1.0, low=0.2, high=1.0, loss=0.1, seen=1_234),
             [
                 "Test accuracy 100.0% (95% interval 20.0-100.0%) on 1 held-out image",
                 "1,234 images not counted: the model was trained on them or selected by them.",
             ],
         ),
         (
-            events.HealingBegun(
+            results.HealingBegun(
                 kind="overfitting", changes={"rotation": 0.1, "epochs": 15}, path="run/healed", seconds=207.0
             ),
             ["Healing (overfitting): training again with rotation 0.1, epochs 15, about 3 min 27 s."],
         ),
         (
-            events.HealingBegun(kind="noisy labels", changes={"epochs": 1}, path="run/healed", seconds=0.2),
+            results.HealingBegun(kind="noisy labels", changes={"epochs": 1}, path="run/healed", seconds=0.2),
             ["Healing (noisy labels): training again with epochs 1, about 1 s."],
         ),
         (
@@ -341,10 +341,10 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
                 "  -5.0 points (95% interval -9.0 to -1.0) on the same 648 validation images",
             ],
         ),
-        (events.Stopped(reason="finished", epoch=1, best_epoch=1), []),
+        (fitting.Stopped(reason="finished", epoch=1, best_epoch=1), []),
     ],
 )  # fmt: skip
-def test_an_event_says(event: events.AnyEvent, lines: list[str]) -> None:
+def test_an_event_says(event: event.Event, lines: list[str]) -> None:
     assert list(sentences(event)) == lines
 
 
@@ -363,7 +363,7 @@ def test_an_event_says(event: events.AnyEvent, lines: list[str]) -> None:
     ],
 )
 def test_cropping_is_mentioned_where_it_removes_much(resize: str, lost: float, text: str) -> None:
-    event = events.FitChosen(fit=resize, lost=lost)
+    event = starting.FitChosen(fit=resize, lost=lost)
     assert resize_text(event) == text
     assert list(sentences(event)) == [text] * bool(text)
 
@@ -423,7 +423,7 @@ def test_classes_without_validation_images_are_named_at_the_start():
 
 
 def test_classes_without_images_are_named_beside_the_result():
-    event = events.Evaluated(side="test", pictures=9, accuracy=1, low=0.8, high=1, loss=0.1, absent=("rose", "tulip"))
+    event = results.Evaluated(side="test", pictures=9, accuracy=1, low=0.8, high=1, loss=0.1, absent=("rose", "tulip"))
     assert [*sentences(event)][1:] == ["No images of rose, tulip: the result says nothing about these classes."]
 
 

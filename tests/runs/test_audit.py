@@ -12,8 +12,8 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.sources.source import ArraySource
 from eyebright.runs import audit
 from eyebright.system.errors import DataError, DownloadError, EyebrightError
-from eyebright.training.event import Progress
-from eyebright.training.events import Corrected
+from eyebright.training.events.event import Progress
+from eyebright.training.events.starting import Corrected
 
 
 def landscape(seed: int) -> Image.Image:

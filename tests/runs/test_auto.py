@@ -16,14 +16,14 @@ from eyebright.runs.folder import NETWORK, Run
 from eyebright.runs.request import Request, gather
 from eyebright.system.errors import DownloadError, SettingsError
 from eyebright.training import budget
-from eyebright.training.event import StepDone
-from eyebright.training.events import (
+from eyebright.training.events.event import StepDone
+from eyebright.training.events.fitting import (
     CrossValidated,
     EpochEnded,
     LabelsSuspected,
-    MirroringJudged,
+    MirroringChecked,
     Planned,
-    StartJudged,
+    StartValidated,
     Stopped,
     Tried,
     Unavailable,
@@ -164,7 +164,7 @@ def test_more_epochs_after_a_head_tune_the_network_and_do_no_harm(pictures, tmp_
     head = eb.train(pictures, tmp_path / "run").classifier.get_weights()
     tuned = resume.resume(tmp_path / "run", epochs=1).classifier
     published = zoo.published_weights("efficientnet_lite0")
-    assert told(tmp_path / "run", StartJudged)
+    assert told(tmp_path / "run", StartValidated)
     assert (tuned.get_weights()["_conv_stem.weight"] == published["_conv_stem.weight"]).all()
     if not tuned.history.best_epoch:
         assert all((value == head[name]).all() for name, value in tuned.get_weights().items())
@@ -193,7 +193,7 @@ def test_without_published_weights_mirroring_is_checked_too(pictures, tmp_path, 
 
     monkeypatch.setattr(auto, "features", nothing)
     eb.train(pictures, tmp_path / "run", epochs=1, size=24)
-    assert told(tmp_path / "run", MirroringJudged)
+    assert told(tmp_path / "run", MirroringChecked)
     assert "size = 24" in (tmp_path / "run" / "config.toml").read_text()
 
 
@@ -206,9 +206,9 @@ def test_with_a_budget_both_networks_are_tried_on_small_images_and_the_better_is
     winner = max(tried[1:], key=lambda event: event.validation_accuracy).what.split(",")[0]
     config = (tmp_path / "run" / "config.toml").read_text()
     assert f'network = "{winner if winner in zoo.NETWORKS else NETWORK}"' in config
-    assert told(tmp_path / "run", StartJudged) and told(tmp_path / "run", Planned)
+    assert told(tmp_path / "run", StartValidated) and told(tmp_path / "run", Planned)
     assert told(tmp_path / "run", Stopped)[-1].reason in ("budget", "patience")
-    best = max(event.validation_accuracy for event in told(tmp_path / "run", EpochEnded | StartJudged))
+    best = max(event.validation_accuracy for event in told(tmp_path / "run", EpochEnded | StartValidated))
     card = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
     assert card["metrics"]["validation"]["accuracy"] == pytest.approx(best, abs=0.11)
     assert result.test.accuracy > 0.6

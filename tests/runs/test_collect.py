@@ -8,7 +8,8 @@ from eyebright.report.history import History
 from eyebright.runs.collect import collect
 from eyebright.runs.folder import Run
 from eyebright.runs.resume import resume
-from eyebright.training.events import HeadFitted, Judged, Reported
+from eyebright.training.events.fitting import HeadFitted
+from eyebright.training.events.results import Reported, VerdictReached
 
 
 def collected(run: Run, result):
@@ -24,7 +25,7 @@ def test_the_report_shows_what_the_run_measured(pictures, train_mlp, tmp_path, m
     run = Run("run")
     found, prepared, tested = collected(run, result)
     assert found.test == result.test and found.name == "pictures"
-    judged = next(event for event in run.read_events() if isinstance(event, Judged))
+    judged = next(event for event in run.read_events() if isinstance(event, VerdictReached))
     assert (found.verdicts[0].kind, found.verdicts[0].text) == (judged.kind, judged.text)
     assert found.sets == [("blue", 12, 2, 2), ("green", 12, 2, 2), ("red", 12, 2, 2)]
     assert found.data[0] == "48 images: 36 for training, 6 for validation, 6 for testing."

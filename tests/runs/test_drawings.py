@@ -9,7 +9,7 @@ import eyebright as eb
 from eyebright.model import evaluate
 from eyebright.runs import drawings
 from eyebright.runs.folder import Run
-from eyebright.training.events import Drawn
+from eyebright.training.events.results import Drawn
 
 pytestmark = pytest.mark.drawings
 PICTURES = ("curves.png", "confusion.png", "mistakes.png")

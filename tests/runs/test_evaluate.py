@@ -8,7 +8,9 @@ from PIL import Image
 from eyebright.runs.evaluate import evaluate
 from eyebright.runs.folder import Run
 from eyebright.system.errors import OutputError
-from eyebright.training.events import AnyEvent, EpochEnded, Evaluated
+from eyebright.training.events.event import Event
+from eyebright.training.events.fitting import EpochEnded
+from eyebright.training.events.results import Evaluated
 from eyebright.training.receivers import EventLog
 from eyebright.trust.intervals import wilson_interval
 
@@ -25,7 +27,7 @@ def test_an_evaluation_is_recorded_in_the_log_of_the_run(make_folder, train_mlp,
     assert evaluate(tmp_path / "model", new) == found
     assert {path.name for path in tmp_path.iterdir()} == {"pictures", "run", "new", "model"}
 
-    def denied(self: EventLog, event: AnyEvent) -> None:
+    def denied(self: EventLog, event: Event) -> None:
         raise OutputError("no permission")
 
     monkeypatch.setattr(EventLog, "__call__", denied)

@@ -16,7 +16,9 @@ from eyebright.runs.folder import Run
 from eyebright.runs.request import Request
 from eyebright.system import files
 from eyebright.system.errors import OutputError, SettingsError
-from eyebright.training.events import Extended, Judged, ModelSaved, Resumed, Stopped
+from eyebright.training.events.fitting import Stopped
+from eyebright.training.events.results import ModelSaved, VerdictReached
+from eyebright.training.events.starting import Extended, Resumed
 from eyebright.training.receivers import EventLog
 from eyebright.training.settings import Settings
 
@@ -173,7 +175,7 @@ FINISHED, SAVED = Stopped(reason="finished", epoch=3, best_epoch=2), ModelSaved(
         ([SAVED], False),
         ([FINISHED, SAVED, Extended(planned=3, epochs=5, learning_rate=1e-4)], False),
         ([FINISHED, SAVED, Resumed(epoch=3)], False),
-        ([FINISHED, SAVED, Judged(kind="sound", text="", advice="")], True),
+        ([FINISHED, SAVED, VerdictReached(kind="sound", text="", advice="")], True),
         ([FINISHED, SAVED, Resumed(epoch=3), FINISHED, SAVED], True),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 
 from eyebright.model import evaluate as evaluation
 from eyebright.runs.gallery import BUDGET, LARGE_PX, SMALL_PX, SUSPECTED, WEAKEST, WORST, Gallery
-from eyebright.training.events import LabelsSuspected
+from eyebright.training.events.fitting import LabelsSuspected
 from eyebright.trust.metrics import evaluate
 
 NAMES = ("a", "b", "c")

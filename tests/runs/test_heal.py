@@ -19,7 +19,9 @@ from eyebright.runs.request import Request
 from eyebright.runs.resume import resume
 from eyebright.runs.start import read_source
 from eyebright.system.errors import DataError, OutputError, SettingsError
-from eyebright.training.events import AnyEvent, EpochEnded, Evaluated, Healed, HealingBegun, Judged, ModelSaved, Stopped
+from eyebright.training.events.event import Event
+from eyebright.training.events.fitting import EpochEnded, Stopped
+from eyebright.training.events.results import Evaluated, Healed, HealingBegun, ModelSaved, VerdictReached
 from eyebright.training.receivers import EventLog, read_events
 from eyebright.training.settings import Settings
 from eyebright.trust.intervals import Difference
@@ -45,8 +47,8 @@ def advised() -> Callable[..., Trial | None]:
     ) -> Trial | None:  # fmt: skip
         training = Settings(**{"epochs": 2} | settings)
         request = Request(pictures="p", size=8, weights=weights, start_from=start_from, training=training)
-        events: list[AnyEvent] = [epoch(1), epoch(2)] if training.epochs and not training.minutes else []
-        events.append(Judged(kind="overfitting", text="", advice="", remedy=remedy))
+        events: list[Event] = [epoch(1), epoch(2)] if training.epochs and not training.minutes else []
+        events.append(VerdictReached(kind="overfitting", text="", advice="", remedy=remedy))
         return plan(request, network, events, budget_s, comparing_s=comparing_s)
 
     return make
@@ -152,7 +154,7 @@ def poor(trained: Path, tmp_path: Path) -> Path:
 
 def judged(path: Path, kind: str = "overfitting", *, others: tuple[Verdict, ...] = (), **remedy: Any) -> None:
     """Let the log of a run end with another verdict."""
-    EventLog(path / "events.jsonl")(Judged(kind=kind, text="", advice="", remedy=remedy, others=others))
+    EventLog(path / "events.jsonl")(VerdictReached(kind=kind, text="", advice="", remedy=remedy, others=others))
 
 
 def last(path: Path, kind: type) -> Any:
@@ -160,7 +162,7 @@ def last(path: Path, kind: type) -> Any:
 
 
 def test_a_learning_rate_that_was_too_low_is_raised_and_the_better_run_kept(poor):
-    assert last(poor, Judged).kind == "learning rate too low"
+    assert last(poor, VerdictReached).kind == "learning rate too low"
     healed = eb.heal(poor, budget_s=1000)
     assert healed is not None
     assert healed.kind == "learning rate too low"
@@ -268,10 +270,10 @@ class KillError(Exception):
     """Stands for a kill."""
 
 
-def killed_after(epoch: int) -> Callable[[AnyEvent], None]:
+def killed_after(epoch: int) -> Callable[[Event], None]:
     """Receives events, and kills the second training after an epoch."""
 
-    def receive(event: AnyEvent) -> None:
+    def receive(event: Event) -> None:
         if isinstance(event, EpochEnded) and event.epoch == epoch:
             raise KillError
 
@@ -287,7 +289,7 @@ def test_healing_that_was_killed_continues_and_is_compared(poor, tmp_path, epoch
     whole = eb.heal(poor, tmp_path / "whole")
     with pytest.raises(KillError):
         eb.heal(poor, callbacks=[killed_after(epoch)])
-    told: list[AnyEvent] = []
+    told: list[Event] = []
     healed = eb.heal(poor, callbacks=[told.append])
     one, two = weights_of(whole.path), weights_of(poor / "healed")
     assert all(np.array_equal(one[name], two[name]) for name in one)
@@ -304,7 +306,7 @@ def test_a_second_run_that_was_finished_by_itself_is_only_compared(poor, monkeyp
     with pytest.raises(KillError):
         eb.heal(poor, callbacks=[killed_after(1)])
     resume(poor / "healed")
-    told: list[AnyEvent] = []
+    told: list[Event] = []
     monkeypatch.chdir(poor)  # the log has an absolute path
     healed = eb.heal(".", callbacks=[told.append])
     assert not any(isinstance(event, EpochEnded) for event in told)

@@ -23,7 +23,7 @@ from eyebright.runs.evaluate import evaluate
 from eyebright.runs.promise import promise
 from eyebright.system import files
 from eyebright.system.errors import DataError
-from eyebright.training.events import Evaluated, PromiseMade, PromiseRefused
+from eyebright.training.events.results import Evaluated, PromiseMade, PromiseRefused
 from eyebright.training.receivers import read_events
 from eyebright.trust.promise import Given
 

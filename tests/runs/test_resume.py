@@ -24,17 +24,10 @@ from eyebright.runs.resume import resume
 from eyebright.system import files, machine
 from eyebright.system.errors import DataError, NetworkError, OutputError, SettingsError
 from eyebright.training.budget import Deadline, Plan
-from eyebright.training.event import StepDone
-from eyebright.training.events import (
-    AnyEvent,
-    EpochEnded,
-    Evaluated,
-    Extended,
-    Judged,
-    ModelSaved,
-    PicturesGone,
-    Stopped,
-)
+from eyebright.training.events.event import Event, StepDone
+from eyebright.training.events.fitting import EpochEnded, Stopped
+from eyebright.training.events.results import Evaluated, ModelSaved, VerdictReached
+from eyebright.training.events.starting import Extended, PicturesGone
 from eyebright.training.receivers import EventLog, read_events
 from eyebright.training.torch import checkpoint, hardware
 
@@ -58,7 +51,7 @@ class After:
     def __init__(self, steps: int, error: type[BaseException] = RuntimeError) -> None:
         self.left, self.error = steps, error
 
-    def __call__(self, event: AnyEvent) -> None:
+    def __call__(self, event: Event) -> None:
         self.left -= isinstance(event, StepDone)
         if self.left < 0 and isinstance(event, StepDone):
             self.left = 1_000_000
@@ -124,7 +117,7 @@ def test_after_a_kill_the_same_command_or_the_one_that_it_names_leads_on(what, m
     else:
         train(pictures, start / "run", [After(3, KeyboardInterrupt)] if what == "resume" else [], **small)
     if what == "heal":
-        advice = Judged(kind="overfitting", text="", advice="", remedy={"rotation": 0.05})
+        advice = VerdictReached(kind="overfitting", text="", advice="", remedy={"rotation": 0.05})
         EventLog(start / "run" / "events.jsonl")(advice)
     shutil.copytree(start, tmp_path / "whole")
     made = kill_at(tmp_path / "whole", 10_000, lambda: command(tmp_path / "whole" / "run"))
@@ -143,7 +136,7 @@ def test_a_budget_continues_at_the_same_learning_rates(make_folder, tmp_path, mo
     pictures, made = make_folder(), [0]
     monkeypatch.setattr(Plan, "more_steps", lambda plan: 20 - made[0])
 
-    def count(event: AnyEvent) -> None:
+    def count(event: Event) -> None:
         made[0] += isinstance(event, StepDone)
 
     def rates(run: Path) -> dict[int, float]:
@@ -163,7 +156,7 @@ def test_a_budget_that_is_used_up_when_it_continues_keeps_the_best_weights(make_
     made = [0]
     monkeypatch.setattr(Plan, "more_steps", lambda plan: 20 - made[0])
 
-    def count(event: AnyEvent) -> None:
+    def count(event: Event) -> None:
         made[0] += isinstance(event, StepDone)
         if isinstance(event, Stopped):
             raise RuntimeError("stopped")  # a kill during the evaluation
@@ -307,7 +300,7 @@ def test_a_log_that_cannot_be_written_stops_the_run_and_half_a_line_is_ignored(m
     whole = train(pictures, tmp_path / "whole")
     write = EventLog.__call__
 
-    def full(self: EventLog, event: AnyEvent) -> None:
+    def full(self: EventLog, event: Event) -> None:
         if isinstance(event, EpochEnded) and event.epoch == 2:
             with self.path.open("ab") as file:
                 file.write(b'{"event":"Epo')
@@ -626,7 +619,7 @@ def test_a_run_that_was_trained_but_not_saved_is_only_evaluated_and_saved(pictur
     assert [json.loads(line)["event"] for line in lines[-4:]] == ["Evaluated", "Drawn", "Reported", "ModelSaved"]
     (tmp_path / "run" / "events.jsonl").write_text("\n".join(lines[:-3]) + "\n")
     shutil.rmtree(tmp_path / "run" / "model")
-    steps: list[AnyEvent] = []
+    steps: list[Event] = []
     resume(tmp_path / "run", callbacks=[lambda event: steps.append(event) if isinstance(event, StepDone) else None])
     assert not steps
     assert (tmp_path / "run" / "model" / "weights.safetensors").read_bytes() == before
@@ -679,7 +672,7 @@ def test_a_run_with_a_budget_that_ended_counts_the_epochs_that_it_had(pictures, 
     made = [0]
     monkeypatch.setattr(Plan, "more_steps", lambda plan: 20 - made[0])
 
-    def count(event: AnyEvent) -> None:
+    def count(event: Event) -> None:
         made[0] += isinstance(event, StepDone)
 
     train(pictures, tmp_path / "run", [count], minutes=5, epochs=0)

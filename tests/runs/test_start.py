@@ -16,12 +16,13 @@ from eyebright.runs.resume import resume
 from eyebright.runs.start import Start, choose_resize, mirrored_by_evidence, read_source, start_from, start_named
 from eyebright.system import cache, files
 from eyebright.system.errors import DataError, EyebrightError, ModelError, NetworkError, OutputError, SettingsError
-from eyebright.training.events import AnyEvent, MirroringJudged, PrecisionChosen
+from eyebright.training.events.event import Event
+from eyebright.training.events.fitting import MirroringChecked, PrecisionChosen
 
 STILL = {"epochs": 1, "batch_size": 8, "learning_rate": 1e-9, "warmup_epochs": 0}  # the weights hardly change
 
 
-def quiet(event: AnyEvent) -> None:
+def quiet(event: Event) -> None:
     """Receives events, and does nothing."""
 
 
@@ -147,7 +148,7 @@ def test_images_are_mirrored_only_if_that_does_no_harm():
         prepared = prepare(dataset, eb.Preparation(width=16, height=16))
         settings = mirrored_by_evidence(prepared, eb.Settings(), events.append)
         assert settings == eb.Settings(flip=same)
-        assert [event.same for event in events if isinstance(event, MirroringJudged)] == [same]
+        assert [event.same for event in events if isinstance(event, MirroringChecked)] == [same]
         off = eb.Settings(flip=False)
         assert mirrored_by_evidence(prepared, off, lambda event: pytest.fail("it was off")) == off
 
@@ -266,7 +267,7 @@ def test_a_killed_run_from_a_model_continues_to_the_same_weights(make_folder, mo
 
 
 def test_a_model_that_changed_before_the_first_checkpoint_is_noticed(make_folder, model, tmp_path):
-    def stop(event: AnyEvent) -> None:
+    def stop(event: Event) -> None:
         if isinstance(event, PrecisionChosen):
             raise RuntimeError("killed")
 

@@ -31,17 +31,10 @@ from eyebright.runs.request import gather
 from eyebright.runs.resume import resume
 from eyebright.runs.train import default_output, run_request, started_by_this_group
 from eyebright.system.errors import DataError, OutputError, SettingsError
-from eyebright.training.event import StepDone
-from eyebright.training.events import (
-    AnyEvent,
-    Corrected,
-    Evaluated,
-    FitChosen,
-    MirroringJudged,
-    ModelSaved,
-    RunStarted,
-    SharedOut,
-)
+from eyebright.training.events.event import Event, StepDone
+from eyebright.training.events.fitting import MirroringChecked, SharedOut
+from eyebright.training.events.results import Evaluated, ModelSaved
+from eyebright.training.events.starting import Corrected, FitChosen, RunStarted
 from eyebright.training.receivers import EventLog, read_events
 
 TINY = {"epochs": 1, "batch_size": 16, "precision": "float32", "flip": True}
@@ -58,7 +51,7 @@ def same(one: Path, other: Path) -> bool:
     return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
 
-def events_of(run: Path, kind: type) -> list[AnyEvent]:
+def events_of(run: Path, kind: type) -> list[Event]:
     return [event for event in read_events(run / "events.jsonl") if isinstance(event, kind)]
 
 
@@ -79,10 +72,10 @@ def state(root: Path) -> dict[str, tuple[object, ...]]:
     return found
 
 
-def stop_at(epoch: int) -> Callable[[AnyEvent], None]:
+def stop_at(epoch: int) -> Callable[[Event], None]:
     """A Ctrl-C during an epoch."""
 
-    def receive(event: AnyEvent) -> None:
+    def receive(event: Event) -> None:
         if isinstance(event, StepDone) and event.epoch == epoch:
             raise KeyboardInterrupt
 
@@ -139,7 +132,7 @@ def test_an_interrupted_training_is_evaluated_and_saved_too(pictures, train_mlp,
 
 
 def test_an_interrupt_before_the_training_leaves_no_run(pictures, train_mlp, tmp_path):
-    def interrupt(event: AnyEvent) -> None:
+    def interrupt(event: Event) -> None:
         if getattr(event, "stage", "") == "preparing":
             raise KeyboardInterrupt
 
@@ -330,14 +323,14 @@ def test_without_an_output_the_run_is_named_after_the_images(pictures, train_mlp
 
 def test_mirroring_is_checked_unless_it_is_asked_for(pictures, train_mlp, tmp_path, monkeypatch):
     """Here, a mirrored image is said to show something else."""
-    found = MirroringJudged(same=False, pictures=6, accuracy=1.0, mirrored_accuracy=0.0)
-    monkeypatch.setattr("eyebright.runs.start.judge_mirroring", lambda *_: found)
+    found = MirroringChecked(same=False, pictures=6, accuracy=1.0, mirrored_accuracy=0.0)
+    monkeypatch.setattr("eyebright.runs.start.check_mirroring", lambda *_: found)
     train_mlp(pictures, tmp_path / "run", epochs=1)
     assert not Run(tmp_path / "run").read()[0].training.flip
-    assert events_of(tmp_path / "run", MirroringJudged)
+    assert events_of(tmp_path / "run", MirroringChecked)
     train_mlp(pictures, tmp_path / "asked", epochs=1, flip=True)
     assert Run(tmp_path / "asked").read()[0].training.flip
-    assert not events_of(tmp_path / "asked", MirroringJudged)
+    assert not events_of(tmp_path / "asked", MirroringChecked)
 
 
 @pytest.mark.parametrize(("resize", "fit"), [("auto", "pad"), ("crop", "crop")])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from eyebright.system.errors import SettingsError
 from eyebright.training import budget
 from eyebright.training.budget import Deadline, Plan, answers_in, watched
-from eyebright.training.event import Progress
+from eyebright.training.events.event import Progress
 
 
 class Clock:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from eyebright.training.mirroring import judge_mirroring, says_side
+from eyebright.training.mirroring import check_mirroring, says_side
 
 
 def small(pictures):
@@ -19,7 +19,7 @@ def digits():
 
 def test_digits_must_not_be_mirrored(digits):
     pictures, labels = digits
-    judged = judge_mirroring(pictures[:1000], labels[:1000], pictures[1000:], labels[1000:])
+    judged = check_mirroring(pictures[:1000], labels[:1000], pictures[1000:], labels[1000:])
     assert not judged.same and judged.accuracy > 0.85 > 0.6 > judged.mirrored_accuracy
 
 
@@ -27,19 +27,19 @@ def test_symmetric_images_may_be_mirrored(digits):
     """Each digit laid over its own mirror image: nothing tells left from right."""
     pictures, labels = digits
     both = np.maximum(pictures, pictures[:, :, ::-1])
-    judged = judge_mirroring(both[:1000], labels[:1000], both[1000:], labels[1000:])
+    judged = check_mirroring(both[:1000], labels[:1000], both[1000:], labels[1000:])
     assert judged.same and judged.accuracy == judged.mirrored_accuracy
 
 
 def test_images_in_both_orientations_may_be_mirrored(digits):
     pictures, labels = digits
     turned = np.where(np.arange(len(labels))[:, None, None, None] % 2 == 0, pictures, pictures[:, :, ::-1])
-    assert judge_mirroring(turned[:1000], labels[:1000], turned[1000:], labels[1000:]).same
+    assert check_mirroring(turned[:1000], labels[:1000], turned[1000:], labels[1000:]).same
 
 
 def test_two_images_are_no_evidence_against_mirroring(digits):
     pictures, labels = digits
-    assert judge_mirroring(pictures[:30], labels[:30], pictures[30:32], labels[30:32]).same
+    assert check_mirroring(pictures[:30], labels[:30], pictures[30:32], labels[30:32]).same
 
 
 @pytest.mark.parametrize(

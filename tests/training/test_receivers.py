@@ -1,12 +1,15 @@
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from eyebright.report.history import History
 from eyebright.system.errors import OutputError
-from eyebright.training.events import Resumed, Stopped
-from eyebright.training.receivers import EventLog, read_events
+from eyebright.training.events.event import Event, Transient
+from eyebright.training.events.fitting import Stopped
+from eyebright.training.events.starting import Resumed
+from eyebright.training.receivers import LOGGED, EventLog, read_events
 
 STOPPED = Stopped(reason="finished", epoch=3, best_epoch=2)
 
@@ -42,3 +45,14 @@ def test_a_run_without_events_has_none(tmp_path: Path):
 def test_a_log_that_cannot_be_written_names_its_file(tmp_path: Path):
     with pytest.raises(OutputError, match=r"missing.events\.jsonl cannot be written"):
         EventLog(tmp_path / "missing" / "events.jsonl")(STOPPED)
+
+
+def kinds_of(kind: type[Event]) -> set[type[Event]]:
+    """The kinds of events below one, as the package itself describes them."""
+    below = {one for one in kind.__subclasses__() if one.__module__.startswith("eyebright.training.events")}
+    return below.union(*map(kinds_of, below))
+
+
+def test_every_event_that_is_written_can_be_read():
+    assert set(get_args(LOGGED)) == kinds_of(Event) - {Transient} - kinds_of(Transient)
+    assert all(kind.__struct_config__.tag == kind.__name__ for kind in kinds_of(Event))

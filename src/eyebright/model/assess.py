@@ -21,7 +21,7 @@ from eyebright.network import Dropout, Network, Weights
 from eyebright.network.answering import PROBABILITIES, UNFAMILIARITY, Answering
 from eyebright.report.history import History, Recorder
 from eyebright.system.errors import ModelError
-from eyebright.training.events import Calibrated, Judged, LimitSet
+from eyebright.training.events.results import Calibrated, LimitSet, VerdictReached
 from eyebright.training.settings import AUGMENTATIONS, Settings
 from eyebright.trust.answers import Answers
 from eyebright.trust.calibration import expected_calibration_error, fit_temperature, temperature_helps
@@ -104,7 +104,7 @@ def assess(
     images = Images(lambda numbers: pack.read(right[numbers]), labels[right], prepared.groups_at(right))
     shortcuts = find_shortcuts((on_gpu or predictor).quick_probabilities, images, classes, pack.preparation.shape[:2])
     judged = verdicts(prepared, (known.logits, sample), (new.logits, validation), classes, record, shortcuts)
-    recorder(Judged.of(judged))
+    recorder(VerdictReached.of(judged))
     featured = validation[new.featured]
     seen = Seen(scaled[new.featured], new.features)
     profile = sample_profile(pack, featured, prepared.groups_at(featured), seen, familiar)

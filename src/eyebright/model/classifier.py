@@ -49,7 +49,8 @@ from eyebright.system.errors import ModelError, PictureError
 from eyebright.system.table import Table
 from eyebright.system.text import counted, listed, printable, shorten
 from eyebright.training import trainer
-from eyebright.training.events import AnyEvent, Emit, Evaluated
+from eyebright.training.events.event import Emit, Event
+from eyebright.training.events.results import Evaluated
 from eyebright.training.receivers import reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
@@ -125,7 +126,7 @@ class Classifier(Weighted):
         validation_split: float | None = None,
         settings: Settings | None = None,
         verbose: bool = True,
-        callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+        callbacks: Iterable[Callable[[Event], None]] = (),
         **changes: Any,
     ) -> History:
         """Train on the training set; pick the best epoch and the temperature on the validation set.
@@ -181,7 +182,7 @@ class Classifier(Weighted):
         tta: bool = False,
         robustness: bool = False,
         verbose: bool = True,
-        callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+        callbacks: Iterable[Callable[[Event], None]] = (),
     ) -> Evaluation:
         """Measure how good the classifier is on images that it was not trained on.
 
@@ -224,7 +225,7 @@ class Classifier(Weighted):
         labels: NDArray[Any] | Sequence[Any] | None = None,
         *,
         verbose: bool = True,
-        callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+        callbacks: Iterable[Callable[[Event], None]] = (),
     ) -> Promised:
         """Answer so that a promise is kept from now on; `save` writes it into the model.
 
@@ -426,7 +427,7 @@ class Classifier(Weighted):
         tolerance: float = 0.01,
         overwrite: bool = False,
         verbose: bool = True,
-        callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+        callbacks: Iterable[Callable[[Event], None]] = (),
     ) -> "Proof":
         """Write the model in a format of another program, and prove that it answers as here; see docs/exporting.md.
 

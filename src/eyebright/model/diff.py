@@ -22,7 +22,7 @@ from eyebright.system.errors import DataError, ModelError
 from eyebright.system.files import as_path
 from eyebright.system.progress import Report
 from eyebright.system.text import counted, listed, printable
-from eyebright.training.events import Emit
+from eyebright.training.events.event import Emit
 from eyebright.training.receivers import reporting
 from eyebright.trust.comparison import UNANSWERED, Answered, Comparison, Contender, Flip, compare, flips_of
 

@@ -19,7 +19,7 @@ from eyebright.model.profile import Seen, profile
 from eyebright.system.errors import DataError, ModelError
 from eyebright.system.files import as_path
 from eyebright.system.text import all_of, printable
-from eyebright.training.events import Emit
+from eyebright.training.events.event import Emit
 from eyebright.training.receivers import reporting
 from eyebright.trust.drift import Drift, Profile, Unfamiliar, compare_profiles
 from eyebright.trust.significance import LARGE

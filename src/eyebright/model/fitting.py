@@ -17,7 +17,8 @@ from eyebright.system import machine
 from eyebright.system.text import counted, printable
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
-from eyebright.training.events import AnyEvent, Emit, RunStarted, Streaming
+from eyebright.training.events.event import Emit, Event
+from eyebright.training.events.starting import RunStarted, Streaming
 from eyebright.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def fit_prepared(
     emit: Emit,
     started_at: float,
     checkpoint: Path | None = None,
-    earlier: Sequence[AnyEvent] | None = None,
+    earlier: Sequence[Event] | None = None,
     on_settled: Callable[[Settings], None] = lambda settings: None,
     promise: str = "",
 ) -> str:

@@ -38,7 +38,7 @@ from eyebright.system.records import Record
 from eyebright.system.table import Table
 from eyebright.system.text import nearest
 from eyebright.training import trainer
-from eyebright.training.events import AnyEvent
+from eyebright.training.events.event import Event
 from eyebright.training.habits import refuse_habits
 from eyebright.training.settings import Settings
 
@@ -144,7 +144,7 @@ class Model(Weighted):
         validation_data: tuple[NDArray[Any], NDArray[Any]] | None = None,
         validation_split: float = 0.0,
         verbose: bool = True,
-        callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+        callbacks: Iterable[Callable[[Event], None]] = (),
         **changes: Any,
     ) -> History:
         """Train by the mean squared error, with Adam at a constant rate; the same call gives the same weights.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eyebright.report.history import History
 from eyebright.system.text import listed, printable, shorten
-from eyebright.training.events import HeadFitted
+from eyebright.training.events.fitting import HeadFitted
 from eyebright.training.range_test import RangeTest
 from eyebright.trust.metrics import Evaluation
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from eyebright.system.records import Record
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, percent
-from eyebright.training.event import StepDone
-from eyebright.training.events import AnyEvent, Emit, EpochEnded, Measure
+from eyebright.training.events.event import Emit, Event, StepDone
+from eyebright.training.events.fitting import EpochEnded, Measure
 from eyebright.training.receivers import to_all
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class History(Tabular, Record, frozen=True, kw_only=True):
         return Table(f"History: {counted(len(epochs), 'epoch')}{best}", tuple(title for title, _ in measured), rows)
 
     @classmethod
-    def from_events(cls, events: Iterable[AnyEvent]) -> "History":
+    def from_events(cls, events: Iterable[Event]) -> "History":
         """The history of a run, from its events; of an epoch that was repeated after a crash, the last one counts."""
         epochs = {event.epoch: event for event in events if isinstance(event, EpochEnded)}
         ended = [epochs[number] for number in sorted(epochs)]
@@ -101,13 +101,13 @@ class Recorder:
         earlier: The events before, if a training is resumed.
     """
 
-    def __init__(self, callbacks: Iterable[Emit], earlier: Sequence[AnyEvent] | None = None) -> None:
+    def __init__(self, callbacks: Iterable[Emit], earlier: Sequence[Event] | None = None) -> None:
         self._pass_on = to_all(callbacks)
-        self._epochs: list[AnyEvent] = [event for event in earlier or () if isinstance(event, EpochEnded)]
+        self._epochs: list[Event] = [event for event in earlier or () if isinstance(event, EpochEnded)]
         self._from_the_start = earlier is None
         self.first_loss = 0.0  # of the first step; 0 if a training is resumed
 
-    def __call__(self, event: AnyEvent) -> None:
+    def __call__(self, event: Event) -> None:
         if isinstance(event, EpochEnded):
             self._epochs.append(event)
         elif isinstance(event, StepDone) and self._from_the_start and not self.first_loss:

@@ -13,9 +13,8 @@ from eyebright.report.screen import HEADING, HEADLINE, Screen, here
 from eyebright.report.telling import advised, command_text, python_text, sentences, typed_path
 from eyebright.system.progress import Stage
 from eyebright.system.text import clock
-from eyebright.training import events
-from eyebright.training.event import Progress, StepDone
-from eyebright.training.events import AnyEvent, Emit
+from eyebright.training.events import fitting, results, starting
+from eyebright.training.events.event import Emit, Event, Progress, StepDone
 from eyebright.training.receivers import to_all
 
 _REFRESH_S = 0.1
@@ -70,7 +69,7 @@ class Display:
         self._screen = screen
         self._stage, self._stage_start_s, self._stage_first, self._shown_s = "", 0.0, 0, 0.0
         self._has_heading = self._has_plan = False
-        self._results: list[events.Evaluated | events.Judged] = []  # shown when the model is saved
+        self._results: list[results.Evaluated | results.VerdictReached] = []  # shown when the model is saved
         self._report = ""  # shown after them
 
     def __enter__(self) -> "Display":
@@ -83,43 +82,43 @@ class Display:
         self._screen.stop()
         self._show_results()
 
-    def __call__(self, event: AnyEvent) -> None:
+    def __call__(self, event: Event) -> None:
         match event:
             case Progress():
                 self.bar(_TITLES[event.stage], event.done, event.of, event.note)
             case StepDone():
                 self._step(event)
-            case events.Planned():
+            case fitting.Planned():
                 self._planned(event)
-            case events.StartJudged():
+            case fitting.StartValidated():
                 self._start_row(event)
-            case events.EpochEnded():
+            case fitting.EpochEnded():
                 self._epoch_row(event)
-            case events.Stopped():
+            case fitting.Stopped():
                 self._stopped(event)
-            case events.Evaluated() | events.Judged():
+            case results.Evaluated() | results.VerdictReached():
                 self._results.append(event)
-            case events.Drawn():
+            case results.Drawn():
                 for line in sentences(event):
                     self._say(line, wrap=False)
-            case events.ModelSaved():
+            case results.ModelSaved():
                 self.run = typed_path(str(Path(event.path).parent)) if self.run == "RUN" else self.run
                 self._say(f"Model saved: {event.path}", wrap=False)
                 self._show_results()
                 if self._report:
                     self._say(f"Report: {self._report}", wrap=False)
-            case events.Reported():
+            case results.Reported():
                 self._report = event.path
-            case events.HealingBegun():
+            case results.HealingBegun():
                 self._has_heading = self._has_plan = False
                 self.run = typed_path(event.path)
                 self._tell(event)
-            case events.Healed():
+            case results.Healed():
                 self._healed(event)
-            case events.RunStarted():
+            case starting.RunStarted():
                 self.images = typed_path(event.pictures) if event.pictures else self.images
                 self._started(event)
-            case events.Resumed():
+            case starting.Resumed():
                 self._started(event)
             case _:
                 self._tell(event)
@@ -167,22 +166,22 @@ class Display:
         self._stage, self._shown_s = title, 0.0
         self._screen.wait(title)
 
-    def _started(self, event: events.RunStarted | events.Resumed) -> None:
+    def _started(self, event: starting.RunStarted | starting.Resumed) -> None:
         self.begun = True
         self._tell(event)
         self._wait("starting the training")
 
-    def _planned(self, event: events.Planned) -> None:
+    def _planned(self, event: fitting.Planned) -> None:
         """Said once; later plans change only the number of epochs in the rows."""
         if not self._has_plan:
             self._tell(event)
             self._has_plan, self._stage = True, ""  # the steps before this were those of a trial
 
-    def _start_row(self, event: events.StartJudged) -> None:
+    def _start_row(self, event: fitting.StartValidated) -> None:
         self._heading(event.measure)
         self._say(f"{'start':>9} {'':23} {event.validation_loss:17.3f} {event.validation_accuracy:9.1%}")
 
-    def _epoch_row(self, event: events.EpochEnded) -> None:
+    def _epoch_row(self, event: fitting.EpochEnded) -> None:
         self._heading(event.measure)
         mark = "*" if event.best else " "
         self._say(
@@ -196,7 +195,7 @@ class Display:
             self._say(f"   epoch    {columns}", style=HEADING)
             self._has_heading = True
 
-    def _stopped(self, event: events.Stopped) -> None:
+    def _stopped(self, event: fitting.Stopped) -> None:
         if event.epoch:
             kept = f"epoch {event.best_epoch} (marked *)" if event.best_epoch else "the start (no epoch was better)"
             self._say(f"{_REASONS[event.reason].format(event.epoch)}. The model has the weights of {kept}.")
@@ -204,8 +203,8 @@ class Display:
 
     def _show_results(self) -> None:
         """How good the model is, and then what the verdict advises."""
-        for result in sorted(self._results, key=lambda result: isinstance(result, events.Judged)):
-            if isinstance(result, events.Judged):
+        for result in sorted(self._results, key=lambda result: isinstance(result, results.VerdictReached)):
+            if isinstance(result, results.VerdictReached):
                 self._judged(result)
             else:
                 headline, *more = sentences(result)
@@ -214,7 +213,7 @@ class Display:
                     self._say(line)
         self._results = []
 
-    def _judged(self, event: events.Judged) -> None:
+    def _judged(self, event: results.VerdictReached) -> None:
         """The first verdict in full, with what to type in the user's own names; the others in a few words."""
         words, commands = advised(event.advice, self.run, self.images)
         self._say(f"{event.text} {words}".strip())
@@ -224,14 +223,14 @@ class Display:
         for other in event.others:
             self._say(f"Also {other.kind}: {other.short}.")
 
-    def _healed(self, event: events.Healed) -> None:
+    def _healed(self, event: results.Healed) -> None:
         headline, *more = sentences(event)
         self._say(headline, style=HEADLINE)
         for line in more:
             self._say(line)
         self._say(f"Kept: {event.kept}", wrap=False)
 
-    def _tell(self, event: AnyEvent) -> None:
+    def _tell(self, event: Event) -> None:
         for line in sentences(event):
             self._say(line)
 

@@ -14,7 +14,9 @@ from typing import Any, Protocol
 from eyebright.system import files
 from eyebright.system.errors import MissingExtraError, SettingsError
 from eyebright.system.text import nearest
-from eyebright.training.events import AnyEvent, EpochEnded, Evaluated
+from eyebright.training.events.event import Event
+from eyebright.training.events.fitting import EpochEnded
+from eyebright.training.events.results import Evaluated
 
 _COLUMNS = [name for name in EpochEnded.__struct_fields__ if name not in ("time_s", "epochs")]
 _SCALARS = {
@@ -29,7 +31,7 @@ _SCALARS = {
 class Sink(Protocol):
     """Receives events until it is closed."""
 
-    def __call__(self, event: AnyEvent) -> None: ...
+    def __call__(self, event: Event) -> None: ...
     def close(self) -> None:
         """Write what is still in memory."""
 
@@ -42,13 +44,13 @@ class CsvSink:
         earlier: The events of the run so far.
     """
 
-    def __init__(self, folder: Path, earlier: Iterable[AnyEvent] = ()) -> None:
+    def __init__(self, folder: Path, earlier: Iterable[Event] = ()) -> None:
         self._path = folder / "epochs.csv"
         self._rows: dict[int, list[object]] = {}
         for event in earlier:
             self._take(event)
 
-    def __call__(self, event: AnyEvent) -> None:
+    def __call__(self, event: Event) -> None:
         if not self._take(event):
             return
         text = io.StringIO()
@@ -56,7 +58,7 @@ class CsvSink:
         csv.writer(text, lineterminator="\n").writerows([_COLUMNS, *rows])
         files.write_file(self._path, text.getvalue().encode())
 
-    def _take(self, event: AnyEvent) -> bool:
+    def _take(self, event: Event) -> bool:
         if isinstance(event, EpochEnded):
             self._rows[event.epoch] = [getattr(event, name) for name in _COLUMNS]
         return isinstance(event, EpochEnded)
@@ -73,7 +75,7 @@ class TensorBoardSink:
         earlier: The events of the run so far; TensorBoard ignores earlier values of a repeated epoch.
     """
 
-    def __init__(self, folder: Path, earlier: Iterable[AnyEvent] = ()) -> None:
+    def __init__(self, folder: Path, earlier: Iterable[Event] = ()) -> None:
         self._place = folder / "tensorboard"
         done = [event.epoch for event in earlier if isinstance(event, EpochEnded)]
         with files.write_errors(self._place):
@@ -82,7 +84,7 @@ class TensorBoardSink:
                 str(self._place), purge_step=done[-1] + 1 if done else None, filename_suffix=f".{count}"
             )
 
-    def __call__(self, event: AnyEvent) -> None:
+    def __call__(self, event: Event) -> None:
         with files.write_errors(self._place):
             match event:
                 case EpochEnded():
@@ -118,7 +120,7 @@ def require(names: Sequence[str]) -> None:
 
 
 @contextmanager
-def opened(names: Sequence[str], folder: Path, earlier: Iterable[AnyEvent]) -> Iterator[list[Sink]]:
+def opened(names: Sequence[str], folder: Path, earlier: Iterable[Event]) -> Iterator[list[Sink]]:
     """Open the sinks of these names for a run, and close them in the end, also after an error."""
     events = list(earlier)
     with ExitStack() as stack:

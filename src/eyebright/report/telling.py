@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from eyebright.system.text import counted, duration, interval, listed, percent, printable
-from eyebright.training import events
-from eyebright.training.events import AnyEvent
+from eyebright.training.events import fitting, results, starting
+from eyebright.training.events.event import Event
 from eyebright.trust.calibration import calibration_text
 from eyebright.trust.intervals import Difference
 from eyebright.trust.metrics import answered_text
@@ -22,13 +22,13 @@ _EXAMPLES = 3
 _COLUMNS = 80
 
 
-def sentences(event: AnyEvent) -> Iterator[str]:
+def sentences(event: Event) -> Iterator[str]:
     """What an event says, one sentence or row a line; nothing for events that a display shows in another way."""
     for about in (_images, _computing, _training, _learned, _results):
         yield from about(event)
 
 
-def corrections_text(applied: events.Corrected) -> str:
+def corrections_text(applied: starting.Corrected) -> str:
     """What corrections changed, and which of them could not be applied."""
     same = f" ({counted(applied.duplicates, 'exact duplicate')} among them)" if applied.duplicates else ""
     text = (
@@ -41,7 +41,7 @@ def corrections_text(applied: events.Corrected) -> str:
     return text
 
 
-def resize_text(chosen: events.FitChosen) -> str:
+def resize_text(chosen: starting.FitChosen) -> str:
     """How images are brought to the network's size, where that removes, or would remove, much; else ""."""
     much = f"{percent(chosen.lost, 0)} of the detail of a typical image"
     if chosen.lost < NOTABLE_LOSS:
@@ -135,39 +135,39 @@ def command_text(command: str) -> str:
     return "\n".join(lines)
 
 
-def _images(event: AnyEvent) -> Iterator[str]:
+def _images(event: Event) -> Iterator[str]:
     """What is known of the images and the run before the training."""
     match event:
-        case events.RunStarted():
+        case starting.RunStarted():
             yield from _run_started(event)
-        case events.BoxesChecked():
+        case starting.BoxesChecked():
             yield from _boxes_checked(event)
-        case events.SidesNamed():
+        case starting.SidesNamed():
             names = listed([repr(printable(name)) for name in event.classes], _EXAMPLES)
             yield f"Training images are not mirrored, because names of classes say left or right: {names}."
-        case events.SizeChosen():
+        case starting.SizeChosen():
             yield from _if_any(_size_chosen(event))
-        case events.ViewsKept():
+        case starting.ViewsKept():
             yield _views_kept(event)
-        case events.Corrected():
+        case starting.Corrected():
             yield corrections_text(event)
-        case events.FitChosen():
+        case starting.FitChosen():
             yield from _if_any(resize_text(event))
-        case events.Streaming():
+        case starting.Streaming():
             yield (
                 f"The cache has too little disk space for {event.size_bytes / 1e6:,.0f} MB of prepared images, so each "
                 "image is opened again in every epoch. To train faster, free disk space, or set EYEBRIGHT_CACHE to a "
                 "folder on another disk."
             )
-        case events.Resumed():
+        case starting.Resumed():
             within = f" and {counted(event.pictures, 'image')} of the next epoch" if event.pictures else ""
             yield f"Resuming after epoch {event.epoch}{within}."
-        case events.Extended():
+        case starting.Extended():
             yield (
                 f"Training to epoch {event.epochs} instead of {event.planned}. For the added epochs the learning rate "
                 f"starts again at a tenth of its peak, {event.learning_rate:.2g}, and falls to 0."
             )
-        case events.PicturesGone():
+        case starting.PicturesGone():
             yield (
                 f"{counted(len(event.names), 'image')} of this run cannot be opened any more. The training continues "
                 "without them (all are listed in left_out.csv):"
@@ -175,24 +175,24 @@ def _images(event: AnyEvent) -> Iterator[str]:
             yield from _listed(event.names)
 
 
-def _computing(event: AnyEvent) -> Iterator[str]:
+def _computing(event: Event) -> Iterator[str]:
     """What it is trained with."""
     match event:
-        case events.SharedOut():
+        case fitting.SharedOut():
             yield from _shared_out(event)
-        case events.PrecisionChosen():
+        case fitting.PrecisionChosen():
             where = counted(event.threads, "thread") if event.device == "cpu" else event.device
             yield f"Computing in {event.precision} on {where}: {event.reason}."
-        case events.DeviceChanged():
+        case fitting.DeviceChanged():
             yield (
                 f"This run was begun on {event.before} and continues on {event.device}: its weights will differ in "
                 "their last digits from those of a run on one device."
             )
-        case events.BatchLowered():
+        case fitting.BatchLowered():
             yield _batch_lowered(event)
-        case events.Unavailable():
+        case fitting.Unavailable():
             yield f"Published weights are not available, so a network is trained from scratch: {event.reason}"
-        case events.MirroringJudged(same=False):
+        case fitting.MirroringChecked(same=False):
             yield (
                 f"Training images are not mirrored: of {counted(event.pictures, 'validation image')} a simple "
                 f"classifier predicts {percent(event.accuracy, 0)} correctly, but of their mirror images "
@@ -200,23 +200,23 @@ def _computing(event: AnyEvent) -> Iterator[str]:
             )
 
 
-def _training(event: AnyEvent) -> Iterator[str]:
+def _training(event: Event) -> Iterator[str]:
     """What was tried, and what is planned."""
     match event:
-        case events.Tried():
+        case fitting.Tried():
             yield (
                 f"Tried {event.what}: validation accuracy {percent(event.validation_accuracy)}, loss "
                 f"{event.validation_loss:.3f}, after {duration(event.seconds)}."
             )
-        case events.CrossValidated():
+        case fitting.CrossValidated():
             yield (
                 f"Cross-validated accuracy {accuracy_text(event.accuracy, event.low, event.high)} on all "
                 f"{counted(event.pictures, 'image')}. With so few images this is more precise than the validation "
                 "accuracy."
             )
-        case events.Planned(steps=0):
+        case fitting.Planned(steps=0):
             yield "There is no time left to train the network further."
-        case events.Planned():
+        case fitting.Planned():
             epochs = f"{event.epochs:.1f}".removesuffix(".0")
             yield (
                 f"Training {epochs} epoch{'' if epochs == '1' else 's'} ({counted(event.steps, 'step')}), about "
@@ -224,47 +224,47 @@ def _training(event: AnyEvent) -> Iterator[str]:
             )
 
 
-def _learned(event: AnyEvent) -> Iterator[str]:
+def _learned(event: Event) -> Iterator[str]:
     """What was found out about the weights."""
     match event:
-        case events.Calibrated(temperature=1.0):
+        case results.Calibrated(temperature=1.0):
             yield (
                 "Not calibrated: on parts of the validation set that it was not fitted on, a temperature does not "
                 "lower the loss by more than its standard error. The expected calibration error is "
                 f"{event.error_before:.3f}."
             )
-        case events.Calibrated():
+        case results.Calibrated():
             yield (
                 f"Calibrated with temperature {event.temperature:.2f}: the expected calibration error on the "
                 f"validation set changed from {event.error_before:.3f} to {event.error_after:.3f}."
             )
-        case events.LimitSet():
+        case results.LimitSet():
             few = f" With only {counted(event.pictures, 'validation image')} this is uncertain: add images."
             yield (
                 f"Images unlike the training images get no answer; {percent(event.kept, 0)} of images like them are "
                 f"expected to get one.{few if event.pictures < FEW else ''}"
             )
-        case events.PromiseMade():
+        case results.PromiseMade():
             yield event.text
-        case events.PromiseRefused():
+        case results.PromiseRefused():
             yield f"Nothing is promised: {event.reason}."
 
 
-def _results(event: AnyEvent) -> Iterator[str]:
+def _results(event: Event) -> Iterator[str]:
     """How good the result is, and what was made of it."""
     match event:
-        case events.Evaluated():
+        case results.Evaluated():
             yield from _evaluated(event)
-        case events.Drawn():
+        case results.Drawn():
             yield from _drawn(event)
-        case events.HealingBegun():
+        case results.HealingBegun():
             changes = ", ".join(f"{name} {value}" for name, value in event.changes.items())
             yield (f"Healing ({event.kind}): training again with {changes}, about {duration(max(event.seconds, 1))}.")
-        case events.Healed():
+        case results.Healed():
             yield from _healed(event)
 
 
-def _evaluated(event: events.Evaluated) -> Iterator[str]:
+def _evaluated(event: results.Evaluated) -> Iterator[str]:
     yield (
         f"{event.side.capitalize()} {event.measure} {accuracy_text(event.accuracy, event.low, event.high)} on "
         f"{event.pictures:,} held-out image{'' if event.pictures == 1 else 's'}"
@@ -281,7 +281,7 @@ def _evaluated(event: events.Evaluated) -> Iterator[str]:
     yield from _if_any(absent_text(event.absent))
 
 
-def _drawn(event: events.Drawn) -> Iterator[str]:
+def _drawn(event: results.Drawn) -> Iterator[str]:
     yield f"Drawn: {listed([printable(path) for path in event.paths])}"
     if event.mistakes:
         few = f"the {event.shown} worst of " if event.shown < event.mistakes else ""
@@ -290,7 +290,7 @@ def _drawn(event: events.Drawn) -> Iterator[str]:
         yield "All test images are predicted correctly, so there are no mistakes to draw."
 
 
-def _run_started(event: events.RunStarted) -> Iterator[str]:
+def _run_started(event: starting.RunStarted) -> Iterator[str]:
     total = event.train + event.validation + event.held_back + event.test
     held_back = f", {event.held_back:,} held back for the promise" if event.held_back else ""
     testing = f", {event.test:,} for testing" if event.test else ""
@@ -311,7 +311,7 @@ def _run_started(event: events.RunStarted) -> Iterator[str]:
     yield f"Network: {event.network} at {event.size}x{event.size}, {event.parameters:,} parameters."
 
 
-def _size_chosen(event: events.SizeChosen) -> str:
+def _size_chosen(event: starting.SizeChosen) -> str:
     if event.wanted <= event.usual:
         return ""
     small = f"Objects are small ({event.object_px:.0f} pixels at {event.usual}x{event.usual})"
@@ -321,7 +321,7 @@ def _size_chosen(event: events.SizeChosen) -> str:
     return f"{small}: images have {event.size}x{event.size} pixels; --size changes it."
 
 
-def _views_kept(event: events.ViewsKept) -> str:
+def _views_kept(event: starting.ViewsKept) -> str:
     if not event.kept:
         return (
             "The cache has too little disk space for views of the images, so each is computed in every epoch. To train "
@@ -332,7 +332,7 @@ def _views_kept(event: events.ViewsKept) -> str:
     return f"Keeping {views} of each training image{short}: {event.size_bytes / 1e6:,.0f} MB in the cache."
 
 
-def _boxes_checked(event: events.BoxesChecked) -> Iterator[str]:
+def _boxes_checked(event: starting.BoxesChecked) -> Iterator[str]:
     total = sum(event.unused.values())
     if total:
         boxes = "1 box is" if total == 1 else f"{total:,} boxes are"
@@ -346,14 +346,14 @@ def _boxes_checked(event: events.BoxesChecked) -> Iterator[str]:
     yield from event.notices
 
 
-def _shared_out(event: events.SharedOut) -> Iterator[str]:
+def _shared_out(event: fitting.SharedOut) -> Iterator[str]:
     own = event.batch_size // event.processes
     yield f"{event.processes} processes train together: each takes {own} of the {event.batch_size} images of a batch."
     if event.norms:
         yield "Batch normalisation uses each process's own images; the model keeps the first process's statistics."
 
 
-def _batch_lowered(event: events.BatchLowered) -> str:
+def _batch_lowered(event: fitting.BatchLowered) -> str:
     needed, free = f"{event.needed_bytes / 1e6:,.0f} MB", f"{event.free_bytes / 1e6:,.0f} MB"
     why = f"it needs about {needed}, and {free} are free" if event.needed_bytes else "the device refused it"
     return (
@@ -371,7 +371,7 @@ def _apart(apart: Difference) -> str:
     )
 
 
-def _healed(event: events.Healed) -> Iterator[str]:
+def _healed(event: results.Healed) -> Iterator[str]:
     difference = event.difference
     if difference.low > 0:
         significance = "significantly better"

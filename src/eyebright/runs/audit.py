@@ -24,7 +24,7 @@ from eyebright.runs import checks
 from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, MissingExtraError
 from eyebright.system.text import printable
-from eyebright.training.events import AnyEvent, Emit
+from eyebright.training.events.event import Emit, Event
 from eyebright.training.head import cross_validated
 from eyebright.training.receivers import reporting, to_all
 from eyebright.trust.calibration import fit_temperature
@@ -55,7 +55,7 @@ class Audited(NamedTuple):
 
 
 def audit(
-    pictures: str | Path, *, corrections: str | Path = "", callbacks: Iterable[Callable[[AnyEvent], None]] = ()
+    pictures: str | Path, *, corrections: str | Path = "", callbacks: Iterable[Callable[[Event], None]] = ()
 ) -> Audited:
     """Check a set of images.
 

@@ -31,15 +31,13 @@ from eyebright.system.errors import DownloadError, MissingExtraError, SettingsEr
 from eyebright.system.text import printable
 from eyebright.training import trainer
 from eyebright.training.budget import Deadline
-from eyebright.training.event import StepDone
-from eyebright.training.events import (
-    AnyEvent,
+from eyebright.training.events.event import Emit, Event, StepDone
+from eyebright.training.events.fitting import (
     CrossValidated,
-    Emit,
     EpochEnded,
     HeadFitted,
     LabelsSuspected,
-    StartJudged,
+    StartValidated,
     Tried,
     Unavailable,
 )
@@ -228,9 +226,9 @@ def _trial(prepared: Prepared, start: Start, emit: Emit, share_s: float) -> tupl
     scores: list[tuple[float, float]] = []
     epochs = 0
 
-    def listen(event: AnyEvent) -> None:
+    def listen(event: Event) -> None:
         nonlocal epochs
-        if isinstance(event, EpochEnded | StartJudged):
+        if isinstance(event, EpochEnded | StartValidated):
             scores.append((event.validation_accuracy, -event.validation_loss))
             epochs += isinstance(event, EpochEnded)
         elif isinstance(event, StepDone):

@@ -17,7 +17,8 @@ from eyebright.system import files
 from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.system.text import all_of, is_utf8, printable
 from eyebright.training import processes
-from eyebright.training.events import Corrected, Emit
+from eyebright.training.events.event import Emit
+from eyebright.training.events.starting import Corrected
 from eyebright.training.settings import Settings
 from eyebright.trust.promise import Promise
 from eyebright.trust.selective import least_images

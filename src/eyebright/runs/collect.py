@@ -30,17 +30,10 @@ from eyebright.system.errors import EyebrightError
 from eyebright.system.table import Table
 from eyebright.system.text import counted, duration, percent, printable
 from eyebright.training.budget import answers_in
-from eyebright.training.event import Event
-from eyebright.training.events import (
-    AnyEvent,
-    CrossValidated,
-    EpochEnded,
-    HeadFitted,
-    Judged,
-    LabelsSuspected,
-    PromiseRefused,
-    RunStarted,
-)
+from eyebright.training.events.event import Event
+from eyebright.training.events.fitting import CrossValidated, EpochEnded, HeadFitted, LabelsSuspected
+from eyebright.training.events.results import PromiseRefused, VerdictReached
+from eyebright.training.events.starting import RunStarted
 from eyebright.trust.calibration import calibration_text, reliability
 from eyebright.trust.metrics import Evaluation
 from eyebright.trust.selective import risk_coverage
@@ -56,7 +49,7 @@ _Kind = TypeVar("_Kind", bound=Event)
 
 def write_report(
     run: Run,
-    events: Sequence[AnyEvent],
+    events: Sequence[Event],
     classifier: Classifier,
     prepared: Prepared,
     tested: Tested,
@@ -84,7 +77,7 @@ def write_report(
 
 def collect(
     run: Run,
-    events: Sequence[AnyEvent],
+    events: Sequence[Event],
     classifier: Classifier,
     prepared: Prepared,
     tested: Tested,
@@ -155,17 +148,17 @@ def _maps(classifier: Classifier, prepared: Prepared) -> Maps:
     return draw
 
 
-def verdicts_of(events: Sequence[AnyEvent], here: str, images: str) -> list[Told]:
+def verdicts_of(events: Sequence[Event], here: str, images: str) -> list[Told]:
     """The last verdicts of a run, whose advice names it and its images as they are typed."""
-    judged, found = _last(events, Judged), list[Told]()
-    last: list[Judged | Verdict] = [] if judged is None else [judged, *judged.others]
+    judged, found = _last(events, VerdictReached), list[Told]()
+    last: list[VerdictReached | Verdict] = [] if judged is None else [judged, *judged.others]
     for verdict in last:
         words, commands = advised(verdict.advice, here, images)
         found.append(Told(verdict.kind, verdict.text, words, tuple(commands)))
     return found
 
 
-def _answers(classifier: Classifier, test: Evaluation, events: Sequence[AnyEvent]) -> list[str]:
+def _answers(classifier: Classifier, test: Evaluation, events: Sequence[Event]) -> list[str]:
     """What is promised and whether it is kept, or what is answered; nothing where it answers every image."""
     promised = classifier.learned.promise
     if promised is not None and test.promise is not None:
@@ -193,7 +186,7 @@ def _answers_by_class(classifier: Classifier, test: Evaluation) -> Table | None:
 
 
 def _facts(
-    classifier: Classifier, prepared: Prepared, started: RunStarted | None, events: Sequence[AnyEvent]
+    classifier: Classifier, prepared: Prepared, started: RunStarted | None, events: Sequence[Event]
 ) -> list[tuple[str, str]]:
     side = classifier.preparation
     epochs = {event.epoch: event.seconds for event in events if isinstance(event, EpochEnded)}
@@ -219,7 +212,7 @@ def _robust(tested: Tested) -> bool:
     return found is not None and len({one.severity for one in found.corrupted}) == len(SEVERITIES)
 
 
-def _training(classifier: Classifier, events: Sequence[AnyEvent]) -> list[Chart]:
+def _training(classifier: Classifier, events: Sequence[Event]) -> list[Chart]:
     if classifier.history.loss:
         return training_charts(classifier.history)
     head = _last(events, HeadFitted)
@@ -271,7 +264,7 @@ def _suspected_text(found: LabelsSuspected) -> str:
     )
 
 
-def _last(events: Sequence[AnyEvent], kind: type[_Kind]) -> _Kind | None:
+def _last(events: Sequence[Event], kind: type[_Kind]) -> _Kind | None:
     """The last event of a kind; None if there is none."""
     return next((event for event in reversed(events) if isinstance(event, kind)), None)
 

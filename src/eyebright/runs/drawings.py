@@ -13,13 +13,15 @@ from eyebright.report.sheets import Shown, draw_sheet
 from eyebright.runs.folder import Run
 from eyebright.system import files
 from eyebright.system.text import counted, percent
-from eyebright.training.events import AnyEvent, Drawn, HeadFitted
+from eyebright.training.events.event import Event
+from eyebright.training.events.fitting import HeadFitted
+from eyebright.training.events.results import Drawn
 
 SHOWN = 9
 """Mistakes on the sheet: drawing them takes about a second."""
 
 
-def draw(run: Run, events: Sequence[AnyEvent], classifier: Classifier, prepared: Prepared, tested: Tested) -> Drawn:
+def draw(run: Run, events: Sequence[Event], classifier: Classifier, prepared: Prepared, tested: Tested) -> Drawn:
     """Draw the result of a training: of a head alone, the penalties that were tried stand in place of epochs.
 
     Args:

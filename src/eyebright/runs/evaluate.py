@@ -14,7 +14,8 @@ from eyebright.runs.new_images import open_alike
 from eyebright.runs.request import Request
 from eyebright.system.errors import OutputError
 from eyebright.system.text import printable
-from eyebright.training.events import AnyEvent, Evaluated
+from eyebright.training.events.event import Event
+from eyebright.training.events.results import Evaluated
 from eyebright.training.receivers import EventLog, to_all
 from eyebright.trust.metrics import Evaluation
 
@@ -27,7 +28,7 @@ def evaluate(
     promise: str = "",
     tta: bool = False,
     robustness: bool = False,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
 ) -> Evaluation:
     """Evaluate a model, or the model of a run, on a folder of images; a run's log records it.
 

@@ -16,7 +16,7 @@ from eyebright.runs.new_images import open_alike
 from eyebright.runs.request import Request
 from eyebright.runs.resume import reopen_prepared
 from eyebright.system.errors import EyebrightError
-from eyebright.training.events import AnyEvent, Emit
+from eyebright.training.events.event import Emit, Event
 from eyebright.training.receivers import to_all
 
 
@@ -43,7 +43,7 @@ def export(
     precision: str = "",
     tolerance: float = 0.01,
     overwrite: bool = False,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
 ) -> Made:
     """Export a model, or the model of a run.
 

@@ -37,7 +37,10 @@ from eyebright.runs.request import Request, read_config
 from eyebright.system import files, records
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.text import csv_cell, is_utf8, printable
-from eyebright.training.events import AnyEvent, Extended, ModelSaved, Resumed, RunStarted, Stopped
+from eyebright.training.events.event import Event
+from eyebright.training.events.fitting import Stopped
+from eyebright.training.events.results import ModelSaved
+from eyebright.training.events.starting import Extended, Resumed, RunStarted
 from eyebright.training.receivers import read_events
 
 CONFIG, NETWORK = "config.toml", "network.json"
@@ -87,7 +90,7 @@ class Run:
         """Whether there is a state to continue from."""
         return any(self.checkpoint.glob("[0-9]*"))
 
-    def read_events(self) -> list[AnyEvent]:
+    def read_events(self) -> list[Event]:
         """What happened in the run so far."""
         return read_events(self.events)
 

@@ -12,7 +12,7 @@ from eyebright.model.evaluate import Tested
 from eyebright.report.pages.page import Album, Embedded
 from eyebright.report.pages.run import MOST_IN_FULL, Shot, by_weakness
 from eyebright.system.text import printable
-from eyebright.training.events import LabelsSuspected
+from eyebright.training.events.fitting import LabelsSuspected
 
 SMALL_PX, LARGE_PX = 112, 224
 """Sides of images in the page."""

@@ -25,7 +25,9 @@ from eyebright.runs.train import run_request
 from eyebright.system.errors import SettingsError
 from eyebright.system.table import Table
 from eyebright.system.text import counted, percent
-from eyebright.training.events import AnyEvent, Emit, EpochEnded, Healed, HealingBegun, Judged
+from eyebright.training.events.event import Emit, Event
+from eyebright.training.events.fitting import EpochEnded
+from eyebright.training.events.results import Healed, HealingBegun, VerdictReached
 from eyebright.training.receivers import EventLog, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.intervals import Difference, Share, paired_difference, share_of
@@ -105,7 +107,7 @@ def heal(
     budget_s: float | None = None,
     overwrite: bool = False,
     verbose: bool = True,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
 ) -> Healing | None:
     """Train a finished run again as its verdict advises, on the same split, and compare on the validation set.
 
@@ -189,19 +191,19 @@ def advises(path: str | Path) -> str:
     return found[0] if found else ""
 
 
-def remedy_of(events: Iterable[AnyEvent]) -> tuple[str, dict[str, Any]] | None:
+def remedy_of(events: Iterable[Event]) -> tuple[str, dict[str, Any]] | None:
     """The most important verdict of a run that settings can improve, with these; None where the images must change."""
-    judged = [event for event in events if isinstance(event, Judged)]
+    judged = [event for event in events if isinstance(event, VerdictReached)]
     if not judged or judged[-1].kind == _HOPELESS:
         return None
-    verdicts: list[Judged | Verdict] = [judged[-1], *judged[-1].others]
+    verdicts: list[VerdictReached | Verdict] = [judged[-1], *judged[-1].others]
     return next(((verdict.kind, verdict.remedy) for verdict in verdicts if verdict.remedy), None)
 
 
 def plan(
     request: Request,
     network: Network,
-    events: Sequence[AnyEvent],
+    events: Sequence[Event],
     budget_s: float | None = None,
     *,
     comparing_s: float = 0.0,
@@ -244,7 +246,7 @@ def _within(
     budget_s: float | None,
     settings: Settings,
     remedy: Mapping[str, Any],
-    events: Sequence[AnyEvent],
+    events: Sequence[Event],
     comparing_s: float,
 ) -> tuple[Settings, float]:
     """The settings with the remedy, in no more time than the budget allows at the first run's speed; the seconds."""
@@ -268,9 +270,9 @@ def _within(
     return changed.changed({"epochs": most, "extended_at": ends}), round(most * epoch_s, 1)
 
 
-def _started(events: Sequence[AnyEvent], second: Run) -> HealingBegun | None:
+def _started(events: Sequence[Event], second: Run) -> HealingBegun | None:
     """The healing that the last verdict started in the second folder, where nothing has been compared yet."""
-    found = [event for event in events if isinstance(event, Judged | HealingBegun | Healed)]
+    found = [event for event in events if isinstance(event, VerdictReached | HealingBegun | Healed)]
     last = found[-1] if found else None
     if not isinstance(last, HealingBegun) or not second.config.is_file():
         return None

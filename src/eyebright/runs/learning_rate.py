@@ -12,7 +12,7 @@ from eyebright.runs.folder import NETWORK
 from eyebright.runs.request import Request, Resize
 from eyebright.runs.start import choose_resize, start_named
 from eyebright.training import trainer
-from eyebright.training.events import AnyEvent
+from eyebright.training.events.event import Event
 from eyebright.training.range_test import RangeTest
 from eyebright.training.receivers import reporting
 from eyebright.training.settings import Settings
@@ -27,7 +27,7 @@ def find_learning_rate(
     resize: Resize = "auto",
     settings: Settings | None = None,
     verbose: bool = True,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
 ) -> RangeTest:
     """Raise the learning rate over about 200 steps on the training set, and find where the loss falls fastest.
 

@@ -18,7 +18,7 @@ from eyebright.runs.request import Request
 from eyebright.runs.train import open_pictures
 from eyebright.system.errors import DataError, ModelError, SettingsError
 from eyebright.system.files import as_path
-from eyebright.training.events import AnyEvent, Emit
+from eyebright.training.events.event import Emit, Event
 from eyebright.trust.comparison import Comparison
 from eyebright.trust.drift import Drift
 
@@ -58,7 +58,7 @@ def diff(
     pictures: str | Path | Sequence[str | Path],
     *,
     verbose: bool = True,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
 ) -> Comparison:
     """Compare two models, or the models of two runs, on the same images.
 
@@ -83,7 +83,7 @@ def drift(
     pictures: str | Path | Sequence[str | Path],
     *,
     verbose: bool = True,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
 ) -> Drift:
     """Compare new images with those that a model was trained with.
 

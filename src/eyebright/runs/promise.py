@@ -15,7 +15,8 @@ from eyebright.runs.new_images import open_alike
 from eyebright.runs.request import Request
 from eyebright.system import files
 from eyebright.system.errors import OutputError
-from eyebright.training.events import AnyEvent, PromiseMade
+from eyebright.training.events.event import Event
+from eyebright.training.events.results import PromiseMade
 from eyebright.training.receivers import EventLog, to_all
 from eyebright.trust.promise import Promise, Promised
 
@@ -39,7 +40,7 @@ def promise(
     promise: str,
     pictures: str | Path | None = None,
     *,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
 ) -> Made:
     """Let a model, or the model of a run, answer so that a promise is kept; its folder is written again as a whole.
 

@@ -10,7 +10,7 @@ from eyebright.runs.folder import Run
 from eyebright.runs.gallery import WORST
 from eyebright.runs.resume import reopen_prepared
 from eyebright.system.errors import SettingsError
-from eyebright.training.events import AnyEvent
+from eyebright.training.events.event import Event
 from eyebright.training.receivers import to_all
 
 
@@ -19,7 +19,7 @@ def report(
     *,
     pictures: Dataset | None = None,
     robustness: bool = False,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
 ) -> Path:
     """Write the report of a finished run again; it replaces the one that is there.
 

@@ -23,7 +23,9 @@ from eyebright.runs.start import as_fit, read_source, start_from, start_named
 from eyebright.runs.train import Result, finish, for_promise, open_pictures
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.text import counted, csv_text, listed, printable
-from eyebright.training.events import AnyEvent, Emit, Extended, PicturesGone, PrecisionChosen, Stopped
+from eyebright.training.events.event import Emit, Event
+from eyebright.training.events.fitting import PrecisionChosen, Stopped
+from eyebright.training.events.starting import Extended, PicturesGone
 from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.schedule import LEG_SHARE
 
@@ -31,9 +33,7 @@ REMOVED = "removed since the run started"
 _LEARNED = {"train", "validation", "held_back"}
 
 
-def resume(
-    path: str | Path, *, epochs: int | None = None, callbacks: Iterable[Callable[[AnyEvent], None]] = ()
-) -> Result:
+def resume(path: str | Path, *, epochs: int | None = None, callbacks: Iterable[Callable[[Event], None]] = ()) -> Result:
     """Continue a run that was stopped, to the same weights as if it had not been stopped.
 
     Images that were removed are left out from now on; the test set stays the same.
@@ -111,7 +111,7 @@ def _require_on_disk(run: Run, request: Request) -> None:
         raise SettingsError(f"{run.path} was trained on images in memory: they cannot be read from the disk again")
 
 
-def can_continue(run: Run, events: list[AnyEvent]) -> bool:
+def can_continue(run: Run, events: list[Event]) -> bool:
     """Whether there is a state to continue from."""
     if run.has_checkpoint:
         return any(isinstance(event, PrecisionChosen) for event in events)
@@ -123,14 +123,14 @@ def can_continue(run: Run, events: list[AnyEvent]) -> bool:
     return False
 
 
-def _planned(run: Run, request: Request, events: list[AnyEvent]) -> int:
+def _planned(run: Run, request: Request, events: list[Event]) -> int:
     """How many epochs were planned; with a budget of time, how many there were when it ended."""
     if request.training.minutes:
         return _epochs(events) if run.is_complete else 0
     return request.training.epochs
 
 
-def _epochs(events: list[AnyEvent]) -> int:
+def _epochs(events: list[Event]) -> int:
     return [event.epoch for event in events if isinstance(event, Stopped)][-1]
 
 

@@ -20,8 +20,9 @@ from eyebright.network import Conv2d, Linear, Network, Weights, initial_weights,
 from eyebright.runs.request import Request, Resize
 from eyebright.system.errors import ModelError, NetworkError, SettingsError
 from eyebright.training import processes
-from eyebright.training.events import Emit, FitChosen
-from eyebright.training.mirroring import MAX_TRAIN, MAX_VALIDATION, judge_mirroring
+from eyebright.training.events.event import Emit
+from eyebright.training.events.starting import FitChosen
+from eyebright.training.mirroring import MAX_TRAIN, MAX_VALIDATION, check_mirroring
 from eyebright.training.receivers import reporting
 from eyebright.training.settings import Settings
 from eyebright.training.stages import frozen_layers, require_batch
@@ -126,7 +127,7 @@ def mirrored_by_evidence(prepared: Prepared, settings: Settings, emit: Emit) -> 
         return settings
     train, validation = _some(prepared, 0, MAX_TRAIN), _some(prepared, 1, MAX_VALIDATION)
     pack, labels = prepared.pack, prepared.labels
-    found = judge_mirroring(
+    found = check_mirroring(
         pack.thumbnails(train)[:], labels[train], pack.thumbnails(validation)[:], labels[validation],
         prepared.groups_at(validation),
     )  # fmt: skip

@@ -36,18 +36,10 @@ from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.system.table import Table
 from eyebright.training import processes, trainer
 from eyebright.training.budget import watched
-from eyebright.training.event import Transient
-from eyebright.training.events import (
-    AnyEvent,
-    Emit,
-    Evaluated,
-    FitChosen,
-    ModelSaved,
-    PromiseMade,
-    PromiseRefused,
-    Reported,
-    SharedOut,
-)
+from eyebright.training.events.event import Emit, Event, Transient
+from eyebright.training.events.fitting import SharedOut
+from eyebright.training.events.results import Evaluated, ModelSaved, PromiseMade, PromiseRefused, Reported
+from eyebright.training.events.starting import FitChosen
 from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
@@ -97,7 +89,7 @@ def train(
     exclude: str | Path | Iterable[str] = (),
     settings: Settings | None = None,
     verbose: bool = True,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
     **options: Any,
 ) -> Result:
     """Train on a folder of images and keep everything in a run's folder.
@@ -149,7 +141,7 @@ def run_request(
     dataset: Dataset | None = None,
     network: Network | None = None,
     *,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
 ) -> Result:
     """Do what a request asks for; errors as in `train`.
 
@@ -159,11 +151,11 @@ def run_request(
         network: The network, where it is given as such.
         callbacks: Receive every event as it happens.
     """
-    started_at, found = time.monotonic(), list[AnyEvent]()
+    started_at, found = time.monotonic(), list[Event]()
     checks.require_sound(request)
     emit = watched(to_all(callbacks), request.training.minutes, started_at)
 
-    def later(event: AnyEvent) -> None:
+    def later(event: Event) -> None:
         """Show progress now, and what was tried after what was found."""
         (emit if isinstance(event, Transient) else found.append)(event)
 
@@ -258,8 +250,8 @@ def finish(
     *,
     started_at: float,
     title: str = "",
-    found: Sequence[AnyEvent] = (),
-    earlier: list[AnyEvent] | None = None,
+    found: Sequence[Event] = (),
+    earlier: list[Event] | None = None,
 ) -> Result:
     """Fit, evaluate and save, from the start or, where there are earlier events, from the checkpoint.
 

@@ -15,7 +15,7 @@ from eyebright.system.errors import SettingsError
 from eyebright.tasks.detection.data.labels.find import has_boxes
 from eyebright.tasks.detection.runs.resume import resume_detector
 from eyebright.tasks.detection.runs.train import DetectionResult, train_detector
-from eyebright.training.events import AnyEvent
+from eyebright.training.events.event import Event
 
 _FOR_DETECTORS = ("unlabelled", "one_class")
 
@@ -72,7 +72,7 @@ def detects(request: Request) -> bool:
     return asked
 
 
-def run_request(request: Request, *, callbacks: Iterable[Callable[[AnyEvent], None]]) -> Result | DetectionResult:
+def run_request(request: Request, *, callbacks: Iterable[Callable[[Event], None]]) -> Result | DetectionResult:
     """Do what a request asks for; errors as in `train`."""
     if detects(request):
         return train_detector(request, callbacks=callbacks)
@@ -80,7 +80,7 @@ def run_request(request: Request, *, callbacks: Iterable[Callable[[AnyEvent], No
 
 
 def resume(
-    place: Path, *, epochs: int | None = None, callbacks: Iterable[Callable[[AnyEvent], None]] = ()
+    place: Path, *, epochs: int | None = None, callbacks: Iterable[Callable[[Event], None]] = ()
 ) -> Result | DetectionResult:
     """Continue a run that was stopped; arguments and errors as in `eyebright.runs.resume.resume`."""
     if Run(place).read()[0].task == "detect":

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import counted, duration
-from eyebright.training.event import Progress
-from eyebright.training.events import AnyEvent, Emit
+from eyebright.training.events.event import Emit, Event, Progress
 
 _SAVING_S = 5.0
 _OVERRUN = 1.05  # of the budget: a preparation that is estimated to take longer is stopped
@@ -91,7 +90,7 @@ def watched(emit: Emit, minutes: float, begun_at: float) -> Emit:
         return emit
     stage: tuple[str, int, float] = ("", 0, 0.0)
 
-    def receive(event: AnyEvent) -> None:
+    def receive(event: Event) -> None:
         nonlocal stage
         emit(event)
         if not isinstance(event, Progress) or event.stage not in _SLOW or event.of is None:

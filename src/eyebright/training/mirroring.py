@@ -10,7 +10,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.training.events import MirroringJudged
+from eyebright.training.events.fitting import MirroringChecked
 from eyebright.training.head import solve
 from eyebright.trust.intervals import paired_difference
 
@@ -21,13 +21,13 @@ _OTHERS = re.compile("(?<![a-z])(?:(?:al|b|birth|copy|f|forth|out|play|ship|up|w
 _CAMEL = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
-def judge_mirroring(
+def check_mirroring(
     train: NDArray[np.uint8],
     train_labels: NDArray[np.int64],
     validation: NDArray[np.uint8],
     validation_labels: NDArray[np.int64],
     groups: NDArray[np.int64] | None = None,
-) -> MirroringJudged:
+) -> MirroringChecked:
     """Predict validation images and their mirror images.
 
     Args:
@@ -45,7 +45,7 @@ def judge_mirroring(
 
     plain, mirrored = correct(validation), correct(validation[:, :, ::-1])
     same = paired_difference(mirrored, plain, groups).high >= 0
-    return MirroringJudged(
+    return MirroringChecked(
         same=same, pictures=len(validation), accuracy=float(plain.mean()), mirrored_accuracy=float(mirrored.mean())
     )
 

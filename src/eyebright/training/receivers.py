@@ -1,6 +1,9 @@
 """Who receives the events of a run: functions of the user, several receivers as one, and the log on the disk."""
 
+import re
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import msgspec
@@ -9,8 +12,16 @@ from eyebright.system import records
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.progress import Report
 from eyebright.system.text import kind_of
-from eyebright.training.event import Progress, Transient
-from eyebright.training.events import AnyEvent, Emit
+from eyebright.training.events import fitting, results, starting
+from eyebright.training.events.event import Emit, Event, Progress, Transient
+
+LOGGED = reduce(or_, (
+    kind for module in (starting, fitting, results) for kind in vars(module).values()
+    if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
+))  # fmt: skip
+"""Every event that a log may contain."""
+_RENAMED = {b"Judged": b"VerdictReached", b"StartJudged": b"StartValidated", b"MirroringJudged": b"MirroringChecked"}
+_RENAMED_TAG = re.compile(rb'(?m)(?<=^{"event":")(?:%s)(?=")' % b"|".join(_RENAMED))
 
 
 def reporting(emit: Emit) -> Report:
@@ -32,7 +43,7 @@ def to_all(callbacks: Iterable[Emit]) -> Emit:
                 "is kept in any case, patience=10 stops early, and schedule='cosine' lowers the learning rate"
             )
 
-    def emit(event: AnyEvent) -> None:
+    def emit(event: Event) -> None:
         for receiver in receivers:
             receiver(event)
 
@@ -55,7 +66,7 @@ class EventLog:
             b"\n" if path.exists() and path.stat().st_size and not path.read_bytes().endswith(b"\n") else b""
         )  # a crash may have cut off the last line
 
-    def __call__(self, event: AnyEvent) -> None:
+    def __call__(self, event: Event) -> None:
         if isinstance(event, Transient):
             return
         try:
@@ -66,14 +77,14 @@ class EventLog:
             raise OutputError(f"{self.path} cannot be written: {problem.strerror}") from problem
 
 
-def read_events(path: Path) -> list[AnyEvent]:
-    """The events in a log; a line that a crash cut off is skipped."""
-    decoder = msgspec.json.Decoder(AnyEvent)
-    events: list[AnyEvent] = []
-    if path.exists():
-        for line in path.read_bytes().splitlines():
-            try:
-                events.append(decoder.decode(line))
-            except msgspec.DecodeError:
-                continue
+def read_events(path: Path) -> list[Event]:
+    """The events in a log, also of older versions; a line that a crash cut off is skipped."""
+    decoder = msgspec.json.Decoder(LOGGED)
+    events: list[Event] = []
+    content = path.read_bytes() if path.exists() else b""
+    for line in _RENAMED_TAG.sub(lambda found: _RENAMED[found[0]], content).splitlines():
+        try:
+            events.append(decoder.decode(line))
+        except msgspec.DecodeError:
+            continue
     return events

@@ -3,7 +3,7 @@ import pytest
 
 from eyebright.report.history import History
 from eyebright.report.pages.measured import coverage_chart, penalty_charts, reliability_chart, training_charts
-from eyebright.training.events import HeadFitted
+from eyebright.training.events.fitting import HeadFitted
 from eyebright.trust.calibration import reliability
 from eyebright.trust.selective import risk_coverage
 

@@ -31,8 +31,8 @@ from eyebright.network import initial_weights, zoo
 from eyebright.system import interrupts
 from eyebright.system.errors import SettingsError
 from eyebright.training import processes, trainer
-from eyebright.training.event import StepDone
-from eyebright.training.events import EpochEnded
+from eyebright.training.events.event import StepDone
+from eyebright.training.events.fitting import EpochEnded
 from eyebright.training.settings import Settings
 from eyebright.training.torch.distributed import Group
 from eyebright.training.torch.learner import Learner

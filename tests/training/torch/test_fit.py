@@ -9,8 +9,8 @@ from eyebright.system import machine
 from eyebright.system.errors import DataError
 from eyebright.training import processes
 from eyebright.training.budget import Deadline
-from eyebright.training.event import StepDone
-from eyebright.training.events import AnyEvent, BatchLowered, PrecisionChosen, Stopped
+from eyebright.training.events.event import Event, StepDone
+from eyebright.training.events.fitting import BatchLowered, PrecisionChosen, Stopped
 from eyebright.training.processes import ProcessPlace
 from eyebright.training.settings import Settings
 from eyebright.training.torch import hardware
@@ -21,7 +21,7 @@ def same(one: Weights, other: Weights) -> bool:
     return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
-def nothing(event: AnyEvent) -> None:
+def nothing(event: Event) -> None:
     del event
 
 
@@ -65,7 +65,7 @@ def test_what_was_measured_is_known_before_the_first_step_and_comes_out(job, mon
 
 
 def test_precision_and_device_are_reported(job):
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     fit(
         *job._replace(settings=job.settings.changed({"precision": "bfloat16", "epochs": 1, "device": "cpu"})),
         emit=events.append,
@@ -79,7 +79,7 @@ def test_without_epochs_or_time_nothing_is_trained(job):
         ({"epochs": 0}, None, "finished"),
         ({"judge_start": True}, Deadline(1.0, 0.0, 0), "budget"),
     ):
-        events: list[AnyEvent] = []
+        events: list[Event] = []
         settings = job.settings.changed(changes)
         outcome = fit(*job._replace(settings=settings), emit=events.append, deadline=deadline)
         assert same(outcome.weights, job.weights)
@@ -93,7 +93,7 @@ def test_a_training_with_little_memory_reports_it_and_makes_the_same_steps(job, 
     whole = fit(*job, emit=nothing)
     need = hardware.weight_bytes(job.network) + 4.5 * hardware.picture_bytes(job.network)
     monkeypatch.setattr(machine, "free_memory_bytes", lambda: round(need / 0.7))
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     lowered = fit(*job, emit=events.append)
     (event,) = [event for event in events if isinstance(event, BatchLowered)]
     assert (event.batch_size, event.accumulation) == (4, 2)
@@ -105,7 +105,7 @@ def test_a_training_with_little_memory_reports_it_and_makes_the_same_steps(job, 
 def test_a_resumed_training_keeps_its_batch_however_little_memory_there_is(job, monkeypatch, tmp_path):
     fit(*job._replace(settings=job.settings.changed({"epochs": 1})), emit=nothing, checkpoint_folder=tmp_path)
     monkeypatch.setattr(machine, "free_memory_bytes", lambda: 1)
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     outcome = fit(*job, emit=events.append, checkpoint_folder=tmp_path, resume=True)
     assert not any(isinstance(event, BatchLowered) for event in events)
     assert outcome.settings.batch_size == job.settings.batch_size

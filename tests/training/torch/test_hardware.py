@@ -11,7 +11,7 @@ from eyebright.network.rewrites import faster
 from eyebright.report.progress import Display
 from eyebright.report.screen import Terminal
 from eyebright.system.errors import EyebrightError, SettingsError
-from eyebright.training.events import BatchLowered
+from eyebright.training.events.fitting import BatchLowered
 from eyebright.training.processes import ProcessPlace
 from eyebright.training.settings import Settings
 from eyebright.training.torch import hardware

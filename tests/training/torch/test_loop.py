@@ -12,8 +12,9 @@ from safetensors.numpy import load_file
 from eyebright.network import Weights
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.training.budget import Deadline, Plan
-from eyebright.training.event import StepDone
-from eyebright.training.events import AnyEvent, DeviceChanged, EpochEnded, Planned, PrecisionChosen, Resumed, Stopped
+from eyebright.training.events.event import Event, StepDone
+from eyebright.training.events.fitting import DeviceChanged, EpochEnded, Planned, PrecisionChosen, Stopped
+from eyebright.training.events.starting import Resumed
 from eyebright.training.settings import Settings
 from eyebright.training.torch.fit import fit, predict_logits
 from eyebright.training.torch.learner import Learner
@@ -23,7 +24,7 @@ def same(one: Weights, other: Weights) -> bool:
     return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
-def nothing(event: AnyEvent) -> None:
+def nothing(event: Event) -> None:
     del event
 
 
@@ -32,9 +33,9 @@ class InterruptedAt:
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
-        self.events: list[AnyEvent] = []
+        self.events: list[Event] = []
 
-    def __call__(self, event: AnyEvent) -> None:
+    def __call__(self, event: Event) -> None:
         self.events.append(event)
         if isinstance(event, StepDone) and event.epoch == self.epoch:
             raise KeyboardInterrupt
@@ -45,16 +46,16 @@ class KilledAfter:
 
     def __init__(self, steps: int) -> None:
         self.left = steps
-        self.events: list[AnyEvent] = []
+        self.events: list[Event] = []
 
-    def __call__(self, event: AnyEvent) -> None:
+    def __call__(self, event: Event) -> None:
         self.events.append(event)
         self.left -= isinstance(event, StepDone)
         if self.left < 0:
             raise RuntimeError("killed")
 
 
-def kill(job, folder: Path, steps: int) -> list[AnyEvent]:
+def kill(job, folder: Path, steps: int) -> list[Event]:
     """Train, and kill the training after so many steps; its events."""
     receiver = KilledAfter(steps)
     with pytest.raises(RuntimeError, match="killed"):
@@ -62,7 +63,7 @@ def kill(job, folder: Path, steps: int) -> list[AnyEvent]:
     return receiver.events
 
 
-def curve(events: list[AnyEvent]) -> dict[int, tuple[float, ...]]:
+def curve(events: list[Event]) -> dict[int, tuple[float, ...]]:
     """The figures of each epoch, as reported last."""
     ended = [event for event in events if isinstance(event, EpochEnded)]
     return {event.epoch: (event.train_loss, event.running_loss, event.validation_loss) for event in ended}
@@ -73,7 +74,7 @@ def test_a_resumed_training_ends_with_the_weights_of_an_uninterrupted_one(job, t
     whole = fit(*job, emit=nothing)
     outcome = fit(*job, emit=InterruptedAt(epoch), checkpoint_folder=tmp_path / "checkpoint")
     assert outcome.reason == "interrupted"
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     resumed = fit(*job, emit=events.append, checkpoint_folder=tmp_path / "checkpoint", resume=True)
     assert events[0] == Resumed(epoch=epoch - 1, time_s=events[0].time_s)
     assert not any(isinstance(event, PrecisionChosen) for event in events)
@@ -95,7 +96,7 @@ RECIPES = [
 )
 def test_a_training_resumes_within_an_epoch_to_the_same_weights_and_figures(job, tmp_path: Path, steps, recipe):
     job = job._replace(settings=job.settings.changed({"checkpoint_s": 0, **recipe}))
-    expected: list[AnyEvent] = []
+    expected: list[Event] = []
     whole = fit(*job, emit=expected.append)
     events = kill(job, tmp_path / "checkpoint", steps)
     assert len(list((tmp_path / "checkpoint").iterdir())) == min(steps, 2)
@@ -136,7 +137,7 @@ def test_an_interrupt_before_the_first_epoch_ends_is_raised(job):
 
 
 def test_the_weights_of_the_best_epoch_are_kept(job):
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     outcome = fit(*job, emit=events.append)
     epochs = [event for event in events if isinstance(event, EpochEnded)]
     best = max(epochs, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
@@ -150,7 +151,7 @@ def test_training_and_validation_are_measured_in_the_same_way_after_an_epoch(job
     """Without augmentation, dropout and label smoothing: as the network that comes out answers plain images."""
     changes = {"epochs": 1, "label_smoothing": 0.3, "rotation": 0.1, "mixup": 0.5, "class_weights": "balanced"}
     job = job._replace(settings=job.settings.changed(changes))
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     outcome = fit(*job, emit=events.append)
     (ended,) = (event for event in events if isinstance(event, EpochEnded))
     material = job.material
@@ -170,7 +171,7 @@ def test_training_and_validation_are_measured_in_the_same_way_after_an_epoch(job
 
 def test_the_average_of_the_weights_is_what_is_kept(job):
     """The loss of the best epoch is that of the weights that come out."""
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     outcome = fit(*job._replace(settings=job.settings.changed({"ema": 0.999, "epochs": 3})), emit=events.append)
     plain = fit(*job._replace(settings=job.settings.changed({"epochs": 3})), emit=nothing)
     assert not same(outcome.weights, plain.weights)
@@ -182,7 +183,7 @@ def test_the_average_of_the_weights_is_what_is_kept(job):
 
 
 def test_training_stops_early_when_nothing_improves(job):
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     settings = Settings(epochs=50, batch_size=8, learning_rate=1e-9, patience=2, warmup_epochs=0)
     outcome = fit(*job._replace(settings=settings), emit=events.append)
     assert outcome.reason == "patience"
@@ -194,7 +195,7 @@ def test_a_next_leg_starts_although_the_one_before_stopped_early(job, tmp_path: 
     quiet = job.settings.changed({"epochs": 30, "learning_rate": 1e-9, "patience": 1, "warmup_epochs": 0})
     runs = []
     for settings in (quiet, quiet.changed({"epochs": 60, "extended_at": [30]})):
-        events: list[AnyEvent] = []
+        events: list[Event] = []
         fit(*job._replace(settings=settings), emit=events.append, checkpoint_folder=tmp_path, resume=bool(runs))
         runs.append([event.epoch for event in events if isinstance(event, EpochEnded)])
     first, second = runs
@@ -204,7 +205,7 @@ def test_a_next_leg_starts_although_the_one_before_stopped_early(job, tmp_path: 
 
 
 def test_every_training_image_is_used_once_an_epoch(job):
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     fit(*job, emit=events.append)
     last = [event for event in events if isinstance(event, StepDone) and event.epoch == 2][-1]
     assert last.pictures == last.of == len(job.material.train)
@@ -213,7 +214,7 @@ def test_every_training_image_is_used_once_an_epoch(job):
 def test_an_epoch_of_balanced_sampling_has_as_many_images_of_each_class(job):
     train = job.material.train
     few = np.concatenate([train[job.material.labels[train] != 0], train[job.material.labels[train] == 0][:2]])
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     settings = job.settings.changed({"sampling": "balanced", "epochs": 1})
     fit(*job._replace(material=job.material._replace(train=few), settings=settings), emit=events.append)
     last = [event for event in events if isinstance(event, StepDone)][-1]
@@ -223,7 +224,7 @@ def test_an_epoch_of_balanced_sampling_has_as_many_images_of_each_class(job):
 def test_an_epoch_that_the_budget_cut_short_reports_how_many_images_it_had(job, monkeypatch):
     left = iter((99, 7, 2))  # steps that fit: before the training, at its start, after an epoch; an epoch has 5
     monkeypatch.setattr(Plan, "more_steps", lambda plan: next(left))
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     outcome = fit(*job, emit=events.append, deadline=Deadline(60, time.monotonic(), 0))
     assert outcome.reason == "budget"
     assert [event.pictures for event in events if isinstance(event, EpochEnded)] == [36, 16]
@@ -233,7 +234,7 @@ def test_an_epoch_ends_when_the_time_is_over_and_is_validated(job, monkeypatch):
     checks = iter((False, False, True))
     monkeypatch.setattr(Plan, "more_steps", lambda plan: 50)
     monkeypatch.setattr(Plan, "over", property(lambda plan: next(checks)))
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     outcome = fit(*job, emit=events.append, deadline=Deadline(60, time.monotonic(), 0))
     assert outcome.reason == "budget" and outcome.weights.keys() == job.weights.keys()
     assert [event.pictures for event in events if isinstance(event, EpochEnded)] == [3 * 8]
@@ -241,7 +242,7 @@ def test_an_epoch_ends_when_the_time_is_over_and_is_validated(job, monkeypatch):
 
 def test_a_training_ends_after_enough_epochs_however_much_time_is_left(job, monkeypatch):
     monkeypatch.setattr(Plan, "more_steps", lambda plan: 10_000)
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     outcome = fit(*job, emit=events.append, deadline=Deadline(60, time.monotonic(), 0, epochs=2))
     assert outcome.reason == "finished"
     planned = [event for event in events if isinstance(event, Planned)]
@@ -255,7 +256,7 @@ def test_time_that_was_used_before_a_stop_counts_in_the_budget_of_a_resumed_trai
     job = job._replace(settings=job.settings.changed({"checkpoint_s": 0}))
     with pytest.raises(RuntimeError, match="killed"):
         fit(*job, emit=KilledAfter(3), checkpoint_folder=tmp_path, deadline=Deadline(60, time.monotonic() - 600, 0))
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     fit(*job, emit=events.append, checkpoint_folder=tmp_path, resume=True, deadline=Deadline(60, time.monotonic(), 0))
     first = next(event for event in events if isinstance(event, Planned))
     assert first.seconds <= 3600 - 600
@@ -264,14 +265,14 @@ def test_time_that_was_used_before_a_stop_counts_in_the_budget_of_a_resumed_trai
 def test_the_start_is_kept_when_there_is_no_time_for_a_step(job, monkeypatch):
     monkeypatch.setattr(Plan, "more_steps", lambda plan: 0)
     job = job._replace(settings=job.settings.changed({"judge_start": True}))
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     outcome = fit(*job, emit=events.append, deadline=Deadline(60, time.monotonic(), 0))
     assert outcome.reason == "budget" and same(outcome.weights, job.weights)
     assert [(event.steps, event.epochs) for event in events if isinstance(event, Planned)] == [(0, 0.0)]
 
 
 def test_the_duration_of_all_epochs_is_forecast_before_the_first(job):
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     fit(*job, emit=events.append)
     first = next(index for index, event in enumerate(events) if isinstance(event, StepDone))
     steps = sum(isinstance(event, StepDone) for event in events)
@@ -358,7 +359,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_steps_stay_the_same(precisi
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
     curves: list[list[float]] = []
     for most in (8, 3):
-        events: list[AnyEvent] = []
+        events: list[Event] = []
         settled: list[Settings] = []
         memory = SmallGpu(monkeypatch, most)
         outcome = fit(*job, emit=events.append, on_settled=settled.append)
@@ -417,7 +418,7 @@ def test_a_training_whose_gpu_is_gone_continues_on_the_processor_and_says_so(job
         place.write_text(json.dumps(json.loads(place.read_text()) | {"device": "cuda"}))
         (place.parent / "sha256.json").unlink()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    gone, events = job._replace(settings=job.settings.changed({"device": "cuda"})), list[AnyEvent]()
+    gone, events = job._replace(settings=job.settings.changed({"device": "cuda"})), list[Event]()
     outcome = fit(*gone, emit=events.append, checkpoint_folder=tmp_path, resume=True)
     assert same(outcome.weights, whole.weights) and outcome.settings.device == "cpu"
     (changed,) = [event for event in events if isinstance(event, DeviceChanged)]
@@ -427,7 +428,7 @@ def test_a_training_whose_gpu_is_gone_continues_on_the_processor_and_says_so(job
 @pytest.mark.gpu
 def test_a_training_begun_on_a_gpu_continues_on_a_processor(job, tmp_path: Path):
     kill(job._replace(settings=job.settings.changed({"checkpoint_s": 0, "device": "cuda"})), tmp_path, 8)
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     there = job._replace(settings=job.settings.changed({"device": "cpu"}))
     assert fit(*there, emit=events.append, checkpoint_folder=tmp_path, resume=True).reason == "finished"
     (changed,) = [event for event in events if isinstance(event, DeviceChanged)]

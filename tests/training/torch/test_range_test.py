@@ -3,13 +3,12 @@ import pytest
 import torch
 
 from eyebright.system.errors import SettingsError
-from eyebright.training.event import Progress
-from eyebright.training.events import AnyEvent
+from eyebright.training.events.event import Event, Progress
 from eyebright.training.torch.fit import fit
 from eyebright.training.torch.range_test import range_test
 
 
-def nothing(event: AnyEvent) -> None:
+def nothing(event: Event) -> None:
     del event
 
 
@@ -19,7 +18,7 @@ def test_the_suggested_rate_learns_better_than_ones_far_from_it(job, changes):
     found = range_test(job.network, job.weights, job.material, settings, emit=nothing)
 
     def loss(rate: float) -> float:
-        events: list[AnyEvent] = []
+        events: list[Event] = []
         try:
             fit(*job._replace(settings=settings.changed({"learning_rate": rate})), emit=events.append)
         except SettingsError:  # burst
@@ -46,7 +45,7 @@ def test_the_arguments_stay_the_same_and_validation_images_are_not_used(job):
 
 
 def test_it_ends_when_the_loss_diverges_and_reports_every_step(job):
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     found = range_test(job.network, job.weights, job.material, job.settings, emit=events.append)
     tried = [event for event in events if isinstance(event, Progress)]
     assert [event.done for event in tried] == list(range(1, len(found.rates) + 1))

@@ -5,7 +5,7 @@ import pytest
 
 from eyebright.network import BatchNorm, Input, Linear, Network, initial_weights
 from eyebright.system.errors import SettingsError
-from eyebright.training.event import Progress
+from eyebright.training.events.event import Progress
 from eyebright.training.settings import Settings
 from eyebright.training.torch.regression import fit_values
 

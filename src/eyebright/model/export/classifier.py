@@ -17,7 +17,7 @@ from eyebright.model.export.images import MOST_IMAGES, Images
 from eyebright.model.export.proof import Proof
 from eyebright.system.errors import DataError
 from eyebright.system.text import counted
-from eyebright.training.events import Emit
+from eyebright.training.events.event import Emit
 from eyebright.training.receivers import reporting
 
 if TYPE_CHECKING:

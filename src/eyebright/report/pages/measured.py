@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from eyebright.report.history import History
 from eyebright.report.pages.charts import Axis, Chart, Series
 from eyebright.system.text import percent
-from eyebright.training.events import HeadFitted
+from eyebright.training.events.fitting import HeadFitted
 from eyebright.trust.calibration import Reliability
 from eyebright.trust.selective import RiskCoverage
 

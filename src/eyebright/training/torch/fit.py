@@ -21,7 +21,8 @@ from eyebright.system.errors import DataError, EyebrightError
 from eyebright.system.machine import keep_freed_memory
 from eyebright.training import processes
 from eyebright.training.budget import Deadline
-from eyebright.training.events import Emit, Planned, Stopped
+from eyebright.training.events.event import Emit
+from eyebright.training.events.fitting import Planned, Stopped
 from eyebright.training.settings import Settings
 from eyebright.training.stages import require_batch
 from eyebright.training.torch import distributed, hardware

@@ -16,7 +16,7 @@ import torch
 
 from eyebright.network import Network
 from eyebright.system.errors import EyebrightError, SettingsError
-from eyebright.training.events import BatchLowered, PrecisionChosen
+from eyebright.training.events.fitting import BatchLowered, PrecisionChosen
 from eyebright.training.processes import ProcessPlace
 from eyebright.training.settings import ChosenPrecision, DeviceName, Precision, Settings
 

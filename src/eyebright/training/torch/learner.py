@@ -13,7 +13,7 @@ from eyebright.data.batches import seed_of
 from eyebright.network import Network, Weights
 from eyebright.network.rewrites import faster
 from eyebright.network.torch import TorchNetwork
-from eyebright.training.events import PrecisionChosen
+from eyebright.training.events.fitting import PrecisionChosen
 from eyebright.training.schedule import Position
 from eyebright.training.settings import ChosenPrecision, Settings
 from eyebright.training.stages import frozen_layers

@@ -28,8 +28,9 @@ from eyebright.system import interrupts
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import listed, printable
 from eyebright.training.budget import VALIDATING, Deadline, Plan
-from eyebright.training.event import StepDone
-from eyebright.training.events import DeviceChanged, Emit, EpochEnded, Planned, Reason, Resumed, StartJudged, Stopped
+from eyebright.training.events.event import Emit, StepDone
+from eyebright.training.events.fitting import DeviceChanged, EpochEnded, Planned, Reason, StartValidated, Stopped
+from eyebright.training.events.starting import Resumed
 from eyebright.training.schedule import Pace, Position
 from eyebright.training.settings import ChosenPrecision, Settings
 from eyebright.training.stages import require_batch
@@ -237,7 +238,7 @@ class Trainer:
         score = self._finite(self._score(self.task.validation))
         self.best = self.learner.result.get_weights()
         self.progress = self.progress.at_start(score.loss, score.accuracy)
-        self.emit(StartJudged(validation_loss=score.loss, validation_accuracy=score.accuracy,
+        self.emit(StartValidated(validation_loss=score.loss, validation_accuracy=score.accuracy,
                               measure=self.learner.objective.measure))  # fmt: skip
 
     def _epoch(self) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from eyebright.network.torch import TorchNetwork
-from eyebright.training.events import Measure
+from eyebright.training.events.fitting import Measure
 from eyebright.training.settings import Settings
 from eyebright.training.torch.hardware import CPU
 from eyebright.trust.metrics import log_softmax

@@ -16,8 +16,7 @@ from torch import Tensor
 from eyebright.network import Network, Weights
 from eyebright.system import machine
 from eyebright.system.machine import keep_freed_memory
-from eyebright.training.event import Progress
-from eyebright.training.events import Emit
+from eyebright.training.events.event import Emit, Progress
 from eyebright.training.range_test import RangeTest, rate_at, smoothed, suggestion
 from eyebright.training.settings import Settings
 from eyebright.training.torch import hardware

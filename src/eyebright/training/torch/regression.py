@@ -17,8 +17,7 @@ from eyebright.network.rewrites import faster
 from eyebright.network.torch import TorchNetwork, as_input
 from eyebright.system.errors import SettingsError
 from eyebright.training import processes
-from eyebright.training.event import Progress
-from eyebright.training.events import Emit
+from eyebright.training.events.event import Emit, Progress
 from eyebright.training.settings import Settings
 from eyebright.training.torch import hardware
 from eyebright.training.torch.hardware import torch_set_up

@@ -14,7 +14,7 @@ from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model import evaluate
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import evaluate_detector
-from eyebright.training.events import Judged
+from eyebright.training.events.results import VerdictReached
 
 
 @pytest.fixture
@@ -35,5 +35,5 @@ def judged(squares, tmp_path, monkeypatch):
     detector = Detector(network, ("square",), weights=initial_weights(network, 0))
     run.create(gather({"pictures": str(squares), "size": 64}), network, overwrite=False)
     tested = evaluate_detector(detector, prepared)
-    events = [Judged(kind="too few images", text="Too few.", advice="Add images.")]
+    events = [VerdictReached(kind="too few images", text="Too few.", advice="Add images.")]
     return run, events, detector, prepared, tested

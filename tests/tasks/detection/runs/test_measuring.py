@@ -18,7 +18,8 @@ from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.runs import measuring
 from eyebright.tasks.detection.runs.measuring import measured
-from eyebright.training.events import AnyEvent, PromiseMade, PromiseRefused
+from eyebright.training.events.event import Event
+from eyebright.training.events.results import PromiseMade, PromiseRefused
 from eyebright.training.settings import Settings
 from eyebright.training.torch.engine import TorchEngine
 
@@ -89,7 +90,7 @@ def perfect(predictor, prepared: PreparedBoxes, indices, report=None) -> tuple[D
 
 def test_a_promise_rests_on_the_held_back_images_and_sets_the_threshold(held_back, monkeypatch):
     monkeypatch.setattr(measuring, "found_in", perfect)
-    network, events = lite0_detector(1, input_size=64), list[AnyEvent]()
+    network, events = lite0_detector(1, input_size=64), list[Event]()
     made = measured(
         held_back, network, initial_weights(network, 0), Settings(), Recorder([events.append]),
         torch_engine=torch(network), promise="recall=0.5",
@@ -102,7 +103,7 @@ def test_a_promise_rests_on_the_held_back_images_and_sets_the_threshold(held_bac
 
 
 def test_a_promise_that_is_not_proven_is_refused_and_the_best_threshold_stays(held_back):
-    network, events = lite0_detector(1, input_size=64), list[AnyEvent]()
+    network, events = lite0_detector(1, input_size=64), list[Event]()
     made = measured(
         held_back, network, initial_weights(network, 0), Settings(), Recorder([events.append]),
         torch_engine=torch(network), promise="recall=0.5",

@@ -9,14 +9,16 @@ from eyebright.system.errors import DataError, SettingsError
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.runs.resume import resume_detector
 from eyebright.tasks.detection.runs.train import train_detector
-from eyebright.training.events import AnyEvent, EpochEnded, Resumed
+from eyebright.training.events.event import Event
+from eyebright.training.events.fitting import EpochEnded
+from eyebright.training.events.starting import Resumed
 
 
 class Killed(BaseException):
     """The process is gone."""
 
 
-def kill(event: AnyEvent) -> None:
+def kill(event: Event) -> None:
     """Kill a training at the end of its second epoch, of which there is no checkpoint yet."""
     if isinstance(event, EpochEnded) and event.epoch == 2:
         raise Killed
@@ -36,7 +38,7 @@ def test_a_killed_training_continues_to_the_same_weights(squares, tmp_path):
         resume_detector(killed.path)
     labels.write_text(before)
 
-    found = list[AnyEvent]()
+    found = list[Event]()
     resume_detector(killed.path, callbacks=[found.append])
     assert [event.epoch for event in found if isinstance(event, Resumed)] == [1]
     one, other = (Detector.load(run.model) for run in (whole, killed))

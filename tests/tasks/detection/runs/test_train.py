@@ -12,12 +12,14 @@ from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.runs.resume import resume_detector
 from eyebright.tasks.detection.runs.train import train_detector
 from eyebright.tasks.detection.training.views import ViewCache
-from eyebright.training.event import StepDone
-from eyebright.training.events import AnyEvent, BoxesChecked, Judged, SidesNamed, Stopped, ViewsKept
+from eyebright.training.events.event import Event, StepDone
+from eyebright.training.events.fitting import Stopped
+from eyebright.training.events.results import VerdictReached
+from eyebright.training.events.starting import BoxesChecked, SidesNamed, ViewsKept
 
 
 def test_a_training_ends_with_a_detector_that_repeats_bit_by_bit(squares, tmp_path):
-    results, events = [], list[AnyEvent]()
+    results, events = [], list[Event]()
     for name in ("one", "two"):
         request = gather({"pictures": str(squares), "output": str(tmp_path / name), "size": 64, "epochs": 2,
                           "threads": 1})  # fmt: skip
@@ -27,7 +29,7 @@ def test_a_training_ends_with_a_detector_that_repeats_bit_by_bit(squares, tmp_pa
     assert all(np.array_equal(values, other[name]) for name, values in weights.items())
     loaded = Detector.load(tmp_path / "one" / "model")
     assert loaded.classes == ("square",)
-    assert next(event.text for event in events if isinstance(event, Judged)) == loaded.verdicts[0]
+    assert next(event.text for event in events if isinstance(event, VerdictReached)) == loaded.verdicts[0]
     assert set(loaded.metrics) == {"validation", "test"}
     losses = loaded.history.validation_loss
     assert [event.best_epoch for event in events if isinstance(event, Stopped)] == [losses.index(min(losses)) + 1] * 2
@@ -37,7 +39,7 @@ def test_a_run_says_and_writes_which_boxes_are_not_used(squares, tmp_path):
     (squares / "data.yaml").write_text("path: .\ntrain: images\nnames: [turn_left]\n")
     with (squares / "labels" / "3.txt").open("a") as file:
         file.write("0 0.5 0.5 0 0\n")
-    events = list[AnyEvent]()
+    events = list[Event]()
     request = gather({"pictures": str(squares), "output": str(tmp_path / "run"), "size": 64, "epochs": 1, "threads": 1})
     train_detector(request, callbacks=[events.append])
     (checked,) = [event for event in events if isinstance(event, BoxesChecked)]
@@ -60,7 +62,7 @@ def test_a_set_that_the_disk_has_no_room_for_is_trained_anyway_and_continues_so(
     monkeypatch.setattr(ViewCache, "fitting", lambda cache, wanted: 0)
     asked = {"pictures": str(squares), "size": 64, "epochs": 2, "threads": 1}
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    events = list[AnyEvent]()
+    events = list[Event]()
     train_detector(gather(asked | {"output": str(whole)}), callbacks=[events.append])
     assert [(event.kept, event.size_bytes) for event in events if isinstance(event, ViewsKept)] == [(False, 0)]
 

@@ -26,13 +26,14 @@ from eyebright.tasks.detection.report.curves import confidence_chart, recall_cha
 from eyebright.tasks.detection.report.drawings import opener, shown_in
 from eyebright.tasks.detection.report.mistakes import MISTAKE_KINDS, Mistake, find_mistakes, marked, pictures_of
 from eyebright.tasks.detection.report.page import EXAMPLE_PX, MISTAKE_PX, DetectorReport, Scene, detector_page, scene_of
-from eyebright.training.events import AnyEvent, RunStarted
+from eyebright.training.events.event import Event
+from eyebright.training.events.starting import RunStarted
 
 _EXAMPLES, _OF_A_KIND, _UNUSED = 8, 12, 100
 
 
 def write_report(
-    run: Run, events: Sequence[AnyEvent], detector: Detector, prepared: PreparedBoxes, tested: DetectionTested
+    run: Run, events: Sequence[Event], detector: Detector, prepared: PreparedBoxes, tested: DetectionTested
 ) -> Path:
     """Write the page of a run.
 
@@ -51,7 +52,7 @@ def write_report(
 
 
 def collect(
-    run: Run, events: Sequence[AnyEvent], detector: Detector, prepared: PreparedBoxes, tested: DetectionTested
+    run: Run, events: Sequence[Event], detector: Detector, prepared: PreparedBoxes, tested: DetectionTested
 ) -> DetectorReport:
     """What the page of a run shows; arguments as in `write_report`."""
     (request, _), test, dataset = run.read(), tested.evaluation, prepared.dataset

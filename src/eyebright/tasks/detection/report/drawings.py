@@ -17,7 +17,7 @@ from eyebright.tasks.detection.model.evaluate import DetectionTested
 from eyebright.tasks.detection.report.curves import draw_precision_recall
 from eyebright.tasks.detection.report.drawing import draw_boxes
 from eyebright.tasks.detection.report.mistakes import LOOKS, MISSED, WRONG, find_mistakes, pictures_of, sheet_of
-from eyebright.training.events import Drawn
+from eyebright.training.events.results import Drawn
 
 SHOWN, _COLUMNS = 12, 4
 

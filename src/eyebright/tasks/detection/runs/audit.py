@@ -20,7 +20,7 @@ from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import found_in
 from eyebright.tasks.detection.report.audit import draw_findings
 from eyebright.tasks.detection.runs.recipe import SIZE
-from eyebright.training.events import AnyEvent
+from eyebright.training.events.event import Event
 from eyebright.training.receivers import reporting, to_all
 
 FINDINGS = "audit.json"
@@ -45,7 +45,7 @@ def audit(
     detector: Detector | None = None,
     *,
     unlabelled: Unlabelled = "refuse",
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
 ) -> BoxesAudited:
     """Check a set of images with boxes.
 

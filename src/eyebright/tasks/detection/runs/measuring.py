@@ -25,7 +25,7 @@ from eyebright.tasks.detection.trust.metrics import DetectionEvaluation, evaluat
 from eyebright.tasks.detection.trust.promise import RecallPromise, RecallPromised, promise_recall
 from eyebright.tasks.detection.trust.thresholds import best_thresholds
 from eyebright.tasks.detection.trust.verdicts import DetectionEvidence, diagnose, recall_by_size
-from eyebright.training.events import PromiseMade, PromiseRefused
+from eyebright.training.events.results import PromiseMade, PromiseRefused
 from eyebright.training.receivers import reporting
 from eyebright.training.settings import Settings
 from eyebright.trust.verdict import Verdict

@@ -18,7 +18,8 @@ from eyebright.system.text import printable
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes, prepare
 from eyebright.tasks.detection.geometry.boxes import REASONS, Unused
-from eyebright.training.events import AnyEvent, BoxesChecked, Emit, RunStarted, SidesNamed
+from eyebright.training.events.event import Emit, Event
+from eyebright.training.events.starting import BoxesChecked, RunStarted, SidesNamed
 from eyebright.training.mirroring import says_side
 from eyebright.training.receivers import reporting
 
@@ -67,7 +68,7 @@ def digest_of(prepared: PreparedBoxes) -> str:
     return digest.hexdigest()
 
 
-def said_at_start(request: Request, prepared: PreparedBoxes, network: Network) -> Iterator[AnyEvent]:
+def said_at_start(request: Request, prepared: PreparedBoxes, network: Network) -> Iterator[Event]:
     """What is said at the start of a run."""
     yield _run_started(request, prepared, network)
     if checked := boxes_checked(prepared):

@@ -13,7 +13,7 @@ from eyebright.system.errors import SettingsError
 from eyebright.system.text import listed
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.trust.promise import RecallPromise
-from eyebright.training.events import SizeChosen
+from eyebright.training.events.starting import SizeChosen
 from eyebright.training.mirroring import says_side
 from eyebright.training.settings import Settings
 

@@ -9,11 +9,11 @@ from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import evaluate_detector
 from eyebright.tasks.detection.report.collect import write_report
 from eyebright.tasks.detection.runs.resume import reopen
-from eyebright.training.events import AnyEvent
+from eyebright.training.events.event import Event
 from eyebright.training.receivers import reporting, to_all
 
 
-def report(path: str | Path, *, callbacks: Iterable[Callable[[AnyEvent], None]] = ()) -> Path:
+def report(path: str | Path, *, callbacks: Iterable[Callable[[Event], None]] = ()) -> Path:
     """Write the report of a finished run again; it replaces the one that is there.
 
     Args:

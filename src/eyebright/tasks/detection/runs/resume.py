@@ -15,14 +15,15 @@ from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.runs.opening import digest_of, open_boxes, prepared_boxes
 from eyebright.tasks.detection.runs.recipe import SIZE
 from eyebright.tasks.detection.runs.train import DetectionResult, finish
-from eyebright.training.events import AnyEvent, Emit, RunStarted
+from eyebright.training.events.event import Emit, Event
+from eyebright.training.events.starting import RunStarted
 from eyebright.training.receivers import to_all
 
 
 def resume_detector(
     path: str | Path,
     *,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
 ) -> DetectionResult:
     """Continue a run that was stopped, to the same weights as if it had not been stopped.
 
@@ -45,7 +46,7 @@ def resume_detector(
     return finish(run, request, network, prepared, emit, started_at=started_at, earlier=earlier)
 
 
-def reopen(run: Run, request: Request, events: Sequence[AnyEvent], emit: Emit) -> PreparedBoxes:
+def reopen(run: Run, request: Request, events: Sequence[Event], emit: Emit) -> PreparedBoxes:
     """The images of a run in its split.
 
     Raises:

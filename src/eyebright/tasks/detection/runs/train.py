@@ -27,7 +27,9 @@ from eyebright.tasks.detection.trust.metrics import DetectionEvaluation
 from eyebright.tasks.detection.trust.promise import RecallPromise
 from eyebright.training import processes, trainer
 from eyebright.training.budget import Deadline, watched
-from eyebright.training.events import AnyEvent, Emit, Evaluated, Judged, ModelSaved, Reported, ViewsKept
+from eyebright.training.events.event import Emit, Event
+from eyebright.training.events.results import Evaluated, ModelSaved, Reported, VerdictReached
+from eyebright.training.events.starting import ViewsKept
 from eyebright.training.receivers import EventLog, reporting, to_all
 from eyebright.training.settings import Settings
 
@@ -54,7 +56,7 @@ class DetectionResult(NamedTuple):
 def train_detector(
     request: Request,
     *,
-    callbacks: Iterable[Callable[[AnyEvent], None]] = (),
+    callbacks: Iterable[Callable[[Event], None]] = (),
 ) -> DetectionResult:
     """Train a detector on images with boxes, and keep everything in a run's folder.
 
@@ -100,8 +102,8 @@ def finish(
     emit: Emit,
     *,
     started_at: float,
-    chosen: Sequence[AnyEvent] = (),
-    earlier: Sequence[AnyEvent] | None = None,
+    chosen: Sequence[Event] = (),
+    earlier: Sequence[Event] | None = None,
 ) -> DetectionResult:
     """Fit, calibrate, evaluate and save, from the start or, where there are earlier events, from the checkpoint.
 
@@ -136,7 +138,7 @@ def finish(
                 torch_engine=trainer().TorchEngine(network, outcome.weights, outcome.settings.device),
                 one_class=request.one_class,
             )  # fmt: skip
-            emit(Judged.of(verdicts))
+            emit(VerdictReached.of(verdicts))
             for side, found in detector.metrics.items():
                 emit(_evaluated(side, found))
             emit(draw(run, detector, prepared, tested))
@@ -153,7 +155,7 @@ def finish(
 
 def _fit(
     run: Run, request: Request, network: Network, weights: Weights, prepared: PreparedBoxes, recorder: Recorder,
-    started_at: float, earlier: Sequence[AnyEvent] | None,
+    started_at: float, earlier: Sequence[Event] | None,
 ) -> "Outcome":  # fmt: skip
     """Train on views of the images, from the weights or from the run's checkpoint."""
     from eyebright.tasks.detection.training.torch.task import Objects
@@ -176,7 +178,7 @@ def _deadline(settings: Settings, started_at: float, judged: int) -> Deadline | 
 
 
 def _views(
-    features: ViewFeatures, prepared: PreparedBoxes, settings: Settings, emit: Emit, earlier: Sequence[AnyEvent]
+    features: ViewFeatures, prepared: PreparedBoxes, settings: Settings, emit: Emit, earlier: Sequence[Event]
 ) -> Views:
     """The views of the images: as many as the disk has room for, and as before where a training continues."""
     train = prepared.indices("train")

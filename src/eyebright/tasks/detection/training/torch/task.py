@@ -24,7 +24,7 @@ from eyebright.tasks.detection.training.torch.targets import targets
 from eyebright.tasks.detection.training.views import Views
 from eyebright.tasks.detection.trust.matching import Truth, match
 from eyebright.tasks.detection.trust.precision import average_precision
-from eyebright.training.events import Measure
+from eyebright.training.events.fitting import Measure
 from eyebright.training.settings import Settings
 from eyebright.training.torch.objective import Score
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from eyebright.training.event import Progress, StepDone
+from eyebright.training.events.event import Progress, StepDone
 from eyebright.training.receivers import EventLog
 
 

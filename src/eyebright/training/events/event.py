@@ -1,6 +1,11 @@
-"""What an event is, and the events that only move a progress bar: they are not written to the log of a run."""
+"""What an event is, and the events that only move a progress bar: they are not written to the log of a run.
+
+A training sends events to receivers, see `training.receivers`; the log of a run is one of them.
+"""
 
 import time
+from collections.abc import Callable
+from typing import TypeAlias
 
 import msgspec
 
@@ -11,6 +16,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="even
     """Something that happened; `time_s`, in seconds since 1970, is only for people."""
 
     time_s: float = msgspec.field(default_factory=lambda: round(time.time(), 3))
+
+
+Emit: TypeAlias = Callable[[Event], None]
+"""A receiver of events."""
 
 
 class Transient(Event, frozen=True):
