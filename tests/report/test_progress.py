@@ -1,4 +1,4 @@
-"""What a terminal, and a pipe, receive from a run; the sentences themselves are tested in test_telling.py."""
+"""What a terminal, and a pipe, receive from a run; the sentences themselves are tested in test_sentences.py."""
 
 import io
 import re

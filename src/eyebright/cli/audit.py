@@ -157,7 +157,7 @@ def audit(
 def _review(found: "Audited", pictures: str, place: Path, *, browser: bool) -> None:
     """Serve the page until Ctrl-C, and say what was saved."""
     from eyebright.data.sources.ranged import without_token
-    from eyebright.report.telling import command_text
+    from eyebright.report.commands import command_text
     from eyebright.runs.audit import page_of
     from eyebright.web.review import Server, open_browser
 
@@ -184,7 +184,7 @@ def _print_next_step(
 ) -> None:
     """The command that looks at the findings, or trains without the duplicates that were found."""
     from eyebright.data.sources.ranged import without_token
-    from eyebright.report.telling import command_text
+    from eyebright.report.commands import command_text
     from eyebright.runs.request import Request
 
     images = shlex.quote(without_token(pictures))

@@ -43,7 +43,7 @@ def audit_boxes(
 
 def _print_next_step(audit: "BoxAudit", pictures: str, model: Path | None, output: Path | None) -> None:
     """The command that looks for more, or shows the findings."""
-    from eyebright.report.telling import command_text
+    from eyebright.report.commands import command_text
 
     images, given = shlex.quote(pictures), "" if model is None else f" --model {shlex.quote(str(model))}"
     if audit.findings and output is None:

@@ -33,9 +33,9 @@ def fetch(
     from eyebright.data.published.fetch import fetch_set
     from eyebright.data.published.sets import SETS
     from eyebright.model.export import web_runtime
+    from eyebright.report.commands import command_text
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
-    from eyebright.report.telling import command_text
     from eyebright.system import records
 
     if listed:

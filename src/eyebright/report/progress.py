@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from eyebright.report.commands import advised, command_text, python_text, typed_path
 from eyebright.report.screen import HEADING, HEADLINE, Screen, here
-from eyebright.report.telling import advised, command_text, python_text, sentences, typed_path
+from eyebright.report.sentences import sentences
 from eyebright.system.progress import Stage
 from eyebright.system.text import clock
 from eyebright.training.events import fitting, results, starting
@@ -205,7 +206,7 @@ class Display:
         """How good the model is, and then what the verdict advises."""
         for result in sorted(self._results, key=lambda result: isinstance(result, results.VerdictReached)):
             if isinstance(result, results.VerdictReached):
-                self._judged(result)
+                self._show_verdict(result)
             else:
                 headline, *more = sentences(result)
                 self._say(headline, style=HEADLINE)
@@ -213,7 +214,7 @@ class Display:
                     self._say(line)
         self._results = []
 
-    def _judged(self, event: results.VerdictReached) -> None:
+    def _show_verdict(self, event: results.VerdictReached) -> None:
         """The first verdict in full, with what to type in the user's own names; the others in a few words."""
         words, commands = advised(event.advice, self.run, self.images)
         self._say(f"{event.text} {words}".strip())

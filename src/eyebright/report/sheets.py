@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.report.figures import BLUE, GREY, ORANGE, RED, new_figure, show_pixels, to_png
-from eyebright.report.telling import NOTABLE_LOSS
+from eyebright.report.sentences import NOTABLE_LOSS
 from eyebright.system.text import printable, shorten, wrapped
 from eyebright.trust.prediction import Prediction
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from eyebright.data.audit.findings import KINDS, Audit, Finding
 from eyebright.report.screen import HEADING, HEADLINE
-from eyebright.report.telling import absent_text, leak_text
+from eyebright.report.sentences import absent_text, leak_text
 from eyebright.system.cache import CONTENTS, Entry
 from eyebright.system.table import Table
 from eyebright.system.text import columns, counted, pad, printable, shorten, wrapped

@@ -17,12 +17,13 @@ from eyebright.data.split import SIDES
 from eyebright.model.classifier import Classifier
 from eyebright.model.evaluate import Tested
 from eyebright.model.explain.maps import COPIES, explain
+from eyebright.report.commands import advised, typed_path
 from eyebright.report.maps import overlaid
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.measured import coverage_chart, penalty_charts, reliability_chart, training_charts
 from eyebright.report.pages.page import Embedded
-from eyebright.report.pages.run import RunReport, Seen, Told, run_page
-from eyebright.report.telling import advised, leak_text, typed_path
+from eyebright.report.pages.run import RunReport, Seen, ShownVerdict, run_page
+from eyebright.report.sentences import leak_text
 from eyebright.runs.folder import Run
 from eyebright.runs.gallery import LARGE_PX, Gallery, Maps
 from eyebright.system import files
@@ -148,13 +149,13 @@ def _maps(classifier: Classifier, prepared: Prepared) -> Maps:
     return draw
 
 
-def verdicts_of(events: Sequence[Event], here: str, images: str) -> list[Told]:
+def verdicts_of(events: Sequence[Event], here: str, images: str) -> list[ShownVerdict]:
     """The last verdicts of a run, whose advice names it and its images as they are typed."""
-    judged, found = _last(events, VerdictReached), list[Told]()
-    last: list[VerdictReached | Verdict] = [] if judged is None else [judged, *judged.others]
+    reached, found = _last(events, VerdictReached), list[ShownVerdict]()
+    last: list[VerdictReached | Verdict] = [] if reached is None else [reached, *reached.others]
     for verdict in last:
         words, commands = advised(verdict.advice, here, images)
-        found.append(Told(verdict.kind, verdict.text, words, tuple(commands)))
+        found.append(ShownVerdict(verdict.kind, verdict.text, words, tuple(commands)))
     return found
 
 

@@ -193,10 +193,10 @@ def advises(path: str | Path) -> str:
 
 def remedy_of(events: Iterable[Event]) -> tuple[str, dict[str, Any]] | None:
     """The most important verdict of a run that settings can improve, with these; None where the images must change."""
-    judged = [event for event in events if isinstance(event, VerdictReached)]
-    if not judged or judged[-1].kind == _HOPELESS:
+    reached = [event for event in events if isinstance(event, VerdictReached)]
+    if not reached or reached[-1].kind == _HOPELESS:
         return None
-    verdicts: list[VerdictReached | Verdict] = [judged[-1], *judged[-1].others]
+    verdicts: list[VerdictReached | Verdict] = [reached[-1], *reached[-1].others]
     return next(((verdict.kind, verdict.remedy) for verdict in verdicts if verdict.remedy), None)
 
 

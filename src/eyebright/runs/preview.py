@@ -12,8 +12,8 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Preparation, crop_box, decode, resize_picture
 from eyebright.data.prepare import prepare
+from eyebright.report.sentences import resize_text
 from eyebright.report.sheets import PreviewRow, draw_preview
-from eyebright.report.telling import resize_text
 from eyebright.runs.auto import backbone_px
 from eyebright.runs.request import Resize
 from eyebright.runs.start import choose_resize, mirrored_by_evidence

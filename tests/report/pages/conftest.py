@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from eyebright.report.history import History
 from eyebright.report.pages.measured import reliability_chart, training_charts
 from eyebright.report.pages.page import Album
-from eyebright.report.pages.run import RunReport, Seen, Shot, Told
+from eyebright.report.pages.run import RunReport, Seen, Shot, ShownVerdict
 from eyebright.trust.calibration import reliability
 from eyebright.trust.intervals import Difference, Share
 from eyebright.trust.metrics import evaluate
@@ -44,8 +44,9 @@ def make_report() -> Callable[..., RunReport]:
             for true, answer in np.argwhere(confusion).tolist()
         }
         mistakes = [one for shots in cells.values() for one in shots if not one.correct]
+        commands = (f"eyebright train '{file}' -o NEW",)
         whole = {
-            "verdicts": [Told("overfitting", f"Overfitting in {file}.", "Try:", (f"eyebright train '{file}' -o NEW",))],
+            "verdicts": [ShownVerdict("overfitting", f"Overfitting in {file}.", "Try:", commands)],
             "facts": [("Network", file)], "commands": [("To predict:", "eyebright predict RUN IMAGES")],
             "right": cells[0, 0], "wrong": mistakes, "worst": mistakes, "cells": cells,
             "weakest": {name: cells[index, index] for index, name in enumerate(names)},

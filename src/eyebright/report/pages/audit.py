@@ -11,7 +11,7 @@ from eyebright.data.audit.findings import KINDS, Audit, Finding, Kind
 from eyebright.data.corrections import Correction
 from eyebright.report.pages.page import Album, Embedded, render
 from eyebright.report.pages.review import SCRIPTS, Review
-from eyebright.report.telling import leak_text
+from eyebright.report.sentences import leak_text
 
 Opened: TypeAlias = Callable[[str], NDArray[np.uint8] | None]
 """Gives an image by its name, `(H, W, 3)`, uint8; None where it cannot be opened."""

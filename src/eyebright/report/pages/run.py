@@ -56,8 +56,8 @@ class Shot(NamedTuple):
         return self.truth if self.correct else f"{self.truth}, predicted as {self.predicted}"
 
 
-class Told(NamedTuple):
-    """A verdict: the problem, what shows it, what to try, and the commands for that."""
+class ShownVerdict(NamedTuple):
+    """A verdict as a page shows it: the problem, what shows it, what to try, and the commands for that."""
 
     kind: str
     text: str
@@ -144,7 +144,7 @@ class RunReport(NamedTuple):
     date: str
     test: Evaluation
     album: Album
-    verdicts: Sequence[Told] = ()
+    verdicts: Sequence[ShownVerdict] = ()
     answers: Sequence[str] = ()
     answers_by_class: Table | None = None
     facts: Sequence[tuple[str, str]] = ()

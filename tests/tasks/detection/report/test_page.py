@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from eyebright.report.pages.page import Album
-from eyebright.report.pages.run import Told
+from eyebright.report.pages.run import ShownVerdict
 from eyebright.tasks.detection.report.curves import recall_chart
 from eyebright.tasks.detection.report.mistakes import find_mistakes, marked, pictures_of
 from eyebright.tasks.detection.report.page import EXAMPLE_PX, MISTAKE_PX, DetectorReport, detector_page, scene_of
@@ -23,7 +23,9 @@ def make_report(known_mistakes):
         mistakes = find_mistakes(found, truth)
         pictures = pictures_of(mistakes, lambda image: pixels[image], [name] * 2, classes)
         whole = {
-            "verdicts": [Told("small objects", f"Small objects of {name} are missed.", "Try:", ("eyebright train A",))],
+            "verdicts": [
+                ShownVerdict("small objects", f"Small objects of {name} are missed.", "Try:", ("eyebright train A",))
+            ],
             "facts": [("Network", name)], "commands": [("To predict:", "eyebright predict RUN IMAGES")],
             "examples": [
                 scene_of(album, at, marked(pixels[at], found[at], truth[at], classes), name, "", EXAMPLE_PX)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.split import ALL_SIDES, SIDES
+from eyebright.report.commands import typed_path
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.measured import training_charts
 from eyebright.report.pages.page import Album
-from eyebright.report.telling import typed_path
 from eyebright.runs.collect import verdicts_of
 from eyebright.runs.folder import Run
 from eyebright.system import files

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.page import Album, Embedded, render
-from eyebright.report.pages.run import Told
+from eyebright.report.pages.run import ShownVerdict
 from eyebright.system.table import Table
 from eyebright.tasks.detection.report.drawing import Frame, Framed
 from eyebright.tasks.detection.report.mistakes import looks_of
@@ -79,7 +79,7 @@ class DetectorReport(NamedTuple):
     date: str
     test: DetectionEvaluation
     album: Album
-    verdicts: Sequence[Told] = ()
+    verdicts: Sequence[ShownVerdict] = ()
     facts: Sequence[tuple[str, str]] = ()
     commands: Sequence[tuple[str, str]] = ()
     examples: Sequence[Scene] = ()

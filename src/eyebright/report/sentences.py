@@ -1,11 +1,6 @@
 """Events as sentences, for the terminal: what was found, what is done, and how good the result is."""
 
-import re
-import shlex
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from eyebright.system.text import counted, duration, interval, listed, percent, printable
 from eyebright.training.events import fitting, results, starting
@@ -19,7 +14,6 @@ NOTABLE_LOSS = 0.05  # of an image's detail: a crop that removes less is not wor
 _NOTABLE_LEAK = 0.005  # of the test images
 _MAX_LISTED = 10
 _EXAMPLES = 3
-_COLUMNS = 80
 
 
 def sentences(event: Event) -> Iterator[str]:
@@ -80,59 +74,6 @@ def absent_text(classes: Sequence[str]) -> str:
     """That a result says nothing about some classes, because they have no images; "" without any."""
     these = "this class" if len(classes) == 1 else "these classes"
     return f"No images of {listed(classes)}: the result says nothing about {these}." if classes else ""
-
-
-def python_text(remedy: Mapping[str, Any]) -> list[str]:
-    """The lines of Python that follow the advice on a model which was trained by `fit`: there is no run to repeat.
-
-    Args:
-        remedy: The options to change, by their names.
-    """
-    changes = ", ".join(f"{name}={value!r}" for name, value in remedy.items())
-    if not remedy.keys() & {"network", "dropout"}:
-        lines = ["new = eb.Classifier(model.network, classes=model.classes)",
-                 f"new.fit(pictures, settings=model.settings, {changes})"]  # fmt: skip
-    else:
-        same = "" if "network" in remedy else "network=model.network, settings=model.settings, "
-        lines = [f'eb.train(pictures, "new_run", {same}{changes})']
-    return [
-        wrapped
-        for line in lines
-        for wrapped in textwrap.wrap(line, _COLUMNS, initial_indent="  ", subsequent_indent="    ")
-    ]
-
-
-def advised(advice: str, run: str, images: str) -> tuple[str, list[str]]:
-    """The words of an advice, and its commands, each on one line, with the user's paths; the new run is named after
-    this one.
-
-    Args:
-        advice: As in a verdict: words, then commands, in which RUN, NEW and PICTURES stand for paths.
-        run: The folder of the run, as it is typed.
-        images: The images, as they are typed.
-    """
-    words, _, commands = advice.partition("\n")
-    folder = shlex.split(run)[0]
-    paths = {"PICTURES": images, "RUN": run, "NEW": "NEW" if folder == "RUN" else shlex.quote(f"{folder}_2")}
-    lines = re.sub(r" \\\n\s*", " ", commands).splitlines()
-    return words, [re.sub(r"\b(PICTURES|RUN|NEW)\b", lambda found: paths[found[0]], line.strip()) for line in lines]
-
-
-def typed_path(path: str) -> str:
-    """A path as people type it: from the current folder if it lies below it."""
-    here = Path.cwd()
-    return shlex.quote(str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path)
-
-
-def command_text(command: str) -> str:
-    """A command to copy, indented; one that is wider than a terminal goes on in the next line, after a backslash."""
-    lines = [" "]
-    for word in re.findall(r"(?:-\S+ (?!-))?(?:'[^']*'|[^\s'])+", printable(command)):
-        if lines[-1].strip() and len(lines[-1]) + len(word) + 3 > _COLUMNS:
-            lines[-1] += " \\"
-            lines.append("   ")
-        lines[-1] += f" {word}"
-    return "\n".join(lines)
 
 
 def _images(event: Event) -> Iterator[str]:
