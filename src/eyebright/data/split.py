@@ -47,7 +47,8 @@ class Leaks(Record, frozen=True, kw_only=True):
         earlier = "training" if self.earlier == "train" else self.earlier
         side = self.side.replace("_", "-")
         return (
-            f"{self.count:,} of the {self.of:,} {side} images ({percent(self.count / self.of)}) have a "
+            f"{self.count:,} of the {self.of:,} {side} images ({percent(self.count / self.of)}) "
+            f"{'has' if self.count == 1 else 'have'} a "
             f"near-duplicate or an image of their group in the {earlier} set."
         )
 

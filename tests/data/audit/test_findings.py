@@ -1,6 +1,9 @@
+import json
+
 import pytest
 
 from eyebright.data.audit.findings import KINDS, RENAMED, Audit, Finding, load, save
+from eyebright.system import records
 from eyebright.system.errors import DataError
 
 
@@ -39,6 +42,13 @@ def test_a_file_that_is_not_an_audit_is_an_error_with_its_reason(tmp_path, text,
 def test_the_error_names_a_missing_file(tmp_path):
     with pytest.raises(DataError, match=r"nowhere.json cannot be read"):
         load(tmp_path / "nowhere.json")
+
+
+def test_of_an_audit_of_boxes_the_findings_about_whole_images_are_loaded(audit, tmp_path):
+    content = json.loads(records.to_json(audit))
+    content |= {"findings": [{"kind": "tiny", "picture": "a/1"}], "images": content["findings"], "unused": []}
+    (tmp_path / "audit.json").write_text(json.dumps(content))
+    assert load(tmp_path / "audit.json") == audit
 
 
 def test_the_first_of_duplicates_is_kept_but_none_with_different_labels(audit):

@@ -117,6 +117,15 @@ class Audit(Record, frozen=True, kw_only=True):
         }
 
 
+class _OfBoxes(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read here of the audit of a detection data set, which has other findings beside these."""
+
+    origin: str = ""
+    pictures: int = 0
+    classes: dict[str, int] = {}
+    images: tuple[Finding, ...] | None = None
+
+
 def save(audit: Audit, path: Path) -> None:
     """Write audit.json, completely or not at all.
 
@@ -127,9 +136,13 @@ def save(audit: Audit, path: Path) -> None:
 
 
 def load(path: Path) -> Audit:
-    """Read audit.json.
+    """Read audit.json; of one about boxes, the findings about whole images.
 
     Raises:
         DataError: When the file does not exist, cannot be read, or is not an audit.
     """
-    return records.from_file(path, Audit, expected="the file that eyebright audit -o wrote", error=DataError)
+    expected = "the file that eyebright audit -o wrote"
+    of_boxes = records.from_file(path, _OfBoxes, expected=expected, error=DataError)
+    if of_boxes.images is None:
+        return records.from_file(path, Audit, expected=expected, error=DataError)
+    return Audit(origin=of_boxes.origin, pictures=of_boxes.pictures, classes=of_boxes.classes, findings=of_boxes.images)

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.tasks.detection.making import Scene, scenes, write_voc
 
 from eyebright.data.pictures import Preparation
@@ -99,8 +100,27 @@ def test_a_set_without_boxes_is_refused(tmp_path):
         Scene(f"{n}", (50, 40), [("dog", 1, 2, 30, 35)] if n % 3 else [], ("test", "train", "val")[n % 3])
         for n in range(9)
     ]
-    with pytest.raises(DataError, match="the test set has 3 images and no box"):
+    with pytest.raises(DataError, match=r"the test set has 3 images and no box: .* move images with boxes there"):
         prepare(BoxDataset.open(write_voc(tmp_path, drawn)), INPUT)
+
+
+def test_images_with_boxes_in_one_group_cannot_be_split(tmp_path):
+    drawn = [
+        Scene(f"{'film' if n < 3 else n}-{n}", (50, 40), [("dog", 1, 2, 30, 35)] if n < 3 else []) for n in range(12)
+    ]
+    folder = write_voc(tmp_path, drawn, lists=False)
+    with pytest.raises(DataError, match=r"no box: label some of them; another split .* helps only if .* one set"):
+        prepare(BoxDataset.open(folder, group_by=r"(\w+)-"), INPUT)
+
+
+def test_what_leaks_from_a_given_split_is_counted(tmp_path):
+    folder = write_voc(tmp_path, scenes(12))  # in turn for training, validation and testing
+    images = folder / "JPEGImages"
+    for number in (4, 5):
+        brighter = np.asarray(Image.open(images / "img 03.png")) + number
+        Image.fromarray(brighter.astype(np.uint8)).save(images / f"img {number:02d}.png")
+    prepared = prepare(BoxDataset.open(folder), INPUT)
+    assert np.flatnonzero(prepared.leaking).tolist() == [4, 5]
 
 
 def test_most_images_must_open_and_the_preparation_must_pad(tmp_path):

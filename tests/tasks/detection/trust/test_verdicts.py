@@ -35,8 +35,11 @@ def evidence(
     small: Share | None = None,
     others: Share | None = None,
     minutes: float = 0.0,
+    leaking: int = 0,
 ) -> DetectionEvidence:
-    return DetectionEvidence(train, validation, small, others, size=320, images=200, minutes=minutes)
+    return DetectionEvidence(
+        train, validation, small, others, size=320, images=200, minutes=minutes, leaking=leaking, held_out=200
+    )
 
 
 def kinds(given: DetectionEvidence) -> list[str]:
@@ -47,6 +50,15 @@ def test_a_sound_detector_has_no_problem():
     (verdict,) = diagnose(evidence())
     assert verdict.kind == "no problem found"
     assert verdict.text.startswith("Looks good: no problem found. Training mAP50 9")
+
+
+@pytest.mark.parametrize(("leaking", "suspected"), [(2, False), (3, True)])  # more than 1% of 200
+def test_near_duplicates_across_sets_come_first(leaking, suspected):
+    found = diagnose(evidence(POOR, POOR, leaking=leaking))
+    assert [one.kind for one in found[:-1]] == ["leak suspected"] * suspected and found[-1].kind == "underfitting"
+    if suspected:
+        assert found[0].text.startswith("Leak suspected: 3 of the 200 validation and test images have a near-duplicate")
+        assert found[0].advice.endswith("\n  eyebright audit PICTURES")
 
 
 def test_a_detector_that_does_not_know_its_training_images_underfits():

@@ -17,7 +17,7 @@ from eyebright.data.digests import Digests
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Preparation
 from eyebright.data.prepare import find_sets, groups_of, split
-from eyebright.data.split import ALL_SIDES, LEFT_OUT, SIDES, Leaks, Side, leaks_of, sets_of, without_leaks
+from eyebright.data.split import ALL_SIDES, LEFT_OUT, SIDES, Leaks, Side, leaks_of, linked, sets_of, without_leaks
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.text import counted, printable
@@ -65,6 +65,11 @@ class PreparedBoxes:
     def groups_at(self, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
         """The groups of some images."""
         return None if self.groups is None else self.groups[indices]
+
+    @property
+    def leaking(self) -> NDArray[np.bool_]:
+        """Whether an image of the validation or test set has a near-duplicate or its group in training, `(N,)`."""
+        return (self.sides > 0) & linked(self.sides, "train", self.related, self.groups)
 
     @property
     def leaks(self) -> tuple[Leaks, ...]:
@@ -204,10 +209,15 @@ def _require_enough(dataset: BoxDataset, digests: Digests, boxes_of: list[Boxes]
 
 def _require_boxes(prepared: PreparedBoxes) -> None:
     """Refuse a split with a set without a single box: nothing could be learned or measured there."""
+    remedy = "label some of them, or move images with boxes there"
+    if prepared.dataset.sides is None and prepared.dataset.fixed is None:
+        remedy = (
+            "label some of them; another split (--seed 1) helps only if images with boxes are in several groups, "
+            "because near-duplicates and frames of one film stay in one set"
+        )
     for side in SIDES:
         here = prepared.indices(side)
         if len(here) and not any(len(prepared.boxes[index]) for index in here.tolist()):
             raise DataError(
-                f"{prepared.dataset.origin}: the {side} set has {counted(len(here), 'image')} and no box: label some "
-                "of them, or take another split (--seed)"
+                f"{prepared.dataset.origin}: the {side} set has {counted(len(here), 'image')} and no box: {remedy}"
             )

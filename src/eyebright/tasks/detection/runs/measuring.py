@@ -161,7 +161,8 @@ def _evidence(
     )  # fmt: skip
     return DetectionEvidence(
         _on_training(detector, prepared, recorder), validation.evaluation, small, others, size=size,
-        images=len(prepared.indices("train")), minutes=settings.minutes,
+        images=len(prepared.indices("train")), minutes=settings.minutes, leaking=int(prepared.leaking.sum()),
+        held_out=int((prepared.sides > 0).sum()),
     )  # fmt: skip
 
 

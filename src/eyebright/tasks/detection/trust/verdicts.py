@@ -13,6 +13,7 @@ from eyebright.system.text import counted, percent
 from eyebright.tasks.detection.trust.matching import Matches
 from eyebright.tasks.detection.trust.metrics import BoxScore, DetectionEvaluation
 from eyebright.trust.advice import command
+from eyebright.trust.image_checks import LEAKING
 from eyebright.trust.intervals import Share, difference, share_of
 from eyebright.trust.verdict import Verdict
 
@@ -33,6 +34,8 @@ class DetectionEvidence(NamedTuple):
         size: The side of the prepared images, in pixels.
         images: Number of training images.
         minutes: Time budget of the training; 0 if there was none.
+        leaking: Validation and test images with a near-duplicate or an image of their group in the training set.
+        held_out: Number of validation and test images.
     """
 
     train: DetectionEvaluation
@@ -42,6 +45,8 @@ class DetectionEvidence(NamedTuple):
     size: int
     images: int
     minutes: float = 0.0
+    leaking: int = 0
+    held_out: int = 0
 
 
 def recall_by_size(
@@ -69,6 +74,21 @@ def recall_by_size(
 def diagnose(evidence: DetectionEvidence) -> tuple[Verdict, ...]:
     """All problems that the evidence shows, the most important first; "no problem found" alone if it shows none."""
     return tuple(verdict for check in CHECKS if (verdict := check(evidence))) or (_no_problem(evidence),)
+
+
+def leak(evidence: DetectionEvidence) -> Verdict | None:
+    """Validation or test images are (nearly) in the training set, so that all figures are too high."""
+    if evidence.leaking <= LEAKING * evidence.held_out:
+        return None
+    count = f"{evidence.leaking:,} of the {counted(evidence.held_out, 'validation and test image')}"
+    return Verdict(
+        kind="leak suspected",
+        short=f"{count} have a near-duplicate in the training set",
+        text=f"Leak suspected: {count} have a near-duplicate or an image of their group, such as a frame of the same "
+        f"film, in the training set. On images of other places and days expect less: {_both(evidence)}.",
+        advice="Label images of other places or days, and evaluate on them. To see the near-duplicates:"
+        + command("audit PICTURES"),
+    )
 
 
 KNOWN = 0.5  # mAP50 on training images: a detector that has learned its own images is well above
@@ -176,9 +196,9 @@ def small_missed(evidence: DetectionEvidence) -> Verdict | None:
 
 
 CHECKS: tuple[Callable[[DetectionEvidence], Verdict | None], ...] = (
-    underfitting, small_missed, class_failing, overfitting, too_few,
+    leak, underfitting, small_missed, class_failing, overfitting, too_few,
 )  # fmt: skip
-"""First what keeps a detector from learning, then what it misses, then what limits it."""
+"""First what makes the other figures worthless, then what keeps a detector from learning, then what limits it."""
 
 
 def _no_problem(evidence: DetectionEvidence) -> Verdict:
