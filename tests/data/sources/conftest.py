@@ -1,4 +1,4 @@
-"""Tar shards written by tarfile, and a server that sends parts of files, or only whole files."""
+"""Tar shards by tarfile, a Parquet table of large images, and a server that sends parts of files or only whole ones."""
 
 import functools
 import http.server
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fsspec
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -43,6 +44,22 @@ def make_tar() -> Callable[..., bytes]:
         return stream.getvalue()
 
     return make_tar
+
+
+@pytest.fixture
+def large() -> Callable[..., list[bytes]]:
+    """Writes a Parquet table of images of 10,000 bytes that cannot be compressed, in row groups of a size."""
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow.parquet import write_table
+
+    def large(file: Path, count: int, group: int, *, checked: bool = False) -> list[bytes]:
+        random = np.random.default_rng(count)
+        contents = [random.bytes(10_000) for _ in range(count)]
+        table = pa.table({"image": contents, "label": pa.array([number % 2 for number in range(count)])})
+        write_table(table, file, row_group_size=group, write_page_checksum=checked, data_page_size=50_000)
+        return contents
+
+    return large
 
 
 @pytest.fixture
