@@ -123,7 +123,7 @@ def test_a_layer_of_ones_own_can_learn(tmp_path):
 
 
 def test_the_guide_to_training_runs_and_its_file_of_settings_is_one(make_folder, tmp_path, monkeypatch, capsys):
-    from eyebright.runs.request import gather
+    from eyebright.runs.options import gather
 
     monkeypatch.chdir(tmp_path)
     make_folder("flower_photos")

@@ -13,7 +13,8 @@ from eyebright.network import zoo
 from eyebright.network.answering import features_place
 from eyebright.runs import auto, resume, train
 from eyebright.runs.folder import NETWORK, Run
-from eyebright.runs.request import Request, gather
+from eyebright.runs.options import gather
+from eyebright.runs.request import Request
 from eyebright.system.errors import DownloadError, SettingsError
 from eyebright.training import budget
 from eyebright.training.events.event import StepDone

@@ -27,7 +27,7 @@ from eyebright.report.screen import Terminal
 from eyebright.runs import audit
 from eyebright.runs.evaluate import evaluate
 from eyebright.runs.folder import Run
-from eyebright.runs.request import gather
+from eyebright.runs.options import gather
 from eyebright.runs.resume import resume
 from eyebright.runs.train import default_output, run_request, started_by_this_group
 from eyebright.system.errors import DataError, OutputError, SettingsError

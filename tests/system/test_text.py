@@ -20,6 +20,7 @@ LETTERS = st.text("abc ABCéß-_雏菊ひ🌻🚀Ж", max_size=60)
         (text.listed(["a", "b", "c"], 3), "a, b, c"),
         (text.listed(["a", "b", "c", "d"], 2), "a, b and 2 more"),
         (text.listed([]), ""),
+        (text.comma_separated(" a, b c,,"), ["a", "b c"]),
         (text.percent(0.996), "99.6%"),
         (text.percent(0.14, 0), "14%"),
         (text.interval(0.979, 1), "95% interval 97.9-100.0%"),

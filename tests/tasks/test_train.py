@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import eyebright as eb
-from eyebright.runs.request import gather
+from eyebright.runs.options import gather
 from eyebright.system.errors import SettingsError
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.train import detects

@@ -107,7 +107,7 @@ def audit(
     from eyebright.report.tables import audit_text
     from eyebright.runs import audit as auditing
     from eyebright.runs import preview as previewing
-    from eyebright.runs.request import renamed
+    from eyebright.runs.options import renamed
     from eyebright.system import files, records
     from eyebright.tasks.detection.data.labels.find import has_boxes
 
@@ -208,7 +208,7 @@ def _preview_settings(
 ) -> "Settings | None":
     """The augmentation of the preview, where one is given; wrong options are found before the work starts."""
     from eyebright.data.pictures import Preparation
-    from eyebright.runs.request import augmentation
+    from eyebright.runs.options import augmentation
     from eyebright.training.settings import Settings
 
     for name, value in {"--size": size, "--resize": resize, "--augment": augment}.items():

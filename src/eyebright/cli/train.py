@@ -14,7 +14,8 @@ import msgspec
 import typer
 
 from eyebright.cli.pictures import require_free
-from eyebright.runs.request import FIELDS, Request, descriptions, gather
+from eyebright.runs.options import gather
+from eyebright.runs.request import FIELDS, Request, descriptions
 from eyebright.system import interrupts
 from eyebright.system.errors import SettingsError
 from eyebright.training.settings import AUGMENTATIONS, Settings

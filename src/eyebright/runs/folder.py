@@ -33,7 +33,8 @@ from eyebright.data.prepare import Prepared
 from eyebright.data.split_file import to_csv
 from eyebright.model.card import Seen
 from eyebright.network import Network, Weights
-from eyebright.runs.request import Request, read_config
+from eyebright.runs.options import read_config
+from eyebright.runs.request import Request
 from eyebright.system import files, records
 from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.text import csv_cell, is_utf8, printable

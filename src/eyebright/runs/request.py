@@ -1,26 +1,22 @@
 """Request: everything that a training may be asked for, defined once.
 
-The options of `eyebright train`, the keyword arguments of `eyebright.train`, config.toml and the tables in
-docs/training.md are all made from these fields, their types, defaults and descriptions. A run's config.toml holds the
-same request with everything resolved: what was measured, chosen or found.
+The options of `eyebright train`, the keyword arguments of `eyebright.train` (both read by `runs.options`), config.toml
+and the tables in docs/training.md are all made from these fields, their types, defaults and descriptions. A run's
+config.toml holds the same request with everything resolved: what was measured, chosen or found.
 """
 
 import inspect
-import tomllib
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 import tomli_w
 
-from eyebright.system import records
 from eyebright.system.errors import SettingsError
 from eyebright.system.records import Record
-from eyebright.system.text import nearest
-from eyebright.training.habits import refuse_habits
-from eyebright.training.settings import AUGMENTATIONS, Settings
+from eyebright.system.text import comma_separated, nearest
+from eyebright.training.settings import Settings
 
 AUTO = "auto"
 IN_MEMORY = "arrays "
@@ -32,13 +28,6 @@ SETTINGS = frozenset(Settings.__struct_fields__)
 """The fields of `training`, which stand among the others in config.toml and on the command line."""
 ONLY_ASKED = frozenset({"output", "augment", "exclude", "exclude_kinds", "mirror", "overwrite", "given"})
 """Fields that say how a request is made or where the run goes; config.toml does not repeat them."""
-
-_REPLACED = {  # a typed option replaces these in the file
-    "augment": (*AUGMENTATIONS,), "exclude": ("excluded",), "from": ("start_sha256",), "seed": ("split_seed",),
-    "split": ("validation", "test"), "epochs": ("extended_at", "minutes"), "minutes": ("extended_at", "epochs"),
-}  # fmt: skip
-_EXCLUSIVE = {"augment": (*AUGMENTATIONS,), "exclude": ("excluded",)}  # use only one of them in a file
-_PATHS = ("pictures", "output", "split", "exclude", "corrections", "from")
 
 
 class Request(Record, frozen=True, kw_only=True):
@@ -152,7 +141,7 @@ class Request(Record, frozen=True, kw_only=True):
             return set(self.excluded)
         from eyebright.data.audit.findings import KINDS, RENAMED, load
 
-        kinds = _words(self.exclude_kinds)
+        kinds = comma_separated(self.exclude_kinds)
         for kind in kinds:
             if kind not in KINDS and kind not in RENAMED:
                 raise SettingsError(f"exclude_kinds: there is no finding {kind!r}: {nearest(kind, list(KINDS))}")
@@ -168,132 +157,6 @@ class Request(Record, frozen=True, kw_only=True):
 _NO_OPTIONS = ("given", "training")
 FIELDS = {field.encode_name: field for field in msgspec.structs.fields(Request) if field.name not in _NO_OPTIONS}
 """The fields of a request beside its settings, by the names of the options."""
-_KNOWN = [*FIELDS, *sorted(SETTINGS)]
-
-
-def gather(typed: Mapping[str, Any], config: Path | None = None, *, base: Settings | None = None) -> Request:
-    """Put a request together.
-
-    Args:
-        typed: The options that are given, by the names of the options; "set" may hold a list of NAME=VALUE.
-        config: A flat TOML file with the same names; `typed` wins. Paths in it are relative to its folder.
-        base: Settings to start from; the defaults unless given.
-
-    Raises:
-        SettingsError: When a name is unknown (the nearest is named), a value has the wrong type or is out of range, or
-            two options contradict each other.
-    """
-    typed = renamed(typed)
-    if unknown := next((name for name in typed if name not in (*_KNOWN, "set")), None):
-        refuse_habits([unknown])
-        raise SettingsError(f"there is no option {unknown!r}: {nearest(unknown, _KNOWN)}")
-    if {"minutes", "epochs"} <= typed.keys():
-        raise SettingsError("minutes and epochs contradict each other: use only one of them")
-    if typed.get("output") == "":
-        raise SettingsError("output is empty: give the folder of the run, or leave it out")
-    if typed.get("minutes") == 0:
-        raise SettingsError("minutes must be above 0; without minutes there is no limit")
-    replaced = {other for name in typed for other in _REPLACED.get(name, ())}
-    found = {} if config is None else {key: value for key, value in _read(config).items() if key not in replaced}
-    asked = found | {name: value for name, value in typed.items() if name != "set"}
-    if isinstance(log := asked.get("log"), str | list):
-        asked["log"] = _words(log if isinstance(log, str) else ",".join(map(str, log)))
-    settings = {name: asked.pop(name) for name in SETTINGS & asked.keys()}
-    asked.setdefault("mirror", "flip" in settings or "augment" in asked)  # who names it wants it
-    what = "the options" if config is None else f"{config} with the options"
-    request: Request = records.from_builtins(asked, Request, what=what, error=SettingsError)
-    if request.size is not None and request.size < 1:
-        raise SettingsError(f"size must be 1 pixel or more, got {request.size}; without size, it is found")
-    if "augment" in asked:
-        settings |= augmentation(request.augment)
-    given = frozenset(settings) | {_setting(text) for text in typed.get("set") or ()}
-    if request.automatic and base is None:  # only a head is trained unless more is asked for
-        settings.setdefault("epochs", 0)
-    training = with_settings((base or Settings()).changed(settings), typed.get("set") or ())
-    return msgspec.structs.replace(request, training=training, given=given)
-
-
-def read_config(path: Path) -> Request:
-    """The request in a run's config.toml.
-
-    Raises:
-        SettingsError: When it cannot be read, a name in it is unknown, or a value is not valid.
-    """
-    data = renamed(read_toml(path), silently=True)
-    training = {name: data.pop(name) for name in SETTINGS & data.keys()}
-    return records.from_builtins(data | {"training": training}, Request, what=str(path), error=SettingsError)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """A flat file of settings; older runs have a table `training`.
-
-    Raises:
-        SettingsError: When it cannot be read, or holds other tables.
-    """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise SettingsError(f"{path} cannot be read: {problem.strerror}") from problem
-    except ValueError as problem:  # of the text, or of its encoding
-        raise SettingsError(f"{path} cannot be read: {problem}; expected lines such as epochs = 30") from problem
-    training = data.pop("training", {})
-    found = data | (training if isinstance(training, dict) else {"training": training})
-    for name, value in found.items():
-        if isinstance(value, dict):
-            raise SettingsError(f"{path} contains a table, {name!r}: expected only lines such as epochs = 30")
-    return found
-
-
-def with_settings(settings: Settings, given: Iterable[str]) -> Settings:
-    """The settings with those changed that the texts name.
-
-    Args:
-        settings: The settings.
-        given: Each as NAME=VALUE; several values are separated by commas.
-
-    Raises:
-        SettingsError: When a text has another form, its name is unknown (the nearest is named), or its value is not
-            valid.
-    """
-    kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
-    changes = {}
-    for text in given:
-        name, (_, equals, value) = _setting(text), text.partition("=")
-        if not equals:
-            raise SettingsError(f"--set {text}: expected NAME=VALUE, such as --set ema=0.999")
-        if name not in kinds:
-            raise SettingsError(f"--set {text}: there is no setting {name!r}: {nearest(name, list(kinds))}")
-        several = isinstance(getattr(settings, name), tuple)
-        try:
-            changes[name] = msgspec.convert(_words(value) if several else value.strip(), kinds[name], strict=False)
-        except msgspec.ValidationError as problem:
-            raise SettingsError(f"--set {text}: {problem}") from problem
-    return settings.changed(changes)
-
-
-def _setting(text: str) -> str:
-    """The name in NAME=VALUE."""
-    return text.partition("=")[0].strip().replace("-", "_")
-
-
-def augmentation(text: str) -> dict[str, bool | float]:
-    """The settings that a text such as "flip,rotation=0.1,zoom" stands for; changes that it does not name are off.
-
-    Raises:
-        SettingsError: When a change is unknown, or its strength is not a number.
-    """
-    found: dict[str, bool | float] = {name: type(named)(0) for name, (_, named) in AUGMENTATIONS.items()}
-    for part in text.split(","):
-        name, _, value = part.strip().partition("=")
-        if name in ("", "none"):
-            continue
-        if name not in found or (name == "flip" and value):
-            raise SettingsError(f"augment: {part.strip()!r} is unknown; known are {', '.join(found)}, none")
-        try:
-            found[name] = type(found[name])(value) if value else AUGMENTATIONS[name][1]
-        except ValueError as problem:
-            raise SettingsError(f"augment: {value!r} in {part.strip()!r} is not a number") from problem
-    return found
 
 
 def descriptions(kind: type) -> dict[str, str]:
@@ -319,59 +182,3 @@ def table(kind: type = Request) -> str:
 
 def _shown(default: Any) -> str:
     return str(list(default)) if isinstance(default, tuple) else "none" if default in ("", None) else str(default)
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def renamed(options: Mapping[str, Any], *, silently: bool = False) -> dict[str, Any]:
-    """The options with today's names, with a `FutureWarning` about old ones.
-
-    Raises:
-        SettingsError: When an option is given by its old name and by its new one.
-    """
-    found = dict(options)
-    if "fit" in found:
-        if "resize" in found:
-            raise SettingsError("fit is the old name of resize: use only resize")
-        if not silently:
-            warnings.warn("the option fit is now called resize", FutureWarning, stacklevel=4)
-        found["resize"] = found.pop("fit")
-    return found
-
-
-def _read(config: Path) -> dict[str, Any]:
-    """The options in a file: names with underscores, paths as seen from anywhere."""
-    from eyebright.network import zoo
-
-    found: dict[str, Any] = {}
-    for written, value in renamed(read_toml(config), silently=True).items():
-        name = written.replace("-", "_")
-        if name not in _KNOWN:
-            raise SettingsError(f"{config}: there is no option {written!r}: {nearest(name, _KNOWN)}")
-        if name in found:
-            raise SettingsError(f"{config}: {written!r} is there twice, with - and with _: use only one")
-        found[name] = value
-    for name, others in _EXCLUSIVE.items():
-        for other in others:
-            if name in found and other in found:
-                raise SettingsError(f"{config}: {name} and {other} contradict each other: use only one of them")
-    if str(found.get("pictures", "")).startswith(IN_MEMORY):
-        raise SettingsError(f"{config} belongs to a run on images in memory, which cannot be read from the disk again")
-    for name in _PATHS:
-        found |= {name: _absolute(config, found[name])} if found.get(name) else {}
-    if found.get("network", "") not in ("", AUTO, *zoo.NETWORKS) and _is_path(config, found["network"]):
-        found["network"] = _absolute(config, found["network"])
-    if found.get("weights", "") not in ("", zoo.PUBLISHED):
-        found["weights"] = _absolute(config, found["weights"])
-    return found
-
-
-def _is_path(config: Path, network: object) -> bool:
-    return str(network).endswith(".json") or (config.parent / str(network)).is_file()
-
-
-def _absolute(config: Path, path: object) -> object:
-    """A path in a file, which is relative to the file's folder; values of other types are refused later."""
-    return str(config.absolute().parent / path) if isinstance(path, str) and "://" not in path else path

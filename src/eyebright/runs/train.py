@@ -20,7 +20,8 @@ from eyebright.runs import auto, checks
 from eyebright.runs.collect import write_report
 from eyebright.runs.drawings import draw
 from eyebright.runs.folder import NETWORK, Run
-from eyebright.runs.request import Request, gather
+from eyebright.runs.options import gather
+from eyebright.runs.request import Request
 from eyebright.runs.start import (
     SourceModel,
     Start,

@@ -45,6 +45,11 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
+def comma_separated(text: str) -> list[str]:
+    """The words of a text that are separated by commas, without empty ones: "a, b," is a and b."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
 def percent(share: float, digits: int = 1) -> str:
     """A share from 0 to 1 in percent: 0.996 is "99.6%"."""
     return f"{100 * share:.{digits}f}%"

@@ -9,7 +9,8 @@ from eyebright.report.progress import shown
 from eyebright.runs import resume as resuming
 from eyebright.runs import train as classifying
 from eyebright.runs.folder import Run
-from eyebright.runs.request import Request, gather
+from eyebright.runs.options import gather
+from eyebright.runs.request import Request
 from eyebright.runs.train import Result
 from eyebright.system.errors import SettingsError
 from eyebright.tasks.detection.data.labels.find import has_boxes

@@ -7,7 +7,7 @@ from eyebright.data.pictures import Preparation
 from eyebright.network import initial_weights
 from eyebright.network.zoo.detection import lite0_detector
 from eyebright.runs.folder import Run
-from eyebright.runs.request import gather
+from eyebright.runs.options import gather
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import prepare
 from eyebright.tasks.detection.geometry.finding import Detections

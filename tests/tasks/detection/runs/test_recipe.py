@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from eyebright.runs.request import gather
+from eyebright.runs.options import gather
 from eyebright.system.errors import SettingsError
 from eyebright.tasks.detection.geometry.boxes import Boxes
 from eyebright.tasks.detection.runs.recipe import (

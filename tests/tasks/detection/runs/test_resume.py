@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eyebright.runs.folder import Run
-from eyebright.runs.request import gather
+from eyebright.runs.options import gather
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.runs.resume import resume_detector

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyebright.runs.request import gather
+from eyebright.runs.options import gather
 from eyebright.system.errors import DataError
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.runs.resume import resume_detector
