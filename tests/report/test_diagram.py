@@ -291,31 +291,6 @@ def test_a_box_says_name_type_settings_shape_and_parameters() -> None:
     assert any("Conv2d 3x3 /2, 96, depthwise" in texts for texts in lite)
 
 
-def test_every_built_in_layer_has_a_colour_of_its_kind() -> None:
-    from eyebright.report import diagram  # the table of kinds is private
-
-    def kind(name: str) -> str:
-        return next(kind for kind, (_, _, types) in diagram._KINDS.items() if re.fullmatch(types, name))
-
-    built_in = {name for name, layer in Layer.types.items() if layer.__module__.startswith("eyebright.")}
-    rooms = {  # the module that a layer is in says the same
-        "activations": "activation", "convolution": "convolution", "normalization": "normalisation",
-        "pooling": "pooling",
-    }  # fmt: skip
-    expected = {name: rooms.get(Layer.types[name].__module__.rpartition(".")[2]) for name in built_in}
-    expected |= {"Input": "input", "Add": "merge", "Concat": "merge", "Multiply": "merge"}
-    expected |= {
-        "Linear": "dense",
-        "Dropout": "dropout",
-        "Flatten": "reshape",
-        "Unflatten": "reshape",
-        "Upsample": "reshape",
-        "ZeroPad2d": "reshape",
-        "Normalize": "normalisation",
-    }
-    assert {name: kind(name) for name in built_in} == expected
-
-
 def test_a_value_that_others_read_is_not_hidden_in_a_box() -> None:
     pictures = Input((3, 8, 8), name="input")()
     x = Conv2d(4, 3, padding=1, name="conv")(pictures)
