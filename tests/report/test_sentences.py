@@ -139,6 +139,10 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
             ["Keeping 1 view of each training image (there is no room for 3): 50 MB in the cache."],
         ),
         (
+            starting.ViewsKept(views=2, wanted=7, kept=True, size_bytes=100_000_000, by_time=True),
+            ["Keeping 2 views of each training image (there is no time for 7): 100 MB in the cache."],
+        ),
+        (
             starting.ViewsKept(views=3, wanted=3, kept=False, size_bytes=0),
             [
                 "The cache has too little disk space for views of the images, so each is computed in every epoch. To "

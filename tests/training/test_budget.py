@@ -94,6 +94,17 @@ def test_a_preparation_that_would_take_too_long_is_stopped_with_a_budget_that_is
     assert len(said) == 5
 
 
+def test_a_stage_that_starts_again_is_measured_again(clock):
+    tell = watched(lambda event: None, 1.0, clock.now)
+    tell(Progress(stage="computing features", done=0, of=100))
+    clock.now += 5
+    tell(Progress(stage="computing features", done=100, of=100))
+    tell(Progress(stage="computing features", done=0, of=100))
+    clock.now += 10
+    with pytest.raises(SettingsError, match="preparing 100 images ends after about 1 min 40 s"):
+        tell(Progress(stage="computing features", done=20, of=100))  # 15 s, 40 for the rest, 40 to evaluate, 5 to save
+
+
 def test_without_a_budget_nothing_is_watched():
     assert watched(print, 0.0, 0.0) is print
 

@@ -268,7 +268,8 @@ def _views_kept(event: starting.ViewsKept) -> str:
             "The cache has too little disk space for views of the images, so each is computed in every epoch. To train "
             "faster, free disk space, or set EYEBRIGHT_CACHE to a folder on another disk."
         )
-    short = f" (there is no room for {event.wanted})" if event.views < event.wanted else ""
+    lacking = "time" if event.by_time else "room"
+    short = f" (there is no {lacking} for {event.wanted})" if event.views < event.wanted else ""
     views = counted(event.views, "view")
     return f"Keeping {views} of each training image{short}: {event.size_bytes / 1e6:,.0f} MB in the cache."
 

@@ -46,6 +46,7 @@ class Deadline(NamedTuple):
         begun_at: When it started, on `time.monotonic`.
         judged: Images to evaluate between the training and the saved model.
         saving_s: Seconds to compile the graph, draw the curves and write the model.
+        judging: Time to evaluate an image, as a share of the time to train on one.
         epochs: How many are enough, however much time is left; 0 for as many as fit.
     """
 
@@ -53,6 +54,7 @@ class Deadline(NamedTuple):
     begun_at: float
     judged: int
     saving_s: float = _SAVING_S
+    judging: float = _JUDGING
     epochs: int = 0
 
     @property
@@ -68,6 +70,14 @@ class Deadline(NamedTuple):
     def after(self, used_s: float) -> "Deadline":
         """The same for a training that is resumed: so much was used before it stopped."""
         return self._replace(begun_at=self.begun_at - used_s)
+
+    def after_s(self, picture_s: float) -> float:
+        """Seconds between the training and the saved model.
+
+        Args:
+            picture_s: Seconds in which this process trains on an image.
+        """
+        return self.saving_s + self.judged * picture_s * self.judging
 
     @property
     def measuring_s(self) -> float:
@@ -96,7 +106,7 @@ def watched(emit: Emit, minutes: float, begun_at: float) -> Emit:
         if not isinstance(event, Progress) or event.stage not in _SLOW or event.of is None:
             return
         now = time.monotonic()
-        if stage[0] != event.stage:
+        if stage[0] != event.stage or not event.done:  # the same stage may start again, for more images
             stage = (event.stage, event.done, now)
         made, took_s = event.done - stage[1], now - stage[2]
         if made and took_s > _SURE_SHARE * 60 * minutes:
@@ -128,7 +138,7 @@ class Plan:
 
     def __init__(self, deadline: Deadline, step_s: float, *, picture_s: float, steps: int, evaluated: int) -> None:
         self.deadline, self.steps = deadline, steps
-        self._after_s = deadline.saving_s + deadline.judged * picture_s * _JUDGING
+        self._after_s = deadline.after_s(picture_s)
         self._validation_s = evaluated * picture_s * VALIDATING
         self._step_s = step_s
         self._epochs: deque[tuple[int, float]] = deque(maxlen=_RECENT)  # steps and seconds of the last ones

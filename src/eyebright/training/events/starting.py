@@ -69,13 +69,15 @@ class SizeChosen(Event, frozen=True):
 class ViewsKept(Event, frozen=True):
     """How many views of each training image a detector learns from, and the size of them in the cache.
 
-    Fewer than `wanted` where the disk has no room for them; without room for one, none is kept.
+    Fewer than `wanted` where the disk has no room for them, or, if `by_time`, the budget no time. Without room for one,
+    none is kept.
     """
 
     views: int
     wanted: int
     kept: bool
     size_bytes: int
+    by_time: bool = False
 
 
 class Corrected(Event, frozen=True):

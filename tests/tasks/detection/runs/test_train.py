@@ -31,6 +31,8 @@ def test_a_training_ends_with_a_detector_that_repeats_bit_by_bit(squares, tmp_pa
     assert loaded.classes == ("square",)
     assert next(event.text for event in events if isinstance(event, VerdictReached)) == loaded.verdicts[0]
     assert set(loaded.metrics) == {"validation", "test"}
+    assert f"eyebright predict {tmp_path / 'one'} IMAGE" in repr(results[0])
+    assert f"mAP50 {loaded.metrics['test'].map50}" in repr(results[0]) and loaded.verdicts[0][:30] in repr(results[0])
     losses = loaded.history.validation_loss
     assert [event.best_epoch for event in events if isinstance(event, Stopped)] == [losses.index(min(losses)) + 1] * 2
 

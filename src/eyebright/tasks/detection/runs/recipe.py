@@ -109,6 +109,17 @@ def views_for(images: int, settings: Settings) -> int:
     return wanted if settings.minutes else min(wanted, settings.epochs)
 
 
+def enough_time(left_s: float, view_s: float, count: int) -> bool:
+    """Whether another view pays: it has to be computed, and then all of them learned as often as usual.
+
+    Args:
+        left_s: Seconds left for views and epochs.
+        view_s: Seconds for a view of each image; an epoch takes about as long.
+        count: Views of each image with the new one.
+    """
+    return left_s >= view_s * (1 + _EPOCHS_A_VIEW * count)
+
+
 def choose_size(dataset: BoxDataset, minutes: float = 0.0) -> SizeChosen:
     """The size of the images: larger where objects are small, as far as the time allows.
 

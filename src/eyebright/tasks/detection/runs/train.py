@@ -1,5 +1,6 @@
 """train_detector(): the whole way from images with boxes to a run with its detector."""
 
+import shlex
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,24 +15,24 @@ from eyebright.runs.folder import Run
 from eyebright.runs.request import Request
 from eyebright.runs.train import default_output, shared_out
 from eyebright.system import files
-from eyebright.system.errors import DataError, OutputError
+from eyebright.system.errors import OutputError
+from eyebright.system.table import Table
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.report.collect import write_report
 from eyebright.tasks.detection.report.drawings import draw
-from eyebright.tasks.detection.runs.measuring import TRAIN_SAMPLE, measured, require_provable
+from eyebright.tasks.detection.runs.keeping import deadline_of, views_of
+from eyebright.tasks.detection.runs.measuring import Measured, measured, require_provable
 from eyebright.tasks.detection.runs.opening import open_boxes, prepared_boxes, said_at_start, write_start
-from eyebright.tasks.detection.runs.recipe import choose_size, require_for_detectors, resolved, views_for
-from eyebright.tasks.detection.training.views import ViewCache, ViewFeatures, Views
+from eyebright.tasks.detection.runs.recipe import choose_size, require_for_detectors, resolved
+from eyebright.tasks.detection.training.views import ViewFeatures
 from eyebright.tasks.detection.trust.metrics import DetectionEvaluation
 from eyebright.tasks.detection.trust.promise import RecallPromise
 from eyebright.training import processes, trainer
-from eyebright.training.budget import Deadline, watched
+from eyebright.training.budget import watched
 from eyebright.training.events.event import Emit, Event
 from eyebright.training.events.results import Evaluated, ModelSaved, Reported, VerdictReached
-from eyebright.training.events.starting import ViewsKept
 from eyebright.training.receivers import EventLog, reporting, to_all
-from eyebright.training.settings import Settings
 
 if TYPE_CHECKING:
     from eyebright.training.torch.loop import Outcome
@@ -51,6 +52,26 @@ class DetectionResult(NamedTuple):
     detector: Detector
     test: DetectionEvaluation
     interrupted: bool
+
+    def as_table(self) -> Table:
+        """How good the detector is, what the verdict says, and how to go on."""
+        rows = [
+            ("test images", self.test.headline),
+            ("model", str(self.path / "model")),
+            ("report", str(self.path / "report.html")),
+            ("in Python", 'result.detector.predict("image.jpg")'),
+            ("in a terminal", f"eyebright predict {shlex.quote(str(self.path))} IMAGE --figure boxes.png"),
+        ]
+        if self.interrupted:
+            rows.append(("to continue", f"eyebright train --resume {shlex.quote(str(self.path))}"))
+        title = f"Run {self.path}{' (interrupted)' if self.interrupted else ''}"
+        return Table(title, rows=rows, notes=self.detector.verdicts[:1], names=2)
+
+    def __repr__(self) -> str:
+        return self.as_table().text()
+
+    def _repr_html_(self) -> str:
+        return self.as_table().html()
 
 
 def train_detector(
@@ -124,33 +145,26 @@ def finish(
     weights = detector_weights(network, request.training.seed, report=reporting(emit))
     try:
         with run.locked(), sinks.opened(request.log, run.path, earlier or ()) as receivers:
-            emit = to_all([emit, EventLog(run.events), *receivers])
+            recorder = Recorder([emit, EventLog(run.events), *receivers], earlier)
             if processes.place().size > 1:
-                emit(shared_out(request.training, network))
+                recorder(shared_out(request.training, network))
             if earlier is None:
                 write_start(run, prepared)
                 for event in (*said_at_start(request, prepared, network), *chosen):
-                    emit(event)
-            recorder = Recorder([emit], earlier)
+                    recorder(event)
             outcome = _fit(run, request, network, weights, prepared, recorder, started_at, earlier)
-            detector, tested, verdicts = measured(
+            made = measured(
                 prepared, network, outcome.weights, outcome.settings, recorder, promise=request.promise,
                 torch_engine=trainer().TorchEngine(network, outcome.weights, outcome.settings.device),
                 one_class=request.one_class,
             )  # fmt: skip
-            emit(VerdictReached.of(verdicts))
-            for side, found in detector.metrics.items():
-                emit(_evaluated(side, found))
-            emit(draw(run, detector, prepared, tested))
-            emit(Reported(path=str(write_report(run, run.read_events(), detector, prepared, tested))))
-            card = detector.save(run.model, overwrite=True)  # last: with its event the run is complete
-            emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
+            _write(run, made, prepared, recorder)
     except OutputError as problem:
         raise OutputError(
             f"{problem}. What was trained before is kept; continue with: eyebright train --resume {run.path}"
         ) from problem
     files.forget_aside(run.path)
-    return DetectionResult(run.path, detector, tested.evaluation, interrupted=outcome.reason == "interrupted")
+    return DetectionResult(run.path, made.detector, made.test.evaluation, interrupted=outcome.reason == "interrupted")
 
 
 def _fit(
@@ -161,43 +175,29 @@ def _fit(
     from eyebright.tasks.detection.training.torch.task import Objects
 
     settings = request.training
-    judged = sum(len(prepared.indices(side)) for side in ("validation", "test", "held_back"))
-    views = _views(ViewFeatures(prepared, network, weights, settings), prepared, settings, recorder, earlier or ())
+    deadline = deadline_of(settings, prepared, started_at)
+    views = views_of(
+        ViewFeatures(prepared, network, weights, settings), settings, recorder, earlier or (), deadline
+    )  # fmt: skip
     outcome: Outcome = trainer().fit(
         network, weights, Objects(prepared, views, detecting_of(network)), settings, emit=recorder,
         checkpoint_folder=run.checkpoint, resume=earlier is not None,
         on_settled=lambda settled: run.write_config(request.changed(training=settled)),
-        deadline=_deadline(settings, started_at, judged + TRAIN_SAMPLE),
+        deadline=deadline,
     )  # fmt: skip
     return outcome
 
 
-def _deadline(settings: Settings, started_at: float, judged: int) -> Deadline | None:
-    """The end of the budget; the usual number of epochs is enough, since more of them overfit the kept views."""
-    return Deadline(settings.minutes, started_at, judged, epochs=settings.epochs) if settings.minutes else None
-
-
-def _views(
-    features: ViewFeatures, prepared: PreparedBoxes, settings: Settings, emit: Emit, earlier: Sequence[Event]
-) -> Views:
-    """The views of the images: as many as the disk has room for, and as before where a training continues."""
-    train = prepared.indices("train")
-    cache = ViewCache(features, train, prepared.indices("validation"))
-    kept = next((event for event in earlier if isinstance(event, ViewsKept)), None)
-    if kept is None:
-        wanted = views_for(len(train), settings)
-        fitting = cache.fitting(wanted)
-        size_bytes = cache.size_bytes(fitting) if fitting else 0
-        kept = ViewsKept(views=fitting or wanted, wanted=wanted, kept=fitting > 0, size_bytes=size_bytes)
-        emit(kept)
-    if not kept.kept and processes.place().size > 1:
-        raise DataError(
-            "several processes share the views of the images, but the disk of the cache has no room for them: make "
-            "room, set EYEBRIGHT_CACHE to another disk, or train in one process"
-        )
-    if not kept.kept:
-        return Views(settings, kept.views, features.layout, features)
-    return cache.views(kept.views, reporting(emit))
+def _write(run: Run, made: Measured, prepared: PreparedBoxes, emit: Emit) -> None:
+    """Write and say what was learned and measured."""
+    detector, tested, verdicts = made
+    emit(VerdictReached.of(verdicts))
+    for side, found in detector.metrics.items():
+        emit(_evaluated(side, found))
+    emit(draw(run, detector, prepared, tested))
+    emit(Reported(path=str(write_report(run, run.read_events(), detector, prepared, tested))))
+    card = detector.save(run.model, overwrite=True)  # last: with its event the run is complete
+    emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
 
 
 def _evaluated(side: str, found: DetectionEvaluation) -> Evaluated:

@@ -163,12 +163,15 @@ class ViewCache:
     def fitting(self, wanted: int) -> int:
         """How many views of each image there is room for beside what others need, from 0 to as many as are wanted."""
         room = _DISK_SHARE * files.free_bytes(self.folder)
-        known = self._store.index()
         for count in range(wanted, 0, -1):
-            lacking = np.count_nonzero(known.rows_of(np.unique(self._keys(self._pairs(count)))) < 0)
-            if lacking * self._store.bytes_for_each <= room:
+            if self.lacking(count) * self._store.bytes_for_each <= room:
                 return count
         return 0
+
+    def lacking(self, count: int) -> int:
+        """How many views are still to be computed for so many of each image."""
+        keys = np.unique(self._keys(self._pairs(count)))
+        return int(np.count_nonzero(self._store.index().rows_of(keys) < 0))
 
     def views(self, count: int, report: Report = quiet) -> Views:
         """So many views of each image, computed now or by an earlier run.
