@@ -29,13 +29,13 @@ from eyebright.runs.evaluate import evaluate
 from eyebright.runs.folder import Run
 from eyebright.runs.options import gather
 from eyebright.runs.resume import resume
-from eyebright.runs.train import default_output, run_request, started_by_this_group
+from eyebright.runs.train import run_request
 from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.training.events.event import Event, StepDone
-from eyebright.training.events.fitting import MirroringChecked, SharedOut
+from eyebright.training.events.fitting import MirroringChecked
 from eyebright.training.events.results import Evaluated, ModelSaved
 from eyebright.training.events.starting import Corrected, FitChosen, RunStarted
-from eyebright.training.receivers import EventLog, read_events
+from eyebright.training.receivers import read_events
 
 TINY = {"epochs": 1, "batch_size": 16, "precision": "float32", "flip": True}
 NETWORK = eb.zoo.mlp(3, input_size=8)
@@ -314,11 +314,6 @@ def test_without_an_output_the_run_is_named_after_the_images(pictures, train_mlp
     monkeypatch.chdir(tmp_path)
     assert train_mlp(Path("pictures"), None, epochs=1).path == Path("pictures_run")
     assert (tmp_path / "pictures_run" / "model").is_dir()
-    assert default_output("s3://bucket/cats.tar?token=secret") == "cats_run"
-    assert default_output(eb.Dataset.open(pictures)) == "pictures_run"
-    memory = eb.Dataset.from_arrays(np.zeros((4, 8, 8, 3), np.uint8), ["a", "b"] * 2)
-    with pytest.raises(SettingsError, match="images in memory have no name: give the run's folder as output"):
-        default_output(memory)
 
 
 def test_mirroring_is_checked_unless_it_is_asked_for(pictures, train_mlp, tmp_path, monkeypatch):
@@ -578,17 +573,6 @@ def test_a_grey_network_trains_on_files_in_colour_and_in_grey(make_folder, tmp_p
     assert eb.load(tmp_path / "run").preparation.shape == (12, 12, 1)
     resume(tmp_path / "run", epochs=2)
     assert evaluate(tmp_path / "run", folder).pictures
-
-
-@pytest.mark.parametrize(
-    ("restarts", "group", "ours"), [("0", "this", False), ("1", "this", True), ("2", "other", False)]
-)
-def test_only_a_group_that_was_started_again_continues_its_own_run(restarts, group, ours, tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "this")
-    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", restarts)
-    assert not started_by_this_group(tmp_path)
-    EventLog(tmp_path / "events.jsonl")(SharedOut(processes=2, batch_size=8, norms=False, group=group))
-    assert started_by_this_group(tmp_path) == ours
 
 
 def test_a_result_shows_how_good_the_model_is_and_how_to_go_on(pictures, train_mlp, tmp_path):

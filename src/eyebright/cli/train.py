@@ -61,7 +61,7 @@ def train(ctx: typer.Context, **_: Any) -> None:
     from eyebright.report.screen import Terminal, console
     from eyebright.runs.heal import OutOfTimeError
     from eyebright.runs.heal import heal as try_advice
-    from eyebright.runs.train import default_output
+    from eyebright.runs.opening import default_output
     from eyebright.system import records
     from eyebright.tasks.train import detects
 
@@ -131,7 +131,7 @@ def _train(
     """Train or continue; None where the run is complete."""
     from eyebright.data.sources.ranged import without_token
     from eyebright.runs.folder import Run
-    from eyebright.runs.train import started_by_this_group
+    from eyebright.runs.session import started_by_this_group
     from eyebright.tasks.train import resume as resume_run
     from eyebright.tasks.train import run_request
 
@@ -239,7 +239,7 @@ def _find_learning_rate(request: Request, *, as_json: bool) -> None:
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
     from eyebright.runs.learning_rate import find_learning_rate
-    from eyebright.runs.train import open_pictures
+    from eyebright.runs.opening import open_pictures
     from eyebright.system import files, records
 
     if request.start_from:

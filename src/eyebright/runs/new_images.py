@@ -14,8 +14,8 @@ from eyebright.model.drift import drifted
 from eyebright.model.folder import find_model
 from eyebright.report.progress import shown
 from eyebright.runs.folder import Run
+from eyebright.runs.opening import open_pictures
 from eyebright.runs.request import Request
-from eyebright.runs.train import open_pictures
 from eyebright.system.errors import DataError, ModelError, SettingsError
 from eyebright.system.files import as_path
 from eyebright.training.events.event import Emit, Event

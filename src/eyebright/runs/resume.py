@@ -18,9 +18,10 @@ from eyebright.data.split import SIDES
 from eyebright.model.classifier import Classifier
 from eyebright.network import Network, Weights
 from eyebright.runs.folder import Run, split_csv
+from eyebright.runs.opening import for_promise, open_pictures
 from eyebright.runs.request import Request
 from eyebright.runs.start import as_fit, read_source, start_from, start_named
-from eyebright.runs.train import Result, finish, for_promise, open_pictures
+from eyebright.runs.train import Result, finish
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.text import counted, csv_text, listed, printable
 from eyebright.training.events.event import Emit, Event

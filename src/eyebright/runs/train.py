@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 from eyebright.data.dataset import Dataset
 from eyebright.data.prepare import Prepared, prepare
-from eyebright.data.sources.ranged import without_token
 from eyebright.model.card import Seen
 from eyebright.model.classifier import Classifier
 from eyebright.model.fitting import fit_prepared, run_started
-from eyebright.network import BatchNorm, Network, zoo
+from eyebright.network import Network, zoo
 from eyebright.network.rewrites import with_dropout
 from eyebright.report import sinks
 from eyebright.report.progress import shown
@@ -20,8 +19,10 @@ from eyebright.runs import auto, checks
 from eyebright.runs.collect import write_report
 from eyebright.runs.drawings import draw
 from eyebright.runs.folder import NETWORK, Run
+from eyebright.runs.opening import default_output, for_promise, open_pictures
 from eyebright.runs.options import gather
 from eyebright.runs.request import Request
+from eyebright.runs.session import session
 from eyebright.runs.start import (
     SourceModel,
     Start,
@@ -33,15 +34,14 @@ from eyebright.runs.start import (
     start_named,
 )
 from eyebright.system import files
-from eyebright.system.errors import DataError, OutputError, SettingsError
+from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.table import Table
-from eyebright.training import processes, trainer
+from eyebright.training import trainer
 from eyebright.training.budget import watched
 from eyebright.training.events.event import Emit, Event, Transient
-from eyebright.training.events.fitting import SharedOut
 from eyebright.training.events.results import Evaluated, ModelSaved, PromiseMade, PromiseRefused, Reported
 from eyebright.training.events.starting import FitChosen
-from eyebright.training.receivers import EventLog, reporting, to_all
+from eyebright.training.receivers import reporting, to_all
 from eyebright.training.settings import Settings
 from eyebright.trust.metrics import Evaluation
 
@@ -271,37 +271,28 @@ def finish(
         OutputError: When the disk is full, for example; what was trained before is kept.
         SettingsError: When another process trains in the run's folder.
     """
-    try:
-        with run.locked(), sinks.opened(request.log, run.path, earlier or ()) as receivers:
-            emit = to_all([emit, EventLog(run.events), *receivers])
-            if processes.place().size > 1:
-                emit(shared_out(request.training, classifier.network))
-            if earlier is None:
-                run.write_split(prepared)
-                run.write_left_out(prepared.pack.left_out)
-                emit(run_started(classifier, prepared, pictures=request.pictures, title=title or request.network))
-            for event in found:
-                emit(event)
-            classifier.settings = request.training
-            reason = fit_prepared(
-                classifier, prepared, emit=emit, started_at=started_at, checkpoint=run.checkpoint, earlier=earlier,
-                on_settled=lambda settings: run.write_config(request.changed(training=settings)),
-                promise=request.promise,
-            )  # fmt: skip
-            if request.promise:
-                emit(_promised(classifier, request.promise))
-            tested = classifier.test(prepared, emit)
-            emit(Evaluated.of("test", tested.evaluation, classifier.metrics["validation"]))
-            logged = run.read_events()
-            emit(draw(run, logged, classifier, prepared, tested))
-            emit(Reported(path=str(write_report(run, logged, classifier, prepared, tested))))
-            card = classifier.save(run.model, overwrite=True)  # last: with its event the run is complete
-            emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
-    except OutputError as problem:
-        raise OutputError(
-            f"{problem}. What was trained before is kept; continue with: eyebright train --resume {run.path}"
-        ) from problem
-    files.forget_aside(run.path)
+    with session(run, request, classifier.network, emit, earlier) as emit:
+        if earlier is None:
+            run.write_split(prepared)
+            run.write_left_out(prepared.pack.left_out)
+            emit(run_started(classifier, prepared, pictures=request.pictures, title=title or request.network))
+        for event in found:
+            emit(event)
+        classifier.settings = request.training
+        reason = fit_prepared(
+            classifier, prepared, emit=emit, started_at=started_at, checkpoint=run.checkpoint, earlier=earlier,
+            on_settled=lambda settings: run.write_config(request.changed(training=settings)),
+            promise=request.promise,
+        )  # fmt: skip
+        if request.promise:
+            emit(_promised(classifier, request.promise))
+        tested = classifier.test(prepared, emit)
+        emit(Evaluated.of("test", tested.evaluation, classifier.metrics["validation"]))
+        logged = run.read_events()
+        emit(draw(run, logged, classifier, prepared, tested))
+        emit(Reported(path=str(write_report(run, logged, classifier, prepared, tested))))
+        card = classifier.save(run.model, overwrite=True)  # last: with its event the run is complete
+        emit(ModelSaved(path=str(run.model), weights_sha256=card.sha256["weights.safetensors"]))
     return Result(run.path, classifier, tested.evaluation, interrupted=reason == "interrupted")
 
 
@@ -312,50 +303,3 @@ def _promised(classifier: Classifier, promise: str) -> PromiseMade | PromiseRefu
     except DataError as problem:
         return PromiseRefused(promise=promise, reason=str(problem))
     return PromiseMade(promised=made, text=made.text)
-
-
-def shared_out(training: Settings, network: Network) -> SharedOut:
-    """The event that several processes train a network."""
-    norms = training.norm_statistics == "batch" and any(
-        isinstance(place.layer, BatchNorm) for place in network.places.values()
-    )
-    return SharedOut(
-        processes=processes.place().size, batch_size=training.batch_size, norms=norms, group=processes.launch_id()
-    )
-
-
-def started_by_this_group(path: str | Path) -> bool:
-    """Whether the launcher of these processes started this run before, and starts them again since one had died."""
-    if not processes.restarts():
-        return False
-    shared = [event for event in Run(path).read_events() if isinstance(event, SharedOut)]
-    return bool(shared) and shared[-1].group == processes.launch_id()
-
-
-def for_promise(dataset: Dataset, request: Request) -> Dataset:
-    """The images, with half of the validation set held back where something is promised."""
-    return dataset.holding_back() if request.promise else dataset
-
-
-def open_pictures(request: Request, emit: Emit) -> Dataset:
-    """The images that a request names, as `Dataset.open` finds them."""
-    dataset = Dataset.open(
-        request.pictures,
-        seed=request.training.seed if request.split_seed is None else request.split_seed,
-        validation=request.validation,
-        test=request.test,
-        group_by=request.group_by,
-        split=request.split,
-        exclude=request.names_left_out(),
-        corrections=request.corrections,
-        report=reporting(emit),
-    )
-    return for_promise(dataset, request)
-
-
-def default_output(pictures: str | Path | Dataset) -> str:
-    """The run's folder unless it is given: in the current folder, the name of the images and "_run"."""
-    origin = pictures.origin if isinstance(pictures, Dataset) else pictures
-    if origin is None:
-        raise SettingsError("images in memory have no name: give the run's folder as output")
-    return f"{Path(without_token(str(origin))).resolve().stem}_run"

@@ -12,8 +12,9 @@ from eyebright.network.zoo.detection import BACKBONE, detector_weights, lite0_de
 from eyebright.report import sinks
 from eyebright.report.history import Recorder
 from eyebright.runs.folder import Run
+from eyebright.runs.opening import default_output
 from eyebright.runs.request import Request
-from eyebright.runs.train import default_output, shared_out
+from eyebright.runs.session import shared_out
 from eyebright.system import files
 from eyebright.system.errors import OutputError
 from eyebright.system.table import Table
