@@ -14,7 +14,9 @@ from eyebright.model.backbone import Backbone
 from eyebright.model.features import features
 from eyebright.network.torch import TorchNetwork, as_input
 from eyebright.system import cache
+from eyebright.training import trainer
 
+module = importlib.import_module("eyebright.model.features")
 SMALL = Backbone(size_px=32, precision="float32")
 
 
@@ -193,3 +195,19 @@ def test_finding_them_computed_loads_nothing_heavy(pictures, digests):
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("gpu", [False, pytest.param(True, marks=pytest.mark.gpu)])
+def test_many_images_are_computed_on_a_gpu_and_kept_apart(pictures, digests, monkeypatch, gpu, own_cache):
+    if not gpu:  # another processor in its place
+        monkeypatch.setattr(module, "finds_gpu", lambda device: device == "auto")
+        made = trainer().TorchEngine
+        monkeypatch.setattr(trainer(), "TorchEngine", lambda network, weights, device: made(network, weights, "cpu"))
+    monkeypatch.setattr(module, "_FOR_A_GPU", 30)
+    few = features(Opening(pictures), digests[:29], SMALL)
+    many, again = features(Opening(pictures), digests, SMALL), Opening(pictures)
+    features(again, digests, SMALL)
+    assert (few.backbone.device, many.backbone.device, again.asked) == ("cpu", "cuda", [])
+    assert len(list(own_cache.glob("features/*/rows.f32"))) == 2
+    np.testing.assert_allclose(few.read(range(29)), many.read(range(29)), atol=1e-4)
+    assert features(Opening(pictures), digests, SMALL, device="cpu").backbone.device == "cpu"

@@ -5,18 +5,26 @@ needed.
 """
 
 import hashlib
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+from numpy.typing import NDArray
 
 from eyebright.data.pictures import Preparation
 from eyebright.data.pictures.preparation import Fit
 from eyebright.model.engine import Engine, fastest_precision, onnx_graph
-from eyebright.network import GlobalAvgPool2d, Network
+from eyebright.network import GlobalAvgPool2d, Network, Weights
 from eyebright.network.rewrites import with_means
 from eyebright.network.zoo import named_network, published_digest, published_weights
 from eyebright.system import cache, files
 from eyebright.system.errors import NetworkError
 from eyebright.system.records import Record
+from eyebright.training import trainer
 from eyebright.training.settings import ChosenPrecision, Precision
+
+Compute: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+"""From images `(N, height, width, 3)`, uint8, to their features `(N, features)`, float32."""
 
 _FORMAT = 2  # increase it when the graph of the same network, or how it is kept, changes
 
@@ -29,6 +37,7 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
         size_px: Width and height of the images in pixels; 0 for the published size of the network.
         fit: How images are resized to this size; see `Preparation`.
         precision: "auto" is bfloat16 if the processor supports it, otherwise float32.
+        device: "cuda" computes on an NVIDIA GPU, in float32.
         middle: Names of layers whose maps' means are features too, after those of the last layer.
     """
 
@@ -36,6 +45,7 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
     size_px: int = 0
     fit: Fit = "crop"
     precision: Precision = "auto"
+    device: Literal["cpu", "cuda"] = "cpu"
     middle: tuple[str, ...] = ()
 
     @cached_property
@@ -47,7 +57,14 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
     @cached_property
     def chosen(self) -> ChosenPrecision:
         """The precision that is used on this machine."""
+        if self.device == "cuda":
+            return "float32"
         return fastest_precision() if self.precision == "auto" else self.precision
+
+    @property
+    def computed(self) -> str:
+        """How features are computed: those of a GPU differ in their last digits."""
+        return f"{self.chosen} on a GPU" if self.device == "cuda" else self.chosen
 
     @cached_property
     def last(self) -> Network:
@@ -92,15 +109,21 @@ class Backbone(Record, frozen=True, kw_only=True, dict=True):
             cache.keep(place, graph)
         return graph
 
-    def engine(self) -> Engine:
-        """The compiled network: `(N, height, width, 3)` uint8 to `(N, features)` float32.
+    def engine(self) -> Compute:
+        """The network, ready to compute.
 
         Raises:
             DownloadError: When the weights are not available; the message says what to install.
             MissingExtraError: When torch is not installed, which is needed to read the weights the first time.
         """
+        if self.device == "cuda":
+            compute: Compute = trainer().TorchEngine(self.network, self._weights(), "cuda").outputs
+            return compute
         return Engine.of_bytes(self.graph(), precision=self.chosen)
 
     def _graph(self) -> bytes:
+        return onnx_graph(self.network, self._weights())
+
+    def _weights(self) -> Weights:
         weights = published_weights(self.name)
-        return onnx_graph(self.network, {name: weights[name] for name in self.network.tensors})
+        return {name: weights[name] for name in self.network.tensors}

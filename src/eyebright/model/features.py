@@ -15,6 +15,7 @@ from pathlib import Path
 
 import filelock
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import ImageInput, Preparation, open_picture
@@ -24,11 +25,14 @@ from eyebright.model.backbone import Backbone
 from eyebright.system import cache, files, records
 from eyebright.system.errors import PictureError
 from eyebright.system.progress import Report, quiet
+from eyebright.training import finds_gpu
+from eyebright.training.settings import DeviceName
 
 _RECORD = np.dtype([("key", "<u8")])
 _FORMAT = 2
 _BATCH = 32
 _APPENDED_AT_ONCE = 512
+_FOR_A_GPU = 5_000  # images: for fewer, a GPU takes longer to start than a processor to compute
 
 
 class Features:
@@ -65,6 +69,7 @@ def features(
     digests: Sequence[bytes],
     backbone: Backbone | None = None,
     *,
+    device: DeviceName = "auto",
     report: Report = quiet,
 ) -> Features:
     """Features of images, computed now or by an earlier run.
@@ -74,6 +79,7 @@ def features(
             `lambda index: pack.read([index])[0]` of a pack with the backbone's preparation.
         digests: Digest of each image, as `Pack.digests`; empty for images to leave out.
         backbone: The network that computes them.
+        device: Where: with "auto" or "cuda" on an NVIDIA GPU, if there is one and there are thousands of images.
         report: Receives the progress.
 
     Raises:
@@ -82,6 +88,8 @@ def features(
         OutputError: When the cache has no space, or cannot be written.
     """
     backbone = backbone or Backbone()
+    if sum(map(bool, digests)) >= _FOR_A_GPU and finds_gpu(device):
+        backbone = structs.replace(backbone, device="cuda")
     folder, kind = _folder(backbone), _kind(backbone)
     keys = np.array([int.from_bytes(digest[:8], "little") for digest in digests], np.uint64)
     usable = np.array([bool(digest) for digest in digests], bool)
@@ -90,7 +98,7 @@ def features(
     left_out: dict[int, str] = {}
     while True:
         with _locked(folder):
-            cache.describe(folder, f"{backbone.name}, {backbone.preparation.width} pixels, {backbone.chosen}")
+            cache.describe(folder, f"{backbone.name}, {backbone.preparation.width} pixels, {backbone.computed}")
             index = store.index()
             rows = np.where(usable, index.rows_of(keys), -1)
             kept = RowFile(folder / _name(kind), index.checksums[:, 0]) if (rows >= 0).any() else None
@@ -183,7 +191,7 @@ def _batches(
 
 
 def _folder(backbone: Backbone) -> Path:
-    text = f"{_FORMAT}\0{backbone.digest}\0{backbone.chosen}\0{records.to_json(backbone.preparation)}"
+    text = f"{_FORMAT}\0{backbone.digest}\0{backbone.computed}\0{records.to_json(backbone.preparation)}"
     return files.cache_folder("features", hashlib.blake2b(text.encode(), digest_size=12).hexdigest())
 
 

@@ -43,7 +43,7 @@ from eyebright.training.events.fitting import (
 )
 from eyebright.training.head import Head, cross_validated, fit_head, score
 from eyebright.training.receivers import reporting
-from eyebright.training.settings import Settings
+from eyebright.training.settings import DeviceName, Settings
 from eyebright.trust.calibration import fit_temperature
 from eyebright.trust.intervals import share_of
 from eyebright.trust.metrics import softmax
@@ -120,7 +120,7 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, request: Request, emit: Em
         graph = aside.submit(backbone.graph)  # the first time another process has to read the published weights
         prepared = prepare(dataset, backbone.preparation, report=reporting(emit))
     graph.result()
-    head = _train_head(prepared, backbone, emit, started_at)
+    head = _train_head(prepared, backbone, settings.device, emit, started_at)
     network = backbone.with_head(len(dataset.classes), head.features)
     weights = zoo.published_weights(BACKBONE) | {"_fc.weight": head.weight, "_fc.bias": head.bias}
     settings = settings if request.mirror else mirrored_by_evidence(prepared, settings, emit)
@@ -129,7 +129,7 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, request: Request, emit: Em
     return Start(_name(head, backbone), network, weights, settings, keep=True), prepared
 
 
-def _train_head(prepared: Prepared, backbone: Backbone, emit: Emit, started_at: float) -> Head:
+def _train_head(prepared: Prepared, backbone: Backbone, device: DeviceName, emit: Emit, started_at: float) -> Head:
     """The head, and how good it is on validation; with few images also by cross-validation."""
     pack, labels, num_classes = prepared.pack, prepared.labels, len(prepared.dataset.classes)
     known = np.flatnonzero(prepared.sides >= 0)  # not those left out since they are also in the test set
@@ -138,7 +138,7 @@ def _train_head(prepared: Prepared, backbone: Backbone, emit: Emit, started_at: 
         for these in (prepared.indices("train"), prepared.indices("validation"), known)
     )
     wanted = usable if len(usable) < FEW else np.sort(np.concatenate([train, validation]))
-    values = _features(pack, wanted, backbone, emit)
+    values = _features(pack, wanted, backbone, device, emit)
     groups, first = _fold_groups(prepared, train), backbone.last.output_shape[0]
     head = fit_head(values(train), labels[train], num_classes, groups, first=first)
     strengths, losses, accuracies = zip(*head.path, strict=True)
@@ -195,12 +195,13 @@ def _suspected(
 
 
 def _features(
-    pack: Pack, wanted: NDArray[np.int64], backbone: Backbone, emit: Emit
+    pack: Pack, wanted: NDArray[np.int64], backbone: Backbone, device: DeviceName, emit: Emit
 ) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
     """Gives the features of images, which are computed or found."""
     digests = np.zeros(len(pack.rows), pack.digests.values.dtype)
     digests[wanted] = pack.digests.values[wanted]
-    return features(lambda index: pack.read([index])[0], Digests(digests), backbone, report=reporting(emit)).read
+    opened = lambda index: pack.read([index])[0]  # noqa: E731
+    return features(opened, Digests(digests), backbone, device=device, report=reporting(emit)).read
 
 
 def _fold_groups(prepared: Prepared, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:

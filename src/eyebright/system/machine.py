@@ -109,6 +109,15 @@ def processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
+def has_nvidia_driver() -> bool:
+    """Whether the driver of NVIDIA's GPUs is installed: answered without torch, which takes seconds to import."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
 def versions(*others: str) -> dict[str, str]:
     """Versions of eyebright, Python and the installed packages that affect the results, and of other packages."""
     found = {"python": platform.python_version()}

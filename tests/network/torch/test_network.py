@@ -345,3 +345,21 @@ def test_values_that_do_not_decide_the_output_are_refused(branched, given, messa
     module = TorchNetwork(branched, initial_weights(branched))
     with pytest.raises(NetworkError, match=message):
         module.from_values({given: torch.zeros(1, 4, 6, 6)})
+
+
+@pytest.mark.parametrize("name", ["hidden", "relu"])
+def test_inner_layers_give_what_a_network_that_ends_there_gives(name, noise):
+    inputs = Input((3, 8, 8))()
+    hidden = Conv2d(4, 3, name="hidden")(inputs)
+    after = ReLU(name="relu")(hidden)  # overwrites what it reads, unless that is asked for
+    network = Network(inputs, Linear(2)(Flatten()(after)))
+    weights, images = initial_weights(network, 1), as_input(noise(3, 8, 8))
+    found = TorchNetwork(network, weights).layers(images, ["hidden", "relu"])
+    shorter = network.up_to(name)
+    expected = TorchNetwork(shorter, {key: weights[key] for key in shorter.tensors})(images)
+    assert torch.equal(found[name], expected) and found.keys() == {"hidden", "relu"}
+
+
+def test_layers_that_do_not_exist_cannot_be_asked_for(branched, noise):
+    with pytest.raises(NetworkError, match="nowhere"):
+        TorchNetwork(branched, initial_weights(branched, 1)).layers(as_input(noise(3, 8, 8)), ["nowhere"])

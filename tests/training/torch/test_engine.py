@@ -33,3 +33,15 @@ def test_answers_are_those_of_the_graph(device, name, size, temperature):
     assert np.abs(found.probabilities - expected.probabilities).max() < TOLERANCE
     assert np.abs(found.unfamiliarity - expected.unfamiliarity).max() < 1e-3
     assert np.array_equal(found.answer, expected.answer)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_inner_layers_are_those_of_the_graph(device):
+    network = zoo.build("resnet18", num_classes=4, input_size=48)
+    weights, names = initial_weights(network, 1), list(network.places)[5:60:20]
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3), np.uint8)
+    found = TorchEngine(network, weights, device).layers(pictures, names)
+    expected = Engine.of_bytes(onnx_graph(network, weights, layers=names)).outputs(pictures)
+    assert found.keys() == expected.keys()
+    for name in names:
+        assert np.abs(found[name] - expected[name]).max() < 1e-3 * np.abs(expected[name]).max(), name

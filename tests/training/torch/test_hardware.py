@@ -10,11 +10,13 @@ from eyebright.network import Conv2d, Flatten, Input, Linear, Network, zoo
 from eyebright.network.rewrites import faster
 from eyebright.report.progress import Display
 from eyebright.report.screen import Terminal
+from eyebright.system import machine
 from eyebright.system.errors import EyebrightError, SettingsError
+from eyebright.training import finds_gpu
 from eyebright.training.events.fitting import BatchLowered
 from eyebright.training.processes import ProcessPlace
 from eyebright.training.settings import Settings
-from eyebright.training.torch import hardware
+from eyebright.training.torch import fit, hardware
 
 
 def machine_with(
@@ -193,3 +195,13 @@ def test_people_are_told(capsys: pytest.CaptureFixture[str]):
     )
     Display(Terminal(Console(width=300)))(msgspec.structs.replace(event, needed_bytes=0, free_bytes=0))
     assert "the device refused it. The batch size is now 8" in capsys.readouterr().out
+
+
+def test_a_gpu_is_looked_for_only_where_it_is_wanted_and_its_driver_is_there(monkeypatch):
+    asked = list[str]()
+    monkeypatch.setattr(fit, "find", lambda device: asked.append(device) or torch.device("cuda", 0))
+    monkeypatch.setattr(machine, "has_nvidia_driver", lambda: False)
+    assert not finds_gpu("auto") and not finds_gpu("cuda")
+    monkeypatch.setattr(machine, "has_nvidia_driver", lambda: True)
+    assert not finds_gpu("cpu") and not finds_gpu("mps") and not asked
+    assert finds_gpu("auto") and finds_gpu("cuda") and asked == ["auto", "cuda"]

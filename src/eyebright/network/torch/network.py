@@ -96,7 +96,19 @@ class TorchNetwork(nn.Module):
         Returns:
             `(N, *output_shape)`, float32 or, under autocast, bfloat16.
         """
-        return self._values({self.network.input: samples}, self._steps, self.network.output)[self.network.output]
+        return self._values({self.network.input: samples}, self._steps)[self.network.output]
+
+    def layers(self, samples: Tensor, names: Collection[str]) -> dict[str, Tensor]:
+        """The outputs of these layers, each `(N, *shape)`; layers that they do not need are not computed.
+
+        Raises:
+            NetworkError: If there is no layer of such a name.
+        """
+        for name in names:
+            self.network.layer(name)
+        wiring = {name: place.inputs for name, place in self.network.places.items()}
+        needed = frozenset().union(*(ancestors(name, wiring) for name in names))
+        return self._values({self.network.input: samples}, self._steps_of(needed), names)
 
     def from_values(self, values: Mapping[str, Tensor]) -> Tensor:
         """The output of the network, from the values of inner layers instead of from images.
@@ -110,12 +122,12 @@ class TorchNetwork(nn.Module):
         needed = self._needed(frozenset(values))
         overwritten = {step.sources[0] for step in needed if getattr(step.module, "inplace", False)}
         given = {name: value.clone() if name in overwritten else value for name, value in values.items()}
-        return self._values(given, needed, self.network.output)[self.network.output]
+        return self._values(given, needed)[self.network.output]
 
     def with_features(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """The output as `forward` gives it, and the features `(N, features)`; see `features_place`."""
         name, place = features_place(self.network)
-        values = self._values({self.network.input: samples}, self._steps, name)
+        values = self._values({self.network.input: samples}, self._steps, [name])
         features = values[name] if len(place.shape) == 1 else values[name].mean(dim=(2, 3))
         return values[self.network.output], features
 
@@ -130,16 +142,22 @@ class TorchNetwork(nn.Module):
                 raise NetworkError(
                     f"the output {self.network.output!r} does not follow from the values of {', '.join(sorted(given))}"
                 )
-            modules = dict(zip(self.network.places, self._list, strict=True))
-            self._from[given] = _steps(self.network, modules, needed - given)
+            self._from[given] = self._steps_of(needed - given)
         return self._from[given]
 
-    def _values(self, values: dict[str, Tensor], steps: list[_Step], kept: str) -> dict[str, Tensor]:
-        """The output of the network, and that of the layer to be kept."""
+    def _steps_of(self, names: Collection[str]) -> list[_Step]:
+        """The computation of some of the layers."""
+        return _steps(self.network, dict(zip(self.network.places, self._list, strict=True)), names)
+
+    def _values(self, values: dict[str, Tensor], steps: list[_Step], kept: Collection[str] = ()) -> dict[str, Tensor]:
+        """The values that no step reads, and those to be kept."""
         for name, module, sources, finished in steps:
-            values[name] = module(*[values[source] for source in sources])
+            read = [values[source] for source in sources]
+            if sources[0] in kept and getattr(module, "inplace", False):
+                read[0] = read[0].clone()
+            values[name] = module(*read)
             for source in finished:
-                if source != kept:
+                if source not in kept:
                     del values[source]
         return values
 

@@ -1,5 +1,6 @@
 """TorchEngine: a network that answers in torch, in float32, on the device where it was trained."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,3 +55,9 @@ class TorchEngine:
         with hardware.torch_set_up(machine.cores()), hardware.explained(self._device), torch.no_grad():
             logits, features = self._module.with_features(as_input(uploaded(samples, self._device)))
         return logits.cpu().numpy(), features.cpu().numpy()
+
+    def layers(self, samples: NDArray[Any], names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The outputs of these layers, each `(N, *shape)`."""
+        with hardware.torch_set_up(machine.cores()), hardware.explained(self._device), torch.no_grad():
+            found = self._module.layers(as_input(uploaded(samples, self._device)), names)
+        return {name: found[name].cpu().numpy() for name in names}

@@ -28,7 +28,7 @@ from eyebright.training.stages import require_batch
 from eyebright.training.torch import distributed, hardware
 from eyebright.training.torch.engine import TorchEngine
 from eyebright.training.torch.feed import Material, Task, shown
-from eyebright.training.torch.hardware import torch_set_up
+from eyebright.training.torch.hardware import find, torch_set_up
 from eyebright.training.torch.loop import DivergedError, Outcome, Trainer
 from eyebright.training.torch.range_test import range_test
 from eyebright.training.torch.regression import fit_values
@@ -37,6 +37,7 @@ __all__ = [
     "Material",
     "Outcome",
     "TorchEngine",
+    "find",
     "fit",
     "fit_values",
     "predict_logits",
@@ -96,7 +97,7 @@ def fit(
     keep_freed_memory()
     if resume and not hardware.available()[settings.device]:  # as after a GPU has gone
         settings = settings.changed({"device": "auto", "precision": "auto"})
-    device = hardware.find(settings.device, group.rank)
+    device = find(settings.device, group.rank)
     threads = settings.threads or processes.threads()
     with torch_set_up(threads, deterministic=settings.deterministic), hardware.explained(device):
         if not resume and device == hardware.CPU:  # the memory of a GPU is not estimated: it raises errors

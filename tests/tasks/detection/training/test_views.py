@@ -16,6 +16,7 @@ from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes, prepare
 from eyebright.tasks.detection.training.moves import changed
 from eyebright.tasks.detection.training.views import ViewCache, ViewFeatures
+from eyebright.training import trainer
 from eyebright.training.settings import Settings
 
 TRAIN, VALIDATION = np.array([4, 1, 7]), np.array([2, 4])
@@ -89,3 +90,18 @@ def test_as_many_views_as_half_of_the_free_disk_has_room_for(made, monkeypatch):
     assert [free(rows) for rows in (3, 4, 6, 7, 9, 10, 50)] == [0, 1, 1, 2, 2, 3, 3]  # 4 images, 3 of them changed
     cache.views(2)
     assert free(3) == 3 and free(2) == 2  # what is there takes no more room
+
+
+@pytest.mark.parametrize("gpu", [False, pytest.param(True, marks=pytest.mark.gpu)])
+def test_a_gpu_gives_the_same_views_which_are_kept_apart(made, monkeypatch, gpu):
+    if not gpu:  # another processor in its place
+        monkeypatch.setattr("eyebright.tasks.detection.training.views.finds_gpu", lambda device: device == "auto")
+        engine = trainer().TorchEngine
+        monkeypatch.setattr(trainer(), "TorchEngine", lambda network, weights, device: engine(network, weights, "cpu"))
+    images, numbers = np.array([7, 4, 2]), np.array([1, 0, 0])
+    kept = [
+        ViewFeatures(made.prepared, lite0_detector(1, input_size=64), made.weights, Settings(seed=3, device=device))
+        for device in ("cpu", "auto")
+    ]
+    assert [each.on_gpu for each in kept] == [False, True] and kept[0].digest != kept[1].digest
+    assert np.corrcoef(*(each.read(images, numbers).ravel() for each in kept))[0, 1] > 0.995  # bfloat16 has 8 bits

@@ -1,11 +1,11 @@
-"""What the frozen layers give for views of images: computed once, by OpenVINO, and kept in the cache.
+"""What the frozen layers give for views of images: computed once, by OpenVINO or on a GPU, and kept in the cache.
 
 The rows are stored by content: `rows.f16` or `rows.f32` has one for each view. Where the disk has no room for a single
 view of each image, they are computed each time they are needed.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Protocol, TypeAlias
@@ -24,7 +24,8 @@ from eyebright.system import cache, files
 from eyebright.system.progress import Report, quiet
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.training.moves import CHANGES, changed
-from eyebright.training.settings import Settings
+from eyebright.training import finds_gpu, trainer
+from eyebright.training.settings import ChosenPrecision, Settings
 
 _FORMAT, _BATCH = 1, 8
 _RECORD = np.dtype([("key", "<u8")])
@@ -91,9 +92,16 @@ class ViewFeatures:
         self.prepared, self.settings = prepared, settings
         self.layers = pyramid_inputs(network)
         self.layout = _layout(network, self.layers)
-        self.precision = fastest_precision()
-        self.kind: np.dtype[np.floating] = np.dtype(np.float16 if self.precision == "bfloat16" else np.float32)
+        self.on_gpu = finds_gpu(settings.device)
+        self.precision: ChosenPrecision = "float32" if self.on_gpu else fastest_precision()
+        self.kind: np.dtype[np.floating] = np.dtype(np.float32 if self.computed == "float32" else np.float16)
+        self._network, self._weights = network, weights
         self._graph = onnx_graph(network, weights, layers=self.layers)
+
+    @property
+    def computed(self) -> str:
+        """How rows are computed: those of a GPU differ in their last digits."""
+        return f"{self.precision} on a GPU" if self.on_gpu else self.precision
 
     @property
     def width(self) -> int:
@@ -102,8 +110,8 @@ class ViewFeatures:
 
     @property
     def digest(self) -> str:
-        """What identifies the network, with its weights, and the precision."""
-        return hashlib.blake2b(f"{_FORMAT} {self.precision} ".encode() + self._graph, digest_size=12).hexdigest()
+        """What identifies the network, with its weights, and how it is computed."""
+        return hashlib.blake2b(f"{_FORMAT} {self.computed} ".encode() + self._graph, digest_size=12).hexdigest()
 
     def key(self, index: int, view: int) -> int:
         """What identifies a view among all that such a network gives, whatever set it is from."""
@@ -127,8 +135,12 @@ class ViewFeatures:
             yield from self._computed(batch)
 
     @cached_property
-    def _engine(self) -> Engine:
-        return Engine.of_bytes(self._graph, precision=self.precision)
+    def _compute(self) -> Callable[[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]:
+        """From a batch to the outputs of the layers."""
+        if self.on_gpu:
+            engine = trainer().TorchEngine(self._network, self._weights, "cuda")
+            return lambda pictures: engine.layers(pictures, self.layers)
+        return Engine.of_bytes(self._graph, precision=self.precision).outputs
 
     def _drawn(self, pair: tuple[int, int]) -> NDArray[np.uint8]:
         index, view = pair
@@ -136,7 +148,7 @@ class ViewFeatures:
         return changed(pack.read([index])[0], pack.digests[index], self.settings, view)
 
     def _computed(self, pictures: list[NDArray[np.uint8]]) -> NDArray[np.floating]:
-        found, most = self._engine.outputs(np.stack(pictures)), np.finfo(self.kind)
+        found, most = self._compute(np.stack(pictures)), np.finfo(self.kind)
         flat = [found[name].transpose(0, 2, 3, 1).reshape(len(pictures), -1) for name in self.layers]
         return np.concatenate(flat, 1).clip(most.min, most.max).astype(self.kind)
 
@@ -185,7 +197,7 @@ class ViewCache:
             self.folder.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(self.folder / cache.LOCK):
                 size = features.prepared.pack.preparation.width
-                cache.describe(self.folder, f"views of images of {size} pixels, {features.precision}")
+                cache.describe(self.folder, f"views of images of {size} pixels, {features.computed}")
                 missing = np.flatnonzero(self._store.index().rows_of(keys) < 0)
                 missing = missing[np.sort(np.unique(keys[missing], return_index=True)[1])]  # duplicates only once
                 needed = len(missing) * self._store.bytes_for_each

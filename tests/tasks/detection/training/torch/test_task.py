@@ -55,7 +55,7 @@ def objects(squares) -> Objects:
 
 
 def test_an_image_shows_each_of_its_views_once_in_as_many_epochs_and_another_one_first(objects):
-    part, supply = np.arange(12), KeptViews(objects, 1)
+    part, supply = np.arange(12), KeptViews(objects, 1, torch.device("cpu"))
     seen = []
     for epoch in (1, 2, 3):
         ((rows, wanted),) = supply.changed([part], [np.zeros(12, np.uint64)], epoch)
@@ -70,7 +70,7 @@ def test_an_image_shows_each_of_its_views_once_in_as_many_epochs_and_another_one
 
 
 def test_images_that_are_evaluated_are_as_they_are_and_come_with_their_positions(objects):
-    ((rows, positions),) = KeptViews(objects, 1).plain([np.array([5, 2])])
+    ((rows, positions),) = KeptViews(objects, 1, torch.device("cpu")).plain([np.array([5, 2])])
     assert rows.tolist() == [[5, 0], [2, 0]] and positions.tolist() == [5, 2]
 
 

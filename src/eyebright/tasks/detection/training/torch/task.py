@@ -27,6 +27,7 @@ from eyebright.tasks.detection.trust.precision import average_precision
 from eyebright.training.events.fitting import Measure
 from eyebright.training.settings import Settings
 from eyebright.training.torch.objective import Score
+from eyebright.training.torch.transfer import uploaded
 
 _SAMPLE = 32  # training images that are evaluated after each epoch
 
@@ -75,7 +76,7 @@ class Objects(NamedTuple):
 
     def supply(self, outputs: int, settings: Settings, device: torch.device, needed: NDArray[np.int64]) -> "KeptViews":
         """The kept views and their target maps."""
-        return KeptViews(self, outputs - BOX_CHANNELS)
+        return KeptViews(self, outputs - BOX_CHANNELS, device)
 
     def sample(self, train: NDArray[np.int64]) -> NDArray[np.int64]:
         """Some training images, evenly spread."""
@@ -102,10 +103,11 @@ class KeptViews:
     Args:
         task: The images and their views.
         num_classes: Number of classes.
+        device: Where they are used; they are uploaded ahead.
     """
 
-    def __init__(self, task: Objects, num_classes: int) -> None:
-        self._task, self._num_classes = task, num_classes
+    def __init__(self, task: Objects, num_classes: int, device: torch.device) -> None:
+        self._task, self._num_classes, self._device = task, num_classes, device
 
     def changed(
         self, parts: list[NDArray[np.int64]], copies: list[NDArray[np.uint64]], epoch: int
@@ -130,10 +132,10 @@ class KeptViews:
     def _learned(self, part: NDArray[np.int64], views: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         pairs = zip(part.tolist(), views.tolist(), strict=True)
         wanted = np.stack([self._task.target(index, view, self._num_classes) for index, view in pairs])
-        return self._rows(part, views), torch.from_numpy(wanted)
+        return self._rows(part, views), uploaded(wanted, self._device)
 
     def _rows(self, part: NDArray[np.int64], views: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(self._task.views.rows.read(part, views))
+        return uploaded(self._task.views.rows.read(part, views), self._device)
 
 
 class Detection:
