@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from eyebright.data.dataset import Dataset, grouped
-from eyebright.data.sources.folder import FolderSource
-from eyebright.data.sources.source import ArraySource, FoundImages
+from eyebright.data.dataset import Dataset
+from eyebright.data.sources.source import ArraySource
 from eyebright.data.split import SIDES
 from eyebright.system.errors import DataError, SettingsError
 
@@ -222,41 +221,6 @@ def test_the_typical_side_looks_at_200_pictures_at_most_over_the_whole_set(count
     assert dataset.typical_side() == 2
     assert 100 <= len(looked) <= 200
     assert max(looked) >= count * 0.9
-
-
-NAMES = ["stop/00001_00000.ppm", "stop/00001_00001.ppm", "stop/00002_00000.ppm", "yield/00001_00000.ppm", "yield/x.png"]
-
-
-@pytest.fixture
-def found(tmp_path):
-    return FoundImages(FolderSource(tmp_path, NAMES), ("stop", "yield"), [0, 0, 0, 1, 1])
-
-
-def sets(groups):
-    """Which pictures are together; those in no group are by themselves."""
-    found = {}
-    for index, group in enumerate(groups):
-        found.setdefault(group or index, set()).add(index)
-    return sorted(map(sorted, found.values()))
-
-
-def test_what_the_brackets_capture_is_a_group_within_its_class(found):
-    assert sets(grouped(found, r"(\d+)_\d+\.ppm")) == [[0, 1], [2], [3], [4]]
-
-
-def test_without_brackets_the_whole_match_counts(found):
-    assert sets(grouped(found, r"\d{5}_")) == [[0, 1], [2], [3], [4]]
-
-
-def test_a_match_with_a_folder_tells_classes_apart_itself(found):
-    assert sets(grouped(found, r"\w+/(\d+)_")) == [[0, 1, 3], [2], [4]]
-
-
-def test_an_expression_that_finds_nothing_or_is_none_is_an_error(found):
-    with pytest.raises(SettingsError, match=r"matches no image name, .* a name is 'stop/00001_00000\.ppm'"):
-        grouped(found, r"track-(\d+)")
-    with pytest.raises(SettingsError, match="is not a valid regular expression"):
-        grouped(found, "(")
 
 
 def given(sides: list[str], labels: list[str]) -> Dataset:

@@ -6,7 +6,6 @@ pictures.test         # the test set, for model.evaluate
 """
 
 import copy
-import re
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -26,10 +25,10 @@ from eyebright.data.pictures.arrays import as_images
 from eyebright.data.sources.find import find_images
 from eyebright.data.sources.labels import encode_labels, require_names, spelled_alike
 from eyebright.data.sources.ranged import is_address
-from eyebright.data.sources.source import ArraySource, FoundImages, Source, exclude_images
+from eyebright.data.sources.source import ArraySource, FoundImages, Source, exclude_images, grouped
 from eyebright.data.split import SIDES, Side
 from eyebright.data.split_file import SplitFile, read_split
-from eyebright.system.errors import DataError, PictureError, SettingsError
+from eyebright.system.errors import DataError, PictureError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, is_utf8, nearest, percent, printable
@@ -79,7 +78,7 @@ class Dataset(Tabular):
         splits.require_shares(validation, test)
         self.source, self.classes, self.origin, self.address = source, tuple(classes), origin, address
         require_names(self.classes, "the data set" if origin is None else origin)
-        _tell_of_twins(self.classes)
+        _warn_of_similar_names(self.classes)
         self.labels = np.array(labels, np.int64)
         self.seed, self.shares, self.fixed, self.corrected = seed, (validation, test), fixed, corrected
         self.holds_back = False
@@ -320,7 +319,7 @@ class Dataset(Tabular):
         return pack
 
 
-def _tell_of_twins(classes: Sequence[str]) -> None:
+def _warn_of_similar_names(classes: Sequence[str]) -> None:
     for one, other in spelled_alike(classes):
         warnings.warn(
             f"the classes {one!r} and {other!r} differ only in capitals or spaces: if "
@@ -337,34 +336,3 @@ class Part(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<the {self.side} set of {self.dataset.as_table().title}>"
-
-
-def grouped(found: FoundImages, pattern: str) -> list[str]:
-    """The group of each image: its class, and what the expression captures in its name; "" where it does not match.
-
-    Where the match contains a "/", it identifies the folder itself, and images of several classes may be one group.
-
-    Args:
-        found: The images.
-        pattern: A regular expression; the text in its brackets counts or, without brackets, the whole match.
-
-    Raises:
-        SettingsError: When the expression is not valid, or matches no name.
-    """
-    try:
-        expression = re.compile(pattern)
-    except re.error as problem:
-        raise SettingsError(f"group_by = {pattern!r} is not a valid regular expression: {problem}") from problem
-    groups = []
-    for name, label in zip(found.source.names, found.labels, strict=True):
-        match = expression.search(name)
-        if match is None:
-            groups.append("")
-        else:
-            own = "" if "/" in match[0] else found.classes[label]
-            groups.append("\0".join((own, *(part or "" for part in match.groups() or (match[0],)))))
-    if not any(groups):
-        raise SettingsError(
-            f"group_by = {pattern!r} matches no image name, so there are no groups; a name is {found.source.names[0]!r}"
-        )
-    return groups

@@ -8,11 +8,11 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from eyebright.data.corrections import Decision, correct
-from eyebright.data.dataset import Dataset, grouped
+from eyebright.data.dataset import Dataset
 from eyebright.data.pictures import size_of
 from eyebright.data.sources.find import find_images
 from eyebright.data.sources.folder import FolderSource
-from eyebright.data.sources.source import FoundImages, scanning
+from eyebright.data.sources.source import FoundImages, grouped, scanning
 from eyebright.data.sources.walk import folders_in, walk_files
 from eyebright.system.errors import DataError, PictureError, SettingsError
 from eyebright.system.progress import Report, quiet

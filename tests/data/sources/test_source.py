@@ -8,10 +8,13 @@ from eyebright.data.sources.source import (
     ArraySource,
     FoundImages,
     exclude_images,
+    grouped,
     scanning,
     stamp_of,
 )
-from eyebright.system.errors import DataError
+from eyebright.system.errors import DataError, SettingsError
+
+NAMES = ["stop/00001_00000.ppm", "stop/00001_00001.ppm", "stop/00002_00000.ppm", "yield/00001_00000.ppm", "yield/x.png"]
 
 
 @pytest.fixture
@@ -101,3 +104,35 @@ def test_a_stamp_changes_with_the_size_and_with_the_time(tmp_path):
     os.utime(file, ns=(1, 1))
     stamps.append(stamp_of(file))
     assert stamps[0] == stamps[1] and len(set(stamps)) == 3
+
+
+@pytest.fixture
+def signs(tmp_path):
+    return FoundImages(FolderSource(tmp_path, NAMES), ("stop", "yield"), [0, 0, 0, 1, 1])
+
+
+def sets(groups):
+    """Which pictures are together; those in no group are by themselves."""
+    found = {}
+    for index, group in enumerate(groups):
+        found.setdefault(group or index, set()).add(index)
+    return sorted(map(sorted, found.values()))
+
+
+def test_what_the_brackets_capture_is_a_group_within_its_class(signs):
+    assert sets(grouped(signs, r"(\d+)_\d+\.ppm")) == [[0, 1], [2], [3], [4]]
+
+
+def test_without_brackets_the_whole_match_counts(signs):
+    assert sets(grouped(signs, r"\d{5}_")) == [[0, 1], [2], [3], [4]]
+
+
+def test_a_match_with_a_folder_tells_classes_apart_itself(signs):
+    assert sets(grouped(signs, r"\w+/(\d+)_")) == [[0, 1, 3], [2], [4]]
+
+
+def test_an_expression_that_finds_nothing_or_is_none_is_an_error(signs):
+    with pytest.raises(SettingsError, match=r"matches no image name, .* a name is 'stop/00001_00000\.ppm'"):
+        grouped(signs, r"track-(\d+)")
+    with pytest.raises(SettingsError, match="is not a valid regular expression"):
+        grouped(signs, "(")

@@ -6,6 +6,7 @@ the helpers here; `ArraySource` is the reader of images in memory.
 
 import hashlib
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from eyebright.data.pictures import ImageInput
 from eyebright.data.split import Side
-from eyebright.system.errors import DataError
+from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.progress import Report
 from eyebright.system.text import counted, nearest, printable
 
@@ -140,6 +141,37 @@ def exclude_images(found: FoundImages, names: Collection[str]) -> FoundImages:
         sides=None if found.sides is None else part(found.sides),
         groups=None if found.groups is None else part(found.groups),
     )
+
+
+def grouped(found: FoundImages, pattern: str) -> list[str]:
+    """The group of each image: its class, and what the expression captures in its name; "" where it does not match.
+
+    Where the match contains a "/", it identifies the folder itself, and images of several classes may be one group.
+
+    Args:
+        found: The images.
+        pattern: A regular expression; the text in its brackets counts or, without brackets, the whole match.
+
+    Raises:
+        SettingsError: When the expression is not valid, or matches no name.
+    """
+    try:
+        expression = re.compile(pattern)
+    except re.error as problem:
+        raise SettingsError(f"group_by = {pattern!r} is not a valid regular expression: {problem}") from problem
+    groups = []
+    for name, label in zip(found.source.names, found.labels, strict=True):
+        match = expression.search(name)
+        if match is None:
+            groups.append("")
+        else:
+            own = "" if "/" in match[0] else found.classes[label]
+            groups.append("\0".join((own, *(part or "" for part in match.groups() or (match[0],)))))
+    if not any(groups):
+        raise SettingsError(
+            f"group_by = {pattern!r} matches no image name, so there are no groups; a name is {found.source.names[0]!r}"
+        )
+    return groups
 
 
 def stamp_of(file: Path | str) -> str:

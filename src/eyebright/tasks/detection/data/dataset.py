@@ -15,12 +15,12 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.dataset import Dataset, grouped
+from eyebright.data.dataset import Dataset
 from eyebright.data.pictures import sizes_of
 from eyebright.data.pictures.opening import StoredSize
 from eyebright.data.sources.labels import index_classes, require_names, spelled_alike
 from eyebright.data.sources.sides import side_of
-from eyebright.data.sources.source import FoundImages, Source, Subset
+from eyebright.data.sources.source import FoundImages, Source, Subset, grouped
 from eyebright.data.split import SIDES, numbered, require_shares
 from eyebright.data.split_file import SplitFile, read_split
 from eyebright.data.threads import in_threads
