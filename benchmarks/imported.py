@@ -71,7 +71,7 @@ def make(folder: Path) -> None:
 def compare(folder: Path) -> None:
     """Import the files and print a table."""
     from eyebright.model.engine import Engine, onnx_graph
-    from eyebright.model.importing.foreign import import_model
+    from eyebright.model.importing.import_model import import_model
 
     print(f"{'file':24} {'MB':>5} {'import':>7}  {'logits':>8} {'probabilities':>13}  written by")
     for name, size, scale in NETWORKS.values():

@@ -34,6 +34,7 @@ from eyebright.runs.auto import backbone_px
 from eyebright.training.head import fit_head
 from eyebright.trust.calibration import fit_temperature
 from eyebright.trust.metrics import softmax
+from eyebright.trust.prediction_sets import set_scores
 from eyebright.trust.selective import (
     CHANCE,
     confidence_threshold,
@@ -42,7 +43,6 @@ from eyebright.trust.selective import (
     most_wrong,
     risk_coverage,
 )
-from eyebright.trust.sets import set_scores
 
 SETS = "flowers", "cifar10", "traffic_signs", "faces", "fashion/folder", "vehicles", "digits"
 VEHICLES = "airplane", "automobile", "ship", "truck"

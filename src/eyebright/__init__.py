@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from eyebright.data.pictures import Preparation as Preparation
     from eyebright.data.pictures import open_picture as open_picture
     from eyebright.model.classifier import Classifier as Classifier
-    from eyebright.model.importing.foreign import import_model as import_model
+    from eyebright.model.importing.import_model import import_model as import_model
     from eyebright.model.plain import Model as Model
     from eyebright.network import Network as Network
     from eyebright.network import zoo as zoo
@@ -58,7 +58,7 @@ _HOMES = {  # where each public name is defined; one without a home is a module 
     "errors": "eyebright.system",
     "find_learning_rate": "eyebright.runs.learning_rate",
     "heal": "eyebright.runs.heal",
-    "import_model": "eyebright.model.importing.foreign",
+    "import_model": "eyebright.model.importing.import_model",
     "network": "eyebright",
     "open_picture": "eyebright.data.pictures",
     "train": "eyebright.tasks.train",

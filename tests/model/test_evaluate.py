@@ -11,8 +11,8 @@ from eyebright.model.evaluate import correct, evaluate_new, outcomes_on
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.trust.answers import Answers
 from eyebright.trust.metrics import evaluate_outcomes
+from eyebright.trust.prediction_sets import set_scores
 from eyebright.trust.promise import Promised
-from eyebright.trust.sets import set_scores
 
 TABLE = np.random.default_rng(5).dirichlet([1, 1, 1], 2 * BATCH_SIZE + 7).astype(np.float32)
 LABELS = np.random.default_rng(6).integers(0, 3, len(TABLE))

@@ -12,8 +12,8 @@ from eyebright.model.predictor import BATCH_SIZE
 from eyebright.model.promise import held_back_answers, prove_promise
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.trust.answers import Answers
+from eyebright.trust.prediction_sets import set_scores
 from eyebright.trust.promise import HeldBack
-from eyebright.trust.sets import set_scores
 
 COUNT = 2 * BATCH_SIZE + 3
 TABLE = np.random.default_rng(5).dirichlet([1, 1, 1], COUNT).astype(np.float32)

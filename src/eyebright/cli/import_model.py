@@ -53,7 +53,7 @@ def import_model(
     must be scaled as in the training of the model: it is refused where neither the file nor --scale says how.
     """
     from eyebright.data.pictures import Fit
-    from eyebright.model.importing.foreign import import_model as imported
+    from eyebright.model.importing.import_model import import_model as imported
     from eyebright.system import records
 
     if resize and resize not in get_args(Fit):

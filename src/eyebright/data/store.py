@@ -164,7 +164,7 @@ def rows_of(wanted: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np
     return np.where(known[places] == wanted, places, -1).astype(np.int64)
 
 
-Kind = TypeVar("Kind", bound=np.generic)
+Number = TypeVar("Number", bound=np.generic)
 Reader: TypeAlias = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
 """Gives the prepared images at positions of the source: `(n, height, width, channels)`."""
 
@@ -190,7 +190,7 @@ class RowFile:
         """To be sent to another process on the same disk, which cannot make rows again."""
         return RowFile, (self.path, self.checksums)
 
-    def fill(self, target: NDArray[Kind], numbers: NDArray[np.int64]) -> NDArray[Kind]:
+    def fill(self, target: NDArray[Number], numbers: NDArray[np.int64]) -> NDArray[Number]:
         """Fill `target`, `(n, ...)`, with the rows of these numbers; a row has the size of one of its items.
 
         Raises:

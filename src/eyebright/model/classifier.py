@@ -34,7 +34,7 @@ from eyebright.model.evaluate import Tested, evaluate_new, prepared_for
 from eyebright.model.explain.images import explain_image
 from eyebright.model.fitting import fit_prepared, run_started
 from eyebright.model.folder import read_model
-from eyebright.model.given import evaluation_set, is_batch, require_classifier, training_set
+from eyebright.model.inputs import evaluation_set, is_batch, require_classifier, training_set
 from eyebright.model.learned import Learned, save_model, settings_of
 from eyebright.model.predictor import Predictor
 from eyebright.model.promise import new_answers, prove_promise

@@ -26,7 +26,7 @@ from eyebright.data.pictures.arrays import as_array
 from eyebright.model.card_file import check_files, read_card, write_card
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.folder import CARD, ONNX, PLAIN, WEIGHTS
-from eyebright.model.given import both_given
+from eyebright.model.inputs import both_given
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.model.weights import Weighted
 from eyebright.network import Network, Weights, check_weights, initial_weights, load_weights, save_weights
@@ -38,8 +38,8 @@ from eyebright.system.records import Record
 from eyebright.system.table import Table
 from eyebright.system.text import nearest
 from eyebright.training import trainer
+from eyebright.training.argument_hints import refuse_foreign_arguments
 from eyebright.training.events.event import Event
-from eyebright.training.habits import refuse_habits
 from eyebright.training.settings import Settings
 
 FORMAT = 1
@@ -259,7 +259,7 @@ class Model(Weighted):
 def _settings(seed: int, changes: dict[str, Any]) -> Settings:
     """The settings of a training; a `SettingsError` for those that have no effect on it."""
     if other := next((name for name in changes if name not in _SETTINGS), None):
-        refuse_habits([other])
+        refuse_foreign_arguments([other])
         raise SettingsError(f"fit of a Model has no setting {other!r}: {nearest(other, _SETTINGS)}")
     return Settings(learning_rate=1e-3, seed=seed).changed(changes)
 

@@ -15,8 +15,8 @@ from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.text import all_of, counted
+from eyebright.trust.prediction_sets import set_scores
 from eyebright.trust.promise import Given, HeldBack, Promise, Promised, make_promise
-from eyebright.trust.sets import set_scores
 
 
 def held_back_answers(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from eyebright.data.audit.findings import KINDS, Audit, Finding
+from eyebright.data.audit.findings import FINDING_KINDS, Audit, Finding
 from eyebright.report.screen import HEADING, HEADLINE
 from eyebright.report.sentences import absent_text, leak_text
 from eyebright.system.cache import CONTENTS, Entry
@@ -97,7 +97,7 @@ def audit_text(audit: Audit, leak: float | None) -> Text:
 def findings_text(findings: Sequence[Finding]) -> Text:
     """The findings about images, kind by kind, with the first examples of each."""
     text = Text()
-    for kind, about in KINDS.items():
+    for kind, about in FINDING_KINDS.items():
         if found := [finding for finding in findings if finding.kind == kind]:
             images = counted(sum(len(finding.pictures) for finding in found), "image")
             sets = f" in {counted(len(found), 'set')}" if any(len(finding.pictures) > 1 for finding in found) else ""

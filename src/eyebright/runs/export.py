@@ -20,7 +20,7 @@ from eyebright.training.events.event import Emit, Event
 from eyebright.training.receivers import to_all
 
 
-class Made(NamedTuple):
+class ExportResult(NamedTuple):
     """An export that was written.
 
     Args:
@@ -44,7 +44,7 @@ def export(
     tolerance: float = 0.01,
     overwrite: bool = False,
     callbacks: Iterable[Callable[[Event], None]] = (),
-) -> Made:
+) -> ExportResult:
     """Export a model, or the model of a run.
 
     Args:
@@ -76,7 +76,7 @@ def export(
     found = export_classifier(
         classifier, to, Path(folder), given, precision=precision, tolerance=tolerance, overwrite=overwrite, emit=emit
     )
-    return Made(*found, note)
+    return ExportResult(*found, note)
 
 
 def _of_run(run: Run, classifier: Classifier, emit: Emit) -> Prepared:

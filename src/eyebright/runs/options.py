@@ -12,7 +12,7 @@ from eyebright.runs.request import AUTO, FIELDS, IN_MEMORY, SETTINGS, Request
 from eyebright.system import records
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import comma_separated, nearest
-from eyebright.training.habits import refuse_habits
+from eyebright.training.argument_hints import refuse_foreign_arguments
 from eyebright.training.settings import AUGMENTATIONS, Settings
 
 _KNOWN = [*FIELDS, *sorted(SETTINGS)]
@@ -38,7 +38,7 @@ def gather(typed: Mapping[str, Any], config: Path | None = None, *, base: Settin
     """
     typed = renamed(typed)
     if unknown := next((name for name in typed if name not in (*_KNOWN, "set")), None):
-        refuse_habits([unknown])
+        refuse_foreign_arguments([unknown])
         raise SettingsError(f"there is no option {unknown!r}: {nearest(unknown, _KNOWN)}")
     if {"minutes", "epochs"} <= typed.keys():
         raise SettingsError("minutes and epochs contradict each other: use only one of them")

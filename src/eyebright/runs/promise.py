@@ -21,7 +21,7 @@ from eyebright.training.receivers import EventLog, to_all
 from eyebright.trust.promise import Promise, Promised
 
 
-class Made(NamedTuple):
+class PromiseResult(NamedTuple):
     """A promise that was written into a model.
 
     Args:
@@ -41,7 +41,7 @@ def promise(
     pictures: str | Path | None = None,
     *,
     callbacks: Iterable[Callable[[Event], None]] = (),
-) -> Made:
+) -> PromiseResult:
     """Let a model, or the model of a run, answer so that a promise is kept; its folder is written again as a whole.
 
     Args:
@@ -73,7 +73,7 @@ def promise(
         if run.config.exists():
             stack.enter_context(run.locked())
         save_promise(classifier, stored)
-    made = Made(stored.path, found, classifier.classes)
+    made = PromiseResult(stored.path, found, classifier.classes)
     if run.events.exists():
         with suppress(OutputError):
             EventLog(run.events)(PromiseMade(promised=found, text=found.text))

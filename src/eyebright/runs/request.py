@@ -139,12 +139,14 @@ class Request(Record, frozen=True, kw_only=True):
         """Names of the images to leave out; errors as in reading audit.json."""
         if not self.exclude:
             return set(self.excluded)
-        from eyebright.data.audit.findings import KINDS, RENAMED, load
+        from eyebright.data.audit.findings import FINDING_KINDS, RENAMED, load
 
         kinds = comma_separated(self.exclude_kinds)
         for kind in kinds:
-            if kind not in KINDS and kind not in RENAMED:
-                raise SettingsError(f"exclude_kinds: there is no finding {kind!r}: {nearest(kind, list(KINDS))}")
+            if kind not in FINDING_KINDS and kind not in RENAMED:
+                raise SettingsError(
+                    f"exclude_kinds: there is no finding {kind!r}: {nearest(kind, list(FINDING_KINDS))}"
+                )
         return load(Path(self.exclude)).to_exclude(kinds)
 
     def to_toml(self) -> str:

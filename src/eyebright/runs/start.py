@@ -15,7 +15,7 @@ from eyebright.data.pictures import Fit, Preparation
 from eyebright.data.prepare import Prepared
 from eyebright.model.card import ModelCard
 from eyebright.model.folder import read_model
-from eyebright.model.given import require_classifier
+from eyebright.model.inputs import require_classifier
 from eyebright.network import Conv2d, Linear, Network, Weights, initial_weights, zoo
 from eyebright.runs.request import Request, Resize
 from eyebright.system.errors import ModelError, NetworkError, SettingsError

@@ -8,7 +8,7 @@ import msgspec
 from eyebright.system import records
 from eyebright.system.errors import SettingsError
 from eyebright.system.records import Record
-from eyebright.training.habits import refuse_habits
+from eyebright.training.argument_hints import refuse_foreign_arguments
 
 ChosenPrecision: TypeAlias = Literal["float32", "bfloat16"]
 Precision: TypeAlias = Literal["auto", ChosenPrecision]
@@ -175,6 +175,6 @@ class Settings(Record, frozen=True, kw_only=True, repr_omit_defaults=True):
             SettingsError: When a name is unknown (the error suggests the nearest one), or a value has the wrong type,
                 is out of range, or contradicts another setting.
         """
-        refuse_habits(changes)
+        refuse_foreign_arguments(changes)
         data = msgspec.to_builtins(self) | dict(changes)
         return records.from_builtins(data, Settings, what="the settings", error=SettingsError)

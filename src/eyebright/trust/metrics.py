@@ -12,8 +12,8 @@ from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, interval, percent
 from eyebright.trust.calibration import ErrorByChance, calibration_gap, calibration_text
 from eyebright.trust.intervals import Share, grouped_interval, wilson_interval
-from eyebright.trust.kept import Kept, kept
 from eyebright.trust.promise import Promised
+from eyebright.trust.promise_kept import Kept, kept
 from eyebright.trust.robustness import Robustness
 
 

@@ -16,8 +16,8 @@ from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.records import Record
 from eyebright.system.table import Table
 from eyebright.system.text import counted, nearest, percent
+from eyebright.trust.prediction_sets import set_scores
 from eyebright.trust.selective import CHANCE, confidence_threshold, first_tested, least_images, most_wrong
-from eyebright.trust.sets import set_scores
 
 Measure: TypeAlias = Literal["accuracy", "accuracy-per-class", "coverage"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -114,7 +114,7 @@ class HeldBack(NamedTuple):
         labels: The true classes, `(N,)`, int64.
         predicted: The most probable classes, `(N,)`, int64.
         confidence: The probabilities of these, 0 to 1, `(N,)`, float32.
-        set_score: The score of the true class for sets of labels, see `trust.sets`, `(N,)`, float32.
+        set_score: The score of the true class for sets of labels, see `trust.prediction_sets`, `(N,)`, float32.
         unfamiliarity: How unlike the training images each is, `(N,)`, float32; above 1 it is not answered. 0 where the
             model does not compute it.
         groups: The number of each image's group, `(N,)`, int64; one that is independent has a number of its own.

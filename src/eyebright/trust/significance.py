@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 SMALL, MEDIUM, LARGE = 0.2, 0.5, 0.8
 """Effect sizes as Cohen calls them, in standard deviations."""
-Kind = TypeVar("Kind", bound=np.generic)
+Number = TypeVar("Number", bound=np.generic)
 _DEALS = 999
 _SEED = 0
 _ROUNDING = 3e-5  # of sums of float32: samples that are equal differ by it
@@ -154,7 +154,7 @@ class Deals:
         needed, one = math.log(2 * tests / _LEVEL) / 2 / gap**2, self.groups[0]  # at most 1 / (1 / one + 1 / other)
         return math.ceil(needed * one / (one - needed)) if one > needed else 0
 
-    def _both(self, reference: NDArray[Kind], new: NDArray[Kind]) -> NDArray[Kind]:
+    def _both(self, reference: NDArray[Number], new: NDArray[Number]) -> NDArray[Number]:
         """What is dealt of both samples."""
         return np.concatenate([reference[self._kept[0]], new[self._kept[1]]])
 

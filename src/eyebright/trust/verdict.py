@@ -12,7 +12,7 @@ from eyebright.system.records import Record
 from eyebright.system.text import percent
 from eyebright.trust.evidence import Accuracies
 
-Kind: TypeAlias = Literal[
+VerdictKind: TypeAlias = Literal[
     "leak suspected", "shortcut suspected", "learning rate too high", "learning rate too low", "noisy labels",
     "training too short", "underfitting", "overfitting", "too few images", "class failing", "small objects missed",
     "no problem found",
@@ -33,7 +33,7 @@ class Verdict(Record, frozen=True, kw_only=True):
             change.
     """
 
-    kind: Kind | _OldKind
+    kind: VerdictKind | _OldKind
     short: str
     text: str
     advice: str = ""

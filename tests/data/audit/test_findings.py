@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from eyebright.data.audit.findings import KINDS, RENAMED, Audit, Finding, load, save
+from eyebright.data.audit.findings import FINDING_KINDS, RENAMED, Audit, Finding, load, save
 from eyebright.system import records
 from eyebright.system.errors import DataError
 
@@ -63,7 +63,7 @@ def test_kinds_of_older_versions_are_read_and_can_be_excluded(audit, tmp_path, o
     save(audit, path)
     path.write_text(path.read_text().replace('"blurred"', f'"{old}"'))
     found = load(path)
-    assert new in KINDS and found.findings[1].kind == new
+    assert new in FINDING_KINDS and found.findings[1].kind == new
     assert found.to_exclude([old]) == found.to_exclude([new])
 
 
@@ -75,6 +75,6 @@ def test_an_unknown_kind_is_an_error(audit, tmp_path):
         load(path)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FINDING_KINDS)
 def test_a_kind_with_its_counts_fits_on_a_line_and_so_does_its_explanation(kind):
-    assert len(f"{kind}: 12,345 images in 123 sets") <= 80 and len(f"  {KINDS[kind]}") <= 80
+    assert len(f"{kind}: 12,345 images in 123 sets") <= 80 and len(f"  {FINDING_KINDS[kind]}") <= 80

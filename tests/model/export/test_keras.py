@@ -14,7 +14,7 @@ from eyebright.model.export.export import write_export
 from eyebright.model.export.exported import read_export
 from eyebright.model.export.formats import named_format
 from eyebright.model.export.images import synthetic_images
-from eyebright.model.importing.foreign import import_model
+from eyebright.model.importing.import_model import import_model
 from eyebright.model.importing.keras import keras_network
 from eyebright.model.importing.keras_file import read_keras
 from eyebright.network import (

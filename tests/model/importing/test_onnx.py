@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from eyebright.model.engine import Engine, onnx_graph
-from eyebright.model.importing.foreign import import_model
+from eyebright.model.importing.import_model import import_model
 from eyebright.model.importing.onnx import onnx_network
 from eyebright.network.torch import TorchNetwork
 from eyebright.system.errors import ModelError

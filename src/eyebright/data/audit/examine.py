@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from eyebright.data.audit import outliers
 from eyebright.data.audit.duplicates import Duplicates, exact_duplicates, find_duplicates
-from eyebright.data.audit.findings import Audit, Finding, Kind
+from eyebright.data.audit.findings import Audit, Finding, FindingKind
 from eyebright.data.audit.labels import wrong_labels
 from eyebright.data.audit.neighbours import blocks
 from eyebright.data.dataset import Dataset
@@ -64,7 +64,7 @@ def examine(
 
 
 def _finding(
-    dataset: Dataset, kind: Kind, positions: Sequence[int], figure: float, sentence: str, suggested: str = ""
+    dataset: Dataset, kind: FindingKind, positions: Sequence[int], figure: float, sentence: str, suggested: str = ""
 ) -> Finding:
     return Finding(
         kind=kind,
@@ -121,7 +121,7 @@ def _measured(
     lost = outliers.cropped_share(measures, preparation)
     relative = measures.sharpness / (np.median(measures.sharpness) or 1)
     size = measures.width * measures.height
-    checks: list[tuple[Kind, NDArray[np.int64], NDArray[np.float64], str]] = [
+    checks: list[tuple[FindingKind, NDArray[np.int64], NDArray[np.float64], str]] = [
         ("odd size", outliers.odd(measures), size, "{width:.0f} x {height:.0f} pixels"),
         ("nearly empty", outliers.empty(measures), measures.one_colour, "{figure:.0%} of the area has one colour"),
         ("very dark", outliers.dark(measures), measures.highlights, "brightest parts at {figure:.0%} of white"),

@@ -10,12 +10,12 @@ from eyebright.system import files, records
 from eyebright.system.errors import DataError
 from eyebright.system.records import Record
 
-Kind: TypeAlias = Literal[
+FindingKind: TypeAlias = Literal[
     "unreadable", "exact duplicates", "near-duplicates", "conflicting labels",
     "leaks between splits", "odd size", "nearly empty", "very dark", "very bright", "blurred",
     "cropped by preparation", "probably mislabelled", "outlier",
 ]  # fmt: skip
-KINDS: dict[Kind, str] = {
+FINDING_KINDS: dict[FindingKind, str] = {
     "unreadable": "files that cannot be opened; they are not used",
     "exact duplicates": "the same pixels in several files",
     "near-duplicates": "re-encoded, resized, rotated, mirrored or cropped",
@@ -35,7 +35,7 @@ KINDS: dict[Kind, str] = {
 _OldKind: TypeAlias = Literal[
     "exact copies", "near copies", "copies with different labels", "leaking between given splits", "unlike the rest"
 ]
-RENAMED: dict[str, Kind] = {
+RENAMED: dict[str, FindingKind] = {
     "exact copies": "exact duplicates",
     "near copies": "near-duplicates",
     "copies with different labels": "conflicting labels",
@@ -57,7 +57,7 @@ class Finding(Record, frozen=True, kw_only=True):
         suggested: The class that is predicted instead, of an image that is probably mislabelled; else "".
     """
 
-    kind: Kind | _OldKind
+    kind: FindingKind | _OldKind
     pictures: tuple[str, ...]
     classes: tuple[str, ...]
     figure: float
@@ -88,7 +88,7 @@ class Audit(Record, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
 
-    def of(self, kind: Kind) -> tuple[Finding, ...]:
+    def of(self, kind: FindingKind) -> tuple[Finding, ...]:
         """The findings of one kind."""
         return tuple(finding for finding in self.findings if finding.kind == kind)
 

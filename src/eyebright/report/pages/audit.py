@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.audit.findings import KINDS, Audit, Finding, Kind
+from eyebright.data.audit.findings import FINDING_KINDS, Audit, Finding, FindingKind
 from eyebright.data.corrections import Correction
 from eyebright.report.pages.page import Album, Embedded, render
 from eyebright.report.pages.review import SCRIPTS, Review
@@ -74,7 +74,7 @@ def audit_page(
         image = None if pixels is None else album.add(name, pixels, _SIDE_PX)
         return _Tile(name, label, digest_of(name), suggested.get(name, ""), image)
 
-    kinds = [_section(kind, audit.of(kind), tile) for kind in KINDS if audit.of(kind)]
+    kinds = [_section(kind, audit.of(kind), tile) for kind in FINDING_KINDS if audit.of(kind)]
     return render(
         "audit.html", scripts=SCRIPTS, connects=saves, name=PurePath(audit.origin).name or "images", audit=audit,
         leak=leak_text(leak), kinds=kinds, album=album,
@@ -82,9 +82,9 @@ def audit_page(
     )  # fmt: skip
 
 
-def _section(kind: Kind, found: tuple[Finding, ...], tile: Callable[[str, str], _Tile]) -> _Section:
+def _section(kind: FindingKind, found: tuple[Finding, ...], tile: Callable[[str, str], _Tile]) -> _Section:
     shown = [_shown(finding, tile) for finding in found[:MAX_FINDINGS]]
-    return _Section(kind, kind.replace(" ", "-"), KINDS[kind], len(found), shown)
+    return _Section(kind, kind.replace(" ", "-"), FINDING_KINDS[kind], len(found), shown)
 
 
 def _shown(finding: Finding, tile: Callable[[str, str], _Tile]) -> _Shown:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 import eyebright as eb
-from eyebright.model.given import evaluation_set, is_batch, training_set
+from eyebright.model.inputs import evaluation_set, is_batch, training_set
 from eyebright.system.errors import DataError, NetworkError, PictureError, SettingsError
 
 CLASSES = ("dark", "bright")

@@ -21,7 +21,7 @@ from eyebright.system.errors import ModelError, NetworkError
 from eyebright.system.text import listed
 
 
-class Foreign(NamedTuple):
+class ImportedNetwork(NamedTuple):
     """What a file of another program contains.
 
     Args:
@@ -89,17 +89,17 @@ def _export_of(path: Path) -> ExportCard | None:
     return read_export(path.parent).card if is_export(path.parent) else None
 
 
-def _of_keras(path: Path, size: tuple[int, int] | None) -> Foreign:
+def _of_keras(path: Path, size: tuple[int, int] | None) -> ImportedNetwork:
     stored = read_keras(path)
-    return Foreign(*keras_network(stored, size), f"Keras {stored.version}".strip())
+    return ImportedNetwork(*keras_network(stored, size), f"Keras {stored.version}".strip())
 
 
-def _of_onnx(path: Path, size: tuple[int, int] | None) -> Foreign:
+def _of_onnx(path: Path, size: tuple[int, int] | None) -> ImportedNetwork:
     if not path.is_file():
         raise ModelError(f"{path} does not exist: expected an ONNX file")
-    return Foreign(*onnx_network(path, size))
+    return ImportedNetwork(*onnx_network(path, size))
 
 
-_READERS: dict[str, Callable[[Path, tuple[int, int] | None], Foreign]] = {
+_READERS: dict[str, Callable[[Path, tuple[int, int] | None], ImportedNetwork]] = {
     ".keras": _of_keras, ".h5": _of_keras, ".hdf5": _of_keras, ".onnx": _of_onnx,
 }  # fmt: skip

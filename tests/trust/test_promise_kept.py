@@ -1,8 +1,8 @@
 import numpy as np
 
 from eyebright.trust.intervals import wilson_interval
-from eyebright.trust.kept import kept
 from eyebright.trust.promise import Promised
+from eyebright.trust.promise_kept import kept
 
 CLASSES = ("daisy", "rose", "tulip")
 

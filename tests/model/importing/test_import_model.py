@@ -6,7 +6,7 @@ import pytest
 from tests.model.importing.making import FILE, IMAGES
 
 import eyebright as eb
-from eyebright.model.importing.foreign import import_model
+from eyebright.model.importing.import_model import import_model
 from eyebright.network import Flatten, Input, Linear, Network, Normalize, initial_weights
 from eyebright.network.keras import to_keras
 from eyebright.runs.start import read_source, start_from

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from eyebright.system.errors import SettingsError
 
-HABITS = {
+HINTS = {
     "augmentation": "write flip=True, rotation=0.1, zoom=0.1; docs/training.md lists all kinds",
     "bs": "write batch_size=32",
     "class_weight": "write class_weights='balanced', which counts the images of each class itself",
@@ -37,8 +37,8 @@ HABITS = {
 """By the name of an argument there: what to write here."""
 
 
-def refuse_habits(names: Iterable[str]) -> None:
+def refuse_foreign_arguments(names: Iterable[str]) -> None:
     """Raise a `SettingsError` that shows what to write, where a name is an argument of another library."""
     for name in names:
-        if name in HABITS:
-            raise SettingsError(f"there is no argument {name!r}: {HABITS[name]}")
+        if name in HINTS:
+            raise SettingsError(f"there is no argument {name!r}: {HINTS[name]}")

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapie.conformity_scores import APSConformityScore
 
+from eyebright.trust.prediction_sets import PENALTY, set_scores
 from eyebright.trust.promise import HeldBack, Promise, make_promise
 from eyebright.trust.selective import CHANCE
-from eyebright.trust.sets import PENALTY, set_scores
 
 
 def drawn(count: int, num_classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
