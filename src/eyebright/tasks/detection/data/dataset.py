@@ -219,7 +219,8 @@ def _classes(checked: Sequence[Checked], found: FoundBoxes, unused: Sequence[Unu
     if not classes:
         counts = Counter(box.reason for box in unused)
         reasons = listed([f"{count:,} {reason}" for reason, count in counts.most_common()])
-        raise DataError(f"{found.origin} ({found.form}): none of its boxes can be used: {reasons}")
+        hints = "".join(f". {notice.rstrip('.')}" for notice in found.notices)
+        raise DataError(f"{found.origin} ({found.form}): none of its boxes can be used: {reasons}{hints}")
     require_names(classes, found.origin)
     if odd := [printable(name) for name in classes if not is_utf8(name)]:
         raise DataError(f"{found.origin}: the class {odd[0]} is not in UTF-8: save the file with its name in UTF-8")

@@ -71,8 +71,16 @@ def test_a_few_wrong_boxes_change_nothing():
     assert settled([["wide", 1, 2, 3]] * 20) == ({"corner and size"}, [])
 
 
+@pytest.mark.parametrize(
+    ("box", "form"), [((0.2, 0.5, 0.9, 0.9), "corners as shares"), ((0.5, 0.5, 0.9, 0.9), "shares")]
+)
+def test_corners_in_files_of_yolo_are_read_where_centres_do_not_fit(box, form):
+    """A box around 0.2, 0.5 that is 0.9 wide would begin at -0.25; one around the middle is as usual."""
+    assert settled([box] * 20, "shares")[0] == {form}
+
+
 def test_numbers_that_may_mean_two_things_are_refused():
     with pytest.raises(
-        DataError, match=r"set: 100% of the boxes do not lie .* but they do as .*: export the boxes in pix"
+        DataError, match=r"set: 100% of the boxes do not lie .* but they do as .*: export the boxes as x, y,"
     ):
         settled([[0.4, 0.4, 0.5, 0.5]] * 20)

@@ -98,6 +98,33 @@ def test_two_images_of_one_name_in_two_files_are_not_joined(images, second, prob
     assert len(joined(images, file="one.json", **second).images) == 1
 
 
+def in_two_files(images, *pairs):
+    """Notices of images with boxes of these classes and places, in one and in the other file."""
+    gathered = Gathering(images)
+    for name, *files in pairs:
+        for number, boxes in enumerate(files):
+            drawn = [Drawn([place, 0, 1, 1], "corner and size", label) for label, place in boxes]
+            gathered.add(f"other/{name}", name, drawn, file=f"{number}.json")
+    return gathered.found("x", images.root).notices
+
+
+DOG, CAT, OTHER_DOG = ("dog", 1), ("cat", 1), ("dog", 5)
+
+
+def test_other_boxes_of_the_same_class_are_most_likely_of_another_image(images):
+    twice = ("z.png", [DOG, CAT], [OTHER_DOG])
+    with pytest.raises(
+        DataError, match=r"1 image with other boxes .* such as z\.png in 0\.json, 1\.json: if these are"
+    ):
+        in_two_files(images, twice, ("y.png", [DOG], [CAT]))
+
+
+@pytest.mark.parametrize("second", [[CAT], [DOG], [DOG, CAT], []])
+def test_boxes_of_other_classes_or_the_same_boxes_are_joined(images, second):
+    notices = in_two_files(images, ("z.png", [DOG], second))
+    assert notices[0].startswith("1 image with labels in several files, which were joined")
+
+
 def test_joined_labels_of_several_files_are_said(images):
     notices = joined(images, file="two.json").notices
     assert notices[0] == "1 image with labels in several files, which were joined, such as z.png in one.json, two.json."

@@ -191,6 +191,21 @@ def test_numbers_that_are_no_class(folder, number):
     assert found.unused_counts() == {"unknown class": 1} and found.classes == ("dog",)
 
 
+def test_names_of_classes_in_place_of_their_numbers_get_a_hint(folder):
+    with pytest.raises(
+        DataError, match=r"1 unknown class\. 1 line with a name .* as dog: .* \(0 for cat, 1 for dog\)$"
+    ):
+        opened(folder, "dog 0.2 0.5 0.2 0.6")
+
+
+def test_pixels_in_place_of_shares_get_a_hint_but_not_one_slip(folder):
+    with pytest.raises(DataError, match=r"1 outside\. 1 box with numbers in pixels, such as dog 20 25 20 30: YOLO has"):
+        opened(folder, "1 20 25 20 30")
+    rows = [f"1 0.2 0.5 0.2 0.{digit}" for digit in range(1, 10)] + ["1 0.3 0.5 0.2 0.6", "1 20 25 20 30"]
+    found = opened(folder, "\n".join(rows))
+    assert found.box_count == 10 and not found.notices
+
+
 def test_labels_in_utf_16_and_one_that_is_too_large(folder, monkeypatch):
     draw(SCENE, folder / "images" / "b.png")
     (folder / "labels" / "b.txt").write_text("1 0.2 0.5 0.2 0.6\n" * 100)

@@ -1,8 +1,9 @@
 """What the four numbers of a box mean, where programs do not keep to the convention of a format.
 
 COCO and Hugging Face have x, y, width and height in pixels, but some programs write corners in their place, or shares
-of the sides; so do tables. The usual meaning is kept unless many boxes of the set do not fit into their images by it,
-and nearly all of them do by exactly one other: a whole set decides, so that a wrong box never changes the others.
+of the sides; so do tables, and in files of YOLO corners stand for the centre and the size. The usual meaning is kept
+unless many boxes of the set do not fit into their images by it, and nearly all of them do by exactly one other: a whole
+set decides, so that a wrong box never changes the others.
 """
 
 from collections import defaultdict
@@ -21,6 +22,7 @@ _SHARES: tuple[Form, ...] = ("shares", "corners as shares", "corner and size as 
 _OTHERS: dict[Form, tuple[Form, ...]] = {
     "corner and size": ("corners", *_SHARES),
     "corners": ("corner and size", *_SHARES),
+    "shares": _SHARES[1:],
 }
 _FEWEST = 10  # boxes that decide
 _FIT, _FIT_OTHERWISE = 0.9, 0.99
@@ -55,7 +57,7 @@ def settle(
         meaning = f"{percent(1 - fits, 0)} of the boxes do not lie in their images as {_NAMES[form]}"
         if len(others) > 1:
             either = listed([f"as {_NAMES[other]}" for other in others])
-            raise DataError(f"{origin}: {meaning}, but they do {either}: export the boxes in pixels")
+            raise DataError(f"{origin}: {meaning}, but they do {either}: export the boxes as {_NAMES[form]}")
         if others:
             notices.append(f"{meaning}: they are read as {_NAMES[others[0]]}.")
             found = [_changed(image, form, others[0]) for image in found]

@@ -1,7 +1,9 @@
 """The labels of the images of a folder, collected file by file."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 from eyebright.data.sources.folder import FolderSource
@@ -22,20 +24,25 @@ class _Entry:
 
     Args:
         called: The path, as the labels give it.
-        files: The files that give it, in order.
+        files: The files that give it, in order, each with its boxes.
     """
 
     called: str
-    boxes: list[Drawn] = field(default_factory=list)
-    files: dict[str, None] = field(default_factory=dict)
+    files: dict[str, list[Drawn]] = field(default_factory=dict)
     side: Side | None = None
     stated: tuple[int, int] | None = None
+
+    @property
+    def boxes(self) -> list[Drawn]:
+        """The boxes of all files."""
+        return [box for boxes in self.files.values() for box in boxes]
 
 
 class Gathering:
     """Collects the labels of the images of a folder, file by file.
 
-    Labels of several files are joined where they give the same path. An image has the labels of one path only: of two
+    Labels of several files are joined where they give the same path, unless they draw other boxes of the same classes:
+    then they are most likely of two images of one name. An image has the labels of one path only: of two
     that lead to it, such as `cam1/0.jpg` and `cam2/0.jpg` where there is no `cam2`, the one that fits better; those of
     the other have no image.
 
@@ -82,8 +89,7 @@ class Gathering:
         entry = entries.setdefault(_path(called, near), _Entry(called))
         if entry.files and file not in entry.files:
             _require_one_image(name, entry, file, side, stated)
-        entry.boxes.extend(boxes)
-        entry.files[file] = None
+        entry.files.setdefault(file, []).extend(boxes)
         entry.side, entry.stated = side or entry.side, stated or entry.stated
 
     def add_stated(
@@ -114,10 +120,11 @@ class Gathering:
             origin: What was read.
 
         Raises:
-            DataError: When two paths fit one image as well, or more files are damaged than not.
+            DataError: When two paths fit one image as well, labels of most likely two images would be joined, or more
+                files are damaged than not.
         """
         labelled = {name: self._chosen(name, entries) for name, entries in self._entries.items()}
-        self._note_joined(labelled)
+        self._note_joined(list(labelled.values()))
         self._note_damaged(labelled, origin)
         folders = {name.rpartition("/")[0] for name in labelled}
         names = [name for name in self.images.names if name.rpartition("/")[0] in folders]
@@ -152,12 +159,19 @@ class Gathering:
             self._lost.setdefault(entries[path].called, []).extend(entries[path].boxes)
         return best
 
-    def _note_joined(self, labelled: dict[str, _Entry]) -> None:
-        joined = [entry for entry in labelled.values() if len(entry.files) > 1]
+    def _note_joined(self, labelled: Sequence[_Entry]) -> None:
+        joined = [entry for entry in labelled if len(entry.files) > 1]
+        others = list(filter(_draws_others, joined))
+        if joined and len(others) >= len(joined) / 2:
+            raise DataError(
+                f"{counted(len(others), 'image')} with other boxes of the same classes in several files, such as "
+                f"{_and_files(others[0])}: if these are different images of one name, put them into folders that the "
+                "labels name; if not, put the boxes of an image into one file"
+            )
         if joined:
             self.notices.append(
                 f"{counted(len(joined), 'image')} with labels in several files, which were joined, such as "
-                f"{printable(joined[0].called)} in {listed(list(map(printable, joined[0].files)), _NAMED)}."
+                f"{_and_files(joined[0])}."
             )
 
     def _note_damaged(self, labelled: dict[str, _Entry], origin: Path) -> None:
@@ -168,6 +182,21 @@ class Gathering:
         if len(self._damaged) > len(labelled):
             raise DataError(f"{origin}: {count} cannot be read, more than can be: {reasons}")
         self.notices.append(f"{count} left out, with the image of the same name: {reasons}.")
+
+
+def _draws_others(entry: _Entry) -> bool:
+    """Whether two files draw different boxes of the same class."""
+    drawn = [defaultdict[str, set[str]](set) for _ in entry.files]
+    for found, boxes in zip(drawn, entry.files.values(), strict=True):
+        for box in boxes:
+            found[box.name].add(str(box.values))
+    return any(
+        first[name] != second[name] for first, second in combinations(drawn, 2) for name in first.keys() & second.keys()
+    )
+
+
+def _and_files(entry: _Entry) -> str:
+    return f"{printable(entry.called)} in {listed(list(map(printable, entry.files)), _NAMED)}"
 
 
 def _path(called: str, near: str) -> tuple[str, ...]:

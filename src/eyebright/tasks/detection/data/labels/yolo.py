@@ -19,17 +19,23 @@ from eyebright.data.sources.walk import walk_files
 from eyebright.data.split import Side
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
+from eyebright.system.text import counted, listed, printable
+from eyebright.tasks.detection.data.labels.checks import numbers_of
 from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes
 from eyebright.tasks.detection.data.labels.gathering import Gathering
 from eyebright.tasks.detection.data.labels.images import ImagesBelow, path_parts, stem_of
 from eyebright.tasks.detection.data.labels.places import files_in, places_in, read_text
 from eyebright.tasks.detection.data.labels.yaml import Value, read_yaml
+from eyebright.tasks.detection.geometry.boxes import boxes_text
 
 FORMAT = "YOLO"
 SUFFIXES = (".yaml", ".yml")
 _LABELS, _IMAGES, _OF_CVAT = "labels", "images", "obj_train_data"
 _LISTS = ("classes.txt", "predefined_classes.txt")  # and whatever ends in .names
 _TRIED = 20  # files of labels that are looked at
+_SHOWN = 3
+_MOST_SLIPS = 0.1  # of the lines: more of the same are no slips
+_LARGEST_SHARE = 2.0  # a box that goes over the edge is still a share
 _CLASS = re.compile(r"(\d{1,6})(?:\.0*)?", re.ASCII)
 _NOT_UNDERSTOOD = tuple("*&|>!")  # how values begin that only a whole reader of YAML understands
 
@@ -81,18 +87,20 @@ def read_yolo(place: Path, report: Report = quiet) -> FoundBoxes:
     texts = [*walk_files(root, {"txt", "names"})]
     names = _names(file, settings, [Path(text) for text in texts if _is_list(text)])
     images = ImagesBelow(root, report)
-    gathered, sides = Gathering(images), _sides(settings, images)
+    gathered, sides, read = Gathering(images), _sides(settings, images), list[Drawn]()
     for label in texts:
         path = os.path.relpath(label, root).replace(os.sep, "/")
         name = _image_of(images, path)
         if _is_list(label) or not (name or _LABELS in _folders(path)):
             continue
         try:
-            boxes = _boxes(read_text(Path(label)), names, has_points="kpt_shape" in settings)
+            boxes = list(_boxes(read_text(Path(label)), names, has_points="kpt_shape" in settings))
         except DataError as problem:
             gathered.leave_out(name, path, str(problem))
         else:
-            gathered.add(name, path, list(boxes), side=sides.get(name or ""))
+            gathered.add(name, path, boxes, side=sides.get(name or ""))
+            read += boxes
+    gathered.notices += _hints(read, names)
     return gathered.found(FORMAT, place.absolute())
 
 
@@ -202,6 +210,23 @@ def _boxes(text: str, names: dict[int, str], *, has_points: bool) -> Iterator[Dr
                 values[:4] if is_box else values, "shares" if is_box else "outline", name or number,
                 bool(name) or (not names and match is not None),
             )  # fmt: skip
+
+
+def _hints(boxes: Sequence[Drawn], names: dict[int, str]) -> Iterator[str]:
+    """What is most likely wrong with a set whose lines have something else than YOLO has there."""
+    named = [box for box in boxes if not (box.is_known or _CLASS.fullmatch(box.name))]
+    if len(named) > _MOST_SLIPS * len(boxes):
+        known = listed([f"{number} for {name}" for number, name in names.items()], _SHOWN)
+        yield (
+            f"{counted(len(named), 'line')} with a name in place of the number of a class, such as "
+            f"{printable(named[0].name)}: write the number{f' ({known})' if names else ''}."
+        )
+    pixels = [box for box in boxes if (numbers := numbers_of(box)) and max(numbers) > _LARGEST_SHARE]
+    if len(pixels) > _MOST_SLIPS * len(boxes):
+        yield (
+            f"{boxes_text(len(pixels))} with numbers in pixels, such as {printable(pixels[0].text)}: YOLO has shares "
+            "of the sides of the image, 0 to 1; divide by its width and height, or export as COCO."
+        )
 
 
 def _words(line: str) -> list[str]:
