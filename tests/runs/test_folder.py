@@ -151,6 +151,17 @@ def test_a_run_that_was_stopped_says_how_to_continue(run):
     run.require_free(overwrite=True)
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_run_that_is_refused_before_its_first_checkpoint_leaves_no_folder(begun, run):
+    (run.path / "old").write_text("of the run before")
+    run.create(REQUEST, NETWORK, overwrite=True)
+    with pytest.raises(SettingsError, match="too short"), run.removed_if_refused():
+        if begun:
+            (run.checkpoint / "100").mkdir(parents=True)
+        raise SettingsError("minutes = 2 is too short")
+    assert (run.path / "old").exists() != begun == run.has_checkpoint
+
+
 def test_a_run_in_which_another_process_trains_is_neither_trained_nor_replaced(run):
     with Run(run.path).locked():
         with pytest.raises(SettingsError, match=r"another process is training in .*run: wait"), run.locked():

@@ -178,10 +178,19 @@ class Run:
             )
         files.require_free(self.path, overwrite=overwrite, made_with=MADE_WITH)
 
-    def remove(self) -> None:
-        """Remove the run; the one that it replaced is back in its place."""
-        files.discard(self.path)
-        files.bring_back(self.path)
+    @contextmanager
+    def removed_if_refused(self) -> Iterator[None]:
+        """A new run that is refused before its first checkpoint, such as one with too few minutes, leaves no folder.
+
+        The run that it replaced is back in its place.
+        """
+        try:
+            yield
+        except SettingsError:
+            if not self.has_checkpoint:
+                files.discard(self.path)
+                files.bring_back(self.path)
+            raise
 
     def write_config(self, request: Request) -> None:
         """Write config.toml, at the start and when a measurement has settled something."""

@@ -300,7 +300,7 @@ def _train_again(
     """A second run on the images and the split of the first, from the same start; whether it was interrupted.
 
     Raises:
-        OutOfTimeError: When its minutes turn out to be too few to train anything; then nothing is left of it.
+        OutOfTimeError: When its minutes turn out to be too few.
     """
     kept = run.split if request.split and pictures is None else ""
     again = run.reopening(request).changed(
@@ -318,7 +318,6 @@ def _train_again(
     try:
         return run_request(again, pictures, given, callbacks=[emit]).interrupted
     except SettingsError as problem:
-        if not trial.settings.minutes or second.has_checkpoint or second.model.exists():
+        if not trial.settings.minutes:
             raise
-        second.remove()  # nothing was trained that could be continued
         raise OutOfTimeError(str(problem)) from problem

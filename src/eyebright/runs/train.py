@@ -184,9 +184,10 @@ def run_request(
         start.network, dataset.classes, weights=start.weights, resize=resized.fit, seed=start.settings.seed
     )
     classifier.seen = seen
-    return finish(
-        run, resolved, classifier, prepared, emit, started_at=started_at, title=start.name, found=[*found, resized]
-    )
+    with run.removed_if_refused():
+        return finish(
+            run, resolved, classifier, prepared, emit, started_at=started_at, title=start.name, found=[*found, resized]
+        )
 
 
 def _begin(

@@ -113,7 +113,8 @@ def train_detector(
         training=resolved(request, dataset, len(prepared.indices("train"))),
     )  # fmt: skip
     run.create(request, network, overwrite=request.overwrite)
-    return finish(run, request, network, prepared, emit, started_at=started_at, chosen=chosen)
+    with run.removed_if_refused():
+        return finish(run, request, network, prepared, emit, started_at=started_at, chosen=chosen)
 
 
 def finish(
