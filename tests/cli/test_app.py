@@ -4,6 +4,7 @@ import sys
 import pytest
 
 import eyebright as eb
+from eyebright.cli.app import main
 
 COMMANDS = ["train", "evaluate", "predict", "networks", "inspect", "arithmetic", "demo", "audit", "fetch", "cache"]
 
@@ -35,6 +36,24 @@ def test_help_lists_the_commands(eyebright):
 
 def test_an_unknown_command_is_an_error(eyebright):
     assert eyebright("tarin").code == 2
+
+
+@pytest.mark.parametrize(("terminal", "longest"), [(40, 40), (200, 80)])
+def test_errors_fit_into_the_terminal(terminal, longest, monkeypatch, capfd):
+    monkeypatch.setenv("COLUMNS", str(terminal))
+    monkeypatch.setattr("sys.argv", ["eyebright", "inspect", "a-network-that-nobody-knows"])
+    with pytest.raises(SystemExit):
+        main()
+    widths = [len(line) for line in capfd.readouterr().err.splitlines()]
+    assert len(widths) > 400 / longest and 0.8 * longest < max(widths) <= longest
+
+
+def test_an_error_of_the_system_names_its_file(eyebright, monkeypatch):
+    def fails(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "here/split.csv")
+
+    monkeypatch.setattr("eyebright.system.interrupts.handled", fails)
+    assert eyebright("networks").err == "Error: here/split.csv: No such file or directory\n"
 
 
 def test_python_dash_m_is_the_command():

@@ -264,7 +264,8 @@ def test_only_what_was_made_here_is_replaced(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "mine.jpg").write_text("precious")
     with pytest.raises(
-        OutputError, match=r"photos contains something else \(it has no model\.json\) and is not replaced"
+        OutputError,
+        match=r"photos already exists and contains something else \(it has no model\.json\), which is never replaced",
     ):
         fill(tmp_path / "photos", overwrite=True, made_with=["model.json"])
     assert contents(tmp_path) == {"photos/mine.jpg": "precious"}

@@ -4,6 +4,7 @@ import codecs
 import importlib
 import io
 import os
+import shutil
 import sys
 import warnings
 from typing import Any
@@ -87,7 +88,13 @@ def _root(
 def _warn(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
 ) -> None:
-    print(text.message(f"Warning: {message}"), file=sys.stderr)  # noqa: T201
+    _say(f"Warning: {message}")
+
+
+def _say(message: str) -> None:
+    """Write a message to stderr, in lines as wide as the terminal, at most 80 columns."""
+    width = min(80, shutil.get_terminal_size().columns)
+    print(text.message(message, width), file=sys.stderr)  # noqa: T201
 
 
 def _run() -> None:
@@ -113,6 +120,10 @@ def main() -> None:
     except BrokenPipeError:  # the reader of the pipe has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except (EyebrightError, OSError) as problem:
-        print(text.message(f"Error: {problem}"), file=sys.stderr)  # noqa: T201
+    except EyebrightError as problem:
+        _say(f"Error: {problem}")
+        sys.exit(1)
+    except OSError as problem:  # such as a file that is gone since it was found
+        place = "" if problem.filename is None else f"{problem.filename}: "
+        _say(f"Error: {place}{problem.strerror or problem}")
         sys.exit(1)

@@ -8,13 +8,14 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.prepare import Prepared
 from eyebright.model.classifier import Classifier
 from eyebright.model.export.classifier import export_classifier
-from eyebright.model.export.exported import Exported
+from eyebright.model.export.exported import CARD, Exported
 from eyebright.model.export.proof import Proof
 from eyebright.model.folder import find_model
 from eyebright.runs.folder import Run
 from eyebright.runs.new_images import open_alike
 from eyebright.runs.request import Request
 from eyebright.runs.resume import reopen_prepared
+from eyebright.system import files
 from eyebright.system.errors import EyebrightError
 from eyebright.training.events.event import Emit, Event
 from eyebright.training.receivers import to_all
@@ -63,6 +64,7 @@ def export(
         MissingExtraError: When the runtime of the format is not installed.
         OutputError: When the folder exists, or cannot be written.
     """
+    files.require_free(Path(folder), overwrite=overwrite, made_with=[CARD])  # before the images are opened
     emit, classifier, note = to_all(callbacks), Classifier.load(model), ""
     run = Run(find_model(Path(model)).parent)
     given: Dataset | Prepared | None = None

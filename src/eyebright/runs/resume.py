@@ -22,6 +22,7 @@ from eyebright.runs.opening import for_promise, open_pictures
 from eyebright.runs.request import Request
 from eyebright.runs.start import as_fit, read_source, start_from, start_named
 from eyebright.runs.train import Result, finish
+from eyebright.system import files
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.text import counted, csv_text, listed, printable
 from eyebright.training.events.event import Emit, Event
@@ -102,7 +103,9 @@ def reopen_prepared(
     prepared = prepare(
         dataset, classifier.preparation, classes=classifier.classes, seen=seen, report=reporting(emit)
     )  # fmt: skip
-    if run.split.read_bytes() != split_csv(prepared):
+    with files.read_errors(run.split):
+        listed = run.split.read_bytes()
+    if listed != split_csv(prepared):
         raise DataError(f"the images are no longer those of {run.path} (its split.csv lists them): put them back")
     return prepared
 

@@ -151,16 +151,17 @@ def require_free(path: Path, *, overwrite: bool, made_with: Sequence[str] = ()) 
     Raises:
         OutputError: When the folder exists and may not be overwritten, or cannot be written.
     """
-    if path.exists() and not overwrite:
-        raise OutputError(
-            f"{path} already exists: choose another folder, or pass --overwrite (overwrite=True) to replace it"
-        )
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file: choose a folder")
     lacking = [name for name in made_with if not (path / name).is_file()]
     if lacking and path.is_dir() and any(path.iterdir()):
         raise OutputError(
-            f"{path} contains something else (it has no {lacking[0]}) and is not replaced: choose another folder"
+            f"{path} already exists and contains something else (it has no {lacking[0]}), which is never replaced: "
+            "choose another folder"
+        )
+    if path.exists() and not overwrite:
+        raise OutputError(
+            f"{path} already exists: choose another folder, or pass --overwrite (overwrite=True) to replace it"
         )
     if os.path.ismount(path):
         raise OutputError(f"{path} is the root of a disk and cannot be replaced: choose a folder inside it")
