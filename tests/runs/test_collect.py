@@ -24,28 +24,30 @@ def test_the_report_shows_what_the_run_measured(pictures, train_mlp, tmp_path, m
     result = train_mlp(pictures, "run")
     run = Run("run")
     found, prepared, tested = collected(run, result)
-    assert found.test == result.test and found.name == "pictures"
-    judged = next(event for event in run.read_events() if isinstance(event, VerdictReached))
-    assert (found.verdicts[0].kind, found.verdicts[0].text) == (judged.kind, judged.text)
-    assert found.sets == [("blue", 12, 2, 2), ("green", 12, 2, 2), ("red", 12, 2, 2)]
-    assert found.data[0] == "48 images: 36 for training, 6 for validation, 6 for testing."
-    assert found.commands == [("To predict new images:", "eyebright predict run IMAGES")]
+    assert found.test == result.test and found.about.name == "pictures"
+    reached = next(event for event in run.read_events() if isinstance(event, VerdictReached))
+    assert (found.about.verdicts[0].kind, found.about.verdicts[0].text) == (reached.kind, reached.text)
+    assert found.about.sets == [("blue", 12, 2, 2), ("green", 12, 2, 2), ("red", 12, 2, 2)]
+    assert found.about.data[0] == "48 images: 36 for training, 6 for validation, 6 for testing."
+    assert found.about.commands == [("To predict new images:", "eyebright predict run IMAGES")]
     assert found.audit == "eyebright audit pictures -o audit.json --page audit.html"
-    assert found.repeat == "eyebright train --config run/config.toml -o NEW"
-    assert found.repeat_text == "On this machine, this command gives the same model again:"
-    assert found.settings == run.config.read_text()
-    assert [chart.title for chart in found.training] == ["Accuracy", "Loss"]
+    assert found.about.repeat == "eyebright train --config run/config.toml -o NEW"
+    assert found.about.repeat_text == "On this machine, this command gives the same model again:"
+    assert found.about.settings == run.config.read_text()
+    assert [chart.title for chart in found.about.training] == ["Accuracy", "Loss"]
     names = {prepared.dataset.source.names[position] for position in tested.positions}
     assert {shot.name for shots in found.cells.values() for shot in shots} <= names
     assert sum(len(shots) for shots in found.cells.values()) == 6
-    assert dict(found.facts)["Image size"] == "8 × 8" and dict(found.facts)["Training"].startswith("3 epochs, ")
+    assert dict(found.about.facts)["Image size"] == "8 × 8" and dict(found.about.facts)["Training"].startswith(
+        "3 epochs, "
+    )
 
 
 def test_the_report_of_a_training_by_time_promises_no_equal_model(pictures, train_mlp, tmp_path):
     result = train_mlp(pictures, tmp_path / "run")
     request = Run(tmp_path / "run").read()[0]
     Run(tmp_path / "run").write_config(request.changed(training=request.training.changed({"minutes": 1.0})))
-    assert "may differ a little" in collected(Run(tmp_path / "run"), result)[0].repeat_text
+    assert "may differ a little" in collected(Run(tmp_path / "run"), result)[0].about.repeat_text
 
 
 def test_the_report_knows_what_was_decided_about_images(pictures, train_mlp, tmp_path):
@@ -100,7 +102,7 @@ def test_a_head_whose_strength_was_not_chosen_has_no_charts(pictures, train_mlp,
     head = HeadFitted(strengths=strengths, losses=figures, accuracies=figures, strength=strengths[-1])
     prepared = result.classifier.prepare(eb.Dataset.open(pictures, seed=3))
     tested = result.classifier.test(prepared, lambda event: None)
-    assert len(collect(Run(result.path), [head], result.classifier, prepared, tested).training) == charts
+    assert len(collect(Run(result.path), [head], result.classifier, prepared, tested).about.training) == charts
 
 
 def test_a_run_that_is_continued_gets_a_new_report(pictures, train_mlp, killed, tmp_path):

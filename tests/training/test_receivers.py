@@ -9,7 +9,7 @@ from eyebright.system.errors import OutputError
 from eyebright.training.events.event import Event, Transient
 from eyebright.training.events.fitting import Stopped
 from eyebright.training.events.starting import Resumed
-from eyebright.training.receivers import LOGGED, EventLog, read_events
+from eyebright.training.receivers import LOGGED, EventLog, last_event, read_events
 
 STOPPED = Stopped(reason="finished", epoch=3, best_epoch=2)
 
@@ -56,3 +56,9 @@ def kinds_of(kind: type[Event]) -> set[type[Event]]:
 def test_every_event_that_is_written_can_be_read():
     assert set(get_args(LOGGED)) == kinds_of(Event) - {Transient} - kinds_of(Transient)
     assert all(kind.__struct_config__.tag == kind.__name__ for kind in kinds_of(Event))
+
+
+def test_the_last_event_of_a_kind_is_found():
+    events = [Resumed(epoch=1), STOPPED, Resumed(epoch=2)]
+    assert last_event(events, Resumed) == events[2] and last_event(events, Stopped) == STOPPED
+    assert last_event(events[:1], Stopped) is None

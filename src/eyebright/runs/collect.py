@@ -1,9 +1,7 @@
 """What the report of a finished training shows, collected from its run; and the page that is written of it."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path, PurePath
-from typing import TypeVar
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +15,14 @@ from eyebright.data.split import SIDES
 from eyebright.model.classifier import Classifier
 from eyebright.model.evaluate import Tested
 from eyebright.model.explain.maps import COPIES, explain
-from eyebright.report.commands import advised, typed_path
+from eyebright.report.commands import typed_path
 from eyebright.report.maps import overlaid
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.measured import coverage_chart, penalty_charts, reliability_chart, training_charts
 from eyebright.report.pages.page import Embedded
-from eyebright.report.pages.run import RunReport, Seen, ShownVerdict, run_page
+from eyebright.report.pages.run import RunReport, Seen, run_page
 from eyebright.report.sentences import leak_text
+from eyebright.runs.about import about_run, model_facts
 from eyebright.runs.folder import Run
 from eyebright.runs.gallery import LARGE_PX, Gallery, Maps
 from eyebright.system import files
@@ -33,19 +32,16 @@ from eyebright.system.text import counted, duration, percent, printable
 from eyebright.training.budget import answers_in
 from eyebright.training.events.event import Event
 from eyebright.training.events.fitting import CrossValidated, EpochEnded, HeadFitted, LabelsSuspected
-from eyebright.training.events.results import PromiseRefused, VerdictReached
+from eyebright.training.events.results import PromiseRefused
 from eyebright.training.events.starting import RunStarted
+from eyebright.training.receivers import last_event
 from eyebright.trust.calibration import calibration_text, reliability
 from eyebright.trust.metrics import Evaluation
 from eyebright.trust.selective import risk_coverage
-from eyebright.trust.verdict import Verdict
 
 _MAPS_SHARE = 0.02  # of the time of a training
 _SETS_SHOWN, _IN_A_SET, _INPUTS, _LEFT_OUT = 6, 4, 4, 200
-_REPEATED = "On this machine, this command gives the same model again:"
-_REPEATED_WITHIN = "This command trains again for as long, so its model may differ a little:"
 _RESIZED = {"crop": "cropped at the centre", "pad": "padded with grey", "stretch": "stretched"}
-_Kind = TypeVar("_Kind", bound=Event)
 
 
 def write_report(
@@ -87,7 +83,7 @@ def collect(
 ) -> RunReport:
     """What the page of a run shows; arguments as in `write_report`."""
     (request, _), test = run.read(), tested.evaluation
-    started, suspected = _last(events, RunStarted), _last(events, LabelsSuspected)
+    started, suspected = last_event(events, RunStarted), last_event(events, LabelsSuspected)
     images = "" if request.in_memory else typed_path(without_token(request.pictures))
     here = typed_path(str(run.path.absolute()))
     affordable = answers_in(_MAPS_SHARE, len(prepared.labels), sum(classifier.history.pictures))
@@ -97,17 +93,21 @@ def collect(
     doubtful = gallery.suspected(suspected) if suspected else ()
     groups = prepared.groups_at(tested.positions)
     found = reliability(tested.confidence, tested.correct, groups)
-    again = f"eyebright train --config {here}/config.toml -o NEW"
+    promise = f"eyebright train --config {here}/config.toml -o NEW --promise accuracy=0.95"
     return RunReport(
-        name=PurePath(without_token(request.pictures)).name if images else "Images in memory",
-        date="" if started is None else datetime.fromtimestamp(started.time_s, UTC).strftime("%-d %B %Y"),
+        about=about_run(
+            run,
+            events,
+            facts=_facts(classifier, prepared, events),
+            training=_training(classifier, events),
+            command=("To predict new images:", "eyebright predict RUN IMAGES"),
+            data=_data(prepared, started, tested),
+            sets=_sets(classifier.classes, prepared),
+        ),
         test=test,
         album=gallery.album,
-        verdicts=verdicts_of(events, here, images or "PICTURES"),
         answers=_answers(classifier, test, events),
         answers_by_class=_answers_by_class(classifier, test),
-        facts=_facts(classifier, prepared, started, events),
-        commands=[("To predict new images:", f"eyebright predict {here} IMAGES")],
         right=gallery.examples(correct=True),
         wrong=gallery.examples(correct=False),
         redraw=f"eyebright report {here}" if images else "",
@@ -117,11 +117,8 @@ def collect(
         weakest=gallery.weakest(),
         trusted=[reliability_chart(found), coverage_chart(risk_coverage(tested.confidence, tested.correct))],
         calibration=f"Expected calibration error {found.error:.3f}. {calibration_text(found.error, found.by_chance)}.",
-        promise=f"{again} --promise accuracy=0.95" if images and classifier.learned.promise is None else "",
+        promise=promise if images and classifier.learned.promise is None else "",
         robustness="" if _robust(tested) or not images else f"eyebright report {here} --robustness",
-        training=_training(classifier, events),
-        data=_data(prepared, started, tested),
-        sets=_sets(classifier.classes, prepared),
         left_out=[(printable(left.name), left.reason) for left in prepared.pack.left_out[:_LEFT_OUT]],
         duplicates=_duplicates(gallery, prepared),
         duplicates_text="Some are in different sets." if prepared.leaks else "Each set of them is in one split.",
@@ -131,10 +128,6 @@ def collect(
         decided=load(run.corrections).corrections if run.corrections.exists() else (),
         inputs=_inputs(gallery, prepared, tested, classifier.classes),
         input_text=_input_text(prepared),
-        settings=request.changed(pictures=without_token(request.pictures)).to_toml(),
-        repeat=again if images else "",
-        repeat_text=_REPEATED_WITHIN if request.training.minutes else _REPEATED,
-        versions={} if started is None else started.versions,
     )
 
 
@@ -149,22 +142,12 @@ def _maps(classifier: Classifier, prepared: Prepared) -> Maps:
     return draw
 
 
-def verdicts_of(events: Sequence[Event], here: str, images: str) -> list[ShownVerdict]:
-    """The last verdicts of a run, whose advice names it and its images as they are typed."""
-    reached, found = _last(events, VerdictReached), list[ShownVerdict]()
-    last: list[VerdictReached | Verdict] = [] if reached is None else [reached, *reached.others]
-    for verdict in last:
-        words, commands = advised(verdict.advice, here, images)
-        found.append(ShownVerdict(verdict.kind, verdict.text, words, tuple(commands)))
-    return found
-
-
 def _answers(classifier: Classifier, test: Evaluation, events: Sequence[Event]) -> list[str]:
     """What is promised and whether it is kept, or what is answered; nothing where it answers every image."""
     promised = classifier.learned.promise
     if promised is not None and test.promise is not None:
         return [promised.text, f"On the test images: {test.promise.text}"]
-    last = _last(events, PromiseRefused)
+    last = last_event(events, PromiseRefused)
     refused = [] if last is None else [f"Nothing is promised: {last.reason}."]
     given, correct = test.answered, test.answered_correctly
     if given is None or correct is None or given == test.pictures:
@@ -186,24 +169,16 @@ def _answers_by_class(classifier: Classifier, test: Evaluation) -> Table | None:
     return Table(found.title, (*needed.header[:2], *found.header[1:]), rows)
 
 
-def _facts(
-    classifier: Classifier, prepared: Prepared, started: RunStarted | None, events: Sequence[Event]
-) -> list[tuple[str, str]]:
-    side = classifier.preparation
+def _facts(classifier: Classifier, prepared: Prepared, events: Sequence[Event]) -> list[tuple[str, str]]:
+    train = len(prepared.indices("train"))
+    facts = model_facts(classifier.classes, classifier.network, classifier.preparation, train, events)
     epochs = {event.epoch: event.seconds for event in events if isinstance(event, EpochEnded)}
-    facts = [
-        ("Training images", f"{len(prepared.indices('train')):,}"),
-        ("Classes", f"{len(classifier.classes):,}"),
-        ("Network", started.network if started else counted(len(classifier.network.places), "layer")),
-        ("Parameters", f"{classifier.network.parameter_count:,}"),
-        ("Image size", f"{side.width} × {side.height}"),
-    ]
     if epochs:
         facts.append(("Training", f"{counted(len(epochs), 'epoch')}, {duration(sum(epochs.values()))}"))
     validation = classifier.metrics.get("validation")
     if validation is not None:
         facts.append(("Validation accuracy", percent(validation.accuracy)))
-    crossed = _last(events, CrossValidated)
+    crossed = last_event(events, CrossValidated)
     return facts if crossed is None else [*facts, ("Cross-validated accuracy", percent(crossed.accuracy))]
 
 
@@ -216,7 +191,7 @@ def _robust(tested: Tested) -> bool:
 def _training(classifier: Classifier, events: Sequence[Event]) -> list[Chart]:
     if classifier.history.loss:
         return training_charts(classifier.history)
-    head = _last(events, HeadFitted)
+    head = last_event(events, HeadFitted)
     return [] if head is None or len(head.strengths) == 1 else penalty_charts(head)  # one is not cross-validated
 
 
@@ -263,11 +238,6 @@ def _suspected_text(found: LabelsSuspected) -> str:
         f"{counted(found.count, 'label')} of {checked}: a classifier that was not trained on the image finds another "
         "class more probable, and this one almost impossible. Decide by the image."
     )
-
-
-def _last(events: Sequence[Event], kind: type[_Kind]) -> _Kind | None:
-    """The last event of a kind; None if there is none."""
-    return next((event for event in reversed(events) if isinstance(event, kind)), None)
 
 
 def _inputs(gallery: Gallery, prepared: Prepared, tested: Tested, classes: Sequence[str]) -> list[Seen]:

@@ -1,10 +1,11 @@
 """Who receives the events of a run: functions of the user, several receivers as one, and the log on the disk."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -15,6 +16,7 @@ from eyebright.system.text import kind_of
 from eyebright.training.events import fitting, results, starting
 from eyebright.training.events.event import Emit, Event, Progress, Transient
 
+Kind = TypeVar("Kind", bound=Event)
 LOGGED = reduce(or_, (
     kind for module in (starting, fitting, results) for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
@@ -88,3 +90,8 @@ def read_events(path: Path) -> list[Event]:
         except msgspec.DecodeError:
             continue
     return events
+
+
+def last_event(events: Sequence[Event], kind: type[Kind]) -> Kind | None:
+    """The last event of a kind; None if there is none."""
+    return next((event for event in reversed(events) if isinstance(event, kind)), None)

@@ -5,9 +5,10 @@ import pytest
 from msgspec.structs import replace
 
 from eyebright.report.history import History
+from eyebright.report.pages.about import AboutRun, ShownVerdict
 from eyebright.report.pages.measured import reliability_chart, training_charts
 from eyebright.report.pages.page import Album
-from eyebright.report.pages.run import RunReport, Seen, Shot, ShownVerdict
+from eyebright.report.pages.run import RunReport, Seen, Shot
 from eyebright.trust.calibration import reliability
 from eyebright.trust.intervals import Difference, Share
 from eyebright.trust.metrics import evaluate
@@ -45,20 +46,22 @@ def make_report() -> Callable[..., RunReport]:
         }
         mistakes = [one for shots in cells.values() for one in shots if not one.correct]
         commands = (f"eyebright train '{file}' -o NEW",)
-        whole = {
+        about = {
             "verdicts": [ShownVerdict("overfitting", f"Overfitting in {file}.", "Try:", commands)],
             "facts": [("Network", file)], "commands": [("To predict:", "eyebright predict RUN IMAGES")],
+            "training": training_charts(History(loss=(1.0, 0.5), accuracy=(0.5, 0.8), best_epoch=2)),
+            "data": ["12 images."], "sets": [(name, 1, 2, 3) for name in names], "settings": f"# {file}",
+            "repeat": "eyebright train --config RUN/config.toml", "repeat_text": "Again:", "versions": {"python": "3"},
+        }  # fmt: skip
+        about |= {name: parts.pop(name) for name in AboutRun._fields if name in parts}
+        whole = {
             "right": cells[0, 0], "wrong": mistakes, "worst": mistakes, "cells": cells,
             "weakest": {name: cells[index, index] for index, name in enumerate(names)},
             "trusted": [reliability_chart(reliability(np.full(20, 0.9), np.arange(20) > 2))], "calibration": "Fine.",
-            "robustness": "eyebright report RUN --robustness",
-            "training": training_charts(History(loss=(1.0, 0.5), accuracy=(0.5, 0.8), best_epoch=2)),
-            "data": ["12 images."], "sets": [(name, 1, 2, 3) for name in names], "left_out": [(file, "damaged")],
+            "robustness": "eyebright report RUN --robustness", "left_out": [(file, "damaged")],
             "duplicates": [[(shot(0).image, file)] * 2], "audit": "eyebright audit IMAGES",
             "inputs": [Seen(names[0], shot(0).image, (0.1, 0, 0.9, 1), shot(0).image)], "input_text": "Cropped.",
-            "settings": f"# {file}", "repeat": "eyebright train --config RUN/config.toml", "versions": {"python": "3"},
-            "repeat_text": "Again:",
         }  # fmt: skip
-        return RunReport(f"images {file}", "1 May 2026", test, album, **whole | parts)
+        return RunReport(AboutRun(f"images {file}", "1 May 2026", **about), test, album, **whole | parts)
 
     return make

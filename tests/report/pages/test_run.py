@@ -27,14 +27,11 @@ def test_the_page_says_first_how_good_the_model_is_and_what_to_do(make_report, p
 
 
 def test_a_part_that_is_missing_leaves_its_section_out(make_report, parsed) -> None:
-    parts = ("verdicts", "facts", "commands", "right", "wrong", "worst", "trusted", "training", "sets", "left_out",
+    parts = ("verdicts", "facts", "commands", "right", "worst", "trusted", "training", "sets", "left_out",
              "duplicates", "inputs")  # fmt: skip
-    whole = make_report("daisy", "rose")
-    report = whole._replace(
-        **dict.fromkeys(parts, ()), test=replace(whole.test, robustness=None), robustness="", audit="", repeat="",
-        settings="", versions={},
-    )  # fmt: skip
-    page = parsed(run_page(report))
+    none = dict.fromkeys(("robustness", "audit", "repeat", "settings"), "")
+    report = make_report("daisy", "rose", **dict.fromkeys(parts, ()), **none, versions={})
+    page = parsed(run_page(report._replace(wrong=(), test=replace(report.test, robustness=None))))
     assert [heading["id"] for heading in page.select("h2")] == [
         "good-heading", "confusion", "classes", "data", "repeat", "images-title",
     ]  # fmt: skip

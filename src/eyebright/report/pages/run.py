@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from eyebright.data.corrections import Correction
+from eyebright.report.pages.about import AboutRun
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.page import Album, Embedded, render
 from eyebright.report.pages.review import SCRIPTS, Review
@@ -56,15 +57,6 @@ class Shot(NamedTuple):
         return self.truth if self.correct else f"{self.truth}, predicted as {self.predicted}"
 
 
-class ShownVerdict(NamedTuple):
-    """A verdict as a page shows it: the problem, what shows it, what to try, and the commands for that."""
-
-    kind: str
-    text: str
-    advice: str = ""
-    commands: tuple[str, ...] = ()
-
-
 class Pair(NamedTuple):
     """Two classes that are confused: the positions of the true and of the predicted one, how often, and in words."""
 
@@ -102,15 +94,11 @@ class RunReport(NamedTuple):
     """Everything that the page shows.
 
     Args:
-        name: What the images are called.
-        date: When the run was started.
+        about: What it shows beside the evaluation.
         test: The evaluation on the test set.
         album: The images of the page.
-        verdicts: What the figures show, the most important first.
         answers: What it answers, and when it says that it does not know.
         answers_by_class: The same of each class, where something is promised of each.
-        facts: What the model is, in a few names and values.
-        commands: What to do with the model: a few words, and the command.
         right: Examples of correct predictions.
         wrong: Examples of wrong ones.
         unlike: Test images that are so unlike the training images that they get no answer.
@@ -122,9 +110,6 @@ class RunReport(NamedTuple):
         calibration: What the calibration error shows.
         promise: The command that trains a model which answers only where an accuracy is proven.
         robustness: The command that measures the accuracy on corrupted images, where that can be done more closely.
-        training: Charts of the training.
-        data: What is known of the data, in sentences.
-        sets: How many images each class has in the training, validation and test set.
         left_out: Images that were left out, and why.
         duplicates: Sets of near-duplicates, some of their images.
         duplicates_text: What is done about these.
@@ -134,21 +119,13 @@ class RunReport(NamedTuple):
         decided: What was decided about single images before the training.
         inputs: What the network takes of images.
         input_text: How images are brought to its size.
-        settings: All settings, as config.toml has them.
-        repeat: The command that repeats the run.
-        repeat_text: What it gives.
-        versions: The versions of what it was made with.
     """
 
-    name: str
-    date: str
+    about: AboutRun
     test: Evaluation
     album: Album
-    verdicts: Sequence[ShownVerdict] = ()
     answers: Sequence[str] = ()
     answers_by_class: Table | None = None
-    facts: Sequence[tuple[str, str]] = ()
-    commands: Sequence[tuple[str, str]] = ()
     right: Sequence[Shot] = ()
     wrong: Sequence[Shot] = ()
     unlike: Sequence[Shot] = ()
@@ -160,9 +137,6 @@ class RunReport(NamedTuple):
     calibration: str = ""
     promise: str = ""
     robustness: str = ""
-    training: Sequence[Chart] = ()
-    data: Sequence[str] = ()
-    sets: Sequence[tuple[str, int, int, int]] = ()
     left_out: Sequence[tuple[str, str]] = ()
     duplicates: Sequence[Sequence[tuple[Embedded, str]]] = ()
     duplicates_text: str = ""
@@ -172,10 +146,6 @@ class RunReport(NamedTuple):
     decided: Sequence[Correction] = ()
     inputs: Sequence[Seen] = ()
     input_text: str = ""
-    settings: str = ""
-    repeat: str = ""
-    repeat_text: str = ""
-    versions: Mapping[str, str] = {}
 
 
 def run_page(report: RunReport) -> str:
@@ -188,6 +158,8 @@ def run_page(report: RunReport) -> str:
     return render(
         "run.html",
         report=report,
+        about=report.about,
+        counts="Images",
         test=test,
         album=report.album,
         correct=round(test.accuracy * test.pictures),
@@ -201,7 +173,7 @@ def run_page(report: RunReport) -> str:
         worst_mapped=[shot for shot in report.worst if shot.map],
         worst_others=[shot for shot in report.worst if not shot.map],
         shown=_as_data(report),
-        review=Review.of(test, report.name, [score.name for score in test.classes], report.decided),
+        review=Review.of(test, report.about.name, [score.name for score in test.classes], report.decided),
         scripts=(*SCRIPTS, "run.js"),
     )
 

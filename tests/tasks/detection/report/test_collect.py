@@ -9,11 +9,11 @@ def test_the_page_has_the_mistakes_the_boxes_of_each_set_and_the_verdict(judged)
     report = collect(*judged)
     assert [title for title, _ in report.mistakes] == ["missed: 6", "false alarm: 6"]  # 24 of 64 pixels shared: IoU 3/8
     assert [[box.look for box in scene.boxes] for scene in report.examples[:2]] == [["right"], ["wrong", "missed"]]
-    assert report.sets == [("square", *(len(prepared.indices(side)) for side in ("train", "validation", "test")))]
-    assert [told.text for told in report.verdicts] == ["Too few."]
+    assert report.about.sets == [("square", *(len(prepared.indices(side)) for side in ("train", "validation", "test")))]
+    assert [shown.text for shown in report.about.verdicts] == ["Too few."]
     assert [chart.title for chart in report.charts] == ["Precision and recall", "Confidence of boxes"]
-    assert report.data[0].startswith("12 images with 12 boxes: ")
-    assert report.test is tested.evaluation and report.repeat.endswith(f"{run.path}/config.toml -o NEW")
+    assert report.about.data[0].startswith("12 images with 12 boxes: ")
+    assert report.test is tested.evaluation and report.about.repeat.endswith(f"{run.path}/config.toml -o NEW")
 
 
 def test_the_page_is_written_into_the_run(judged, parsed):

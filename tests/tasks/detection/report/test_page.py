@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from eyebright.report.pages.about import AboutRun, ShownVerdict
 from eyebright.report.pages.page import Album
-from eyebright.report.pages.run import ShownVerdict
 from eyebright.tasks.detection.report.curves import recall_chart
 from eyebright.tasks.detection.report.mistakes import find_mistakes, marked, pictures_of
 from eyebright.tasks.detection.report.page import EXAMPLE_PX, MISTAKE_PX, DetectorReport, detector_page, scene_of
@@ -22,11 +22,16 @@ def make_report(known_mistakes):
         pixels = stream.integers(0, 256, (2, 300, 400, 3), np.uint8)
         mistakes = find_mistakes(found, truth)
         pictures = pictures_of(mistakes, lambda image: pixels[image], [name] * 2, classes)
-        whole = {
+        about = {
             "verdicts": [
                 ShownVerdict("small objects", f"Small objects of {name} are missed.", "Try:", ("eyebright train A",))
             ],
             "facts": [("Network", name)], "commands": [("To predict:", "eyebright predict RUN IMAGES")],
+            "data": ["2 images."], "sets": [(name, 1, 2, 3)], "settings": f"# {name}",
+            "repeat": "eyebright train --config RUN/config.toml", "repeat_text": "Again:", "versions": {"python": "3"},
+        }  # fmt: skip
+        about |= {name: parts.pop(name) for name in AboutRun._fields if name in parts}
+        whole = {
             "examples": [
                 scene_of(album, at, marked(pixels[at], found[at], truth[at], classes), name, "", EXAMPLE_PX)
                 for at in range(2)
@@ -35,13 +40,11 @@ def make_report(known_mistakes):
                 scene_of(album, ("mistake", at), picture, name, mistakes[at].words(classes), MISTAKE_PX)
                 for at, picture in enumerate(pictures)
             ])],
-            "charts": [recall_chart(match(found, truth), 0.5, 0.4)], "data": ["2 images."],
-            "sets": [(name, 1, 2, 3)], "unused": [("it lies outside the image", 2)],
-            "unused_boxes": [(name, "outside", "0 0 5 5")], "settings": f"# {name}",
-            "repeat": "eyebright train --config RUN/config.toml", "versions": {"python": "3"},
+            "charts": [recall_chart(match(found, truth), 0.5, 0.4)], "unused": [("it lies outside the image", 2)],
+            "unused_boxes": [(name, "outside", "0 0 5 5")],
         }  # fmt: skip
         test = evaluate(found, truth, classes, np.array([0.5, 0.5]))
-        return DetectorReport(f"lights {name}", "1 May 2026", test, album, **whole | parts)
+        return DetectorReport(AboutRun(f"lights {name}", "1 May 2026", **about), test, album, **whole | parts)
 
     return make
 

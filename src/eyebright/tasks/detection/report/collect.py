@@ -2,18 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.split import ALL_SIDES, SIDES
-from eyebright.report.commands import typed_path
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.measured import training_charts
 from eyebright.report.pages.page import Album
-from eyebright.runs.collect import verdicts_of
+from eyebright.runs.about import about_run, model_facts
 from eyebright.runs.folder import Run
 from eyebright.system import files
 from eyebright.system.text import counted, percent, printable
@@ -27,7 +25,6 @@ from eyebright.tasks.detection.report.drawings import opener, shown_in
 from eyebright.tasks.detection.report.mistakes import MISTAKE_KINDS, Mistake, find_mistakes, marked, pictures_of
 from eyebright.tasks.detection.report.page import EXAMPLE_PX, MISTAKE_PX, DetectorReport, Scene, detector_page, scene_of
 from eyebright.training.events.event import Event
-from eyebright.training.events.starting import RunStarted
 
 _EXAMPLES, _OF_A_KIND, _UNUSED = 8, 12, 100
 
@@ -55,31 +52,23 @@ def collect(
     run: Run, events: Sequence[Event], detector: Detector, prepared: PreparedBoxes, tested: DetectionTested
 ) -> DetectorReport:
     """What the page of a run shows; arguments as in `write_report`."""
-    (request, _), test, dataset = run.read(), tested.evaluation, prepared.dataset
-    started = next((event for event in reversed(events) if isinstance(event, RunStarted)), None)
-    here, album = typed_path(str(run.path.absolute())), Album()
+    album, dataset = Album(), prepared.dataset
     unused = Counter(one.reason for one in dataset.unused)
     examples, mistakes = _scenes(album, detector, prepared, tested)
     return DetectorReport(
-        name=printable(PurePath(request.pictures).name),
-        date="" if started is None else datetime.fromtimestamp(started.time_s, UTC).strftime("%-d %B %Y"),
-        test=test,
+        about=about_run(
+            run, events, facts=_facts(detector, prepared, events),
+            command=("To find objects in new images:", "eyebright predict RUN IMAGES --figure boxes.png"),
+            training=training_charts(detector.history, "mAP50"), data=_data(prepared), sets=_sets(prepared),
+        ),
+        test=tested.evaluation,
         album=album,
-        verdicts=verdicts_of(events, here, typed_path(request.pictures)),
-        facts=_facts(detector, prepared, started),
-        commands=[("To find objects in new images:", f"eyebright predict {here} IMAGES --figure boxes.png")],
         examples=examples,
         mistakes=mistakes,
         charts=_charts(tested, prepared),
-        training=training_charts(detector.history, "mAP50"),
-        data=_data(prepared),
-        sets=_sets(prepared),
         unused=[(REASONS[reason], count) for reason, count in unused.items()],
         unused_boxes=[(printable(one.image), REASONS[one.reason], printable(one.box))
                       for one in dataset.unused[:_UNUSED]],
-        settings=request.to_toml(),
-        repeat=f"eyebright train --config {here}/config.toml -o NEW",
-        versions={} if started is None else started.versions,
     )  # fmt: skip
 
 
@@ -123,20 +112,13 @@ def _mistakes(
     return found
 
 
-def _facts(detector: Detector, prepared: PreparedBoxes, started: RunStarted | None) -> list[tuple[str, str]]:
-    side, validation = detector.preparation, detector.metrics.get("validation")
-    facts = [
-        ("Training images", f"{len(prepared.indices('train')):,}"),
-        ("Classes", f"{len(detector.classes):,}"),
-        ("Network", started.network if started else counted(len(detector.network.places), "layer")),
-        ("Parameters", f"{detector.network.parameter_count:,}"),
-        ("Image size", f"{side.width} × {side.height}"),
-    ]
-    return (
-        facts
-        if validation is None
-        else [*facts, ("Validation mAP50", percent(validation.map50.value) if validation.map50 else "-")]
-    )
+def _facts(detector: Detector, prepared: PreparedBoxes, events: Sequence[Event]) -> list[tuple[str, str]]:
+    train = len(prepared.indices("train"))
+    facts = model_facts(detector.classes, detector.network, detector.preparation, train, events)
+    validation = detector.metrics.get("validation")
+    if validation is not None:
+        facts.append(("Validation mAP50", percent(validation.map50.value) if validation.map50 else "-"))
+    return facts
 
 
 def _data(prepared: PreparedBoxes) -> list[str]:

@@ -4,12 +4,12 @@ A section stands in the page where there is something to show. Boxes are drawn o
 stay sharp and have the colours of the page.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from eyebright.report.pages.about import AboutRun
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.page import Album, Embedded, render
-from eyebright.report.pages.run import ShownVerdict
 from eyebright.system.table import Table
 from eyebright.tasks.detection.report.drawing import Frame, Framed
 from eyebright.tasks.detection.report.mistakes import looks_of
@@ -55,44 +55,24 @@ class DetectorReport(NamedTuple):
     """Everything that the page shows.
 
     Args:
-        name: What the images are called.
-        date: When the run was started.
+        about: What it shows beside the evaluation.
         test: The evaluation on the test set.
         album: The images of the page.
-        verdicts: What the figures show, the most important first.
-        facts: What the model is, in a few names and values.
-        commands: What to do with the model: a few words, and the command.
         examples: Test images with what is found and what is labelled.
         mistakes: Parts of test images around mistakes, by the kind of mistake.
         charts: Precision and recall, calibration.
-        training: Charts of the training.
-        data: What is known of the data, in sentences.
-        sets: Of each class the number of its boxes in the training, validation and test set.
         unused: How many boxes are not used, by the reason.
         unused_boxes: Some of them: the image, the reason, the box as the file has it.
-        settings: All settings, as config.toml has them.
-        repeat: The command that repeats the run.
-        versions: The versions of what it was made with.
     """
 
-    name: str
-    date: str
+    about: AboutRun
     test: DetectionEvaluation
     album: Album
-    verdicts: Sequence[ShownVerdict] = ()
-    facts: Sequence[tuple[str, str]] = ()
-    commands: Sequence[tuple[str, str]] = ()
     examples: Sequence[Scene] = ()
     mistakes: Sequence[tuple[str, Sequence[Scene]]] = ()
     charts: Sequence[Chart] = ()
-    training: Sequence[Chart] = ()
-    data: Sequence[str] = ()
-    sets: Sequence[tuple[str, int, int, int]] = ()
     unused: Sequence[tuple[str, int]] = ()
     unused_boxes: Sequence[tuple[str, str, str]] = ()
-    settings: str = ""
-    repeat: str = ""
-    versions: Mapping[str, str] = {}
 
 
 def detector_page(report: DetectorReport) -> str:
@@ -102,6 +82,8 @@ def detector_page(report: DetectorReport) -> str:
     return render(
         "detector.html",
         report=report,
+        about=report.about,
+        counts="Boxes",
         test=report.test,
         album=report.album,
         classes=Table(table.title, table.header, weakest),
