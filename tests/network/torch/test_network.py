@@ -26,6 +26,7 @@ from eyebright.network import (
     Sigmoid,
     Softmax,
     Tanh,
+    Unflatten,
     initial_weights,
     zoo,
 )
@@ -294,7 +295,7 @@ def test_every_layer_computes_the_same_on_a_gpu_and_its_gradients_have_the_same_
     images = Input((3, *shape))()
     channels = 3 if isinstance(any_layer, Normalize) else 6
     values = Conv2d(channels, 3, padding="same", bias=False)(Normalize(128.0, 32.0)(images))
-    if isinstance(any_layer, Linear):
+    if isinstance(any_layer, Linear | Unflatten):
         values = Flatten()(values)
     network = Network(images, any_layer(*([values, ReLU()(values)] if any_layer.arity()[1] > 1 else [values])))
     weights = initial_weights(network, 1)

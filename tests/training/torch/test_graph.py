@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from eyebright.network import initial_weights, zoo
 from eyebright.training.settings import Settings
@@ -49,7 +50,20 @@ def test_a_step_that_waits_for_the_gpu_is_made_without_a_graph():
     step = graph.StepGraph()
 
     def waits(pictures: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return pictures.sum() * float(labels.sum())
+        return functional.dropout(pictures, 0.0).sum() * float(labels.sum())
 
     pictures, labels = torch.ones(2, 3, device="cuda"), torch.ones(2, device="cuda")
     assert [float(step(waits, number * pictures, labels)) for number in range(6)] == [0.0, 12, 24, 36, 48, 60]
+
+
+@pytest.mark.gpu
+def test_random_numbers_are_drawn_after_a_step_that_could_not_be_recorded():
+    step = graph.StepGraph()
+    with torch.random.fork_rng(devices=[0]):
+        for _ in range(6):
+            step(lambda pictures, labels: functional.dropout(pictures, 0.5).sum() * float(labels.sum()),
+                 torch.ones(2, 3, device="cuda"), torch.ones(2, device="cuda"))  # fmt: skip
+        torch.manual_seed(3)
+        first = torch.rand(4, device="cuda")
+        torch.manual_seed(3)
+        assert torch.equal(first, torch.rand(4, device="cuda"))

@@ -60,5 +60,7 @@ class StepGraph:
                 self._figures = work(self._pictures, self._labels)
         except RuntimeError:  # a layer that waits for the GPU, or too little memory: the steps are made without a graph
             torch.cuda.synchronize(device)
+            random = torch.cuda.default_generators[device.index]
+            random.graphsafe_set_state(torch.Generator(device))  # the old state still takes itself for recorded
         else:
             self._graph = graph
