@@ -106,8 +106,9 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
             ),
             [
                 "6 boxes are not used (all are listed in unused_boxes.csv):",
-                "  it lies outside the image: 5, a.png (dog 1), b.png (dog 2), c.png (dog 3) and 2 more",
-                "  it names no class of the set: 1, d.png (7 4)", "Boxes clipped at the edge: 2.",
+                "  5: it lies outside the image", "    a.png (dog 1)", "    b.png (dog 2)", "    c.png (dog 3)",
+                "    and 2 more", "  1: it names no class of the set", "    d.png (7 4)",
+                "Boxes clipped at the edge: 2.",
                 "Labels of 1 image that cannot be found: x.txt.",
             ],
         ),
@@ -286,7 +287,7 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
             [
                 "Test accuracy 71.0% (95% interval 67.4-74.3%) on 648 held-out images",
                 "Expected calibration error 0.031",
-                "No sign of miscalibration: a perfectly calibrated model shows 0.042, up to 0.058",
+                "No sign of miscalibration: by chance alone it is 0.042 on average, up to 0.058",
             ],
         ),
         (

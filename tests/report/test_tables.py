@@ -78,8 +78,8 @@ def test_an_evaluation_has_accuracy_interval_loss_and_calibration() -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (0.058, "No sign of miscalibration: a perfectly calibrated model shows 0.042, up to 0.058\n"),
-        (0.059, "Miscalibrated: a perfectly calibrated model shows 0.042, up to 0.058\n"),
+        (0.058, "No sign of miscalibration: by chance alone it is 0.042 on average, up to 0.058\n"),
+        (0.059, "Miscalibrated: by chance alone it is 0.042 on average, up to 0.058\n"),
     ],
 )
 def test_a_calibration_error_is_compared_with_that_of_a_perfectly_calibrated_model(error: float, words: str) -> None:

@@ -208,7 +208,8 @@ def print_next_steps(outcome: Outcome) -> None:
         typer.echo(f"To continue the training: {outcome.continuing}")
         return
     if isinstance(outcome.result, DetectionResult):
-        typer.echo(outcome.result.test.as_table().text())
+        test = outcome.result.test
+        typer.echo(test.as_table()._replace(title="On the test images:", notes=(*test.of_boxes(), "")).text())
         typer.echo(
             f"To find objects:  eyebright predict {shlex.quote(str(outcome.place))} PICTURES... --figure boxes.png"
         )

@@ -48,8 +48,8 @@ class Leaks(Record, frozen=True, kw_only=True):
         side = self.side.replace("_", "-")
         return (
             f"{self.count:,} of the {self.of:,} {side} images ({percent(self.count / self.of)}) "
-            f"{'has' if self.count == 1 else 'have'} a "
-            f"near-duplicate or an image of their group in the {earlier} set."
+            f"{'has' if self.count == 1 else 'have'} a near-duplicate or an image of "
+            f"{'its' if self.count == 1 else 'their'} group in the {earlier} set."
         )
 
 

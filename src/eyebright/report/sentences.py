@@ -281,8 +281,10 @@ def _boxes_checked(event: starting.BoxesChecked) -> Iterator[str]:
         yield f"{boxes} not used (all are listed in unused_boxes.csv):"
     for reason, count in event.unused.items():
         examples = event.examples.get(reason, ())
-        more = f" and {count - len(examples):,} more" if count > len(examples) else ""
-        yield f"  {reason}: {count:,}, {', '.join(examples)}{more}"
+        yield f"  {count:,}: {reason}"
+        yield from (f"    {example}" for example in examples)
+        if count > len(examples):
+            yield f"    and {count - len(examples):,} more"
     if event.clipped:
         yield f"Boxes clipped at the edge: {event.clipped:,}."
     yield from event.notices

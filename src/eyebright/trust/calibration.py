@@ -183,7 +183,7 @@ def shared_luck(confidence: NDArray[np.floating], correct: NDArray[np.bool_], gr
 
 def calibration_text(error: float, by_chance: ErrorByChance) -> str:
     """Whether a calibration error is more than chance, as a sentence of at most 80 columns."""
-    reference = f"a perfectly calibrated model shows {by_chance.mean:.3f}, up to {by_chance.limit:.3f}"
+    reference = f"by chance alone it is {by_chance.mean:.3f} on average, up to {by_chance.limit:.3f}"
     fine = error <= by_chance.limit + _ROUNDING
     return f"No sign of miscalibration: {reference}" if fine else f"Miscalibrated: {reference}"
 

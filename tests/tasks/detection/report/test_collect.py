@@ -7,7 +7,7 @@ from eyebright.tasks.detection.report.collect import collect, write_report
 def test_the_page_has_the_mistakes_the_boxes_of_each_set_and_the_verdict(judged):
     run, _, _, prepared, tested = judged
     report = collect(*judged)
-    assert [title for title, _ in report.mistakes] == ["missed: 6", "false alarm: 6"]  # 24 of 64 pixels shared: IoU 3/8
+    assert [title for title, _ in report.mistakes] == ["Missed: 6", "False alarm: 6"]  # 24 of 64 pixels shared: IoU 3/8
     assert [[box.look for box in scene.boxes] for scene in report.examples[:2]] == [["right"], ["wrong", "missed"]]
     assert report.about.sets == [("square", *(len(prepared.indices(side)) for side in ("train", "validation", "test")))]
     assert [shown.text for shown in report.about.verdicts] == ["Too few."]

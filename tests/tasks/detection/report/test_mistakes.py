@@ -27,7 +27,7 @@ def test_each_kind_of_mistake_is_found_and_what_is_ignored_makes_none(known_mist
     assert told == [
         (1, "missed: red"),  # the larger one
         (0, "missed: green"),
-        (0, "red 80%, is green"),
+        (0, "red 80%, labelled green"),
         (0, "false alarm: green 70%"),
         (1, "false alarm: green 50%"),
     ]

@@ -66,6 +66,13 @@ def test_an_evaluation_is_json_and_a_table_of_80_columns():
     assert text.startswith(f"mAP50 {100 * result.map50.value:.1f}% (95% interval") and "on 30 images" in text
 
 
+def test_what_is_said_of_boxes_leaves_out_what_the_events_of_a_training_said():
+    result = whole()[2]
+    of_boxes = "".join(result.of_boxes())
+    assert all(word in of_boxes for word in ("mAP50-95", "that it draws", "Of the objects", "wrong by"))
+    assert "calibration" not in of_boxes and "calibration" in "".join(result.notes)
+
+
 def test_nothing_found_and_nothing_to_find_give_no_figures():
     none = Detections(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0))
     empty = evaluate([none], [Truth.of(np.zeros((0, 4)), np.zeros(0, np.int64))], ("a",), np.full(1, 0.5))

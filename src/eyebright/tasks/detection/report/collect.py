@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.split import ALL_SIDES, SIDES
+from eyebright.data.split import SIDES, Side
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.measured import training_charts
 from eyebright.report.pages.page import Album
@@ -27,6 +27,10 @@ from eyebright.tasks.detection.report.page import EXAMPLE_PX, MISTAKE_PX, Detect
 from eyebright.training.events.event import Event
 
 _EXAMPLES, _OF_A_KIND, _UNUSED = 8, 12, 100
+_SETS: dict[Side, str] = {
+    "train": "for training", "validation": "for validation", "held_back": "held back for the promise",
+    "test": "for testing",
+}  # fmt: skip
 
 
 def write_report(
@@ -108,7 +112,7 @@ def _mistakes(
             scene_of(album, (kind, at), picture, names[one.image], one.words(detector.classes), MISTAKE_PX)
             for at, (one, picture) in enumerate(zip(worst, pictures, strict=True))
         ]
-        found += [(f"{kind}: {len(here):,}", scenes)] if scenes else []
+        found += [(f"{kind.capitalize()}: {len(here):,}", scenes)] if scenes else []
     return found
 
 
@@ -124,7 +128,7 @@ def _facts(detector: Detector, prepared: PreparedBoxes, events: Sequence[Event])
 def _data(prepared: PreparedBoxes) -> list[str]:
     """How many images and boxes there are, and what was noticed."""
     dataset = prepared.dataset
-    sizes = [f"{len(prepared.indices(side)):,} {side.replace('_', ' ')}" for side in ALL_SIDES
+    sizes = [f"{len(prepared.indices(side)):,} {words}" for side, words in _SETS.items()
              if len(prepared.indices(side))]  # fmt: skip
     lines = [f"{counted(len(dataset), 'image')} with {boxes_text(dataset.box_count)}: {', '.join(sizes)}."]
     lines += [f"Leak: {leaks}" for leaks in prepared.leaks]

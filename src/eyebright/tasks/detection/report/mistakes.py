@@ -55,7 +55,7 @@ class Mistake(NamedTuple):
         if self.kind == "missed":
             return f"missed: {names[1]}"
         drawn = f"{names[0]} {self.score:.0%}"
-        return f"{drawn}, is {names[1]}" if self.kind == "wrong class" else f"false alarm: {drawn}"
+        return f"{drawn}, labelled {names[1]}" if self.kind == "wrong class" else f"false alarm: {drawn}"
 
 
 class Compared(NamedTuple):

@@ -117,9 +117,14 @@ class DetectionEvaluation(Tabular, Record, frozen=True, kw_only=True):
     @property
     def notes(self) -> tuple[str, ...]:
         """The other figures, a sentence each."""
-        return tuple(self._notes())
+        calibration: tuple[str, ...] = ()
+        if self.calibration_error is not None and self.error_by_chance is not None:
+            error = f"Expected calibration error {self.calibration_error:.3f}"
+            calibration = error, calibration_text(self.calibration_error, self.error_by_chance)
+        return *self.of_boxes(), *calibration
 
-    def _notes(self) -> Iterator[str]:
+    def of_boxes(self) -> Iterator[str]:
+        """How well boxes lie, how many are right and how many objects are found, a sentence each."""
         if self.map:
             by_size = {"small": self.small, "medium": self.medium, "large": self.large}
             sizes = ", ".join(f"{name} {percent(one.value)}" for name, one in by_size.items() if one)
@@ -133,9 +138,6 @@ class DetectionEvaluation(Tabular, Record, frozen=True, kw_only=True):
         yield f"The number of objects in an image is wrong by {self.count_error:.1f} on average."
         if 0 < self.groups < self.pictures:
             yield f"The images come in {counted(self.groups, 'group')}; the intervals take this into account."
-        if self.calibration_error is not None and self.error_by_chance is not None:
-            yield f"Expected calibration error {self.calibration_error:.3f}"
-            yield calibration_text(self.calibration_error, self.error_by_chance)
 
     def as_table(self) -> Table:
         """The scores of each class below the mean average precision."""
