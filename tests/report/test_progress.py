@@ -62,6 +62,7 @@ RUN = [
     step(15, 32),
     epoch_ended(15, best=False),
     fitting.Stopped(reason="patience", epoch=15, best_epoch=1),
+    fitting.Blended(share=0.75, epoch=1, validation_loss=0.62, validation_accuracy=0.762),
     results.Calibrated(temperature=1.234, error_before=0.0812, error_after=0.0234),
     JUDGED,
     EVALUATED,

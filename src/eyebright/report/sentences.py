@@ -163,6 +163,12 @@ def _training(event: Event) -> Iterator[str]:
                 f"Training {epochs} epoch{'' if epochs == '1' else 's'} ({counted(event.steps, 'step')}), about "
                 f"{duration(event.seconds)}."
             )
+        case fitting.Blended():
+            yield (
+                f"The mean of {percent(event.share, 0)} of epoch {event.epoch} and {percent(1 - event.share, 0)} of "
+                f"the start has a lower validation loss, {event.validation_loss:.3f}, and validation {event.measure} "
+                f"{percent(event.validation_accuracy)}: the model has these weights."
+            )
 
 
 def _learned(event: Event) -> Iterator[str]:

@@ -59,10 +59,10 @@ FEW = 500
 """Images below which the accuracy is estimated by cross-validation."""
 _MOST_SUSPECTED = 24  # labels that are named
 _TRIAL_SHARE = 0.2  # of the time that is left, for each of two that are tried
-_FROZEN = ("_conv_stem", *(f"_blocks.{number}" for number in range(5)))  # of the backbone: edges and textures
+_FROZEN = ("_conv_stem", *(f"_blocks.{number}" for number in range(11)))  # of the backbone: what most images share
 _TUNING = {
     "learning_rate": 1e-3, "stage_decay": 0.8, "weight_decay": 0.05, "frozen": _FROZEN, "judge_start": True,
-    "norm_statistics": "kept",
+    "norm_statistics": "kept", "label_smoothing": 0.0, "rotation": 0.03,
 }  # fmt: skip
 
 

@@ -101,6 +101,7 @@ class Position(Record, frozen=True, kw_only=True):
         best_epoch: The epoch with the best weights; 0 for those at the start.
         best_accuracy: Its validation accuracy; below 0 if nothing was validated yet.
         best_loss: Its validation loss.
+        start_accuracy: The validation accuracy of the weights at the start; below 0 if they were not validated.
         lowest_loss: The lowest validation loss so far.
         stale_epochs: Epochs since the accuracy or the loss improved.
         leg: The current leg, counted from 0: how often more epochs were started than planned before.
@@ -121,6 +122,7 @@ class Position(Record, frozen=True, kw_only=True):
     best_epoch: int = 0
     best_accuracy: float = -1.0
     best_loss: float = sys.float_info.max  # JSON knows no infinity
+    start_accuracy: float = -1.0
     lowest_loss: float = sys.float_info.max
     stale_epochs: int = 0
     leg: int = 0
@@ -134,7 +136,9 @@ class Position(Record, frozen=True, kw_only=True):
 
     def at_start(self, loss: float, accuracy: float) -> "Position":
         """Before the first epoch, with the validation loss and accuracy of the weights at the start."""
-        return msgspec.structs.replace(self, best_accuracy=accuracy, best_loss=loss, lowest_loss=loss)
+        return msgspec.structs.replace(
+            self, start_accuracy=accuracy, best_accuracy=accuracy, best_loss=loss, lowest_loss=loss
+        )
 
     def after_step(self, count: int, loss: float, correct: int) -> "Position":
         """One step later; its number of images, their mean loss, and how many were predicted correctly."""

@@ -42,7 +42,8 @@ class Settings(Record, frozen=True, kw_only=True, repr_omit_defaults=True):
             default.
         minutes: Time for the whole run, from the command to the saved model, in minutes. As many steps are made as fit
             into this time, whatever `epochs` says; 0 sets no limit.
-        judge_start: Evaluate the weights at the start too, and keep them if no epoch is better.
+        judge_start: Evaluate the weights at the start too, and keep them if no epoch is better. The best epoch is
+            averaged with them where the mean has a lower validation loss, and no lower accuracy than the start.
         batch_size: Images that go through the network together.
         accumulation: Batches whose gradients are added up for one step, as if they were one batch. This makes large
             steps in little memory; only batch norms see each batch separately.

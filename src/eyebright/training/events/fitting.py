@@ -167,3 +167,16 @@ class Stopped(Event, frozen=True):
     reason: Reason
     epoch: int
     best_epoch: int
+
+
+class Blended(Event, frozen=True):
+    """The weights of an epoch were averaged with those of the start, since the mean has a lower validation loss.
+
+    `share` is that of the epoch, 0 to 1; `measure` says what the accuracy is.
+    """
+
+    share: float
+    epoch: int
+    validation_loss: float
+    validation_accuracy: float
+    measure: Measure = "accuracy"

@@ -5,6 +5,7 @@ FOLDER/000001200/       the state after 1,200 steps; it appears as a whole or no
     weights.safetensors     the weights
     best.safetensors        the weights of the best epoch so far
     average.safetensors     the average of the weights over the steps, if there is one
+    start.safetensors       the weights of the start, if they were validated
     optimizer.safetensors   the optimizer's moments
     sha256.json             the digests of the other files: one that is damaged would lead to other weights in silence
 """
@@ -29,7 +30,7 @@ from eyebright.system.errors import DataError, NetworkError, OutputError
 from eyebright.training.schedule import Position
 
 KEPT = 2
-_AVERAGE, _DIGESTS = "average.safetensors", "sha256.json"
+_AVERAGE, _START, _DIGESTS = "average.safetensors", "start.safetensors", "sha256.json"
 _SHARE = 50  # training between two checkpoints takes at least so many times as long as writing one
 
 
@@ -42,6 +43,7 @@ class State(NamedTuple):
         best: The weights of the best epoch; empty before the end of the first epoch.
         average: The average of the weights over the steps; empty if there is none.
         moments: What the optimizer keeps for each tensor that it changes, by the tensor's number and a name.
+        start: The weights of the start, where they were validated; otherwise empty.
     """
 
     progress: Position
@@ -49,6 +51,7 @@ class State(NamedTuple):
     best: Weights
     average: Weights
     moments: dict[str, Tensor]
+    start: Weights = {}  # noqa: RUF012 - never changed
 
 
 def save(folder: Path, state: State) -> None:
@@ -61,8 +64,9 @@ def save(folder: Path, state: State) -> None:
         try:
             save_file(state.weights, place / "weights.safetensors")
             save_file(state.best, place / "best.safetensors")
-            if state.average:
-                save_file(state.average, place / _AVERAGE)
+            for name, weights in ((_AVERAGE, state.average), (_START, state.start)):
+                if weights:
+                    save_file(weights, place / name)
             save_tensors(state.moments, place / "optimizer.safetensors")
         except SafetensorError as problem:  # raised for a full disk, too
             raise OutputError(f"{folder} cannot be written: {problem}") from problem
@@ -108,8 +112,8 @@ def _read(place: Path) -> State:
     text = (place / "progress.json").read_bytes()
     progress = records.from_json(text, Position, what=f"{place}/progress.json", error=DataError)
     weights, best = load_file(place / "weights.safetensors"), load_file(place / "best.safetensors")
-    average = load_file(place / _AVERAGE) if (place / _AVERAGE).exists() else {}
-    return State(progress, weights, best, average, load_tensors(place / "optimizer.safetensors"))
+    average, start = (load_file(place / name) if (place / name).exists() else {} for name in (_AVERAGE, _START))
+    return State(progress, weights, best, average, load_tensors(place / "optimizer.safetensors"), start)
 
 
 def _require_sound(place: Path) -> None:

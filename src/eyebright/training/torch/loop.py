@@ -29,7 +29,15 @@ from eyebright.system.errors import SettingsError
 from eyebright.system.text import listed, printable
 from eyebright.training.budget import VALIDATING, Deadline, Plan
 from eyebright.training.events.event import Emit, StepDone
-from eyebright.training.events.fitting import DeviceChanged, EpochEnded, Planned, Reason, StartValidated, Stopped
+from eyebright.training.events.fitting import (
+    Blended,
+    DeviceChanged,
+    EpochEnded,
+    Planned,
+    Reason,
+    StartValidated,
+    Stopped,
+)
 from eyebright.training.events.starting import Resumed
 from eyebright.training.schedule import Pace, Position
 from eyebright.training.settings import ChosenPrecision, Settings
@@ -46,6 +54,7 @@ T = TypeVar("T")
 _CONTINUE, _OUT_OF_TIME, _INTERRUPTED = range(3)  # what rank 0 says at the end of a step
 _MEASURING_S = 3.0  # to say how long the epochs will take
 _NAMED = 8  # images in an error message
+_SHARES = 0.25, 0.5, 0.75  # of the weights of an epoch, in a mean with those of the start
 _AHEAD = 4  # steps that are made before the figures of the first of them are read from a GPU
 
 
@@ -104,6 +113,7 @@ class Trainer:
         self.plan: Plan | None = None
         self.progress = self.before = Position()  # now, and before the last step
         self.best: Weights = {}
+        self.start_weights: Weights = {}  # where they are validated
         self.interrupted = False
         self._coming: Iterator[tuple[Tensor, Tensor]] = iter(())
         self._unread: deque[tuple[int, Learned]] = deque()  # steps that a GPU may still compute, with their images
@@ -120,9 +130,12 @@ class Trainer:
     @property
     def job(self) -> Job:
         """What other ranks need to join, before the first step."""
-        state = self.learner.state(self.progress, self.best)
         task = self.task.without_names()
-        return Job(self.network.to_json(), task, self.settings, self.learner.precision, state, self.pace)
+        return Job(self.network.to_json(), task, self.settings, self.learner.precision, self._state, self.pace)
+
+    @property
+    def _state(self) -> State:
+        return self.learner.state(self.progress, self.best)._replace(start=self.start_weights)
 
     def start(self, deadline: Deadline | None, *, resume: bool) -> bool:
         """Settle all that is measured, and restore the state; False if there is no time for a step."""
@@ -172,12 +185,38 @@ class Trainer:
         best = self.best or (self.learner.module.get_weights() if reason == "budget" else {})
         if best:
             self.emit(Stopped(reason=reason, epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
+        if self.start_weights and reason != "interrupted" and self.progress.epoch and self.group.rank == 0:
+            best = self._blended(best)
         return Outcome(best, reason, self.settings)
+
+    def _blended(self, best: Weights) -> Weights:
+        """The best weights, or a mean of those of the start and of an epoch that has a lower validation loss.
+
+        No mean is kept whose accuracy is below that of the start. Where no epoch was better than the start, means with
+        the last epoch are tried.
+
+        Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", eq. 1: means of the weights before and
+        after tuning are often better than both, since a short tuning overshoots.
+        """
+        done = self.progress
+        tuned, epoch = (best, done.best_epoch) if done.best_epoch else (self.learner.result.get_weights(), done.epoch)
+        lowest, kept, found = done.best_loss, best, None
+        for share in _SHARES:
+            mean = {name: share * tuned[name] + (1 - share) * self.start_weights[name] for name in tuned}
+            self.learner.result.set_weights(mean)
+            score = self._score(self.task.validation)
+            if score.loss < lowest and score.accuracy >= done.start_accuracy:
+                lowest, kept, found = score.loss, mean, (share, score)
+        if found is not None:
+            share, score = found
+            self.emit(Blended(share=share, epoch=epoch, validation_loss=score.loss,
+                              validation_accuracy=score.accuracy, measure=self.learner.objective.measure))  # fmt: skip
+        return kept
 
     def _restore(self, state: State) -> None:
         self.learner.restore(state)
         self.progress = self.before = state.progress
-        self.best = state.best
+        self.best, self.start_weights = state.best, state.start
 
     def _choose_precision(self) -> None:
         chosen = self.learner.choose_precision()
@@ -191,6 +230,8 @@ class Trainer:
     def _make_plan(self, deadline: Deadline) -> bool:
         """Measure a step and plan how many fit; False if none fits, and there are weights to keep."""
         step_s, picture_s = self._times(deadline.measuring_s)
+        if self.settings.judge_start:  # for the means with the start
+            deadline = deadline._replace(judged=deadline.judged + len(_SHARES) * len(self.task.validation))
         self.pace.timed = True
         try:
             self.plan = Plan(deadline, step_s, picture_s=picture_s, steps=self.feed.steps,
@@ -236,7 +277,7 @@ class Trainer:
     def _judge_start(self) -> None:
         """Validate the weights of the start, as those of epoch 0: kept unless an epoch is better."""
         score = self._finite(self._score(self.task.validation))
-        self.best = self.learner.result.get_weights()
+        self.best = self.start_weights = self.learner.result.get_weights()
         self.progress = self.progress.at_start(score.loss, score.accuracy)
         self.emit(StartValidated(validation_loss=score.loss, validation_accuracy=score.accuracy,
                               measure=self.learner.objective.measure))  # fmt: skip
@@ -381,7 +422,7 @@ class Trainer:
     def _keep(self) -> None:
         if self.plan is not None:
             self.progress = self.progress.at_time(self.plan.deadline.used_s)
-        if not self.keeper.keep(self.learner.state(self.progress, self.best)):
+        if not self.keeper.keep(self._state):
             raise SettingsError(self._explained("the weights became nan or infinite"))
 
     @property
