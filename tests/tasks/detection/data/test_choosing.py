@@ -7,9 +7,9 @@ import pytest
 from eyebright.data.sources.folder import FolderSource
 from eyebright.system.errors import DataError
 from eyebright.tasks.detection.data.choosing import chosen
-from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes, LabelledImage, Lost
+from eyebright.tasks.detection.data.labels.annotations import Annotation, FoundBoxes, LabelledImage, Lost
 
-BOX = Drawn([1, 2, 3, 4], "corners", "dog")
+BOX = Annotation([1, 2, 3, 4], "corners", "dog")
 
 
 def found(*images, lost=()):

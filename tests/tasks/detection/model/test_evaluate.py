@@ -11,7 +11,7 @@ from eyebright.system.errors import DataError
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes, prepare
 from eyebright.tasks.detection.geometry.finding import Detections
-from eyebright.tasks.detection.geometry.placing import Placing
+from eyebright.tasks.detection.geometry.letterbox import Letterbox
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import evaluate_detector
 
@@ -28,9 +28,9 @@ class Perfect:
         self.predictor = self
 
     def detections(self, images: np.ndarray, sizes: list[tuple[int, int]]) -> list[Detections]:
-        return [self.detected(image, Placing(*size, INPUT)) for image, size in zip(images, sizes, strict=True)]
+        return [self.detected(image, Letterbox(*size, INPUT)) for image, size in zip(images, sizes, strict=True)]
 
-    def detected(self, image: np.ndarray, place: Placing) -> Detections:
+    def detected(self, image: np.ndarray, place: Letterbox) -> Detections:
         rows, columns = np.nonzero(image[:, :, 1] < 60)
         corners = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]], float)
         return Detections(place.to_original(corners), np.ones(1, np.int64), np.full(1, 0.9))

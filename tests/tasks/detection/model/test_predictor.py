@@ -8,7 +8,7 @@ from eyebright.data.pictures import Preparation
 from eyebright.network import AvgPool2d, Conv2d, Input, Network, Normalize, zoo
 from eyebright.system.errors import PictureError, SettingsError
 from eyebright.tasks.detection.geometry.finding import Detections
-from eyebright.tasks.detection.geometry.placing import Placing
+from eyebright.tasks.detection.geometry.letterbox import Letterbox
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.predictor import _placed
 from eyebright.trust.prediction import Unreadable
@@ -107,8 +107,8 @@ def test_a_threshold_is_a_confidence(detector, threshold):
 
 @given(st.lists(st.floats(-5, 105), min_size=4, max_size=4))
 def test_what_is_found_has_sides_after_rounding(corners):
-    placing = Placing(100, 100, Preparation(width=320, height=320, fit="pad"))
+    letterbox = Letterbox(100, 100, Preparation(width=320, height=320, fit="pad"))
     found = Detections(np.array([corners]) * 3.2, np.zeros(1, np.int64), np.ones(1, np.float32))
-    for x1, y1, x2, y2 in _placed(found, placing).corners:
+    for x1, y1, x2, y2 in _placed(found, letterbox).corners:
         assert 0 <= x1 < x2 <= 100
         assert 0 <= y1 < y2 <= 100

@@ -2,7 +2,7 @@ import numpy as np
 
 from eyebright.tasks.detection.model.naming import Name, NamedObject, NamedObjects
 from eyebright.tasks.detection.model.predictor import Found, FoundObjects
-from eyebright.tasks.detection.report.drawing import of_class
+from eyebright.tasks.detection.report.overlay import of_class
 from eyebright.tasks.detection.report.showing import LARGE_PX, SMALL_PX, UNNAMED, Gallery, framed, legend_of
 
 CLASSES = ["a", "b", "c"]

@@ -6,7 +6,7 @@ from eyebright.data.sources.source import FoundImages, exclude_images
 from eyebright.runs.request import Unlabelled
 from eyebright.system.errors import DataError
 from eyebright.system.text import counted, listed, printable
-from eyebright.tasks.detection.data.labels.drawn import FoundBoxes
+from eyebright.tasks.detection.data.labels.annotations import FoundBoxes
 
 _NAMED = 3
 

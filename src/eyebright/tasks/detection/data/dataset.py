@@ -30,9 +30,9 @@ from eyebright.system.progress import Report, quiet
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, is_utf8, listed, nearest, printable
 from eyebright.tasks.detection.data.choosing import chosen
+from eyebright.tasks.detection.data.labels.annotations import FoundBoxes
 from eyebright.tasks.detection.data.labels.checks import Checked, Corners, check, names_used
 from eyebright.tasks.detection.data.labels.conventions import settle
-from eyebright.tasks.detection.data.labels.drawn import FoundBoxes
 from eyebright.tasks.detection.data.labels.find import find_boxes
 from eyebright.tasks.detection.geometry.boxes import Boxes, Unused, boxes_text
 

@@ -23,7 +23,7 @@ from eyebright.system.progress import Report, quiet
 from eyebright.system.text import counted, printable
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.geometry.boxes import Boxes, Unused
-from eyebright.tasks.detection.geometry.placing import Placing
+from eyebright.tasks.detection.geometry.letterbox import Letterbox
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +183,7 @@ def _packed(dataset: BoxDataset, preparation: Preparation, report: Report) -> Pa
 def _placed(dataset: BoxDataset, preparation: Preparation) -> tuple[tuple[Boxes, ...], tuple[Boxes, ...]]:
     """The boxes and the regions that do not count, in pixels of the prepared images."""
     places = [
-        Placing(width, height, preparation) if width else None for width, height in dataset.sizes.tolist()
+        Letterbox(width, height, preparation) if width else None for width, height in dataset.sizes.tolist()
     ]  # of an image that cannot be opened no box is used
     boxes, ignored = (
         tuple(one.moved(place.to_input(one.corners)) if place else one for one, place in zip(each, places, strict=True))

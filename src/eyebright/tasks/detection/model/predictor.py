@@ -15,7 +15,7 @@ from eyebright.system.records import Record
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, percent
 from eyebright.tasks.detection.geometry.finding import Detections
-from eyebright.tasks.detection.geometry.placing import Placing
+from eyebright.tasks.detection.geometry.letterbox import Letterbox
 from eyebright.tasks.detection.model.card import FindingCard
 from eyebright.trust.prediction import Unreadable
 
@@ -68,7 +68,7 @@ class FoundObjects(Tabular, Record, frozen=True, kw_only=True):
 
 class _Prepared(NamedTuple):
     pixels: NDArray[np.uint8]
-    placing: Placing
+    letterbox: Letterbox
 
 
 class Runtime(Protocol):
@@ -106,8 +106,8 @@ class DetectionPredictor:
             sizes: (width, height) of each upright original.
             least: Objects below this confidence may be left out.
         """
-        placings = [Placing(*size, self._card.preparation) for size in sizes]
-        return self._located(pictures, placings, least)
+        letterboxes = [Letterbox(*size, self._card.preparation) for size in sizes]
+        return self._located(pictures, letterboxes, least)
 
     def predict(self, source: ImageInput, name: str = "", *, threshold: float | None = None) -> FoundObjects:
         """The objects in one image; a `PictureError` if it cannot be opened.
@@ -159,7 +159,7 @@ class DetectionPredictor:
     def _prepare(self, source: ImageInput) -> _Prepared:
         picture = decode(source)
         return _Prepared(
-            resize_picture(picture, self._card.preparation), Placing(*picture.size, self._card.preparation)
+            resize_picture(picture, self._card.preparation), Letterbox(*picture.size, self._card.preparation)
         )
 
     def _objects(
@@ -170,31 +170,31 @@ class DetectionPredictor:
         if threshold is not None and not 0 <= threshold <= 1:  # NaN too
             raise SettingsError(f"threshold must be a confidence from 0 to 1, got {threshold}")
         least = float(self._thresholds.min()) if threshold is None else threshold
-        placings = [each.placing for each in prepared]
-        located = self._located(np.stack([each.pixels for each in prepared]), placings, least)
-        return [self._shown(*each, threshold) for each in zip(names, placings, located, strict=True)]
+        letterboxes = [each.letterbox for each in prepared]
+        located = self._located(np.stack([each.pixels for each in prepared]), letterboxes, least)
+        return [self._shown(*each, threshold) for each in zip(names, letterboxes, located, strict=True)]
 
-    def _located(self, pictures: NDArray[np.uint8], placings: Sequence[Placing], least: float) -> list[Detections]:
+    def _located(self, pictures: NDArray[np.uint8], letterboxes: Sequence[Letterbox], least: float) -> list[Detections]:
         """What is found, in pixels of the originals, cut at their edges."""
         located = []
-        for at in range(0, len(placings), BATCH_SIZE):
-            maps, here = self.maps(pictures[at : at + BATCH_SIZE]), placings[at : at + BATCH_SIZE]
-            for scores, boxes, placing in zip(maps[SCORES], maps[BOXES], here, strict=True):
-                located.append(_placed(self._card.find(scores, boxes, least=least), placing))
+        for at in range(0, len(letterboxes), BATCH_SIZE):
+            maps, here = self.maps(pictures[at : at + BATCH_SIZE]), letterboxes[at : at + BATCH_SIZE]
+            for scores, boxes, letterbox in zip(maps[SCORES], maps[BOXES], here, strict=True):
+                located.append(_placed(self._card.find(scores, boxes, least=least), letterbox))
         return located
 
-    def _shown(self, name: str, placing: Placing, found: Detections, threshold: float | None) -> FoundObjects:
+    def _shown(self, name: str, letterbox: Letterbox, found: Detections, threshold: float | None) -> FoundObjects:
         needed = self._thresholds if threshold is None else np.full(len(self._thresholds), threshold)
         shown = found.at(found.scores >= needed[found.labels])
         objects = tuple(
             Found(label=self._card.classes[label], confidence=float(score), box=tuple(map(float, box)))  # type: ignore[arg-type]
             for label, score, box in zip(shown.labels, shown.scores, shown.corners, strict=True)
         )
-        return FoundObjects(name=name, width=placing.width, height=placing.height, objects=objects)
+        return FoundObjects(name=name, width=letterbox.width, height=letterbox.height, objects=objects)
 
 
-def _placed(found: Detections, placing: Placing) -> Detections:
-    corners = placing.to_original(found.corners)
-    inside: NDArray[np.float64] = np.clip(corners, 0, [placing.width, placing.height] * 2).round(2)
+def _placed(found: Detections, letterbox: Letterbox) -> Detections:
+    corners = letterbox.to_original(found.corners)
+    inside: NDArray[np.float64] = np.clip(corners, 0, [letterbox.width, letterbox.height] * 2).round(2)
     placed = Detections(inside, found.labels, found.scores)
     return placed.at(np.all(inside[:, 2:] > inside[:, :2], axis=1).nonzero()[0])

@@ -18,8 +18,8 @@ from eyebright.system.text import counted, printable
 from eyebright.tasks.detection.data.audit import KINDS, BoxAudit, BoxFinding, Kind
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.geometry.boxes import REASONS, boxes_text
-from eyebright.tasks.detection.report.drawing import Framed, class_frame, draw_boxes
 from eyebright.tasks.detection.report.mistakes import around
+from eyebright.tasks.detection.report.overlay import Framed, class_frame, draw_boxes
 
 _WIDTH = 80
 _COLUMNS = 5  # pictures in a row of a sheet

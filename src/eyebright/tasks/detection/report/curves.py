@@ -10,7 +10,7 @@ from eyebright.report.figures import GREY, new_figure, to_png
 from eyebright.report.pages.charts import Axis, Chart, Series
 from eyebright.report.pages.measured import reliability_chart
 from eyebright.system.text import percent, printable, shorten
-from eyebright.tasks.detection.report.drawing import COLOURS, STYLES
+from eyebright.tasks.detection.report.overlay import COLOURS, STYLES
 from eyebright.tasks.detection.trust.matching import Matches
 from eyebright.trust.calibration import calibration_text, reliability
 

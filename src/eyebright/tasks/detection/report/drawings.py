@@ -15,8 +15,8 @@ from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import DetectionTested
 from eyebright.tasks.detection.report.curves import draw_precision_recall
-from eyebright.tasks.detection.report.drawing import draw_boxes
 from eyebright.tasks.detection.report.mistakes import LOOKS, MISSED, WRONG, find_mistakes, pictures_of, sheet_of
+from eyebright.tasks.detection.report.overlay import draw_boxes
 from eyebright.training.events.results import Drawn
 
 SHOWN, _COLUMNS = 12, 4

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from eyebright.system.text import printable, shorten
 from eyebright.tasks.detection.geometry.finding import Detections
-from eyebright.tasks.detection.report.drawing import Frame, Framed
+from eyebright.tasks.detection.report.overlay import Frame, Framed
 from eyebright.tasks.detection.trust.matching import MISS, Truth, match
 
 MistakeKind: TypeAlias = Literal["missed", "wrong class", "false alarm"]

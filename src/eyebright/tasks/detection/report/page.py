@@ -11,8 +11,8 @@ from eyebright.report.pages.about import AboutRun
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.page import Album, Embedded, render
 from eyebright.system.table import Table
-from eyebright.tasks.detection.report.drawing import Frame, Framed
 from eyebright.tasks.detection.report.mistakes import looks_of
+from eyebright.tasks.detection.report.overlay import Frame, Framed
 from eyebright.tasks.detection.trust.metrics import DetectionEvaluation
 
 EXAMPLE_PX, MISTAKE_PX = 448, 256

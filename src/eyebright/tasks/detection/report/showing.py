@@ -10,7 +10,7 @@ from eyebright.report.sheets import MAX_SHOWN
 from eyebright.system.text import printable, shorten
 from eyebright.tasks.detection.model.naming import NO_ANSWER, NamedObject, NamedObjects
 from eyebright.tasks.detection.model.predictor import Found, FoundObjects, LazyImage
-from eyebright.tasks.detection.report.drawing import Frame, Framed, class_frame, class_legend, draw_boxes, of_class
+from eyebright.tasks.detection.report.overlay import Frame, Framed, class_frame, class_legend, draw_boxes, of_class
 
 LARGE_PX, SMALL_PX = 1280, 480
 """The longer side of an image that is kept to be drawn: alone, and as one of many."""

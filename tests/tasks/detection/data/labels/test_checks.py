@@ -5,8 +5,8 @@ import math
 import pytest
 
 from eyebright.data.pictures.opening import StoredSize
+from eyebright.tasks.detection.data.labels.annotations import Annotation, LabelledImage
 from eyebright.tasks.detection.data.labels.checks import check
-from eyebright.tasks.detection.data.labels.drawn import Drawn, LabelledImage
 
 SIZE = StoredSize((200, 100), (200, 100))
 
@@ -16,7 +16,7 @@ def checked(*boxes, size=SIZE, stated=None, one_class=""):
 
 
 def drawn(*values, form="corners", name="dog", **others):
-    return Drawn(values, form, name, **others)
+    return Annotation(values, form, name, **others)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from tests.tasks.detection.making import draw, scenes
 
 from eyebright.system.errors import DataError
 from eyebright.tasks.detection.data.dataset import BoxDataset
+from eyebright.tasks.detection.data.labels.annotations import Annotation, LabelledImage
 from eyebright.tasks.detection.data.labels.conventions import settle
-from eyebright.tasks.detection.data.labels.drawn import Drawn, LabelledImage
 
 WRITTEN = {
     "x, y, width, height in pixels": lambda x1, y1, x2, y2, w, h: (x1, y1, x2 - x1, y2 - y1),
@@ -57,7 +57,7 @@ class Size:
 
 
 def settled(boxes, form="corner and size"):
-    drawn = [Drawn(box, form, "dog") for box in boxes]
+    drawn = [Annotation(box, form, "dog") for box in boxes]
     images, notices = settle([LabelledImage(drawn), LabelledImage(None)], [Size, None], "set")
     return {box.form for box in images[0].boxes}, notices
 

@@ -5,7 +5,7 @@ from PIL import Image
 
 from eyebright.system.errors import DataError
 from eyebright.system.progress import quiet
-from eyebright.tasks.detection.data.labels.drawn import Drawn
+from eyebright.tasks.detection.data.labels.annotations import Annotation
 from eyebright.tasks.detection.data.labels.gathering import Gathering
 from eyebright.tasks.detection.data.labels.images import ImagesBelow
 
@@ -34,7 +34,7 @@ def lists(images, *claims):
     """The boxes of each image that has some, and the paths without an image, after some claims: (image, path, near)."""
     gathered = Gathering(images)
     for number, (name, called, near) in enumerate(claims):
-        gathered.add(name, called, [Drawn([number], "corners", "dog")], near=near, side="train")
+        gathered.add(name, called, [Annotation([number], "corners", "dog")], near=near, side="train")
     found = gathered.found("x", images.root)
     boxes = {
         name: [box.values[0] for box in image.boxes]
@@ -103,7 +103,7 @@ def in_two_files(images, *pairs):
     gathered = Gathering(images)
     for name, *files in pairs:
         for number, boxes in enumerate(files):
-            drawn = [Drawn([place, 0, 1, 1], "corner and size", label) for label, place in boxes]
+            drawn = [Annotation([place, 0, 1, 1], "corner and size", label) for label, place in boxes]
             gathered.add(f"other/{name}", name, drawn, file=f"{number}.json")
     return gathered.found("x", images.root).notices
 

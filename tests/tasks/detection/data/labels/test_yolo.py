@@ -5,7 +5,7 @@ from tests.tasks.detection.making import Scene, draw, scenes, write_yolo
 
 from eyebright.system.errors import DataError
 from eyebright.tasks.detection.data.dataset import BoxDataset
-from eyebright.tasks.detection.data.labels import places
+from eyebright.tasks.detection.data.labels import label_files
 from eyebright.tasks.detection.data.labels.find import has_boxes
 from eyebright.tasks.detection.data.labels.yolo import read_yolo
 
@@ -209,7 +209,7 @@ def test_pixels_in_place_of_shares_get_a_hint_but_not_one_slip(folder):
 def test_labels_in_utf_16_and_one_that_is_too_large(folder, monkeypatch):
     draw(SCENE, folder / "images" / "b.png")
     (folder / "labels" / "b.txt").write_text("1 0.2 0.5 0.2 0.6\n" * 100)
-    monkeypatch.setattr(places, "MOST_BYTES", 1000)
+    monkeypatch.setattr(label_files, "MOST_BYTES", 1000)
     (folder / "labels" / "a.txt").write_text("1 0.2 0.5 0.2 0.6", encoding="utf-16")
     found = BoxDataset.open(folder)
     assert found.source.names == ["images/a.png"] and found.box_count == 1

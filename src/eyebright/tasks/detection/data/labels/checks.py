@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eyebright.data.pictures.opening import StoredSize
-from eyebright.tasks.detection.data.labels.drawn import Drawn, Form, LabelledImage
+from eyebright.tasks.detection.data.labels.annotations import Annotation, Form, LabelledImage
 from eyebright.tasks.detection.geometry.boxes import DECIMALS, Reason, Unused
 
 MOST_OVER = 0.01  # of the side that a box may go over the edge; it is clipped
@@ -67,7 +67,7 @@ class _Placed(NamedTuple):
     was_clipped: bool
 
 
-def _placed(box: Drawn, image: LabelledImage, size: StoredSize | None) -> "_Placed | tuple[Reason, str]":
+def _placed(box: Annotation, image: LabelledImage, size: StoredSize | None) -> "_Placed | tuple[Reason, str]":
     """The box in the image; or the reason why it is not used, with details."""
     if size is None:
         return "no image", ""
@@ -93,7 +93,7 @@ def _placed(box: Drawn, image: LabelledImage, size: StoredSize | None) -> "_Plac
     return _Placed(exact, max(over) > 10**-DECIMALS / 2)
 
 
-def numbers_of(box: Drawn) -> list[float] | None:
+def numbers_of(box: Annotation) -> list[float] | None:
     """The numbers of a box; None where they are not finite, not numbers at all, or not as many as its form has."""
     count = len(box.values)
     if count != 4 if box.form != "outline" else count < 6 or count % 2:

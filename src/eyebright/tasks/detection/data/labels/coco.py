@@ -20,10 +20,10 @@ from eyebright.system import records
 from eyebright.system.errors import DataError
 from eyebright.system.files import read_errors
 from eyebright.system.progress import Report, quiet
-from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes, stated_size
+from eyebright.tasks.detection.data.labels.annotations import Annotation, FoundBoxes, stated_size
 from eyebright.tasks.detection.data.labels.gathering import Gathering
 from eyebright.tasks.detection.data.labels.images import ImagesBelow
-from eyebright.tasks.detection.data.labels.places import files_at, files_in, folder_of_labels, places_in
+from eyebright.tasks.detection.data.labels.label_files import files_at, files_in, folder_of_labels, places_in
 
 FORMAT = "COCO"
 SUFFIX = ".json"
@@ -40,7 +40,7 @@ class _Image(msgspec.Struct):
     height: Any = None
 
 
-class _Annotation(msgspec.Struct):
+class _CocoObject(msgspec.Struct):
     image_id: Any = None
     category_id: Any = None
     bbox: Any = None
@@ -57,7 +57,7 @@ _Item = TypeVar("_Item", _Image, _Category)
 
 class _Content(msgspec.Struct):
     images: list[_Image]
-    annotations: list[_Annotation]
+    annotations: list[_CocoObject]
     categories: list[_Category]
 
 
@@ -99,7 +99,7 @@ def _gather(file: Path, content: _Content, gathered: Gathering) -> None:
     side = side_in(file.stem) or side_of(file.parent.name)
     images = _by_id(file, content.images)
     categories = {key: _name(category) for key, category in _by_id(file, content.categories).items()}
-    boxes: dict[str, list[Drawn]] = {key: [] for key in images}
+    boxes: dict[str, list[Annotation]] = {key: [] for key in images}
     for item in content.annotations:
         boxes.setdefault(str(item.image_id), []).append(_box(item, categories))
     for key, drawn in boxes.items():
@@ -123,11 +123,11 @@ def _name(category: _Category) -> str:
     return "" if category.name is None else str(category.name).strip()
 
 
-def _box(item: _Annotation, categories: dict[str, str]) -> Drawn:
+def _box(item: _CocoObject, categories: dict[str, str]) -> Annotation:
     values = item.bbox if isinstance(item.bbox, list) else [item.bbox]
     name = categories.get(str(item.category_id), "")
     crowd = "crowd" if item.iscrowd in (1, True, "1") else ""
-    return Drawn(values, "corner and size", name or f"category {item.category_id}", bool(name), crowd)  # type: ignore[arg-type]
+    return Annotation(values, "corner and size", name or f"category {item.category_id}", bool(name), crowd)  # type: ignore[arg-type]
 
 
 def _content(file: Path) -> _Content:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from eyebright.data.pictures.opening import StoredSize
 from eyebright.system.errors import DataError
 from eyebright.system.text import listed, percent
+from eyebright.tasks.detection.data.labels.annotations import Form, LabelledImage
 from eyebright.tasks.detection.data.labels.checks import LEAST_SIDE_PX, allowed_over, corners_of, numbers_of
-from eyebright.tasks.detection.data.labels.drawn import Form, LabelledImage
 
 _SHARES: tuple[Form, ...] = ("shares", "corners as shares", "corner and size as shares")
 _OTHERS: dict[Form, tuple[Form, ...]] = {

@@ -9,8 +9,8 @@ from eyebright.system.files import as_path, read_errors
 from eyebright.system.progress import Report, quiet
 from eyebright.system.text import listed
 from eyebright.tasks.detection.data.labels import coco, objects, table, voc, yolo
-from eyebright.tasks.detection.data.labels.drawn import FoundBoxes
-from eyebright.tasks.detection.data.labels.foreign import foreign_format
+from eyebright.tasks.detection.data.labels.annotations import FoundBoxes
+from eyebright.tasks.detection.data.labels.unsupported import unsupported_format
 
 Reader = Callable[[Path, Report], FoundBoxes]
 EXPECTED = "a folder with boxes (YOLO, COCO, Pascal VOC, a table, or Hugging Face's objects)"
@@ -20,7 +20,7 @@ def has_boxes(path: str | Path) -> bool:
     """Whether there are boxes at a path, also in a format that is not read: only beginnings of files are looked at."""
     place = Path(path)
     try:
-        return place.exists() and (bool(_formats(place)) or foreign_format(place) != "")
+        return place.exists() and (bool(_formats(place)) or unsupported_format(place) != "")
     except OSError:
         return False
 
@@ -44,11 +44,11 @@ def find_boxes(path: str | Path, report: Report = quiet) -> FoundBoxes:
         if not place.exists():
             raise DataError(f"{place} does not exist: expected {EXPECTED}")
         formats = _formats(place)
-        foreign = "" if formats else foreign_format(place)
-    if foreign:
+        unsupported = "" if formats else unsupported_format(place)
+    if unsupported:
         raise DataError(
-            f"{place} has labels in the format {foreign}, which eyebright does not read: export them as YOLO, COCO, "
-            "Pascal VOC or CSV, with the images"
+            f"{place} has labels in the format {unsupported}, which eyebright does not read: export them as YOLO, "
+            "COCO, Pascal VOC or CSV, with the images"
         )
     if not formats:
         raise DataError(f"{place} has no boxes in a known format: expected {EXPECTED}")

@@ -10,9 +10,9 @@ from eyebright.data.sources.folder import FolderSource
 from eyebright.data.split import Side
 from eyebright.system.errors import DataError
 from eyebright.system.text import counted, listed, printable
-from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes, LabelledImage, Lost
+from eyebright.tasks.detection.data.labels.annotations import Annotation, FoundBoxes, LabelledImage, Lost
 from eyebright.tasks.detection.data.labels.images import ImagesBelow, in_common, path_parts, sides_of_folders
-from eyebright.tasks.detection.data.labels.places import LABEL_FOLDERS
+from eyebright.tasks.detection.data.labels.label_files import LABEL_FOLDERS
 
 _NAMED = 3
 _INSTANCES = "instances_"  # before the name of the set, in the names that COCO gives to its files
@@ -28,12 +28,12 @@ class _Entry:
     """
 
     called: str
-    files: dict[str, list[Drawn]] = field(default_factory=dict)
+    files: dict[str, list[Annotation]] = field(default_factory=dict)
     side: Side | None = None
     stated: tuple[int, int] | None = None
 
     @property
-    def boxes(self) -> list[Drawn]:
+    def boxes(self) -> list[Annotation]:
         """The boxes of all files."""
         return [box for boxes in self.files.values() for box in boxes]
 
@@ -53,7 +53,7 @@ class Gathering:
     def __init__(self, images: ImagesBelow) -> None:
         self.images, self.notices = images, list[str]()
         self._entries = dict[str, dict[tuple[str, ...], _Entry]]()  # by image, then by path
-        self._lost = dict[str, list[Drawn]]()
+        self._lost = dict[str, list[Annotation]]()
         self._near = dict[Path, str]()
         self._damaged = dict[str, tuple[str | None, str]]()  # by file: its image, and what is wrong
 
@@ -61,7 +61,7 @@ class Gathering:
         self,
         name: str | None,
         called: str,
-        boxes: Sequence[Drawn],
+        boxes: Sequence[Annotation],
         *,
         side: Side | None = None,
         stated: tuple[int, int] | None = None,
@@ -96,7 +96,7 @@ class Gathering:
         self,
         file: Path,
         called: str,
-        boxes: Sequence[Drawn],
+        boxes: Sequence[Annotation],
         *,
         side: Side | None = None,
         stated: tuple[int, int] | None = None,

@@ -15,10 +15,10 @@ from eyebright.data.sources.sides import side_of
 from eyebright.data.sources.table import COLUMNS, column_names, read_lines
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
-from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes, LabelledImage, stated_size
+from eyebright.tasks.detection.data.labels.annotations import Annotation, FoundBoxes, LabelledImage, stated_size
 from eyebright.tasks.detection.data.labels.gathering import Gathering
 from eyebright.tasks.detection.data.labels.images import ImagesBelow
-from eyebright.tasks.detection.data.labels.places import files_at, folder_of_labels, places_in
+from eyebright.tasks.detection.data.labels.label_files import files_at, folder_of_labels, places_in
 
 FORMAT = "Hugging Face"
 COLUMN = "objects"
@@ -86,7 +86,7 @@ def _stated(row: Mapping[str, Any]) -> tuple[int, int] | None:
     return stated_size(row.get("width"), row.get("height"))
 
 
-def _boxes(objects: Any, names: Sequence[str]) -> Iterator[Drawn]:
+def _boxes(objects: Any, names: Sequence[str]) -> Iterator[Annotation]:
     """The boxes of a cell: lists in a mapping, or a list of mappings."""
     for item in _items(objects):
         label = next((item[key] for key in _CLASSES if item.get(key) is not None), None)
@@ -94,7 +94,7 @@ def _boxes(objects: Any, names: Sequence[str]) -> Iterator[Drawn]:
         name, is_known = _name(label, names)
         crowd = any(item.get(key) in (1, True) for key in _CROWD)
         numbers = values if isinstance(values, list) else [values]
-        yield Drawn(numbers, "corner and size", name, is_known, "crowd" if crowd else "")
+        yield Annotation(numbers, "corner and size", name, is_known, "crowd" if crowd else "")
 
 
 def _items(objects: Any) -> list[Mapping[str, Any]]:

@@ -17,10 +17,10 @@ from eyebright.data.sources.sides import side_named
 from eyebright.data.sources.table import COLUMNS, SUFFIXES, column_names, find_column, read_lines
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
-from eyebright.tasks.detection.data.labels.drawn import Drawn, Form, FoundBoxes, stated_size
+from eyebright.tasks.detection.data.labels.annotations import Annotation, Form, FoundBoxes, stated_size
 from eyebright.tasks.detection.data.labels.gathering import Gathering
 from eyebright.tasks.detection.data.labels.images import ImagesBelow
-from eyebright.tasks.detection.data.labels.places import files_at, files_in, folder_of_labels, places_in
+from eyebright.tasks.detection.data.labels.label_files import files_at, files_in, folder_of_labels, places_in
 
 FORMAT = "table"
 _CORNERS = {
@@ -116,7 +116,7 @@ def _gather(file: Path, cells: Sequence[object], places: _Places, gathered: Gath
         raise DataError("missing path: every row needs the image")
     values, name = [_number(cells[position]) for position in places.values], _text(cells[places.name])
     is_empty = not name and not any(map(_text, values))
-    boxes = [] if is_empty else [Drawn(values, places.form, name, bool(name))]
+    boxes = [] if is_empty else [Annotation(values, places.form, name, bool(name))]
     side = None if places.side is None else side_named(_text(cells[places.side]))
     size = stated_size(*(cells[at] for at in places.size)) if len(places.size) == 2 else None
     gathered.add_stated(file, path, boxes, side=side, stated=size)

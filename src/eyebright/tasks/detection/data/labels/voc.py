@@ -19,10 +19,10 @@ from eyebright.system.errors import DataError
 from eyebright.system.files import read_errors
 from eyebright.system.progress import Report, quiet
 from eyebright.system.text import counted, listed
-from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes, stated_size
+from eyebright.tasks.detection.data.labels.annotations import Annotation, FoundBoxes, stated_size
 from eyebright.tasks.detection.data.labels.gathering import Gathering
 from eyebright.tasks.detection.data.labels.images import ImagesBelow, stem_of
-from eyebright.tasks.detection.data.labels.places import files_in, places_in, read_small, read_text
+from eyebright.tasks.detection.data.labels.label_files import files_in, places_in, read_small, read_text
 from eyebright.tasks.detection.geometry.boxes import boxes_text
 
 FORMAT = "Pascal VOC"
@@ -143,12 +143,12 @@ class _WithoutDoctype(TreeBuilder):
         raise ValueError("it has a DOCTYPE, which files of VOC do not need: remove it from the file")
 
 
-def _box(item: Element) -> Drawn:
+def _box(item: Element) -> Annotation:
     """An object; numbers stay texts, which are checked later."""
     name = (item.findtext("name") or "").strip()
     values = [(item.findtext(f"bndbox/{corner}") or "").strip() for corner in _CORNERS]
     difficult = (item.findtext("difficult") or "0").strip() not in ("", "0")
-    return Drawn(values, "corners from 1", name, bool(name), "difficult" if difficult else "")
+    return Annotation(values, "corners from 1", name, bool(name), "difficult" if difficult else "")
 
 
 def _whole(value: object) -> str:

@@ -20,11 +20,11 @@ from eyebright.data.split import Side
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.text import counted, listed, printable
+from eyebright.tasks.detection.data.labels.annotations import Annotation, FoundBoxes
 from eyebright.tasks.detection.data.labels.checks import numbers_of
-from eyebright.tasks.detection.data.labels.drawn import Drawn, FoundBoxes
 from eyebright.tasks.detection.data.labels.gathering import Gathering
 from eyebright.tasks.detection.data.labels.images import ImagesBelow, path_parts, stem_of
-from eyebright.tasks.detection.data.labels.places import files_in, places_in, read_text
+from eyebright.tasks.detection.data.labels.label_files import files_in, places_in, read_text
 from eyebright.tasks.detection.data.labels.yaml import Value, read_yaml
 from eyebright.tasks.detection.geometry.boxes import boxes_text
 
@@ -87,7 +87,7 @@ def read_yolo(place: Path, report: Report = quiet) -> FoundBoxes:
     texts = [*walk_files(root, {"txt", "names"})]
     names = _names(file, settings, [Path(text) for text in texts if _is_list(text)])
     images = ImagesBelow(root, report)
-    gathered, sides, read = Gathering(images), _sides(settings, images), list[Drawn]()
+    gathered, sides, read = Gathering(images), _sides(settings, images), list[Annotation]()
     for label in texts:
         path = os.path.relpath(label, root).replace(os.sep, "/")
         name = _image_of(images, path)
@@ -198,7 +198,7 @@ def _image_of(images: ImagesBelow, label: str) -> str | None:
     return None if place in map(str.lower, images.folders) else images.find(stem_of(label), "/".join(folders))
 
 
-def _boxes(text: str, names: dict[int, str], *, has_points: bool) -> Iterator[Drawn]:
+def _boxes(text: str, names: dict[int, str], *, has_points: bool) -> Iterator[Annotation]:
     """The boxes of a file. After a box may come how sure a detector was, or the points of a pose."""
     for line in text.splitlines():
         if words := _words(line):
@@ -206,13 +206,13 @@ def _boxes(text: str, names: dict[int, str], *, has_points: bool) -> Iterator[Dr
             match = _CLASS.fullmatch(number)
             name = names.get(int(match[1]), "") if match else ""
             is_box = len(values) < 6 or has_points
-            yield Drawn(
+            yield Annotation(
                 values[:4] if is_box else values, "shares" if is_box else "outline", name or number,
                 bool(name) or (not names and match is not None),
             )  # fmt: skip
 
 
-def _hints(boxes: Sequence[Drawn], names: dict[int, str]) -> Iterator[str]:
+def _hints(boxes: Sequence[Annotation], names: dict[int, str]) -> Iterator[str]:
     """What is most likely wrong with a set whose lines have something else than YOLO has there."""
     named = [box for box in boxes if not (box.is_known or _CLASS.fullmatch(box.name))]
     if len(named) > _MOST_SLIPS * len(boxes):

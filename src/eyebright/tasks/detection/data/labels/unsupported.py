@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eyebright.tasks.detection.data.labels.places import files_in, places_in
+from eyebright.tasks.detection.data.labels.label_files import files_in, places_in
 
 _TFRECORD = "TFRecord"
 _MARKS = {
@@ -15,10 +15,10 @@ _MARKS = {
 _TRIED, _BEGINNING = 5, 65_536  # files of a folder that are looked at, and bytes of each
 
 
-def foreign_format(place: Path) -> str:
+def unsupported_format(place: Path) -> str:
     """The name of the format of the boxes at a path, where it is one that is not read; else "".
 
-    >>> foreign_format(Path("cells.tfrecord-00000-of-00004"))
+    >>> unsupported_format(Path("cells.tfrecord-00000-of-00004"))
     'TFRecord'
     """
     if not place.is_dir():

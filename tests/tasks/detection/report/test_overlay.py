@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyebright.tasks.detection.report import drawing
-from eyebright.tasks.detection.report.drawing import (
+from eyebright.tasks.detection.report import overlay
+from eyebright.tasks.detection.report.overlay import (
     COLOURS,
     MAX_SHOWN,
     Frame,
@@ -109,7 +109,7 @@ def test_a_label_has_the_class_and_the_confidence_and_a_shorter_form() -> None:
 
 def test_labels_without_room_are_counted(as_figure) -> None:
     frames = [class_frame(0, "redleft", (0, 0, 4, 4), 0.5)] * 30
-    figure = as_figure(drawing, "draw_boxes", [Framed(np.zeros((4, 4, 3), np.uint8), frames, "a.jpg")])
+    figure = as_figure(overlay, "draw_boxes", [Framed(np.zeros((4, 4, 3), np.uint8), frames, "a.jpg")])
     assert [text.get_text() for text in figure.axes[0].texts] == ["a.jpg  (30 labels left out)"]
 
 
@@ -117,7 +117,7 @@ def test_labels_without_room_are_counted(as_figure) -> None:
 @pytest.mark.parametrize("count", [1, 4])
 def test_pictures_of_any_size_keep_their_proportions(shape, count, as_figure) -> None:
     picture = Framed(np.zeros(shape, np.uint8), [of_class(0, (0, 0, 1, 1))])
-    figure = as_figure(drawing, "draw_boxes", [picture] * count, class_legend(["a"], [0]), "title")
+    figure = as_figure(overlay, "draw_boxes", [picture] * count, class_legend(["a"], [0]), "title")
     width, height = figure.get_size_inches() * 120
     assert len(figure.axes) == count and width <= 1600
     for axes in figure.axes:
@@ -128,7 +128,7 @@ def test_pictures_of_any_size_keep_their_proportions(shape, count, as_figure) ->
 
 def test_only_the_first_pictures_are_drawn(as_figure) -> None:
     picture = Framed(np.zeros((4, 4, 3), np.uint8), [])
-    assert len(as_figure(drawing, "draw_boxes", [picture] * (MAX_SHOWN + 1)).axes) == MAX_SHOWN
+    assert len(as_figure(overlay, "draw_boxes", [picture] * (MAX_SHOWN + 1)).axes) == MAX_SHOWN
 
 
 @pytest.mark.filterwarnings("ignore:no installed font has")
@@ -142,14 +142,14 @@ def test_many_objects_have_short_labels_and_few_the_whole_text(as_figure) -> Non
     for count, text in ((2, "redleft 50%"), (40, "50%")):
         places = [(120 * (at % 8), 40 + 90 * (at // 8)) for at in range(count)]
         frames = [class_frame(0, "redleft", (x, y, x + 30, y + 30), 0.5) for x, y in places]
-        figure = as_figure(drawing, "draw_boxes", [Framed(np.zeros((480, 960, 3), np.uint8), frames)] * 2)
+        figure = as_figure(overlay, "draw_boxes", [Framed(np.zeros((480, 960, 3), np.uint8), frames)] * 2)
         assert {each.get_text().strip() for each in figure.axes[0].texts} - {""} == {text}
 
 
 def test_a_legend_of_long_names_stays_within_the_figure(as_figure) -> None:
     names = [f"{number} {'w' * 40}" for number in range(14)]
     picture = Framed(np.zeros((40, 400, 3), np.uint8), [])
-    figure = as_figure(drawing, "draw_boxes", [picture] * 3, class_legend(names, range(14)))
+    figure = as_figure(overlay, "draw_boxes", [picture] * 3, class_legend(names, range(14)))
     figure.canvas.draw()
     box = figure.legends[0].get_window_extent()
     assert box.x0 >= 0 and box.x1 <= figure.get_size_inches()[0] * figure.dpi

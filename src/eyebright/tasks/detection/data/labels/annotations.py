@@ -22,7 +22,7 @@ Form: TypeAlias = Literal[
 _SHOWN, _LONGEST = 8, 40  # values of a box in a message, and characters of each
 
 
-class Drawn(NamedTuple):
+class Annotation(NamedTuple):
     """One box as a file gives it.
 
     Args:
@@ -64,7 +64,7 @@ class LabelledImage(NamedTuple):
         stated: (width, height) that the file says it has.
     """
 
-    boxes: Sequence[Drawn] | None
+    boxes: Sequence[Annotation] | None
     side: Side | None = None
     stated: tuple[int, int] | None = None
 
@@ -78,7 +78,7 @@ class Lost(NamedTuple):
     """
 
     name: str
-    boxes: Sequence[Drawn]
+    boxes: Sequence[Annotation]
 
 
 class FoundBoxes(NamedTuple):

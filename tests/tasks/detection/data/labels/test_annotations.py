@@ -2,12 +2,12 @@
 
 import pytest
 
-from eyebright.tasks.detection.data.labels.drawn import Drawn, stated_size
+from eyebright.tasks.detection.data.labels.annotations import Annotation, stated_size
 
 
 def test_a_box_is_shown_as_the_file_gives_it():
-    assert Drawn(["12", None, "x", 4.0], "corners", "dog").text == "dog 12 None x 4.0"
-    assert Drawn(["1" * 90, *range(90)], "outline", "dog").text == f"dog {'1' * 40} 0 1 2 3 4 5 6 ..."
+    assert Annotation(["12", None, "x", 4.0], "corners", "dog").text == "dog 12 None x 4.0"
+    assert Annotation(["1" * 90, *range(90)], "outline", "dog").text == f"dog {'1' * 40} 0 1 2 3 4 5 6 ..."
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from tests.tasks.detection.making import Scene, draw
 
 from eyebright.system.errors import DataError
 from eyebright.tasks.detection.data.labels.find import find_boxes, has_boxes
-from eyebright.tasks.detection.data.labels.foreign import foreign_format
+from eyebright.tasks.detection.data.labels.unsupported import unsupported_format
 
 
 @pytest.mark.parametrize(
@@ -21,10 +21,10 @@ from eyebright.tasks.detection.data.labels.foreign import foreign_format
 )
 def test_formats_that_are_not_read_are_named(tmp_path, file, text, name):
     draw(Scene("a", (30, 20), []), tmp_path / "a.png")
-    assert not foreign_format(tmp_path) and not has_boxes(tmp_path)
+    assert not unsupported_format(tmp_path) and not has_boxes(tmp_path)
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_text(text)
     for place in (tmp_path, tmp_path / file):
-        assert foreign_format(place) == name and has_boxes(place)
+        assert unsupported_format(place) == name and has_boxes(place)
         with pytest.raises(DataError, match=f"has labels in the format {name}, which eyebright does not read: export"):
             find_boxes(place)

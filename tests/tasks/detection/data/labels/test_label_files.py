@@ -1,6 +1,6 @@
 """Where files with labels lie: in folders of the usual names, in upper or lower case."""
 
-from eyebright.tasks.detection.data.labels.places import files_in, folder_of_labels, places_in
+from eyebright.tasks.detection.data.labels.label_files import files_in, folder_of_labels, places_in
 
 
 def test_files_and_places(tmp_path):

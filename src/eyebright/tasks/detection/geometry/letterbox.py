@@ -10,7 +10,7 @@ from eyebright.system.errors import SettingsError
 
 
 @dataclass(frozen=True)
-class Placing:
+class Letterbox:
     """Where `data.pictures` puts an image that it resizes with grey bars ("pad").
 
     Args:
