@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyebright.model.card_file import check_files, read_card, write_card
+from eyebright.model.card_file import check_files, read_card, require_class_names, write_card
 from eyebright.system.errors import ModelError
 from eyebright.system.records import Record
 
@@ -81,3 +81,16 @@ def test_files_must_be_there_and_have_their_digests(tmp_path: Path) -> None:
         check_files(tmp_path / "card.json", {"weights": "0"}, ["weights"])
     with pytest.raises(ModelError, match="is incomplete: more is missing"):
         check_files(tmp_path / "card.json", digests, ["weights", "more"])
+
+
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        (["a"], "expected 2 to 3 classes, got 1"), (["a", "b", "c", "d"], "expected 2 to 3 classes, got 4"),
+        (["a", "b", "a"], "two classes have the same name in a, b, a"), (["a", ""], "the model"),
+    ],
+)  # fmt: skip
+def test_classes_of_a_card_are_as_many_as_allowed_and_different(classes: list[str], words: str) -> None:
+    require_class_names(["a", "b"], least=2, most=3)
+    with pytest.raises(ModelError, match=words):
+        require_class_names(classes, least=2, most=3)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import Preparation
-from eyebright.data.sources.labels import require_names
-from eyebright.system.errors import DataError, ModelError
+from eyebright.model.card_file import require_class_names
+from eyebright.system.errors import ModelError
 from eyebright.system.records import Record
 from eyebright.system.text import counted, interval, listed, markdown, percent
 from eyebright.trust.promise import Promised
@@ -99,14 +99,7 @@ class ModelCard(Record, frozen=True, kw_only=True):
         return None if self.promise is None else self.promise.thresholds
 
     def __post_init__(self) -> None:
-        if not 2 <= len(self.classes) <= _MOST_CLASSES:
-            raise ModelError(f"expected 2 to {_MOST_CLASSES:,} classes, got {len(self.classes)}")
-        if len(set(self.classes)) != len(self.classes):
-            raise ModelError(f"two classes have the same name in {listed(self.classes)}")
-        try:
-            require_names(self.classes, "the model")
-        except DataError as problem:
-            raise ModelError(str(problem)) from problem
+        require_class_names(self.classes, least=2, most=_MOST_CLASSES)
         if not 0 < self.calibration.temperature < 1_000:
             raise ModelError(f"the temperature must be above 0 and below 1,000, got {self.calibration.temperature}")
         limits = len(self.classes) if self.thresholds is not None else 1

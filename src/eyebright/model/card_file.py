@@ -7,14 +7,16 @@ matter; docs/model-format.md has the program. Older cards have no entry for them
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from eyebright.data.sources.labels import require_names
 from eyebright.system import files, records
-from eyebright.system.errors import ModelError
+from eyebright.system.errors import DataError, ModelError
+from eyebright.system.text import listed
 
 _MOST_BYTES = 500_000_000
 _AGAIN = "copy the whole folder again"
@@ -94,6 +96,22 @@ def content_sha256(content: dict[str, Any], name: str) -> str:
     others = {file: digest for file, digest in content["sha256"].items() if file != name}
     text = json.dumps(content | {"sha256": others}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def require_class_names(classes: Sequence[str], *, least: int, most: int) -> None:
+    """Check the classes of a card.
+
+    Raises:
+        ModelError: When there are fewer than `least` or more than `most`, or a name is there twice or not valid.
+    """
+    if not least <= len(classes) <= most:
+        raise ModelError(f"expected {least} to {most:,} classes, got {len(classes)}")
+    if len(set(classes)) != len(classes):
+        raise ModelError(f"two classes have the same name in {listed(classes)}")
+    try:
+        require_names(classes, "the model")
+    except DataError as problem:
+        raise ModelError(str(problem)) from problem
 
 
 def check_files(card: Path, sha256: Mapping[str, str], names: Iterable[str]) -> None:

@@ -109,6 +109,28 @@ class StoredModel(NamedTuple):
             )
 
 
+def read_network(card: Path, network: dict[str, Any], preparation: Preparation) -> Network:
+    """The network in a card.
+
+    Args:
+        card: The card, for messages.
+        network: The network, as data.
+        preparation: Size and resizing of the images.
+
+    Raises:
+        ModelError: When it is not valid, or does not take the images as they are prepared.
+    """
+    try:
+        found = Network.from_dict(network)
+    except NetworkError as problem:
+        raise ModelError(f"the network in {card} is invalid: {problem}") from problem
+    height, width, channels = preparation.shape
+    prepared = (channels, height, width)
+    if found.input_shape != prepared:
+        raise ModelError(f"{card.parent}: the network takes {found.input_shape}, but images are prepared to {prepared}")
+    return found
+
+
 def read_weights(path: Path, network: Network) -> Weights:
     """The weights of a network in a file of a folder, by `layer.tensor`.
 
@@ -159,8 +181,8 @@ def write_model(
         OutputError: When the folder exists and may not be overwritten, or cannot be written.
     """
     content = graph_files(weights, onnx, golden) | {REFERENCE: reference.to_bytes()}
-    told = {HISTORY: records.to_json(history), README: readme}
-    return write_folder(path, CARD, card, content, told, overwrite=overwrite, kept=kept)
+    texts = {HISTORY: records.to_json(history), README: readme}
+    return write_folder(path, CARD, card, content, texts, overwrite=overwrite, kept=kept)
 
 
 def graph_files(weights: Mapping[str, NDArray[np.float32]], onnx: bytes, golden: Golden) -> dict[str, bytes]:
@@ -174,7 +196,7 @@ def write_folder(
     name: str,
     card: C,
     content: Mapping[str, bytes],
-    told: Mapping[str, str],
+    texts: Mapping[str, str],
     *,
     overwrite: bool,
     kept: Path | None = None,
@@ -186,7 +208,7 @@ def write_folder(
         name: The name of the card.
         card: A struct whose `sha256` gets the digests.
         content: The files that have a digest in the card.
-        told: Files of text that anyone may edit.
+        texts: Files of text that anyone may edit.
         overwrite: Replace a folder with such a card.
         kept: A folder whose other files are copied into the new one.
 
@@ -199,7 +221,7 @@ def write_folder(
     with files.new_folder(path, overwrite=overwrite, made_with=[name]) as place:
         for file, data in content.items():
             (place / file).write_bytes(data)
-        for file, text in told.items():
+        for file, text in texts.items():
             (place / file).write_text(text, encoding="utf-8")
         digests = {file: files.sha256(place / file) for file in content}
         card = write_card(place / name, msgspec.structs.replace(card, sha256=digests))  # type: ignore[type-var]
@@ -253,18 +275,11 @@ def read_model(path: Path) -> StoredModel:
     card = read_card(place / CARD, ModelCard, newest=FORMAT)
     has_reference = card.format > 1
     check_files(place / CARD, card.sha256, (WEIGHTS, ONNX, GOLDEN, *([REFERENCE] if has_reference else [])))
-    try:
-        network = Network.from_dict(card.network)
-    except NetworkError as problem:
-        raise ModelError(f"the network in {place / CARD} is invalid: {problem}") from problem
+    network = read_network(place / CARD, card.network, card.preparation)
     if network.output_shape != (len(card.classes),):
         raise ModelError(
             f"{place}: the network gives {network.output_shape}, but there are {len(card.classes)} classes"
         )
-    height, width, channels = card.preparation.shape
-    prepared = (channels, height, width)
-    if network.input_shape != prepared:
-        raise ModelError(f"{place}: the network takes {network.input_shape}, but images are prepared to {prepared}")
     reference = Reference.load(place / REFERENCE) if has_reference else Reference()
     return StoredModel(place, card, network, reference)
 

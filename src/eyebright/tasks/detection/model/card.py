@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import Preparation
-from eyebright.data.sources.labels import require_names
 from eyebright.model.card import Provenance, Seen
-from eyebright.model.card_file import check_files, read_card
+from eyebright.model.card_file import check_files, read_card, require_class_names
 from eyebright.model.folder import (
     DETECTOR,
     EXPORTED,
@@ -28,6 +27,7 @@ from eyebright.model.folder import (
     find_model,
     graph_files,
     read_history,
+    read_network,
     read_weights,
     write_folder,
 )
@@ -35,7 +35,7 @@ from eyebright.model.golden import Golden
 from eyebright.network import Network, Weights
 from eyebright.network.detecting import BOX_CHANNELS, BOXES, SCORES, Detecting, detecting_of
 from eyebright.system import files, records
-from eyebright.system.errors import DataError, ModelError, NetworkError
+from eyebright.system.errors import ModelError, NetworkError
 from eyebright.system.records import Record
 from eyebright.system.text import counted, listed, markdown
 from eyebright.tasks.detection.geometry.finding import LEAST, MOST_PEAKS, OVERLAP, Detections, find
@@ -71,14 +71,7 @@ class FindingCard(Record, frozen=True, kw_only=True):
     most: int = MOST_PEAKS
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.classes) <= _MOST_CLASSES:
-            raise ModelError(f"expected 1 to {_MOST_CLASSES:,} classes, got {len(self.classes)}")
-        if len(set(self.classes)) != len(self.classes):
-            raise ModelError(f"two classes have the same name in {listed(self.classes)}")
-        try:
-            require_names(self.classes, "the model")
-        except DataError as problem:
-            raise ModelError(str(problem)) from problem
+        require_class_names(self.classes, least=1, most=_MOST_CLASSES)
         wrong = [scale for scale in self.calibration if not (0 < scale.slope < _STEEPEST and abs(scale.shift) < 1_000)]
         if len(self.calibration) != len(self.classes) or wrong:
             raise ModelError(
@@ -262,19 +255,14 @@ def read_detector(path: Path) -> StoredDetector:
     place = find_model(path, DETECTOR)
     card = read_card(place / DETECTOR, DetectorCard, newest=FORMAT)
     check_files(place / DETECTOR, card.sha256, (WEIGHTS, ONNX, GOLDEN))
+    network = read_network(place / DETECTOR, card.network, card.preparation)
     try:
-        network = Network.from_dict(card.network)
         detecting = detecting_of(network)
     except NetworkError as problem:
         raise ModelError(f"the network in {place / DETECTOR} is invalid: {problem}") from problem
     if network.output_shape[0] != len(card.classes) + BOX_CHANNELS:
         raise ModelError(
             f"{place}: the network gives {network.output_shape}, but there are {len(card.classes)} classes"
-        )
-    height, width, channels = card.preparation.shape
-    if network.input_shape != (channels, height, width):
-        raise ModelError(
-            f"{place}: the network takes {network.input_shape}, but images are prepared to {(channels, height, width)}"
         )
     return StoredDetector(place, card, network, detecting)
 
