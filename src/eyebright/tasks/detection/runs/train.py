@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from eyebright.network import Network, Weights
 from eyebright.network.detecting import detecting_of
 from eyebright.network.zoo.detection import BACKBONE, detector_weights, lite0_detector
-from eyebright.report import sinks
 from eyebright.report.history import Recorder
 from eyebright.runs.folder import Run
 from eyebright.runs.opening import default_output
 from eyebright.runs.request import Request
-from eyebright.runs.session import shared_out
-from eyebright.system import files
-from eyebright.system.errors import OutputError
+from eyebright.runs.session import session
 from eyebright.system.table import Table
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.model.detector import Detector
@@ -29,11 +26,11 @@ from eyebright.tasks.detection.runs.recipe import choose_size, require_for_detec
 from eyebright.tasks.detection.training.views import ViewFeatures
 from eyebright.tasks.detection.trust.metrics import DetectionEvaluation
 from eyebright.tasks.detection.trust.promise import RecallPromise
-from eyebright.training import processes, trainer
+from eyebright.training import trainer
 from eyebright.training.budget import watched
 from eyebright.training.events.event import Emit, Event
 from eyebright.training.events.results import Evaluated, ModelSaved, Reported, VerdictReached
-from eyebright.training.receivers import EventLog, reporting, to_all
+from eyebright.training.receivers import reporting, to_all
 
 if TYPE_CHECKING:
     from eyebright.training.torch.loop import Outcome
@@ -145,27 +142,19 @@ def finish(
         SettingsError: When another process trains in the run's folder.
     """
     weights = detector_weights(network, request.training.seed, report=reporting(emit))
-    try:
-        with run.locked(), sinks.opened(request.log, run.path, earlier or ()) as receivers:
-            recorder = Recorder([emit, EventLog(run.events), *receivers], earlier)
-            if processes.place().size > 1:
-                recorder(shared_out(request.training, network))
-            if earlier is None:
-                write_start(run, prepared)
-                for event in (*said_at_start(request, prepared, network), *chosen):
-                    recorder(event)
-            outcome = _fit(run, request, network, weights, prepared, recorder, started_at, earlier)
-            made = measured(
-                prepared, network, outcome.weights, outcome.settings, recorder, promise=request.promise,
-                torch_engine=trainer().TorchEngine(network, outcome.weights, outcome.settings.device),
-                one_class=request.one_class,
-            )  # fmt: skip
-            _write(run, made, prepared, recorder)
-    except OutputError as problem:
-        raise OutputError(
-            f"{problem}. What was trained before is kept; continue with: eyebright train --resume {run.path}"
-        ) from problem
-    files.forget_aside(run.path)
+    with session(run, request, network, emit, earlier) as to_run:
+        recorder = Recorder([to_run], earlier)
+        if earlier is None:
+            write_start(run, prepared)
+            for event in (*said_at_start(request, prepared, network), *chosen):
+                recorder(event)
+        outcome = _fit(run, request, network, weights, prepared, recorder, started_at, earlier)
+        made = measured(
+            prepared, network, outcome.weights, outcome.settings, recorder, promise=request.promise,
+            torch_engine=trainer().TorchEngine(network, outcome.weights, outcome.settings.device),
+            one_class=request.one_class,
+        )  # fmt: skip
+        _write(run, made, prepared, recorder)
     return DetectionResult(run.path, made.detector, made.test.evaluation, interrupted=outcome.reason == "interrupted")
 
 
