@@ -75,7 +75,7 @@ def one_scale(pairs: Sequence[tuple[Detections, Truth]]) -> Scale:
 
 def middle(matches: Matches, label: int) -> float:
     """The middle between the last score that is shown at the best F1 of a class and the next one; 0.5 without any."""
-    here = matches.judged & (matches.label == label)
+    here = matches.evaluated & (matches.label == label)
     order = np.argsort(-matches.score[here], kind="stable")
     found, hits = matches.score[here][order], matches.correct[here][order].cumsum()
     if not len(found) or not hits[-1]:
@@ -87,7 +87,7 @@ def middle(matches: Matches, label: int) -> float:
 
 def scores(matches: Matches, thresholds: NDArray[np.float64]) -> tuple[float, float, float]:
     """Calibration error, F1, and the mean F1 of classes."""
-    shown = matches.judged & (matches.score >= thresholds[matches.label])
+    shown = matches.evaluated & (matches.score >= thresholds[matches.label])
     boxes, each = matches.counted[0], []
     for label in range(len(thresholds)):
         of_class, count = shown & (matches.label == label), (boxes & (matches.box_label == label)).sum()

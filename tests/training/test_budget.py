@@ -28,8 +28,8 @@ def clock(monkeypatch):
     return clock
 
 
-def plan_of(clock, *, minutes=2.0, step_s=0.1, steps=95, judged=1800, validation=600):
-    deadline = Deadline(minutes, clock.now, judged)
+def plan_of(clock, *, minutes=2.0, step_s=0.1, steps=95, evaluated=1800, validation=600):
+    deadline = Deadline(minutes, clock.now, evaluated)
     return Plan(deadline, step_s, picture_s=step_s / 32, steps=steps, evaluated=validation)
 
 
@@ -129,7 +129,7 @@ def test_every_plan_has_at_least_eight_steps(left_s, validation):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(budget, "time", clock)
         try:
-            plan = plan_of(clock, minutes=left_s / 60, step_s=0.1, judged=0, validation=validation)
+            plan = plan_of(clock, minutes=left_s / 60, step_s=0.1, evaluated=0, validation=validation)
         except SettingsError:
             return
         assert plan.more_steps() >= 8

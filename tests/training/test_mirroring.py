@@ -19,16 +19,16 @@ def digits():
 
 def test_digits_must_not_be_mirrored(digits):
     pictures, labels = digits
-    judged = check_mirroring(pictures[:1000], labels[:1000], pictures[1000:], labels[1000:])
-    assert not judged.same and judged.accuracy > 0.85 > 0.6 > judged.mirrored_accuracy
+    checked = check_mirroring(pictures[:1000], labels[:1000], pictures[1000:], labels[1000:])
+    assert not checked.same and checked.accuracy > 0.85 > 0.6 > checked.mirrored_accuracy
 
 
 def test_symmetric_images_may_be_mirrored(digits):
     """Each digit laid over its own mirror image: nothing tells left from right."""
     pictures, labels = digits
     both = np.maximum(pictures, pictures[:, :, ::-1])
-    judged = check_mirroring(both[:1000], labels[:1000], both[1000:], labels[1000:])
-    assert judged.same and judged.accuracy == judged.mirrored_accuracy
+    checked = check_mirroring(both[:1000], labels[:1000], both[1000:], labels[1000:])
+    assert checked.same and checked.accuracy == checked.mirrored_accuracy
 
 
 def test_images_in_both_orientations_may_be_mirrored(digits):

@@ -1,8 +1,9 @@
-"""What the page of a run shows beside its evaluation, collected from the run, of a classifier or a detector."""
+"""What a run says about itself, of a classifier or a detector: on its page, beside the evaluation, and in Python."""
 
+import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from eyebright.data.pictures import Preparation
 from eyebright.data.sources.ranged import without_token
@@ -11,6 +12,7 @@ from eyebright.report.commands import advised, typed_path
 from eyebright.report.pages.about import AboutRun, ShownVerdict
 from eyebright.report.pages.charts import Chart
 from eyebright.runs.folder import Run
+from eyebright.system.table import Table
 from eyebright.system.text import counted, printable
 from eyebright.training.events.event import Event
 from eyebright.training.events.results import VerdictReached
@@ -60,6 +62,33 @@ def about_run(
         repeat_text=_REPEATED_WITHIN if request.training.minutes else _REPEATED,
         versions={} if started is None else started.versions,
     )
+
+
+def result_table(
+    path: Path, *, test: tuple[str, str], python: str, options: str, verdicts: Sequence[str], interrupted: bool
+) -> Table:
+    """What a finished training shows: how good the model is, what the verdict says, and how to go on.
+
+    Args:
+        path: The run's folder.
+        test: What was measured on the test set: its name and its value.
+        python: How the model is used in Python.
+        options: More options of `eyebright predict`.
+        verdicts: Sentences about the training, the most important first.
+        interrupted: Whether it was stopped before its end.
+    """
+    run = shlex.quote(str(path))
+    rows = [
+        test,
+        ("model", str(path / "model")),
+        ("report", str(path / "report.html")),
+        ("in Python", python),
+        ("in a terminal", f"eyebright predict {run} IMAGE{options}"),
+    ]
+    if interrupted:
+        rows.append(("to continue", f"eyebright train --resume {run}"))
+    title = f"Run {path}{' (interrupted)' if interrupted else ''}"
+    return Table(title, rows=rows, notes=tuple(verdicts[:1]), names=2)
 
 
 def model_facts(

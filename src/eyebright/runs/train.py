@@ -1,6 +1,5 @@
 """train(): the whole way from a folder of images to a run with its model: scan, prepare, split, fit, evaluate, save."""
 
-import shlex
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from eyebright.network.rewrites import with_dropout
 from eyebright.report import sinks
 from eyebright.report.progress import shown
 from eyebright.runs import auto, checks
+from eyebright.runs.about import result_table
 from eyebright.runs.collect import write_report
 from eyebright.runs.drawings import draw
 from eyebright.runs.folder import NETWORK, Run
@@ -63,17 +63,11 @@ class Result(NamedTuple):
 
     def as_table(self) -> Table:
         """How good the model is, what the verdict says, and how to go on."""
-        rows = [
-            ("test accuracy", self.test.headline),
-            ("model", str(self.path / "model")),
-            ("report", str(self.path / "report.html")),
-            ("in Python", 'result.classifier.predict("image.jpg")'),
-            ("in a terminal", f"eyebright predict {shlex.quote(str(self.path))} IMAGE"),
-        ]
-        if self.interrupted:
-            rows.append(("to continue", f"eyebright train --resume {shlex.quote(str(self.path))}"))
-        title = f"Run {self.path}{' (interrupted)' if self.interrupted else ''}"
-        return Table(title, rows=rows, notes=tuple(verdict.text for verdict in self.classifier.verdicts[:1]), names=2)
+        return result_table(
+            self.path, test=("test accuracy", self.test.headline), options="",
+            python='result.classifier.predict("image.jpg")',
+            verdicts=[verdict.text for verdict in self.classifier.verdicts], interrupted=self.interrupted,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return self.as_table().text()

@@ -11,9 +11,9 @@ from eyebright.training.events.event import Emit, Event, Progress
 
 _SAVING_S = 5.0
 _OVERRUN = 1.05  # of the budget: a preparation that is estimated to take longer is stopped
-_JUDGED_SHARE = 0.8  # of the time for all features: evaluating the head, in float32, on half of the images
+_EVALUATED_SHARE = 0.8  # of the time for all features: evaluating the head, in float32, on half of the images
 _SURE_SHARE = 0.15  # of the budget: before that the speed of a stage is not reliable, since its start is slow
-_JUDGING = 0.6  # time to evaluate an image in float32, as a share of the time to train on one
+_EVALUATION_COST = 0.6  # time to evaluate an image in float32, as a share of the time to train on one
 VALIDATING = 0.4  # the same in the precision of the training
 _CAREFUL = 0.95  # share of the time that is planned for
 _RECENT = 3  # epochs by which the speed is measured: a machine is often busy only for a moment
@@ -44,17 +44,17 @@ class Deadline(NamedTuple):
     Args:
         minutes: The whole budget, in minutes.
         begun_at: When it started, on `time.monotonic`.
-        judged: Images to evaluate between the training and the saved model.
+        evaluated: Images to evaluate between the training and the saved model.
         saving_s: Seconds to compile the graph, draw the curves and write the model.
-        judging: Time to evaluate an image, as a share of the time to train on one.
+        evaluation_cost: Time to evaluate an image, as a share of the time to train on one.
         epochs: How many are enough, however much time is left; 0 for as many as fit.
     """
 
     minutes: float
     begun_at: float
-    judged: int
+    evaluated: int
     saving_s: float = _SAVING_S
-    judging: float = _JUDGING
+    evaluation_cost: float = _EVALUATION_COST
     epochs: int = 0
 
     @property
@@ -77,7 +77,7 @@ class Deadline(NamedTuple):
         Args:
             picture_s: Seconds in which this process trains on an image.
         """
-        return self.saving_s + self.judged * picture_s * self.judging
+        return self.saving_s + self.evaluated * picture_s * self.evaluation_cost
 
     @property
     def measuring_s(self) -> float:
@@ -110,8 +110,8 @@ def watched(emit: Emit, minutes: float, begun_at: float) -> Emit:
             stage = (event.stage, event.done, now)
         made, took_s = event.done - stage[1], now - stage[2]
         if made and took_s > _SURE_SHARE * 60 * minutes:
-            judging = _JUDGED_SHARE * event.of if event.stage == "computing features" else 0.0
-            needed_s = now - begun_at + took_s / made * (event.of - event.done + judging) + _SAVING_S
+            evaluating = _EVALUATED_SHARE * event.of if event.stage == "computing features" else 0.0
+            needed_s = now - begun_at + took_s / made * (event.of - event.done + evaluating) + _SAVING_S
             if needed_s > _OVERRUN * 60 * minutes:
                 raise SettingsError(
                     f"minutes = {minutes:g} is too short: preparing {counted(event.of, 'image')} ends after about "

@@ -231,7 +231,7 @@ class Trainer:
         """Measure a step and plan how many fit; False if none fits, and there are weights to keep."""
         step_s, picture_s = self._times(deadline.measuring_s)
         if self.settings.judge_start:  # for the means with the start
-            deadline = deadline._replace(judged=deadline.judged + len(_SHARES) * len(self.task.validation))
+            deadline = deadline._replace(evaluated=deadline.evaluated + len(_SHARES) * len(self.task.validation))
         self.pace.timed = True
         try:
             self.plan = Plan(deadline, step_s, picture_s=picture_s, steps=self.feed.steps,

@@ -8,7 +8,7 @@ import pytest
 from tests.tasks.detection.making import Scene, write_voc
 
 from eyebright.data.pictures import Preparation
-from eyebright.tasks.detection.data.audit import KINDS, Kind, audit_boxes
+from eyebright.tasks.detection.data.audit import BOX_FINDING_KINDS, BoxFindingKind, audit_boxes
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.geometry.finding import Detections
@@ -89,7 +89,7 @@ def test_copies_with_other_boxes(tmp_path, prepared):
 
 
 def test_kinds_have_an_explanation_and_an_order():
-    assert set(KINDS) == set(Kind.__args__)
+    assert set(BOX_FINDING_KINDS) == set(BoxFindingKind.__args__)
 
 
 def test_what_is_known_of_the_set_is_counted(tmp_path, prepared):

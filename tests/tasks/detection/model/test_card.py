@@ -78,7 +78,7 @@ def test_an_altered_or_missing_file_is_noticed(kept: Path, tmp_path: Path, name:
         ({"calibration": []}, "for each of 1 class, got none"),
         ({"preparation": {"width": 32, "height": 32, "fit": "crop"}}, "resized with \"pad\", got 'crop'"),
         ({"preparation": {"width": 64, "height": 64, "fit": "pad"}}, "images are prepared to"),
-        ({"network": zoo.flowers_cnn().to_dict()}, "the network in .* is invalid: .* a detector gives maps"),
+        ({"network": zoo.mlp(5, input_size=32).to_dict()}, "the network in .* is invalid: .* a detector gives maps"),
         ({"extra": 1}, "unknown field `extra`"),
         ({"overlap": 0.0}, "an overlap from 0 to 1"),
     ],

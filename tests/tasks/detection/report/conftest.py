@@ -18,7 +18,7 @@ from eyebright.training.events.results import VerdictReached
 
 
 @pytest.fixture
-def judged(squares, tmp_path, monkeypatch):
+def trained_run(squares, tmp_path, monkeypatch):
     """A run whose detector finds the left half of every second object too wide to be right, and all others."""
 
     def found_in(predictor, prepared, indices, report=None):

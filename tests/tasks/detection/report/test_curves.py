@@ -14,9 +14,9 @@ def matches(known_mistakes):
 
 def test_precision_and_recall_are_those_of_scikit_learn(matches) -> None:
     """There, recall is of the positives among the scores; here, of all labelled boxes."""
-    curve, judged = Curve.of(matches), matches.judged
-    precision, recall, thresholds = precision_recall_curve(matches.correct[judged], matches.score[judged])
-    share = matches.correct[judged].sum() / matches.counted[0].sum()
+    curve, counted = Curve.of(matches), matches.evaluated
+    precision, recall, thresholds = precision_recall_curve(matches.correct[counted], matches.score[counted])
+    share = matches.correct[counted].sum() / matches.counted[0].sum()
     steps = len(curve.scores)
     assert curve.scores == pytest.approx(thresholds[::-1][:steps])
     assert curve.precision == pytest.approx(precision[:-1][::-1][:steps])
@@ -51,6 +51,6 @@ def test_the_chart_of_confidences_has_the_share_that_is_right(matches) -> None:
     assert chart.headings == ("confidence", "boxes", "mean", "right")
     rows = {(row[1], row[3]) for row in chart.rows}
     assert sum(int(row[1]) for row in chart.rows) == 4 and ("1", "100.0%") in rows and ("1", "0.0%") in rows
-    chosen = matches.judged & (matches.score >= 0.7)
+    chosen = matches.evaluated & (matches.score >= 0.7)
     error = calibration_gap(matches.score[chosen], matches.correct[chosen])
     assert f"Expected calibration error {error:.3f}" in chart.words

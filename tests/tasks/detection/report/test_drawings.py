@@ -9,8 +9,8 @@ from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.report.drawings import draw, opener, shown_in
 
 
-def test_a_run_has_its_curves_and_the_worst_mistakes(judged):
-    run, _, detector, prepared, tested = judged
+def test_a_run_has_its_curves_and_the_worst_mistakes(trained_run):
+    run, _, detector, prepared, tested = trained_run
     event = draw(run, detector, prepared, tested)
     assert event.paths == tuple(map(str, (run.curves, run.precision_recall, run.mistakes)))
     assert (event.mistakes, event.shown, event.what) == (12, 12, "mistake")  # six are missed, drawn too wide
@@ -20,8 +20,8 @@ def test_a_run_has_its_curves_and_the_worst_mistakes(judged):
     assert (event.mistakes, len(event.paths)) == (0, 2) and not run.mistakes.exists()
 
 
-def test_images_are_whole_and_boxes_below_the_threshold_are_not_shown(judged):
-    _, _, _, prepared, tested = judged
+def test_images_are_whole_and_boxes_below_the_threshold_are_not_shown(trained_run):
+    _, _, _, prepared, tested = trained_run
     name = prepared.dataset.source.names[int(tested.positions[3])]
     file = prepared.dataset.origin / name
     with Image.open(io.BytesIO(file.read_bytes())) as picture:

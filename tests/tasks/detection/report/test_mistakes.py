@@ -45,8 +45,8 @@ def test_what_is_right_and_missed_is_what_all_measures_count(seed) -> None:
     found, truth, _ = drawn(seed)
     matches, compared = match(found, truth), list(map(Compared.of, found, truth))
     wrong_class = sum(int((one.taken >= 0).sum()) for one in compared)
-    assert sum(int((~one.right).sum()) for one in compared) >= (~matches.correct & matches.judged).sum()
-    assert sum(int(one.right.sum()) for one in compared) == (matches.correct | ~matches.judged).sum()
+    assert sum(int((~one.right).sum()) for one in compared) >= (~matches.correct & matches.evaluated).sum()
+    assert sum(int(one.right.sum()) for one in compared) == (matches.correct | ~matches.evaluated).sum()
     assert (
         sum(int(one.missed.sum()) for one in compared) + wrong_class
         == (matches.counted[0] & np.isneginf(matches.found_at)).sum()

@@ -76,7 +76,7 @@ def test_little_time_keeps_fewer_views_but_one_in_any_case(left_s, features, clo
 
 def test_what_follows_the_training_leaves_less_time_for_views(features, clock):
     train = len(features.prepared.indices("train"))
-    after = Deadline(400 / 60, clock.now, judged=train, saving_s=100.0, judging=3.0)
+    after = Deadline(400 / 60, clock.now, evaluated=train, saving_s=100.0, evaluation_cost=3.0)
     expected = rounds_in(features, 400 - 100 - 3 * train)
     assert kept(features, after)[0] == expected < rounds_in(features, 400)
 
@@ -96,7 +96,7 @@ def test_a_training_that_continues_keeps_the_views_that_it_had(features, clock):
 def test_the_budget_counts_the_images_of_all_evaluations(features):
     count = {side: len(features.prepared.indices(side)) for side in ("train", "validation", "test")}
     deadline = deadline_of(Settings(minutes=2.0), features.prepared, 0.0)
-    assert deadline.judged == count["train"] + 2 * count["validation"] + count["test"]
+    assert deadline.evaluated == count["train"] + 2 * count["validation"] + count["test"]
     assert deadline_of(Settings(), features.prepared, 0.0) is None
 
 

@@ -34,7 +34,7 @@ def test_what_lies_in_a_crowd_is_neither_right_nor_wrong():
     crowd = Truth(box(0, 0, 100, 100), ONE, np.ones(1, np.bool_))
     inside = Detections(np.concatenate([box(10, 10, 20, 20), box(30, 30, 60, 60)]), np.zeros(2, np.int64), np.ones(2))
     matches = match([inside], [crowd])
-    assert (matches.outcome[0] == IGNORED).all() and not matches.counted.any() and not matches.judged.any()
+    assert (matches.outcome[0] == IGNORED).all() and not matches.counted.any() and not matches.evaluated.any()
 
 
 def test_sizes_are_those_of_coco():

@@ -23,16 +23,16 @@ def test_precision_recall_and_counts_are_those_of_counting(seed):
     result = evaluate(found, truth, names(num_classes), thresholds)
     shown = [one.at(one.scores >= thresholds[one.labels]) for one in found]
     matches = match(shown, truth)  # what is below the threshold does not change what the others meet
-    right, drawn_boxes, boxes = matches.correct.sum(), matches.judged.sum(), matches.counted[0].sum()
+    right, drawn_boxes, boxes = matches.correct.sum(), matches.evaluated.sum(), matches.counted[0].sum()
     assert (result.precision is None) == (not drawn_boxes) and (result.recall is None) == (not boxes)
     if drawn_boxes:
         assert result.precision.value == pytest.approx(right / drawn_boxes)
-        confidence, correct = matches.score[matches.judged], matches.correct[matches.judged]
+        confidence, correct = matches.score[matches.evaluated], matches.correct[matches.evaluated]
         assert result.calibration_error == pytest.approx(calibration_gap(confidence, correct))
     if boxes:
         assert result.recall.value == pytest.approx(right / boxes) and result.recall.of == result.boxes
     surplus = [
-        (matches.image[matches.judged] == image).sum() - (matches.box_image[matches.counted[0]] == image).sum()
+        (matches.image[matches.evaluated] == image).sum() - (matches.box_image[matches.counted[0]] == image).sum()
         for image in range(len(truth))
     ]
     assert result.count_error == pytest.approx(np.mean(np.abs(surplus)))

@@ -15,7 +15,7 @@ def test_one_threshold_is_half_the_best_f1_or_has_the_best_f1(seed):
     matches = match(alike, [one._replace(labels=0 * one.labels) for one in truth])
 
     def f1(threshold: float, without: int = -1) -> float:
-        shown = matches.judged & (matches.score >= threshold) & (matches.image != without)
+        shown = matches.evaluated & (matches.score >= threshold) & (matches.image != without)
         boxes = (matches.counted[0] & (matches.box_image != without)).sum()
         return 2 * (shown & matches.correct).sum() / max(shown.sum() + boxes, 1)
 

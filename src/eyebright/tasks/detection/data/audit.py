@@ -20,10 +20,10 @@ from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.geometry.boxes import areas, intersections, iou
 from eyebright.tasks.detection.geometry.finding import Detections
 
-Kind: TypeAlias = Literal[
+BoxFindingKind: TypeAlias = Literal[
     "not labelled", "probably another class", "two classes", "almost twice", "tiny", "huge", "copies differ",
 ]  # fmt: skip
-KINDS: dict[Kind, str] = {
+BOX_FINDING_KINDS: dict[BoxFindingKind, str] = {
     "not labelled": "an object that was found with confidence, without a box",
     "probably another class": "an object that was found with confidence in another class",
     "two classes": "boxes of two classes around the same object",
@@ -53,7 +53,7 @@ class BoxFinding(Record, frozen=True, kw_only=True):
         sentence: The finding for people.
     """
 
-    kind: Kind
+    kind: BoxFindingKind
     picture: str
     corners: tuple[tuple[float, float, float, float], ...]
     classes: tuple[str, ...]
@@ -84,7 +84,7 @@ class BoxAudit(Record, frozen=True, kw_only=True):
     unused: tuple[dict[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
-    def of(self, kind: Kind) -> tuple[BoxFinding, ...]:
+    def of(self, kind: BoxFindingKind) -> tuple[BoxFinding, ...]:
         """The findings of one kind."""
         return tuple(one for one in self.findings if one.kind == kind)
 
@@ -106,7 +106,7 @@ def audit_boxes(
         findings += [*_overlapping(dataset, index), *_odd_sizes(prepared, index)]
         if found is not None and (detections := found[index]) is not None:
             findings += _against(dataset, index, detections.above(confident))
-    order = {kind: number for number, kind in enumerate(KINDS)}
+    order = {kind: number for number, kind in enumerate(BOX_FINDING_KINDS)}
     findings.sort(key=lambda one: (order[one.kind], -one.figure if one.kind != "tiny" else one.figure))
     labels = np.concatenate([boxes.labels for boxes in dataset.boxes])
     counts = np.bincount(labels, minlength=len(dataset.classes)).tolist()
@@ -122,8 +122,8 @@ def audit_boxes(
 
 
 def _finding(
-    dataset: BoxDataset, kind: Kind, index: int, corners: NDArray[np.float64], labels: Sequence[int], figure: float,
-    sentence: str,
+    dataset: BoxDataset, kind: BoxFindingKind, index: int, corners: NDArray[np.float64], labels: Sequence[int],
+    figure: float, sentence: str,
 ) -> BoxFinding:  # fmt: skip
     return BoxFinding(
         kind=kind, picture=printable(dataset.source.names[index]),
@@ -139,7 +139,7 @@ def _overlapping(dataset: BoxDataset, index: int) -> Iterator[BoxFinding]:
     overlaps = np.triu(iou(boxes.corners, boxes.corners), 1)
     for one, other in np.argwhere(overlaps >= TWICE).tolist():
         labels = boxes.labels[[one, other]].tolist()
-        kind: Kind = "two classes" if labels[0] != labels[1] else "almost twice"
+        kind: BoxFindingKind = "two classes" if labels[0] != labels[1] else "almost twice"
         figure, names = overlaps[one, other], " and ".join(printable(dataset.classes[label]) for label in labels)
         sentence = f"{names}, overlap {percent(figure, 0)}"
         yield _finding(dataset, kind, index, boxes.corners[[one, other]], labels, figure, sentence)

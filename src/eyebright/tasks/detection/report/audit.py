@@ -15,7 +15,7 @@ from eyebright.report.sheets import MAX_SHOWN
 from eyebright.report.tables import findings_text, kind_text
 from eyebright.system.errors import PictureError
 from eyebright.system.text import counted, printable
-from eyebright.tasks.detection.data.audit import KINDS, BoxAudit, BoxFinding, Kind
+from eyebright.tasks.detection.data.audit import BOX_FINDING_KINDS, BoxAudit, BoxFinding, BoxFindingKind
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.geometry.boxes import REASONS, boxes_text
 from eyebright.tasks.detection.report.mistakes import around
@@ -23,7 +23,7 @@ from eyebright.tasks.detection.report.overlay import Framed, class_frame, draw_b
 
 _WIDTH = 80
 _COLUMNS = 5  # pictures in a row of a sheet
-_OF_A_DETECTOR: tuple[Kind, ...] = ("not labelled", "probably another class")
+_OF_A_DETECTOR: tuple[BoxFindingKind, ...] = ("not labelled", "probably another class")
 
 
 def box_audit_text(audit: BoxAudit) -> Text:
@@ -32,7 +32,7 @@ def box_audit_text(audit: BoxAudit) -> Text:
     each = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
     classes = "1 class" if len(counts) == 1 else f"{len(counts)} classes of {each}"
     text = Text(f"Found {counted(audit.pictures, 'image')} with {boxes_text(sum(counts))} in {classes}.\n")
-    for kind, about in KINDS.items():
+    for kind, about in BOX_FINDING_KINDS.items():
         if found := audit.of(kind):
             images = counted(len({one.picture for one in found}), "image")
             title = f"{kind}: {counted(len(found), 'finding')} in {images}"

@@ -34,7 +34,7 @@ class Curve(NamedTuple):
     @classmethod
     def of(cls, matches: Matches, label: int | None = None) -> "Curve":
         """The curve of a class, or of all boxes together; empty where nothing is labelled."""
-        chosen, boxes = matches.judged, matches.counted[0]
+        chosen, boxes = matches.evaluated, matches.counted[0]
         if label is not None:
             chosen, boxes = chosen & (matches.label == label), boxes & (matches.box_label == label)
         order = np.argsort(-matches.score[chosen], kind="stable") if boxes.any() else np.zeros(0, np.int64)
@@ -109,7 +109,7 @@ def confidence_chart(
         thresholds: The confidence from which boxes of each class are drawn.
         groups: Group number of each image, `(N,)`; None if images are independent.
     """
-    drawn = matches.judged & (matches.score >= thresholds[matches.label])
+    drawn = matches.evaluated & (matches.score >= thresholds[matches.label])
     if not drawn.any():
         return None
     images = matches.image[drawn]

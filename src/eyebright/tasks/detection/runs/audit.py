@@ -12,7 +12,7 @@ from eyebright.runs.request import Unlabelled
 from eyebright.system import files, records
 from eyebright.system.progress import Report
 from eyebright.system.text import listed, printable
-from eyebright.tasks.detection.data.audit import KINDS, BoxAudit, audit_boxes
+from eyebright.tasks.detection.data.audit import BOX_FINDING_KINDS, BoxAudit, audit_boxes
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.geometry.finding import Detections
@@ -93,6 +93,6 @@ def write_findings(found: BoxesAudited, folder: Path, *, overwrite: bool = False
     """
     with files.new_folder(folder, overwrite=overwrite, made_with=(FINDINGS,)) as new:
         (new / FINDINGS).write_text(records.to_json(found.audit), encoding="utf-8")
-        for kind in KINDS:
-            if sheet := draw_findings(found.dataset, found.audit.of(kind), f"{kind}: {KINDS[kind]}"):
+        for kind in BOX_FINDING_KINDS:
+            if sheet := draw_findings(found.dataset, found.audit.of(kind), f"{kind}: {BOX_FINDING_KINDS[kind]}"):
                 (new / f"{kind.replace(' ', '_')}.png").write_bytes(sheet)

@@ -20,7 +20,7 @@ from eyebright.training.receivers import reporting
 from eyebright.training.settings import Settings
 
 _SAVING_S = 12.0  # to compile graphs, find intervals, draw figures, and write the page and the model
-_JUDGING = 2.5  # an image goes through the whole network in float32, and in training only through its top
+_EVALUATION_COST = 2.5  # an image goes through the whole network in float32, and in training only through its top
 
 
 def deadline_of(settings: Settings, prepared: PreparedBoxes, started_at: float) -> Deadline | None:
@@ -36,9 +36,10 @@ def deadline_of(settings: Settings, prepared: PreparedBoxes, started_at: float) 
     if not settings.minutes:
         return None
     count = {side: len(prepared.indices(side)) for side in ("train", "validation", "held_back", "test")}
-    judged = 2 * count["validation"] + count["held_back"] + count["test"] + min(count["train"], TRAIN_SAMPLE)
+    evaluated = 2 * count["validation"] + count["held_back"] + count["test"] + min(count["train"], TRAIN_SAMPLE)
     return Deadline(
-        settings.minutes, started_at, judged, saving_s=_SAVING_S, judging=_JUDGING, epochs=settings.epochs
+        settings.minutes, started_at, evaluated, saving_s=_SAVING_S, evaluation_cost=_EVALUATION_COST,
+        epochs=settings.epochs,
     )  # fmt: skip
 
 

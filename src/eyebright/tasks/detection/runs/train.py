@@ -1,6 +1,5 @@
 """train_detector(): the whole way from images with boxes to a run with its detector."""
 
-import shlex
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from eyebright.network import Network, Weights
 from eyebright.network.detecting import detecting_of
 from eyebright.network.zoo.detection import BACKBONE, detector_weights, lite0_detector
 from eyebright.report.history import Recorder
+from eyebright.runs.about import result_table
 from eyebright.runs.folder import Run
 from eyebright.runs.opening import default_output
 from eyebright.runs.request import Request
@@ -53,17 +53,11 @@ class DetectionResult(NamedTuple):
 
     def as_table(self) -> Table:
         """How good the detector is, what the verdict says, and how to go on."""
-        rows = [
-            ("test images", self.test.headline),
-            ("model", str(self.path / "model")),
-            ("report", str(self.path / "report.html")),
-            ("in Python", 'result.detector.predict("image.jpg")'),
-            ("in a terminal", f"eyebright predict {shlex.quote(str(self.path))} IMAGE --figure boxes.png"),
-        ]
-        if self.interrupted:
-            rows.append(("to continue", f"eyebright train --resume {shlex.quote(str(self.path))}"))
-        title = f"Run {self.path}{' (interrupted)' if self.interrupted else ''}"
-        return Table(title, rows=rows, notes=self.detector.verdicts[:1], names=2)
+        return result_table(
+            self.path, test=("test images", self.test.headline), options=" --figure boxes.png",
+            python='result.detector.predict("image.jpg")', verdicts=self.detector.verdicts,
+            interrupted=self.interrupted,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return self.as_table().text()

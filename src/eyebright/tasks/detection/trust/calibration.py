@@ -94,7 +94,7 @@ def calibrate(matches: Matches, num_classes: int, groups: NDArray[np.int64] | No
         groups: Group number of each image, `(N,)`; None if images are independent.
     """
     shown = best_thresholds(matches, num_classes, groups)[matches.label]
-    used = matches.judged & (matches.score >= NEARLY_SHOWN * shown) & (matches.score < 1)
+    used = matches.evaluated & (matches.score >= NEARLY_SHOWN * shown) & (matches.score < 1)
     members = (np.arange(matches.images) if groups is None else groups)[matches.image]
     every = Scored(matches.score, matches.correct, matches.label, members).at(used)
     common = fit_scale(every.score, every.correct) if scale_helps(every) else UNSCALED

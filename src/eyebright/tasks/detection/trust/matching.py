@@ -92,7 +92,7 @@ class Matches(NamedTuple):
         return np.asarray(self.outcome[0, 0] == HIT)
 
     @property
-    def judged(self) -> NDArray[np.bool_]:
+    def evaluated(self) -> NDArray[np.bool_]:
         """Whether each detection is right or wrong at the first overlap, and not ignored, `(D,)`."""
         return np.asarray(self.outcome[0, 0] != IGNORED)
 

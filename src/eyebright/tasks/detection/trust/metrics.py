@@ -229,7 +229,7 @@ class _AtThreshold:
     def __init__(self, matches: Matches, thresholds: NDArray[np.floating], groups: NDArray[np.int64] | None) -> None:
         self.matches, self.num_classes = matches, len(thresholds)
         self.groups = np.arange(matches.images) if groups is None else groups
-        self.shown = matches.judged & (matches.score >= thresholds[matches.label])
+        self.shown = matches.evaluated & (matches.score >= thresholds[matches.label])
         self.found = matches.found_at >= thresholds[matches.box_label]
 
     def precision(self, label: int | None = None) -> Share | None:

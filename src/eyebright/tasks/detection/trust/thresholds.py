@@ -50,7 +50,7 @@ class _Part(NamedTuple):
     def detections(self) -> NDArray[np.bool_]:
         """Which detections are right or wrong there, `(D,)`."""
         matches = self.matches
-        return np.asarray(matches.judged & self.images[matches.image] & self.classes[matches.label])
+        return np.asarray(matches.evaluated & self.images[matches.image] & self.classes[matches.label])
 
     @property
     def boxes(self) -> NDArray[np.bool_]:
