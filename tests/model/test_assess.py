@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.model.making import NumberedPack
 
 import eyebright as eb
 from eyebright.data.sources.source import ArraySource
@@ -22,13 +23,6 @@ from eyebright.trust.verdict import Verdict
 
 TABLE = np.random.default_rng(5).dirichlet([1, 1, 1], 2 * BATCH_SIZE + 7).astype(np.float32)
 SHUFFLED = np.random.default_rng(7).permutation(len(TABLE))
-
-
-class NumberedPack:
-    """Images of one pixel, whose value is their position."""
-
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
-        return indices.reshape(-1, 1, 1, 1)
 
 
 def test_what_is_measured_comes_in_the_order_asked_for_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:

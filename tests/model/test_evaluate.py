@@ -4,12 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from tests.model.making import NumberedPack, TablePredictor
 
 from eyebright.model import evaluate
 from eyebright.model.evaluate import correct, evaluate_new, outcomes_on
 from eyebright.model.predictor import BATCH_SIZE
-from eyebright.trust.answers import Answers
 from eyebright.trust.metrics import evaluate_outcomes
 from eyebright.trust.prediction_sets import set_scores
 from eyebright.trust.promise import Promised
@@ -18,30 +17,13 @@ TABLE = np.random.default_rng(5).dirichlet([1, 1, 1], 2 * BATCH_SIZE + 7).astype
 LABELS = np.random.default_rng(6).integers(0, 3, len(TABLE))
 FAR = np.random.default_rng(8).uniform(0, 1.2, len(TABLE)).astype(np.float32)
 SHUFFLED = np.random.default_rng(7).permutation(len(TABLE))
-
-
-class NumberedPack:
-    """Images of one pixel, whose value is their position."""
-
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
-        return indices.reshape(-1, 1, 1, 1)
-
-
-class TablePredictor:
-    """Looks the probabilities of each image up."""
-
-    def __init__(self, table: NDArray[np.float32] = TABLE, promise: Promised | None = None) -> None:
-        self.table, self.promise = table, promise
-
-    def answers(self, images: NDArray[np.int64]) -> Answers:
-        assert len(images) <= BATCH_SIZE
-        return Answers.decided(self.table[images.reshape(-1)], FAR[images.reshape(-1)])
+PREDICTOR = TablePredictor(TABLE, FAR)
 
 
 def test_an_evaluation_counts_every_image_once() -> None:
     names, groups = ("a", "b", "c"), SHUFFLED // 3
     found = evaluate_outcomes(
-        outcomes_on(TablePredictor(), NumberedPack(), LABELS, SHUFFLED), LABELS[SHUFFLED], names, groups=groups
+        outcomes_on(PREDICTOR, NumberedPack(), LABELS, SHUFFLED), LABELS[SHUFFLED], names, groups=groups
     )
     right = TABLE.argmax(axis=1) == LABELS
     assert (found.pictures, found.accuracy) == (len(TABLE), pytest.approx(right.mean()))
@@ -49,22 +31,20 @@ def test_an_evaluation_counts_every_image_once() -> None:
     assert found.groups == len(np.unique(groups))
     pairs = list(zip(LABELS.tolist(), TABLE.argmax(axis=1).tolist(), strict=True))
     assert found.confusion == tuple(tuple(pairs.count((true, told)) for told in range(3)) for true in range(3))
-    alone = evaluate_outcomes(
-        outcomes_on(TablePredictor(), NumberedPack(), LABELS, SHUFFLED[:9]), LABELS[SHUFFLED[:9]], names
-    )
+    alone = evaluate_outcomes(outcomes_on(PREDICTOR, NumberedPack(), LABELS, SHUFFLED[:9]), LABELS[SHUFFLED[:9]], names)
     assert (alone.pictures, alone.groups) == (9, 0)
 
 
 def test_a_probability_of_zero_for_the_true_class_costs_much_but_not_infinitely() -> None:
     certain = np.eye(3, dtype=np.float32)[(LABELS + 1) % 3]
     found = evaluate_outcomes(
-        outcomes_on(TablePredictor(certain), NumberedPack(), LABELS, SHUFFLED), LABELS[SHUFFLED], ("a", "b", "c")
+        outcomes_on(TablePredictor(certain, FAR), NumberedPack(), LABELS, SHUFFLED), LABELS[SHUFFLED], ("a", "b", "c")
     )
     assert found.accuracy == 0 and found.loss == pytest.approx(30 * np.log(10))
 
 
 def test_correct_predictions_are_found_in_the_order_asked_for() -> None:
-    found = correct(TablePredictor(), NumberedPack(), LABELS, SHUFFLED)
+    found = correct(PREDICTOR, NumberedPack(), LABELS, SHUFFLED)
     assert found.tolist() == [TABLE[index].argmax() == LABELS[index] for index in SHUFFLED]
 
 
@@ -74,7 +54,7 @@ def measured() -> evaluate.Tested:
         read=NumberedPack().read, left_out=["one"], digests=SimpleNamespace(at=lambda indices: indices)
     )
     prepared = SimpleNamespace(pack=pack, labels=LABELS, groups_at=lambda indices: None)
-    predictor = SimpleNamespace(answers=TablePredictor().answers, classes=("a", "b", "c"), promise=None)
+    predictor = SimpleNamespace(answers=PREDICTOR.answers, classes=("a", "b", "c"), promise=None)
     seen = SimpleNamespace(contains=lambda digests: np.isin(digests, SHUFFLED[:7]))
     return evaluate_new(predictor, prepared, SHUFFLED, seen)
 
@@ -115,7 +95,7 @@ def test_the_images_of_each_cell_of_the_confusion_matrix_are_found_the_most_conf
 
 def test_a_promise_of_coverage_is_checked_by_the_sets_of_the_answered_images() -> None:
     promised = Promised(promise="coverage=0.9", limits=(0.6,), images=100, answered=1.0)
-    outcomes = outcomes_on(TablePredictor(promise=promised), NumberedPack(), LABELS, SHUFFLED)
+    outcomes = outcomes_on(TablePredictor(TABLE, FAR, promised), NumberedPack(), LABELS, SHUFFLED)
     found = evaluate_outcomes(outcomes, LABELS[SHUFFLED], ("a", "b", "c"), promised=promised).promise
     sets, answered = set_scores(TABLE) <= 0.6, FAR <= 1
     assert found.answered.right == answered.sum() and found.covered.of == answered.sum()

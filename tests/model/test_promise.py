@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.model.making import TablePredictor
 
 import eyebright as eb
 from eyebright.data.digests import Digests
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.model.promise import held_back_answers, prove_promise
 from eyebright.system.errors import DataError, SettingsError
-from eyebright.trust.answers import Answers
 from eyebright.trust.prediction_sets import set_scores
 from eyebright.trust.promise import HeldBack
 
@@ -22,20 +22,12 @@ FAR = np.random.default_rng(8).uniform(0, 2, COUNT).astype(np.float32)
 DIGESTS = [number.to_bytes(16, "big") for number in np.random.default_rng(9).permutation(COUNT).tolist()]
 
 
-class TablePredictor:
-    """Images of one pixel, whose value is their position in a table of probabilities."""
-
-    def answers(self, images: NDArray[np.int64]) -> Answers:
-        assert len(images) <= BATCH_SIZE
-        return Answers.decided(TABLE[images.reshape(-1)], FAR[images.reshape(-1)])
-
-
 def held_back(indices: NDArray[np.int64], groups: NDArray[np.int64] | None = None) -> HeldBack | None:
     pack = SimpleNamespace(read=lambda here: here.reshape(-1, 1, 1, 1), digests=Digests.of(DIGESTS))
     prepared = SimpleNamespace(
         pack=pack, labels=LABELS, groups_at=lambda here: None if groups is None else groups[here]
     )  # fmt: skip
-    return held_back_answers(TablePredictor(), prepared, indices)
+    return held_back_answers(TablePredictor(TABLE, FAR), prepared, indices)
 
 
 def test_the_answers_are_in_the_order_of_content_however_the_images_are_listed() -> None:

@@ -190,3 +190,10 @@ WRITERS = {
     "voc": write_voc, "yolo": write_yolo, "coco": write_coco, "instances": write_instances, "table": write_table,
     "parquet": write_parquet, "lines": write_lines,
 }  # fmt: skip
+
+
+def squares_of_colours(width: int, height: int, seed: int = 0) -> np.ndarray:
+    """An image of squares of many colours."""
+    random = np.random.default_rng(seed)
+    small = random.integers(0, 256, (height // 20 + 1, width // 20 + 1, 3), np.uint8)
+    return small.repeat(20, axis=0).repeat(20, axis=1)[:height, :width]

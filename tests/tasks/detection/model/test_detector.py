@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 from scipy.special import expit, logit
+from tests.tasks.detection.making import squares_of_colours
 
 from eyebright.data.pictures import Preparation, open_picture
 from eyebright.model.card import Seen
@@ -17,29 +18,12 @@ from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.trust.matching import Truth, match
 from eyebright.tasks.detection.trust.precision import average_precision
 
-CLASSES = ("cell", "platelet")
-
-
-@pytest.fixture(scope="module")
-def detector():
-    """A small detector with random weights, whose scores are spread by a calibration."""
-    return Detector(
-        zoo.lite0_detector(2, input_size=64), CLASSES, calibration=[(0.2, 0)] * 2, thresholds=(0.5, 0.6), seed=4
-    )
-
-
-def pixels(width, height, seed=0):
-    """Squares of many colours."""
-    random = np.random.default_rng(seed)
-    small = random.integers(0, 256, (height // 20 + 1, width // 20 + 1, 3), np.uint8)
-    return small.repeat(20, axis=0).repeat(20, axis=1)[:height, :width]
-
 
 def test_objects_are_found_as_torch_and_the_formulas_say(detector):
     """The image is twice as large as the input, so that boxes are half as large there."""
     import torch
 
-    image = pixels(128, 128)
+    image = squares_of_colours(128, 128)
     prepared = open_picture(image, Preparation(width=64, height=64, fit="pad"))
     with torch.no_grad():
         maps = TorchNetwork(detector.network, detector.get_weights()).eval()(as_input(prepared[None].copy())).numpy()
@@ -47,7 +31,7 @@ def test_objects_are_found_as_torch_and_the_formulas_say(detector):
     expected = find(scores[0], boxes[0])
     sures = expit(0.2 * logit(expected.scores))
     wanted = [
-        (CLASSES[label], sure, np.clip(2 * corners, 0, 128))
+        (detector.classes[label], sure, np.clip(2 * corners, 0, 128))
         for label, sure, corners in zip(expected.labels, sures, expected.corners, strict=True)
         if sure >= (0.5, 0.6)[label]
     ]
@@ -68,7 +52,7 @@ def test_calibration_changes_no_average_precision(detector, seed):
     truth = [Truth.of(boxes.reshape(4, -1).T[::90].astype(np.float64), random.integers(0, 2, 18)) for _ in range(6)]
 
     def precisions(*calibration):
-        card = Detector(detector.network, CLASSES, calibration=calibration).card
+        card = Detector(detector.network, detector.classes, calibration=calibration).card
         found = [card.find(maps, boxes) for maps in scores]
         return average_precision(match(found, truth), 2), found
 
@@ -80,7 +64,7 @@ def test_calibration_changes_no_average_precision(detector, seed):
 
 def test_what_is_below_a_threshold_is_left_out_before_and_after_the_same(detector):
     """Objects that are not looked at hide nothing that is."""
-    card = Detector(detector.network, CLASSES, calibration=[(2.0, 1), (0.5, -1)]).card
+    card = Detector(detector.network, detector.classes, calibration=[(2.0, 1), (0.5, -1)]).card
     random = np.random.default_rng(0)
     scores, boxes = random.beta(1, 5, (2, 40, 40)).astype(np.float32), random.uniform(0, 300, (4, 40, 40))
     boxes = np.concatenate([boxes[:2], boxes[:2] + boxes[2:] / 3]).astype(np.float32)
@@ -92,14 +76,14 @@ def test_what_is_below_a_threshold_is_left_out_before_and_after_the_same(detecto
 def test_a_detector_comes_back_as_it_was(detector, tmp_path):
     seen = Seen().union([b"0123456789abcdef"])
     before = Detector(
-        detector.network, CLASSES, weights=detector.get_weights(), calibration=[(0.2, 0.1), (0.3, 0)],
+        detector.network, detector.classes, weights=detector.get_weights(), calibration=[(0.2, 0.1), (0.3, 0)],
         thresholds=(0.4, 0.7), seen=seen, settings={"epochs": 3}, verdicts=["No problem found."],
     )  # fmt: skip
     before.save(tmp_path / "d")
     after = Detector.load(tmp_path / "d")
     for name, values in before.get_weights().items():
         assert np.array_equal(after.get_weights()[name], values)
-    image = pixels(100, 80)
+    image = squares_of_colours(100, 80)
     assert after.predict(image).objects == before.predict(image).objects
     assert (after.thresholds, after.card.seen) == ({"cell": 0.4, "platelet": 0.7}, seen)
     assert after.card.provenance.settings == {"epochs": 3}
@@ -112,7 +96,7 @@ def test_a_detector_comes_back_as_it_was(detector, tmp_path):
 def test_it_shows_itself(detector):
     assert repr(detector).splitlines()[0] == "Detector of 2 classes"
     assert "50.0% to 60.0%, by class" in repr(detector) and "3,066,950 parameters" in repr(detector)
-    found = detector.predict(pixels(70, 70))
+    found = detector.predict(squares_of_colours(70, 70))
     assert repr(found).splitlines()[0] == f"{len(found)} objects" and "<table>" in found._repr_html_()
     assert "_blocks.4._add" in detector.summary()
 
@@ -129,12 +113,12 @@ def test_it_shows_itself(detector):
 )
 def test_what_does_not_fit_is_refused(detector, settings, message):
     with pytest.raises((NetworkError, ModelError), match=message):
-        Detector(detector.network, **{"classes": CLASSES, "weights": detector.get_weights()} | settings)
+        Detector(detector.network, **{"classes": detector.classes, "weights": detector.get_weights()} | settings)
 
 
 def test_weights_of_another_network_are_refused(detector):
     with pytest.raises(NetworkError):
-        Detector(detector.network, CLASSES, weights=initial_weights(zoo.flowers_cnn()))
+        Detector(detector.network, detector.classes, weights=initial_weights(zoo.flowers_cnn()))
 
 
 def test_predicting_needs_neither_torch_nor_the_measures(detector, tmp_path):

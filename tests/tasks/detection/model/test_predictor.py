@@ -3,32 +3,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from tests.tasks.detection.making import squares_of_colours
 
 from eyebright.data.pictures import Preparation
-from eyebright.network import AvgPool2d, Conv2d, Input, Network, Normalize, zoo
+from eyebright.network import AvgPool2d, Conv2d, Input, Network, Normalize
 from eyebright.system.errors import PictureError, SettingsError
 from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.geometry.letterbox import Letterbox
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.predictor import _placed
 from eyebright.trust.prediction import Unreadable
-
-CLASSES = ("cell", "platelet")
-
-
-@pytest.fixture(scope="module")
-def detector():
-    """A small detector with random weights, whose scores are spread by a calibration."""
-    return Detector(
-        zoo.lite0_detector(2, input_size=64), CLASSES, calibration=[(0.2, 0)] * 2, thresholds=(0.5, 0.6), seed=4
-    )
-
-
-def pixels(width, height, seed=0):
-    """Squares of many colours."""
-    random = np.random.default_rng(seed)
-    small = random.integers(0, 256, (height // 20 + 1, width // 20 + 1, 3), np.uint8)
-    return small.repeat(20, axis=0).repeat(20, axis=1)[:height, :width]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +47,7 @@ def test_images_of_any_shape_give_the_boxes_of_the_padded_square(bright, size):
 
 
 def test_a_file_and_its_pixels_and_a_turned_file_give_the_same(detector, tmp_path):
-    image = Image.fromarray(pixels(120, 70))
+    image = Image.fromarray(squares_of_colours(120, 70))
     image.save(tmp_path / "a.png")
     turned = image.transpose(Image.Transpose.ROTATE_90)
     exif = Image.Exif()
@@ -76,7 +60,7 @@ def test_a_file_and_its_pixels_and_a_turned_file_give_the_same(detector, tmp_pat
 
 def test_a_stream_reports_what_cannot_be_opened_and_keeps_the_order(detector, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no image")
-    images = [(str(index), pixels(80, 60, index)) for index in range(11)]
+    images = [(str(index), squares_of_colours(80, 60, index)) for index in range(11)]
     images.insert(5, ("bad", tmp_path / "bad.png"))
     found = list(detector.stream(iter(images)))
     assert [each.name for each in found] == [name for name, _ in images]
@@ -92,9 +76,9 @@ def test_a_stream_reports_what_cannot_be_opened_and_keeps_the_order(detector, tm
 
 
 def test_a_list_and_another_threshold(detector):
-    first, second = detector.predict([pixels(70, 70), pixels(70, 70, 1)], threshold=0.55)
+    first, second = detector.predict([squares_of_colours(70, 70), squares_of_colours(70, 70, 1)], threshold=0.55)
     assert min(one.confidence for one in (*first.objects, *second.objects)) >= 0.55
-    assert len(detector.predict(pixels(70, 70), threshold=0.3)) > len(first)
+    assert len(detector.predict(squares_of_colours(70, 70), threshold=0.3)) > len(first)
     confidences = [one.confidence for one in first.objects]
     assert confidences == sorted(confidences, reverse=True)
 
