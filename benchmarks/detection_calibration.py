@@ -22,7 +22,7 @@ from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import found_in, truths
 from eyebright.tasks.detection.runs.opening import open_boxes, prepared_boxes
-from eyebright.tasks.detection.trust.calibration import UNSCALED, Scale, calibrate, calibrated
+from eyebright.tasks.detection.trust.calibration import UNSCALED, ScoreScale, calibrate, calibrated
 from eyebright.tasks.detection.trust.matching import Matches, Truth, match
 from eyebright.tasks.detection.trust.thresholds import best_thresholds
 from eyebright.trust.calibration import calibration_gap
@@ -62,12 +62,12 @@ def images_of(run: Run) -> tuple[tuple[Detections, ...], tuple[Truth, ...], int]
     return found_in(detector.predictor, prepared, at), truths(prepared, at, classes), len(classes)
 
 
-def matched(pairs: Sequence[tuple[Detections, Truth]], scales: Sequence[Scale]) -> Matches:
+def matched(pairs: Sequence[tuple[Detections, Truth]], scales: Sequence[ScoreScale]) -> Matches:
     """What meets what, with calibrated confidences."""
     return match([calibrated(found, scales) for found, _ in pairs], [truth for _, truth in pairs])
 
 
-def one_scale(pairs: Sequence[tuple[Detections, Truth]]) -> Scale:
+def one_scale(pairs: Sequence[tuple[Detections, Truth]]) -> ScoreScale:
     """The scale of all classes: that of one class, of which all that is found is."""
     matches = matched(pairs, [UNSCALED] * 1_000)
     return calibrate(matches._replace(label=0 * matches.label, box_label=0 * matches.box_label), 1)[0]

@@ -22,7 +22,7 @@ import eyebright as eb
 from eyebright.data.pack import Pack
 from eyebright.data.sources.source import Subset
 from eyebright.model.assess import measured, with_features
-from eyebright.model.profile import MOST, Seen, profile
+from eyebright.model.profile import MOST, NetworkOutputs, profile
 from eyebright.trust.drift import Profile, compare_profiles
 
 SETS = {
@@ -95,7 +95,7 @@ class Held:
         seen = measured(self.see, pack, indices)
         learned = self.classifier.learned
         assert learned.reference.unknown is not None
-        scaled = Seen(seen.logits / learned.calibration.temperature, seen.features)
+        scaled = NetworkOutputs(seen.logits / learned.calibration.temperature, seen.features)
         return profile(pack, indices, groups, scaled, learned.reference.unknown)
 
     def changed(self, places: np.ndarray, change: Callable[[Image.Image], Image.Image]) -> Profile:

@@ -27,8 +27,8 @@ from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.export import NAMES
 from eyebright.model.export.export import write_export
 from eyebright.model.export.exported import Exported
-from eyebright.model.export.formats import Source, named_format
-from eyebright.model.export.images import Images, synthetic_images
+from eyebright.model.export.formats import ExportSource, named_format
+from eyebright.model.export.images import ProofImages, synthetic_images
 from eyebright.model.learned import Learned
 from eyebright.model.reference import Reference
 from eyebright.network.zoo import NETWORKS, named_network
@@ -67,7 +67,7 @@ def main() -> None:
     sys.exit(bool(refused))
 
 
-def spread_out(name: str, size: int | None) -> tuple[eb.Classifier, Images]:
+def spread_out(name: str, size: int | None) -> tuple[eb.Classifier, ProofImages]:
     """A network of random weights whose answers differ, and the images to compare on."""
     named = named_network(name)
     network = named.build(10, input_size=size or named.input_size, channels=named.channels)
@@ -86,14 +86,14 @@ def spread_out(name: str, size: int | None) -> tuple[eb.Classifier, Images]:
     return classifier, images
 
 
-def cell(classifier: eb.Classifier, images: Images, to: str, precision: str) -> str:
+def cell(classifier: eb.Classifier, images: ProofImages, to: str, precision: str) -> str:
     """The figures of one export: differences of probabilities and of unfamiliarity, and seconds.
 
     Raises:
         ModelError: When the export answers otherwise than the model, is not the same when it is written again, or
             does not give the same bits when it is imported.
     """
-    source = Source(
+    source = ExportSource(
         classifier.network, classifier.get_weights(), classifier.learned.answering, classifier.classes,
         classifier.preparation, calibration=images.pixels,
     )  # fmt: skip
@@ -110,7 +110,7 @@ def cell(classifier: eb.Classifier, images: Images, to: str, precision: str) -> 
     return f"{proof.difference:.0e}, {'-' if unlike is None else f'{unlike:.0e}'}, {seconds:.0f} s"
 
 
-def require_same_bytes(exported: Exported, source: Source) -> None:
+def require_same_bytes(exported: Exported, source: ExportSource) -> None:
     """Write the files again, and compare them."""
     again = named_format(exported.card.to).write(source, exported.card.precision)
     digests = exported.card.sha256
@@ -119,7 +119,7 @@ def require_same_bytes(exported: Exported, source: Source) -> None:
         raise ModelError(f"{changed[0]} has other bytes when it is written again")
 
 
-def require_same_bits(exported: Exported, classifier: eb.Classifier, images: Images) -> None:
+def require_same_bits(exported: Exported, classifier: eb.Classifier, images: ProofImages) -> None:
     """Import the file again, and compare the logits."""
     imported = eb.import_model(exported.main)
     graphs = [onnx_graph(model.network, model.get_weights()) for model in (classifier, imported)]

@@ -21,7 +21,7 @@ from PIL import Image
 
 import eyebright as eb
 from eyebright.data.pictures import decode
-from eyebright.model.explain.shortcut import Images, find_shortcuts
+from eyebright.model.explain.shortcut import CorrectImages, find_shortcuts
 
 SETS = {"flowers": "flowers", "cifar10": "cifar10", "traffic_signs": "traffic_signs", "faces": "faces",
         "fashion": "fashion/folder"}  # fmt: skip
@@ -88,7 +88,7 @@ def trained(name: str, seed: int, how: str, plant: Callable | None, folder: Path
     validation = prepared.indices("validation")
     pixels, truth = prepared.pack.read(validation), prepared.labels[validation]
     right = model.predict_proba(list(pixels)).argmax(axis=1) == truth
-    given = Images(pixels[right].__getitem__, truth[right])
+    given = CorrectImages(pixels[right].__getitem__, truth[right])
     found = find_shortcuts(model.predictor.probabilities, given, model.classes, pixels.shape[1:3])
     most = (
         f"{found[0].region} of {found[0].label}: {found[0].changed}, lost {found[0].lost.value:.0%}" if found else "no"

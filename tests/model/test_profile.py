@@ -4,7 +4,7 @@ from sklearn.decomposition import PCA
 
 from eyebright.data.dataset import Dataset
 from eyebright.data.pictures import PRINT, Preparation
-from eyebright.model.profile import MOST, Seen, looks, profile, sample_profile
+from eyebright.model.profile import MOST, NetworkOutputs, looks, profile, sample_profile
 from eyebright.trust.unknown import fit_familiar
 
 
@@ -29,9 +29,9 @@ def images() -> Dataset:
     )
 
 
-def seen(count: int) -> Seen:
+def seen(count: int) -> NetworkOutputs:
     stream = np.random.default_rng(count)
-    return Seen(stream.normal(size=(count, 2)), stream.normal(size=(count, 30)) ** 2 + 1)
+    return NetworkOutputs(stream.normal(size=(count, 2)), stream.normal(size=(count, 30)) ** 2 + 1)
 
 
 def test_the_points_of_images_are_their_whitened_principal_components(images: Dataset) -> None:

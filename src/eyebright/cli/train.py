@@ -79,7 +79,7 @@ def train(ctx: typer.Context, **_: Any) -> None:
         _find_learning_rate(request, as_json=bool(as_json))
         return
     place = Path(resume or request.output or default_output(request.pictures))
-    outcome = Outcome(place, heal=bool(heal), second=typed.get("output") if resume else None)
+    outcome = CommandOutcome(place, heal=bool(heal), second=typed.get("output") if resume else None)
     try:
         with Display(Terminal(console(stderr=bool(as_json)))) as display:
             display.run = shlex.quote(str(place))
@@ -154,7 +154,7 @@ def _left_s(minutes: float | None, started_at: float) -> float | None:
     return max(started_at + 60 * minutes - time.monotonic(), 0.0) if minutes else None
 
 
-class Outcome(NamedTuple):
+class CommandOutcome(NamedTuple):
     """The outcome of the command.
 
     Args:
@@ -186,7 +186,7 @@ class Outcome(NamedTuple):
         return f"eyebright train --resume {shlex.quote(str(self.place))}{healing}{output}"
 
 
-def as_data(outcome: Outcome) -> dict[str, Any]:
+def as_data(outcome: CommandOutcome) -> dict[str, Any]:
     """The outcome, for programs."""
     data: dict[str, Any] = {"run": str(outcome.place)}
     if result := outcome.result:
@@ -199,7 +199,7 @@ def as_data(outcome: Outcome) -> dict[str, Any]:
     return data
 
 
-def print_next_steps(outcome: Outcome) -> None:
+def print_next_steps(outcome: CommandOutcome) -> None:
     """What to type next, for people."""
     from eyebright.runs.heal import advises
     from eyebright.tasks.detection.runs.train import DetectionResult
@@ -225,7 +225,7 @@ def print_next_steps(outcome: Outcome) -> None:
     typer.echo(f"To predict:  eyebright predict {kept} PICTURES...")
 
 
-def _print_interrupted(outcome: Outcome, *, started: bool) -> None:
+def _print_interrupted(outcome: CommandOutcome, *, started: bool) -> None:
     """How to continue after an interrupt, where there is something to continue."""
     if started:
         typer.echo(f"Interrupted. To continue: {outcome.continuing}", err=True)

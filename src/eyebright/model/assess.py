@@ -12,10 +12,10 @@ from eyebright.data.pack import Pack
 from eyebright.data.prepare import Prepared
 from eyebright.model.card import Calibration
 from eyebright.model.engine import TOLERANCES, Engine, onnx_graph
-from eyebright.model.explain.shortcut import Images, count_tried, find_shortcuts
+from eyebright.model.explain.shortcut import CorrectImages, count_tried, find_shortcuts
 from eyebright.model.learned import Learned
 from eyebright.model.predictor import BATCH_SIZE, Predictor
-from eyebright.model.profile import Seen, sample_profile
+from eyebright.model.profile import NetworkOutputs, sample_profile
 from eyebright.model.reference import Reference
 from eyebright.network import Dropout, Network, Weights
 from eyebright.network.answering import PROBABILITIES, UNFAMILIARITY, Answering
@@ -101,12 +101,12 @@ def assess(
     record = record_of(recorder.history, settings, network, len(train), recorder.first_loss, promise)
     on_gpu = Predictor(torch_engine, classes, pack.preparation) if torch_engine.on_gpu else None
     right = validation[scaled.argmax(axis=1) == labels[validation]]
-    images = Images(lambda numbers: pack.read(right[numbers]), labels[right], prepared.groups_at(right))
+    images = CorrectImages(lambda numbers: pack.read(right[numbers]), labels[right], prepared.groups_at(right))
     shortcuts = find_shortcuts((on_gpu or predictor).quick_probabilities, images, classes, pack.preparation.shape[:2])
     judged = verdicts(prepared, (known.logits, sample), (new.logits, validation), classes, record, shortcuts)
     recorder(VerdictReached.of(judged))
     featured = validation[new.featured]
-    seen = Seen(scaled[new.featured], new.features)
+    seen = NetworkOutputs(scaled[new.featured], new.features)
     profile = sample_profile(pack, featured, prepared.groups_at(featured), seen, familiar)
     learned = Learned(
         calibration=calibration, metrics={"validation": found}, verdicts=judged, history=recorder.history,

@@ -22,7 +22,7 @@ _MOST_BYTES = 500_000_000
 _AGAIN = "copy the whole folder again"
 
 
-class Described(Protocol):
+class HasDigests(Protocol):
     """A struct of a card."""
 
     @property
@@ -34,7 +34,7 @@ class _Format(msgspec.Struct):
 
 
 T = TypeVar("T")
-C = TypeVar("C", bound=Described)
+C = TypeVar("C", bound=HasDigests)
 
 
 def write_card(path: Path, card: C) -> C:

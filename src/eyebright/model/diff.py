@@ -31,7 +31,7 @@ MAX_SHOWN = 40
 """Flips whose images come with a comparison."""
 
 
-class Compared(NamedTuple):
+class ComparedModels(NamedTuple):
     """A comparison, and the images of its first flips as the model with the larger images sees them, `(n, H, W, C)`."""
 
     comparison: Comparison
@@ -43,7 +43,7 @@ def compared(
     pictures: str | Path | Sequence[str | Path],
     emit: Emit,
     alike: Alike = NOT_KNOWN,
-) -> Compared:
+) -> ComparedModels:
     """Compare two models on the same images; arguments and errors as in `eyebright.runs.new_images.diff`.
 
     Args:
@@ -76,7 +76,7 @@ def compared(
     counts = {"seen": chosen.seen, "left_out": len(packs[0].left_out), "not_common": chosen.not_common}
     comparison = msgspec.structs.replace(comparison, own_classes=own_classes, **counts)
     largest = max(packs, key=lambda images: images.preparation.size_bytes)
-    return Compared(comparison, largest.read(chosen.positions[order[:MAX_SHOWN]]))
+    return ComparedModels(comparison, largest.read(chosen.positions[order[:MAX_SHOWN]]))
 
 
 def cpu_ms(

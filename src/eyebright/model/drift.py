@@ -15,7 +15,7 @@ from eyebright.data.unlabelled import NOT_KNOWN, UNLABELLED, Alike, open_images
 from eyebright.model.assess import measured, with_features
 from eyebright.model.folder import StoredModel, read_model
 from eyebright.model.predictor import BATCH_SIZE, Predictor
-from eyebright.model.profile import Seen, profile
+from eyebright.model.profile import NetworkOutputs, profile
 from eyebright.system.errors import DataError, ModelError
 from eyebright.system.files import as_path
 from eyebright.system.text import all_of, printable
@@ -110,7 +110,7 @@ def _profile(stored: StoredModel, images: Pack, chosen: NDArray[np.int64], group
         return Profile.of_predictions(np.concatenate(found), groups)
     seen = measured(with_features(stored.network, stored.weights()), images, chosen)
     scaled = seen.logits / stored.card.calibration.temperature
-    return profile(images, chosen, groups, Seen(scaled, seen.features), familiar)
+    return profile(images, chosen, groups, NetworkOutputs(scaled, seen.features), familiar)
 
 
 def _most_unfamiliar(names: Sequence[str], unfamiliarity: NDArray[np.floating]) -> tuple[Unfamiliar, ...]:

@@ -17,7 +17,7 @@ from safetensors.numpy import save
 
 from eyebright.data.pictures import Preparation
 from eyebright.model.card import FORMAT, ModelCard
-from eyebright.model.card_file import Described, check_files, from_json, read_card, write_card
+from eyebright.model.card_file import HasDigests, check_files, from_json, read_card, write_card
 from eyebright.model.golden import Golden
 from eyebright.model.reference import Reference
 from eyebright.network import Network, Weights, load_tensors
@@ -36,7 +36,7 @@ PLAIN = "plain.json"  # the card of a network without classes; see `eyebright.mo
 _MOST_ONNX_BYTES = 2_000_000_000
 _SHOWN = 10
 T = TypeVar("T")
-C = TypeVar("C", bound=Described)
+C = TypeVar("C", bound=HasDigests)
 
 
 class StoredModel(NamedTuple):

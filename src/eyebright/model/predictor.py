@@ -27,7 +27,7 @@ _Prepared: TypeAlias = tuple[str, NDArray[np.uint8] | EyebrightError]
 """A name, and the pixels or the reason why there are none."""
 
 
-class Answering(Protocol):
+class Answerer(Protocol):
     """What gives the answers for prepared images: an `Engine`, or a network in torch."""
 
     def answers(self, pictures: NDArray[np.uint8], /) -> Answers:
@@ -47,7 +47,7 @@ class Predictor:
 
     def __init__(
         self,
-        engine: Answering,
+        engine: Answerer,
         classes: tuple[str, ...],
         preparation: Preparation,
         *,

@@ -23,7 +23,7 @@ _FARTHEST = 60_000  # deviations that float16 can hold
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # brightness of red, green and blue (ITU-R BT.601)
 
 
-class Seen(NamedTuple):
+class NetworkOutputs(NamedTuple):
     """What a network sees in images: logits divided by the temperature `(n, classes)`, and features `(n, features)`."""
 
     logits: NDArray[np.floating]
@@ -31,7 +31,7 @@ class Seen(NamedTuple):
 
 
 def profile(
-    pack: Pack, indices: NDArray[np.int64], groups: NDArray[np.int64] | None, seen: Seen, familiar: Familiar
+    pack: Pack, indices: NDArray[np.int64], groups: NDArray[np.int64] | None, seen: NetworkOutputs, familiar: Familiar
 ) -> Profile:
     """The profile of some images of a pack.
 
@@ -56,12 +56,16 @@ def profile(
 
 
 def sample_profile(
-    pack: Pack, indices: NDArray[np.int64], groups: NDArray[np.int64] | None, seen: Seen, familiar: Familiar
+    pack: Pack, indices: NDArray[np.int64], groups: NDArray[np.int64] | None, seen: NetworkOutputs, familiar: Familiar
 ) -> Profile:
     """The profile of `MOST` of the images, evenly spread; arguments as in `profile`."""
     some = spread(np.arange(len(indices)), MOST)
     return profile(
-        pack, indices[some], None if groups is None else groups[some], Seen(*(part[some] for part in seen)), familiar
+        pack,
+        indices[some],
+        None if groups is None else groups[some],
+        NetworkOutputs(*(part[some] for part in seen)),
+        familiar,
     )
 
 

@@ -120,7 +120,7 @@ def settings_of(layer: Layer) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value != defaults[name]}
 
 
-class TableLine(NamedTuple):
+class SummaryLine(NamedTuple):
     """One line of a network's table; headings are column names and names of blocks."""
 
     text: str
@@ -175,7 +175,7 @@ def network_text(network: Network, width: int = 80) -> str:
     return "\n".join([*(line.text for line in network_table(network, width)), "", totals_text(network)])
 
 
-def network_table(network: Network, width: int = 80) -> list[TableLine]:
+def network_table(network: Network, width: int = 80) -> list[SummaryLine]:
     """The lines of `network_text` without the totals."""
     summary = summarize(network)
     rows, gap = _cells(network, summary, exact=True), 2
@@ -183,12 +183,12 @@ def network_table(network: Network, width: int = 80) -> list[TableLine]:
         rows, gap = _cells(network, summary, exact=False), 1
     widths = _narrowed(_widths(rows), width - gap * (len(rows[0]) - 1))
     headers = [(header if "\n" in header else f"\n{header}").split("\n") for header in _HEADERS]
-    lines = [TableLine(_line(header, widths, gap), heading=True) for header in zip(*headers, strict=True)]
+    lines = [SummaryLine(_line(header, widths, gap), heading=True) for header in zip(*headers, strict=True)]
     above = ""
     for layer, cells in zip(summary.layers, rows, strict=True):
         block = layer.name.rpartition(".")[0]
-        lines += [TableLine(block, heading=True)] if block and block != above else []
-        lines.append(TableLine(_line(cells, widths, gap)))
+        lines += [SummaryLine(block, heading=True)] if block and block != above else []
+        lines.append(SummaryLine(_line(cells, widths, gap)))
         above = block
     return lines
 

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.audit.examine import Described, examine
+from eyebright.data.audit.examine import DescribedImages, examine
 from eyebright.data.audit.findings import Audit
 from eyebright.data.audit.together import Together
 from eyebright.data.corrections import Correction, load
@@ -98,7 +98,7 @@ def _refused(dataset: Dataset, pack: Pack) -> list[str]:
     return []
 
 
-def _described(dataset: Dataset, pack: Pack, sets: Together, emit: Emit) -> tuple[Described | None, list[str]]:
+def _described(dataset: Dataset, pack: Pack, sets: Together, emit: Emit) -> tuple[DescribedImages | None, list[str]]:
     """Features and class probabilities of the images, or of a sample if there are many; and notes about that."""
     usable = np.flatnonzero(pack.rows >= 0)
     sample = set(sorted(usable.tolist(), key=lambda index: pack.digests[index])[:SAMPLE])
@@ -120,7 +120,7 @@ def _described(dataset: Dataset, pack: Pack, sets: Together, emit: Emit) -> tupl
         probabilities = out_of_fold(values, dataset.labels[positions], len(dataset.classes), together[positions])
     except DataError as problem:
         notes.append(f"Labels were not checked: {problem}.")
-    return Described(positions, values, probabilities), notes
+    return DescribedImages(positions, values, probabilities), notes
 
 
 def out_of_fold(

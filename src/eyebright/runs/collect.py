@@ -20,7 +20,7 @@ from eyebright.report.maps import overlaid
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.measured import coverage_chart, penalty_charts, reliability_chart, training_charts
 from eyebright.report.pages.page import Embedded
-from eyebright.report.pages.run import RunReport, Seen, run_page
+from eyebright.report.pages.run import NetworkInput, RunReport, run_page
 from eyebright.report.sentences import leak_text
 from eyebright.runs.about import about_run, model_facts
 from eyebright.runs.folder import Run
@@ -240,7 +240,7 @@ def _suspected_text(found: LabelsSuspected) -> str:
     )
 
 
-def _inputs(gallery: Gallery, prepared: Prepared, tested: Tested, classes: Sequence[str]) -> list[Seen]:
+def _inputs(gallery: Gallery, prepared: Prepared, tested: Tested, classes: Sequence[str]) -> list[NetworkInput]:
     """The first test image of some classes, as it is and as the network takes it; without those that are gone."""
     _, first = np.unique(tested.labels, return_index=True)
     chosen = first[np.linspace(0, len(first) - 1, min(_INPUTS, len(first))).round().astype(int)]
@@ -256,7 +256,9 @@ def _inputs(gallery: Gallery, prepared: Prepared, tested: Tested, classes: Seque
         whole.thumbnail((LARGE_PX, LARGE_PX))
         image = gallery.album.add(("whole", position), np.asarray(whole), LARGE_PX)
         found.append(
-            Seen(classes[int(tested.labels[row])], image, (left, top, right, bottom), gallery.embed([position])[0])
+            NetworkInput(
+                classes[int(tested.labels[row])], image, (left, top, right, bottom), gallery.embed([position])[0]
+            )
         )
     return found
 

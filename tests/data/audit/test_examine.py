@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from eyebright.data.audit.examine import Described, examine
+from eyebright.data.audit.examine import DescribedImages, examine
 from eyebright.data.dataset import Dataset
 from eyebright.data.pictures import Preparation
 
@@ -70,7 +70,7 @@ def test_wrong_labels_and_outliers_are_reported_by_their_names_in_the_data_set(r
     probabilities[np.arange(40), labels] = 0.95
     wrong = int(np.flatnonzero(labels == 0)[0])
     probabilities[wrong] = 0.012, 0.988
-    described = Described(positions, features.astype(np.float32), probabilities)
+    described = DescribedImages(positions, features.astype(np.float32), probabilities)
     pack = dataset.pack(Preparation(width=16, height=16))
     audit = examine(dataset, pack, described=described)
     (found,) = audit.of("probably mislabelled")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from eyebright.model.explain.shortcut import Images, count_tried, find_shortcuts, regions
+from eyebright.model.explain.shortcut import CorrectImages, count_tried, find_shortcuts, regions
 
 SIDE, CLASSES = 24, ("a", "b", "c")
 RANDOM = np.random.default_rng(3)
@@ -36,7 +36,7 @@ def network(region: str) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
 @pytest.mark.parametrize("region", PLACES)
 def test_the_region_that_decides_is_found(region: str) -> None:
     pictures = shown(LABELS, region)
-    found = find_shortcuts(network(region), Images(pictures.__getitem__, LABELS), CLASSES, (SIDE, SIDE))
+    found = find_shortcuts(network(region), CorrectImages(pictures.__getitem__, LABELS), CLASSES, (SIDE, SIDE))
     best = {(one.label, one.region) for one in found if one.changed.value == one.lost.value == 1}
     assert {(name, region) for name in CLASSES} <= best
     assert all(one.area == pytest.approx(PLACES[one.region].mean()) for one in found)
@@ -45,12 +45,12 @@ def test_the_region_that_decides_is_found(region: str) -> None:
 def test_images_that_are_in_several_pairs_count_once() -> None:
     labels = np.repeat([0, 1], [2, 40])
     pictures = shown(labels, "top edge")
-    found = find_shortcuts(network("top edge"), Images(pictures.__getitem__, labels), CLASSES, (SIDE, SIDE))
+    found = find_shortcuts(network("top edge"), CorrectImages(pictures.__getitem__, labels), CLASSES, (SIDE, SIDE))
     counts = {one.changed.of for one in found if one.changed.value == 1}
     assert counts == {2} and all(one.changed.low < 0.25 for one in found)
     labels = np.repeat([0, 1], [20, 40])
     pictures = shown(labels, "top edge")
-    found = find_shortcuts(network("top edge"), Images(pictures.__getitem__, labels), CLASSES, (SIDE, SIDE))
+    found = find_shortcuts(network("top edge"), CorrectImages(pictures.__getitem__, labels), CLASSES, (SIDE, SIDE))
     assert {one.changed.of for one in found} == {16} and found[0].changed.low > 0.25
 
 
@@ -66,7 +66,8 @@ def test_a_region_that_is_enough_but_not_needed_loses_no_image() -> None:
         return np.eye(3, dtype=np.float32)[np.where((middle > 150) | (top > 150), 2, 0)]
 
     found = {
-        one.region: one for one in find_shortcuts(predict, Images(pictures.__getitem__, labels), CLASSES, (SIDE,) * 2)
+        one.region: one
+        for one in find_shortcuts(predict, CorrectImages(pictures.__getitem__, labels), CLASSES, (SIDE,) * 2)
     }
     assert found["top edge"].changed.value == 1 and found["top edge"].lost.value == 0
 
@@ -77,7 +78,7 @@ def test_images_of_a_group_count_once_and_each_group_is_tried() -> None:
     pictures = shown(labels, "top edge")
     for films in (3, 20):
         groups = np.concatenate([RANDOM.permutation(np.resize(np.arange(films), 40)), 100 + np.arange(60)])
-        given = Images(pictures.__getitem__, labels, groups)
+        given = CorrectImages(pictures.__getitem__, labels, groups)
         tried = given.shuffled(labels == 0, np.random.default_rng(0))
         assert sorted(tried) == list(range(40)) and len(set(groups[tried[:films]])) == films
         found = find_shortcuts(network("top edge"), given, CLASSES, (SIDE, SIDE))
@@ -86,7 +87,7 @@ def test_images_of_a_group_count_once_and_each_group_is_tried() -> None:
 
 def test_a_network_that_looks_at_the_middle_has_none() -> None:
     pictures = shown(LABELS, "middle")
-    assert find_shortcuts(network("middle"), Images(pictures.__getitem__, LABELS), CLASSES, (SIDE, SIDE)) == ()
+    assert find_shortcuts(network("middle"), CorrectImages(pictures.__getitem__, LABELS), CLASSES, (SIDE, SIDE)) == ()
 
 
 def test_regions_are_a_ninth_of_the_image_each_and_leave_the_middle() -> None:
@@ -111,14 +112,14 @@ def test_the_work_is_bounded_whatever_the_number_of_classes(num_classes: int) ->
         asked.append(len(images))
         return np.eye(num_classes, dtype=np.float32)[np.zeros(len(images), int)]
 
-    pictures = Images(lambda at: np.zeros((len(at), 9, 9, 1), np.uint8), labels)
+    pictures = CorrectImages(lambda at: np.zeros((len(at), 9, 9, 1), np.uint8), labels)
     find_shortcuts(predict, pictures, tuple(map(str, range(num_classes))), (9, 9))
     assert sum(asked) <= count_tried(len(labels)) + 2 * 6 * 16
     assert max(asked, default=0) <= 32
 
 
 def test_classes_without_correct_images_are_not_tried() -> None:
-    nothing = Images(lambda at: np.zeros((len(at), 9, 9, 1), np.uint8), np.empty(0, np.int64))
+    nothing = CorrectImages(lambda at: np.zeros((len(at), 9, 9, 1), np.uint8), np.empty(0, np.int64))
     assert find_shortcuts(network("middle"), nothing, CLASSES, (9, 9)) == ()
-    single = Images(lambda at: np.zeros((len(at), 9, 9, 1), np.uint8), np.array([0, 1, 1]))
+    single = CorrectImages(lambda at: np.zeros((len(at), 9, 9, 1), np.uint8), np.array([0, 1, 1]))
     assert find_shortcuts(network("middle"), single, CLASSES, (9, 9)) == ()

@@ -11,7 +11,7 @@ import pytest
 from eyebright.model.classifier import Classifier
 from eyebright.model.engine import onnx_graph
 from eyebright.model.export.export import write_export
-from eyebright.model.export.formats import Source
+from eyebright.model.export.formats import ExportSource
 from eyebright.model.learned import Learned
 from eyebright.model.reference import Reference
 from eyebright.network.answering import features_place
@@ -45,16 +45,16 @@ def classifier() -> Classifier:
 
 
 @pytest.fixture(scope="session")
-def source(classifier: Classifier) -> Source:
+def source(classifier: Classifier) -> ExportSource:
     """What its exports are made of."""
-    return Source(
+    return ExportSource(
         classifier.network, classifier.get_weights(), classifier.learned.answering, classifier.classes,
         classifier.preparation, classifier.learned.promise,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def _written(classifier: Classifier, source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _written(classifier: Classifier, source: ExportSource, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("exports") / "onnx"
     write_export(source, classifier.predictor.answers, "onnx", path)
     return path

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from eyebright.model.export.compare import compare
-from eyebright.model.export.images import Images
+from eyebright.model.export.images import ProofImages
 from eyebright.system.errors import ModelError
 from eyebright.trust.answers import Answers
 
@@ -21,7 +21,7 @@ def compared(ours, theirs, labels=None, precision="float32", unfamiliarity=(None
     pixels = np.zeros((len(ours), 8, 8, 3), np.uint8)
     pixels[:, 0, 0, 0] = np.arange(len(ours))
     return compare(
-        run_of(ours, unfamiliarity[0]), run_of(theirs, unfamiliarity[1]), Images(pixels, "test images", labels),
+        run_of(ours, unfamiliarity[0]), run_of(theirs, unfamiliarity[1]), ProofImages(pixels, "test images", labels),
         precision=precision, tolerance=1e-4, thresholds=None, versions={},
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 import pytest
 
-from eyebright.model.export.proof import Measured, Proof, require_proven
+from eyebright.model.export.proof import MeasuredSide, Proof, require_proven
 from eyebright.system.errors import ModelError
 
 
@@ -9,13 +9,13 @@ def proof(**changes):
     agrees = {
         "images": 200, "origin": "validation images", "precision": "float32", "tolerance": 1e-4, "difference": 0.0,
         "unfamiliarity_difference": None, "labels_changed": 0, "answers_changed": 0, "confident": 100,
-        "confident_changed": 0, "model": Measured(), "export": Measured(), "versions": {},
+        "confident_changed": 0, "model": MeasuredSide(), "export": MeasuredSide(), "versions": {},
     }  # fmt: skip
     return Proof(**(agrees | changes))
 
 
 def accuracies(before, after):
-    return {"precision": "int8", "model": Measured(accuracy=before), "export": Measured(accuracy=after)}
+    return {"precision": "int8", "model": MeasuredSide(accuracy=before), "export": MeasuredSide(accuracy=after)}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from eyebright.model.export.formats import named_format
 from eyebright.model.export.images import synthetic_images
 from eyebright.model.export.proof import Proof
 from eyebright.model.export.web_runtime import find_runtime
-from eyebright.report.pages.classifier import Runtime
+from eyebright.report.pages.classifier import WebRuntime
 from eyebright.system.errors import MissingExtraError, ModelError
 
 PREDICT = """async (file) => {
@@ -106,7 +106,7 @@ def test_a_page_with_altered_weights_refuses_to_answer(real, visit, tmp_path, ot
 
 @pytest.fixture
 def stand_in(monkeypatch) -> None:
-    monkeypatch.setattr(web, "find_runtime", lambda: Runtime("let a; export{a as b};", b"wasm", "1.0", "MIT"))
+    monkeypatch.setattr(web, "find_runtime", lambda: WebRuntime("let a; export{a as b};", b"wasm", "1.0", "MIT"))
 
 
 @pytest.fixture

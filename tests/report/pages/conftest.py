@@ -8,7 +8,7 @@ from eyebright.report.history import History
 from eyebright.report.pages.about import AboutRun, ShownVerdict
 from eyebright.report.pages.measured import reliability_chart, training_charts
 from eyebright.report.pages.page import Album
-from eyebright.report.pages.run import RunReport, Seen, Shot
+from eyebright.report.pages.run import NetworkInput, RunReport, Shot
 from eyebright.trust.calibration import reliability
 from eyebright.trust.intervals import Difference, Share
 from eyebright.trust.metrics import evaluate
@@ -60,7 +60,8 @@ def make_report() -> Callable[..., RunReport]:
             "trusted": [reliability_chart(reliability(np.full(20, 0.9), np.arange(20) > 2))], "calibration": "Fine.",
             "robustness": "eyebright report RUN --robustness", "left_out": [(file, "damaged")],
             "duplicates": [[(shot(0).image, file)] * 2], "audit": "eyebright audit IMAGES",
-            "inputs": [Seen(names[0], shot(0).image, (0.1, 0, 0.9, 1), shot(0).image)], "input_text": "Cropped.",
+            "inputs": [NetworkInput(names[0], shot(0).image, (0.1, 0, 0.9, 1), shot(0).image)],
+            "input_text": "Cropped.",
         }  # fmt: skip
         return RunReport(AboutRun(f"images {file}", "1 May 2026", **about), test, album, **whole | parts)
 

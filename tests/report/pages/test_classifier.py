@@ -18,7 +18,7 @@ from safetensors.numpy import load, save
 from eyebright.data.pictures import Preparation, decode, resize_picture
 from eyebright.model.golden import golden_pictures
 from eyebright.report.pages import classifier
-from eyebright.report.pages.classifier import SCRIPTS, Runtime, WebModel, classifier_page, network_of
+from eyebright.report.pages.classifier import SCRIPTS, WebModel, WebRuntime, classifier_page, network_of
 from eyebright.system.errors import ModelError, OutputError
 from eyebright.trust.promise import Promised
 
@@ -219,7 +219,7 @@ def make_page() -> Callable[..., str]:
             "classes": ("daisy", HOSTILE, "tulip"), "preparation": PREPARATION, "version": "1.2.3",
             "graph": json.dumps(ANSWERS).encode(), "golden": golden(proven), "thresholds": [0.75] * 3,
         }  # fmt: skip
-        return classifier_page(WebModel(**given | parts), Runtime(script, b"wasm", "9.8.7", "MIT"))
+        return classifier_page(WebModel(**given | parts), WebRuntime(script, b"wasm", "9.8.7", "MIT"))
 
     return make
 

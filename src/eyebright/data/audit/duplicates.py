@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.audit.neighbours import Selected, Thumbnails, blocks, nearest, principal
+from eyebright.data.audit.neighbours import Selected, ThumbnailArray, blocks, nearest, principal
 from eyebright.data.audit.registration import find_shots
 from eyebright.data.audit.similarity import (
     CERTAIN_DETAIL,
@@ -74,7 +74,9 @@ class Duplicates(NamedTuple):
         return np.concatenate([self.exact, self.near.pairs])
 
 
-def find_duplicates(thumbnails: Thumbnails, digests: Sequence[bytes], report: ReportShare = quiet_share) -> Duplicates:
+def find_duplicates(
+    thumbnails: ThumbnailArray, digests: Sequence[bytes], report: ReportShare = quiet_share
+) -> Duplicates:
     """Find all duplicates; the result does not depend on the order of the images.
 
     Args:
@@ -98,7 +100,7 @@ def exact_duplicates(digests: Sequence[bytes]) -> list[NDArray[np.int64]]:
     return sorted((one for one in sets if known[int(one[0])]), key=lambda one: int(one[0]))
 
 
-def find_near_duplicates(thumbnails: Thumbnails, report: ReportShare = quiet_share) -> Pairs:
+def find_near_duplicates(thumbnails: ThumbnailArray, report: ReportShare = quiet_share) -> Pairs:
     """Find pairs of near-duplicates.
 
     Args:
@@ -116,7 +118,7 @@ def find_near_duplicates(thumbnails: Thumbnails, report: ReportShare = quiet_sha
     return Pairs(unique, np.concatenate([whole[near], agreement])[first])
 
 
-def _candidates(thumbnails: Thumbnails, report: ReportShare) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _candidates(thumbnails: ThumbnailArray, report: ReportShare) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Pairs to compare, `(P, 2)`: neighbours in any orientation that agree at 8 x 8 in the best of the eight.
 
     Also the difference, 1 - correlation, between each image and the median of its neighbours, `(N,)`.
@@ -141,7 +143,7 @@ def _candidates(thumbnails: Thumbnails, report: ReportShare) -> tuple[NDArray[np
     return np.stack(np.divmod(codes, max(len(thumbnails), 1)), axis=1), crowd
 
 
-def _with_contrast(thumbnails: Thumbnails) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+def _with_contrast(thumbnails: ThumbnailArray) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
     """Positions of the n images that show something, `(n,)`, and these images at 8 x 8, `(n, 192)`."""
     shown, small, done = np.empty(len(thumbnails), np.int64), np.empty((len(thumbnails), 8 * 8 * 3), np.float16), 0
     for block in blocks(len(thumbnails), _BLOCK):

@@ -20,7 +20,7 @@ from eyebright.system.text import printable
 _BLOCK = 8_192
 
 
-class Described(NamedTuple):
+class DescribedImages(NamedTuple):
     """Images as a pretrained network describes them.
 
     Args:
@@ -36,7 +36,7 @@ class Described(NamedTuple):
 
 
 def examine(
-    dataset: Dataset, pack: Pack, preparation: Preparation | None = None, *, described: Described | None = None
+    dataset: Dataset, pack: Pack, preparation: Preparation | None = None, *, described: DescribedImages | None = None
 ) -> Audit:
     """Find everything that may be wrong with a data set.
 
@@ -136,7 +136,7 @@ def _measured(
             yield _finding(dataset, kind, [int(usable[index])], figure, text)
 
 
-def _wrong_labels(dataset: Dataset, described: Described) -> Iterator[Finding]:
+def _wrong_labels(dataset: Dataset, described: DescribedImages) -> Iterator[Finding]:
     if described.probabilities is None:
         return
     for wrong in wrong_labels(dataset.labels[described.positions], described.probabilities):
@@ -146,7 +146,7 @@ def _wrong_labels(dataset: Dataset, described: Described) -> Iterator[Finding]:
         yield _finding(dataset, "probably mislabelled", [position], wrong.label_probability, sentence, suggested)
 
 
-def _unlike_all_others(dataset: Dataset, described: Described) -> Iterator[Finding]:
+def _unlike_all_others(dataset: Dataset, described: DescribedImages) -> Iterator[Finding]:
     for outlier in outliers.outliers(described.features):
         sentence = f"{outlier.deviations:.1f} robust deviations farther from its nearest neighbours than usual"
         yield _finding(dataset, "outlier", [int(described.positions[outlier.image])], outlier.deviations, sentence)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from eyebright.data.audit.films import find_films
 from eyebright.data.audit.neighbours import (
     Selected,
-    Thumbnails,
+    ThumbnailArray,
     blocks,
     members_of,
     nearest,
@@ -68,7 +68,7 @@ class Groups(NamedTuple):
 
 def find_groups(
     labels: NDArray[np.int64],
-    thumbnails: Thumbnails,
+    thumbnails: ThumbnailArray,
     digests: Sequence[bytes],
     names: Sequence[str] | None = None,
     report: ReportShare = quiet_share,
@@ -111,7 +111,7 @@ def find_groups(
 
 
 def group_points(
-    labels: NDArray[np.int64], thumbnails: Thumbnails, report: ReportShare = quiet_share
+    labels: NDArray[np.int64], thumbnails: ThumbnailArray, report: ReportShare = quiet_share
 ) -> NDArray[np.float32]:
     """Images as points, `(N, up to 64)`: the distance of two images of a class says whether they are of one group.
 

@@ -23,7 +23,7 @@ Points = NDArray[np.float32]
 Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
-class Thumbnails(Protocol):
+class ThumbnailArray(Protocol):
     """Thumbnails of N images, `(N, 32, 32, 3)`, uint8: an array, or a reader such as `Pack.thumbnails`."""
 
     def __len__(self) -> int: ...
@@ -39,7 +39,7 @@ class Selected:
         positions: Positions of the selected ones, `(n,)`.
     """
 
-    def __init__(self, thumbnails: Thumbnails, positions: NDArray[np.int64]) -> None:
+    def __init__(self, thumbnails: ThumbnailArray, positions: NDArray[np.int64]) -> None:
         self._thumbnails, self._positions = thumbnails, positions
 
     def __len__(self) -> int:

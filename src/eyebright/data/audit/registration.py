@@ -12,7 +12,7 @@ Source: Baker and Matthews 2004, "Lucas-Kanade 20 Years On", the inverse composi
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.audit.neighbours import Thumbnails, blocks, nearest, neighbour_pairs, principal
+from eyebright.data.audit.neighbours import ThumbnailArray, blocks, nearest, neighbour_pairs, principal
 from eyebright.data.audit.similarity import (
     LEAST_CONTRAST,
     flat,
@@ -40,7 +40,7 @@ _FINER = np.array([1, 2, 1, 2], np.float32)  # a shift at half size, at full siz
 _BLOCK = 1_024
 
 
-def find_shots(thumbnails: Thumbnails, report: ReportShare = quiet_share) -> tuple[NDArray[np.int64], Floats]:
+def find_shots(thumbnails: ThumbnailArray, report: ReportShare = quiet_share) -> tuple[NDArray[np.int64], Floats]:
     """Find pairs of images of one shot: positions, the smaller first, sorted, `(P, 2)`, and correlations, `(P,)`.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.audit.neighbours import Thumbnails
+from eyebright.data.audit.neighbours import ThumbnailArray
 from eyebright.data.pictures.prints import THUMBNAIL_SIDE
 from eyebright.system.progress import ReportShare, quiet_share
 
@@ -19,7 +19,7 @@ _CROPS = ((0, 0), (1, 1), (2, 2), (3, 3), (0, 2), (2, 0))  # of 32 rows or colum
 
 
 def compare(
-    thumbnails: Thumbnails, pairs: NDArray[np.int64], report: ReportShare = quiet_share
+    thumbnails: ThumbnailArray, pairs: NDArray[np.int64], report: ReportShare = quiet_share
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Compare the two images of each pair in the orientation and crop in which they agree best.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from eyebright.data.audit.duplicates import Duplicates, find_duplicates
 from eyebright.data.audit.groups import find_groups, root_of
-from eyebright.data.audit.neighbours import Thumbnails, members_of
+from eyebright.data.audit.neighbours import ThumbnailArray, members_of
 from eyebright.data.digests import Digests
 from eyebright.data.split import connected, links_within
 from eyebright.system.progress import ReportShare, part_of, quiet_share
@@ -34,7 +34,7 @@ class Together(NamedTuple):
 
 def together(
     labels: NDArray[np.int64],
-    thumbnails: Thumbnails,
+    thumbnails: ThumbnailArray,
     digests: Sequence[bytes],
     groups: NDArray[np.int64] | None = None,
     names: Sequence[str] | None = None,

@@ -74,7 +74,7 @@ def explain(
     return found
 
 
-def importance_of_cells(ask: _Ask, image: NDArray[np.uint8], plan: "Plan") -> NDArray[np.float64]:
+def importance_of_cells(ask: _Ask, image: NDArray[np.uint8], plan: "HidingPlan") -> NDArray[np.float64]:
     """The answers to both questions together, `(CELLS, CELLS)`, each standardised."""
     enough = plan.fit(ask(plan.copies(image)))
     alone = plan.in_cells(-ask(_covered(image, plan.squares)))
@@ -147,7 +147,7 @@ def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((values - values.mean()) / (spread if spread > 1e-9 else 1.0))
 
 
-class Plan(NamedTuple):
+class HidingPlan(NamedTuple):
     """What is hidden in which copy, and how the answers become coefficients.
 
     Args:
@@ -178,13 +178,13 @@ class Plan(NamedTuple):
 
 
 @functools.cache
-def plan_for(height: int, width: int) -> Plan:
+def plan_for(height: int, width: int) -> HidingPlan:
     """The plan for images of a size; always the same."""
     half = np.random.Generator(np.random.PCG64(0)).random((BLURRED // 2, CELLS, CELLS)) < 0.5
     shown = np.concatenate([half, ~half]).astype(np.float64)
     visible = np.einsum("nab,ha,wb->nhw", shown, _shares(height, CELLS), _shares(width, CELLS), optimize=True)
     down, across = (np.arange(size) * CELLS // size for size in (height, width))
-    return Plan(
+    return HidingPlan(
         cells=down[:, None] * CELLS + across,
         visible=visible.astype(np.float32),
         weights=_ridge(shown.reshape(BLURRED, -1)),

@@ -42,7 +42,7 @@ def regions(height: int, width: int) -> Places:
     return parts | {"whole border": outer[0][:, None] | outer[1]}
 
 
-class Images(NamedTuple):
+class CorrectImages(NamedTuple):
     """Correctly predicted images.
 
     Args:
@@ -79,7 +79,7 @@ class _Trial(NamedTuple):
 
 
 def find_shortcuts(
-    predict: Predict, images: Images, classes: tuple[str, ...], size: tuple[int, int]
+    predict: Predict, images: CorrectImages, classes: tuple[str, ...], size: tuple[int, int]
 ) -> tuple[Shortcut, ...]:
     """How often a region turns images of other classes into a class, for the regions that do so most.
 
@@ -117,7 +117,7 @@ def find_shortcuts(
 
 
 def _predicted(
-    predict: Predict, images: Images, trials: list[_Trial], places: Places, pairs: int, *, own: bool = False
+    predict: Predict, images: CorrectImages, trials: list[_Trial], places: Places, pairs: int, *, own: bool = False
 ) -> NDArray[np.int64]:
     """For each trial, how many of so many images are predicted as its class.
 
@@ -133,7 +133,7 @@ def _predicted(
     return np.concatenate(found)
 
 
-def _pasted(images: Images, trial: _Trial, places: Places, pairs: int, *, own: bool) -> NDArray[np.uint8]:
+def _pasted(images: CorrectImages, trial: _Trial, places: Places, pairs: int, *, own: bool) -> NDArray[np.uint8]:
     """Images with a region of others, `(pairs, H, W, C)`; `own` as above."""
     generator = np.random.Generator(np.random.PCG64(0))
     of_class = images.labels == trial.label

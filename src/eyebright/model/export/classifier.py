@@ -12,8 +12,8 @@ from eyebright.data.prepare import Prepared
 from eyebright.model.evaluate import prepared_for
 from eyebright.model.export.export import write_export
 from eyebright.model.export.exported import Exported
-from eyebright.model.export.formats import Source
-from eyebright.model.export.images import MOST_IMAGES, Images
+from eyebright.model.export.formats import ExportSource
+from eyebright.model.export.images import MOST_IMAGES, ProofImages
 from eyebright.model.export.proof import Proof
 from eyebright.system.errors import DataError
 from eyebright.system.text import counted
@@ -29,7 +29,7 @@ _CALIBRATED = 200  # images give the ranges of int8
 class _Chosen(NamedTuple):
     """Images to prove an export on, and others from which ranges are taken."""
 
-    images: Images
+    images: ProofImages
     calibration: NDArray[np.uint8]
 
 
@@ -46,7 +46,7 @@ def export_classifier(
 ) -> tuple[Exported, Proof]:
     """Export a classifier; see `Classifier.export` and `write_export`."""
     chosen = None if pictures is None else _choose(classifier, pictures, emit, ranges=precision == "int8")
-    source = Source(
+    source = ExportSource(
         classifier.network,
         classifier.get_weights(),
         classifier.learned.answering,
@@ -80,5 +80,5 @@ def _choose(classifier: "Classifier", pictures: Dataset | Part | Prepared, emit:
     if len(proving) < 3:
         raise DataError(f"expected at least 4 images to prove an export on, got {counted(len(proving), 'image')}")
     proving = spread(proving, MOST_IMAGES)
-    images = Images(prepared.pack.read(proving), origin, prepared.labels[proving])
+    images = ProofImages(prepared.pack.read(proving), origin, prepared.labels[proving])
     return _Chosen(images, prepared.pack.read(spread(others, _CALIBRATED)))

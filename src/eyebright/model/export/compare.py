@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from eyebright.model.diff import cpu_ms
 from eyebright.model.export.exported import Precision
 from eyebright.model.export.formats import Runner
-from eyebright.model.export.images import Images
-from eyebright.model.export.proof import CONFIDENT, Measured, Proof, golden_tolerance
+from eyebright.model.export.images import ProofImages
+from eyebright.model.export.proof import CONFIDENT, MeasuredSide, Proof, golden_tolerance
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.system.errors import ModelError
 from eyebright.system.progress import Report, quiet
@@ -22,7 +22,7 @@ _SMALL = (1, 3)  # batches that are tried too
 def compare(
     model: Runner,
     export: Runner,
-    images: Images,
+    images: ProofImages,
     *,
     precision: Precision,
     tolerance: float,
@@ -114,9 +114,9 @@ def _relative(one: NDArray[np.float32] | None, other: NDArray[np.float32] | None
     return float((np.abs(one - other) / np.maximum(np.abs(one), 1)).max())
 
 
-def _measured(answers: Answers, labels: NDArray[np.int64] | None, ms: float | None) -> Measured:
+def _measured(answers: Answers, labels: NDArray[np.int64] | None, ms: float | None) -> MeasuredSide:
     if labels is None:
-        return Measured(cpu_ms=ms)
+        return MeasuredSide(cpu_ms=ms)
     accuracy = float((answers.probabilities.argmax(axis=1) == labels).mean())
     error = expected_calibration_error(answers.probabilities, labels)
-    return Measured(accuracy=accuracy, calibration_error=error, cpu_ms=ms)
+    return MeasuredSide(accuracy=accuracy, calibration_error=error, cpu_ms=ms)

@@ -9,8 +9,8 @@ from eyebright.model.card_file import write_card
 from eyebright.model.export import recipe
 from eyebright.model.export.compare import compare
 from eyebright.model.export.exported import ANSWERING, CARD, Exported, Precision
-from eyebright.model.export.formats import Format, Runner, Source, named_format
-from eyebright.model.export.images import Images, synthetic_images
+from eyebright.model.export.formats import ExportSource, Format, Runner, named_format
+from eyebright.model.export.images import ProofImages, synthetic_images
 from eyebright.model.export.proof import PROOF, Proof, golden_tolerance, require_proven
 from eyebright.model.golden import golden_pictures
 from eyebright.system import files, machine, records
@@ -19,13 +19,13 @@ from eyebright.system.progress import Report, quiet
 
 
 def write_export(
-    source: Source,
+    source: ExportSource,
     model: Runner,
     to: str,
     folder: Path,
     *,
     precision: str = "",
-    images: Images | None = None,
+    images: ProofImages | None = None,
     tolerance: float = 0.01,
     overwrite: bool = False,
     report: Report = quiet,
@@ -80,7 +80,9 @@ def write_export(
     return Exported(folder, made.card), proof
 
 
-def _write(place: Path, target: Format, source: Source, precision: Precision, content: Mapping[str, bytes]) -> Exported:
+def _write(
+    place: Path, target: Format, source: ExportSource, precision: Precision, content: Mapping[str, bytes]
+) -> Exported:
     """The folder with all that does not depend on answers."""
     versions = machine.versions(*target.runtime)
     main_first = tuple(sorted(content, key=lambda name: name != target.main))

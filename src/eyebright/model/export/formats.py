@@ -9,8 +9,9 @@ its name in `NAMES` (`__init__.py`), and two templates: `templates/NAME.py.txt`,
 `templates/NAME.md`, which becomes the part "How to use it" of README.md. `export.py` does the rest: it writes the
 folder, loads it with `load`, compares it with the model (`compare.py`), and runs its check.py in a process of its own.
 
-`write` is given a `Source` and a precision, and returns the content of files by their paths in the folder. The same
-source must give the same bytes. What turns network data into such a file is a pure function in `eyebright.network`.
+`write` is given an `ExportSource` and a precision, and returns the content of files by their paths in the folder. The
+same source must give the same bytes. What turns network data into such a file is a pure function in
+`eyebright.network`.
 
 `load` is given the `Exported` folder and returns a function from prepared images `(N, height, width, channels)`, uint8,
 any N >= 1, to `Answers`. It opens the files with `exported.file(name)`, runs them by the runtime of the format
@@ -46,7 +47,7 @@ Runner: TypeAlias = Callable[[NDArray[np.uint8]], Answers]
 """From prepared images `(N, height, width, channels)` to answers."""
 
 
-class Source(NamedTuple):
+class ExportSource(NamedTuple):
     """What an export is made of.
 
     Args:
@@ -102,7 +103,7 @@ class Format(NamedTuple):
     main: str
     runtime: tuple[str, ...]
     precisions: tuple[Precision, ...]
-    write: Callable[[Source, Precision], dict[str, bytes]]
+    write: Callable[[ExportSource, Precision], dict[str, bytes]]
     load: Callable[[Exported], Runner]
     in_graph: bool = True
     tolerance: float = 1e-4

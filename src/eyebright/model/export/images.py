@@ -13,7 +13,7 @@ MOST_IMAGES = 1_000
 _SYNTHETIC = 60
 
 
-class Images(NamedTuple):
+class ProofImages(NamedTuple):
     """Images to compare on.
 
     Args:
@@ -27,11 +27,13 @@ class Images(NamedTuple):
     labels: NDArray[np.int64] | None = None
 
 
-def synthetic_images(preparation: Preparation) -> Images:
+def synthetic_images(preparation: Preparation) -> ProofImages:
     """The golden images, and noise of many sizes, for where there are no real images."""
     random = np.random.default_rng(seed_of("images to prove an export on"))
     cells = [int(random.integers(5, 65)) for _ in range(_SYNTHETIC)]
     noise = [random.integers(0, 256, (side, side, 3), np.uint8) for side in cells]
     pixels = [open_picture(image, preparation) for image in noise]
     golden = golden_pictures(preparation)[1]
-    return Images(np.concatenate([golden, np.stack(pixels)]), "golden and synthetic images: no real ones were given")
+    return ProofImages(
+        np.concatenate([golden, np.stack(pixels)]), "golden and synthetic images: no real ones were given"
+    )

@@ -8,7 +8,7 @@ import os
 from importlib.util import find_spec
 
 from eyebright.model.export.exported import Exported, Precision
-from eyebright.model.export.formats import Format, Runner, Source, runtime
+from eyebright.model.export.formats import ExportSource, Format, Runner, runtime
 from eyebright.network.keras import FEATURES, LOGITS, to_keras
 from eyebright.system.errors import MissingExtraError, ModelError
 from eyebright.trust.answers import answers_of
@@ -17,7 +17,7 @@ FILE = "model.keras"
 _BACKENDS = ("torch", "tensorflow", "jax")  # OpenVINO's computes in bfloat16
 
 
-def _write(source: Source, precision: Precision) -> dict[str, bytes]:
+def _write(source: ExportSource, precision: Precision) -> dict[str, bytes]:
     return {FILE: to_keras(source.network, source.weights, answering=source.answering)}
 
 

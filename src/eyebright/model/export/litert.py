@@ -3,7 +3,7 @@
 from typing import Literal
 
 from eyebright.model.export.exported import Exported, Precision
-from eyebright.model.export.formats import Format, Runner, Source, runtime
+from eyebright.model.export.formats import ExportSource, Format, Runner, runtime
 from eyebright.system import machine
 from eyebright.system.errors import ModelError
 from eyebright.trust.answers import Answers
@@ -11,7 +11,7 @@ from eyebright.trust.answers import Answers
 FILE = "model.tflite"
 
 
-def _write(source: Source, precision: Precision) -> dict[str, bytes]:
+def _write(source: ExportSource, precision: Precision) -> dict[str, bytes]:
     from eyebright.network.litert import to_litert, to_litert_int8
 
     network, weights, answering, classes = source[:4]

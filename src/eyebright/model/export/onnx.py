@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from eyebright.model.engine import onnx_graph
 from eyebright.model.export.exported import Exported, Precision
-from eyebright.model.export.formats import Format, Runner, Source, runtime
+from eyebright.model.export.formats import ExportSource, Format, Runner, runtime
 from eyebright.model.folder import check_onnx
 from eyebright.network.onnx import INPUT
 from eyebright.system import machine
@@ -20,12 +20,12 @@ from eyebright.trust.answers import Answers
 FILE = "model.onnx"
 
 
-def _write(source: Source, precision: Precision) -> dict[str, bytes]:
+def _write(source: ExportSource, precision: Precision) -> dict[str, bytes]:
     graph = onnx_graph(source.network, source.weights, answering=source.answering)
     return {FILE: _quantised(graph, source) if precision == "int8" else graph}
 
 
-def _quantised(graph: bytes, source: Source) -> bytes:
+def _quantised(graph: bytes, source: ExportSource) -> bytes:
     """The graph with weights (one scale for each map) and activations of the network in 8 bits; the rest in float32.
 
     Ranges are the least and greatest values for the calibration images.
@@ -61,7 +61,7 @@ class _Reader:
         return None if image is None else {INPUT: image[None]}
 
 
-def _after_logits(graph: bytes, source: Source) -> list[str]:
+def _after_logits(graph: bytes, source: ExportSource) -> list[str]:
     """The nodes that the logits do not depend on: probabilities, unfamiliarity and answer."""
     import onnx
 

@@ -8,13 +8,13 @@ import openvino
 
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.export.exported import Exported, Precision
-from eyebright.model.export.formats import Format, Runner, Source
+from eyebright.model.export.formats import ExportSource, Format, Runner
 from eyebright.training.settings import ChosenPrecision
 
 GRAPH, WEIGHTS = "model.xml", "model.bin"
 
 
-def _write(source: Source, precision: Precision) -> dict[str, bytes]:
+def _write(source: ExportSource, precision: Precision) -> dict[str, bytes]:
     """The files. In float16 the weights are; bfloat16 is how OpenVINO computes, with weights in float32."""
     graph = onnx_graph(source.network, source.weights, answering=source.answering)
     model = openvino.Core().read_model(io.BytesIO(graph))

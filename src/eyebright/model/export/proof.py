@@ -21,7 +21,7 @@ _MOST_UNKNOWN = 0.2  # share of labels that fewer bits may change where no class
 _UNLIKE = 10  # the unfamiliarity may differ by so many times the tolerance of probabilities, as in `model.engine`
 
 
-class Measured(Record, frozen=True, kw_only=True):
+class MeasuredSide(Record, frozen=True, kw_only=True):
     """One side of the comparison.
 
     Args:
@@ -65,8 +65,8 @@ class Proof(Record, frozen=True, kw_only=True):
     answers_changed: int
     confident: int
     confident_changed: int
-    model: Measured
-    export: Measured
+    model: MeasuredSide
+    export: MeasuredSide
     versions: dict[str, str]
     notes: tuple[str, ...] = ()
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from eyebright.data.pictures import Preparation
 from eyebright.model.export.exported import ExportCard
-from eyebright.model.export.formats import Format, Source
+from eyebright.model.export.formats import ExportSource, Format
 from eyebright.model.golden import golden_pictures, png, suffix_of
 from eyebright.network.answering import NO_ANSWER
 from eyebright.system.errors import ModelError
@@ -40,7 +40,7 @@ def programs(target: Format) -> dict[str, bytes]:
     return {name: text.encode() for name, text in found.items()}
 
 
-def answering_arrays(source: Source) -> bytes:
+def answering_arrays(source: ExportSource) -> bytes:
     """The content of answering.npz: temperature, thresholds where there are any, and the fields of `Familiar`."""
     answering = source.answering
     arrays: dict[str, Any] = {"temperature": np.float64(answering.temperature)}
@@ -157,7 +157,7 @@ def in_words(preparation: Preparation) -> list[str]:
     return ["\n".join(f"{number}. {step}" for number, step in enumerate(filter(None, steps), 1))]
 
 
-def card_of(target: Format, source: Source, versions: dict[str, str], **fields: Any) -> ExportCard:
+def card_of(target: Format, source: ExportSource, versions: dict[str, str], **fields: Any) -> ExportCard:
     """The card of an export of a source."""
     thresholds = source.answering.thresholds
     return ExportCard(

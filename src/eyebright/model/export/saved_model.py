@@ -8,13 +8,13 @@ would not do: `tf.saved_model.load` then asks which one is meant.
 import os
 
 from eyebright.model.export.exported import NETRON, Exported, Precision
-from eyebright.model.export.formats import Format, Runner, Source, runtime
+from eyebright.model.export.formats import ExportSource, Format, Runner, runtime
 from eyebright.network.tensorflow import INPUT, SAVED_MODEL, require_only_computes, to_saved_model, with_constants
 from eyebright.system.errors import ModelError
 from eyebright.trust.answers import Answers
 
 
-def _write(source: Source, precision: Precision) -> dict[str, bytes]:
+def _write(source: ExportSource, precision: Precision) -> dict[str, bytes]:
     files = to_saved_model(source.network, source.weights, answering=source.answering)
     return files | {NETRON: with_constants(files[SAVED_MODEL])}
 

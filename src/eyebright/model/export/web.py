@@ -17,7 +17,7 @@ from eyebright.data.batches import spread
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.export.browser import BrowserError, Tab, find_browser, opened_tab
 from eyebright.model.export.exported import Exported, Precision
-from eyebright.model.export.formats import Format, Runner, Source
+from eyebright.model.export.formats import ExportSource, Format, Runner
 from eyebright.model.export.onnx import run_graph
 from eyebright.model.export.web_runtime import find_runtime
 from eyebright.model.golden import Golden, golden_pictures, png
@@ -42,7 +42,7 @@ _ANSWER = """Page.started.then(async (network) => {
 })"""
 
 
-def _write(source: Source, precision: Precision) -> dict[str, bytes]:
+def _write(source: ExportSource, precision: Precision) -> dict[str, bytes]:
     graph, promise = onnx_graph(source.network, source.weights, answering=source.answering), source.promise
     if len(graph) > _MOST_BYTES:
         raise ModelError(

@@ -12,7 +12,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from eyebright.report.pages.classifier import Runtime
+from eyebright.report.pages.classifier import WebRuntime
 from eyebright.system import files, records
 from eyebright.system.cache import mark_used
 from eyebright.system.errors import DownloadError, MissingExtraError
@@ -42,7 +42,7 @@ OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
 )
 
 
-def find_runtime() -> Runtime:
+def find_runtime() -> WebRuntime:
     """The runtime in `node_modules` of the current folder or one above it, as Node.js looks for it, or in the cache.
 
     Raises:
@@ -112,9 +112,9 @@ def _unpack(package: Path, place: Path) -> None:
                 shutil.copyfileobj(member, file)
 
 
-def _read(place: Path) -> Runtime:
+def _read(place: Path) -> WebRuntime:
     card = records.from_json((place / CARD).read_bytes(), dict, what=str(place / CARD), error=MissingExtraError)
     version = str(card.get("version", ""))
     if not re.fullmatch(r"[\w.+-]+", version):
         raise MissingExtraError(f"{place / CARD} gives no version: install it again, npm install {NAME}@{VERSION}")
-    return Runtime((place / SCRIPT).read_text("utf-8"), (place / BINARY).read_bytes(), version, _LICENCE)
+    return WebRuntime((place / SCRIPT).read_text("utf-8"), (place / BINARY).read_bytes(), version, _LICENCE)

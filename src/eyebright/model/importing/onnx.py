@@ -11,7 +11,7 @@ import numpy as np
 
 from eyebright.model.folder import check_onnx
 from eyebright.model.importing.assembly import Assembly, Value
-from eyebright.model.importing.onnx_nodes import Array, Node, compute, translate
+from eyebright.model.importing.onnx_nodes import Array, OnnxNode, compute, translate
 from eyebright.network import Input, Network, Weights
 from eyebright.system import files
 from eyebright.system.errors import ModelError, NetworkError
@@ -84,7 +84,7 @@ class _Reading:
         if missing:
             raise ModelError(f"the node {given.name!r} reads {missing[0]!r}, which no node before it gives")
         read = tuple(self.found[name] for name in given.input)
-        node = Node(given.op_type, _name(given), read, _settings(given), self.opset)
+        node = OnnxNode(given.op_type, _name(given), read, _settings(given), self.opset)
         try:
             constant = compute(node)
             if constant is not None:

@@ -31,7 +31,7 @@ from eyebright.system.text import nearest
 _LEAST_OF_PIXELS = 2.0  # a mean or divisor above it is of pixels from 0 to 255, not of values from 0 or -1 to 1
 
 
-class Scale(NamedTuple):
+class PixelScale(NamedTuple):
     """How pixels are scaled.
 
     Args:
@@ -48,14 +48,14 @@ class Scale(NamedTuple):
 
 
 SCALES = {
-    "0-255": Scale(0.0, 1.0, "pixels as they are"),
-    "0-1": Scale(0.0, 255.0, "divided by 255"),
-    "-1-1": Scale(127.5, 127.5, "divided by 127.5, minus 1: Teachable Machine, MobileNet, Xception"),
-    "imagenet": Scale(
+    "0-255": PixelScale(0.0, 1.0, "pixels as they are"),
+    "0-1": PixelScale(0.0, 255.0, "divided by 255"),
+    "-1-1": PixelScale(127.5, 127.5, "divided by 127.5, minus 1: Teachable Machine, MobileNet, Xception"),
+    "imagenet": PixelScale(
         (123.675, 116.28, 103.53), (58.395, 57.12, 57.375),
         "ImageNet's mean and deviation: torchvision, timm, DenseNet",
     ),
-    "imagenet-caffe": Scale(
+    "imagenet-caffe": PixelScale(
         (123.68, 116.779, 103.939), 1.0, "minus ImageNet's mean, blue first: Keras's ResNet and VGG", reversed=True
     ),
 }  # fmt: skip

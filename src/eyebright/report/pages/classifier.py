@@ -24,7 +24,7 @@ _QUESTION = 80  # letters
 _EXPORTS = re.compile(r"export\s*\{([^{}]*)\};?\s*(//# sourceMappingURL=\S*\s*)?$")
 
 
-class Runtime(NamedTuple):
+class WebRuntime(NamedTuple):
     """ONNX Runtime Web: the files of the npm package `onnxruntime-web` that a page needs.
 
     Args:
@@ -67,7 +67,7 @@ class WebModel(NamedTuple):
     tells_unknown: bool = True
 
 
-def classifier_page(model: WebModel, runtime: Runtime) -> str:
+def classifier_page(model: WebModel, runtime: WebRuntime) -> str:
     """The page, a whole HTML file.
 
     Raises:

@@ -66,7 +66,7 @@ class Pair(NamedTuple):
     words: str
 
 
-class Seen(NamedTuple):
+class NetworkInput(NamedTuple):
     """What the network takes of an image.
 
     Args:
@@ -144,7 +144,7 @@ class RunReport(NamedTuple):
     suspected_text: str = ""
     audit: str = ""
     decided: Sequence[Correction] = ()
-    inputs: Sequence[Seen] = ()
+    inputs: Sequence[NetworkInput] = ()
     input_text: str = ""
 
 

@@ -4,7 +4,7 @@ from onnx import TensorProto
 from tests.model.importing.onnx_nodes.making import weights
 
 from eyebright.model.importing.onnx import onnx_network
-from eyebright.model.importing.onnx_nodes import Node, compute
+from eyebright.model.importing.onnx_nodes import OnnxNode, compute
 from eyebright.system.errors import ModelError
 
 
@@ -47,6 +47,6 @@ def test_a_shape_that_is_computed_in_the_graph(agrees):
 
 
 def test_only_constants_and_shapes_are_computed():
-    assert compute(Node("Cast", "a", (np.array([1.5, -2.5]),), {"to": TensorProto.INT64})).tolist() == [1, -2]
-    assert compute(Node("Shape", "a", (np.ones((2, 5, 7)),), {"start": 1})).tolist() == [5, 7]
-    assert compute(Node("Relu", "a", (np.ones(2),), {})) is None
+    assert compute(OnnxNode("Cast", "a", (np.array([1.5, -2.5]),), {"to": TensorProto.INT64})).tolist() == [1, -2]
+    assert compute(OnnxNode("Shape", "a", (np.ones((2, 5, 7)),), {"start": 1})).tolist() == [5, 7]
+    assert compute(OnnxNode("Relu", "a", (np.ones(2),), {})) is None

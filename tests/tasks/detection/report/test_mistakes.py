@@ -6,7 +6,7 @@ from tests.tasks.detection.sets import drawn
 
 from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.report.mistakes import (
-    Compared,
+    ComparedBoxes,
     Mistake,
     around,
     find_mistakes,
@@ -35,7 +35,7 @@ def test_each_kind_of_mistake_is_found_and_what_is_ignored_makes_none(known_mist
 
 def test_an_object_of_its_own_class_is_right_even_where_a_surer_one_of_another_class_lies_on_it() -> None:
     found = Detections(np.array([[0.0, 0, 10, 10]] * 2), np.array([1, 0]), np.array([0.9, 0.5]))
-    compared = Compared.of(found, Truth.of(np.array([[0.0, 0, 10, 10]]), np.array([0])))
+    compared = ComparedBoxes.of(found, Truth.of(np.array([[0.0, 0, 10, 10]]), np.array([0])))
     assert compared.right.tolist() == [False, True] and compared.taken.tolist() == [-1, -1]
     assert not compared.missed.any()
 
@@ -43,7 +43,7 @@ def test_an_object_of_its_own_class_is_right_even_where_a_surer_one_of_another_c
 @pytest.mark.parametrize("seed", range(10))
 def test_what_is_right_and_missed_is_what_all_measures_count(seed) -> None:
     found, truth, _ = drawn(seed)
-    matches, compared = match(found, truth), list(map(Compared.of, found, truth))
+    matches, compared = match(found, truth), list(map(ComparedBoxes.of, found, truth))
     wrong_class = sum(int((one.taken >= 0).sum()) for one in compared)
     assert sum(int((~one.right).sum()) for one in compared) >= (~matches.correct & matches.evaluated).sum()
     assert sum(int(one.right.sum()) for one in compared) == (matches.correct | ~matches.evaluated).sum()
@@ -57,7 +57,7 @@ def test_what_lies_on_an_ignored_object_of_another_class_is_a_false_alarm() -> N
     """As in every measure: COCO ignores what lies on a crowd of its own class."""
     crowd = Truth(np.array([[0.0, 0, 40, 40]]), np.array([0]), np.array([True]))
     found = Detections(np.array([[0.0, 0, 10, 10], [20, 20, 30, 30]]), np.array([1, 0]), np.array([0.9, 0.8]))
-    assert Compared.of(found, crowd).right.tolist() == [False, True]
+    assert ComparedBoxes.of(found, crowd).right.tolist() == [False, True]
 
 
 def test_without_boxes_there_is_nothing_to_compare() -> None:

@@ -7,8 +7,8 @@ from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.trust.calibration import (
     SPREAD,
     UNSCALED,
-    Scale,
     Scored,
+    ScoreScale,
     calibrate,
     calibrated,
     confidences,
@@ -46,7 +46,7 @@ def test_a_scale_is_kept_where_it_helps_on_other_images(slope, shift, helps):
     scores, correct = detections(slope, shift, 600)
     of_class = Scored(scores, correct, np.zeros(600, np.int64), np.arange(600) // 6)
     assert scale_helps(of_class) is helps
-    assert not scale_helps(of_class, Scale(slope, shift))  # what all classes have cannot be bettered
+    assert not scale_helps(of_class, ScoreScale(slope, shift))  # what all classes have cannot be bettered
 
 
 def test_few_detections_are_never_certain():
@@ -56,7 +56,7 @@ def test_few_detections_are_never_certain():
 
 def test_few_detections_of_a_class_stay_near_the_scale_of_all():
     """The first and second derivative of the loss are 0 and positive where the two forces balance."""
-    common, (scores, correct) = Scale(2.0, 0.5), detections(1.0, -1.5, 40)
+    common, (scores, correct) = ScoreScale(2.0, 0.5), detections(1.0, -1.5, 40)
     few, many = (fit_scale(scores[:count], correct[:count], common) for count in (10, 40))
     alone = fit_scale(scores, correct)
     assert abs(few.shift - 0.5) < abs(many.shift - 0.5) < abs(alone.shift - 0.5)
@@ -101,7 +101,7 @@ def test_what_is_in_a_crowd_or_far_below_the_threshold_fits_nothing():
 
 
 def test_confidences_are_those_of_scipy_and_scores_of_0_and_1_stay():
-    scales, scores = [Scale(2.0, -1.0), Scale(0.4, 0.3)], np.array([0.0, 0.2, 0.7, 1.0], np.float32)
+    scales, scores = [ScoreScale(2.0, -1.0), ScoreScale(0.4, 0.3)], np.array([0.0, 0.2, 0.7, 1.0], np.float32)
     labels = np.array([0, 1, 0, 1])
     exact = logit(scores.astype(float))
     expected = [0, expit(0.4 * exact[1] + 0.3), expit(2 * exact[2] - 1), 1]
@@ -111,6 +111,6 @@ def test_confidences_are_those_of_scipy_and_scores_of_0_and_1_stay():
 
 def test_detections_are_sorted_by_their_calibrated_confidences():
     found = Detections(np.arange(8.0).reshape(2, 4), np.array([0, 1]), np.array([0.8, 0.6]))
-    surest = calibrated(found, [UNSCALED, Scale(1.0, 3.0)])
+    surest = calibrated(found, [UNSCALED, ScoreScale(1.0, 3.0)])
     assert surest.labels.tolist() == [1, 0] and surest.corners[:, 0].tolist() == [4, 0]
     assert surest.scores == pytest.approx([expit(logit(0.6) + 3), 0.8])

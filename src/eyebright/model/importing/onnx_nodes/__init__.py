@@ -2,6 +2,6 @@
 
 from eyebright.model.importing.onnx_nodes import activations, basic, convolution, normalization, pooling
 from eyebright.model.importing.onnx_nodes.constants import compute
-from eyebright.model.importing.onnx_nodes.node import Array, Node, translate
+from eyebright.model.importing.onnx_nodes.node import Array, OnnxNode, translate
 
-__all__ = ["Array", "Node", "compute", "translate"]
+__all__ = ["Array", "OnnxNode", "compute", "translate"]

@@ -4,7 +4,7 @@ import numpy as np
 
 from eyebright.model.importing.assembly import Assembly, Value, affine
 from eyebright.model.importing.onnx_nodes.activations import GATED
-from eyebright.model.importing.onnx_nodes.node import Node, of
+from eyebright.model.importing.onnx_nodes.node import OnnxNode, of
 from eyebright.network import Add, Concat, Dropout, Flatten, Multiply, Unflatten, Upsample, ZeroPad2d
 from eyebright.system.errors import NetworkError
 
@@ -12,13 +12,13 @@ _FLOATS = (1, 10, 11, 16)  # float32, float16, float64 and bfloat16
 
 
 @of("Flatten")
-def _flatten(network: Assembly, node: Node) -> Value:
+def _flatten(network: Assembly, node: OnnxNode) -> Value:
     node.require(axis=(1, -len(node.value().shape)))
     return _flat(network, node)
 
 
 @of("Reshape")
-def _reshape(network: Assembly, node: Node) -> Value:
+def _reshape(network: Assembly, node: OnnxNode) -> Value:
     read, target = node.value(), node.whole(1, "shape")
     size = int(np.prod(read.shape))
     rest = [read.shape[index] if length == 0 and index < len(read.shape) else length
@@ -35,7 +35,7 @@ def _reshape(network: Assembly, node: Node) -> Value:
 
 
 @of("Squeeze")
-def _squeeze(network: Assembly, node: Node) -> Value:
+def _squeeze(network: Assembly, node: OnnxNode) -> Value:
     read, axes = node.value(), node.whole(1, "axes")
     if read.shape[1:] != (1, 1) or {axis % 4 for axis in axes} not in ({2, 3}, set()):
         raise NetworkError(f"it removes the axes {axes} of {read.shape}, not those of maps of one pixel")
@@ -43,20 +43,20 @@ def _squeeze(network: Assembly, node: Node) -> Value:
 
 
 @of("Unsqueeze")
-def _unsqueeze(network: Assembly, node: Node) -> Value:
+def _unsqueeze(network: Assembly, node: OnnxNode) -> Value:
     axes = node.whole(1, "axes")
     if len(node.value().shape) != 1 or {axis % 4 for axis in axes} != {2, 3}:
         raise NetworkError(f"it adds the axes {axes}: only height and width of a vector are supported")
     return network.add(Unflatten(name=node.name), node.value())
 
 
-def _flat(network: Assembly, node: Node) -> Value:
+def _flat(network: Assembly, node: OnnxNode) -> Value:
     read = node.value()
     return read if len(read.shape) == 1 else network.add(Flatten(name=node.name), read)
 
 
 @of("Pad")
-def _pad(network: Assembly, node: Node) -> Value:
+def _pad(network: Assembly, node: OnnxNode) -> Value:
     node.require(mode=("constant",))
     read, pads = node.value(), node.whole(1, "pads")
     filler = node.constant(2, node.settings.get("value", 0.0))
@@ -72,7 +72,7 @@ _ROUND = ("round_prefer_floor", "round_prefer_ceil")
 
 
 @of("Resize", "Upsample")
-def _resize(network: Assembly, node: Node) -> Value:
+def _resize(network: Assembly, node: OnnxNode) -> Value:
     """Pixels are repeated by a whole factor, which both common rules for the nearest pixel do."""
     node.require(mode=("nearest",), antialias=(0,))
     position, rounding = (node.settings.get(key, default) for key, default in _NEAREST.items())
@@ -90,7 +90,7 @@ def _resize(network: Assembly, node: Node) -> Value:
 
 
 @of("Add", "Sum", "Mul", "Sub", "Div")
-def _arithmetic(network: Assembly, node: Node) -> Value:
+def _arithmetic(network: Assembly, node: OnnxNode) -> Value:
     values = [given for given in node.given if isinstance(given, Value)]
     if len(values) == len(node.given) and node.kind in ("Add", "Sum"):
         return values[0] if len(values) == 1 else network.add(Add(name=node.name), *values)
@@ -113,7 +113,7 @@ def _arithmetic(network: Assembly, node: Node) -> Value:
     return affine(network, node.name, read, 1.0, number)
 
 
-def _product_of_values(network: Assembly, node: Node, values: list[Value]) -> Value:
+def _product_of_values(network: Assembly, node: OnnxNode, values: list[Value]) -> Value:
     """A product; `x * sigmoid(x)` is one activation."""
     for gate, read in (values, reversed(values)):
         layer, sources = network.made(gate)
@@ -123,19 +123,19 @@ def _product_of_values(network: Assembly, node: Node, values: list[Value]) -> Va
 
 
 @of("Concat")
-def _concat(network: Assembly, node: Node) -> Value:
+def _concat(network: Assembly, node: OnnxNode) -> Value:
     values = [node.value(index) for index in range(len(node.given))]
     node.require(axis=(1, -len(values[0].shape)))
     return network.add(Concat(name=node.name), *values)
 
 
 @of("Dropout")
-def _dropout(network: Assembly, node: Node) -> Value:
+def _dropout(network: Assembly, node: OnnxNode) -> Value:
     share = float(node.constant(1, node.settings.get("ratio", 0.5)))
     return network.add(Dropout(share, name=node.name), node.value())
 
 
 @of("Identity", "Cast")
-def _identity(network: Assembly, node: Node) -> Value:
+def _identity(network: Assembly, node: OnnxNode) -> Value:
     node.require(to=_FLOATS)
     return node.value()

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from eyebright.model.importing.assembly import Value
-from eyebright.model.importing.onnx_nodes.node import Array, Node
+from eyebright.model.importing.onnx_nodes.node import Array, OnnxNode
 from eyebright.system.errors import NetworkError
 
 _ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div", "Ceil", "Floor", "Clip"})
@@ -19,7 +19,7 @@ _MOST_VALUES = 10_000  # of a constant that is computed: a few nodes could make 
 _BATCH = -1  # stands for the number of images in a shape
 
 
-def compute(node: Node) -> Array | None:
+def compute(node: OnnxNode) -> Array | None:
     """The result of a node that reads only constants or shapes; None if it computes something else.
 
     The number of images is -1.
@@ -48,7 +48,7 @@ def compute(node: Node) -> Array | None:
     return _by_reference(node)
 
 
-def _size(node: Node, constants: list[Array]) -> int:
+def _size(node: OnnxNode, constants: list[Array]) -> int:
     """How many values the result has at most."""
     if node.kind == "Gather":
         values, places = constants
@@ -61,7 +61,7 @@ def _size(node: Node, constants: list[Array]) -> int:
     return sum(values.size for values in constants)
 
 
-def _by_reference(node: Node) -> Array:
+def _by_reference(node: OnnxNode) -> Array:
     """What ONNX's reference gives for a node whose inputs are constants."""
     from onnx import helper, numpy_helper
     from onnx.reference import ReferenceEvaluator

@@ -1,14 +1,14 @@
 """ONNX's convolutions and products of matrices."""
 
 from eyebright.model.importing.assembly import Assembly, Value
-from eyebright.model.importing.onnx_nodes.node import Array, Node, of
+from eyebright.model.importing.onnx_nodes.node import Array, OnnxNode, of
 from eyebright.network import Conv2d, Linear, ZeroPad2d
 from eyebright.network.layers.windows import Padding, extent
 from eyebright.system.errors import NetworkError
 
 
 @of("Conv")
-def _conv(network: Assembly, node: Node) -> Value:
+def _conv(network: Assembly, node: OnnxNode) -> Value:
     read, weight = node.value(), node.constant(1)
     if weight.ndim != 4:
         raise NetworkError(f"expected weights (out, in, height, width), got {weight.shape}")
@@ -29,19 +29,19 @@ def _conv(network: Assembly, node: Node) -> Value:
 
 
 @of("Gemm")
-def _gemm(network: Assembly, node: Node) -> Value:
+def _gemm(network: Assembly, node: OnnxNode) -> Value:
     node.require(alpha=(1.0,), beta=(1.0,), transA=(0,))
     weight = node.constant(1)
     return _linear(network, node, weight if node.settings.get("transB", 0) else weight.T, 2)
 
 
 @of("MatMul")
-def _product(network: Assembly, node: Node) -> Value:
+def _product(network: Assembly, node: OnnxNode) -> Value:
     """A dense layer; where a constant is added to its result, that is the third input here."""
     return _linear(network, node, node.constant(1).T, 2)
 
 
-def _linear(network: Assembly, node: Node, weight: Array, bias: int) -> Value:
+def _linear(network: Assembly, node: OnnxNode, weight: Array, bias: int) -> Value:
     if weight.ndim != 2:
         raise NetworkError(f"expected a matrix of weights, got {weight.shape}")
     tensors = {"weight": weight} | ({"bias": node.constant(bias).reshape(-1)} if len(node.given) > bias else {})

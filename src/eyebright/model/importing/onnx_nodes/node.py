@@ -13,7 +13,7 @@ from eyebright.system.errors import ModelError, NetworkError
 Array: TypeAlias = NDArray[Any]
 
 
-class Node(NamedTuple):
+class OnnxNode(NamedTuple):
     """One node.
 
     Args:
@@ -75,11 +75,11 @@ class Node(NamedTuple):
         return (top, left), (bottom, right)
 
 
-Translation: TypeAlias = Callable[[Assembly, Node], Value]
+Translation: TypeAlias = Callable[[Assembly, OnnxNode], Value]
 _TABLE: dict[str, Translation] = {}
 
 
-def translate(network: Assembly, node: Node) -> Value:
+def translate(network: Assembly, node: OnnxNode) -> Value:
     """Add what a node computes.
 
     Raises:

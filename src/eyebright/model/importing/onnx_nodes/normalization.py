@@ -3,12 +3,12 @@
 from typing import Any
 
 from eyebright.model.importing.assembly import Assembly, Value
-from eyebright.model.importing.onnx_nodes.node import Node, of
+from eyebright.model.importing.onnx_nodes.node import OnnxNode, of
 from eyebright.network import BatchNorm, LocalResponseNorm
 
 
 @of("BatchNormalization")
-def _batch_norm(network: Assembly, node: Node) -> Value:
+def _batch_norm(network: Assembly, node: OnnxNode) -> Value:
     node.require(training_mode=(0,))
     names = ("weight", "bias", "running_mean", "running_var")
     tensors = {name: node.constant(index + 1) for index, name in enumerate(names)}
@@ -17,7 +17,7 @@ def _batch_norm(network: Assembly, node: Node) -> Value:
 
 
 @of("LRN")
-def _lrn(network: Assembly, node: Node) -> Value:
+def _lrn(network: Assembly, node: OnnxNode) -> Value:
     named = {"size": "size", "alpha": "alpha", "beta": "beta", "bias": "k"}
     settings: dict[str, Any] = {ours: node.settings[key] for key, ours in named.items() if key in node.settings}
     return network.add(LocalResponseNorm(**settings, name=node.name), node.value())

@@ -1,14 +1,14 @@
 """ONNX's pools and means."""
 
 from eyebright.model.importing.assembly import Assembly, Value
-from eyebright.model.importing.onnx_nodes.node import Node, of
+from eyebright.model.importing.onnx_nodes.node import OnnxNode, of
 from eyebright.network import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, Layer, MaxPool2d
 from eyebright.network.layers.windows import Padding, slide
 from eyebright.system.errors import NetworkError
 
 
 @of("MaxPool", "AveragePool")
-def _pool(network: Assembly, node: Node) -> Value:
+def _pool(network: Assembly, node: OnnxNode) -> Value:
     read = node.value()
     node.require(dilations=([1, 1],), storage_order=(0,))
     kernel, stride, ceil = node.pair("kernel_shape"), node.pair("strides"), bool(node.settings.get("ceil_mode", 0))
@@ -28,13 +28,13 @@ def _pool(network: Assembly, node: Node) -> Value:
 
 
 @of("GlobalAveragePool", "GlobalMaxPool")
-def _global_pool(network: Assembly, node: Node) -> Value:
+def _global_pool(network: Assembly, node: OnnxNode) -> Value:
     kind = AdaptiveMaxPool2d if "Max" in node.kind else AdaptiveAvgPool2d
     return network.add(kind(1, name=node.name), node.value())
 
 
 @of("ReduceMean")
-def _mean(network: Assembly, node: Node) -> Value:
+def _mean(network: Assembly, node: OnnxNode) -> Value:
     read, axes = node.value(), node.whole(1, "axes")
     if len(read.shape) != 3 or {axis % 4 for axis in axes} != {2, 3}:
         raise NetworkError(f"a mean over the axes {axes} is not supported: only over height and width")

@@ -39,7 +39,7 @@ from eyebright.system.errors import ModelError, NetworkError
 from eyebright.system.records import Record
 from eyebright.system.text import counted, listed, markdown
 from eyebright.tasks.detection.geometry.finding import LEAST, MOST_PEAKS, OVERLAP, Detections, find
-from eyebright.tasks.detection.trust.calibration import Scale, calibrated, score_of
+from eyebright.tasks.detection.trust.calibration import ScoreScale, calibrated, score_of
 from eyebright.tasks.detection.trust.promise import RecallPromised
 
 FORMAT = 1
@@ -65,7 +65,7 @@ class FindingCard(Record, frozen=True, kw_only=True):
 
     classes: tuple[str, ...]
     preparation: Preparation
-    calibration: tuple[Scale, ...]
+    calibration: tuple[ScoreScale, ...]
     thresholds: tuple[float, ...]
     overlap: float = OVERLAP
     most: int = MOST_PEAKS

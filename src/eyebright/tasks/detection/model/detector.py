@@ -30,7 +30,7 @@ from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, listed, percent, printable, shorten
 from eyebright.tasks.detection.model.card import DetectorCard, classes_text, golden_of, read_detector, write_detector
 from eyebright.tasks.detection.model.predictor import DetectionPredictor, FoundObjects, LazyImage
-from eyebright.tasks.detection.trust.calibration import UNSCALED, Scale
+from eyebright.tasks.detection.trust.calibration import UNSCALED, ScoreScale
 from eyebright.tasks.detection.trust.promise import RecallPromised
 from eyebright.trust.prediction import Unreadable
 
@@ -97,7 +97,7 @@ class Detector(Tabular):
             network=network.to_dict(),
             preparation=Preparation.of_input(network.input_shape, "pad"),
             calibration=tuple(
-                [UNSCALED] * len(classes) if calibration is None else (Scale(*each) for each in calibration)
+                [UNSCALED] * len(classes) if calibration is None else (ScoreScale(*each) for each in calibration)
             ),
             thresholds=tuple([_UNKNOWN_THRESHOLD] * len(classes) if thresholds is None else map(float, thresholds)),
             metrics=msgspec.to_builtins(metrics or {}),

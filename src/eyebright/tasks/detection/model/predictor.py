@@ -71,7 +71,7 @@ class _Prepared(NamedTuple):
     letterbox: Letterbox
 
 
-class Runtime(Protocol):
+class GraphRunner(Protocol):
     """What runs a graph, such as `Engine`, or that of an exported folder."""
 
     def outputs(self, samples: NDArray[np.uint8], /) -> dict[str, NDArray[Any]]:
@@ -87,7 +87,7 @@ class DetectionPredictor:
         card: Classes, preparation and thresholds.
     """
 
-    def __init__(self, engine: Runtime, card: FindingCard) -> None:
+    def __init__(self, engine: GraphRunner, card: FindingCard) -> None:
         self._engine = engine
         self._card = card
         self._thresholds = np.array(card.thresholds)

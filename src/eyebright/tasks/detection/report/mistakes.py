@@ -58,7 +58,7 @@ class Mistake(NamedTuple):
         return f"{drawn}, labelled {names[1]}" if self.kind == "wrong class" else f"false alarm: {drawn}"
 
 
-class Compared(NamedTuple):
+class ComparedBoxes(NamedTuple):
     """What is drawn on an image beside what is labelled.
 
     Args:
@@ -72,7 +72,7 @@ class Compared(NamedTuple):
     missed: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, found: Detections, truth: Truth) -> "Compared":
+    def of(cls, found: Detections, truth: Truth) -> "ComparedBoxes":
         """Compare the boxes that are drawn with the labelled ones: what meets what is decided as in every measure.
 
         What meets nothing of its class is compared once more, with the objects that nothing meets, whatever the class.
@@ -102,7 +102,7 @@ def find_mistakes(found: Sequence[Detections], truth: Sequence[Truth]) -> list[M
 
 
 def _of_image(image: int, found: Detections, truth: Truth) -> Iterator[Mistake]:
-    compared = Compared.of(found, truth)
+    compared = ComparedBoxes.of(found, truth)
     for row in np.flatnonzero(~compared.right).tolist():
         drawn = found.corners[row], int(found.labels[row]), float(found.scores[row])
         if (box := compared.taken[row]) < 0:
@@ -141,7 +141,7 @@ def marked(
     pixels: NDArray[np.uint8], found: Detections, truth: Truth, classes: Sequence[str], title: str = ""
 ) -> Framed:
     """A whole image with what is drawn on it, right or wrong, and what is missed; arguments as in `picture_of`."""
-    compared = Compared.of(found, truth)
+    compared = ComparedBoxes.of(found, truth)
     drawn = zip(found.corners, found.labels.tolist(), found.scores.tolist(), compared.right, strict=True)
     frames = [
         _frame(RIGHT if right else WRONG, corners, classes[label], score) for corners, label, score, right in drawn

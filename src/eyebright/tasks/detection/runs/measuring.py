@@ -34,7 +34,7 @@ TRAIN_SAMPLE = 100
 """Training images, at most, on which it is measured how well the detector knows them."""
 
 
-class Measured(NamedTuple):
+class MeasuredDetector(NamedTuple):
     """A trained detector and what was measured on it.
 
     Args:
@@ -69,7 +69,7 @@ def measured(
     torch_engine: Any,
     promise: str = "",
     one_class: bool = False,
-) -> Measured:
+) -> MeasuredDetector:
     """A trained detector, calibrated on the validation images, with its thresholds, metrics and verdicts.
 
     Args:
@@ -98,7 +98,7 @@ def measured(
               for side in ("validation", "test")}  # fmt: skip
     verdicts = diagnose(_evidence(detector, prepared, tested["validation"], settings, recorder))
     digests, used = prepared.pack.digests, [prepared.indices(side) for side in ("train", "validation", "held_back")]
-    return Measured(Detector(
+    return MeasuredDetector(Detector(
         network, classes, **made, metrics={side: one.evaluation for side, one in tested.items()},
         seen=Seen().union(digests.at(np.concatenate(used))),
         verdicts=[verdict.text for verdict in verdicts],

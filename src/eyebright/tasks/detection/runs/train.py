@@ -20,7 +20,7 @@ from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.report.collect import write_report
 from eyebright.tasks.detection.report.drawings import draw
 from eyebright.tasks.detection.runs.keeping import deadline_of, views_of
-from eyebright.tasks.detection.runs.measuring import Measured, measured, require_provable
+from eyebright.tasks.detection.runs.measuring import MeasuredDetector, measured, require_provable
 from eyebright.tasks.detection.runs.opening import open_boxes, prepared_boxes, said_at_start, write_start
 from eyebright.tasks.detection.runs.recipe import choose_size, require_for_detectors, resolved
 from eyebright.tasks.detection.training.views import ViewFeatures
@@ -173,7 +173,7 @@ def _fit(
     return outcome
 
 
-def _write(run: Run, made: Measured, prepared: PreparedBoxes, emit: Emit) -> None:
+def _write(run: Run, made: MeasuredDetector, prepared: PreparedBoxes, emit: Emit) -> None:
     """Write and say what was learned and measured."""
     detector, tested, verdicts = made
     emit(VerdictReached.of(verdicts))

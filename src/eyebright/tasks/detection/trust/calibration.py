@@ -34,18 +34,18 @@ Of four pairs between (0.25, 0.5) and (10, 20) it had the lowest log loss, or on
 splits of the images of four detectors of blood cells; for one of traffic lights twice as much was 0.004 better."""
 
 
-class Scale(NamedTuple):
+class ScoreScale(NamedTuple):
     """The confidence sigmoid(slope * logit + shift); slope is above 0, so that the order of detections stays."""
 
     slope: float
     shift: float
 
 
-UNSCALED = Scale(1.0, 0.0)
+UNSCALED = ScoreScale(1.0, 0.0)
 
 
 def confidences(
-    scores: NDArray[np.floating], labels: NDArray[np.int64], scales: Sequence[Scale]
+    scores: NDArray[np.floating], labels: NDArray[np.int64], scales: Sequence[ScoreScale]
 ) -> NDArray[np.float64]:
     """Calibrated confidences of detections, 0 to 1, `(N,)`.
 
@@ -60,15 +60,15 @@ def confidences(
         return np.asarray(1 / (1 + np.exp(-(slope * (np.log(exact) - np.log1p(-exact)) + shift))), np.float64)
 
 
-def calibrated(found: Detections, scales: Sequence[Scale]) -> Detections:
+def calibrated(found: Detections, scales: Sequence[ScoreScale]) -> Detections:
     """The same detections with calibrated confidences in place of scores, the surest first."""
     sure = confidences(found.scores, found.labels, scales)
     return Detections(found.corners, found.labels, sure).at(np.argsort(-sure, kind="stable"))
 
 
-def score_of(confidence: float, scale: Scale) -> float:
+def score_of(confidence: float, scale: ScoreScale) -> float:
     """The score whose calibrated confidence this is, both 0 to 1."""
-    inverse = Scale(1 / scale.slope, -scale.shift / scale.slope)
+    inverse = ScoreScale(1 / scale.slope, -scale.shift / scale.slope)
     return float(confidences(np.array([confidence]), np.zeros(1, np.int64), [inverse])[0])
 
 
@@ -85,7 +85,7 @@ class Scored(NamedTuple):
         return Scored(self.score[chosen], self.correct[chosen], self.label[chosen], self.group[chosen])
 
 
-def calibrate(matches: Matches, num_classes: int, groups: NDArray[np.int64] | None = None) -> tuple[Scale, ...]:
+def calibrate(matches: Matches, num_classes: int, groups: NDArray[np.int64] | None = None) -> tuple[ScoreScale, ...]:
     """The scale of each class that makes confidences the shares that are correct; `UNSCALED` where none helps.
 
     Args:
@@ -106,7 +106,7 @@ def calibrate(matches: Matches, num_classes: int, groups: NDArray[np.int64] | No
     return tuple(scales)
 
 
-def fit_scale(scores: NDArray[np.float64], correct: NDArray[np.bool_], common: Scale | None = None) -> Scale:
+def fit_scale(scores: NDArray[np.float64], correct: NDArray[np.bool_], common: ScoreScale | None = None) -> ScoreScale:
     """The scale with the lowest log loss.
 
     Args:
@@ -129,10 +129,10 @@ def fit_scale(scores: NDArray[np.float64], correct: NDArray[np.bool_], common: S
         return float((np.logaddexp(0, raw) - target * raw).mean() + (strength * apart**2).sum() / 2), gradient
 
     found = minimize(loss, usual, jac=True, bounds=[(-3, 3), (-10, 10)], method="L-BFGS-B")
-    return Scale(float(np.exp(found.x[0])), float(found.x[1]))
+    return ScoreScale(float(np.exp(found.x[0])), float(found.x[1]))
 
 
-def scale_helps(detections: Scored, common: Scale | None = None) -> bool:
+def scale_helps(detections: Scored, common: ScoreScale | None = None) -> bool:
     """Whether a fitted scale lowers the log loss of images that it was not fitted on, by more than a standard error.
 
     Args:
@@ -153,7 +153,7 @@ def scale_helps(detections: Scored, common: Scale | None = None) -> bool:
     return bool(lower.sum() > lower.std(ddof=1) * np.sqrt(len(lower)))
 
 
-def _losses(detections: Scored, scale: Scale) -> NDArray[np.float64]:
+def _losses(detections: Scored, scale: ScoreScale) -> NDArray[np.float64]:
     """The log loss of each detection, `(N,)`."""
     sure = confidences(detections.score, np.zeros(len(detections.score), np.int64), [scale])
     return np.asarray(-np.log(np.where(detections.correct, sure, 1 - sure)), np.float64)
