@@ -1,6 +1,7 @@
 """TorchEngine: a network that answers in torch, in float32, on the device where it was trained."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,17 @@ class TorchEngine:
             self._module = TorchNetwork(network, weights).eval().to(self._device)
         self.answering = Answering()
 
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """In float32 also where a training in bfloat16 asks for something meanwhile."""
+        with (
+            hardware.torch_set_up(machine.cores()),
+            hardware.explained(self._device),
+            hardware.autocast("float32", self._device),
+            torch.no_grad(),
+        ):
+            yield
+
     def __call__(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         """The logits `(N, num_classes)` of prepared images `(N, H, W, C)`."""
         return self.with_features(samples)[0]
@@ -46,18 +58,18 @@ class TorchEngine:
 
     def outputs(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         """What the network gives, such as the maps `(N, C, H, W)` of a detector, without what comes after it."""
-        with hardware.torch_set_up(machine.cores()), hardware.explained(self._device), torch.no_grad():
+        with self._computing():
             outputs: NDArray[np.float32] = self._module(as_input(uploaded(samples, self._device))).cpu().numpy()
         return outputs
 
     def with_features(self, samples: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The logits, and the features `(N, features)` that they are computed from."""
-        with hardware.torch_set_up(machine.cores()), hardware.explained(self._device), torch.no_grad():
+        with self._computing():
             logits, features = self._module.with_features(as_input(uploaded(samples, self._device)))
         return logits.cpu().numpy(), features.cpu().numpy()
 
     def layers(self, samples: NDArray[Any], names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """The outputs of these layers, each `(N, *shape)`."""
-        with hardware.torch_set_up(machine.cores()), hardware.explained(self._device), torch.no_grad():
+        with self._computing():
             found = self._module.layers(as_input(uploaded(samples, self._device)), names)
         return {name: found[name].cpu().numpy() for name in names}
