@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,15 @@ def test_every_module_has_a_test_of_its_name():
 def test_every_test_below_a_room_has_its_module():
     tests = (file.relative_to(TESTS) for room in COLUMN for file in (TESTS / room).rglob("test_*.py"))
     assert not [str(test) for test in tests if test.parent / test.stem.removeprefix("test_") not in MODULES]
+
+
+def test_the_drawing_in_the_architecture_names_all_that_is_directly_in_a_room():
+    drawing = (TESTS.parent / "ARCHITECTURE.md").read_text().split("```")[1]
+    drawn = {room[0]: set(re.findall(r"\w+", room[1])) for room in re.findall(r"\n  (\w+)/(.*(?:\n    .*)*)", drawing)}
+    assert list(drawn) == COLUMN
+    inside = {room: {file.parts[1].removesuffix(".py") for file in MODULES if file.parts[0] == room} for room in COLUMN}
+    missing = [f"{room}/{name}" for room in COLUMN[1:] for name in sorted(inside[room] - drawn[room])]
+    assert not missing  # of cli it says that each command has a file
 
 
 def loaded_by(code: str, *arguments: object) -> set[str]:
