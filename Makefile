@@ -22,7 +22,7 @@ test: $(INSTALLED)  ## all tests, in parallel
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-gpu: $(INSTALLED)  ## what trains and computes, on an NVIDIA GPU
-	$(BIN)/python -m pytest -n 4 -rs tests/training tests/network tests/model
+	$(BIN)/python -m pytest -n 4 -rs tests/training tests/network tests/model tests/tasks
 
 torture: $(INSTALLED)  ## kill a training twenty times, and compare its weights
 	$(BIN)/python tests/torture.py
