@@ -1,9 +1,10 @@
 import pytest
 
-from eyebright.network import BatchNorm, Conv2d, Flatten, Input, LayerNorm, Linear, Network, ReLU, zoo
+from eyebright.network import BatchNorm, Conv2d, Dropout, Flatten, Input, LayerNorm, Linear, Network, ReLU, zoo
+from eyebright.network.rewrites import with_means
 from eyebright.system.errors import SettingsError
 from eyebright.training.settings import Settings
-from eyebright.training.stages import decaying, frozen_layers, rate_factors, require_batch, stages
+from eyebright.training.stages import decaying, frozen_layers, rate_factors, require_batch, settled_layers, stages
 
 PLAIN = Network.sequential(
     Input((3, 8, 8)), Conv2d(4, 3), BatchNorm(), ReLU(), Conv2d(4, 3), LayerNorm(), Flatten(), Linear(2)
@@ -30,6 +31,20 @@ def test_a_norm_belongs_to_the_layer_before_it():
     assert list(stages(PLAIN).values()) == [
         ("conv_1", "batch_norm_1"), ("conv_2", "layer_norm_1"), ("linear_1",)
     ]  # fmt: skip
+
+
+def test_from_settled_layers_the_rest_of_a_network_follows():
+    frozen = ("_conv_stem", *(f"_blocks.{number}" for number in range(11)))
+    plain = zoo.build("efficientnet_lite0", num_classes=3, input_size=64)
+    assert settled_layers(plain, frozen) == ("_blocks.10._add",)
+    wide = with_means(plain, plain.places["_fc"].inputs[0], ["_blocks.4._add", "_blocks.14._add"])
+    assert set(settled_layers(wide, frozen)) == {"_blocks.10._add", "_blocks.4._add_mean"}
+    assert settled_layers(plain, ()) == ()
+
+
+def test_what_comes_after_dropout_is_not_settled():
+    network = Network.sequential(Input((3, 8, 8)), Conv2d(4, 3), Dropout(0.5), Conv2d(4, 3), Flatten(), Linear(2))
+    assert settled_layers(network, ("conv_1", "conv_2")) == ("conv_1",)
 
 
 def test_rates_shrink_by_the_same_factor_with_every_stage_from_the_head():

@@ -7,7 +7,7 @@ the first time, the graph is checked; afterwards it must reproduce the golden im
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from eyebright.data.pictures import Preparation
 from eyebright.model.folder import check_onnx
 from eyebright.model.golden import Golden
-from eyebright.network import Network
+from eyebright.network import Network, Weights
 from eyebright.network.answering import ANSWER, PROBABILITIES, UNFAMILIARITY, Answering
 from eyebright.network.detecting import BOXES, SCORES, Detecting
 from eyebright.system import cache, files, machine
@@ -161,6 +161,13 @@ def onnx_graph(
 
     graph = to_onnx(network, weights, answering=answering, with_features=with_features, layers=layers)
     return bytes(graph.SerializeToString(deterministic=True))
+
+
+def layers_engine(
+    network: Network, weights: Weights, layers: Sequence[str], precision: ChosenPrecision
+) -> Callable[[NDArray[np.uint8]], dict[str, NDArray[Any]]]:
+    """What computes the values of some layers, `(N, *shape)` by their names, of prepared images."""
+    return Engine.of_bytes(onnx_graph(network, weights, layers=layers), precision=precision).outputs
 
 
 def fastest_precision() -> ChosenPrecision:

@@ -11,6 +11,7 @@ from eyebright.data.prepare import Prepared
 from eyebright.data.sources.ranged import without_token
 from eyebright.data.split import ALL_SIDES
 from eyebright.model.assess import assess, count_assessed
+from eyebright.model.engine import layers_engine
 from eyebright.model.promise import held_back_answers
 from eyebright.report.history import Recorder
 from eyebright.system import machine
@@ -93,7 +94,9 @@ def fit_prepared(
     outcome = training.fit(
         classifier.network,
         classifier.get_weights(),
-        training.Material(prepared.pack, prepared.labels, train, validation, prepared.dataset.source.names),
+        training.Material(
+            prepared.pack, prepared.labels, train, validation, prepared.dataset.source.names, layers_engine
+        ),
         classifier.settings,
         emit=recorder,
         checkpoint_folder=checkpoint,

@@ -22,6 +22,7 @@ from eyebright.data.pack import Pack
 from eyebright.data.pictures import Fit
 from eyebright.data.prepare import Prepared, prepare
 from eyebright.model.backbone import Backbone
+from eyebright.model.engine import layers_engine
 from eyebright.model.features import features
 from eyebright.network import initial_weights, zoo
 from eyebright.runs.checks import require_effect
@@ -238,7 +239,7 @@ def _trial(prepared: Prepared, start: Start, emit: Emit, share_s: float) -> tupl
     pack, labels = prepared.pack, prepared.labels
     train, validation = (content_order(pack, labels, prepared.indices(side)) for side in ("train", "validation"))
     training = trainer()
-    material = training.Material(pack, labels, train, validation, prepared.dataset.source.names)
+    material = training.Material(pack, labels, train, validation, prepared.dataset.source.names, layers_engine)
     deadline = Deadline(share_s / 60, time.monotonic(), 0, saving_s=0.0)
     outcome = training.fit(start.network, start.weights, material, start.settings, emit=listen, deadline=deadline)
     if outcome.reason == "interrupted":

@@ -9,7 +9,7 @@ dotted names, each convolution and dense layer is a stage.
 import math
 from collections.abc import Iterable
 
-from eyebright.network import BatchNorm, LayerNorm, Network, Place
+from eyebright.network import BatchNorm, Dropout, LayerNorm, Network, Place
 from eyebright.system import text
 from eyebright.system.errors import SettingsError
 from eyebright.training.settings import Settings
@@ -60,6 +60,25 @@ def frozen_layers(network: Network, names: Iterable[str]) -> frozenset[str]:
     if found and not any(place.parameters for name, place in network.places.items() if name not in found):
         raise SettingsError(f"frozen: with {', '.join(names)} nothing would be trained: remove at least the last layer")
     return frozenset(found)
+
+
+def settled_layers(network: Network, names: Iterable[str]) -> tuple[str, ...]:
+    """The layers whose values no training changes, since only frozen ones lead to them, and that others read.
+
+    From their values the rest of the network follows. There are none where no layer with weights is among what leads to
+    them; errors as in `frozen_layers`.
+
+    Args:
+        network: The network.
+        names: The frozen layers, as in `frozen_layers`.
+    """
+    frozen, settled = frozen_layers(network, names), {network.input}
+    for name, place in network.places.items():
+        own = name in frozen if place.tensors else not isinstance(place.layer, Dropout)
+        if place.inputs and own and settled.issuperset(place.inputs):
+            settled.add(name)
+    read = {source for name, place in network.places.items() if name not in settled for source in place.inputs}
+    return tuple(name for name in network.places if name in settled & read) if settled & frozen else ()
 
 
 def require_batch(network: Network, settings: Settings, processes: int = 1) -> None:

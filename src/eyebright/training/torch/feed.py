@@ -20,6 +20,7 @@ from eyebright.network.torch import as_input
 from eyebright.training.settings import Settings
 from eyebright.training.torch.augment import augment
 from eyebright.training.torch.distributed import ALONE, Group
+from eyebright.training.torch.frozen import MakeEngine, TopClassification
 from eyebright.training.torch.hardware import CPU
 from eyebright.training.torch.mixing import mix
 from eyebright.training.torch.objective import Classification, Objective
@@ -86,6 +87,7 @@ class Material(NamedTuple):
         train: Positions of the training images.
         validation: Positions of the validation images.
         names: Names of all images, for error messages.
+        make_engine: Makes what computes frozen layers on a processor; torch does unless given.
     """
 
     pack: Pack
@@ -93,10 +95,14 @@ class Material(NamedTuple):
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     names: Sequence[str] = ()
+    make_engine: MakeEngine | None = None
 
     def objective(self, outputs: int, settings: Settings, device: torch.device) -> Classification:
         """Cross-entropy and accuracy."""
-        return Classification(self.labels[self.train], outputs, settings, device)
+        labels = self.labels[self.train]
+        if self.make_engine is None or not settings.frozen or device != CPU:
+            return Classification(labels, outputs, settings, device)
+        return TopClassification(self.make_engine, labels, outputs, settings)
 
     def supply(self, outputs: int, settings: Settings, device: torch.device, needed: NDArray[np.int64]) -> "Pictures":
         """The images, augmented on the device."""

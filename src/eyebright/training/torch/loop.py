@@ -202,7 +202,7 @@ class Trainer:
         tuned, epoch = (best, done.best_epoch) if done.best_epoch else (self.learner.result.get_weights(), done.epoch)
         lowest, kept, found = done.best_loss, best, None
         for share in _SHARES:
-            mean = {name: share * tuned[name] + (1 - share) * self.start_weights[name] for name in tuned}
+            mean = {name: start + share * (tuned[name] - start) for name, start in self.start_weights.items()}
             self.learner.result.set_weights(mean)
             score = self._score(self.task.validation)
             if score.loss < lowest and score.accuracy >= done.start_accuracy:
