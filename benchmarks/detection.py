@@ -1,14 +1,14 @@
 """How good a detector is after `eyebright train`, on the official test images, and how long that takes.
 
     EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/detection.py bccd --seeds 0 1 2 3 4
-    ... benchmarks/detection.py bccd --seeds 0 1 2 3 4 --options --minutes 2 --peer /tmp/yolo/bin/python
+    ... benchmarks/detection.py bccd --seeds 0 1 2 --peer /tmp/yolo/bin/python --peer-epochs 6
     ... benchmarks/detection.py traffic_lights --options --minutes 10
 
 Each training is the public command, with an empty cache except for the published weights; what stands after `--options`
-is passed on to it. With `--peer` it takes turns with yolo26n from scratch, which trains for the same minutes by its own
-clock, starting and predicting not included; it needs an environment of its own, see peers/yolo.py. Both are evaluated
-by `tasks.detection`: a row for each run, and one for the test images that have no near-duplicate in training, where
-some have one. `--json FILE` appends each row as a line of JSON.
+is passed on to it. With `--peer` it takes turns with yolo26n from scratch, for so many epochs: choose them so that both
+take the same processor time. It needs an environment of its own, see peers/yolo.py, which has its settings too;
+`--peer-settings` are others. Both are evaluated by `tasks.detection`: a row for each run, and one for the test images
+that have no near-duplicate in training, where some have one. `--json FILE` appends each row as a line of JSON.
 """
 
 import argparse
@@ -60,11 +60,11 @@ def main() -> None:
     options.add_argument("pictures", help="a set below EYEBRIGHT_DATA")
     options.add_argument("--seeds", type=int, nargs="+", default=[0])
     options.add_argument("--peer", default="", help="the Python of an environment with ultralytics")
+    options.add_argument("--peer-epochs", type=int, default=6, help="epochs of the peer")
+    options.add_argument("--peer-settings", help='of the peer, as JSON; "{}" for its usual ones')
     options.add_argument("--json", type=Path, help="a file to which each row is appended")
     options.add_argument("--options", nargs=argparse.REMAINDER, default=[], help="of eyebright train; comes last")
     given = options.parse_args()
-    if given.peer and "--minutes" not in given.options:
-        options.error("--peer needs --options --minutes N: both train for the same time")
     pictures = Path(os.environ["EYEBRIGHT_DATA"]) / given.pictures
     prepared = prepare(BoxDataset.open(pictures), Preparation(width=320, height=320, fit="pad"))
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
@@ -88,8 +88,7 @@ def trainings(
     """The training of eyebright, then that of the peer where there is one."""
     yield eyebright_trained(given, pictures, prepared, folder, seed)
     if given.peer:
-        minutes = given.options[given.options.index("--minutes") + 1]
-        yield peer_trained(given.peer, prepared, folder / "yolo", minutes, seed)
+        yield peer_trained(given, prepared, folder / "yolo", seed)
 
 
 def eyebright_trained(
@@ -110,11 +109,15 @@ def eyebright_trained(
     return Trained("eyebright", seed, found, np.array(detector.card.thresholds), epochs, cpu_s, wall_s)
 
 
-def peer_trained(python: str, prepared: PreparedBoxes, folder: Path, minutes: str, seed: int) -> Trained:
+def peer_trained(given: argparse.Namespace, prepared: PreparedBoxes, folder: Path, seed: int) -> Trained:
     """Train the peer on the same training images, and let it look at the test images."""
     write_yolo(prepared, folder)
     out = folder / "found.json"
-    cpu_s, wall_s = measured([python, PEER, folder, minutes, str(seed), folder / "test.txt", out], YOLO_OFFLINE="true")
+    settings = [given.peer_settings] if given.peer_settings else []
+    cpu_s, wall_s = measured(
+        [given.peer, PEER, folder, str(given.peer_epochs), str(seed), folder / "test.txt", out, *settings],
+        YOLO_OFFLINE="true",
+    )
     answer = json.loads(out.read_text())
     rows = [np.array(one, np.float64).reshape(-1, 6) for one in answer["found"]]
     found = [Detections(one[:, :4], one[:, 4].astype(np.int64), one[:, 5]) for one in rows]

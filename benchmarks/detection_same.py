@@ -4,8 +4,10 @@
 
 IMAGES is a folder of photos. The first line is the largest difference between the maps of torch and those of the saved
 graph. Then each photo is cut and enlarged to 1000 x 300 and 300 x 1000 pixels, and its objects are compared with those
-of the same image in a grey square: resized before to the pixels that the network sees, and as it is (when that square
-is resized, the pixels at the edge mix with the grey). Last, each photo is opened from its file, bytes and pixels.
+of the same image in a grey square: resized before to the pixels that the network sees, and as it is. When that square
+is resized, the pixels at the edge mix with the grey: the same follows with the lines of these pixels alone, with all
+others alone, and, to compare, with pixels that are changed by -1, 0 or 1 of 255 at random. Last, each photo is opened
+from its file, bytes and pixels.
 """
 
 import argparse
@@ -42,6 +44,7 @@ def main() -> None:
     for size in SIZES:
         for small in (True, False):
             padded_by_hand(detector, images, size, small=small)
+        at_the_edge(detector, images, size)
     other_forms(detector, images)
 
 
@@ -77,6 +80,33 @@ def padded_by_hand(detector: Detector, images: Sequence[Path], size: tuple[int, 
         f"within {CLOSE_PX:g} px, half within {np.median(apart):.2f}, all within {max(apart):.2f}; "
         f"as many objects in {alike} of {len(images)} images"
     )
+
+
+def at_the_edge(detector: Detector, images: Sequence[Path], size: tuple[int, int]) -> None:
+    """Which pixels of the large square make the difference: those of the four lines around the edges, or all others."""
+    factor, side = detector.preparation.width / max(size), max(size)
+    at = [(side - length) // 2 for length in size]
+    lines = np.zeros((detector.preparation.height, detector.preparation.width, 1), bool)
+    for axis, (start, length) in enumerate(zip(at[::-1], size[::-1], strict=True)):
+        for edge in (start, start + length) if length < side else ():
+            place = round(factor * edge)
+            lines[(slice(None),) * axis + (slice(place - 2, place + 2),)] = True
+    stream, apart = np.random.default_rng(0), dict[str, list[float]]()
+    for image in images:
+        oblong = cut(decode(image), size)
+        square = Image.new("RGB", (side, side), BACKGROUND)
+        square.paste(oblong, tuple(at))
+        own, other = (eb.open_picture(np.asarray(one), detector.preparation) for one in (oblong, square))
+        noisy = np.clip(own + stream.integers(-1, 2, own.shape), 0, 255).astype(np.uint8)
+        forms = {"the lines at the edge": np.where(lines, other, own), "all other pixels": np.where(lines, own, other),
+                 "one level of noise": noisy}  # fmt: skip
+        expected = detector.predict(own)
+        for name, pixels in forms.items():
+            apart.setdefault(name, []).extend(distances_of(expected, detector.predict(pixels), (0, 0), 1.0))
+    for name, distances in apart.items():
+        wide = np.array(distances) / factor
+        close, half = np.mean(wide <= CLOSE_PX), np.median(wide)
+        print(f"  {name} of a square of {side}: {close:.1%} within {CLOSE_PX:g} px, half within {half:.2f}")
 
 
 def cut(image: Image.Image, size: tuple[int, int]) -> Image.Image:
