@@ -16,6 +16,7 @@ from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes, prepare
 from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
+from eyebright.tasks.detection.model.evaluate import evaluate_detector
 from eyebright.tasks.detection.runs import measuring
 from eyebright.tasks.detection.runs.measuring import measured
 from eyebright.training.events.event import Event
@@ -70,6 +71,16 @@ def test_images_that_it_was_trained_or_selected_on_are_kept_as_seen(prepared):
     seen = detector.card.seen.contains(prepared.pack.digests)
     learned = np.isin(np.arange(12), [*prepared.indices("train"), *prepared.indices("validation")])
     assert np.array_equal(seen, learned) and len(learned) - learned.sum() == len(prepared.indices("test"))
+
+
+def test_validation_images_are_evaluated_as_the_detector_finds_objects_in_them(prepared):
+    """They are looked at once, before the calibration is known."""
+    network = lite0_detector(1, input_size=64)
+    weights = initial_weights(network, 0)
+    found = measured(prepared, network, weights, Settings(), Recorder([]), torch_engine=torch(network)).detector
+    made = {"calibration": found.card.calibration, "thresholds": found.card.thresholds}
+    again = evaluate_detector(Detector(network, found.classes, weights=weights, **made), prepared, "validation")
+    assert found.metrics["validation"] == again.evaluation and again.evaluation.boxes
 
 
 @pytest.fixture

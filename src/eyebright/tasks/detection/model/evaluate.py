@@ -15,6 +15,7 @@ from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.geometry.boxes import Boxes
 from eyebright.tasks.detection.geometry.finding import Detections
+from eyebright.tasks.detection.model.card import DetectorCard
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.predictor import DetectionPredictor
 from eyebright.tasks.detection.trust.matching import Matches, Truth, match
@@ -66,13 +67,32 @@ def evaluate_detector(
             f"the detector was trained on {all_of(len(usable), 'image')} that can be opened, or selected by them: "
             "evaluate it on other images"
         )
-    truth, found = truths(prepared, new, card.classes), found_in(detector.predictor, prepared, new, report)
+    truths(prepared, new[:0], card.classes)  # an unknown class is refused before the work
+    tested = evaluate_found(card, prepared, new, found_in(detector.predictor, prepared, new, report))
+    counts = {"seen": len(usable) - len(new), "left_out": len(prepared.pack.left_out)}
+    return tested._replace(evaluation=msgspec.structs.replace(tested.evaluation, **counts))
+
+
+def evaluate_found(
+    card: DetectorCard,
+    prepared: PreparedBoxes,
+    indices: NDArray[np.int64],
+    found: Sequence[Detections],
+) -> DetectionTested:
+    """Evaluate what a detector has found.
+
+    Args:
+        card: Of the detector.
+        prepared: The images.
+        indices: Which of them.
+        found: What was found in each, with calibrated confidences.
+    """
+    truth = truths(prepared, indices, card.classes)
     matches = match(found, truth)
     evaluation = evaluate_matches(
-        matches, card.classes, np.array(card.thresholds), groups=prepared.groups_at(new), promised=card.promise
+        matches, card.classes, np.array(card.thresholds), groups=prepared.groups_at(indices), promised=card.promise
     )
-    counts = {"seen": len(usable) - len(new), "left_out": len(prepared.pack.left_out)}
-    return DetectionTested(msgspec.structs.replace(evaluation, **counts), new, found, truth, matches)
+    return DetectionTested(evaluation, indices, tuple(found), truth, matches)
 
 
 def found_in(

@@ -36,7 +36,7 @@ def deadline_of(settings: Settings, prepared: PreparedBoxes, started_at: float) 
     if not settings.minutes:
         return None
     count = {side: len(prepared.indices(side)) for side in ("train", "validation", "held_back", "test")}
-    evaluated = 2 * count["validation"] + count["held_back"] + count["test"] + min(count["train"], TRAIN_SAMPLE)
+    evaluated = count["validation"] + count["held_back"] + count["test"] + min(count["train"], TRAIN_SAMPLE)
     return Deadline(
         settings.minutes, started_at, evaluated, saving_s=_SAVING_S, evaluation_cost=_EVALUATION_COST,
         epochs=settings.epochs,

@@ -16,8 +16,15 @@ from eyebright.report.history import Recorder
 from eyebright.system.errors import DataError, ModelError
 from eyebright.system.progress import Report
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
+from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
-from eyebright.tasks.detection.model.evaluate import DetectionTested, evaluate_detector, found_in, truths
+from eyebright.tasks.detection.model.evaluate import (
+    DetectionTested,
+    evaluate_detector,
+    evaluate_found,
+    found_in,
+    truths,
+)
 from eyebright.tasks.detection.model.predictor import BATCH_SIZE
 from eyebright.tasks.detection.trust.calibration import calibrate, calibrated
 from eyebright.tasks.detection.trust.matching import match
@@ -89,13 +96,16 @@ def measured(
     plain = Detector(network, classes, weights=weights)
     some = prepared.pack.read(spread(prepared.indices("validation"), BATCH_SIZE))
     prove(plain.predictor.maps(some), detected(torch_engine.outputs(some), detecting_of(network)), network)
-    made: dict[str, Any] = {"weights": weights, "one_class": one_class} | _chosen(plain, prepared, report)
+    chosen, found = _chosen(plain, prepared, report)
+    made: dict[str, Any] = {"weights": weights, "one_class": one_class} | chosen
     detector = Detector(network, classes, **made)
     if promise and (promised := _promised(detector, RecallPromise.of(promise), prepared, recorder)):
         made |= {"promise": promised, "thresholds": [promised.threshold] * len(classes)}
         detector = Detector(network, classes, **made)
-    tested = {side: evaluate_detector(detector, prepared, side, report=report)
-              for side in ("validation", "test")}  # fmt: skip
+    tested = {
+        "validation": evaluate_found(detector.card, prepared, prepared.indices("validation"), found),
+        "test": evaluate_detector(detector, prepared, "test", report=report),
+    }
     verdicts = diagnose(_evidence(detector, prepared, tested["validation"], settings, recorder))
     digests, used = prepared.pack.digests, [prepared.indices(side) for side in ("train", "validation", "held_back")]
     return MeasuredDetector(Detector(
@@ -106,14 +116,15 @@ def measured(
     ), tested["test"], verdicts)  # fmt: skip
 
 
-def _chosen(detector: Detector, prepared: PreparedBoxes, report: Report) -> dict[str, Any]:
-    """The calibration and the thresholds that fit the validation images."""
+def _chosen(detector: Detector, prepared: PreparedBoxes, report: Report) -> tuple[dict[str, Any], Sequence[Detections]]:
+    """The calibration and the thresholds that fit the validation images, and what is found in these with them."""
     validation, classes = prepared.indices("validation"), detector.classes
     groups, truth = prepared.groups_at(validation), truths(prepared, validation, classes)
     found = found_in(detector.predictor, prepared, validation, report)
     scales = calibrate(match(found, truth), len(classes), groups)
-    matches = match([calibrated(one, scales) for one in found], truth)
-    return {"calibration": scales, "thresholds": best_thresholds(matches, len(classes), groups)}
+    found = tuple(calibrated(one, scales) for one in found)
+    thresholds = best_thresholds(match(found, truth), len(classes), groups)
+    return {"calibration": scales, "thresholds": thresholds}, found
 
 
 def prove(maps: Mapping[str, NDArray[np.float32]], expected: Sequence[NDArray[np.float32]], network: Network) -> None:
