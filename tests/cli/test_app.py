@@ -59,3 +59,18 @@ def test_an_error_of_the_system_names_its_file(eyebright, monkeypatch):
 def test_python_dash_m_is_the_command():
     finished = subprocess.run([sys.executable, "-m", "eyebright", "--version"], capture_output=True, text=True)
     assert finished.stdout.startswith("eyebright ")
+
+
+def test_what_is_loaded_is_not_searched_for_garbage_and_what_comes_later_is():
+    code = (
+        "import atexit, gc, runpy, sys\n"
+        "import eyebright.cli.app as app\n"
+        "found = []\n"
+        "now = lambda: found.append((gc.isenabled(), gc.get_freeze_count() > 1000))\n"
+        "app._run = lambda: (app.app(standalone_mode=False), now())\n"
+        "sys.argv = ['eyebright', 'networks']\n"
+        "runpy.run_module('eyebright', run_name='__main__')\n"
+        "print(found)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[(True, True)]"

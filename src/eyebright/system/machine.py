@@ -12,7 +12,6 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from importlib import metadata
 from pathlib import Path
 
 _PROC, _CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
@@ -120,6 +119,8 @@ def has_nvidia_driver() -> bool:
 
 def versions(*others: str) -> dict[str, str]:
     """Versions of eyebright, Python and the installed packages that affect the results, and of other packages."""
+    from importlib import metadata  # slow to import
+
     found = {"python": platform.python_version()}
     for name in ("eyebright", "torch", "openvino", "onnx", "numpy", "pillow", *others):
         try:
