@@ -7,8 +7,9 @@ an ONNX graph may contain only standard operators and only tensors inside its ow
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -39,33 +40,34 @@ T = TypeVar("T")
 C = TypeVar("C", bound=HasDigests)
 
 
-class StoredModel(NamedTuple):
-    """A model folder: its card is read, its files are checked, and the large ones are read on demand.
+class ImageCard(HasDigests, Protocol):
+    """The card of a model that takes images."""
+
+    @property
+    def preparation(self) -> Preparation: ...
+
+
+K = TypeVar("K", bound=ImageCard)
+
+
+@dataclass(frozen=True)
+class StoredFolder(Generic[K]):
+    """The folder of a model: its card is read, its files are checked, and the large ones are read on demand.
 
     Args:
         path: The folder.
-        card: The content of model.json.
+        card: The content of its card.
         network: The network.
-        reference: What the model compares images with; empty for a model of format 1.
     """
 
     path: Path
-    card: ModelCard
+    card: K
     network: Network
-    reference: Reference
 
     @property
     def onnx_path(self) -> Path:
         """Path of the ONNX graph."""
         return self.path / ONNX
-
-    def weights(self) -> Weights:
-        """The weights, by `layer.tensor`.
-
-        Raises:
-            ModelError: When the file is damaged, or its tensors are not those of the network.
-        """
-        return read_weights(self.path / WEIGHTS, self.network)
 
     @property
     def preparation(self) -> Preparation:
@@ -76,6 +78,32 @@ class StoredModel(NamedTuple):
     def sha256(self) -> Mapping[str, str]:
         """SHA-256 of the other files, by name."""
         return self.card.sha256
+
+    def weights(self) -> Weights:
+        """The weights, by `layer.tensor`.
+
+        Raises:
+            ModelError: When the file is damaged, or its tensors are not those of the network.
+        """
+        return read_weights(self.path / WEIGHTS, self.network)
+
+    def history(self, kind: type[T]) -> T:
+        """The history of the training, as a struct of class `kind`; an empty one if the file is missing."""
+        path = self.path / HISTORY
+        with files.read_errors(path, ModelError):
+            text = path.read_bytes() if path.is_file() else b"{}"
+        return from_json(text, kind, path)
+
+
+@dataclass(frozen=True)
+class StoredModel(StoredFolder[ModelCard]):
+    """The folder of a classifier.
+
+    Args:
+        reference: What the model compares images with; empty for a model of format 1.
+    """
+
+    reference: Reference
 
     @property
     def ports(self) -> dict[str, str]:
@@ -92,10 +120,6 @@ class StoredModel(NamedTuple):
     def golden(self) -> Golden:
         """The golden images; a `ModelError` if the file is damaged."""
         return Golden.load(self.path / GOLDEN, self.outputs)
-
-    def history(self, kind: type[T]) -> T:
-        """The history of the training, as a struct of class `kind`; an empty one if the file is missing."""
-        return read_history(self.path / HISTORY, kind)
 
     def require_sound(self, golden: Golden, found: Mapping[str, NDArray[Any]]) -> None:
         """Refuse a graph whose answers for the golden images do not follow from its other outputs."""
@@ -148,13 +172,6 @@ def read_weights(path: Path, network: Network) -> Weights:
         )
         raise ModelError(f"{path} does not fit the network: {'; '.join(differences)}")
     return {name: weights[name].view(np.float32) for name in expected}
-
-
-def read_history(path: Path, kind: type[T]) -> T:
-    """The history of a training in a file of a folder; an empty one if the file is missing."""
-    with files.read_errors(path, ModelError):
-        text = path.read_bytes() if path.is_file() else b"{}"
-    return from_json(text, kind, path)
 
 
 def write_model(

@@ -7,8 +7,9 @@ here: digests, no code, nothing outside the folder.
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +25,13 @@ from eyebright.model.folder import (
     ONNX,
     README,
     WEIGHTS,
+    StoredFolder,
     find_model,
     graph_files,
-    read_history,
     read_network,
-    read_weights,
     write_folder,
 )
 from eyebright.model.golden import Golden
-from eyebright.network import Network, Weights
 from eyebright.network.detecting import BOX_CHANNELS, BOXES, SCORES, Detecting, detecting_of
 from eyebright.system import files, records
 from eyebright.system.errors import ModelError, NetworkError
@@ -48,7 +47,6 @@ TASK = "detect"
 """By which export.json says that the folder has a detector."""
 _MOST_CLASSES, _STEEPEST = 10_000, 1_000
 _ROUNDING = 1e-6  # of scores, which are float32
-T = TypeVar("T")
 
 
 class FindingCard(Record, frozen=True, kw_only=True):
@@ -127,35 +125,15 @@ class DetectorCard(FindingCard, frozen=True, kw_only=True):
     sha256: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
 
 
-class StoredDetector(NamedTuple):
-    """The folder of a detector: its card is read, its files are checked, and the large ones are read on demand.
+@dataclass(frozen=True)
+class StoredDetector(StoredFolder[DetectorCard]):
+    """The folder of a detector.
 
     Args:
-        path: The folder.
-        card: The content of detector.json.
-        network: The network.
-        detecting: What comes after it.
+        detecting: What comes after its network.
     """
 
-    path: Path
-    card: DetectorCard
-    network: Network
     detecting: Detecting
-
-    @property
-    def onnx_path(self) -> Path:
-        """Path of the ONNX graph."""
-        return self.path / ONNX
-
-    @property
-    def preparation(self) -> Preparation:
-        """Size of the images, and how they are padded."""
-        return self.card.preparation
-
-    @property
-    def sha256(self) -> Mapping[str, str]:
-        """SHA-256 of the other files, by name."""
-        return self.card.sha256
 
     @property
     def ports(self) -> dict[str, str]:
@@ -163,17 +141,9 @@ class StoredDetector(NamedTuple):
         height, width = self.network.output_shape[1:]
         return {SCORES: f"[?,{len(self.card.classes)},{height},{width}]", BOXES: f"[?,{BOX_CHANNELS},{height},{width}]"}
 
-    def weights(self) -> Weights:
-        """The weights, by `layer.tensor`; a `ModelError` if the file is damaged or does not fit the network."""
-        return read_weights(self.path / WEIGHTS, self.network)
-
     def golden(self) -> Golden:
         """The golden images; a `ModelError` if the file is damaged."""
         return Golden.load(self.path / GOLDEN, self.ports)
-
-    def history(self, kind: type[T]) -> T:
-        """The history of the training, as a struct of class `kind`; an empty one if the file is missing."""
-        return read_history(self.path / HISTORY, kind)
 
     def require_sound(self, golden: Golden, found: Mapping[str, NDArray[Any]]) -> None:
         """Refuse a folder whose stored maps of the golden images give other objects than are stored with them."""
