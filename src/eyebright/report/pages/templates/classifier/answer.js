@@ -2,7 +2,7 @@
 // The network in the browser: its start, the proof that it answers here as it did where it was made, and its answers.
 const Answer = (() => {
   const PIXELS = 2, PROBABILITIES = 1e-4, UNFAMILIARITY = 1e-3;  // what may differ: as eyebright allows
-  const PENALTY = 0.001;  // for each class before a class in a set of labels: eyebright.trust.sets
+  const PENALTY = 0.001;  // for each class before a class in a set of labels: eyebright.trust.prediction_sets
 
   async function unpacked(id) {  // bytes in the page: gzip as base64
     const text = atob(document.getElementById(id).textContent.trim()), packed = new Uint8Array(text.length);
