@@ -89,9 +89,9 @@ def quick_drawings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """
     if not request.node.get_closest_marker("drawings"):
         for name in ("draw_curves", "draw_path", "draw_confusion", "draw_sheet"):
-            monkeypatch.setattr(f"eyebright.runs.drawings.{name}", lambda *_, **__: _BLANK)
+            monkeypatch.setattr(f"eyebright.runs.figures.{name}", lambda *_, **__: _BLANK)
         for name in ("draw_curves", "draw_precision_recall", "draw_boxes"):
-            monkeypatch.setattr(f"eyebright.tasks.detection.report.drawings.{name}", lambda *_, **__: _BLANK)
+            monkeypatch.setattr(f"eyebright.tasks.detection.report.figures.{name}", lambda *_, **__: _BLANK)
 
 
 @pytest.fixture

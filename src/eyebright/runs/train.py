@@ -17,7 +17,7 @@ from eyebright.report.progress import shown
 from eyebright.runs import auto, checks
 from eyebright.runs.about import result_table
 from eyebright.runs.collect import write_report
-from eyebright.runs.drawings import draw
+from eyebright.runs.figures import draw
 from eyebright.runs.folder import NETWORK, Run
 from eyebright.runs.opening import default_output, for_promise, open_pictures
 from eyebright.runs.options import gather

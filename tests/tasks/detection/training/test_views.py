@@ -14,7 +14,7 @@ from eyebright.network.zoo.detection import detector_weights, lite0_detector
 from eyebright.system import files
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes, prepare
-from eyebright.tasks.detection.training.moves import changed
+from eyebright.tasks.detection.training.augmentation import changed
 from eyebright.tasks.detection.training.views import ViewCache, ViewFeatures
 from eyebright.training import trainer
 from eyebright.training.settings import Settings

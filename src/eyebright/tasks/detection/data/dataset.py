@@ -29,11 +29,11 @@ from eyebright.system.errors import DataError, PictureError, SettingsError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, is_utf8, listed, nearest, printable
-from eyebright.tasks.detection.data.choosing import chosen
 from eyebright.tasks.detection.data.labels.annotations import FoundBoxes
 from eyebright.tasks.detection.data.labels.checks import Checked, Corners, check, names_used
 from eyebright.tasks.detection.data.labels.conventions import settle
 from eyebright.tasks.detection.data.labels.find import find_boxes
+from eyebright.tasks.detection.data.selection import select_images
 from eyebright.tasks.detection.geometry.boxes import Boxes, Unused, boxes_text
 
 ONE_CLASS = "object"
@@ -117,7 +117,7 @@ class BoxDataset(Tabular):
         require_shares(validation, test)
         if unlabelled not in get_args(Unlabelled):
             raise SettingsError(f"unlabelled = {unlabelled!r}: {nearest(unlabelled, get_args(Unlabelled))}")
-        found, notices = chosen(find_boxes(path, report), exclude, unlabelled)
+        found, notices = select_images(find_boxes(path, report), exclude, unlabelled)
         names = found.source.names
         groups = numbered(grouped(FoundImages(found.source, ("",), [0] * len(names)), group_by)) if group_by else None
         sizes = _sizes(found.source, report)

@@ -21,7 +21,7 @@ from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import DetectionTested
 from eyebright.tasks.detection.report.curves import confidence_chart, recall_chart
-from eyebright.tasks.detection.report.drawings import opener, shown_in
+from eyebright.tasks.detection.report.figures import opener, shown_in
 from eyebright.tasks.detection.report.mistakes import MISTAKE_KINDS, Mistake, find_mistakes, marked, pictures_of
 from eyebright.tasks.detection.report.page import EXAMPLE_PX, MISTAKE_PX, DetectorReport, Scene, detector_page, scene_of
 from eyebright.training.events.event import Event

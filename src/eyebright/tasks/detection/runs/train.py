@@ -18,7 +18,7 @@ from eyebright.system.table import Table
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.report.collect import write_report
-from eyebright.tasks.detection.report.drawings import draw
+from eyebright.tasks.detection.report.figures import draw
 from eyebright.tasks.detection.runs.keeping import deadline_of, views_of
 from eyebright.tasks.detection.runs.measuring import MeasuredDetector, measured, require_provable
 from eyebright.tasks.detection.runs.opening import open_boxes, prepared_boxes, said_at_start, write_start

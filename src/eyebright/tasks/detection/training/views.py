@@ -23,7 +23,7 @@ from eyebright.network.zoo.detection import pyramid_inputs
 from eyebright.system import cache, files
 from eyebright.system.progress import Report, quiet
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
-from eyebright.tasks.detection.training.moves import CHANGES, changed
+from eyebright.tasks.detection.training.augmentation import CHANGES, changed
 from eyebright.training import finds_gpu, trainer
 from eyebright.training.settings import ChosenPrecision, Settings
 

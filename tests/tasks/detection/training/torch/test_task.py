@@ -8,7 +8,7 @@ from eyebright.data.pictures import Preparation
 from eyebright.network.detecting import Detecting
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import prepare
-from eyebright.tasks.detection.training.moves import boxes_in
+from eyebright.tasks.detection.training.augmentation import boxes_in
 from eyebright.tasks.detection.training.torch.targets import targets
 from eyebright.tasks.detection.training.torch.task import Detection, FoundTally, KeptViews, Objects
 from eyebright.tasks.detection.training.views import Views

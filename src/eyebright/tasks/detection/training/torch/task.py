@@ -18,7 +18,7 @@ from eyebright.network.detecting import BOX_CHANNELS, LARGEST, Detecting, centre
 from eyebright.network.torch import TorchNetwork
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
 from eyebright.tasks.detection.geometry.finding import LEAST, find
-from eyebright.tasks.detection.training.moves import boxes_in
+from eyebright.tasks.detection.training.augmentation import boxes_in
 from eyebright.tasks.detection.training.torch.loss import BOX_WEIGHT, box_loss, focal
 from eyebright.tasks.detection.training.torch.targets import targets
 from eyebright.tasks.detection.training.views import Views

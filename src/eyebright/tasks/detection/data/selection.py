@@ -11,7 +11,7 @@ from eyebright.tasks.detection.data.labels.annotations import FoundBoxes
 _NAMED = 3
 
 
-def chosen(found: FoundBoxes, exclude: Collection[str], unlabelled: Unlabelled) -> tuple[FoundBoxes, list[str]]:
+def select_images(found: FoundBoxes, exclude: Collection[str], unlabelled: Unlabelled) -> tuple[FoundBoxes, list[str]]:
     """The images that belong to the set, and what the user should know about the others, as sentences.
 
     Args:

@@ -23,7 +23,7 @@ _STRETCH = 1.1
 
 
 @dataclass(frozen=True)
-class Move:
+class Affine:
     """How a view moves an image: `out = matrix * in + offset`, for x and y, in pixels of the square.
 
     Args:
@@ -35,7 +35,7 @@ class Move:
     offset: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
-    def drawn(cls, random: np.random.Generator, settings: Settings, size: int) -> "Move":
+    def drawn(cls, random: np.random.Generator, settings: Settings, size: int) -> "Affine":
         """A random move around the centre of a square of so many pixels."""
         draws = random.random(5)
         mirrored = -1.0 if settings.flip and draws[0] < 0.5 else 1.0
@@ -84,7 +84,7 @@ def changed(picture: NDArray[np.uint8], digest: bytes, settings: Settings, view:
     if view == 0:
         return picture
     random = _random(settings, digest, view)
-    return recoloured(Move.drawn(random, settings, len(picture)).pixels(picture), random, settings)
+    return recoloured(Affine.drawn(random, settings, len(picture)).pixels(picture), random, settings)
 
 
 def boxes_in(prepared: PreparedBoxes, settings: Settings, index: int, view: int) -> tuple[Boxes, Boxes]:
@@ -93,7 +93,7 @@ def boxes_in(prepared: PreparedBoxes, settings: Settings, index: int, view: int)
     if view == 0:
         return boxes, ignored
     size = prepared.pack.preparation.width
-    move = Move.drawn(_random(settings, prepared.pack.digests[index], view), settings, size)
+    move = Affine.drawn(_random(settings, prepared.pack.digests[index], view), settings, size)
     return move.boxes(boxes, size), move.boxes(ignored, size)
 
 

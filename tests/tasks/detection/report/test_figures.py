@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from eyebright.tasks.detection.geometry.finding import Detections
-from eyebright.tasks.detection.report.drawings import draw, opener, shown_in
+from eyebright.tasks.detection.report.figures import draw, opener, shown_in
 
 
 def test_a_run_has_its_curves_and_the_worst_mistakes(trained_run):

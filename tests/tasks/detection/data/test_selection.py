@@ -6,8 +6,8 @@ import pytest
 
 from eyebright.data.sources.folder import FolderSource
 from eyebright.system.errors import DataError
-from eyebright.tasks.detection.data.choosing import chosen
 from eyebright.tasks.detection.data.labels.annotations import Annotation, FoundBoxes, LabelledImage, Lost
+from eyebright.tasks.detection.data.selection import select_images
 
 BOX = Annotation([1, 2, 3, 4], "corners", "dog")
 
@@ -19,14 +19,14 @@ def found(*images, lost=()):
 
 def test_sets_are_kept_where_there_are_training_images():
     sides = [LabelledImage([BOX], side) for side in ("train", None, "test")]
-    kept, notices = chosen(found(*sides), [], "refuse")
+    kept, notices = select_images(found(*sides), [], "refuse")
     assert kept.source.names == ["0.png", "2.png"] and notices == ["1 image in no set left out: 1.png."]
-    kept, notices = chosen(found(*sides[1:]), [], "refuse")
+    kept, notices = select_images(found(*sides[1:]), [], "refuse")
     assert [image.side for image in kept.images] == [None, None] and not notices
 
 
 def test_images_are_excluded_by_name():
-    kept, _ = chosen(found(LabelledImage([BOX]), LabelledImage(None)), ["1.png"], "refuse")
+    kept, _ = select_images(found(LabelledImage([BOX]), LabelledImage(None)), ["1.png"], "refuse")
     assert kept.source.names == ["0.png"]
 
 
@@ -45,4 +45,4 @@ def test_images_are_excluded_by_name():
 )
 def test_what_is_refused(images, lost, problem):
     with pytest.raises(DataError, match=problem):
-        chosen(found(*images, lost=lost), [], "refuse")
+        select_images(found(*images, lost=lost), [], "refuse")

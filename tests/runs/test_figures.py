@@ -7,7 +7,7 @@ from PIL import Image
 
 import eyebright as eb
 from eyebright.model import evaluate
-from eyebright.runs import drawings
+from eyebright.runs import figures
 from eyebright.runs.folder import Run
 from eyebright.training.events.results import Drawn
 
@@ -22,8 +22,8 @@ def drawn(path: Path) -> Drawn:
 
 def test_every_training_leaves_curves_confusion_and_the_worst_mistakes(make_folder, tmp_path, monkeypatch):
     pictures, sheets = make_folder(), []
-    draw_sheet = drawings.draw_sheet
-    monkeypatch.setattr(drawings, "draw_sheet", lambda shown, **more: sheets.append(shown) or draw_sheet(shown, **more))
+    draw_sheet = figures.draw_sheet
+    monkeypatch.setattr(figures, "draw_sheet", lambda shown, **more: sheets.append(shown) or draw_sheet(shown, **more))
     settings = eb.Settings(epochs=1, batch_size=8, learning_rate=1e-7, seed=3)
     result = eb.train(pictures, tmp_path / "run", network=eb.zoo.mlp(3, input_size=8), settings=settings)
     event = drawn(tmp_path / "run")
@@ -34,7 +34,7 @@ def test_every_training_leaves_curves_confusion_and_the_worst_mistakes(make_fold
         with Image.open(path) as picture:
             assert picture.format == "PNG"
     (shown,) = sheets
-    assert len(shown) == event.shown == min(wrong, drawings.SHOWN)
+    assert len(shown) == event.shown == min(wrong, figures.SHOWN)
     confidences = [item.prediction.confidence for item in shown]
     assert confidences == sorted(confidences, reverse=True)
     rows = {row["name"]: row for row in csv.DictReader((tmp_path / "run" / "split.csv").read_text().splitlines())}
@@ -54,7 +54,7 @@ def test_without_mistakes_there_is_no_sheet_and_the_log_says_so(make_folder, tmp
     prepared = result.classifier.prepare(eb.Dataset.open(tmp_path / "pictures"))
     nothing = np.empty(0, np.int64)
     tested = evaluate.Tested(result.test, nothing, nothing, nothing, np.empty(0), np.empty(0, bool))
-    event = drawings.draw(run, run.read_events(), result.classifier, prepared, tested)
+    event = figures.draw(run, run.read_events(), result.classifier, prepared, tested)
     assert (event.mistakes, event.shown) == (0, 0)
     assert [Path(path).name for path in event.paths] == list(PICTURES[:2])
     assert not run.mistakes.exists()
