@@ -76,10 +76,11 @@ def crops(
     if kept := [printable(name) for name in written.few if name in written.counts]:
         typer.echo(
             message(
-                f"Too few images for a classifier: {listed(kept, 3)}. Leave such classes out with --fewest "
-                f"{FEWEST_TO_TRAIN}, or add images of them."
+                f"Too few images for a classifier: {listed(kept, 3)}. Add images of them, or repeat the command with "
+                f"--fewest {FEWEST_TO_TRAIN} --overwrite, which leaves such classes out."
             )
         )
+        return
     typer.echo(f"To train a classifier:\n  eyebright train {shlex.quote(str(output))} -o RUN")
 
 

@@ -209,7 +209,8 @@ def print_next_steps(outcome: CommandOutcome) -> None:
         return
     if isinstance(outcome.result, DetectionResult):
         test = outcome.result.test
-        typer.echo(test.as_table()._replace(title="On the test images:", notes=(*test.of_boxes(), "")).text())
+        table = test.as_table()._replace(title="On the test images:", notes=(*test.of_boxes(),))
+        typer.echo(f"\n{table.text()}\n")
         typer.echo(
             f"To find objects:  eyebright predict {shlex.quote(str(outcome.place))} PICTURES... --figure boxes.png"
         )

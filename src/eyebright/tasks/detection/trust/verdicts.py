@@ -85,7 +85,7 @@ def leak(evidence: DetectionEvidence) -> Verdict | None:
         kind="leak suspected",
         short=f"{count} have a near-duplicate in the training set",
         text=f"Leak suspected: {count} have a near-duplicate or an image of their group, such as a frame of the same "
-        f"film, in the training set. On images of other places and days expect less: {_both(evidence)}.",
+        f"film, in the training set. On images of other places and days expect less than this: {_both(evidence)}.",
         advice="Label images of other places or days, and evaluate on them. To see the near-duplicates:"
         + command("audit PICTURES"),
     )
