@@ -2,10 +2,12 @@
 
     EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/budgets.py [--seeds 3]           half an hour
     EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/budgets.py --busy [--minutes 1 2 5]
+    EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/budgets.py --tuned flowers faces [--minutes 1 3 5]
 
 The first trains on `cifar10` from scratch, `--network compact --minutes 5`, alternating with a plain Keras CNN that has
 the same five minutes (`peers/keras_five_minutes.py`, in bfloat16 and with oneDNN, its fastest). The second trains on
-`flowers` with an empty cache while another process keeps one core busy. Both print a line for each run.
+`flowers` with an empty cache while another process keeps one core busy. The third compares the default training, a head
+alone, with budgets on the same splits, on a machine that is idle. All print a line for each run.
 """
 
 import argparse
@@ -28,11 +30,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--busy", action="store_true", help="flowers, with one core kept busy")
-    parser.add_argument("--minutes", type=float, nargs="+", default=[1, 2, 5], help="of the budgets with --busy")
+    parser.add_argument("--tuned", nargs="+", metavar="SET", help="sets on which budgets are compared with the default")
+    parser.add_argument("--minutes", type=float, nargs="+", default=[1, 2, 5], help="of the budgets")
     args = parser.parse_args()
     data = Path(os.environ["EYEBRIGHT_DATA"])
     with tempfile.TemporaryDirectory() as place:
-        if args.busy:
+        if args.tuned:
+            for name in args.tuned:
+                tuned(data / name, Path(place), args.minutes, args.seeds)
+        elif args.busy:
             busy(data / "flowers", Path(place), args.minutes)
         else:
             five_minutes(data / "cifar10", Path(place), args.seeds)
@@ -64,6 +70,23 @@ def busy(pictures: Path, place: Path, budgets: list[float]) -> None:
             other.kill()
         accuracy = report["test"]["accuracy"]
         print(f"--minutes {minutes:g}: {seconds:.0f} s ({seconds / minutes / 60:.2f}), {accuracy:.3f}", flush=True)
+
+
+def tuned(pictures: Path, place: Path, budgets: list[float], seeds: int) -> None:
+    """The default, then budgets, seed by seed; in the end the median of each and in how many seeds it is better."""
+    found: dict[str, list[float]] = {}
+    for seed in range(seeds):
+        for minutes in (0.0, *budgets):
+            options = ["--minutes", f"{minutes:g}"] if minutes else []
+            report, seconds = measure(train(pictures, place, "--seed", str(seed), *options), place)
+            what = " ".join(options) or "default"
+            found.setdefault(what, []).append(report["test"]["accuracy"])
+            print(f"{pictures.name}, seed {seed}, {what}: {found[what][-1]:.3f} in {seconds:.0f} s", flush=True)
+    for what, values in found.items():
+        better = sum(value > default for value, default in zip(values, found["default"], strict=True))
+        print(
+            f"{pictures.name}, {what}: median {statistics.median(values):.3f}, above the default in {better} of {seeds}"
+        )
 
 
 def train(pictures: Path, place: Path, *options: str) -> list[str]:
