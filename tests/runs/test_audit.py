@@ -112,7 +112,7 @@ def test_what_leaks_between_given_sets_is_told_with_its_number(folder: Path) -> 
         landscape(number).save(given / "test" / label / "new.png")
     (given / "test" / "a" / "old.png").write_bytes((given / "train" / "a" / "00.png").read_bytes())
     assert (
-        "Leak: 1 of the 3 test images (33.3%) have a near-duplicate or an image of their group in the training set."
+        "Leak: 1 of the 3 test images (33.3%) has a near-duplicate or an image of its group in the training set."
         in audit.audit(given).audit.notes
     )
 
