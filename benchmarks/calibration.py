@@ -176,8 +176,8 @@ def measure(name: str, size: int, logits: Array, labels: Labels, groups: Labels,
             found = fit(logits[chosen], labels[chosen], groups[chosen])(logits[rest])
             rows.setdefault(method, []).append(figures(found, labels[rest], groups[rest]))
     uncalibrated = np.array(rows["none"])[:, 0]
-    for method, told in rows.items():
-        table = np.array(told)
+    for method, shown in rows.items():
+        table = np.array(shown)
         error, within, loss, accuracy = table.mean(axis=0)
         harmed = (table[:, 0] > uncalibrated + 1e-9).mean()
         print(f"| {name} | {min(size, int(fitting.sum()))} | {method} | {error:.3f} ± {table[:, 0].std():.3f} "

@@ -146,15 +146,15 @@ def power(held: Held, draws: int) -> None:
     most = np.bincount(held.labels).argmax()
     cases["largest class missing"] = ("classes", part(original, np.flatnonzero(held.labels[places] != most)))
     for name, (measure, changed) in cases.items():
-        told = []
+        shown = []
         for count in NEW[:2]:
             found = []
             for one, other in held.halves(draws, count):
                 usable = np.flatnonzero(np.isin(changed.groups, held.profile.groups[other]))
                 found.append(alarms(held, part(held.profile, one), part(changed, usable[:count]))[0])
-            told.append(f"of {count}: any {np.mean([bool(names) for names in found]):.0%}, "
+            shown.append(f"of {count}: any {np.mean([bool(names) for names in found]):.0%}, "
                         f"{measure} {np.mean([measure in names for names in found]):.0%}")  # fmt: skip
-        print(f"  {name:28} {';  '.join(told)}", flush=True)
+        print(f"  {name:28} {';  '.join(shown)}", flush=True)
 
 
 def main() -> None:

@@ -213,9 +213,9 @@ def measure(name: str, films: Films, names: list[str], seeds: int) -> None:
     for seed in range(seeds):
         sides = split(films.labels, digests, classes, seed=seed, groups=found.kept)
         leaking = np.isin(films.film, films.film[sides == 0])[sides == 2]
-        told = ((found.related >= 0) & np.isin(found.related, found.related[sides == 0]))[sides == 2]
+        shown = ((found.related >= 0) & np.isin(found.related, found.related[sides == 0]))[sides == 2]
         leaks.append(leaking.mean())
-        untold.append((leaking & ~told).mean())
+        untold.append((leaking & ~shown).mean())
         shares.append([(sides == side).mean() for side in (1, 2)])
     print(
         f"{name:60s} {len(digests):5d} images {len(set(films.film.tolist())):4d} films "

@@ -87,8 +87,8 @@ def compare(folder: Path) -> None:
             different = np.abs(found - given["logits"]).max() / spread
             unlike = np.abs(softmax(found / spread) - softmax(given["logits"] / spread)).max()
             megabytes = path.stat().st_size / 1e6
-            told = f"{path.name:24} {megabytes:5.0f} {seconds:6.1f}s  {different:8.1e} {unlike:13.1e}"
-            print(f"{told}  {model.learned.imported.partition('(')[2][:-1]}", flush=True)
+            shown = f"{path.name:24} {megabytes:5.0f} {seconds:6.1f}s  {different:8.1e} {unlike:13.1e}"
+            print(f"{shown}  {model.learned.imported.partition('(')[2][:-1]}", flush=True)
 
 
 def softmax(logits: Any) -> Any:

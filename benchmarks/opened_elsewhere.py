@@ -52,8 +52,8 @@ def write(folder, names):
         for path, data in files.items():
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             (target / path).write_bytes(data)
-        told = f"Keras refused: {refused}" if refused else f"the same bytes twice: {again}"
-        print(f"{name:20} {sum(map(len, files.values())) / 1e6:8.1f} MB {seconds:6.2f} CPU-s  {told}", flush=True)
+        found = f"Keras refused: {refused}" if refused else f"the same bytes twice: {again}"
+        print(f"{name:20} {sum(map(len, files.values())) / 1e6:8.1f} MB {seconds:6.2f} CPU-s  {found}", flush=True)
 
 
 def random_weights(network):
@@ -92,10 +92,10 @@ def with_tensorflow(folder):
 
 def report(name, expected, logits, probabilities):
     off = float(np.abs(probabilities - expected["probabilities"]).max())
-    told = ""
+    found = ""
     if logits is not None:
-        told = f"logits {np.abs(logits - expected['logits']).max() / np.abs(expected['logits']).max():.1e}  "
-    print(f"{name:20} {told}probabilities {off:.1e}", flush=True)
+        found = f"logits {np.abs(logits - expected['logits']).max() / np.abs(expected['logits']).max():.1e}  "
+    print(f"{name:20} {found}probabilities {off:.1e}", flush=True)
 
 
 if __name__ == "__main__":

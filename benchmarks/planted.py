@@ -106,8 +106,8 @@ def find(dataset: eb.Dataset) -> tuple[np.ndarray, np.ndarray]:
 def measure(dataset: eb.Dataset, truth: dict[str, tuple[str, str]]) -> None:
     names = list(dataset.source.names)
     ids, pairs = find(dataset)
-    told = [(names[one], names[other]) for one, other in pairs.tolist()]
-    score("eyebright", dict(zip(names, ids.tolist(), strict=True)), told, truth)
+    found = [(names[one], names[other]) for one, other in pairs.tolist()]
+    score("eyebright", dict(zip(names, ids.tolist(), strict=True)), found, truth)
 
 
 def measure_peer(python: str, root: Path, truth: dict[str, tuple[str, str]]) -> None:
@@ -115,24 +115,24 @@ def measure_peer(python: str, root: Path, truth: dict[str, tuple[str, str]]) -> 
     peer = [python, str(Path(__file__).parent / "peers" / "cleanvision_copies.py"), str(root)]
     report = json.loads(subprocess.run(peer, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
     print(f"cleanvision took {report['seconds']:.1f} s")
-    told = [pair for same in report["sets"] for pair in itertools.pairwise(same)]
-    names = sorted({name for pair in told for name in pair})
+    found = [pair for same in report["sets"] for pair in itertools.pairwise(same)]
+    names = sorted({name for pair in found for name in pair})
     number = {name: index for index, name in enumerate(names)}
-    edges = np.array([(number[one], number[other]) for one, other in told], np.int64).reshape(-1, 2)
-    score("cleanvision", dict(zip(names, connected(len(names), edges).tolist(), strict=True)), told, truth)
+    edges = np.array([(number[one], number[other]) for one, other in found], np.int64).reshape(-1, 2)
+    score("cleanvision", dict(zip(names, connected(len(names), edges).tolist(), strict=True)), found, truth)
 
 
-def score(who: str, ids: dict[str, int], told: list[tuple[str, str]], truth: dict[str, tuple[str, str]]) -> None:
+def score(who: str, ids: dict[str, int], shown: list[tuple[str, str]], truth: dict[str, tuple[str, str]]) -> None:
     """Recall by the set that each picture was found to be in, precision by the pairs that were told."""
     by_kind: dict[str, list[bool]] = defaultdict(list)
     for copy, (name, kind) in truth.items():
         by_kind[kind].append(ids.get(copy, -1) == ids.get(name, -2))
     for kind, found in by_kind.items():
         print(f"  {kind}: {sum(found)} of {len(found)}")
-    right = [truth.get(one, (one,))[0] == truth.get(other, (other,))[0] for one, other in told]
+    right = [truth.get(one, (one,))[0] == truth.get(other, (other,))[0] for one, other in shown]
     every = [found for kind in by_kind.values() for found in kind]
     print(f"{who}: recall {np.mean(every):.3f}, precision {np.mean(right):.3f} of {len(right)} pairs")
-    for (one, other), good in zip(told, right, strict=True):
+    for (one, other), good in zip(shown, right, strict=True):
         if not good:
             print(f"  not planted: {one} and {other}")
 

@@ -88,8 +88,8 @@ def main() -> None:
             if drawn < least_images(risk):
                 print(f"  accuracy {1 - risk:g}: refused, it takes {least_images(risk)} images")
                 continue
-            told = [f"{rule}: {compared(populations, RULES[rule], risk, args.draws)}" for rule in RULES]
-            print(f"  accuracy {1 - risk:g}: {'; '.join(told)}")
+            found = [f"{rule}: {compared(populations, RULES[rule], risk, args.draws)}" for rule in RULES]
+            print(f"  accuracy {1 - risk:g}: {'; '.join(found)}")
         print(f"  coverage 0.95: {covered(populations, 0.05, args.draws)}")
 
 

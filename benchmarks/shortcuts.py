@@ -93,9 +93,9 @@ def trained(name: str, seed: int, how: str, plant: Callable | None, folder: Path
     most = (
         f"{found[0].region} of {found[0].label}: {found[0].changed}, lost {found[0].lost.value:.0%}" if found else "no"
     )
-    told, needed = [one.short for one in model.verdicts if one.kind == "shortcut suspected"], False
+    shown, needed = [one.short for one in model.verdicts if one.kind == "shortcut suspected"], False
     print(f"{name}, seed {seed}, {how}: {len(images)} images, {right.mean():.0%} correct; most changes: {most}; "
-          f"verdict: {told[0] if told else 'silent'}", end="")  # fmt: skip
+          f"verdict: {shown[0] if shown else 'silent'}", end="")  # fmt: skip
     if plant is not None:
         own, others = (validation[same] for same in (labels[validation] == planted, labels[validation] != planted))
         turned, kept = (
@@ -105,7 +105,7 @@ def trained(name: str, seed: int, how: str, plant: Callable | None, folder: Path
         needed = bool(kept < 0.5)
         print(f"; planted in {classes[planted]}: turns {turned:.0%} of others, without it {kept:.0%} correct", end="")
     print(flush=True)
-    return bool(told), needed
+    return bool(shown), needed
 
 
 if __name__ == "__main__":
@@ -121,6 +121,6 @@ if __name__ == "__main__":
         for kind, plant in PLANTED.items():
             runs = [(name, given.seeds[0], how) for name in given.planted for how in TRAININGS]
             found = [trained(*run, plant, Path(place, f"{kind}{number}")) for number, run in enumerate(runs)]
-            needed = [told for told, needed in found if needed]
+            needed = [shown for shown, needed in found if needed]
             print(f"{kind}: found in {sum(needed)} of {len(needed)} runs that need it, "
-                  f"told in {sum(told for told, _ in found) - sum(needed)} others")  # fmt: skip
+                  f"a verdict in {sum(shown for shown, _ in found) - sum(needed)} others")  # fmt: skip

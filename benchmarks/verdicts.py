@@ -141,11 +141,11 @@ def main() -> None:
     known = {"cifar10": read(root / "cifar10" / "train", 32), "flowers": read(root / "flowers", 128)}
     for number, case in enumerate(CASES):
         if args.only in case.kind:
-            right = sum(told(case, known[case.where], number, seed) for seed in range(args.seeds))
+            right = sum(is_found(case, known[case.where], number, seed) for seed in range(args.seeds))
             print(f"{case.kind}: {right} of {args.seeds}", flush=True)
 
 
-def told(case: Case, images: Images, number: int, seed: int) -> bool:
+def is_found(case: Case, images: Images, number: int, seed: int) -> bool:
     """Train, print the verdicts, and say whether they are right."""
     found = case.images(images, np.random.default_rng([number, seed]))
     dataset = eb.Dataset(ArraySource(found.pixels), found.classes, found.labels, seed=seed, sides=found.sides)

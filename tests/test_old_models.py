@@ -51,7 +51,7 @@ def test_it_is_saved_in_the_format_of_now_and_still_has_no_unfamiliarity(old_mod
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "found"),
     [
         (["predict", "MODEL", "IMAGES"], "red"),
         (["evaluate", "MODEL", "IMAGES"], "Accuracy"),
@@ -62,11 +62,11 @@ def test_it_is_saved_in_the_format_of_now_and_still_has_no_unfamiliarity(old_mod
         (["train", "IMAGES", "--from", "MODEL", "-o", "run", "--epochs", "1"], "Model saved"),
     ],
 )
-def test_every_command_takes_it(old_model: Path, new_pictures: Path, eyebright, tmp_path, monkeypatch, command, told):
+def test_every_command_takes_it(old_model: Path, new_pictures: Path, eyebright, tmp_path, monkeypatch, command, found):
     monkeypatch.chdir(tmp_path)
     finished = eyebright(*[word.replace("MODEL", "old").replace("IMAGES", "new") for word in command])
     assert finished.code == 0, finished.err
-    assert told in finished.out
+    assert found in finished.out
 
 
 def test_compared_with_a_model_of_now_it_answers_every_image(

@@ -18,7 +18,7 @@ import eyebright as eb
         ("fashion/folder", 10, 900, 1),
     ],
 )
-def test_trains_judges_and_answers(name, classes, pictures, epochs, real_pictures, tmp_path):
+def test_trains_evaluates_and_answers(name, classes, pictures, epochs, real_pictures, tmp_path):
     dataset = eb.Dataset.from_folder(real_pictures / name)
     assert (len(dataset.classes), len(dataset)) == (classes, pictures)
     settings = eb.Settings(epochs=epochs, precision="float32")  # a measured precision would depend on the machine

@@ -27,10 +27,10 @@ def test_findings_are_printed_in_80_columns_with_the_next_command(pictures, eyeb
 
 def test_json_has_the_boxes_of_the_findings_of_a_detector(pictures, eyebright, tmp_path):
     Detector(eb.zoo.lite0_detector(1, input_size=64), ["red"], calibration=[(1.0, 20.0)]).save(tmp_path / "model")
-    told = json.loads(eyebright("audit", pictures, "--model", tmp_path / "model", "--json").out)
-    kinds = {one["kind"] for one in told["findings"]}
-    assert {"two classes", "not labelled"} <= kinds and told["classes"] == {"blue": 3, "red": 3}
-    assert all(len(box) == 4 for one in told["findings"] for box in one["corners"])
+    found = json.loads(eyebright("audit", pictures, "--model", tmp_path / "model", "--json").out)
+    kinds = {one["kind"] for one in found["findings"]}
+    assert {"two classes", "not labelled"} <= kinds and found["classes"] == {"blue": 3, "red": 3}
+    assert all(len(box) == 4 for one in found["findings"] for box in one["corners"])
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,12 @@ def labelled(tmp_path):
         for at, (image, label, box) in enumerate(boxes)
     ]
     images = [{"id": number, "file_name": f"{number}.png", "width": 60, "height": 50} for number in (1, 2)]
-    told = {
+    found = {
         "images": images,
         "annotations": annotations,
         "categories": [{"id": 1, "name": "red"}, {"id": 2, "name": "green"}],
     }
-    (folder / "annotations.json").write_text(json.dumps(told))
+    (folder / "annotations.json").write_text(json.dumps(found))
     return folder
 
 
@@ -43,11 +43,11 @@ def test_labelled_boxes_are_cut_out_with_their_margin(labelled, tmp_path, eyebri
 
 
 def test_all_objects_can_be_of_one_class(labelled, tmp_path, eyebright) -> None:
-    told = json.loads(eyebright("crops", labelled, "-o", tmp_path / "crops", "--classes", "one", "--json").out)
-    assert told["counts"] == {"object": 3} and told["folder"] == str(tmp_path / "crops")
+    found = json.loads(eyebright("crops", labelled, "-o", tmp_path / "crops", "--classes", "one", "--json").out)
+    assert found["counts"] == {"object": 3} and found["folder"] == str(tmp_path / "crops")
 
 
-def test_what_is_missing_or_too_much_is_told(labelled, tmp_path, eyebright) -> None:
+def test_what_is_missing_or_too_much_is_reported(labelled, tmp_path, eyebright) -> None:
     assert "add -o FOLDER" in eyebright("crops", labelled).err
     assert "is no detector" in eyebright("crops", labelled, labelled, "-o", tmp_path / "crops").err
 
@@ -56,10 +56,10 @@ def test_what_a_detector_finds_is_cut_out_and_what_cannot_be_opened_is_named(
     detector, images, tmp_path, eyebright
 ) -> None:
     levels, options = ("--threshold", "0.3"), ("-o", tmp_path / "crops", "--classes", "one", "--json")
-    told = json.loads(eyebright("crops", detector, images, *levels, *options).out)
+    shown = json.loads(eyebright("crops", detector, images, *levels, *options).out)
     found = [json.loads(line) for line in eyebright("predict", detector, images, *levels, "--json").out.splitlines()]
-    assert told["counts"] == {"object": sum(len(one.get("objects", ())) for one in found)}
-    assert [name for name, _ in told["left_out"]] == [str(images / "c.png")]
+    assert shown["counts"] == {"object": sum(len(one.get("objects", ())) for one in found)}
+    assert [name for name, _ in shown["left_out"]] == [str(images / "c.png")]
     assert "expected eyebright crops" in eyebright("crops", detector, "-o", tmp_path / "other").err
 
 

@@ -117,14 +117,14 @@ def test_a_detector_is_evaluated_on_images_with_boxes(detector, images, tmp_path
     found, options = tmp_path / "out.json", ("--threshold", "0.3")  # an untrained detector draws boxes somewhere
     eyebright("predict", detector, images, *options, "--coco", found)
     (images / "annotations.json").write_text(found.read_text().replace(f"{images}/", ""))
-    told = json.loads(eyebright("evaluate", detector, images, "--json").out)
-    assert told["pictures"] == 2 and told["map50"]["value"] > 0.5  # its own boxes
+    shown = json.loads(eyebright("evaluate", detector, images, "--json").out)
+    assert shown["pictures"] == 2 and shown["map50"]["value"] > 0.5  # its own boxes
     assert eyebright("evaluate", detector, images).out.startswith("mAP50 ")
     assert eyebright("evaluate", detector, images, "--tta").err == "Error: --tta: not for a detector, leave it out\n"
     Image.new("RGB", (60, 60)).save(images / "empty.png")
     assert "--unlabelled background" in eyebright("evaluate", detector, images).err
-    told = json.loads(eyebright("evaluate", detector, images, "--unlabelled", "background", "--json").out)
-    assert told["pictures"] == 3
+    shown = json.loads(eyebright("evaluate", detector, images, "--unlabelled", "background", "--json").out)
+    assert shown["pictures"] == 3
 
 
 def test_a_detector_of_one_class_is_evaluated_on_labels_of_many(images, tmp_path, eyebright) -> None:
@@ -132,5 +132,5 @@ def test_a_detector_of_one_class_is_evaluated_on_labels_of_many(images, tmp_path
     Detector(eb.zoo.lite0_detector(1, input_size=64), ["object"], one_class=True).save(tmp_path / "model")
     rows = ["file,class,xmin,ymin,xmax,ymax", "a.png,red,0,0,20,20", "b.png,green,5,5,30,30"]
     (images / "boxes.csv").write_text("\n".join(rows))
-    told = json.loads(eyebright("evaluate", tmp_path / "model", images, "--json").out)
-    assert (told["boxes"], [one["name"] for one in told["classes"]]) == (2, ["object"])
+    found = json.loads(eyebright("evaluate", tmp_path / "model", images, "--json").out)
+    assert (found["boxes"], [one["name"] for one in found["classes"]]) == (2, ["object"])

@@ -40,7 +40,7 @@ def test_json_has_the_class_its_probability_and_the_map(run, picture, eyebright)
     assert unasked == found[next(iter(predicted["probabilities"]))]
 
 
-def test_without_an_answer_the_reason_is_told(strict, picture, eyebright, tmp_path) -> None:
+def test_without_an_answer_the_reason_is_reported(strict, picture, eyebright, tmp_path) -> None:
     """The most probable class is explained: that of predict, with the reason that predict gives."""
     predicted = json.loads(eyebright("predict", strict, picture, "--json").out)
     answer = json.loads(eyebright("explain", strict, picture, "--json").out)

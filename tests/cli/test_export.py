@@ -17,14 +17,14 @@ def exported(run, eyebright, tmp_path):
     return finished, tmp_path / "onnx"
 
 
-def test_export_tells_files_proof_and_what_comes_next(exported):
+def test_export_says_files_proof_and_what_comes_next(exported):
     finished, folder = exported
-    told = finished.out
-    assert "model.onnx" in told and " MB\n" in told
-    assert "validation images" in told and "0 labels changed" in " ".join(told.split())
-    assert f"Exported: {folder}\nTo compare: eyebright predict {folder} IMAGES\n" in told
-    assert all(len(line) <= 80 or str(folder) in line for line in told.splitlines())
-    assert all(line and line == line.rstrip() for line in told.splitlines())
+    found = finished.out
+    assert "model.onnx" in found and " MB\n" in found
+    assert "validation images" in found and "0 labels changed" in " ".join(found.split())
+    assert f"Exported: {folder}\nTo compare: eyebright predict {folder} IMAGES\n" in found
+    assert all(len(line) <= 80 or str(folder) in line for line in found.splitlines())
+    assert all(line and line == line.rstrip() for line in found.splitlines())
 
 
 def test_the_folder_and_the_model_predict_the_same_table(exported, run, eyebright, tmp_path):
@@ -62,14 +62,14 @@ def test_errors_say_what_to_do(run, eyebright, tmp_path):
 
 
 def test_the_help_names_every_format(eyebright):
-    told = " ".join(eyebright("export", "--help").out.split())
-    assert ", ".join(NAMES) in told and "Example: eyebright export" in told
+    found = " ".join(eyebright("export", "--help").out.split())
+    assert ", ".join(NAMES) in found and "Example: eyebright export" in found
 
 
 def test_inspect_shows_an_export_and_netron_opens_foreign_files(exported, eyebright, monkeypatch, tmp_path):
     folder = exported[1]
-    told = eyebright("inspect", folder).out
-    assert "onnx, float32" in told and "model.onnx" in told and "validation images" in told
+    found = eyebright("inspect", folder).out
+    assert "onnx, float32" in found and "model.onnx" in found and "validation images" in found
     assert json.loads(eyebright("inspect", folder, "--json").out)["export"]["to"] == "onnx"
     shown = []
 

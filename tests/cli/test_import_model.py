@@ -45,7 +45,7 @@ def test_the_result_as_json(file, tmp_path, eyebright):
         (["--classes", "none.txt"], "none.txt cannot be read"),
     ],
 )
-def test_options_that_do_not_fit_are_told(file, tmp_path, eyebright, options, message):
+def test_options_that_do_not_fit_are_reported(file, tmp_path, eyebright, options, message):
     finished = eyebright("import", file, "-o", tmp_path / "out", *options)
     assert finished.code == 1 and message in finished.err and not (tmp_path / "out").exists()
 

@@ -43,15 +43,15 @@ def test_one_answer_needs_no_data_sets_no_networks_and_no_figures(detector, imag
     }  # fmt: skip
 
 
-def test_every_form_tells_the_same_objects_and_what_cannot_be_opened(detector, images, tmp_path, eyebright) -> None:
+def test_every_form_says_the_same_objects_and_what_cannot_be_opened(detector, images, tmp_path, eyebright) -> None:
     as_json = eyebright("predict", detector, images, *LEVELS, "--json", "--coco", tmp_path / "out.json")
     as_csv = eyebright("predict", detector, images, *LEVELS, "--csv")
     assert as_json.code == as_csv.code == 1
-    told = [json.loads(line) for line in as_json.out.splitlines()]
-    assert [Path(one["name"]).name for one in told] == ["a.png", "b.png", "c.png"] and told[2]["error"]
-    objects = [(one["name"], *found["box"]) for one in told[:2] for found in one["objects"]]
+    shown = [json.loads(line) for line in as_json.out.splitlines()]
+    assert [Path(one["name"]).name for one in shown] == ["a.png", "b.png", "c.png"] and shown[2]["error"]
+    objects = [(one["name"], *found["box"]) for one in shown[:2] for found in one["objects"]]
     rows = list(csv.DictReader(io.StringIO(as_csv.out)))
-    assert rows[-1]["error"] == told[2]["error"]
+    assert rows[-1]["error"] == shown[2]["error"]
     assert [(row["name"], *(float(row[side]) for side in ("x1", "y1", "x2", "y2"))) for row in rows[:-1]] == objects
     coco = json.loads((tmp_path / "out.json").read_text())
     assert len(coco["annotations"]) == len(objects) > 0 and len(coco["images"]) == 2
@@ -111,8 +111,8 @@ def test_an_exported_detector_finds_the_same_objects_and_is_inspected(images, tm
     ours, theirs = (eyebright("predict", model, images / "a.png", *LEVELS).out for model in (detector, place))
     assert ours == theirs
     assert eyebright("inspect", place).out.startswith("Exported detector of 2 classes\n")
-    told = json.loads(eyebright("inspect", place, "--json").out)
-    assert told["proof"]["images"] > 10 and told["export"]["task"] == "detect"
+    shown = json.loads(eyebright("inspect", place, "--json").out)
+    assert shown["proof"]["images"] > 10 and shown["export"]["task"] == "detect"
 
 
 def test_a_detector_cannot_name_objects_and_a_classifier_finds_none(detector, images, tmp_path, eyebright) -> None:
@@ -123,20 +123,20 @@ def test_a_detector_cannot_name_objects_and_a_classifier_finds_none(detector, im
 
 
 def test_objects_in_a_few_words() -> None:
-    def told(*labels: str) -> str:
+    def shown(*labels: str) -> str:
         objects = tuple(Found(label=label, confidence=0.5, box=(0, 0, 1, 1)) for label in labels)
         return objects_text(FoundObjects(name="", width=1, height=1, objects=objects))
 
-    assert told() == "nothing found"
-    assert told("a", "b", "b") == "2 b, 1 a"
-    assert told("a", "b", "b", "c") == "2 b, 1 a and 1 more"
+    assert shown() == "nothing found"
+    assert shown("a", "b", "b") == "2 b, 1 a"
+    assert shown("a", "b", "b", "c") == "2 b, 1 a and 1 more"
 
 
 def test_train_makes_a_detector_of_images_with_boxes(images, tmp_path, eyebright) -> None:
     """Squares on noise, in two classes."""
     (images / "c.png").unlink()
     stream = np.random.default_rng(1)
-    told: dict[str, list] = {
+    shown: dict[str, list] = {
         "images": [],
         "annotations": [],
         "categories": [{"id": 1, "name": "dark"}, {"id": 2, "name": "light"}],
@@ -146,11 +146,11 @@ def test_train_makes_a_detector_of_images_with_boxes(images, tmp_path, eyebright
         left, top = stream.integers(0, 40, 2).tolist()
         pixels[top : top + 20, left : left + 20] = 255 * (number % 2)
         Image.fromarray(pixels).save(images / f"{number:02d}.png")
-        told["images"].append({"id": number, "file_name": f"{number:02d}.png", "width": 64, "height": 64})
-        told["annotations"].append(
+        shown["images"].append({"id": number, "file_name": f"{number:02d}.png", "width": 64, "height": 64})
+        shown["annotations"].append(
             {"id": number, "image_id": number, "category_id": 1 + number % 2, "bbox": [left, top, 20, 20]}
         )
-    (images / "annotations.json").write_text(json.dumps(told))
+    (images / "annotations.json").write_text(json.dumps(shown))
     options = ("-o", tmp_path / "run", "--epochs", "1", "--size", "64", "--json")
     assert "--unlabelled background" in eyebright("train", images, *options).err  # two images have no labels
     finished = eyebright("train", images, *options, "--unlabelled", "background")

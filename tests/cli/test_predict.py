@@ -281,7 +281,7 @@ def test_an_image_unlike_the_training_images_gets_no_class(strict, picture, eyeb
     assert eyebright("predict", strict, picture, "--figure", tmp_path / "sheet.png").code == 0
 
 
-def test_a_set_of_labels_is_told_wherever_an_answer_is(run, picture, eyebright, tmp_path):
+def test_a_set_of_labels_is_reported_wherever_an_answer_is(run, picture, eyebright, tmp_path):
     stored = read_model(run)
     either = Promised(promise="coverage=0.9", limits=(2.0,), images=50, answered=1.0)  # above any score
     model = eb.load(run)
@@ -291,8 +291,8 @@ def test_a_set_of_labels_is_told_wherever_an_answer_is(run, picture, eyebright, 
     answer = json.loads(eyebright("predict", tmp_path / "sets", picture, "--json").out)
     assert answer["labels"] == best
     among = " or ".join(best)
-    told = eyebright("predict", tmp_path / "sets", picture).out.splitlines()
-    assert told[0] == f"The set of labels of this image: {among}." and len(told) == 4
+    found = eyebright("predict", tmp_path / "sets", picture).out.splitlines()
+    assert found[0] == f"The set of labels of this image: {among}." and len(found) == 4
     table = eyebright("predict", tmp_path / "sets", picture, picture).out.splitlines()
     assert all(line.endswith(f"  {among}") and cell_len(line) < 80 for line in table)
     (row,) = csv.DictReader(io.StringIO(eyebright("predict", tmp_path / "sets", picture, "--csv").out))

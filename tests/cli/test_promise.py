@@ -19,7 +19,7 @@ def promising(make_folder, eyebright, quick, tmp_path) -> Path:
     return tmp_path / "run"
 
 
-def test_a_promise_is_made_later_told_and_written(promising: Path, eyebright) -> None:
+def test_a_promise_is_made_later_reported_and_written(promising: Path, eyebright) -> None:
     finished = eyebright("promise", promising, "accuracy=0.5")
     assert finished.code == 0 and finished.out.startswith("Promise accuracy=0.5, by 12 held-back images")
     assert f"Model saved: {promising / 'model'}" in finished.out
@@ -30,8 +30,8 @@ def test_a_promise_is_made_later_told_and_written(promising: Path, eyebright) ->
 
 def test_predict_and_evaluate_take_another_promise_for_once(promising: Path, eyebright, make_folder) -> None:
     more = make_folder("more", count=5)
-    told = eyebright("evaluate", promising, more, "--promise", "accuracy-per-class=0.3", "--json")
-    assert json.loads(told.out)["promise"]["promise"] == "accuracy-per-class=0.3"
+    found = eyebright("evaluate", promising, more, "--promise", "accuracy-per-class=0.3", "--json")
+    assert json.loads(found.out)["promise"]["promise"] == "accuracy-per-class=0.3"
     (image, *_) = sorted((more / "red").iterdir())
     labels = [json.loads(line)["labels"] for line in eyebright(
         "predict", promising, image, "--promise", "coverage=0.6", "--json").out.splitlines()]  # fmt: skip
@@ -68,7 +68,7 @@ def test_images_that_proved_a_promise_before_are_refused_with_the_way_out(
     assert eyebright("promise", promising, "coverage=0.5").code == 0
 
 
-def test_the_images_that_were_left_out_and_each_class_are_told(promising: Path, eyebright, make_folder) -> None:
+def test_the_images_that_were_left_out_and_each_class_are_reported(promising: Path, eyebright, make_folder) -> None:
     more, pictures = make_folder("more", count=20), json.loads((promising / "model" / "model.json").read_text())
     shutil.copy(next((more / "red").iterdir()), more / "red" / "copy.png")
     (more / "red" / "broken.png").write_bytes(b"no image")
@@ -81,5 +81,5 @@ def test_the_images_that_were_left_out_and_each_class_are_told(promising: Path, 
     at = next(number for number, line in enumerate(lines) if line.startswith("class"))
     assert lines[at].split() == ["class", "confidence", "needed", "images", "answered"]
     assert [line.split()[0] for line in lines[at + 1 : at + 4]] == pictures["classes"]
-    told = eyebright("evaluate", promising, make_folder("new", count=7)).out
-    assert "promise accuracy-per-class=0.5" in told.splitlines()
+    found = eyebright("evaluate", promising, make_folder("new", count=7)).out
+    assert "promise accuracy-per-class=0.5" in found.splitlines()

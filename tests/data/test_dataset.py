@@ -239,13 +239,13 @@ def test_a_class_without_training_images_is_named_with_the_nearest():
         dataset.require_trainable()
 
 
-def test_classes_that_differ_only_in_capitals_or_spaces_are_told():
+def test_classes_that_differ_only_in_capitals_or_spaces_are_reported():
     labels = [name for name in ("Red  rose", "red rose", "A", "a") for _ in range(3)]
-    with pytest.warns(UserWarning, match="'Red  rose' and 'red rose' differ only in capitals or spaces") as told:
+    with pytest.warns(UserWarning, match="'Red  rose' and 'red rose' differ only in capitals or spaces") as found:
         dataset = Dataset.from_arrays([np.zeros((4, 4), np.uint8)] * 12, labels)
         for _ in range(2):  # by the run and by the preparation
             dataset.require_trainable()
-    assert len(told) == 1
+    assert len(found) == 1
 
 
 def test_a_class_that_nobody_can_name_is_refused():

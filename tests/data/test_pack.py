@@ -212,7 +212,7 @@ def test_what_is_damaged_on_the_disk_is_prepared_again(root, preparation, own_ca
             assert again.prints(range(8)).tobytes() == first.prints(range(8)).tobytes()
 
 
-def test_damage_is_told_once_and_mended(root, preparation, own_cache, recwarn):
+def test_damage_is_reported_once_and_mended(root, preparation, own_cache, recwarn):
     wanted = packed(root, preparation).read(range(8))
     for name, places in (("index.bin", (40, 41)), ("rows.u8", (500,))):
         file = next(own_cache.rglob(name))

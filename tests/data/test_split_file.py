@@ -12,7 +12,7 @@ from eyebright.system.errors import DataError
 ROWS = "name,split\na,train\nb,val\nc,test\nd,\n"
 
 
-def test_csv_tells_name_class_side_and_digest_and_survives_strange_names():
+def test_csv_says_name_class_side_and_digest_and_survives_strange_names():
     names = ["daisy/0.png", 'a,"b"\n花.png', "left/out.png"]
     digests = [bytes(15) + bytes([number]) for number in (1, 255, 3)]
     text = to_csv(names, np.array([0, 1, 1]), digests, ["daisy", "r,se"], np.array([0, 2, LEFT_OUT]))
@@ -53,7 +53,7 @@ def test_a_table_of_names_alone_will_do(tmp_path: Path) -> None:
         ("name,split\na,train\nb,test\n", "no images for validation"),
     ],
 )
-def test_what_is_no_sound_split_is_told_with_its_line(content: str, words: str, tmp_path: Path) -> None:
+def test_what_is_no_sound_split_is_reported_with_its_line(content: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_text(content)
     with pytest.raises(DataError, match=words):
         read_split(tmp_path / "split.csv")

@@ -110,13 +110,13 @@ def judged(pictures: Pictures, *, sides: Sequence[str] | None = None, **settings
     model = eb.Classifier(eb.zoo.flowers_cnn(CLASSES, input_size=SIDE, dropout=0.0), dataset.classes)
     events: list[Any] = []
     model.fit(dataset, settings=Settings().changed(PLAIN | settings), callbacks=[events.append])
-    (told,) = (event for event in events if isinstance(event, VerdictReached))
-    assert (told.kind, told.text, told.remedy) == (
+    (found,) = (event for event in events if isinstance(event, VerdictReached))
+    assert (found.kind, found.text, found.remedy) == (
         model.verdicts[0].kind,
         model.verdicts[0].text,
         model.verdicts[0].remedy,
     )
-    assert told.others == model.verdicts[1:]
+    assert found.others == model.verdicts[1:]
     return model.verdicts
 
 
@@ -131,7 +131,7 @@ def test_few_noisy_pictures_are_memorised():
 
 
 @pytest.mark.parametrize(("rate", "kind"), [(1.0, "learning rate too high"), (1e-6, "learning rate too low")])
-def test_a_rate_out_of_the_ordinary_is_told_first(rate, kind):
+def test_a_rate_out_of_the_ordinary_is_reported_first(rate, kind):
     first, *others = judged(stripes(600), epochs=3, learning_rate=rate)
     assert first.kind == kind
     assert first.remedy == {"learning_rate": 2e-3}
@@ -144,7 +144,7 @@ def test_two_epochs_are_too_few():
     assert not {"underfitting", "learning rate too high", "noisy labels"} & set(kinds)
 
 
-def test_wrong_labels_are_told_from_hard_pictures():
+def test_wrong_labels_are_distinguished_from_hard_pictures():
     images, labels = stripes(3200)
     kinds = [verdict.kind for verdict in judged((images, mislabelled(labels, 0.3)), epochs=5)]
     assert kinds[0] == "noisy labels"
@@ -191,7 +191,7 @@ def test_the_sample_of_the_training_side_is_spread_over_it():
     assert np.array_equal(sample_of(np.arange(100), validation), np.arange(100))
 
 
-def test_the_course_tells_augmentation_and_the_greatest_dropout():
+def test_the_course_says_augmentation_and_the_greatest_dropout():
     settings = Settings(epochs=4, minutes=2.5, cutmix=0.5, accumulation=3, judge_start=True)
     history = History(loss=(1.0,) * 3, validation_loss=(2.0,) * 3, pictures=(70, 0, 6))  # 0 in a log that does not tell
     course = record_of(history, settings, eb.zoo.flowers_cnn(input_size=16, dropout=0.3), 70, 1.9)

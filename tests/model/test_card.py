@@ -84,14 +84,14 @@ def text() -> str:
     )
 
 
-def test_the_readme_tells_classes_and_input(text: str) -> None:
+def test_the_readme_says_classes_and_input(text: str) -> None:
     assert "2 classes: daisy, 雏菊" in text
     assert "24x16" in text
     assert "(N, 16, 24, 3), values 0 to 255" in text
     assert 'resized with "pad"' in text
 
 
-def test_the_readme_tells_that_images_are_grey() -> None:
+def test_the_readme_says_that_images_are_grey() -> None:
     text = readme(card(preparation=Preparation(width=28, height=20, channels=1)))
     assert "takes upright grey images of 28x20 pixels, uint8, (N, 20, 28, 1), values 0 to 255" in text
 
@@ -102,7 +102,7 @@ def test_a_card_without_channels_is_one_for_colour() -> None:
     assert records.from_json(text, ModelCard, what="card", error=ModelError) == card()
 
 
-def test_the_readme_tells_how_good_the_model_is_on_either_side(text: str) -> None:
+def test_the_readme_says_how_good_the_model_is_on_either_side(text: str) -> None:
     validation, test = (
         next(line for line in text.splitlines() if f"- {side}:" in line) for side in ("validation", "test")
     )
@@ -113,7 +113,7 @@ def test_the_readme_tells_how_good_the_model_is_on_either_side(text: str) -> Non
     assert "from 0.080 to 0.020" in text
 
 
-def test_the_readme_tells_what_was_said_of_the_training() -> None:
+def test_the_readme_says_what_was_said_of_the_training() -> None:
     card = ModelCard(
         classes=("a", "b"),
         network={},

@@ -30,7 +30,7 @@ def test_an_evaluation_counts_every_image_once() -> None:
     assert found.loss == pytest.approx(-np.log(TABLE[np.arange(len(TABLE)), LABELS].astype(float)).mean())
     assert found.groups == len(np.unique(groups))
     pairs = list(zip(LABELS.tolist(), TABLE.argmax(axis=1).tolist(), strict=True))
-    assert found.confusion == tuple(tuple(pairs.count((true, told)) for told in range(3)) for true in range(3))
+    assert found.confusion == tuple(tuple(pairs.count((true, shown)) for shown in range(3)) for true in range(3))
     alone = evaluate_outcomes(outcomes_on(PREDICTOR, NumberedPack(), LABELS, SHUFFLED[:9]), LABELS[SHUFFLED[:9]], names)
     assert (alone.pictures, alone.groups) == (9, 0)
 

@@ -95,7 +95,7 @@ def test_what_is_evaluated_is_a_data_set_or_arrays(dataset):
         ((2, 28, 28, 3), 3, True),
     ],
 )
-def test_a_batch_is_told_from_an_image(shape, channels, expected):
+def test_a_batch_is_distinguished_from_an_image(shape, channels, expected):
     assert is_batch(np.zeros(shape), channels) == expected
     assert is_batch(torch.zeros(shape), channels) == expected
 

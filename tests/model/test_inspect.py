@@ -208,7 +208,7 @@ def netron(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     return seen
 
 
-def test_netron_shows_the_models_own_graph_and_the_address_is_told(model: Path, netron: dict[str, object]) -> None:
+def test_netron_shows_the_models_own_graph_and_the_address_is_reported(model: Path, netron: dict[str, object]) -> None:
     said: list[str] = []
     inspect.open_netron(inspect.load_network(str(model)), say=said.append)
     assert netron["file"] == str(model / "network.onnx")
@@ -231,7 +231,7 @@ def test_netron_shows_a_network_without_a_model_with_names_and_weights(netron: d
     assert not Path(str(netron["file"])).exists()
 
 
-def test_without_netron_the_way_to_get_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_netron_the_way_to_get_it_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "netron", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'eyebright\[netron\]'"):
         inspect.open_netron(inspect.load_network("mlp"), say=print)

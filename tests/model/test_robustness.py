@@ -73,13 +73,13 @@ def test_what_is_done_to_an_image_depends_on_the_seed_and_the_image_alone() -> N
 
 
 def test_so_many_images_are_taken_at_most_and_progress_ends_at_all_of_them() -> None:
-    told: list[tuple[int, int | None]] = []
+    shown: list[tuple[int, int | None]] = []
     found = measure(
         ByBrightness(), prepared(), answered(np.arange(90)), most=40, severities=(2,),
-        report=lambda stage, done, of: told.append((done, of)),
+        report=lambda stage, done, of: shown.append((done, of)),
     )  # fmt: skip
     assert (found.of, found.clean.of, len(found.corrupted)) == (90, 30, 6)  # every third image
-    assert told[-1] == (30 * 6, 30 * 6) and [done for done, _ in told] == sorted(done for done, _ in told)
+    assert shown[-1] == (30 * 6, 30 * 6) and [done for done, _ in shown] == sorted(done for done, _ in shown)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_two_kernels_of_depth_three_on_11_by_11_give_9_by_9_by_2() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.data())
-def test_what_is_told_of_a_convolution_is_what_torch_does(data: st.DataObject) -> None:
+def test_what_is_reported_of_a_convolution_is_what_torch_does(data: st.DataObject) -> None:
     pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))
     kernel, stride, dilation, padding = (data.draw(pairs) for _ in range(4))
     padding = tuple(min(pad, d * (k - 1)) for pad, d, k in zip(padding, dilation, kernel, strict=True))
@@ -63,7 +63,7 @@ def test_what_is_told_of_a_convolution_is_what_torch_does(data: st.DataObject) -
 
 @settings(max_examples=50, deadline=None)
 @given(st.data())
-def test_what_is_told_of_a_pool_is_what_torch_does(data: st.DataObject) -> None:
+def test_what_is_reported_of_a_pool_is_what_torch_does(data: st.DataObject) -> None:
     kernel, stride = (data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4))) for _ in range(2))
     padding = data.draw(st.tuples(st.integers(0, kernel[0] // 2), st.integers(0, kernel[1] // 2)))
     ceil_mode, height, width = data.draw(st.booleans()), data.draw(st.integers(4, 20)), data.draw(st.integers(4, 20))
@@ -74,7 +74,7 @@ def test_what_is_told_of_a_pool_is_what_torch_does(data: st.DataObject) -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_height_and_width_are_told_apart_where_they_differ() -> None:
+def test_height_and_width_are_distinguished_where_they_differ() -> None:
     text = conv_text(Conv2d(1, (3, 5)), (1, 10, 12))
     height, width = text.split("height:")[1].split("width:")
     assert "(10 - 3 + 2 * 0) / 1 + 1\n    = 8" in height
@@ -87,7 +87,7 @@ def test_dilation_spreads_the_kernel() -> None:
     assert "(9 - 5 + 2 * 0) / 1 + 1\n    = 5" in text
 
 
-def test_padding_like_tensorflows_same_is_told_side_by_side() -> None:
+def test_padding_like_tensorflows_same_is_reported_side_by_side() -> None:
     text = conv_text(Conv2d(1, 3, stride=2, padding="same"), (1, 28, 28))
     assert "0 before and 1 after" in text
     assert "L = (W - F + P) / S + 1\n    = (28 - 3 + 1) / 2 + 1\n    = 14" in text
@@ -108,7 +108,7 @@ def test_a_depthwise_filter_sees_one_channel() -> None:
         (MaxPool2d(3, 5), "5.8, rounded down to 5: no window covers the last 4"),
     ],
 )
-def test_rounding_is_told(layer: MaxPool2d, words: str) -> None:
+def test_rounding_is_reported(layer: MaxPool2d, words: str) -> None:
     assert words in pool_text(layer, (1, 27, 27))
 
 

@@ -40,7 +40,7 @@ def test_says_which_is_better_then_where_then_the_flips() -> None:
     assert "12.3" in text and "1,234,567" in text and "3.14" in text
 
 
-def test_tells_what_was_left_out_and_why() -> None:
+def test_says_what_was_left_out_and_why() -> None:
     found = msgspec.structs.replace(
         compared(), seen=7, left_out=1, not_common={"thistle": 4}, own_classes=(("lily",), ()), groups=30
     )
@@ -52,7 +52,7 @@ def test_tells_what_was_left_out_and_why() -> None:
     assert "The images come in 30 groups, which is taken into account.\n" in text
 
 
-def test_without_labels_only_differences_are_told() -> None:
+def test_without_labels_only_differences_are_reported() -> None:
     text = comparison_text(compared(labelled=False, flips=(flip(truth=None),))).plain
     assert "The models give different answers to 1 of 90 images." in text
     assert "accuracy" not in text and "worse" not in text and "McNemar" not in text

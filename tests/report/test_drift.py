@@ -35,14 +35,14 @@ def test_without_drift_there_is_nothing_to_do() -> None:
     assert "No drift found." in text and "Label" not in text and not text.endswith("\n")
 
 
-def test_trifles_and_few_images_are_told_and_raise_no_alarm() -> None:
+def test_trifles_and_few_images_are_reported_and_raise_no_alarm() -> None:
     text = drift_text(drift(TRIFLE, pictures=12, found=12, groups=(500, 12), findable=1.4)).plain
     assert "Too small to matter, though more than chance: size." in text
     assert "No drift found, but there are few images." in text
     assert "only differences of 1.4 standard deviations or more" in text
 
 
-def test_tells_what_was_left_out_and_that_a_sample_was_compared() -> None:
+def test_says_what_was_left_out_and_that_a_sample_was_compared() -> None:
     text = drift_text(drift(NOTHING, found=9000, pictures=1900, seen=70, left_out=30)).plain
     assert "A sample of 1,900 of 9,000 images compared with" in text
     assert "70 images left out: the model was trained on them or selected by them." in text

@@ -23,7 +23,7 @@ HISTORY = History(
 )
 
 
-def test_the_curves_show_the_history_with_training_and_validation_told_apart(as_figure: Callable) -> None:
+def test_the_curves_show_the_history_with_training_and_validation_distinguished(as_figure: Callable) -> None:
     accuracy, loss = as_figure(figures, "draw_curves", HISTORY).axes
     for axes, train, validation in (
         (accuracy, HISTORY.accuracy, HISTORY.validation_accuracy),

@@ -383,8 +383,8 @@ def test_a_leak_is_given_in_whole_percent(share: float | None, text: str) -> Non
 
 
 def test_classes_without_validation_images_are_named_at_the_start():
-    told = "No validation images of rose: the best epoch and the temperature are chosen without."
-    assert [*sentences(started(absent=("rose",)))] == [FOUND, told, NETWORK]
+    found = "No validation images of rose: the best epoch and the temperature are chosen without."
+    assert [*sentences(started(absent=("rose",)))] == [FOUND, found, NETWORK]
 
 
 def test_classes_without_images_are_named_beside_the_result():

@@ -87,7 +87,7 @@ def test_the_leak_of_a_random_split_is_not_estimated_where_the_split_is_given(fo
 
 @pytest.mark.usefixtures("no_features")
 @pytest.mark.usefixtures("no_features")
-def test_a_set_that_is_a_copy_of_another_is_told_as_a_training_tells_it(folder: Path) -> None:
+def test_a_set_that_is_a_copy_of_another_is_reported_as_a_training_says_it(folder: Path) -> None:
     (folder / "b" / "broken.jpg").unlink()
     folder.rename(folder.parent / "train")
     for copy in ("val", "test"):
@@ -103,7 +103,7 @@ def test_a_set_that_is_a_copy_of_another_is_told_as_a_training_tells_it(folder: 
     ) in audit.audit(folder).audit.notes
 
 
-def test_what_leaks_between_given_sets_is_told_with_its_number(folder: Path) -> None:
+def test_what_leaks_between_given_sets_is_reported_with_its_number(folder: Path) -> None:
     given = folder.parent / "given"
     given.mkdir()
     folder.rename(given / "train")
@@ -246,8 +246,8 @@ def test_images_that_were_decided_about_are_not_reported_again(folder: Path, tmp
     found = audit.audit(folder, corrections=path, callbacks=[events.append])
     assert [finding.pictures for finding in found.audit.of("near-duplicates")] == [("a/40.png", "a/40_again.jpg")]
     assert found.audit.pictures == 64 - 1
-    (told,) = [event for event in events if isinstance(event, Corrected)]
-    assert (told.kept, told.excluded, told.relabelled) == (3, 1, 0)
+    (shown,) = [event for event in events if isinstance(event, Corrected)]
+    assert (shown.kept, shown.excluded, shown.relabelled) == (3, 1, 0)
 
 
 @pytest.mark.usefixtures("no_features")

@@ -59,14 +59,14 @@ def own_cache(module_cache, monkeypatch):
     return module_cache
 
 
-def told(path, kind):
+def events_of(path, kind):
     return [event for event in read_events(path / "events.jsonl") if isinstance(event, kind)]
 
 
 def test_by_default_a_published_network_gets_a_new_head(pictures, tmp_path):
     result = eb.train(pictures, tmp_path / "run")
     assert result.classifier.network.to_json() == (tmp_path / "run" / "network.json").read_text()
-    (tried,), (cross,) = told(tmp_path / "run", Tried), told(tmp_path / "run", CrossValidated)
+    (tried,), (cross,) = events_of(tmp_path / "run", Tried), events_of(tmp_path / "run", CrossValidated)
     assert "efficientnet_lite0" in tried.what and tried.validation_accuracy > 0.9
     assert cross.pictures == 80 and cross.low < cross.accuracy <= cross.high
     published = zoo.published_weights("efficientnet_lite0")
@@ -95,7 +95,7 @@ def test_labels_that_are_swapped_are_suspected_and_asked_about_in_the_report(pic
     for name, true in swapped.items():
         shutil.move(tmp_path / "pictures" / true / name[-6:], tmp_path / "pictures" / name)
     run = Run(eb.train(tmp_path / "pictures", tmp_path / "run").path)
-    (found,) = told(run.path, LabelsSuspected)
+    (found,) = events_of(run.path, LabelsSuspected)
     rows = csv.DictReader(run.split.read_text().splitlines())
     used = {row["name"] for row in rows if row["split"] in ("train", "validation")}
     assert found.pictures == len(used) and found.count == len(found.names)
@@ -165,7 +165,7 @@ def test_more_epochs_after_a_head_tune_the_network_and_do_no_harm(pictures, tmp_
     head = eb.train(pictures, tmp_path / "run").classifier.get_weights()
     tuned = resume.resume(tmp_path / "run", epochs=1).classifier
     published = zoo.published_weights("efficientnet_lite0")
-    assert told(tmp_path / "run", StartValidated)
+    assert events_of(tmp_path / "run", StartValidated)
     assert (tuned.get_weights()["_conv_stem.weight"] == published["_conv_stem.weight"]).all()
     if not tuned.history.best_epoch:
         assert all((value == head[name]).all() for name, value in tuned.get_weights().items())
@@ -194,7 +194,7 @@ def test_without_published_weights_mirroring_is_checked_too(pictures, tmp_path, 
 
     monkeypatch.setattr(auto, "features", nothing)
     eb.train(pictures, tmp_path / "run", epochs=1, size=24)
-    assert told(tmp_path / "run", MirroringChecked)
+    assert events_of(tmp_path / "run", MirroringChecked)
     assert "size = 24" in (tmp_path / "run" / "config.toml").read_text()
 
 
@@ -202,14 +202,14 @@ def test_with_a_budget_both_networks_are_tried_on_small_images_and_the_better_is
     pictures, tmp_path, hasty_clock
 ):
     result = eb.train(pictures, tmp_path / "run", minutes=1.2)
-    tried = told(tmp_path / "run", Tried)
+    tried = events_of(tmp_path / "run", Tried)
     assert [event.what.split(",")[0].split(" ")[0] for event in tried] == ["efficientnet_lite0"] * 2 + ["compact"]
     winner = max(tried[1:], key=lambda event: event.validation_accuracy).what.split(",")[0]
     config = (tmp_path / "run" / "config.toml").read_text()
     assert f'network = "{winner if winner in zoo.NETWORKS else NETWORK}"' in config
-    assert told(tmp_path / "run", StartValidated) and told(tmp_path / "run", Planned)
-    assert told(tmp_path / "run", Stopped)[-1].reason in ("budget", "patience")
-    best = max(event.validation_accuracy for event in told(tmp_path / "run", EpochEnded | StartValidated))
+    assert events_of(tmp_path / "run", StartValidated) and events_of(tmp_path / "run", Planned)
+    assert events_of(tmp_path / "run", Stopped)[-1].reason in ("budget", "patience")
+    best = max(event.validation_accuracy for event in events_of(tmp_path / "run", EpochEnded | StartValidated))
     card = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
     assert card["metrics"]["validation"]["accuracy"] == pytest.approx(best, abs=0.11)
     assert result.test.accuracy > 0.6

@@ -115,7 +115,7 @@ def test_a_run_that_is_continued_gets_a_new_report(pictures, train_mlp, killed, 
     assert "3 epochs" in first and "5 epochs" in run.report.read_text("utf-8")
 
 
-def test_a_promise_is_told_with_whether_the_test_images_keep_it(make_folder, train_mlp, tmp_path):
+def test_a_promise_is_reported_with_whether_the_test_images_keep_it(make_folder, train_mlp, tmp_path):
     result = train_mlp(make_folder(count=70), tmp_path / "run", epochs=8, promise="accuracy=0.8")
     page = Run(result.path).report.read_text("utf-8")
     assert "Promise accuracy=0.8, by 15 held-back images" in page
@@ -124,13 +124,13 @@ def test_a_promise_is_told_with_whether_the_test_images_keep_it(make_folder, tra
     assert result.test.answered < result.test.pictures and "no answer given" in page
 
 
-def test_a_promise_that_cannot_be_made_is_told_with_the_reason(make_folder, train_mlp, tmp_path):
+def test_a_promise_that_cannot_be_made_is_reported_with_the_reason(make_folder, train_mlp, tmp_path):
     options = {"learning_rate": 1e-7, "promise": "accuracy=0.8"}
     page = Run(train_mlp(make_folder(count=70), tmp_path / "run", **options).path).report.read_text("utf-8")
     assert "Nothing is promised: " in page and "To train a model that answers only where" in page
 
 
-def test_the_report_tells_a_promise_per_class_for_each_class(pictures, train_mlp, tmp_path):
+def test_the_report_says_a_promise_per_class_for_each_class(pictures, train_mlp, tmp_path):
     result = train_mlp(pictures, tmp_path / "run", promise="accuracy-per-class=0.05")
     found, *_ = collected(Run(tmp_path / "run"), result)
     promised, kept = result.classifier.learned.promise, found.test.promise

@@ -72,7 +72,7 @@ def test_the_same_images_have_the_same_interval_as_in_the_training(bursts, train
     assert evaluate(tmp_path / "run", new).accuracy == found.accuracy
 
 
-def test_a_test_accuracy_that_is_far_from_that_on_validation_is_told(bursts, train_mlp, tmp_path, monkeypatch):
+def test_a_test_accuracy_that_is_far_from_that_on_validation_is_reported(bursts, train_mlp, tmp_path, monkeypatch):
     result = train_mlp(bursts, tmp_path / "run", epochs=1)
     (event,) = events_of(tmp_path / "run", Evaluated)
     share, other = result.test.share, result.classifier.metrics["validation"].share

@@ -196,9 +196,9 @@ def test_both_models_are_evaluated_on_the_same_validation_images(poor, tmp_path)
 
 def test_the_log_of_the_first_run_records_the_healing_and_it_stays_complete(poor):
     healed = eb.heal(poor)
-    begun, told = last(poor, HealingBegun), last(poor, Healed)
+    begun, found = last(poor, HealingBegun), last(poor, Healed)
     assert begun.changes == {"learning_rate": 2e-3}
-    assert (told.before, told.after, told.difference, told.kept) == (
+    assert (found.before, found.after, found.difference, found.kept) == (
         healed.before,
         healed.after,
         healed.difference,
@@ -289,13 +289,13 @@ def test_healing_that_was_killed_continues_and_is_compared(poor, tmp_path, epoch
     whole = eb.heal(poor, tmp_path / "whole")
     with pytest.raises(KillError):
         eb.heal(poor, callbacks=[killed_after(epoch)])
-    told: list[Event] = []
-    healed = eb.heal(poor, callbacks=[told.append])
+    found: list[Event] = []
+    healed = eb.heal(poor, callbacks=[found.append])
     one, two = weights_of(whole.path), weights_of(poor / "healed")
     assert all(np.array_equal(one[name], two[name]) for name in one)
     assert (healed.kind, healed.after, healed.difference) == (whole.kind, whole.after, whole.difference)
     assert healed.kept == poor / "healed" and last(poor, Healed).kept == str(healed.kept)
-    assert any(isinstance(event, HealingBegun) for event in told)  # so that the display shows it
+    assert any(isinstance(event, HealingBegun) for event in found)  # so that the display shows it
     begun = [event for event in read_events(poor / "events.jsonl") if isinstance(event, HealingBegun)]
     assert [Path(event.path).name for event in begun] == ["whole", "healed"]
     with pytest.raises(OutputError, match="already exists"):  # it has been compared
@@ -306,10 +306,10 @@ def test_a_second_run_that_was_finished_by_itself_is_only_compared(poor, monkeyp
     with pytest.raises(KillError):
         eb.heal(poor, callbacks=[killed_after(1)])
     resume(poor / "healed")
-    told: list[Event] = []
+    found: list[Event] = []
     monkeypatch.chdir(poor)  # the log has an absolute path
-    healed = eb.heal(".", callbacks=[told.append])
-    assert not any(isinstance(event, EpochEnded) for event in told)
+    healed = eb.heal(".", callbacks=[found.append])
+    assert not any(isinstance(event, EpochEnded) for event in found)
     assert healed.after == last(poor, Healed).after
 
 

@@ -21,8 +21,8 @@ def test_the_network_may_be_given(make_folder):
     assert len(found.rates) == len(found.smoothed) > 20
 
 
-def test_corrections_are_told_and_those_of_other_images_refused(make_folder, tmp_path):
-    folder, settings, told = make_folder(), eb.Settings(batch_size=8), []
+def test_corrections_are_reported_and_those_of_other_images_refused(make_folder, tmp_path):
+    folder, settings, found = make_folder(), eb.Settings(batch_size=8), []
     for name in ("red/000.png", "cat.png"):
         (tmp_path / "c.json").write_text(f'{{"corrections": [{{"name": "{name}", "decision": "exclude"}}]}}')
         pictures = eb.Dataset.open(folder, corrections=tmp_path / "c.json")
@@ -31,6 +31,6 @@ def test_corrections_are_told_and_those_of_other_images_refused(make_folder, tmp
                 eb.find_learning_rate(pictures, network=eb.zoo.mlp(3, input_size=12), settings=settings)
         else:
             eb.find_learning_rate(
-                pictures, network=eb.zoo.mlp(3, input_size=12), settings=settings, callbacks=[told.append]
+                pictures, network=eb.zoo.mlp(3, input_size=12), settings=settings, callbacks=[found.append]
             )
-            assert told[0].excluded == 1
+            assert found[0].excluded == 1

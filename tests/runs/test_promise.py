@@ -93,8 +93,8 @@ def test_a_promise_that_was_not_proven_ends_no_training(trained: Path, tmp_path:
         trained / "pictures", tmp_path / "poor", network=eb.zoo.mlp(3, input_size=8), settings=settings,
         validation=0.4, promise="accuracy=0.9", verbose=False,
     )  # fmt: skip
-    (told,) = [event for event in read_events(tmp_path / "poor" / "events.jsonl") if isinstance(event, PromiseRefused)]
-    assert re.match(r"accuracy=0\.9 cannot be kept: \d+ of the 29 most confident held-back images are", told.reason)
+    (found,) = [event for event in read_events(tmp_path / "poor" / "events.jsonl") if isinstance(event, PromiseRefused)]
+    assert re.match(r"accuracy=0\.9 cannot be kept: \d+ of the 29 most confident held-back images are", found.reason)
     assert read_model(tmp_path / "poor").card.promise is None and result.test.promise is None
 
 
@@ -105,8 +105,8 @@ def test_the_graph_answers_only_what_is_promised(run: Path, prepared) -> None:
     assert 0 < given.sum() < len(given)
     assert answer.tolist() == np.where(given, probabilities.argmax(axis=1), -1).tolist()
     model = eb.load(run)
-    told = [found.label for found in model.predict(list(prepared))]
-    assert told == [None if label < 0 else model.classes[label] for label in answer]
+    shown = [found.label for found in model.predict(list(prepared))]
+    assert shown == [None if label < 0 else model.classes[label] for label in answer]
 
 
 def test_another_promise_by_the_same_held_back_images_needs_no_images(run: Path, prepared) -> None:
@@ -124,7 +124,7 @@ def test_another_promise_by_the_same_held_back_images_needs_no_images(run: Path,
     assert isinstance(read_events(run / "events.jsonl")[-1], PromiseMade)
 
 
-def test_with_another_promise_what_was_told_of_the_answers_before_is_forgotten(run: Path) -> None:
+def test_with_another_promise_what_was_reported_of_the_answers_before_is_forgotten(run: Path) -> None:
     model = eb.load(run)
     before = model.metrics["test"]
     assert before.promise is not None
@@ -159,13 +159,13 @@ def test_what_people_wrote_into_the_folder_stays(run: Path) -> None:
     assert now.promise == made.promised
 
 
-def test_sets_of_labels_are_told_and_counted(trained: Path, run: Path) -> None:
+def test_sets_of_labels_are_reported_and_counted(trained: Path, run: Path) -> None:
     promise(run, "coverage=0.9")
     model = eb.load(run)
     (found,) = model.predict([sorted((trained / "more" / "red").glob("*.png"))[0]])
     assert found.best in found.labels or found.label is None
-    told = model.evaluate(eb.Dataset.from_folder(trained / "more"), verbose=False).promise
-    assert told.promise == "coverage=0.9" and 1 <= told.labels <= 3
+    shown = model.evaluate(eb.Dataset.from_folder(trained / "more"), verbose=False).promise
+    assert shown.promise == "coverage=0.9" and 1 <= shown.labels <= 3
     other = model.evaluate(eb.Dataset.from_folder(trained / "more"), promise="accuracy=0.6", verbose=False).promise
     assert other.promise == "accuracy=0.6" and other.labels is None
 

@@ -176,8 +176,8 @@ def test_extra_epochs_are_logged_and_the_learning_rate_falls_from_a_tenth(make_f
     resume(tmp_path / "run", epochs=5)
     resume(tmp_path / "run", epochs=6)
     events = read_events(tmp_path / "run" / "events.jsonl")
-    told = [(e.planned, e.epochs, e.learning_rate) for e in events if isinstance(e, Extended)]
-    assert told == [(3, 5, 0.001), (5, 6, 0.001)]
+    found = [(e.planned, e.epochs, e.learning_rate) for e in events if isinstance(e, Extended)]
+    assert found == [(3, 5, 0.001), (5, 6, 0.001)]
     rates = {event.epoch: event.learning_rate for event in events if isinstance(event, EpochEnded)}
     steps = 5  # of an epoch: 36 images in batches of 8
     expected = [0.0005 * (1 + np.cos(np.pi * (epoch * steps - 1) / (2 * steps))) for epoch in (1, 2)]
@@ -488,8 +488,8 @@ def test_removed_images_stay_out_when_they_come_back_and_are_logged_once(run, pi
     steps: list[int] = []
     resume(run, epochs=4, callbacks=[lambda event: steps.append(event.of) if isinstance(event, StepDone) else None])
     assert set(steps) == {len(sides(run)["train"]) - 2}
-    told = [event.names for event in read_events(run / "events.jsonl") if isinstance(event, PicturesGone)]
-    assert told == [(name,), (sides(run)["train"][1],)]
+    found = [event.names for event in read_events(run / "events.jsonl") if isinstance(event, PicturesGone)]
+    assert found == [(name,), (sides(run)["train"][1],)]
 
 
 def test_the_weights_without_removed_images_do_not_depend_on_further_kills(run, pictures, killed, tmp_path):

@@ -239,12 +239,12 @@ def corrections(tmp_path) -> Path:
     return path
 
 
-def test_corrections_are_applied_told_and_kept_with_the_run(pictures, corrections, train_mlp, tmp_path):
+def test_corrections_are_applied_reported_and_kept_with_the_run(pictures, corrections, train_mlp, tmp_path):
     events = []
     train_mlp(pictures, tmp_path / "run", epochs=1, corrections=corrections, callbacks=[events.append])
-    (told,) = [event for event in events if isinstance(event, Corrected)]
-    assert (told.relabelled, told.excluded, told.kept, told.missing) == (1, 1, 0, ("red/gone.png",))
-    assert told in Run(tmp_path / "run").read_events()
+    (found,) = [event for event in events if isinstance(event, Corrected)]
+    assert (found.relabelled, found.excluded, found.kept, found.missing) == (1, 1, 0, ("red/gone.png",))
+    assert found in Run(tmp_path / "run").read_events()
     with (tmp_path / "run" / "split.csv").open() as file:
         classes = {row["name"]: row["class"] for row in csv.DictReader(file)}
     assert classes["red/000.png"] == "green" and "red/001.png" not in classes

@@ -39,7 +39,7 @@ def test_nothing_is_kept_at_first(root: Path) -> None:
     assert list(root.iterdir()) == []  # looking makes no folders
 
 
-def test_entries_are_told_with_size_age_and_purpose_the_largest_first(root: Path) -> None:
+def test_entries_are_reported_with_size_age_and_purpose_the_largest_first(root: Path) -> None:
     add("packs", "b", 10, days=3)
     cache.describe(add("packs", "a", 5000), "folder roses\n180x180")
     files.write_file(files.cache_folder("compiled") / "c.blob", bytes(100))
@@ -127,7 +127,7 @@ def test_a_removed_pack_is_made_again(root: Path) -> None:
     assert np.array_equal(pack.read([0, 1, 2, 3]), pixels)
 
 
-def test_what_is_kept_is_found_and_damage_is_told(tmp_path):
+def test_what_is_kept_is_found_and_damage_is_reported(tmp_path):
     place = tmp_path / "kept"
     assert cache.kept(place) is None
     cache.keep(place, b"content")

@@ -171,7 +171,7 @@ def test_the_scheme_may_be_in_capitals(server):
 
 
 @pytest.mark.parametrize(("path", "answer"), [("missing.jpg", "404"), ("broken", "503 Gone fishing")])
-def test_a_refusal_is_told_with_the_address_and_the_servers_answer(server, path, answer):
+def test_a_refusal_is_reported_with_the_address_and_the_servers_answer(server, path, answer):
     with pytest.raises(DownloadError, match=f"^{server}/{path}: the server answered {answer}"):
         fetch(f"{server}/{path}")
 
@@ -342,7 +342,7 @@ def test_wrong_bytes_are_refused_by_their_digest_and_thrown_away(server, place):
         ("longer_than_it_is", ": the connection ended after .* of .* MB"),
     ],
 )
-def test_a_server_that_lies_about_the_length_is_told(server, place, path, words):
+def test_a_server_that_lies_about_the_length_is_reported(server, place, path, words):
     with pytest.raises(DownloadError, match=f"{path}{words}"):
         download(f"{server}/{path}", place, sha256=DIGEST)
     assert not place.exists()

@@ -218,7 +218,7 @@ def test_a_free_place_is_left_as_it_is(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_room_is_told_in_megabytes(tmp_path):
+def test_missing_room_is_reported_in_megabytes(tmp_path):
     with pytest.raises(
         OutputError, match=r"the pack needs 1,000,000,000,000 MB, but the disk of .* has [\d,]+ MB free"
     ):
@@ -232,7 +232,7 @@ def test_the_cache_is_where_the_variable_says(tmp_path, monkeypatch):
     assert (tmp_path / "c" / "packs" / "x").is_dir()
 
 
-def test_a_cache_that_cannot_be_made_is_told_with_the_way_out(tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_made_is_reported_with_the_way_out(tmp_path, monkeypatch):
     (tmp_path / "c").write_text("a file")
     monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path / "c"))
     with pytest.raises(OutputError, match="set EYEBRIGHT_CACHE to a writable folder"):

@@ -33,14 +33,14 @@ def test_threads_sleep_while_they_wait_unless_somebody_chose_otherwise(monkeypat
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("found", "expected"),
     [
         ("processor\t: 0\nmodel name\t: Quick (R) CPU: 5\n", "Quick (R) CPU: 5"),
         ("processor\t: 0\n", platform.machine()),
     ],
 )
-def test_the_processor_is_called_what_the_system_calls_it(monkeypatch, told, expected):
-    monkeypatch.setattr(Path, "read_text", lambda self, encoding: told)
+def test_the_processor_is_called_what_the_system_calls_it(monkeypatch, found, expected):
+    monkeypatch.setattr(Path, "read_text", lambda self, encoding: found)
     assert machine.processor() == expected
 
 

@@ -194,7 +194,7 @@ def test_a_shortcut_changes_most_predictions_and_is_needed(
         assert "explain RUN PICTURES -o why.png" in found.advice and not found.remedy
 
 
-def test_the_strongest_shortcut_is_told_and_other_classes_by_name(evidence, share) -> None:
+def test_the_strongest_shortcut_is_reported_and_other_classes_by_name(evidence, share) -> None:
     found = shortcut(
         evidence(
             shortcuts=(
@@ -208,7 +208,7 @@ def test_the_strongest_shortcut_is_told_and_other_classes_by_name(evidence, shar
     assert "The same holds for tulip." in found.text and "daisy" not in found.text
 
 
-def test_a_corner_that_is_enough_is_told_instead_of_the_whole_border(evidence, share) -> None:
+def test_a_corner_that_is_enough_is_reported_instead_of_the_whole_border(evidence, share) -> None:
     border = place(share, (16, 16), region="whole border")
     found = shortcut(evidence(shortcuts=(border, place(share, (12, 16), region="bottom right corner"))))
     assert found.short == "the bottom right corner of rose images decides"

@@ -116,5 +116,5 @@ def test_an_evaluation_shows_accuracy_and_the_scores_of_each_class() -> None:
         (0, 0, ["No answer for any of them."]),
     ],
 )
-def test_how_many_images_got_an_answer_is_told_where_not_all_did(answered, correct, expected):
+def test_how_many_images_got_an_answer_is_reported_where_not_all_did(answered, correct, expected):
     assert list(answered_text(answered, correct, 200)) == expected

@@ -26,7 +26,7 @@ def test_a_notebook_shows_the_most_probable_classes_with_bars() -> None:
         ("confidence 61.2%, below 93.1%", 0.4, "no answer: confidence 61.2%, below 93.1%"),
     ],
 )
-def test_without_an_answer_the_reason_is_told(reason, unfamiliarity, expected) -> None:
+def test_without_an_answer_the_reason_is_reported(reason, unfamiliarity, expected) -> None:
     prediction = Prediction(
         name="a.png", label=None, confidence=0.612, probabilities={"rose": 0.612, "daisy": 0.388},
         unfamiliarity=unfamiliarity, reason=reason,

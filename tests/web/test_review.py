@@ -161,7 +161,7 @@ def test_a_browser_that_goes_away_in_the_middle_is_passed_over(server, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_file_that_cannot_be_written_is_told_to_the_page(server, tmp_path):
+def test_a_file_that_cannot_be_written_is_reported_to_the_page(server, tmp_path):
     (tmp_path / "corrections.json").mkdir()
     status, text = asked(server, "PUT", "corrections.json", BODY)
     assert status == 500 and "not a regular file" in text and not server.saved

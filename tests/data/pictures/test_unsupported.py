@@ -46,7 +46,7 @@ def test_what_is_not_known_has_no_name():
     assert name_of(b"") is None
 
 
-def test_heic_is_told_by_its_brand():
+def test_heic_is_recognised_by_its_brand():
     assert is_heic(b"\0\0\0\x18ftypheic\0\0\0\0")
     assert not is_heic(b"\0\0\0\x18ftypisom\0\0\0\0")
 

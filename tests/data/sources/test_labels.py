@@ -99,14 +99,14 @@ def test_invalid_labels_are_refused(labels, classes, words):
         encode_labels(labels, classes)
 
 
-def test_one_name_in_two_forms_of_unicode_is_one_class_and_told():
+def test_one_name_in_two_forms_of_unicode_is_one_class_and_reported():
     composed, decomposed = "caf\u00e9", "cafe\u0301"
     with pytest.warns(UserWarning, match="the class caf\u00e9 is written in two forms of Unicode"):
         assert index_classes([composed, decomposed, "tea"]) == ((composed, "tea"), [0, 0, 1])
     assert index_classes([decomposed], ["tea"]) == ((composed, "tea"), [0])
 
 
-def test_the_label_minus_one_among_others_is_told():
+def test_the_label_minus_one_among_others_is_reported():
     with pytest.warns(UserWarning, match=r'label -1 .*: if it means "no label", leave these images out'):
         assert index_classes(["0", "-1", "1"])[0] == ("-1", "0", "1")
     index_classes(["-1", "1"])

@@ -47,7 +47,7 @@ def test_two_folders_for_one_split_are_named(make_folder):
 
 @pytest.mark.parametrize("passed", ["__MACOSX", "weights"])
 @pytest.mark.parametrize("above", ["", "train/"])
-def test_a_folder_without_images_is_passed_over_and_told(make_folder, passed, above):
+def test_a_folder_without_images_is_passed_over_and_reported(make_folder, passed, above):
     root = make_folder({f"{above}a": 1, f"{above}b": 1})
     (root / passed).mkdir()
     (root / passed / "best.pt").write_bytes(b"PK")
@@ -55,7 +55,7 @@ def test_a_folder_without_images_is_passed_over_and_told(make_folder, passed, ab
         assert [*layout(root)] == [f"{above}a", f"{above}b"]
 
 
-def test_a_flat_split_is_not_used_and_told(make_folder):
+def test_a_flat_split_is_not_used_and_reported(make_folder):
     root = make_folder({"train/a": 1, "train/b": 1, "test": 3})
     with pytest.warns(UserWarning, match="the images in test/ are not used, because they are in no folders of classes"):
         assert layout(root) == {"train/a": "train", "train/b": "train"}
@@ -67,7 +67,7 @@ def test_splits_without_folders_of_classes_are_refused(make_folder, others):
         class_folders(make_folder(others))
 
 
-def test_a_split_without_any_images_is_told(make_folder):
+def test_a_split_without_any_images_is_reported(make_folder):
     root = make_folder({"train/a": 1, "train/b": 1})
     (root / "val" / "a").mkdir(parents=True)
     with pytest.warns(UserWarning, match="val/ passed over: no images there"):

@@ -134,7 +134,7 @@ def test_a_label_without_a_name_is_refused(tmp_path, encoded):
         find_images(hugging_face(tmp_path / "t.parquet", [encoded(0)] * 2, [0, 2]))
 
 
-def test_images_without_a_label_are_not_used_and_told(tmp_path, encoded):
+def test_images_without_a_label_are_not_used_and_reported(tmp_path, encoded):
     file = hugging_face(tmp_path / "t.parquet", [encoded(number) for number in range(3)], [0, -1, 1])
     with pytest.warns(UserWarning, match="1 image with the label -1, which means no label, are not used"):
         found = find_images(file)
@@ -143,7 +143,7 @@ def test_images_without_a_label_are_not_used_and_told(tmp_path, encoded):
     assert found.source.open(1) == encoded(2)
 
 
-def test_one_of_several_files_is_told(tmp_path, encoded):
+def test_one_of_several_files_is_reported(tmp_path, encoded):
     file = hugging_face(tmp_path / "train-00000-of-00002.parquet", [encoded(0)], [0])
     with pytest.warns(UserWarning, match="is one of 2 files; the images in the others are not used: to use all, give"):
         find_images(file)

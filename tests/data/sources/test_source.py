@@ -127,7 +127,7 @@ def test_without_brackets_the_whole_match_counts(signs):
     assert sets(grouped(signs, r"\d{5}_")) == [[0, 1], [2], [3], [4]]
 
 
-def test_a_match_with_a_folder_tells_classes_apart_itself(signs):
+def test_a_match_with_a_folder_separates_classes_itself(signs):
     assert sets(grouped(signs, r"\w+/(\d+)_")) == [[0, 1, 3], [2], [4]]
 
 

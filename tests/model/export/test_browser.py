@@ -36,7 +36,7 @@ def program(path: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(("text", "words"), [("exit 1", "has ended"), ("exec sleep 9", "no answer in 0 s")])
-def test_a_browser_that_does_not_run_is_told(address, tmp_path, text, words):
+def test_a_browser_that_does_not_run_is_reported(address, tmp_path, text, words):
     begin = time.monotonic()
     browser = program(tmp_path / "chromium", text)
     with pytest.raises(BrowserError, match=words), opened_tab(browser, address, limit_s=0.3):

@@ -48,9 +48,9 @@ def test_classify_gives_the_answers_of_the_model(exported, classifier):
     photo = exported / "golden" / "image_3.jpg"
     command = [sys.executable, "-B", "classify.py", str(photo)]
     ran = subprocess.run(command, cwd=exported, capture_output=True, text=True, env={"PYTHONPATH": ""}, check=True)
-    told, *lines = ran.stdout.splitlines()
+    shown, *lines = ran.stdout.splitlines()
     expected = classifier.predict(photo)
-    assert told.removeprefix(f"{photo}: ").startswith(expected.label or "no answer")
+    assert shown.removeprefix(f"{photo}: ").startswith(expected.label or "no answer")
     found = {line.split()[1]: float(line.split()[0].rstrip("%")) / 100 for line in lines}
     assert found == pytest.approx(expected.probabilities, abs=1e-4)
 
@@ -174,7 +174,7 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing(source, classifier, tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_runtime_is_told_with_what_to_install(source, classifier, tmp_path, monkeypatch):
+def test_a_missing_runtime_is_reported_with_what_to_install(source, classifier, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_format, "FORMAT", onnx_format.FORMAT._replace(runtime=("numpy", "no-such-runtime")))
     with pytest.raises(MissingExtraError, match=r"pip install no-such-runtime$"):
         export(source, classifier, tmp_path / "new")

@@ -20,6 +20,6 @@ def test_every_format_is_complete(name):
     assert importlib.import_module(f"eyebright.model.export.{name.replace('-', '_')}").__doc__
 
 
-def test_a_missing_runtime_is_told():
+def test_a_missing_runtime_is_reported():
     with pytest.raises(MissingExtraError, match="pip install no-such-runtime"):
         runtime("no-such-runtime")

@@ -18,7 +18,7 @@ def test_the_folder_is_proven_and_written_alike(source, classifier, tmp_path):
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
-def test_fewer_bits_are_told_apart(source, classifier, tmp_path, precision):
+def test_fewer_bits_are_distinguished(source, classifier, tmp_path, precision):
     exported, proof = export(source, classifier, tmp_path / "a", precision)
     assert 1e-6 < proof.difference < 0.05  # not the same numbers as in float32
     parameters = classifier.network.parameter_count

@@ -125,7 +125,7 @@ def test_the_network_inside_is_run_by_onnx_runtime(proof, classifier, tmp_path):
     assert "the page was not opened" in (tmp_path / "web" / "README.md").read_text("utf-8")
 
 
-def test_a_browser_that_does_not_start_is_told_and_no_error(stand_in, monkeypatch, classifier, source, tmp_path):
+def test_a_browser_that_does_not_start_is_reported_and_no_error(stand_in, monkeypatch, classifier, source, tmp_path):
     (tmp_path / "chromium").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "chromium").chmod(0o755)
     monkeypatch.setattr(web, "find_browser", lambda: tmp_path / "chromium")

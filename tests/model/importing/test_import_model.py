@@ -49,7 +49,7 @@ def test_what_was_exported_is_imported_again_to_the_bit(quick, tmp_path):
     )
 
 
-def test_what_is_missing_is_told_with_the_file(quick, file, tmp_path):
+def test_what_is_missing_is_reported_with_the_file(quick, file, tmp_path):
     with pytest.raises(ModelError, match=r"model\.keras has 3 classes, but not their names"):
         import_model(file)
     with pytest.raises(ModelError, match=r"model\.keras: its first layers scale the pixels"):

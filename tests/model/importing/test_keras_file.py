@@ -111,7 +111,7 @@ def test_weights_alone_are_no_model(quick, tmp_path):
         read_keras(tmp_path / "a.h5")
 
 
-def test_a_missing_file_and_a_missing_package_are_told(tmp_path, monkeypatch):
+def test_a_missing_file_and_a_missing_package_are_reported(tmp_path, monkeypatch):
     with pytest.raises(ModelError, match=r"b\.keras does not exist"):
         read_keras(tmp_path / "b.keras")
     monkeypatch.setattr("eyebright.model.importing.keras_file.find_spec", lambda name: None)

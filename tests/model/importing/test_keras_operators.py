@@ -20,7 +20,7 @@ def of_keras(kind):
     return {"class_name": kind, "module": "keras.src.ops.numpy", "config": {"name": "a"}}
 
 
-def test_operators_are_told_from_layers_of_the_same_name():
+def test_operators_are_distinguished_from_layers_of_the_same_name():
     assert is_operator(of_tf("math.add")) and is_operator(of_keras("Add"))
     assert is_operator({"class_name": "TrueDivide", "config": {}})  # in an .h5 file of Keras 3
     assert not is_operator({"class_name": "Add", "module": "keras.layers", "config": {}})

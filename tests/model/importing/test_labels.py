@@ -25,7 +25,7 @@ def test_names_may_be_given_or_numbered(tmp_path):
     assert class_names(tmp_path / "a.h5", "numbered", 3) == ("class_0", "class_1", "class_2")
 
 
-def test_names_that_are_missing_or_not_as_many_as_classes_are_told(tmp_path):
+def test_names_that_are_missing_or_not_as_many_as_classes_are_reported(tmp_path):
     with pytest.raises(ModelError, match=r"a\.h5 has 3 classes, but not their names: .*--classes labels.txt.*numbered"):
         class_names(tmp_path / "a.h5", "", 3)
     (tmp_path / "labels.txt").write_text("x\ny")

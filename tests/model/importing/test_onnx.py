@@ -172,6 +172,6 @@ def test_altered_files_give_a_reason_and_nothing_else(file, tmp_path):
     assert outcomes == {"read", "refused"}
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(ModelError, match=r"a\.onnx does not exist"):
         import_model(tmp_path / "a.onnx")

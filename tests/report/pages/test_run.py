@@ -60,7 +60,7 @@ def test_where_robustness_is_not_measured_the_page_has_the_command(make_report, 
     assert not parsed(run_page(report._replace(robustness=""))).select("#robustness")
 
 
-def test_what_is_not_answered_is_told_and_shown(make_report, parsed) -> None:
+def test_what_is_not_answered_is_reported_and_shown(make_report, parsed) -> None:
     report = make_report("daisy", "rose", answers=["An answer for 90.0% of them."])
     page = parsed(run_page(report._replace(unlike=report.right[:2])))
     assert page.select_one(".answers").text.split("\n")[2:3] == ["An answer for 90.0% of them."]

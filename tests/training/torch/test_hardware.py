@@ -184,7 +184,7 @@ def test_the_estimate_for_a_known_network_is_near_what_was_measured():
         assert hardware.picture_bytes(network) / 1e6 == pytest.approx(measured, rel=0.2), name
 
 
-def test_people_are_told(capsys: pytest.CaptureFixture[str]):
+def test_people_are_reported(capsys: pytest.CaptureFixture[str]):
     from rich.console import Console
 
     event = BatchLowered(batch_size=8, accumulation=4, needed_bytes=3_000_000_000, free_bytes=1_000_000_000)

@@ -108,7 +108,7 @@ def test_a_thousand_boxes_in_one_image(tmp_path):
     assert found.box_count == 1000 and found.clipped == 0
 
 
-def test_an_image_that_cannot_be_opened_is_told(tmp_path):
+def test_an_image_that_cannot_be_opened_is_reported(tmp_path):
     write_voc(tmp_path, scenes(6), lists=False)
     (tmp_path / "JPEGImages/img 05.png").write_bytes(b"no image")
     found = BoxDataset.open(tmp_path)

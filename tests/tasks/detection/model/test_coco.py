@@ -31,8 +31,8 @@ def test_a_training_reads_what_was_written(tmp_path) -> None:
 
 def test_confidences_and_numbers_of_categories_are_there() -> None:
     one = FoundObjects(name="a", width=9, height=9, objects=(Found(label="b", confidence=0.25, box=(0, 0, 3, 4)),))
-    told = as_coco([one], ["a", "b"])
-    assert told["annotations"] == [
+    found = as_coco([one], ["a", "b"])
+    assert found["annotations"] == [
         {"id": 1, "image_id": 1, "category_id": 2, "bbox": [0, 0, 3, 4], "area": 12, "iscrowd": 0, "score": 0.25}
     ]
 
@@ -40,9 +40,9 @@ def test_confidences_and_numbers_of_categories_are_there() -> None:
 def test_objects_that_a_classifier_named_have_its_names_as_categories() -> None:
     names = [Name(label="stop", confidence=0.75), Name(label=None, confidence=0.5, reason="unlike the training images")]
     objects = tuple(NamedObject(label="sign", confidence=0.25, box=(0, 0, 3, 4), name=name) for name in names)
-    told = as_coco([NamedObjects(name="a", width=9, height=9, objects=objects)], ["yield", "stop"])
-    assert [one["name"] for one in told["categories"]] == ["yield", "stop", "no answer"]
-    assert [one["category_id"] for one in told["annotations"]] == [2, 3]
-    assert [(one["score"], one["name_score"]) for one in told["annotations"]] == [(0.25, 0.75), (0.25, 0.5)]
-    told = as_coco([NamedObjects(name="a", width=9, height=9, objects=objects[:1])], ["yield", "stop"])
-    assert [one["name"] for one in told["categories"]] == ["yield", "stop"]
+    found = as_coco([NamedObjects(name="a", width=9, height=9, objects=objects)], ["yield", "stop"])
+    assert [one["name"] for one in found["categories"]] == ["yield", "stop", "no answer"]
+    assert [one["category_id"] for one in found["annotations"]] == [2, 3]
+    assert [(one["score"], one["name_score"]) for one in found["annotations"]] == [(0.25, 0.75), (0.25, 0.5)]
+    found = as_coco([NamedObjects(name="a", width=9, height=9, objects=objects[:1])], ["yield", "stop"])
+    assert [one["name"] for one in found["categories"]] == ["yield", "stop"]

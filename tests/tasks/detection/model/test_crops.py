@@ -73,7 +73,7 @@ def test_names_that_are_no_folders_stay_the_names_of_the_classes(tmp_path):
     assert all(file.parent.parent == tmp_path / "crops" for file in (tmp_path / "crops").rglob("*.png"))
 
 
-def test_images_that_cannot_be_opened_are_told_and_nothing_at_all_is_an_error(tmp_path):
+def test_images_that_cannot_be_opened_are_reported_and_nothing_at_all_is_an_error(tmp_path):
     box = np.array([[0, 0, 9, 9]], float)
     bad, good = Cut("bad", b"no image", box, ["dog"]), Cut("good", np.zeros((20, 20, 3), np.uint8), box, ["dog"])
     left_out = write_crops([bad, good], tmp_path / "crops").left_out

@@ -36,8 +36,8 @@ def test_the_program_finds_what_the_detector_finds(exported, tmp_path):
     detector, folder, _ = exported
     random = np.random.default_rng(0)
     Image.fromarray(random.integers(0, 256, (6, 10, 3), np.uint8)).resize((170, 90)).save(tmp_path / "a.png")
-    told = run(folder, "detect.py", tmp_path / "a.png").stdout
-    rows = re.findall(r"^  (\w+) ([\d.]+) at ([\d. ]+)$", told, re.MULTILINE)
+    found = run(folder, "detect.py", tmp_path / "a.png").stdout
+    rows = re.findall(r"^  (\w+) ([\d.]+) at ([\d. ]+)$", found, re.MULTILINE)
     expected = detector.predict(tmp_path / "a.png").objects
     assert len(rows) == len(expected) > 0
     for (label, score, box), one in zip(rows, expected, strict=True):

@@ -47,7 +47,7 @@ def test_no_answer_is_shown_with_both_confidences() -> None:
     assert row == ["no", "answer", "75.0%", "sign", "50.0%", "20", "10", "40", "30"]
 
 
-def test_an_image_without_objects_is_not_opened_and_one_that_is_gone_is_told() -> None:
+def test_an_image_without_objects_is_not_opened_and_one_that_is_gone_is_reported() -> None:
     assert name("gone.png", found_in()) == NamedObjects(name="a.png", width=100, height=80)
     assert name("gone.png", found_in((0, 0, 9, 9))).error  # type: ignore[attr-defined]
     unreadable = Unreadable(name="b.png", error="damaged")

@@ -23,8 +23,8 @@ CLASSES = ["red", "green"]
 
 def test_each_kind_of_mistake_is_found_and_what_is_ignored_makes_none(known_mistakes) -> None:
     """The less confident of two on one object is a false alarm, as in every measure of detectors."""
-    told = [(one.image, one.words(CLASSES)) for one in find_mistakes(*known_mistakes)]
-    assert told == [
+    found = [(one.image, one.words(CLASSES)) for one in find_mistakes(*known_mistakes)]
+    assert found == [
         (1, "missed: red"),  # the larger one
         (0, "missed: green"),
         (0, "red 80%, labelled green"),

@@ -60,7 +60,7 @@ def test_the_page_says_first_how_good_the_detector_is_and_what_to_do(make_report
     assert {link["href"][1:] for link in page.select("nav a")} <= {tag["id"] for tag in page.select("[id]")}
 
 
-def test_boxes_are_drawn_where_they_are_and_told_to_a_screen_reader(make_report, parsed) -> None:
+def test_boxes_are_drawn_where_they_are_and_reported_to_a_screen_reader(make_report, parsed) -> None:
     page = parsed(detector_page(make_report()))
     first = page.select_one("#examples ~ .shots svg.picture")
     boxes = [(box["class"][1], box.title.text) for box in first.select("g.box")]

@@ -55,12 +55,12 @@ def test_the_network_gives_from_rows_what_it_gives_for_the_changed_images(made):
 
 
 def test_rows_are_computed_once_and_the_same_when_nothing_is_kept(made):
-    told = list[tuple[str, int, int | None]]()
-    views = ViewCache(made.features, TRAIN, VALIDATION).views(2, lambda *progress: told.append(progress))
-    assert told[-1] == ("computing features", 7, 7)  # image 4 as it is serves both
-    told.clear()
-    again = ViewCache(made.features, TRAIN, VALIDATION).views(2, lambda *progress: told.append(progress))
-    assert not told
+    found = list[tuple[str, int, int | None]]()
+    views = ViewCache(made.features, TRAIN, VALIDATION).views(2, lambda *progress: found.append(progress))
+    assert found[-1] == ("computing features", 7, 7)  # image 4 as it is serves both
+    found.clear()
+    again = ViewCache(made.features, TRAIN, VALIDATION).views(2, lambda *progress: found.append(progress))
+    assert not found
     images, numbers = np.array([1, 1, 4]), np.array([0, 1, 1])
     kept = views.rows.read(images, numbers)
     assert (again.rows.read(images, numbers) == kept).all()

@@ -72,7 +72,7 @@ def test_each_detection_is_known_by_its_place_and_by_the_box_that_it_meets(seed)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_confidence_at_which_a_box_is_found_tells_what_less_detections_find(seed):
+def test_the_confidence_at_which_a_box_is_found_says_what_less_detections_find(seed):
     found, truth, _ = drawn(seed)
     matches = match(found, truth)
     for threshold in (0.25, 0.6):

@@ -91,7 +91,7 @@ def test_images_of_one_group_widen_the_intervals():
         assert one.high - one.low > 1.5 * (other.high - other.low)
 
 
-def test_a_promise_of_recall_is_told_as_the_mean_over_images():
+def test_a_promise_of_recall_is_reported_as_the_mean_over_images():
     found, truth, _ = whole()
     promised = RecallPromised(promise="recall=0.8", threshold=0.4, images=70, found=0.85)
     kept = evaluate(found, truth, ("a", "b", "c"), np.full(3, 0.4), promised=promised).promise

@@ -89,10 +89,10 @@ def test_the_hardest_class_does_not_fail():
 def test_small_objects_that_are_missed_ask_for_larger_images(right, of, missed):
     others = Share.from_counts(450, 500)
     found = diagnose(evidence(small=Share.from_counts(right, of), others=others))
-    told = [one for one in found if one.kind == "small objects missed"]
-    assert bool(told) == missed
-    if told:
-        assert told[0].remedy == {"size": 480} and told[0].advice.endswith("train PICTURES -o NEW --size 480")
+    shown = [one for one in found if one.kind == "small objects missed"]
+    assert bool(shown) == missed
+    if shown:
+        assert shown[0].remedy == {"size": 480} and shown[0].advice.endswith("train PICTURES -o NEW --size 480")
 
 
 def test_what_is_small_depends_on_the_size_of_the_prepared_image():

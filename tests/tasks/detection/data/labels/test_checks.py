@@ -78,7 +78,7 @@ def test_the_same_box_twice_is_used_once_also_where_all_classes_are_one():
     assert [one.reason for one in checked(*boxes, one_class="object").unused] == ["twice", "twice"]
 
 
-def test_another_size_in_the_file_is_told_and_whether_it_is_that_of_the_image_on_its_side():
+def test_another_size_in_the_file_is_reported_and_whether_it_is_that_of_the_image_on_its_side():
     turned = StoredSize((100, 200), (200, 100))
     unlike, lying = (
         checked(drawn(1, 2, 30, 40), stated=(400, 200)),
