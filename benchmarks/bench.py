@@ -121,9 +121,9 @@ def predict(flowers: Path, rounds: int) -> list[Row]:
     )
     ours, keras, bare = found["eyebright"], found["keras"], found["onnxruntime"]
     return [
-        Row("one prediction, seconds, vs Keras", f"{ours:.2f}", f"{keras:.2f}", keras / ours, "5"),
+        Row("one prediction, seconds, vs Keras", f"{ours:.2f}", f"{keras:.2f}", keras / ours, "6"),
         Row("the same vs a bare ONNX Runtime script", f"{ours:.2f}", f"{bare:.2f}", bare / ours, "-"),
-        Row("the same, absolute", f"{ours:.2f}", "0.70 allowed", 0.7 / ours, "1"),
+        Row("the same, absolute", f"{ours:.2f}", "0.50 allowed", 0.5 / ours, "1"),
     ]
 
 
@@ -183,7 +183,7 @@ def training(flowers: Path, rounds: int) -> list[Row]:
     reports = _reports(contenders, rounds)
     found, cpu = _medians(contenders, reports), {name: _cpu_ms(reports[name]) for name in contenders if name != "limit"}
     rows = []
-    for augment, label, aims in (("none", "", ("1.6", "1.15")), ("notes", ", augmented", ("2", "1.4"))):
+    for augment, label, aims in (("none", "", ("1.8", "1.15")), ("notes", ", augmented", ("2.2", "1.6"))):
         mine = f"eyebright {augment}"
         for name, aim in (("", aims[0]), (" bfloat16", aims[1]), (" oneDNN", "-")):
             theirs = f"keras{name} {augment}"
@@ -212,12 +212,11 @@ def networks(rounds: int) -> list[Row]:
     rows = [Row(title, f"{ours:.3f}", f"{theirs:.3f}", theirs / ours, "0.67")]
     for name, size, batch in (("flowers_cnn", "180", "32"), ("resnet18", "128", "32")):
         step = [OWN, own, "step", name, "--precision", _precision(), "--size", size, "--batch-size", batch]
-        found = _alternate(
-            {"rewritten": Contender(step, _rate), "written": Contender([*step, "--as-written"], _rate)}, rounds
-        )
-        ours, theirs = found["rewritten"], found["written"]
-        title = f"pool before activation, {name} at {size}, images per second, vs as written"
-        rows.append(Row(title, f"{ours:.1f}", f"{theirs:.1f}", ours / theirs, "1"))
+        switches = {"ours": [], "as written": ["--as-written"], "with torch's pools only": ["--torch-pools"]}
+        found = _alternate({what: Contender([*step, *switch], _rate) for what, switch in switches.items()}, rounds)
+        for what in ("as written", "with torch's pools only"):
+            title = f"a step of {name} at {size}, images per second, vs {what}"
+            rows.append(Row(title, f"{found['ours']:.1f}", f"{found[what]:.1f}", found["ours"] / found[what], "1"))
     return rows
 
 
@@ -311,6 +310,7 @@ def _run(contender: Contender) -> float:
 def _report(contender: Contender) -> dict[str, Any]:
     """Run a command; its last line as JSON where it is that, and its wall time."""
     environment = os.environ | {"EYEBRIGHT_CACHE": str(_work() / "cache")} | contender.environment
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # without compiled modules every start is slower
     start = time.perf_counter()
     finished = subprocess.run(contender.command, env=environment, capture_output=True, text=True, check=False)
     wall = time.perf_counter() - start

@@ -10,19 +10,15 @@ Prints one line of JSON. `peers/hand_written.py` does the same with modules writ
 import argparse
 import json
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import torch
-from hand_written import step_rate
 
 from eyebright.network import initial_weights, zoo
 from eyebright.network.rewrites import faster
-from eyebright.network.torch import TorchNetwork
+from eyebright.network.torch import TorchNetwork, onednn
 from eyebright.system.machine import keep_freed_memory
-
-sys.path.insert(0, str(Path(__file__).parent / "peers"))
+from peers.hand_written import step_rate
 
 
 def main() -> None:
@@ -35,8 +31,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--as-written", action="store_true", help="without the rewrites that make it faster")
+    parser.add_argument("--torch-pools", action="store_true", help="without the layout of oneDNN")
     args = parser.parse_args()
     keep_freed_memory()
+    if args.torch_pools:
+        onednn.usable = lambda: False
     torch.manual_seed(0)
     network = zoo.build(args.network, num_classes=1000, input_size=args.size)
     weights = initial_weights(network)

@@ -81,10 +81,10 @@ def keep(place: Path, content: bytes) -> None:
 def kept(place: Path) -> bytes | None:
     """The content of a file that `keep` wrote; None where it cannot be read, or is damaged, with a warning."""
     try:
-        stored = memoryview(place.read_bytes())
+        with place.open("rb") as file:
+            digest, content = file.read(_DIGEST), file.read()
     except OSError:
         return None
-    digest, content = stored[:_DIGEST], bytes(stored[_DIGEST:])
     if hashlib.sha256(content).digest() == digest:
         return content
     tell_damage(place)
