@@ -7,8 +7,8 @@ training images.
 
 methods  The validation and test images of the first seed together are drawn into two halves, in whole groups, again and
          again: on up to 50, 100, 300 or 650 images of one half a calibration is fitted, on the other half it is
-         measured. Told are the mean expected calibration error, in how many draws it is at most the 95% quantile of a
-         perfectly calibrated model's, in how many it is above the uncalibrated error, the loss, and the accuracy.
+         measured. Printed are the mean expected calibration error, in how many draws it is at most the 95% quantile of
+         a perfectly calibrated model's, in how many it is above the uncalibrated error, the loss, and the accuracy.
 rules    The rule was chosen on the validation images alone: drawn into halves as above, fitted on one and measured on
          the other. On the test images, with what is fitted on all validation images, it was measured afterwards.
 """

@@ -8,7 +8,7 @@ under several patterns of names: `film_frame` (00015_00002), one `counter` for e
 each film, the `frame` before the film (f012_c03), and a `hash`, which says nothing.
 
 For each set: images, films, groups kept together; the share of test images with a frame of their film in training
-(`leak`, the mean over the seeds; a random split has nearly 100%), how many of these are not told (`untold`), and the
+(`leak`, the mean over the seeds; a random split has nearly 100%), how many of these are not known (`unknown`), and the
 share of validation and test set.
 
 Sets without films follow: how many of their images are in groups, and the largest group.
@@ -209,18 +209,18 @@ def measure(name: str, films: Films, names: list[str], seeds: int) -> None:
     alone = np.arange(len(digests)) + len(digests)
     kept = np.where(found.kept < 0, alone, found.kept)
     classes = [str(label) for label in range(films.labels.max() + 1)]
-    leaks, untold, shares = [], [], []
+    leaks, unknown, shares = [], [], []
     for seed in range(seeds):
         sides = split(films.labels, digests, classes, seed=seed, groups=found.kept)
         leaking = np.isin(films.film, films.film[sides == 0])[sides == 2]
         shown = ((found.related >= 0) & np.isin(found.related, found.related[sides == 0]))[sides == 2]
         leaks.append(leaking.mean())
-        untold.append((leaking & ~shown).mean())
+        unknown.append((leaking & ~shown).mean())
         shares.append([(sides == side).mean() for side in (1, 2)])
     print(
         f"{name:60s} {len(digests):5d} images {len(set(films.film.tolist())):4d} films "
         f"{len(np.unique(kept)):4d} groups: leak {np.mean(leaks):.1%} (most {np.max(leaks):.1%}, "
-        f"untold {np.mean(untold):.1%}), "
+        f"unknown {np.mean(unknown):.1%}), "
         f"validation {np.mean(shares, axis=0)[0]:.0%}, test {np.mean(shares, axis=0)[1]:.0%}",
         flush=True,
     )

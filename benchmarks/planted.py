@@ -123,7 +123,7 @@ def measure_peer(python: str, root: Path, truth: dict[str, tuple[str, str]]) -> 
 
 
 def score(who: str, ids: dict[str, int], shown: list[tuple[str, str]], truth: dict[str, tuple[str, str]]) -> None:
-    """Recall by the set that each picture was found to be in, precision by the pairs that were told."""
+    """Recall by the set that each picture was found to be in, precision by the pairs that were found."""
     by_kind: dict[str, list[bool]] = defaultdict(list)
     for copy, (name, kind) in truth.items():
         by_kind[kind].append(ids.get(copy, -1) == ids.get(name, -2))

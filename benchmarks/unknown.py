@@ -1,4 +1,4 @@
-"""How well images of another kind are told from those of the training, and how many known images keep an answer.
+"""How well images of another kind are distinguished from training images, and how many known images keep an answer.
 
     EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/unknown.py           # published features, 3 minutes
     EYEBRIGHT_DATA=/path/to/pictures .venv/bin/python benchmarks/unknown.py --runs a_run another   # trained models

@@ -40,9 +40,9 @@ def main() -> None:
             for _ in range(args.rounds - len(found[0])):
                 for source, folder, times in zip(args.versions, folders, found, strict=True):
                     times.append(_train(source, folder, flowers, again=args.again))
-            _told("default training, s", found, 1)
+            _print_row("default training, s", found, 1)
         if args.only != "train":
-            _told("predict, ms an image", _predictions(args.versions, folders, images, args.rounds), 1000)
+            _print_row("predict, ms an image", _predictions(args.versions, folders, images, args.rounds), 1000)
 
 
 def _train(source: str, folder: Path, flowers: Path, *, again: bool = False) -> float:
@@ -76,7 +76,7 @@ def _spent(source: str, cache: Path, arguments: list[str]) -> float:
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-def _told(what: str, found: list[list[float]], scale: int) -> None:
+def _print_row(what: str, found: list[list[float]], scale: int) -> None:
     medians = [statistics.median(times) for times in found]
     for times, median in zip(found, medians, strict=True):
         each = ", ".join(f"{scale * one:.2f}" for one in times)

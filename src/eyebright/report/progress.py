@@ -113,7 +113,7 @@ class Display:
             case results.HealingBegun():
                 self._has_heading = self._has_plan = False
                 self.run = typed_path(event.path)
-                self._tell(event)
+                self._show_sentences(event)
             case results.Healed():
                 self._healed(event)
             case starting.RunStarted():
@@ -122,7 +122,7 @@ class Display:
             case starting.Resumed():
                 self._started(event)
             case _:
-                self._tell(event)
+                self._show_sentences(event)
 
     def bar(self, title: str, done: int, of: int | None, note: str = "") -> None:
         """Show how far a stage is.
@@ -169,13 +169,13 @@ class Display:
 
     def _started(self, event: starting.RunStarted | starting.Resumed) -> None:
         self.begun = True
-        self._tell(event)
+        self._show_sentences(event)
         self._wait("starting the training")
 
     def _planned(self, event: fitting.Planned) -> None:
         """Said once; later plans change only the number of epochs in the rows."""
         if not self._has_plan:
-            self._tell(event)
+            self._show_sentences(event)
             self._has_plan, self._stage = True, ""  # the steps before this were those of a trial
 
     def _start_row(self, event: fitting.StartValidated) -> None:
@@ -231,7 +231,7 @@ class Display:
             self._say(line)
         self._say(f"Kept: {event.kept}", wrap=False)
 
-    def _tell(self, event: Event) -> None:
+    def _show_sentences(self, event: Event) -> None:
         for line in sentences(event):
             self._say(line)
 
