@@ -30,6 +30,7 @@ from eyebright.training.events.fitting import (
     Unavailable,
 )
 from eyebright.training.receivers import read_events
+from eyebright.training.stages import frozen_layers
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,19 @@ def test_the_head_may_read_the_means_of_every_stage_from_the_third_and_unknown_i
     assert [places[name].shape[0] for name in auto.MIDDLE] == [40, 80, 112, 192, 320]  # Source: EfficientNet, table 1
     narrow, wide = (backbone.with_head(5, count) for count in (1280, 1280 + 40 + 80 + 112 + 192 + 320))
     assert features_place(narrow) == features_place(wide) and features_place(wide)[1].shape[0] == 1280
+
+
+@pytest.mark.parametrize(("side", "tuned"), [(32, 11), (64, 11), (65, 5), (180, 5)])
+def test_more_of_the_16_blocks_are_tuned_for_small_images(side, tuned):
+    network = Backbone(size_px=128, middle=auto.MIDDLE).with_head(5, 1280)
+    named = {name.split(".")[1] for name in network.tensors if name.startswith("_blocks")}
+    frozen = frozen_layers(network, auto._tuning(side)["frozen"])
+    left = {
+        name.split(".")[1]
+        for name in network.tensors
+        if name.startswith("_blocks") and name.rpartition(".")[0] not in frozen
+    }
+    assert left == {str(number) for number in range(16 - tuned, 16)} and len(named) == 16
 
 
 def test_labels_that_are_swapped_are_suspected_and_asked_about_in_the_report(pictures, tmp_path, monkeypatch):

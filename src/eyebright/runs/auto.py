@@ -10,6 +10,7 @@ time. The test set is never used.
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +61,10 @@ FEW = 500
 """Images below which the accuracy is estimated by cross-validation."""
 _MOST_SUSPECTED = 24  # labels that are named
 _TRIAL_SHARE = 0.2  # of the time that is left, for each of two that are tried
-_FROZEN = ("_conv_stem", *(f"_blocks.{number}" for number in range(11)))  # of the backbone: what most images share
+_TUNED, _TUNED_SMALL = 5, 11  # of the 16 blocks of the backbone; small images, enlarged, differ in their details too
 _TUNING = {
-    "learning_rate": 1e-3, "stage_decay": 0.8, "weight_decay": 0.05, "frozen": _FROZEN, "judge_start": True,
-    "norm_statistics": "kept", "label_smoothing": 0.0, "rotation": 0.03,
+    "learning_rate": 1e-3, "stage_decay": 0.8, "weight_decay": 0.05, "judge_start": True, "norm_statistics": "kept",
+    "label_smoothing": 0.0, "rotation": 0.03,
 }  # fmt: skip
 
 
@@ -113,6 +114,12 @@ def backbone_px(side: int) -> int:
     return min(max(steps, BACKBONE_SIZES.start), BACKBONE_SIZES[-1])
 
 
+def _tuning(side: int) -> dict[str, Any]:
+    """The settings of the tuning, for images of this typical side."""
+    frozen = 16 - (_TUNED_SMALL if side <= SMALL_PX else _TUNED)
+    return _TUNING | {"frozen": ("_conv_stem", *(f"_blocks.{number}" for number in range(frozen)))}
+
+
 def _with_head(dataset: Dataset, fit: Fit, size: int, request: Request, emit: Emit) -> tuple[Start, Prepared]:
     """The published network with a head trained on its features; with a budget, to be tuned further."""
     started_at, settings = time.monotonic(), request.training
@@ -125,7 +132,7 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, request: Request, emit: Em
     network = backbone.with_head(len(dataset.classes), head.features)
     weights = zoo.published_weights(BACKBONE) | {"_fc.weight": head.weight, "_fc.bias": head.bias}
     settings = settings if request.mirror else mirrored_by_evidence(prepared, settings, emit)
-    settings = request.changed(training=settings).with_recipe(_TUNING)
+    settings = request.changed(training=settings).with_recipe(_tuning(dataset.typical_side()))
     weights = {name: weights[name] for name in network.tensors}
     return Start(_name(head, backbone), network, weights, settings, keep=True), prepared
 
