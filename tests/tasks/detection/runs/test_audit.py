@@ -31,6 +31,13 @@ def test_what_a_detector_finds_goes_by_the_names_of_classes(pictures, detector):
     assert not auditing.audit(pictures).audit.findings
 
 
+def test_what_is_tiny_is_measured_at_the_size_that_a_training_would_choose(tmp_path):
+    """Of 1,000 pixels a side, most boxes have 25 and one has 7: it would be tiny at 320, where they have 8 and 2.2."""
+    boxes = [("red", 100 * at, 10, 100 * at + 25, 35) for at in range(5)] + [("red", 700, 700, 707, 707)]
+    drawn = write_voc(tmp_path / "set", [Scene(str(number), (1000, 900), boxes) for number in range(3)], lists=False)
+    assert not auditing.audit(drawn).audit.of("tiny")
+
+
 def test_a_folder_has_the_findings_and_a_sheet_for_each_kind(pictures, detector, tmp_path):
     found = auditing.audit(pictures, detector)
     auditing.write_findings(found, tmp_path / "out")

@@ -19,7 +19,7 @@ from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import found_in
 from eyebright.tasks.detection.report.audit import draw_findings
-from eyebright.tasks.detection.runs.recipe import SIZE
+from eyebright.tasks.detection.runs.recipe import choose_size
 from eyebright.training.events.event import Event
 from eyebright.training.receivers import reporting, to_all
 
@@ -62,7 +62,8 @@ def audit(
     report = reporting(to_all(callbacks))
     one_class = detector is not None and detector.card.one_class
     dataset = BoxDataset.open(pictures, unlabelled=unlabelled, one_class=one_class, report=report)
-    preparation = Preparation(width=SIZE, height=SIZE, fit="pad") if detector is None else detector.preparation
+    size = choose_size(dataset).size  # as a training would choose it
+    preparation = Preparation(width=size, height=size, fit="pad") if detector is None else detector.preparation
     prepared = PreparedBoxes.whole(dataset, preparation, report)
     found = None if detector is None else _found(detector, prepared, report)
     made = audit_boxes(prepared, found)
