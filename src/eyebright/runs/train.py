@@ -204,7 +204,9 @@ def _begin(
         resized = choose_resize(dataset, request.resize, start.network)
     else:
         require_agreement(source, request, network)
-        start = start_from(source, dataset.classes, request.training)
+        known = tuple(dataset.classes) == source.card.classes  # then the model may be better than what comes of it
+        training = request.with_recipe({"judge_start": True}) if known else request.training
+        start = start_from(source, dataset.classes, training)
         resized = choose_resize(dataset, source.card.preparation.fit, start.network)
     checks.require_space(run.path, start)
     seen = None if source is None else source.card.seen.contains
