@@ -15,8 +15,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-import filelock
-
 from eyebright.system import files
 from eyebright.system.errors import OutputError
 from eyebright.system.records import Record
@@ -157,6 +155,8 @@ def _idle_days(place: Path) -> float:
 
 def _free(place: Path) -> bool:
     """Whether no process holds a lock in an entry or beside it."""
+    import filelock  # one answer, which reads the cache, needs none
+
     beside = (place.with_name(f"{name}.lock") for name in (place.name, place.name.removesuffix(".part")))
     inside = (path for pattern in (LOCK, f"*.{LOCK}") for path in place.rglob(pattern))
     for lock in (*beside, *inside):
