@@ -12,7 +12,7 @@ from eyebright.model.card import Seen
 from eyebright.network import initial_weights
 from eyebright.runs import checks
 from eyebright.runs.request import Request
-from eyebright.runs.start import SourceModel, Start
+from eyebright.runs.start import SourceModel
 from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.training import processes
 from eyebright.training.settings import AUGMENTATIONS, Settings
@@ -142,14 +142,13 @@ def test_a_test_set_that_the_model_was_trained_on_is_refused(source, prepared):
 
 
 def test_a_full_disk_is_found_before_the_training(tmp_path, monkeypatch):
-    start = Start("mlp", NETWORK, initial_weights(NETWORK), Settings())
     needed = 76 * NETWORK.parameter_count
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed))
-    checks.require_space(tmp_path / "run", start)
+    checks.require_space(tmp_path / "run", NETWORK)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed - 1))
     with pytest.raises(OutputError, match=r"the run with its checkpoint and model .* MB"):
-        checks.require_space(tmp_path / "run", start)
+        checks.require_space(tmp_path / "run", NETWORK)
 
 
 def test_a_run_needs_a_test_set(tmp_path):

@@ -99,7 +99,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     name="eyebright",
     cls=_Commands,
-    help="Turn a folder of images into an image classifier you can trust.",
+    help="Turn a folder of images into a classifier, or a detector of objects, you can trust.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -11,8 +11,9 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.prepare import Prepared
 from eyebright.data.split import SIDES
 from eyebright.model.card import Seen
+from eyebright.network import Network
 from eyebright.runs.request import AUTO, Request
-from eyebright.runs.start import SourceModel, Start
+from eyebright.runs.start import SourceModel
 from eyebright.system import files
 from eyebright.system.errors import DataError, OutputError, SettingsError
 from eyebright.system.text import all_of, is_utf8, printable
@@ -158,7 +159,7 @@ def require_promise(promise: str, prepared: Prepared, seen: Seen) -> None:
     asked.require_enough(images, which=which, advice=larger if images and share <= _MOST_VALIDATION else "")
 
 
-def require_space(output: Path, start: Start) -> None:
+def require_space(output: Path, network: Network) -> None:
     """There must be space for the run with its checkpoints and model; an `OutputError` otherwise."""
-    needed = _BYTES_PER_PARAMETER * start.network.parameter_count
+    needed = _BYTES_PER_PARAMETER * network.parameter_count
     files.require_space(output, needed, what="the run with its checkpoint and model")

@@ -197,7 +197,7 @@ def _begin(
     if request.automatic:
         resized = choose_resize(dataset, request.resize)
         start, prepared = auto.choose(dataset, resized.fit, request, emit, started_at=started_at)
-        checks.require_space(run.path, start)
+        checks.require_space(run.path, start.network)
         return start, prepared, resized
     if source is None:
         start = start_named(dataset, request, emit, network)
@@ -208,7 +208,7 @@ def _begin(
         training = request.with_recipe({"judge_start": True}) if known else request.training
         start = start_from(source, dataset.classes, training)
         resized = choose_resize(dataset, source.card.preparation.fit, start.network)
-    checks.require_space(run.path, start)
+    checks.require_space(run.path, start.network)
     seen = None if source is None else source.card.seen.contains
     prepared = prepare(dataset, start.preparation(resized.fit), seen=seen, report=reporting(emit))
     if source is not None:

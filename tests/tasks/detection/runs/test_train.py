@@ -1,13 +1,14 @@
 """The whole way from images with boxes to a detector."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from eyebright.runs.options import gather
-from eyebright.system.errors import DataError
+from eyebright.system.errors import DataError, OutputError
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.runs.resume import resume_detector
 from eyebright.tasks.detection.runs.train import train_detector
@@ -57,6 +58,14 @@ def test_a_promise_that_the_held_back_images_cannot_prove_is_refused_before_the_
     request = gather({"pictures": str(squares), "output": str(tmp_path / "run"), "size": 64, "promise": "recall=0.9"})
     with pytest.raises(DataError, match=r"recall=0.9 takes at least \d+ held-back images with objects"):
         train_detector(request)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_is_found_before_the_training(squares, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=20_000_000))
+    with pytest.raises(OutputError, match=r"checkpoint and model needs \d+ MB, but the disk of .* 20 MB"):
+        train_detector(gather({"pictures": str(squares), "output": str(tmp_path / "run"), "size": 64}))
     assert not (tmp_path / "run").exists()
 
 

@@ -9,6 +9,7 @@ from eyebright.network import Network, Weights
 from eyebright.network.detecting import detecting_of
 from eyebright.network.zoo.detection import BACKBONE, detector_weights, lite0_detector
 from eyebright.report.history import Recorder
+from eyebright.runs import checks
 from eyebright.runs.about import result_table
 from eyebright.runs.folder import Run
 from eyebright.runs.opening import default_output
@@ -93,10 +94,11 @@ def train_detector(
     dataset = open_boxes(request, emit)
     chosen = [choose_size(dataset, request.training.minutes)] if request.size is None else []
     size = request.size or chosen[0].size
+    network = lite0_detector(len(dataset.classes), input_size=size)
+    checks.require_space(run.path, network)
     prepared = prepared_boxes(dataset, request, size, emit)
     if request.promise:
         require_provable(RecallPromise.of(request.promise), prepared)
-    network = lite0_detector(len(dataset.classes), input_size=size)
     request = request.changed(
         task="detect", size=size, resize="pad", network=BACKBONE, pictures=str(dataset.origin.absolute()),
         split=str(Path(request.split).absolute()) if request.split else "", split_seed=dataset.seed,
