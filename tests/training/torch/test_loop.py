@@ -16,6 +16,7 @@ from eyebright.training.events.event import Event, StepDone
 from eyebright.training.events.fitting import Blended, DeviceChanged, EpochEnded, Planned, PrecisionChosen, Stopped
 from eyebright.training.events.starting import Resumed
 from eyebright.training.settings import Settings
+from eyebright.training.torch import loop
 from eyebright.training.torch.fit import fit, predict_logits
 from eyebright.training.torch.learner import Learner
 
@@ -313,6 +314,20 @@ def test_a_mean_with_the_start_is_the_same_after_a_kill(tuning, tmp_path):
     resumed = fit(*tuning._replace(weights=initial_weights(tuning.network, 6)), emit=nothing,
                   checkpoint_folder=tmp_path, resume=True)  # fmt: skip
     assert same(resumed.weights, whole.weights)
+
+
+def test_a_budget_leaves_time_to_evaluate_three_means_with_the_start(job, monkeypatch):
+    left: list[int] = []
+
+    def planned(deadline: Deadline, *args, **options) -> Plan:
+        left.append(deadline.evaluated)
+        return Plan(deadline, *args, **options)
+
+    monkeypatch.setattr(loop, "Plan", planned)
+    for judged in (False, True):
+        settings = job.settings.changed({"judge_start": judged})
+        fit(*job._replace(settings=settings), emit=nothing, deadline=Deadline(60, time.monotonic(), 100, epochs=1))
+    assert left == [100, 100 + 3 * len(job.material.validation)]
 
 
 def test_the_duration_of_all_epochs_is_forecast_before_the_first(job):
