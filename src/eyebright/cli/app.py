@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -29,33 +28,6 @@ _NAMES = (
 )  # fmt: skip
 
 
-class _AsGiven:
-    """Takes values that need no conversion as they are; the others go to typer's validator.
-
-    That is pydantic, whose import takes a sixth of one answer. What this replaces is not a documented part of typer:
-    where it has no such attribute, nothing changes.
-    """
-
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The value of a parameter, in the type that the command declares."""
-        kind = param.type_descriptor.annotation
-        if isinstance(value, str) and kind in (str, Path):
-            return kind(value)
-        if isinstance(value, tuple | list) and kind == list[str]:
-            return list(value)
-        if type(value) is kind or (value is None and param.nargs == 1 and not param.multiple):
-            return value
-        param._runtime_param = None
-        return param.get_runtime_param().coerce(value, param=param, ctx=ctx)
-
-
-def _quick(command: Any, ctx: Any) -> Any:
-    """The command; its options and arguments start no validator unless a value needs one."""
-    for param in command.get_params(ctx):
-        param._runtime_param = _AsGiven()
-    return command
-
-
 class _Commands(TyperGroup):
     """The commands: each is a module of this room, imported when it is asked for.
 
@@ -65,10 +37,6 @@ class _Commands(TyperGroup):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.commands: Any = dict.fromkeys(_NAMES)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        _quick(self, ctx)
-        return super().parse_args(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in _NAMES:
@@ -85,8 +53,7 @@ class _Commands(TyperGroup):
         return typer.main.get_command(found)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name, command, rest = super().resolve_command(ctx, renamed(args))
-        return name, _quick(command, ctx), rest
+        return super().resolve_command(ctx, renamed(args))
 
     def invoke(self, ctx: Any) -> Any:
         try:
