@@ -91,7 +91,7 @@ def test_only_folders_of_crops_are_replaced_and_margins_have_a_range(tmp_path):
         write_crops([cut], tmp_path / "crops")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "metadata.csv").write_text("file_name,label\n")  # an image folder of somebody
-    with pytest.raises(OutputError, match=r"it has no crops\.json\) and is not replaced"):
+    with pytest.raises(OutputError, match=r"it has no crops\.json\), which is never replaced"):
         write_crops([cut], tmp_path / "mine", overwrite=True)
     for margin in (-0.1, 6, float("nan")):
         with pytest.raises(SettingsError, match="margin must be from 0 to 5"):
