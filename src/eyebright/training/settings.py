@@ -23,6 +23,9 @@ AUGMENTATIONS = {  # for each its largest value, and the value if only its name 
 }  # fmt: skip
 """The kinds of augmentation, by name."""
 
+ERASED_AREA, ERASED_ASPECT = (0.02, 0.4), 0.3
+"""Random erasing: the least and the largest share of the area that is covered, and the least height to width."""
+
 RANGES: dict[str, tuple[float, float]] = {
     "epochs": (0, 100_000), "minutes": (0, 1e6), "batch_size": (1, 65_536), "accumulation": (1, 65_536),
     "learning_rate": (1e-9, 100), "warmup_epochs": (0, 10_000), "weight_decay": (0, 10), "momentum": (0, 0.999),

@@ -13,11 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from eyebright.data.batches import seed_of
-from eyebright.training.settings import Settings
+from eyebright.training.settings import ERASED_AREA, ERASED_ASPECT, Settings
 from eyebright.training.torch.transfer import uploaded
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue: ITU-R BT.601, as in Pillow
-_ERASED_AREA, _ASPECT = (0.02, 0.4), 0.3
 
 
 def augment(pictures: Tensor, keys: NDArray[np.uint64], settings: Settings, epoch: int) -> Tensor:
@@ -124,8 +123,8 @@ def erase(pictures: Tensor, keys: NDArray[np.uint64], settings: Settings, epoch:
     if not settings.erasing:
         return pictures
     draws = uniforms(keys, settings.seed, epoch, 5, what="erase")
-    area = _ERASED_AREA[0] + draws[:, 0] * (_ERASED_AREA[1] - _ERASED_AREA[0])
-    aspect = np.exp((2 * draws[:, 1] - 1) * -math.log(_ASPECT))
+    area = ERASED_AREA[0] + draws[:, 0] * (ERASED_AREA[1] - ERASED_AREA[0])
+    aspect = np.exp((2 * draws[:, 1] - 1) * -math.log(ERASED_ASPECT))
     inside = rectangles(pictures, draws[:, 2:4], np.sqrt(area * aspect), np.sqrt(area / aspect))
     inside &= uploaded(draws[:, 4] < settings.erasing, pictures.device)[:, None, None, None]
     return torch.where(inside, pictures.mean(dim=(2, 3), keepdim=True), pictures)

@@ -85,7 +85,7 @@ def test_options_for_classifiers_are_refused_by_name(option):
 
 @pytest.mark.parametrize(
     "option",
-    [{"mixup": 0.2}, {"cutmix": 1.0}, {"erasing": 0.3}, {"hue": 0.1}, {"rotation": 0.2}, {"shear": 0.1},
+    [{"mixup": 0.2}, {"cutmix": 1.0}, {"hue": 0.1}, {"rotation": 0.2}, {"shear": 0.1},
      {"sampling": "balanced"}, {"class_weights": "balanced"}, {"label_smoothing": 0.2}, {"resize": "crop"}],
 )  # fmt: skip
 def test_settings_that_do_nothing_are_refused_by_name(option):

@@ -36,7 +36,7 @@ _FOR_CLASSIFIERS = {
     "network": "auto", "weights": "", "start_from": "", "dropout": 0.0, "corrections": "", "augment": "",
 }  # fmt: skip
 _UNUSED_SETTINGS = (
-    "rotation", "shear", "hue", "erasing", "mixup", "cutmix", "label_smoothing", "class_weights", "sampling",
+    "rotation", "shear", "hue", "mixup", "cutmix", "label_smoothing", "class_weights", "sampling",
 )  # fmt: skip
 _FITS = ("auto", "pad")
 
@@ -52,7 +52,7 @@ def require_for_detectors(request: Request) -> None:
     if request.resize not in _FITS:
         asked.append("resize")
     if asked:
-        changes = "; its images are changed by flip, zoom, shift, brightness, contrast and saturation"
+        changes = "; its images are changed by flip, zoom, shift, brightness, contrast, saturation and erasing"
         raise SettingsError(
             f"{listed(asked, len(asked))}: only for classifiers; a detector is trained without"
             f"{changes if request.augment else ''}"

@@ -1,7 +1,7 @@
 """Views of an image: the image as it is, number 0, and changed; pixels and boxes move together, by one affine.
 
-A view is mirrored, scaled and shifted, then its colours change. It is a pure function of the seed, its number and the
-content of the image. What lies outside is filled with the colour of the padding.
+A view is mirrored, scaled and shifted, then its colours change, and a rectangle may be covered. It is a pure function
+of the seed, its number and the content of the image. What lies outside is filled with the colour of the padding.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from PIL import Image
 from eyebright.data.batches import seed_of
 from eyebright.data.pictures.preparation import BACKGROUND
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
-from eyebright.tasks.detection.geometry.boxes import Boxes, areas
-from eyebright.training.settings import Settings
+from eyebright.tasks.detection.geometry.boxes import Boxes, areas, intersections
+from eyebright.training.settings import ERASED_AREA, ERASED_ASPECT, Settings
 
-CHANGES = ("flip", "zoom", "shift", "brightness", "contrast", "saturation")
+CHANGES = ("flip", "zoom", "shift", "brightness", "contrast", "saturation", "erasing")
 """The settings that say how views are changed."""
-_SEEN = 0.25  # share of a box that must be inside, for the box to stay
+_SEEN = 0.25  # share of a box that must be inside, and not covered, for the box to stay
 _STRETCH = 1.1
 
 
@@ -84,7 +84,31 @@ def changed(picture: NDArray[np.uint8], digest: bytes, settings: Settings, view:
     if view == 0:
         return picture
     random = _random(settings, digest, view)
-    return recoloured(Affine.drawn(random, settings, len(picture)).pixels(picture), random, settings)
+    made = recoloured(Affine.drawn(random, settings, len(picture)).pixels(picture), random, settings)
+    covered = covered_by(settings, digest, view, len(picture))
+    if covered is not None:
+        left, top, right, bottom = covered.astype(int)
+        made = made.copy()
+        made[top:bottom, left:right] = made.mean(axis=(0, 1)).round()
+    return made
+
+
+def covered_by(settings: Settings, digest: bytes, view: int, size: int) -> NDArray[np.float64] | None:
+    """The corners of the rectangle that is covered in a view of a square of so many pixels; None in most views.
+
+    Source: Zhong et al. 2017, "Random Erasing Data Augmentation", section 3.2. As for classifiers, it has the mean
+    colour and may be cut off at the edge.
+    """
+    if not settings.erasing:
+        return None
+    draws = _random(settings, digest, view, "erasing").random(5)
+    if draws[0] >= settings.erasing:
+        return None
+    area = ERASED_AREA[0] + draws[1] * (ERASED_AREA[1] - ERASED_AREA[0])
+    aspect = ERASED_ASPECT ** (1 - 2 * draws[2])  # height to width
+    half = size / 2 * np.sqrt([area / aspect, area * aspect])
+    centre = size * draws[3:]
+    return np.concatenate([centre - half, centre + half]).clip(0, size).round()
 
 
 def boxes_in(prepared: PreparedBoxes, settings: Settings, index: int, view: int) -> tuple[Boxes, Boxes]:
@@ -93,9 +117,14 @@ def boxes_in(prepared: PreparedBoxes, settings: Settings, index: int, view: int)
     if view == 0:
         return boxes, ignored
     size = prepared.pack.preparation.width
-    move = Affine.drawn(_random(settings, prepared.pack.digests[index], view), settings, size)
-    return move.boxes(boxes, size), move.boxes(ignored, size)
+    digest = prepared.pack.digests[index]
+    move = Affine.drawn(_random(settings, digest, view), settings, size)
+    boxes, covered = move.boxes(boxes, size), covered_by(settings, digest, view, size)
+    if covered is not None:
+        hidden = intersections(boxes.corners, covered[None])[:, 0]
+        boxes = boxes.at(hidden <= (1 - _SEEN) * areas(boxes.corners))
+    return boxes, move.boxes(ignored, size)
 
 
-def _random(settings: Settings, digest: bytes, view: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(seed_of(f"view {settings.seed} {view} {digest.hex()}", 16)))
+def _random(settings: Settings, digest: bytes, view: int, what: str = "view") -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(seed_of(f"{what} {settings.seed} {view} {digest.hex()}", 16)))
