@@ -64,12 +64,11 @@ def test_what_a_detector_finds_is_cut_out_and_what_cannot_be_opened_is_named(
 
 
 def test_images_at_addresses_are_forgotten_one_after_the_other(detector, images, tmp_path, eyebright, monkeypatch):
-    """A long stream must not stay in memory; each image is downloaded once."""
-    held, most, calls = set(), [0], []
+    """A long stream must not stay in memory: at most what the threads read ahead, and a batch."""
+    held, most, count = set(), [0], 160
 
     class Watched(Fetched):
         def __call__(self):
-            calls.append(self)
             held.add(self)
             most[0] = max(most[0], len(held))
             return (images / "a.png").read_bytes()
@@ -77,11 +76,11 @@ def test_images_at_addresses_are_forgotten_one_after_the_other(detector, images,
         def forget(self):
             held.discard(self)
 
-    sources = [(f"https://example.org/{number}.png", Watched("")) for number in range(40)]
+    sources = [(f"https://example.org/{number}.png", Watched("")) for number in range(count)]
     monkeypatch.setattr(commands, "sources_of", lambda pictures: sources)
     monkeypatch.setattr(commands, "Fetched", Watched)
     assert eyebright("crops", detector, "https://example.org", "-o", tmp_path / "crops").code == 0
-    assert not held and most[0] < 40
+    assert not held and most[0] < count
 
 
 def test_images_without_labels_are_background_where_that_is_said(labelled, tmp_path, eyebright) -> None:
