@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -6,25 +7,39 @@ import pytest
 import eyebright as eb
 from eyebright.cli.app import main
 
-COMMANDS = ["train", "evaluate", "predict", "networks", "inspect", "arithmetic", "demo", "audit", "fetch", "cache"]
+COMMANDS = [
+    *("train", "evaluate", "predict", "promise", "explain", "report", "audit", "crops", "diff", "drift", "export"),
+    *("import", "networks", "inspect", "arithmetic", "fetch", "cache", "demo"),
+]
 
 
 def test_version(eyebright):
     assert eyebright("--version").out.strip() == f"eyebright {eb.__version__}"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_every_command_has_an_example(command, eyebright):
-    finished = eyebright(command, "--help")
+@pytest.mark.parametrize("command", [*COMMANDS, "arithmetic conv", "arithmetic pool"])
+def test_the_help_of_every_command_has_examples_to_copy_line_by_line(command, eyebright):
+    finished = eyebright(*command.split(), "--help")
     assert finished.code == 0
-    assert f"Example: eyebright {command}" in finished.out
     assert all(len(line) <= 80 for line in finished.out.splitlines())
+    described, _, examples = finished.out.partition("\n  Example")
+    lines = examples.partition(":\n")[2].splitlines()
+    assert all(line.startswith("    eyebright ") for line in lines)
+    own = [line for line in lines if f"{line} ".startswith(f"    eyebright {command} ")]
+    assert own
+    for option in re.findall(r"(?<= )--?[a-z]\S*", " ".join(own)):
+        assert command == "arithmetic" or re.search(rf"^ .*{option}\b", described, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", [[], *([command] for command in COMMANDS)])
 def test_help_is_not_cut_off_and_has_no_python_types(command, eyebright):
     out = eyebright(*command, "--help").out
-    for several in ("[ARGS]...", "{PICTURES}...", "PICTURES <list[str]>"):  # Typer writes arguments like this
+    for several in (
+        "[ARGS]...",
+        "{PICTURES}...",
+        "[PICTURES]...",
+        "PICTURES <list[str]>",
+    ):  # Typer writes arguments like this
         out = out.replace(several, "")
     assert "..." not in out and "list[" not in out
 

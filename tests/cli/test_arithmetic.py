@@ -105,13 +105,6 @@ def test_wrong_options_are_refused_with_what_was_expected(arguments, words, eyeb
     assert "Traceback" not in finished.err
 
 
-@pytest.mark.parametrize("command", ["conv", "pool"])
-def test_help_has_examples_in_80_columns(command, eyebright) -> None:
-    out = eyebright("arithmetic", command, "--help").out
-    assert f"Examples: eyebright arithmetic {command}" in out
-    assert max(map(len, out.splitlines())) <= 80
-
-
 @pytest.mark.parametrize("option", ["--filters", "--groups"])
 def test_the_error_for_a_count_below_one_names_the_option(option, eyebright) -> None:
     finished = eyebright("arithmetic", "conv", "--input", "9x9", option, "0")

@@ -84,9 +84,3 @@ def test_of_many_images_the_first_are_drawn_and_the_rest_are_counted(
     monkeypatch.setattr("eyebright.report.explanations.MAX_SHOWN", 2)
     finished = eyebright("explain", run, picture.parent, "-o", tmp_path / "why.png")
     assert "(the first 2 of 16)" in finished.err and len(finished.out.splitlines()) == 2
-
-
-def test_help_has_an_example_in_80_columns(eyebright) -> None:
-    out = eyebright("explain", "--help").out
-    assert "Example: eyebright explain flowers_run" in out
-    assert max(map(len, out.splitlines())) <= 80

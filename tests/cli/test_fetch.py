@@ -66,10 +66,6 @@ def test_an_unknown_or_missing_name_is_refused(eyebright, arguments, words):
     assert finished.code == 1 and words in finished.err
 
 
-def test_help_has_an_example(eyebright):
-    assert "Example: eyebright fetch --list" in eyebright("fetch", "--help").out
-
-
 def test_the_bar_counts_megabytes(eyebright, tmp_path, monkeypatch):
     shown = []
 

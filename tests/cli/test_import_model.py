@@ -48,7 +48,3 @@ def test_the_result_as_json(file, tmp_path, eyebright):
 def test_options_that_do_not_fit_are_reported(file, tmp_path, eyebright, options, message):
     finished = eyebright("import", file, "-o", tmp_path / "out", *options)
     assert finished.code == 1 and message in finished.err and not (tmp_path / "out").exists()
-
-
-def test_the_help_has_an_example(eyebright):
-    assert "Example: eyebright import keras_model.h5 --scale -1-1" in eyebright("import", "--help").out

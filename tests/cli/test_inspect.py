@@ -177,12 +177,6 @@ def test_a_figure_never_replaces_the_image(model, photo, eyebright) -> None:
     assert photo.read_bytes() == before
 
 
-def test_help_has_an_example_in_80_columns(eyebright) -> None:
-    out = eyebright("inspect", "--help").out
-    assert "Example: eyebright inspect" in out
-    assert max(map(len, out.splitlines())) <= 80
-
-
 def test_the_layers_of_a_detector_are_listed(detector, tmp_path, eyebright) -> None:
     assert "6x8x8" in eyebright("inspect", detector).out  # two classes and four sides, at stride 8
     drawn = eyebright("inspect", detector, "--diagram", tmp_path / "network.svg")

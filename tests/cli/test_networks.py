@@ -18,7 +18,3 @@ def test_json_holds_every_network_with_exact_figures(eyebright) -> None:
     assert rows["resnet18"]["parameters"] == 11_689_512
     assert rows["vgg16"]["paper"].startswith("Simonyan and Zisserman")
     assert rows["resnet18"]["published_weights"] and not rows["mlp"]["published_weights"]
-
-
-def test_help_has_an_example(eyebright) -> None:
-    assert "Example: eyebright networks" in eyebright("networks", "--help").out

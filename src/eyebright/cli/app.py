@@ -46,7 +46,7 @@ class _Commands(TyperGroup):
         found = getattr(module, "app", None)
         if found is None:
             found = typer.Typer(rich_markup_mode=None, add_completion=False, context_settings=_HELP)
-            found.command(cmd_name, epilog=module.EXAMPLE)(getattr(module, stem))
+            found.command(cmd_name, epilog=text.examples(module.EXAMPLES))(getattr(module, stem))
         if not gc.isenabled():  # as the command line starts, see `__main__`
             gc.freeze()
             gc.enable()

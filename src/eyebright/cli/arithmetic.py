@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from eyebright.system.errors import SettingsError
+from eyebright.system.text import examples
 
 if TYPE_CHECKING:
     from eyebright.network import AvgPool2d, Conv2d, MaxPool2d, Shape
@@ -13,18 +14,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="Explain the arithmetic of a convolution or a pooling layer.",
-    epilog="Example: eyebright arithmetic conv --input 28x28x3 --filters 16 --kernel 3",
+    epilog=examples(["eyebright arithmetic conv --input 28x28x3 --filters 16 --kernel 3"]),
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
 )
 _CONV = (
-    "Examples: eyebright arithmetic conv --input 28x28x3 --filters 16 --kernel 3; "
-    "eyebright arithmetic conv --values 'a b c d; e f g h; i j k l' --weights 'w x; y z'"
+    "eyebright arithmetic conv --input 28x28x3 --filters 16 --kernel 3",
+    "eyebright arithmetic conv --values 'a b c; d e f' --weights 'w x; y z'",
 )
 _POOL = (
-    "Examples: eyebright arithmetic pool --input 26x26x16 --kernel 2; "
-    "eyebright arithmetic pool --values '1 2 5 6; 3 4 7 8' --kind avg"
+    "eyebright arithmetic pool --input 26x26x16 --kernel 2",
+    "eyebright arithmetic pool --values '1 2 5 6; 3 4 7 8' --kind avg",
 )
 
 Input = Annotated[
@@ -53,7 +54,7 @@ def renamed(args: list[str]) -> list[str]:
     return ["arithmetic", *args[1:]]
 
 
-@app.command(epilog=_CONV)
+@app.command(epilog=examples(_CONV))
 def conv(
     input_size: Input = None,
     filters: Annotated[
@@ -101,7 +102,7 @@ def conv(
     typer.echo(_json(layer, tokens.shape, steps) if as_json else arithmetic.steps_text(steps, tokens, kernels))
 
 
-@app.command(epilog=_POOL)
+@app.command(epilog=examples(_POOL))
 def pool(
     input_size: Input = None,
     kind: Annotated[Literal["max", "avg"], typer.Option(help="Maximum or average pooling.")] = "max",

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from eyebright.runs.audit import Audited
     from eyebright.training.settings import Settings
 
-EXAMPLE = (
-    "Example: eyebright audit flower_photos -o audit.json --page audit.html\n\n"
-    "With boxes: eyebright audit traffic_lights --model lights_run -o findings"
+EXAMPLES = (
+    "eyebright audit flower_photos -o audit.json --page audit.html",
+    "eyebright audit traffic_lights --model lights_run -o findings",
 )
 _CORRECTIONS = "corrections.json"
 _WIDTH = 80

@@ -7,7 +7,7 @@ import typer
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import nearest
 
-EXAMPLE = "Example: eyebright cache; eyebright cache --remove packs --unused-days 30"
+EXAMPLES = ("eyebright cache", "eyebright cache --remove packs --unused-days 30")
 
 
 def cache(

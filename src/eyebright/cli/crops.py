@@ -15,7 +15,7 @@ from eyebright.system.text import counted, listed, message, printable
 if TYPE_CHECKING:
     from eyebright.tasks.detection.model.crops import Cut
 
-EXAMPLE = "Example: eyebright crops traffic_lights -o lights --margin 0.1"
+EXAMPLES = ("eyebright crops traffic_lights -o lights --margin 0.1",)
 Classes: TypeAlias = Literal["all", "one"]
 
 

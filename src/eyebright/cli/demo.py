@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-EXAMPLE = "Example: eyebright demo"
+EXAMPLES = ("eyebright demo",)
 _TRAINING = ["--network", "flowers_cnn", "--epochs", "30", "--augment", "rotation=0.03,zoom=0.1", "--overwrite"]
 
 

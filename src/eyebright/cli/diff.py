@@ -7,7 +7,7 @@ import typer
 
 from eyebright.cli.pictures import require_png
 
-EXAMPLE = "Example: eyebright diff old_run new_run more_flower_photos -o flips.png"
+EXAMPLES = ("eyebright diff old_run new_run more_flower_photos -o flips.png",)
 
 
 def diff(

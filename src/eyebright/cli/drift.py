@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-EXAMPLE = "Example: eyebright drift flowers_run photos_of_this_week"
+EXAMPLES = ("eyebright drift flowers_run photos_of_this_week",)
 
 
 def drift(

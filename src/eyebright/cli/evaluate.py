@@ -9,7 +9,7 @@ from eyebright.cli.pictures import refuse
 from eyebright.runs.request import Unlabelled
 from eyebright.system.text import counted
 
-EXAMPLE = "Example: eyebright evaluate flowers_run more_flower_photos"
+EXAMPLES = ("eyebright evaluate flowers_run more_flower_photos",)
 
 
 def evaluate(

@@ -12,7 +12,7 @@ from eyebright.system.text import pad, percent, printable, shorten
 if TYPE_CHECKING:
     from eyebright.report.explanations import Explanation
 
-EXAMPLE = "Example: eyebright explain flowers_run red_sunflower.jpg -o why.png"
+EXAMPLES = ("eyebright explain flowers_run red_sunflower.jpg -o why.png",)
 _NAME_WIDTH, _LABEL_WIDTH = 44, 22
 
 

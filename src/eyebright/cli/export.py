@@ -7,7 +7,7 @@ import typer
 
 from eyebright.model.export import NAMES
 
-EXAMPLE = "Example: eyebright export flowers_run --to onnx -o flowers_onnx"
+EXAMPLES = ("eyebright export flowers_run --to onnx -o flowers_onnx",)
 
 
 def export(

@@ -10,7 +10,7 @@ import typer
 from eyebright.system.errors import SettingsError
 from eyebright.system.progress import Stage
 
-EXAMPLE = "Example: eyebright fetch --list; then: eyebright fetch flowers -o flower_photos"
+EXAMPLES = ("eyebright fetch --list", "eyebright fetch flowers -o flower_photos")
 _WIDTH = 80
 
 

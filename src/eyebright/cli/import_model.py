@@ -7,7 +7,7 @@ import typer
 
 from eyebright.system.errors import SettingsError
 
-EXAMPLE = "Example: eyebright import keras_model.h5 --scale -1-1 --resize crop -o teachable"
+EXAMPLES = ("eyebright import keras_model.h5 --scale -1-1 --resize crop -o imported",)
 _SIZES = "expected --size 224, or height x width as in --size 224x192"
 
 
@@ -28,8 +28,8 @@ def import_model(
         str,
         typer.Option(
             metavar="FILE",
-            help="The names of the classes, one a line; or: numbered, for class_0, class_1, ... [default: those of the "
-            "exported folder, or labels.txt beside the file]",
+            help="The names of the classes, one a line; or the word numbered, which calls them class_0, class_1 and "
+            "so on [default: those of the exported folder, or labels.txt beside the file]",
             show_default=False,
         ),
     ] = "",

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from eyebright.tasks.detection.model.exported import DetectionProof, ExportedDetector
 
 _COLUMNS = 80
-EXAMPLE = (
-    "Example: eyebright inspect flowers_run; "
-    "eyebright inspect flowers_run --activations rose.jpg --layer conv_2 -o maps.png"
+EXAMPLES = (
+    "eyebright inspect flowers_run",
+    "eyebright inspect flowers_run --activations rose.jpg --layer conv_2 -o m.png",
 )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-EXAMPLE = "Example: eyebright networks; then: eyebright inspect resnet18"
+EXAMPLES = ("eyebright networks", "eyebright inspect resnet18")
 
 
 def networks(

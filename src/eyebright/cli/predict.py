@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from eyebright.model.predictor import LazyImage, Predictor
     from eyebright.trust.prediction import Prediction, Unreadable
 
-EXAMPLE = (
-    "Example: eyebright predict flowers_run red_sunflower.jpg\n\n"
-    "With a detector: eyebright predict lights_run street.jpg --figure lights.png"
+EXAMPLES = (
+    "eyebright predict flowers_run red_sunflower.jpg",
+    "eyebright predict lights_run street.jpg --figure lights.png",
 )
 NO_REFERENCE = (
     "This model gives an answer for every image, also for one that is unlike its\n"

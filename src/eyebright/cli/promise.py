@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-EXAMPLE = "Example: eyebright promise flowers_run accuracy=0.95 --on more_flower_photos"
+EXAMPLES = ("eyebright promise flowers_run accuracy=0.95 --on more_flower_photos",)
 
 
 def promise(

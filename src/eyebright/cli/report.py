@@ -7,7 +7,7 @@ import typer
 
 from eyebright.cli.pictures import refuse
 
-EXAMPLE = "Example: eyebright report flowers_run"
+EXAMPLES = ("eyebright report flowers_run",)
 
 
 def report(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from eyebright.runs.train import Result
     from eyebright.tasks.detection.runs.train import DetectionResult
 
-EXAMPLE = "Example: eyebright train flower_photos -o flowers_run --minutes 5"
+EXAMPLES = ("eyebright train flower_photos -o flowers_run --minutes 5",)
 FIND_LR_NETWORK = "flowers_cnn"  # where none is named: a learning rate belongs to one network, and "auto" finds its own
 
 _SHOWN = (  # as a newcomer meets them; further settings are given by --set

@@ -200,6 +200,11 @@ def message(text: str, width: int = 80) -> str:
     )
 
 
+def examples(commands: Sequence[str]) -> str:
+    """The end of a command's help: examples as they are typed, one a line. The first character forbids wrapping."""
+    return "\b\n" + "\n  ".join(["Example:" if len(commands) == 1 else "Examples:", *commands])
+
+
 _SUBSTITUTES = {"█": "#", "…": "...", "·": ".", "×": "x", "→": "->", "–": "-", "—": "-", "✓": "+", "•": "*"}
 
 
