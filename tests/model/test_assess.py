@@ -192,7 +192,7 @@ def test_the_sample_of_the_training_side_is_spread_over_it():
 
 
 def test_the_course_says_augmentation_and_the_greatest_dropout():
-    settings = Settings(epochs=4, minutes=2.5, cutmix=0.5, accumulation=3, judge_start=True)
+    settings = Settings(epochs=4, minutes=2.5, cutmix=0.5, accumulation=3, keep_start_if_better=True)
     history = History(loss=(1.0,) * 3, validation_loss=(2.0,) * 3, pictures=(70, 0, 6))  # 0 in a log that does not tell
     course = record_of(history, settings, eb.zoo.flowers_cnn(input_size=16, dropout=0.3), 70, 1.9)
     assert (course.images, course.epochs, course.dropout, course.first_loss) == (70, 4, 0.3, 1.9)

@@ -131,10 +131,11 @@ def test_pictures_and_output_may_come_from_either(file):
 
 
 def test_older_files_are_read(tmp_path):
-    """Their settings are in a table, and resize was called fit."""
+    """Their settings are in a table, and some had other names."""
     path = tmp_path / "config.toml"
-    path.write_text('pictures = "p"\nfit = "pad"\nsize = 8\n[training]\nepochs = 3\n')
-    expected = Request(pictures="p", resize="pad", size=8, training=Settings(epochs=3))
+    path.write_text('pictures = "p"\nfit = "pad"\nsize = 8\n[training]\nepochs = 3\njudge_start = true\n')
+    settings = Settings(epochs=3, keep_start_if_better=True)
+    expected = Request(pictures="p", resize="pad", size=8, training=settings)
     assert read_config(path) == expected
     assert gather({}, path).resize == "pad"
 
@@ -142,6 +143,9 @@ def test_older_files_are_read(tmp_path):
 def test_the_former_name_of_an_option_is_accepted_with_a_notice():
     with pytest.warns(FutureWarning, match="the option fit is now called resize"):
         assert gather({"pictures": "p", "fit": "pad"}).resize == "pad"
+    with pytest.warns(FutureWarning, match="the option judge_start is now called keep_start_if_better"):
+        assert gather({"judge_start": True}).training.keep_start_if_better
+    assert gather({"set": ["judge_start=true"]}).training.keep_start_if_better
 
 
 def test_an_unknown_option_names_the_nearest():

@@ -224,16 +224,16 @@ def test_too_few_new_images_are_refused(model, pictures, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("judged", [True, False])
+@pytest.mark.parametrize("kept", [True, False])
 def test_a_training_that_spoils_a_model_of_the_same_classes_keeps_its_weights_unless_it_may_not(
-    make_folder, model, tmp_path, judged
+    make_folder, model, tmp_path, kept
 ):
     pictures = make_folder("more", count=30)
-    asked = {} if judged else {"judge_start": False}
+    asked = {} if kept else {"keep_start_if_better": False}
     spoiling = {"learning_rate": 0.1, "weight_decay": 10.0, "label_smoothing": 0.9}
     eb.train(pictures, tmp_path / "run", start_from=model, epochs=1, batch_size=8, **spoiling, **asked)
     before, after = weights_of(model), weights_of(tmp_path / "run")
-    assert all(np.array_equal(value, after[name]) for name, value in before.items()) == judged
+    assert all(np.array_equal(value, after[name]) for name, value in before.items()) == kept
 
 
 def test_the_own_split_of_the_model_keeps_its_test_set(model, pictures, tmp_path):

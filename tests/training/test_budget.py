@@ -61,6 +61,18 @@ def test_too_little_time_is_refused_with_a_budget_that_is_enough(clock):
     assert plan_of(clock, minutes=enough).more_steps() > 0
 
 
+def test_no_more_steps_remain_than_fit_or_than_are_enough(clock):
+    """Two epochs of 95 steps of 0.1 s, each with a validation of 600 images at 0.4 / 320 s."""
+    deadline = Deadline(2.0, clock.now, 1800, epochs=2)
+    plan = Plan(deadline, 0.1, picture_s=0.1 / 32, steps=95, evaluated=600)
+    assert plan.enough == 190 and plan.remaining(0) == (190, pytest.approx(190 * 0.1 + 2 * 600 * 0.4 / 320))
+    assert plan.remaining(185) == (5, pytest.approx(5 * 0.1 + 600 * 0.4 / 320))
+    assert plan.remaining(200) == (0, 0.0)
+    clock.now += 105
+    assert plan.remaining(0) == (plan.more_steps(), 15.0)
+    assert plan_of(clock).remaining(10_000) == (plan_of(clock).more_steps(), 120.0)
+
+
 def test_an_epoch_that_took_longer_leaves_fewer_steps(clock):
     plan = plan_of(clock)
     before = plan.more_steps()

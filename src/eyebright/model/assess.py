@@ -261,7 +261,7 @@ def record_of(
         first_loss=first_loss,
         promise=promise,
         adaptive=settings.optimizer == "adamw",
-        start_from_same_images=settings.judge_start,
+        start_from_same_images=settings.keep_start_if_better,
         dropout=max(
             (place.layer.p for place in network.places.values() if isinstance(place.layer, Dropout)), default=0
         ),

@@ -63,8 +63,8 @@ _MOST_SUSPECTED = 24  # labels that are named
 _TRIAL_SHARE = 0.2  # of the time that is left, for each of two that are tried
 _TUNED, _TUNED_SMALL = 5, 11  # of the 16 blocks of the backbone; small images, enlarged, differ in their details too
 _TUNING = {
-    "learning_rate": 1e-3, "stage_decay": 0.8, "weight_decay": 0.05, "judge_start": True, "norm_statistics": "kept",
-    "label_smoothing": 0.0, "rotation": 0.03,
+    "learning_rate": 1e-3, "stage_decay": 0.8, "weight_decay": 0.05, "keep_start_if_better": True,
+    "norm_statistics": "kept", "label_smoothing": 0.0, "rotation": 0.03,
 }  # fmt: skip
 
 
@@ -257,5 +257,5 @@ def _trial(prepared: Prepared, start: Start, emit: Emit, share_s: float) -> tupl
     what = f"{start.name}, trained for {epochs} epoch{'' if epochs == 1 else 's'}"
     took_s = time.monotonic() - started_at
     emit(Tried(what=what, validation_loss=-negative_loss, validation_accuracy=accuracy, seconds=took_s))
-    settings = start.settings.changed({"judge_start": True})
+    settings = start.settings.changed({"keep_start_if_better": True})
     return accuracy, start._replace(weights=outcome.weights, settings=settings)

@@ -21,6 +21,7 @@ _REPLACED = {  # a typed option replaces these in the file
     "split": ("validation", "test"), "epochs": ("extended_at", "minutes"), "minutes": ("extended_at", "epochs"),
 }  # fmt: skip
 _EXCLUSIVE = {"augment": (*AUGMENTATIONS,), "exclude": ("excluded",)}  # use only one of them in a file
+_RENAMED = {"fit": "resize", "judge_start": "keep_start_if_better"}  # old names
 _PATHS = ("pictures", "output", "split", "exclude", "corrections", "from")
 
 
@@ -127,8 +128,9 @@ def with_settings(settings: Settings, given: Iterable[str]) -> Settings:
 
 
 def _setting(text: str) -> str:
-    """The name in NAME=VALUE."""
-    return text.partition("=")[0].strip().replace("-", "_")
+    """Today's name of the setting in NAME=VALUE."""
+    name = text.partition("=")[0].strip().replace("-", "_")
+    return _RENAMED.get(name, name)
 
 
 def augmentation(text: str) -> dict[str, bool | float]:
@@ -158,12 +160,12 @@ def renamed(options: Mapping[str, Any], *, silently: bool = False) -> dict[str, 
         SettingsError: When an option is given by its old name and by its new one.
     """
     found = dict(options)
-    if "fit" in found:
-        if "resize" in found:
-            raise SettingsError("fit is the old name of resize: use only resize")
+    for old in _RENAMED.keys() & found.keys():
+        if (new := _RENAMED[old]) in found:
+            raise SettingsError(f"{old} is the old name of {new}: use only {new}")
         if not silently:
-            warnings.warn("the option fit is now called resize", FutureWarning, stacklevel=4)
-        found["resize"] = found.pop("fit")
+            warnings.warn(f"the option {old} is now called {new}", FutureWarning, stacklevel=4)
+        found[new] = found.pop(old)
     return found
 
 

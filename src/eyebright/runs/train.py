@@ -205,7 +205,7 @@ def _begin(
     else:
         require_agreement(source, request, network)
         known = tuple(dataset.classes) == source.card.classes  # then the model may be better than what comes of it
-        training = request.with_recipe({"judge_start": True}) if known else request.training
+        training = request.with_recipe({"keep_start_if_better": True}) if known else request.training
         start = start_from(source, dataset.classes, training)
         resized = choose_resize(dataset, source.card.preparation.fit, start.network)
     checks.require_space(run.path, start.network)

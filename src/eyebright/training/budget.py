@@ -168,6 +168,18 @@ class Plan:
         whole, rest_s = divmod(max(left_s, 0.0), epoch_s)
         return int(whole) * self.steps + min(int(rest_s / self._step_s), self.steps)
 
+    @property
+    def enough(self) -> float:
+        """How many steps are enough for the training, however much time is left."""
+        return self.deadline.epochs * self.steps or math.inf
+
+    def remaining(self, made: int) -> tuple[int, float]:
+        """How many more steps to make after so many, and the seconds for them."""
+        more, left_s, wanted = self.more_steps(), self.deadline.left_s, max(self.enough - made, 0)
+        if more <= wanted:
+            return more, left_s
+        return int(wanted), min(self.seconds(int(wanted)), left_s)
+
     def seconds(self, steps: int) -> float:
         """How long so many steps take, with the validations of their epochs."""
         return steps * self._step_s + math.ceil(steps / self.steps) * self._validation_s

@@ -45,8 +45,8 @@ class Settings(Record, frozen=True, kw_only=True, repr_omit_defaults=True):
             default.
         minutes: Time for the whole run, from the command to the saved model, in minutes. As many steps are made as fit
             into this time, whatever `epochs` says; 0 sets no limit.
-        judge_start: Evaluate the weights at the start too, and keep them if no epoch is better. The best epoch is
-            averaged with them where the mean has a lower validation loss, and no lower accuracy than the start.
+        keep_start_if_better: Evaluate the weights at the start too, and keep them if no epoch is better. The best epoch
+            is averaged with them where the mean has a lower validation loss, and no lower accuracy than the start.
         batch_size: Images that go through the network together.
         accumulation: Batches whose gradients are added up for one step, as if they were one batch. This makes large
             steps in little memory; only batch norms see each batch separately.
@@ -104,7 +104,7 @@ class Settings(Record, frozen=True, kw_only=True, repr_omit_defaults=True):
 
     epochs: int = 15
     minutes: float = 0.0
-    judge_start: bool = False
+    keep_start_if_better: bool = False
     batch_size: int = 32
     accumulation: int = 1
     optimizer: Literal["adamw", "sgd"] = "adamw"

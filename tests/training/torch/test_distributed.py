@@ -48,7 +48,7 @@ def train(emit=lambda event: None, folder=None, **changes):
     sides = split(dataset, pack)
     material = fitting.Material(pack, dataset.labels, np.flatnonzero(sides == 0), np.flatnonzero(sides == 1))
     network = zoo.flowers_cnn(3, input_size=16, dropout=CHANGES.get("dropout", 0))
-    settings = Settings(epochs=3, precision="float32", seed=5, judge_start=True).changed(RECIPE | changes)
+    settings = Settings(epochs=3, precision="float32", seed=5, keep_start_if_better=True).changed(RECIPE | changes)
     resume = folder is not None and folder.exists()
     return fitting.fit(network, initial_weights(network, 5), material, settings, emit=emit,
                        checkpoint_folder=folder, resume=resume)
@@ -161,7 +161,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background
 def work():
     results = []
     with suppress(KeyboardInterrupt), nth_call(Group, "add_up", 1, ctrl_c):
-        results.append(curve_of(judge_start=False))
+        results.append(curve_of(keep_start_if_better=False))
     results.append(curve_of())
     for owner, name, number in ((Group, "add_up", 5), (Learner, "validate", 2)):
         interrupts.handle(once=True)  # as in a new process

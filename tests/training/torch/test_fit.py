@@ -1,10 +1,10 @@
 """What a caller of `fit` relies on; the loop itself is tested in test_loop.py."""
 
-import numpy as np
 import pytest
 import torch
+from tests.training.torch.making import nothing, same
 
-from eyebright.network import Weights, initial_weights, zoo
+from eyebright.network import initial_weights, zoo
 from eyebright.system import machine
 from eyebright.system.errors import DataError
 from eyebright.training import processes
@@ -15,14 +15,6 @@ from eyebright.training.processes import ProcessPlace
 from eyebright.training.settings import Settings
 from eyebright.training.torch import hardware
 from eyebright.training.torch.fit import fit, predict_logits
-
-
-def same(one: Weights, other: Weights) -> bool:
-    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
-
-
-def nothing(event: Event) -> None:
-    del event
 
 
 def test_the_network_learns(job):
@@ -77,7 +69,7 @@ def test_precision_and_device_are_reported(job):
 def test_without_epochs_or_time_nothing_is_trained(job):
     for changes, deadline, reason in (
         ({"epochs": 0}, None, "finished"),
-        ({"judge_start": True}, Deadline(1.0, 0.0, 0), "budget"),
+        ({"keep_start_if_better": True}, Deadline(1.0, 0.0, 0), "budget"),
     ):
         events: list[Event] = []
         settings = job.settings.changed(changes)

@@ -36,7 +36,7 @@ NETWORK = Network.sequential(
 FROZEN = {"frozen": ("conv_1",)}
 
 
-@pytest.mark.parametrize("changes", [{"ema": 0.9}, {"judge_start": True}])
+@pytest.mark.parametrize("changes", [{"ema": 0.9}, {"keep_start_if_better": True}])
 def test_the_weights_are_those_of_a_training_in_torch_alone(job, changes):
     """Without augmentation, since augmented images are rounded for an engine; AdamW would enlarge tiny gradients."""
     calm = {"rotation": 0.0, "zoom": 0.0, "epochs": 2, "optimizer": "sgd", "weight_decay": 0.0} | FROZEN | changes

@@ -8,25 +8,17 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
+from tests.training.torch.making import KilledAfter, kill, nothing, same
 
-from eyebright.network import Weights, initial_weights
 from eyebright.system.errors import DataError, SettingsError
 from eyebright.training.budget import Deadline, Plan
 from eyebright.training.events.event import Event, StepDone
-from eyebright.training.events.fitting import Blended, DeviceChanged, EpochEnded, Planned, PrecisionChosen, Stopped
+from eyebright.training.events.fitting import DeviceChanged, EpochEnded, Planned, PrecisionChosen, Stopped
 from eyebright.training.events.starting import Resumed
 from eyebright.training.settings import Settings
 from eyebright.training.torch import loop
 from eyebright.training.torch.fit import fit, predict_logits
 from eyebright.training.torch.learner import Learner
-
-
-def same(one: Weights, other: Weights) -> bool:
-    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
-
-
-def nothing(event: Event) -> None:
-    del event
 
 
 class InterruptedAt:
@@ -40,28 +32,6 @@ class InterruptedAt:
         self.events.append(event)
         if isinstance(event, StepDone) and event.epoch == self.epoch:
             raise KeyboardInterrupt
-
-
-class KilledAfter:
-    """A receiver of events that ends the training after a number of steps, as a kill does."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-        self.events: list[Event] = []
-
-    def __call__(self, event: Event) -> None:
-        self.events.append(event)
-        self.left -= isinstance(event, StepDone)
-        if self.left < 0:
-            raise RuntimeError("killed")
-
-
-def kill(job, folder: Path, steps: int) -> list[Event]:
-    """Train, and kill the training after so many steps; its events."""
-    receiver = KilledAfter(steps)
-    with pytest.raises(RuntimeError, match="killed"):
-        fit(*job, emit=receiver, checkpoint_folder=folder)
-    return receiver.events
 
 
 def curve(events: list[Event]) -> dict[int, tuple[float, ...]]:
@@ -265,55 +235,11 @@ def test_time_that_was_used_before_a_stop_counts_in_the_budget_of_a_resumed_trai
 
 def test_the_start_is_kept_when_there_is_no_time_for_a_step(job, monkeypatch):
     monkeypatch.setattr(Plan, "more_steps", lambda plan: 0)
-    job = job._replace(settings=job.settings.changed({"judge_start": True}))
+    job = job._replace(settings=job.settings.changed({"keep_start_if_better": True}))
     events: list[Event] = []
     outcome = fit(*job, emit=events.append, deadline=Deadline(60, time.monotonic(), 0))
     assert outcome.reason == "budget" and same(outcome.weights, job.weights)
     assert [(event.steps, event.epochs) for event in events if isinstance(event, Planned)] == [(0, 0.0)]
-
-
-@pytest.fixture
-def tuning(job):
-    """A job that starts with little confidence and ends with much; every third validation label is wrong."""
-    weights = dict(fit(*job, emit=nothing).weights)
-    weights |= {name: 0.1 * weights[name] for name in ("dense_2.weight", "dense_2.bias")}
-    labels, wrong = job.material.labels.copy(), job.material.validation[::3]
-    labels[wrong] = (labels[wrong] + 1) % 3
-    changes = {"judge_start": True, "epochs": 2, "learning_rate": 1e-3, "label_smoothing": 0.0}
-    return job._replace(
-        weights=weights, material=job.material._replace(labels=labels), settings=job.settings.changed(changes)
-    )
-
-
-def test_the_mean_of_the_start_and_an_epoch_is_kept_that_has_the_lowest_loss_and_no_lower_accuracy(tuning, tmp_path):
-    """All candidates are measured again, by another way; the epoch's weights are those of the checkpoint."""
-    events: list[Event] = []
-    outcome = fit(*tuning, emit=events.append, checkpoint_folder=tmp_path)
-    (blended,) = [event for event in events if isinstance(event, Blended)]
-    (stopped,) = [event for event in events if isinstance(event, Stopped)]
-    tuned = load_file(max(tmp_path.glob("0*")) / f"{'best' if stopped.best_epoch else 'weights'}.safetensors")
-    truth, material = tuning.material.labels[tuning.material.validation], tuning.material
-    found = {}
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        mean = {name: share * tuned[name] + (1 - share) * tuning.weights[name] for name in tuned}
-        logits = predict_logits(tuning.network, mean, material.pack, material.validation).astype(np.float64)
-        losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(truth)), truth]
-        found[share] = losses.mean(), (logits.argmax(axis=1) == truth).mean()
-    fine = {share: loss for share, (loss, accuracy) in found.items() if accuracy >= found[0.0][1]}
-    assert blended.share == min(fine, key=fine.__getitem__)
-    assert (blended.validation_loss, blended.validation_accuracy) == pytest.approx(found[blended.share], rel=1e-4)
-    for name, value in outcome.weights.items():
-        expected = tuning.weights[name] + blended.share * (tuned[name] - tuning.weights[name])
-        assert np.allclose(value, expected, rtol=0, atol=1e-6), name
-
-
-def test_a_mean_with_the_start_is_the_same_after_a_kill(tuning, tmp_path):
-    tuning = tuning._replace(settings=tuning.settings.changed({"checkpoint_s": 0}))
-    whole = fit(*tuning, emit=nothing)
-    kill(tuning, tmp_path, 3)
-    resumed = fit(*tuning._replace(weights=initial_weights(tuning.network, 6)), emit=nothing,
-                  checkpoint_folder=tmp_path, resume=True)  # fmt: skip
-    assert same(resumed.weights, whole.weights)
 
 
 def test_a_budget_leaves_time_to_evaluate_three_means_with_the_start(job, monkeypatch):
@@ -324,8 +250,8 @@ def test_a_budget_leaves_time_to_evaluate_three_means_with_the_start(job, monkey
         return Plan(deadline, *args, **options)
 
     monkeypatch.setattr(loop, "Plan", planned)
-    for judged in (False, True):
-        settings = job.settings.changed({"judge_start": judged})
+    for kept in (False, True):
+        settings = job.settings.changed({"keep_start_if_better": kept})
         fit(*job._replace(settings=settings), emit=nothing, deadline=Deadline(60, time.monotonic(), 100, epochs=1))
     assert left == [100, 100 + 3 * len(job.material.validation)]
 

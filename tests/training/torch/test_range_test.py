@@ -1,15 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from tests.training.torch.making import nothing
 
 from eyebright.system.errors import SettingsError
 from eyebright.training.events.event import Event, Progress
 from eyebright.training.torch.fit import fit
 from eyebright.training.torch.range_test import range_test
-
-
-def nothing(event: Event) -> None:
-    del event
 
 
 @pytest.mark.parametrize("changes", [{"accumulation": 2}, {"optimizer": "sgd", "weight_decay": 5e-4}])

@@ -82,7 +82,7 @@ def fit(
     if not settings.epochs and deadline is None:
         emit(Stopped(reason="finished", epoch=0, best_epoch=0))
         return Outcome(dict(weights), "finished", settings)
-    if settings.judge_start and not resume and deadline is not None and deadline.too_late:
+    if settings.keep_start_if_better and not resume and deadline is not None and deadline.too_late:
         emit(Planned(steps=0, epochs=0.0, seconds=deadline.left_s))
         emit(Stopped(reason="budget", epoch=0, best_epoch=0))
         return Outcome(dict(weights), "budget", settings)

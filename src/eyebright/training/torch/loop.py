@@ -30,12 +30,10 @@ from eyebright.system.text import listed, printable
 from eyebright.training.budget import VALIDATING, Deadline, Plan
 from eyebright.training.events.event import Emit, StepDone
 from eyebright.training.events.fitting import (
-    Blended,
     DeviceChanged,
     EpochEnded,
     Planned,
     Reason,
-    StartValidated,
     Stopped,
 )
 from eyebright.training.events.starting import Resumed
@@ -43,6 +41,7 @@ from eyebright.training.schedule import Pace, Position
 from eyebright.training.settings import ChosenPrecision, Settings
 from eyebright.training.stages import require_batch
 from eyebright.training.torch import hardware
+from eyebright.training.torch.best import SHARES, BestWeights
 from eyebright.training.torch.checkpoint import Keeper, State
 from eyebright.training.torch.distributed import ALONE, Group
 from eyebright.training.torch.feed import Feed, Task
@@ -54,7 +53,6 @@ T = TypeVar("T")
 _CONTINUE, _OUT_OF_TIME, _INTERRUPTED = range(3)  # what rank 0 says at the end of a step
 _MEASURING_S = 3.0  # to say how long the epochs will take
 _NAMED = 8  # images in an error message
-_SHARES = 0.25, 0.5, 0.75  # of the weights of an epoch, in a mean with those of the start
 _AHEAD = 4  # steps that are made before the figures of the first of them are read from a GPU
 
 
@@ -112,8 +110,7 @@ class Trainer:
         self.pace = Pace(settings, self.feed.steps)
         self.plan: Plan | None = None
         self.progress = self.before = Position()  # now, and before the last step
-        self.best: Weights = {}
-        self.start_weights: Weights = {}  # where they are validated
+        self.best = BestWeights(self.learner, self._validated, emit)
         self.interrupted = False
         self._coming: Iterator[tuple[Tensor, Tensor]] = iter(())
         self._unread: deque[tuple[int, Learned]] = deque()  # steps that a GPU may still compute, with their images
@@ -135,7 +132,7 @@ class Trainer:
 
     @property
     def _state(self) -> State:
-        return self.learner.state(self.progress, self.best)._replace(start=self.start_weights)
+        return self.learner.state(self.progress, self.best.weights)._replace(start=self.best.start)
 
     def start(self, deadline: Deadline | None, *, resume: bool) -> bool:
         """Settle all that is measured, and restore the state; False if there is no time for a step."""
@@ -156,8 +153,10 @@ class Trainer:
             self._forecast()
         elif not self._make_plan(deadline.after(self.progress.used_s)):
             return False
-        if self.settings.judge_start and not self.best:
-            self._judge_start()
+        if self.settings.keep_start_if_better and not self.best.weights:
+            score = self._finite(self._validated())
+            self.progress = self.progress.at_start(score.loss, score.accuracy)
+            self.best.keep_start(score)
         return True
 
     def run(self) -> Outcome:
@@ -172,7 +171,7 @@ class Trainer:
                     self.progress = self.progress.next_leg()
                 else:
                     reason = "patience" if self.pace.more(self.progress) else reason
-                    reason = "finished" if self.progress.step >= self._enough else reason
+                    reason = "finished" if self.plan and self.progress.step >= self.plan.enough else reason
                     break
         except KeyboardInterrupt:
             if self.group.size > 1:  # from a callback; Ctrl-C itself is deferred
@@ -182,41 +181,17 @@ class Trainer:
 
     def stopped(self, reason: Reason) -> Outcome:
         """The outcome, with the best weights so far; those of the start if there was no time for a step."""
-        best = self.best or (self.learner.module.get_weights() if reason == "budget" else {})
+        best = self.best.weights or (self.learner.module.get_weights() if reason == "budget" else {})
         if best:
             self.emit(Stopped(reason=reason, epoch=self.progress.epoch, best_epoch=self.progress.best_epoch))
-        if self.start_weights and reason != "interrupted" and self.progress.epoch and self.group.rank == 0:
-            best = self._blended(best)
+        if self.best.start and reason != "interrupted" and self.progress.epoch and self.group.rank == 0:
+            best = self.best.or_mean(self.progress)
         return Outcome(best, reason, self.settings)
-
-    def _blended(self, best: Weights) -> Weights:
-        """The best weights, or a mean of those of the start and of an epoch that has a lower validation loss.
-
-        No mean is kept whose accuracy is below that of the start. Where no epoch was better than the start, means with
-        the last epoch are tried.
-
-        Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", eq. 1: means of the weights before and
-        after tuning are often better than both, since a short tuning overshoots.
-        """
-        done = self.progress
-        tuned, epoch = (best, done.best_epoch) if done.best_epoch else (self.learner.result.get_weights(), done.epoch)
-        lowest, kept, found = done.best_loss, best, None
-        for share in _SHARES:
-            mean = {name: start + share * (tuned[name] - start) for name, start in self.start_weights.items()}
-            self.learner.result.set_weights(mean)
-            score = self._score(self.task.validation)
-            if score.loss < lowest and score.accuracy >= done.start_accuracy:
-                lowest, kept, found = score.loss, mean, (share, score)
-        if found is not None:
-            share, score = found
-            self.emit(Blended(share=share, epoch=epoch, validation_loss=score.loss,
-                              validation_accuracy=score.accuracy, measure=self.learner.objective.measure))  # fmt: skip
-        return kept
 
     def _restore(self, state: State) -> None:
         self.learner.restore(state)
         self.progress = self.before = state.progress
-        self.best, self.start_weights = state.best, state.start
+        self.best.weights, self.best.start = state.best, state.start
 
     def _choose_precision(self) -> None:
         chosen = self.learner.choose_precision()
@@ -230,33 +205,23 @@ class Trainer:
     def _make_plan(self, deadline: Deadline) -> bool:
         """Measure a step and plan how many fit; False if none fits, and there are weights to keep."""
         step_s, picture_s = self._times(deadline.measuring_s)
-        if self.settings.judge_start:  # for the means with the start
-            deadline = deadline._replace(evaluated=deadline.evaluated + len(_SHARES) * len(self.task.validation))
+        if self.settings.keep_start_if_better:  # and its means with an epoch
+            deadline = deadline._replace(evaluated=deadline.evaluated + len(SHARES) * len(self.task.validation))
         self.pace.timed = True
         try:
             self.plan = Plan(deadline, step_s, picture_s=picture_s, steps=self.feed.steps,
                              evaluated=self._evaluated)  # fmt: skip
         except SettingsError:
-            if not (self.settings.judge_start or self.best):
+            if not (self.settings.keep_start_if_better or self.best.weights):
                 raise
             self.emit(Planned(steps=0, epochs=0.0, seconds=deadline.left_s))
             return False
-        self._plan_steps(*self._time_left())
+        self._plan_steps(*self._remaining())
         return True
 
-    def _time_left(self) -> tuple[int, float]:
+    def _remaining(self) -> tuple[int, float]:
         """How many more steps fit into the budget, and the seconds for them; only rank 0 has a plan."""
-        if self.plan is None:
-            return 0, 0.0
-        more, left_s = self.plan.more_steps(), self.plan.deadline.left_s
-        if more <= (enough := self._enough - self.progress.step):
-            return more, left_s
-        return int(max(enough, 0)), min(self.plan.seconds(int(max(enough, 0))), left_s)
-
-    @property
-    def _enough(self) -> float:
-        """How many steps are enough, however much time is left."""
-        return (self.plan.deadline.epochs if self.plan else 0) * self.feed.steps or math.inf
+        return self.plan.remaining(self.progress.step) if self.plan else (0, 0.0)
 
     def _plan_steps(self, more_steps: int, seconds: float) -> None:
         self.progress = self.pace.plan(self.progress, more_steps)
@@ -273,14 +238,6 @@ class Trainer:
         """Seconds of a step, and of an image of this process, measured on a few batches in about so many seconds."""
         batch_s = self._in_memory(lambda: self.learner.seconds(*next(self.feed.batches(1)), most_s))
         return self.settings.accumulation * batch_s, batch_s / self.feed.batch_size
-
-    def _judge_start(self) -> None:
-        """Validate the weights of the start, as those of epoch 0: kept unless an epoch is better."""
-        score = self._finite(self._score(self.task.validation))
-        self.best = self.start_weights = self.learner.result.get_weights()
-        self.progress = self.progress.at_start(score.loss, score.accuracy)
-        self.emit(StartValidated(validation_loss=score.loss, validation_accuracy=score.accuracy,
-                              measure=self.learner.objective.measure))  # fmt: skip
 
     def _epoch(self) -> None:
         """One pass over the training images, or what the budget leaves of it, and one over the validation images."""
@@ -300,7 +257,7 @@ class Trainer:
         self._end_epoch(first, time.perf_counter() - start, time.process_time() - cpu_start)
         self._keep()
         if self.pace.timed and self.pace.more(self.progress):
-            self._plan_steps(*self.group.agree(self._time_left))
+            self._plan_steps(*self.group.agree(self._remaining))
 
     def _end_epoch(self, first: Position, seconds: float, cpu_seconds: float) -> None:
         """Measure the weights on some training images and on the validation images, and keep them if they are the best.
@@ -312,7 +269,7 @@ class Trainer:
         """
         start, done = time.monotonic(), self.progress
         known, score, self.interrupted = self.group.agree(
-            lambda: (self._score(self.feed.sample), self._score(self.task.validation), interrupts.pending())
+            lambda: (self._score(self.feed.sample), self._validated(), interrupts.pending())
         )
         self._finite(score)
         if self.plan is not None:
@@ -320,7 +277,7 @@ class Trainer:
         self.progress = done.after_epoch(score.loss, score.accuracy, by_loss=self.learner.objective.by_loss)
         best = self.progress.best_epoch == self.progress.epoch
         if best:
-            self.best = self.learner.result.get_weights()
+            self.best.keep()
         self.emit(
             EpochEnded(
                 epoch=self.progress.epoch,
@@ -433,6 +390,9 @@ class Trainer:
     def _score(self, indices: NDArray[np.int64]) -> Score:
         """Loss and accuracy on some images, of the training or the validation set: measured in the same way."""
         return self.learner.validate(self.feed.plain(indices))
+
+    def _validated(self) -> Score:
+        return self._score(self.task.validation)
 
     def _finite(self, score: Score) -> Score:
         if not math.isfinite(score.loss):
