@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from eyebright.model.predictor import LazyImage, Predictor
     from eyebright.tasks.detection.model.naming import NamedObjects
     from eyebright.tasks.detection.model.predictor import DetectionPredictor, FoundObjects
-    from eyebright.tasks.detection.report.showing import Gallery
+    from eyebright.tasks.detection.report.showing import Sheet
     from eyebright.trust.prediction import Unreadable
 
     Answer: TypeAlias = FoundObjects | NamedObjects
@@ -56,7 +56,7 @@ def predict_objects(model: Path, pictures: list[str], asked: Asked) -> None:
     (predictor, classes), classifier = _open(model), _classifier(asked.then)
     sources = sources_of(pictures)
     single, names = len(sources) == 1, classifier.classes if classifier else classes
-    gallery = _gallery(asked, names, single=single)
+    sheet = _sheet(asked, names, single=single)
     found, failed = predictor.stream(sources, threshold=asked.threshold), 0
     kept: list[Answer] = []  # for the file of --coco
     if asked.as_csv:
@@ -67,24 +67,24 @@ def predict_objects(model: Path, pictures: list[str], asked: Asked) -> None:
             failed += 1
         else:
             kept += [answer] if asked.coco else []
-            if gallery is not None:
-                gallery.add(source, answer)
+            if sheet is not None:
+                sheet.add(source, answer)
         if isinstance(source, Fetched):
             source.forget()
-    _write(asked, kept, names, gallery)
+    _write(asked, kept, names, sheet)
     if failed:
         raise typer.Exit(1)
 
 
-def _gallery(asked: Asked, names: Sequence[str], *, single: bool) -> "Gallery | None":
+def _sheet(asked: Asked, names: Sequence[str], *, single: bool) -> "Sheet | None":
     if asked.figure is None:
         return None
-    from eyebright.tasks.detection.report.showing import Gallery
+    from eyebright.tasks.detection.report.showing import Sheet
 
-    return Gallery(names, single=single)
+    return Sheet(names, single=single)
 
 
-def _write(asked: Asked, found: "list[Answer]", names: Sequence[str], gallery: "Gallery | None") -> None:
+def _write(asked: Asked, found: "list[Answer]", names: Sequence[str], sheet: "Sheet | None") -> None:
     """Write the files that were asked for."""
     from eyebright.system import files, records
 
@@ -93,9 +93,9 @@ def _write(asked: Asked, found: "list[Answer]", names: Sequence[str], gallery: "
 
         files.write_file(asked.coco, records.to_json(as_coco(found, names)).encode())
         typer.echo(f"Written: {asked.coco}", err=True)
-    if asked.figure and gallery:
-        files.write_file(asked.figure, gallery.draw())
-        of = f" (the first {len(gallery)} of {gallery.count:,})" if gallery.count > len(gallery) else ""
+    if asked.figure and sheet:
+        files.write_file(asked.figure, sheet.draw())
+        of = f" (the first {len(sheet)} of {sheet.count:,})" if sheet.count > len(sheet) else ""
         typer.echo(f"Written: {asked.figure}{of}", err=True)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from eyebright.model.importing.assembly import Assembly, Value
 from eyebright.model.importing.keras_file import KerasFile
-from eyebright.model.importing.keras_layers import KerasLayer, translate, unsupported
+from eyebright.model.importing.keras_layers import StoredLayer, translate, unsupported
 from eyebright.model.importing.keras_operators import is_operator, operate
 from eyebright.network import Input, Network, Weights
 from eyebright.network.keras.graph import weight_groups
@@ -116,7 +116,7 @@ class _Reading:
             if layer.get("registered_name") not in (None, kind) and ">" in str(layer["registered_name"]):
                 raise ModelError(unsupported(str(layer["registered_name"]), title))
             tensors = self._tensors(name, part, paths)
-            return translate(self.assembly, KerasLayer(kind, title, settings, tensors, self.stored.major), inputs)
+            return translate(self.assembly, StoredLayer(kind, title, settings, tensors, self.stored.major), inputs)
         except NetworkError as problem:
             raise ModelError(f"the layer {title!r} of the class {kind} cannot be imported: {problem}") from problem
 

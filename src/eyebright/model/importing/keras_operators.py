@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eyebright.model.importing.assembly import Assembly, Value, affine
-from eyebright.model.importing.keras_layers import KerasLayer, per_channel_last, translate
+from eyebright.model.importing.keras_layers import StoredLayer, per_channel_last, translate
 from eyebright.system.errors import NetworkError
 
 _KINDS = {
@@ -34,7 +34,7 @@ def operate(network: Assembly, layer: dict[str, Any], name: str, arguments: Sequ
         raise NetworkError("it reads maps that were turned to have channels first: only Flatten may do that")
     given = [argument for argument in arguments if argument is not None]
     if operation in ("Add", "Multiply") and all(isinstance(value, Value) for value in given):
-        return translate(network, KerasLayer(operation, name, {}, (), 3), given)
+        return translate(network, StoredLayer(operation, name, {}, (), 3), given)
     numbers = [value for value in given if not isinstance(value, Value)]
     if operation is None or len(given) != 2 or len(numbers) != 1:
         raise NetworkError(

@@ -28,7 +28,7 @@ from eyebright.training.torch.transfer import Coming, late
 _TIMED = 5  # batches by which time is measured
 
 
-class Learned:
+class StepResult:
     """The result of a step: loss and predictions before it, over the images of all ranks.
 
     Args:
@@ -102,7 +102,7 @@ class Learner:
         step: int,
         rate: float,
         halt: Callable[[], int] = lambda: 0,
-    ) -> Learned:
+    ) -> StepResult:
         """Make one step; nothing is changed if the loss is not finite.
 
         Args:
@@ -128,7 +128,7 @@ class Learner:
             self._change(figures)
         if self.average and (self.ahead or math.isfinite(figures[0])):
             self.average.update(self.module, step)
-        return Learned(Coming(figures), int(said))
+        return StepResult(Coming(figures), int(said))
 
     def _gradients(self, batches: Iterable[tuple[Tensor, Tensor]], count: int) -> Tensor:
         """Compute the gradients of a step. Returns mean loss and correct predictions, as far as they are this rank's.

@@ -45,7 +45,7 @@ from eyebright.training.torch.best import SHARES, BestWeights
 from eyebright.training.torch.checkpoint import Keeper, State
 from eyebright.training.torch.distributed import ALONE, Group
 from eyebright.training.torch.feed import Feed, Task
-from eyebright.training.torch.learner import Learned, Learner
+from eyebright.training.torch.learner import Learner, StepResult
 from eyebright.training.torch.objective import Score
 
 T = TypeVar("T")
@@ -113,7 +113,7 @@ class Trainer:
         self.best = BestWeights(self.learner, self._validated, emit)
         self.interrupted = False
         self._coming: Iterator[tuple[Tensor, Tensor]] = iter(())
-        self._unread: deque[tuple[int, Learned]] = deque()  # steps that a GPU may still compute, with their images
+        self._unread: deque[tuple[int, StepResult]] = deque()  # steps that a GPU may still compute, with their images
 
     @classmethod
     def of_job(cls, job: Job, group: Group) -> "Trainer":

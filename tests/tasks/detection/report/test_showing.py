@@ -3,7 +3,7 @@ import numpy as np
 from eyebright.tasks.detection.model.naming import Name, NamedObject, NamedObjects
 from eyebright.tasks.detection.model.predictor import Found, FoundObjects
 from eyebright.tasks.detection.report.overlay import of_class
-from eyebright.tasks.detection.report.showing import LARGE_PX, SMALL_PX, UNNAMED, Gallery, framed, legend_of
+from eyebright.tasks.detection.report.showing import LARGE_PX, SMALL_PX, UNNAMED, Sheet, framed, legend_of
 
 CLASSES = ["a", "b", "c"]
 BOX = (100.0, 200.0, 500.0, 400.0)
@@ -38,9 +38,9 @@ def test_a_gallery_opens_the_first_60_images_and_draws_them_with_their_classes()
         opened.append(1)
         return np.zeros((48, 96, 3), np.uint8)
 
-    gallery = Gallery(CLASSES)
+    sheet = Sheet(CLASSES)
     found = FoundObjects(name="x", width=96, height=48, objects=(Found(label="b", confidence=0.5, box=(9, 9, 30, 30)),))
     for _ in range(63):
-        gallery.add(image, found)
-    assert (len(gallery), gallery.count, len(opened)) == (60, 63, 60)
-    assert gallery.draw().startswith(b"\x89PNG")
+        sheet.add(image, found)
+    assert (len(sheet), sheet.count, len(opened)) == (60, 63, 60)
+    assert sheet.draw().startswith(b"\x89PNG")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from eyebright.model.importing.assembly import Assembly, Value, mish, selu
-from eyebright.model.importing.keras_layers.layer import KerasLayer, last_axis, of, only, translate
+from eyebright.model.importing.keras_layers.layer import StoredLayer, last_axis, of, only, translate
 from eyebright.network import (
     ELU,
     GELU,
@@ -32,16 +32,16 @@ _COMPOSED: dict[str, Callable[[Assembly, str, Value], Value]] = {"selu": selu, "
 
 
 @of("Activation")
-def _activation(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _activation(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     return _add_activation(network, layer, layer.name, only(inputs))
 
 
-def activated(network: Assembly, layer: KerasLayer, read: Value) -> Value:
+def activated(network: Assembly, layer: StoredLayer, read: Value) -> Value:
     """The activation that a layer with weights may have."""
     return _add_activation(network, layer, f"{layer.name}_activation", read)
 
 
-def _add_activation(network: Assembly, layer: KerasLayer, name: str, read: Value) -> Value:
+def _add_activation(network: Assembly, layer: StoredLayer, name: str, read: Value) -> Value:
     asked = layer.get("activation")
     settings = asked.get("config") if isinstance(asked, dict) else None
     if isinstance(settings, dict):  # a layer as an activation
@@ -61,7 +61,7 @@ def _add_activation(network: Assembly, layer: KerasLayer, name: str, read: Value
 
 
 @of("ReLU")
-def _relu(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _relu(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     layer.require(max_value=(None, 6, 6.0), threshold=(0, 0.0, None))
     read, slope = only(inputs), layer.get("negative_slope", 0.0)
     if slope and layer.get("max_value") is None:
@@ -72,19 +72,19 @@ def _relu(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
 
 
 @of("LeakyReLU")
-def _leaky_relu(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _leaky_relu(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     read, slope = only(inputs), layer.get("negative_slope", layer.get("alpha", 0.3))
     return network.add(LeakyReLU(float(slope), name=layer.name), read, order=read.order)
 
 
 @of("ELU")
-def _elu(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _elu(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     read = only(inputs)
     return network.add(ELU(float(layer.get("alpha", 1.0)), name=layer.name), read, order=read.order)
 
 
 @of("Softmax")
-def _softmax(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _softmax(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     read = only(inputs)
     layer.require(axis=last_axis(read))
     return network.add(Softmax(name=layer.name), read, order=read.order)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.model.importing.assembly import Assembly, Value, affine
-from eyebright.model.importing.keras_layers.layer import KerasLayer, last_axis, of, only, per_channel_last
+from eyebright.model.importing.keras_layers.layer import StoredLayer, last_axis, of, only, per_channel_last
 from eyebright.network import Add, Concat, Dropout, Flatten, Multiply, Normalize, Unflatten, Upsample, ZeroPad2d
 from eyebright.system.errors import NetworkError
 
@@ -14,13 +14,13 @@ _MOST_FEATURES = 10_000_000  # of a vector, since an altered file may claim imag
 
 
 @of("Rescaling")
-def _rescaling(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _rescaling(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     scale, offset = (per_channel_last(layer.get(key, default)) for key, default in (("scale", 1.0), ("offset", 0.0)))
     return affine(network, layer.name, only(inputs), scale, offset)
 
 
 @of("ZeroPadding2D")
-def _zero_padding(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _zero_padding(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     layer.require(data_format=("channels_last",))
     given = layer.get("padding", 1)
     vertical, horizontal = given if isinstance(given, list) else (given, given)
@@ -30,13 +30,13 @@ def _zero_padding(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> 
 
 
 @of("UpSampling2D")
-def _up_sampling(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _up_sampling(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     layer.require(data_format=("channels_last",), interpolation=("nearest",))
     return network.add(Upsample(layer.pair("size", 2), name=layer.name), only(inputs))
 
 
 @of("Flatten")
-def _flatten(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _flatten(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     layer.require(data_format=("channels_last", None))
     read = only(inputs)
     if len(read.shape) == 1:
@@ -50,14 +50,14 @@ def _flatten(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value
 
 
 @of("Permute")
-def _permute(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _permute(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     """Channels first before a Flatten, as in models that were trained with PyTorch or here."""
     layer.require(dims=([3, 1, 2],))
     return only(inputs)._replace(channels_first=True)
 
 
 @of("Reshape")
-def _reshape(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _reshape(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     read = only(inputs)
     target, size = list(layer.get("target_shape", [])), math.prod(read.shape)
     known = math.prod(length for length in target if length != -1)
@@ -73,7 +73,7 @@ def _reshape(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value
 
 
 @of("Dropout")
-def _dropout(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _dropout(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     read = only(inputs)
     if layer.get("noise_shape") is not None:
         return read  # it drops whole branches in training
@@ -88,23 +88,23 @@ _TRAINING_ONLY = (
 
 
 @of(*_TRAINING_ONLY)
-def _training_only(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _training_only(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     return only(inputs)
 
 
 @of("Add")
-def _add(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _add(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     return network.add(Add(name=layer.name), *inputs, order=_common_order(inputs))
 
 
 @of("Average")
-def _average(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _average(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     total = _add(network, layer, inputs)
     return network.add(Normalize(0.0, float(len(inputs)), name=layer.name), total, order=total.order)
 
 
 @of("Multiply")
-def _multiply(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _multiply(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     order, (product, *others) = _common_order(inputs), sorted(inputs, key=lambda value: -math.prod(value.shape))
     for other in others:
         product = network.add(Multiply(name=layer.name), product, other, order=order)
@@ -112,7 +112,7 @@ def _multiply(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Valu
 
 
 @of("Concatenate")
-def _concatenate(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _concatenate(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     layer.require(axis=last_axis(inputs[0]))
     order = None
     if any(value.order is not None for value in inputs):

@@ -2,13 +2,13 @@
 
 from eyebright.model.importing.assembly import Assembly, Value
 from eyebright.model.importing.keras_layers.activations import activated
-from eyebright.model.importing.keras_layers.layer import Array, KerasLayer, in_order, of, only
+from eyebright.model.importing.keras_layers.layer import Array, StoredLayer, in_order, of, only
 from eyebright.network import Conv2d, Layer, Linear
 from eyebright.system.errors import NetworkError
 
 
 @of("Conv2D")
-def _conv(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _conv(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     layer.require(data_format=("channels_last",))
     tensors = layer.take("kernel", *_bias(layer))
     made = Conv2d(
@@ -20,13 +20,13 @@ def _conv(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
 
 
 @of("DepthwiseConv2D")
-def _depthwise(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _depthwise(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     tensors = layer.take("kernel", *_bias(layer))
     return activated(network, layer, _add_depthwise(network, layer, layer.name, only(inputs), tensors))
 
 
 @of("SeparableConv2D", "SeparableConvolution2D")
-def _separable(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _separable(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     tensors = layer.take("depthwise", "pointwise", *_bias(layer))
     depthwise = _add_depthwise(
         network, layer, f"{layer.name}_depthwise", only(inputs), {"kernel": tensors.pop("depthwise")}
@@ -36,7 +36,7 @@ def _separable(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Val
     return activated(network, layer, network.add(pointwise, depthwise, tensors=tensors))
 
 
-def _add_depthwise(network: Assembly, layer: KerasLayer, name: str, read: Value, tensors: dict[str, Array]) -> Value:
+def _add_depthwise(network: Assembly, layer: StoredLayer, name: str, read: Value, tensors: dict[str, Array]) -> Value:
     """A depthwise convolution, whose kernel `(height, width, channels, multiplier)` gives channel after channel."""
     layer.require(data_format=("channels_last",))
     kernel, channels = tensors.pop("kernel"), read.shape[0]
@@ -51,7 +51,7 @@ def _add_depthwise(network: Assembly, layer: KerasLayer, name: str, read: Value,
 
 
 @of("Dense")
-def _dense(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _dense(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     """A dense layer; on maps it is a convolution with a kernel of one pixel."""
     read, tensors = only(inputs), layer.take("kernel", *_bias(layer))
     kernel, bias = tensors.pop("kernel"), "bias" in tensors
@@ -66,7 +66,7 @@ def _dense(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
     return activated(network, layer, network.add(made, read, tensors=tensors))
 
 
-def _bias(layer: KerasLayer) -> tuple[str, ...]:
+def _bias(layer: StoredLayer) -> tuple[str, ...]:
     return ("bias",) if layer.get("use_bias", True) else ()
 
 

@@ -16,7 +16,7 @@ from eyebright.system.errors import ModelError, NetworkError
 Array: TypeAlias = NDArray[np.float32]
 
 
-class KerasLayer(NamedTuple):
+class StoredLayer(NamedTuple):
     """A layer as a file describes it.
 
     Args:
@@ -61,11 +61,11 @@ class KerasLayer(NamedTuple):
         return dict(zip(names, self.tensors, strict=True))
 
 
-Translation: TypeAlias = Callable[[Assembly, KerasLayer, list[Value]], Value]
+Translation: TypeAlias = Callable[[Assembly, StoredLayer, list[Value]], Value]
 _TABLE: dict[str, Translation] = {}
 
 
-def translate(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def translate(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     """Add what a layer of Keras does.
 
     Raises:

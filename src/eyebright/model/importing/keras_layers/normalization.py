@@ -3,14 +3,14 @@
 import numpy as np
 
 from eyebright.model.importing.assembly import Assembly, Value, per_channel
-from eyebright.model.importing.keras_layers.layer import KerasLayer, in_order, last_axis, of, only
+from eyebright.model.importing.keras_layers.layer import StoredLayer, in_order, last_axis, of, only
 from eyebright.network import BatchNorm, LayerNorm, Normalize
 
 _NORMALIZATION_EPS = 1e-7  # of Keras's Normalization, on the standard deviation
 
 
 @of("BatchNormalization", "SyncBatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2")
-def _batch_norm(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _batch_norm(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     read = only(inputs)
     layer.require(renorm=(False, None), axis=last_axis(read))
     learned = [name for name, key in (("weight", "scale"), ("bias", "center")) if layer.get(key, True)]
@@ -22,7 +22,7 @@ def _batch_norm(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Va
 
 
 @of("LayerNormalization")
-def _layer_norm(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _layer_norm(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     read = only(inputs)
     layer.require(axis=([1, 2, 3],) if len(read.shape) == 3 else last_axis(read), rms_scaling=(False,))
     learned = [name for name, key in (("weight", "scale"), ("bias", "center")) if layer.get(key, True)]
@@ -35,7 +35,7 @@ def _layer_norm(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Va
 
 
 @of("Normalization")
-def _normalization(network: Assembly, layer: KerasLayer, inputs: list[Value]) -> Value:
+def _normalization(network: Assembly, layer: StoredLayer, inputs: list[Value]) -> Value:
     read = only(inputs)
     layer.require(invert=(False,), axis=last_axis(read))
     if layer.get("mean") is None:

@@ -19,7 +19,7 @@ UNNAMED = Frame((0, 0, 1, 1), (), "#bbbbbb")
 """How an object is drawn that the classifier does not name."""
 
 
-class Gallery:
+class Sheet:
     """The first 60 images with what was found in them, kept in the size in which they are drawn.
 
     Args:
