@@ -23,13 +23,14 @@ from eyebright.runs.folder import Run
 from eyebright.runs.resume import resume
 from eyebright.system import files, machine
 from eyebright.system.errors import DataError, NetworkError, OutputError, SettingsError
+from eyebright.training import memory
 from eyebright.training.budget import Deadline, Plan
 from eyebright.training.events.event import Event, StepDone
 from eyebright.training.events.fitting import EpochEnded, Stopped
 from eyebright.training.events.results import Evaluated, ModelSaved, VerdictReached
 from eyebright.training.events.starting import Extended, PicturesGone
 from eyebright.training.receivers import EventLog, read_events
-from eyebright.training.torch import checkpoint, hardware
+from eyebright.training.torch import checkpoint
 
 KILLS = 3
 
@@ -400,7 +401,7 @@ def test_a_run_that_cannot_start_leaves_the_former_one(make_folder, tmp_path, mo
 
 def test_a_lowered_batch_size_is_kept_when_there_is_more_memory_later(make_folder, tmp_path, monkeypatch):
     pictures, network = make_folder(), eb.zoo.mlp(3, input_size=8)
-    short = (hardware.weight_bytes(network) + 5 * hardware.picture_bytes(network)) / 0.7
+    short = (memory.weight_bytes(network) + 5 * memory.picture_bytes(network)) / 0.7
     with monkeypatch.context() as patch:
         patch.setattr(machine, "free_memory_bytes", lambda: round(short))
         whole = train(pictures, tmp_path / "whole")

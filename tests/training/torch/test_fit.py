@@ -7,13 +7,12 @@ from tests.training.torch.making import nothing, same
 from eyebright.network import initial_weights, zoo
 from eyebright.system import machine
 from eyebright.system.errors import DataError
-from eyebright.training import processes
+from eyebright.training import memory, processes
 from eyebright.training.budget import Deadline
 from eyebright.training.events.event import Event, StepDone
 from eyebright.training.events.fitting import BatchLowered, PrecisionChosen, Stopped
 from eyebright.training.processes import ProcessPlace
 from eyebright.training.settings import Settings
-from eyebright.training.torch import hardware
 from eyebright.training.torch.fit import fit, predict_logits
 
 
@@ -83,7 +82,7 @@ def test_a_training_with_little_memory_reports_it_and_makes_the_same_steps(job, 
     job = job._replace(network=zoo.flowers_cnn(3, input_size=16, dropout=0),
                        settings=job.settings.changed({"epochs": 2, "device": "cpu"}))  # fmt: skip
     whole = fit(*job, emit=nothing)
-    need = hardware.weight_bytes(job.network) + 4.5 * hardware.picture_bytes(job.network)
+    need = memory.weight_bytes(job.network) + 4.5 * memory.picture_bytes(job.network)
     monkeypatch.setattr(machine, "free_memory_bytes", lambda: round(need / 0.7))
     events: list[Event] = []
     lowered = fit(*job, emit=events.append)

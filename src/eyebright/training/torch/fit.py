@@ -19,7 +19,7 @@ from eyebright.network.rewrites import faster
 from eyebright.system import interrupts, machine
 from eyebright.system.errors import DataError, EyebrightError
 from eyebright.system.machine import keep_freed_memory
-from eyebright.training import processes
+from eyebright.training import memory, processes
 from eyebright.training.budget import Deadline
 from eyebright.training.events.event import Emit
 from eyebright.training.events.fitting import Planned, Stopped
@@ -114,7 +114,7 @@ def fit(
 
 def _within_memory(network: Network, settings: Settings, emit: Emit) -> Settings:
     """The settings with a batch that fits into memory."""
-    event = hardware.lowered(faster(network), settings, machine.free_memory_bytes(), processes.place())
+    event = memory.lowered(faster(network), settings, machine.free_memory_bytes(), processes.place())
     if event is None:
         return settings
     emit(event)

@@ -1,4 +1,4 @@
-"""What a training computes with: the device, the precision, memory, threads.
+"""What a training computes with: the device, the precision, threads.
 
 A network is trained on the processor or on a GPU, by CUDA or by Apple's Metal (MPS). Outside of this folder weights,
 batches and results are always on the processor. No Apple GPU has run this yet: the tests put doubles in its place.
@@ -11,14 +11,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-import msgspec
 import torch
 
 from eyebright.network import Network
 from eyebright.system.errors import EyebrightError, SettingsError
-from eyebright.training.events.fitting import BatchLowered, PrecisionChosen
-from eyebright.training.processes import ProcessPlace
-from eyebright.training.settings import ChosenPrecision, DeviceName, Precision, Settings
+from eyebright.training.events.fitting import PrecisionChosen
+from eyebright.training.settings import ChosenPrecision, DeviceName, Precision
 
 CPU = torch.device("cpu")
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before CUDA starts: its products have the same bits then
@@ -28,10 +26,6 @@ _LARGE = 3_000_000  # multiply-adds for an image: below, a step in bfloat16 take
 _DENSE = 30  # multiply-adds for each number that a layer computes: below, reading and writing decide
 
 _MB = 10**6
-_FLOAT = 4  # bytes of a number; bfloat16 takes less, but float32 is tried too
-_COPIES = 7  # of the weights: themselves, gradients, two moments, their average, the best, one that is written
-_FEWEST = 2  # images in a batch: a batch norm may need two
-_SHARE = 0.7  # of the free memory that is used; measured peaks are up to a fifth above the estimate
 
 
 def find(wanted: DeviceName, rank: int = 0) -> torch.device:
@@ -191,47 +185,3 @@ def choose(wanted: Precision, network: Network, device: torch.device = CPU) -> P
 def _numbers(network: Network) -> int:
     """How many numbers all layers compute for an image."""
     return sum(math.prod(place.shape) for place in network.places.values())
-
-
-def picture_bytes(network: Network) -> int:
-    """Memory for one training image: the outputs of all layers, and the gradients of the two largest."""
-    sizes = sorted(math.prod(place.shape) for place in network.places.values())
-    return _FLOAT * (sum(sizes) + sum(sizes[-2:]))
-
-
-def weight_bytes(network: Network) -> int:
-    """Memory for the weights, with everything that is kept for each of them."""
-    return _FLOAT * _COPIES * network.parameter_count
-
-
-def lowered(network: Network, settings: Settings, free_bytes: int, place: ProcessPlace) -> BatchLowered | None:
-    """The largest batch that fits into memory, estimated from the network's shapes; the steps stay as large as before.
-
-    Args:
-        network: The network as it is trained.
-        settings: Sizes of batch and step.
-        free_bytes: Free memory, for all processes on this machine.
-        place: The place of this process.
-
-    Returns:
-        None if the batch of the settings fits.
-    """
-    each = picture_bytes(network)
-    left = _SHARE * free_bytes / place.local_size - weight_bytes(network)
-    most = max(int(left / each), _FEWEST) * place.size  # images of all processes together
-    if settings.batch_size <= most or settings.batch_size % place.size:  # an uneven batch is refused elsewhere
-        return None
-    event = _smaller(settings, most, place.size)
-    needed = settings.batch_size // place.size * each + weight_bytes(network)
-    return msgspec.structs.replace(event, needed_bytes=needed, free_bytes=free_bytes // place.local_size)
-
-
-def halved(settings: Settings) -> BatchLowered:
-    """Half the batch, or the next smaller one that divides it."""
-    return _smaller(settings, settings.batch_size // 2, 1)
-
-
-def _smaller(settings: Settings, most: int, multiple: int) -> BatchLowered:
-    """The largest batch of at most `most` images that divides the old one and is a multiple of `multiple`."""
-    size = max(size for size in range(multiple, most + 1, multiple) if settings.batch_size % size == 0)
-    return BatchLowered(batch_size=size, accumulation=settings.accumulation * (settings.batch_size // size))

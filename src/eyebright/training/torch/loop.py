@@ -27,6 +27,7 @@ from eyebright.network import Network, Weights
 from eyebright.system import interrupts
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import listed, printable
+from eyebright.training import memory
 from eyebright.training.budget import VALIDATING, Deadline, Plan
 from eyebright.training.events.event import Emit, StepDone
 from eyebright.training.events.fitting import (
@@ -353,28 +354,22 @@ class Trainer:
             try:
                 return work()
             except torch.OutOfMemoryError as problem:
-                if self.feed.release_memory():
-                    self._start_again()
-                else:
+                if not self.feed.release_memory():
                     self._halve(problem)
+                self._coming = self.feed.batches(self.progress.epoch + 1, self._made.seen)
+                self.learner.release_memory()
 
     def _halve(self, problem: torch.OutOfMemoryError) -> None:
         if self.settings.batch_size == 1 or self.group.size > 1:
             raise hardware.out_of_memory(
                 self.learner.device, f" for {self.feed.batch_size} images at once"
             ) from problem
-        event = hardware.halved(self.settings)
+        event = memory.halved(self.settings)
         smaller = {"batch_size": event.batch_size, "accumulation": event.accumulation}
         require_batch(self.network, self.settings.changed(smaller))
         self._settle(**smaller)
         self.feed.settings = self.learner.settings = self.settings
-        self._start_again()
         self.emit(event)
-
-    def _start_again(self) -> None:
-        """Have the images of a step come once more."""
-        self._coming = self.feed.batches(self.progress.epoch + 1, self._made.seen)
-        self.learner.release_memory()
 
     def _keep(self) -> None:
         if self.plan is not None:
