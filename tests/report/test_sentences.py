@@ -71,6 +71,23 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
                 NETWORK,
             ],
         ),
+        (started(asked=0.21), [FOUND, NETWORK]),  # 30% of the images are not for training
+        (
+            started(train=1295, validation=1511, test=1510, asked=0.3),
+            [
+                "Found 4,316 images in 2 classes: 1,295 for training, 1,511 for validation, 1,510 for testing.",
+                "Groups stay whole, and each set needs groups of every class: so 70% of the images are for "
+                "validation and testing, not 30%.",
+                NETWORK,
+            ],
+        ),
+        (
+            results.Drawn(paths=("a b/run/curves.png", "a b/run/mistakes.png"), mistakes=12, shown=9, what="mistake"),
+            [
+                "Drawn in a b/run: curves.png, mistakes.png",
+                "The last one shows the 9 worst of 12 mistakes on test images.",
+            ],
+        ),
         (
             started(leaks=(Leaks(side="test", earlier="train", count=1_500, of=7_920),)),
             [

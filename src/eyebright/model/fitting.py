@@ -50,6 +50,7 @@ def run_started(
         validation=validation,
         test=test,
         held_back=held_back,
+        asked=sum(dataset.shares) if dataset.sides is None and dataset.fixed is None else 0.0,
         left_out=tuple(printable(f"{left.name}: {left.reason}") for left in pack.left_out),
         leaking=int(np.count_nonzero((prepared.sides < 0) & (pack.rows >= 0))),
         naive_leak=prepared.naive_leak,

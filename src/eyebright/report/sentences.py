@@ -1,6 +1,7 @@
 """Events as sentences, for the terminal: what was found, what is done, and how good the result is."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from eyebright.system.text import counted, duration, interval, listed, percent, printable
 from eyebright.training.events import fitting, results, starting
@@ -12,6 +13,7 @@ from eyebright.trust.unknown import FEW
 
 NOTABLE_LOSS = 0.05  # of an image's detail: a crop that removes less is not worth a sentence
 _NOTABLE_LEAK = 0.005  # of the test images
+_NOTABLE_EXCESS = 0.1  # of all images, beyond what was asked for
 _MAX_LISTED = 10
 _EXAMPLES = 3
 
@@ -229,7 +231,8 @@ def _evaluated(event: results.Evaluated) -> Iterator[str]:
 
 
 def _drawn(event: results.Drawn) -> Iterator[str]:
-    yield f"Drawn: {listed([printable(path) for path in event.paths])}"
+    folder, names = Path(event.paths[0]).parent, [Path(path).name for path in event.paths]
+    yield f"Drawn in {printable(str(folder))}: {listed(names)}"
     if event.mistakes:
         few = f"the {event.shown} worst of " if event.shown < event.mistakes else ""
         yield f"The last one shows {few}{counted(event.mistakes, event.what)} on test images."
@@ -252,6 +255,11 @@ def _run_started(event: starting.RunStarted) -> Iterator[str]:
         yield f"{counted(event.leaking, 'exact duplicate')} of validation or test images will not be used."
     if event.naive_leak >= _NOTABLE_LEAK:
         yield leak_text(event.naive_leak)
+    if event.asked and (share := 1 - event.train / total) > event.asked + _NOTABLE_EXCESS:
+        yield (
+            f"Groups stay whole, and each set needs groups of every class: so {percent(share, 0)} of the images are "
+            f"for validation and testing, not {percent(event.asked, 0)}."
+        )
     yield from (f"Leak: {leaks}" for leaks in event.leaks)
     if event.absent:
         yield f"No validation images of {listed(event.absent)}: the best epoch and the temperature are chosen without."

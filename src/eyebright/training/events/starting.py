@@ -13,6 +13,7 @@ class RunStarted(Event, frozen=True):
     the validation or test set. `naive_leak` is the share of test images that would have a near-duplicate in the
     training set with a random split. `leaks` counts images that have one in another set with the split that is used.
     `absent` names the classes without validation images. `held_back` counts images that are held back for a promise.
+    `asked` is the share of images that was asked for outside of the training set, 0 to 1; 0 where the split is given.
     `data_sha256` identifies the images and boxes of a detector.
     """
 
@@ -33,6 +34,7 @@ class RunStarted(Event, frozen=True):
     leaks: tuple[Leaks, ...] = ()
     absent: tuple[str, ...] = ()
     held_back: int = 0
+    asked: float = 0.0
     data_sha256: str = ""
 
 
