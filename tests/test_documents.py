@@ -1,6 +1,6 @@
 """The examples in the documents run, their commands and tables are those of the program, and their links exist.
 
-To write what is made of the code into docs/training.md and docs/exporting.md again: python tests/test_documents.py
+To write what is made of the code into docs/settings.md and docs/exporting.md again: python tests/test_documents.py
 """
 
 import re
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
-TRAINING = ROOT / "docs" / "training.md"
+SETTINGS = ROOT / "docs" / "settings.md"
 EXPORTING = ROOT / "docs" / "exporting.md"
 
 
@@ -122,15 +122,16 @@ def test_a_layer_of_ones_own_can_learn(tmp_path):
         Layer.types.pop("PReLU", None)
 
 
-def test_the_guide_to_training_runs_and_its_file_of_settings_is_one(make_folder, tmp_path, monkeypatch, capsys):
+def test_the_pages_on_training_run_and_their_file_of_settings_is_one(make_folder, tmp_path, monkeypatch, capsys):
     from eyebright.runs.options import gather
 
     monkeypatch.chdir(tmp_path)
     make_folder("flower_photos")
-    exec(python("docs/training.md").replace("epochs=30", "epochs=1"), {})
+    for page in ("docs/settings.md", "docs/training.md"):
+        exec(python(page).replace("epochs=30", "epochs=1"), {})
     assert "epoch 1 is the best so far: " in capsys.readouterr().out
     assert (tmp_path / "python_run" / "model").is_dir() and (tmp_path / "watched_run" / "model").is_dir()
-    text = TRAINING.read_text(encoding="utf-8")
+    text = SETTINGS.read_text(encoding="utf-8")
     (tmp_path / "run.toml").write_text(text.split("```toml\n")[1].split("```")[0])
     request = gather({"epochs": 30}, tmp_path / "run.toml")
     assert request.pictures == str(tmp_path / "flower_photos")
@@ -139,8 +140,8 @@ def test_the_guide_to_training_runs_and_its_file_of_settings_is_one(make_folder,
 
 
 def test_the_tables_of_options_and_settings_are_those_of_the_code():
-    text = TRAINING.read_text(encoding="utf-8")
-    assert text == with_tables(text), "docs/training.md is out of date; to update it: python tests/test_documents.py"
+    text = SETTINGS.read_text(encoding="utf-8")
+    assert text == with_tables(text), "docs/settings.md is out of date; to update it: python tests/test_documents.py"
 
 
 def test_the_page_of_exports_says_what_their_folders_say():
@@ -181,13 +182,22 @@ def test_every_layer_is_in_the_list():
     assert own - {"Layer"} <= set(listed)
 
 
+def anchors(page: Path) -> set[str]:
+    """How GitHub names the headings of a page."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_links_between_documents_lead_somewhere(document):
     text = re.sub(r"```.*?```", "", (ROOT / document).read_text(encoding="utf-8"), flags=re.DOTALL)
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text):
-        assert (ROOT / document.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", text):
+        page = ROOT / document.parent / target if target else ROOT / document
+        assert page.exists(), target
+        assert not anchor or anchor in anchors(page), f"{target}#{anchor}"
 
 
 if __name__ == "__main__":
-    TRAINING.write_text(with_tables(TRAINING.read_text(encoding="utf-8")), encoding="utf-8")
+    SETTINGS.write_text(with_tables(SETTINGS.read_text(encoding="utf-8")), encoding="utf-8")
     EXPORTING.write_text(with_uses(EXPORTING.read_text(encoding="utf-8")), encoding="utf-8")

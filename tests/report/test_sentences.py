@@ -284,10 +284,9 @@ NETWORK = "Network: flowers_cnn at 128x128, 1,234,567 parameters."
             ),
             [
                 "Test accuracy 71.0% (95% interval 67.4-74.3%) on 648 held-out images",
-                "That is 8.5 percentage points (95% interval 3.8 to 13.1) below the validation accuracy, and the two "
-                "intervals have no value in common: the two sets differ more than by chance, for instance in what "
-                "their images show. Do not rely on either one alone; more images, or other values of --seed, show what "
-                "is typical.",
+                "The test accuracy is 8.5 percentage points (95% interval 3.8 to 13.1) below the validation accuracy, "
+                "more than by chance: the images of the two sets differ, for instance in what they show. Do not rely "
+                "on either one alone; more images, or other values of --seed, show what is typical.",
             ],
         ),
         (

@@ -42,7 +42,7 @@ _OWN: dict[str, tuple[Any, Any]] = {
         "run.", show_default=False)),
     "set": (list[str] | None, typer.Option(
         "--set", metavar="NAME=VALUE", show_default=False,
-        help="Any other setting, such as ema=0.999; may be repeated. docs/training.md lists them.")),
+        help="Any other setting, such as ema=0.999; may be repeated. docs/settings.md lists them.")),
     "find_lr": (bool, typer.Option(
         "--find-lr", help="Suggest a learning rate instead of training; -o names a PNG file for the figure.")),
     "resume": (str | None, typer.Option(

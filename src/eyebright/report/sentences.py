@@ -323,9 +323,9 @@ def _batch_lowered(event: fitting.BatchLowered) -> str:
 def _apart(apart: Difference) -> str:
     size = Difference(value=-apart.value, low=-apart.high, high=-apart.low) if apart.value < 0 else apart
     return (
-        f"That is {size} {'below' if apart.value < 0 else 'above'} the validation accuracy, and the two intervals have "
-        "no value in common: the two sets differ more than by chance, for instance in what their images show. Do not "
-        "rely on either one alone; more images, or other values of --seed, show what is typical."
+        f"The test accuracy is {size} {'below' if apart.value < 0 else 'above'} the validation accuracy, more than by "
+        "chance: the images of the two sets differ, for instance in what they show. Do not rely on either one alone; "
+        "more images, or other values of --seed, show what is typical."
     )
 
 

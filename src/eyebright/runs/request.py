@@ -1,7 +1,7 @@
 """Request: everything that a training may be asked for, defined once.
 
 The options of `eyebright train`, the keyword arguments of `eyebright.train` (both read by `runs.options`), config.toml
-and the tables in docs/training.md are all made from these fields, their types, defaults and descriptions. A run's
+and the tables in docs/settings.md are all made from these fields, their types, defaults and descriptions. A run's
 config.toml holds the same request with everything resolved: what was measured, chosen or found.
 """
 

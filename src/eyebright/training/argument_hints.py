@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from eyebright.system.errors import SettingsError
 
 HINTS = {
-    "augmentation": "write flip=True, rotation=0.1, zoom=0.1; docs/training.md lists all kinds",
+    "augmentation": "write flip=True, rotation=0.1, zoom=0.1; docs/settings.md lists all kinds",
     "bs": "write batch_size=32",
     "class_weight": "write class_weights='balanced', which counts the images of each class itself",
     "criterion": "leave it out: the loss is the cross entropy of the logits, with label_smoothing=0.1",
@@ -27,8 +27,8 @@ HINTS = {
     "sample_weight": "leave it out: where classes are rare, write class_weights='balanced' or sampling='balanced'",
     "shuffle": "leave it out: each epoch has another order, which the seed decides",
     "steps_per_epoch": "leave it out: an epoch is one pass over all training images; write epochs=15 or minutes=5",
-    "transform": "write flip=True, rotation=0.1, zoom=0.1; docs/training.md lists all kinds",
-    "transforms": "write flip=True, rotation=0.1, zoom=0.1; docs/training.md lists all kinds",
+    "transform": "write flip=True, rotation=0.1, zoom=0.1; docs/settings.md lists all kinds",
+    "transforms": "write flip=True, rotation=0.1, zoom=0.1; docs/settings.md lists all kinds",
     "validation_batch_size": "leave it out: batch_size is used",
     "validation_freq": "leave it out: each epoch is validated",
     "validation_steps": "leave it out: each epoch is validated on all validation images",

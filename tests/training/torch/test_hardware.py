@@ -62,6 +62,23 @@ def test_it_is_said_when_all_gpus_are_hidden(value, hidden, monkeypatch):
     assert str(hardware.find("auto")) == "cpu"
 
 
+@pytest.mark.parametrize(
+    ("driver", "visible", "warned"),
+    [(True, None, 1), (True, "", 0), (False, None, 0)],
+    ids=["unused", "hidden", "no"],
+)
+def test_a_gpu_that_cannot_be_used_is_a_warning(driver, visible, warned, monkeypatch, recwarn):
+    machine_with(monkeypatch)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(hardware.machine, "has_nvidia_driver", lambda: driver)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    hardware.find("auto")
+    assert len(recwarn) == warned
+    assert all("not used, because this build of torch has no CUDA" in str(one.message) for one in recwarn)
+
+
 def test_what_is_wrong_with_the_driver_is_said(monkeypatch):
     machine_with(monkeypatch)
     monkeypatch.setattr(torch.version, "cuda", "13.0")

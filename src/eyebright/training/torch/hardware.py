@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from eyebright.network import Network
+from eyebright.system import machine
 from eyebright.system.errors import EyebrightError, SettingsError
 from eyebright.training.events.fitting import PrecisionChosen
 from eyebright.training.settings import ChosenPrecision, DeviceName, Precision
@@ -22,6 +23,8 @@ CPU = torch.device("cpu")
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before CUDA starts: its products have the same bits then
 
 _NATIVE = ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16")  # names of processor features that compute in bfloat16
+_HIDDEN, _NONE = "CUDA_VISIBLE_DEVICES hides all GPUs", "no NVIDIA GPU is there"
+_EXPECTED = (_HIDDEN, _NONE)  # reasons to compute on the processor that need no warning
 _LARGE = 3_000_000  # multiply-adds for an image: below, a step in bfloat16 takes as long as one in float32
 _DENSE = 30  # multiply-adds for each number that a layer computes: below, reading and writing decide
 
@@ -30,6 +33,8 @@ _MB = 10**6
 
 def find(wanted: DeviceName, rank: int = 0) -> torch.device:
     """The device that is asked for; "auto" takes a GPU if there is one. Each of several processes takes another GPU.
+
+    An NVIDIA GPU that "auto" cannot use, and that is not hidden, is reported as a warning.
 
     Raises:
         SettingsError: When there is no such device, or this build of torch cannot use it.
@@ -42,6 +47,8 @@ def find(wanted: DeviceName, rank: int = 0) -> torch.device:
         raise SettingsError(
             f"device={kind} is not available{why}: torch {torch.__version__} finds only {known}; use device=auto"
         )
+    if wanted == "auto" and kind == "cpu" and machine.has_nvidia_driver() and (why := cuda_problem()) not in _EXPECTED:
+        warnings.warn(f"the NVIDIA GPU is not used, because {why}: docs/hardware.md says what to do", stacklevel=1)
     if kind == "cuda":
         return torch.device("cuda", rank % torch.cuda.device_count())
     return torch.device(kind)
@@ -67,10 +74,10 @@ def cuda_problem() -> str:
             )
         return ""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
-        return "CUDA_VISIBLE_DEVICES hides all GPUs"
+        return _HIDDEN
     if torch.version.cuda is None:
         return "this build of torch has no CUDA"
-    return str(said[0].message).splitlines()[0] if said else "no NVIDIA GPU is there"
+    return str(said[0].message).splitlines()[0] if said else _NONE
 
 
 @contextmanager
