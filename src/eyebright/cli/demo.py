@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 EXAMPLES = ("eyebright demo",)
+_SHOWN = 12  # held-out images in the figure
 _TRAINING = ["--network", "flowers_cnn", "--epochs", "30", "--augment", "rotation=0.03,zoom=0.1", "--overwrite"]
 
 
@@ -46,8 +47,8 @@ def _run(*arguments: str) -> None:
         raise typer.Exit(code)
 
 
-def _test_images(split: Path, pictures: Path, count: int = 12) -> list[str]:
+def _test_images(split: Path, pictures: Path) -> list[str]:
     """A few images of the test set, spread over the classes."""
     with split.open(encoding="utf-8", newline="") as file:
         names = [row["name"] for row in csv.DictReader(file) if row["split"] == "test"]
-    return [str(pictures / name) for name in names[:: max(len(names) // count, 1)][:count]]
+    return [str(pictures / name) for name in names[:: max(len(names) // _SHOWN, 1)][:_SHOWN]]

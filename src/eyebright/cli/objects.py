@@ -13,7 +13,8 @@ from eyebright.system.errors import SettingsError
 from eyebright.system.text import listed, pad, printable, shorten
 
 if TYPE_CHECKING:
-    from eyebright.model.predictor import LazyImage, Predictor
+    from eyebright.model.predictor import Predictor
+    from eyebright.model.stream import LazyImage
     from eyebright.tasks.detection.model.naming import NamedObjects
     from eyebright.tasks.detection.model.predictor import DetectionPredictor, FoundObjects
     from eyebright.tasks.detection.report.showing import Sheet

@@ -9,7 +9,7 @@ from eyebright.system.errors import OutputError, SettingsError
 from eyebright.system.text import is_web_address, listed
 
 if TYPE_CHECKING:
-    from eyebright.model.predictor import LazyImage
+    from eyebright.model.stream import LazyImage
 
 
 class Fetched:

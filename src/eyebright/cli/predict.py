@@ -12,7 +12,8 @@ from eyebright.system.errors import SettingsError
 from eyebright.system.text import columns, pad, printable, shorten
 
 if TYPE_CHECKING:
-    from eyebright.model.predictor import LazyImage, Predictor
+    from eyebright.model.predictor import Predictor
+    from eyebright.model.stream import LazyImage
     from eyebright.trust.prediction import Prediction, Unreadable
 
 EXAMPLES = (
@@ -188,13 +189,14 @@ def prediction_text(prediction: "Prediction", top: int) -> str:
 def _draw(figure: Path, predictor: "Predictor", drawn: "list[tuple[Prediction, LazyImage]]", of: int, top: int) -> None:
     """Draw the first images as the network receives them; a folder with the name of a class is their true class."""
     from eyebright.data.pictures import open_picture
+    from eyebright.model.stream import loaded
     from eyebright.report.sheets import Shown, draw_sheet
     from eyebright.system import files
 
     shown = []
     for answer, source in drawn:
         folder = unicodedata.normalize("NFC", Path(answer.name).absolute().parent.name)  # as classes are written
-        pixels = open_picture(source() if callable(source) else source, predictor.preparation)
+        pixels = open_picture(loaded(source), predictor.preparation)
         shown.append(Shown(pixels, answer, folder if folder in predictor.classes else None))
     files.write_file(figure, draw_sheet(shown, top=top))
     typer.echo(f"Written: {figure}" + (f" (the first {len(drawn)} of {of:,})" if of > len(drawn) else ""), err=True)

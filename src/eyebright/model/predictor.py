@@ -1,30 +1,23 @@
 """Predictor: from images to the predicted classes, in batches; images that cannot be opened are reported."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Protocol, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import ImageInput, Preparation, open_picture
-from eyebright.data.threads import in_threads
 from eyebright.model.engine import Engine
 from eyebright.model.folder import StoredModel
+from eyebright.model.stream import LazyImage, prepare_named, stream
 from eyebright.network.answering import NO_ANSWER
-from eyebright.system.errors import DownloadError, EyebrightError, PictureError, SettingsError
+from eyebright.system.errors import SettingsError
 from eyebright.system.text import percent
 from eyebright.trust.answers import Answers
 from eyebright.trust.prediction import UNLIKE, Prediction, Unreadable
 from eyebright.trust.promise import Promised
 
 BATCH_SIZE = 32
-
-LazyImage: TypeAlias = ImageInput | Callable[[], ImageInput]
-"""An image, or a function that returns it and is called shortly before the prediction."""
-_Prepared: TypeAlias = tuple[str, NDArray[np.uint8] | EyebrightError]
-"""A name, and the pixels or the reason why there are none."""
 
 
 class Answerer(Protocol):
@@ -109,61 +102,32 @@ class Predictor:
 
     def predict(self, source: ImageInput, name: str = "") -> Prediction:
         """The prediction for one image; a `PictureError` if it cannot be opened."""
-        name = name or (str(source) if isinstance(source, str | Path) else "")
-        try:
-            pixels = open_picture(source, self.preparation)
-        except PictureError as problem:
-            raise PictureError(f"{name}: {problem}" if name else str(problem)) from problem
-        return self._predictions([name], self.answers(pixels[None]))[0]
+        name, pixels = prepare_named(self._open, source, name)
+        return self.predict_prepared([name], pixels[None])[0]
 
     def predict_batch(self, images: Sequence[ImageInput]) -> NDArray[np.float32]:
         """The probabilities of many images, `(N, classes)`; a `PictureError` if one cannot be opened."""
         parts = [np.empty((0, len(self.classes)), np.float32)]
         for at in range(0, len(images), BATCH_SIZE):
-            batch = [open_picture(image, self.preparation) for image in images[at : at + BATCH_SIZE]]
+            batch = [self._open(image) for image in images[at : at + BATCH_SIZE]]
             parts.append(self.probabilities(np.stack(batch)))
         return np.concatenate(parts)
 
     def stream(self, images: Iterable[tuple[str, LazyImage]]) -> Iterator[Prediction | Unreadable]:
-        """Predict each (name, image), in their order; a few threads open images ahead.
+        """Predict each (name, image), in their order, as `eyebright.model.stream.stream` does."""
 
-        Batches grow from one image to `BATCH_SIZE`, so that the first prediction does not wait for a full batch.
-        """
-        size, waiting = 1, deque[_Prepared]()
-        for prepared in self._prepared(images):
-            waiting.append(prepared)
-            if len(waiting) >= size:
-                yield from self._predict_all(waiting)
-                size = min(2 * size, BATCH_SIZE)
-        yield from self._predict_all(waiting)
+        def answer(names: Sequence[str], pixels: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+            return self.predict_prepared(names, np.stack(pixels))
+
+        return stream(images, self._open, answer, batch_size=BATCH_SIZE)
 
     def predict_prepared(self, names: Sequence[str], pictures: NDArray[np.uint8]) -> list[Prediction]:
         """The predictions for images that are prepared already, `(N, height, width, channels)`."""
-        return self._predictions(names, self.answers(pictures))
-
-    def _predict_all(self, waiting: deque[_Prepared]) -> Iterator[Prediction | Unreadable]:
-        pictures = [(name, pixels) for name, pixels in waiting if not isinstance(pixels, EyebrightError)]
-        names, readable = [name for name, _ in pictures], [pixels for _, pixels in pictures]
-        predictions = iter(self.predict_prepared(names, np.stack(readable)) if pictures else ())
-        while waiting:
-            name, pixels = waiting.popleft()
-            if isinstance(pixels, EyebrightError):
-                yield Unreadable(name=name, error=str(pixels))
-            else:
-                yield next(predictions)
-
-    def _prepared(self, images: Iterable[tuple[str, LazyImage]]) -> Iterator[_Prepared]:
-        def prepare(named: tuple[str, LazyImage]) -> NDArray[np.uint8] | EyebrightError:
-            _, image = named
-            try:
-                return open_picture(image() if callable(image) else image, self.preparation)
-            except (PictureError, DownloadError) as problem:
-                return problem
-
-        return ((name, pixels) for (name, _), pixels in in_threads(prepare, images))
-
-    def _predictions(self, names: Sequence[str], found: Answers) -> list[Prediction]:
+        found = self.answers(pictures)
         return [self._prediction(name, found, index) for index, name in enumerate(names)]
+
+    def _open(self, source: ImageInput) -> NDArray[np.uint8]:
+        return open_picture(source, self.preparation)
 
     def _prediction(self, name: str, found: Answers, index: int) -> Prediction:
         row, answer = found.probabilities[index], int(found.answer[index])

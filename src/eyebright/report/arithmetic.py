@@ -305,10 +305,10 @@ def matrix(text: str, *, what: str) -> Tokens:
     return np.array(channels)
 
 
-def filters(text: str, *, what: str = "--weights") -> Tokens:
-    """Filters from text, `(filters, channels, rows, columns)`; / separates filters. Errors as in `matrix`."""
-    found = [matrix(part, what=what) for part in text.split("/")]
+def filters(text: str) -> Tokens:
+    """The filters of --weights, `(filters, channels, rows, columns)`; / separates filters. Errors as in `matrix`."""
+    found = [matrix(part, what="--weights") for part in text.split("/")]
     sizes = [" x ".join(map(str, (*one.shape[1:], one.shape[0]))) for one in found]
     if len(set(sizes)) > 1:
-        raise SettingsError(f"{what}: all filters must have the same size, got {', '.join(sizes)}")
+        raise SettingsError(f"--weights: all filters must have the same size, got {', '.join(sizes)}")
     return np.stack(found)

@@ -29,7 +29,6 @@ _TITLES: dict[Stage, str] = {
     "unpacking": "unpacking",
     "trying learning rates": "trying learning rates",
     "evaluating": "evaluating",
-    "explaining": "explaining",
     "training": "training",
 }
 _REASONS = {

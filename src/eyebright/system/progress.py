@@ -12,7 +12,6 @@ Stage: TypeAlias = Literal[
     "unpacking",
     "trying learning rates",
     "evaluating",
-    "explaining",
     "training",
 ]
 Report: TypeAlias = Callable[[Stage, int, int | None], None]

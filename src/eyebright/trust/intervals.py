@@ -107,14 +107,14 @@ def grouped_interval(
     return min(low, independent[0]), max(high, independent[1])
 
 
-def mean_interval(values: NDArray[np.float64], *, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Interval of the mean of values from 0 to 1, `(N,)`, at least one: they are resampled with replacement.
+def mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """95% interval of the mean of values from 0 to 1, `(N,)`, at least one: they are resampled with replacement.
 
     Where they are all equal, nothing varies, and the interval is Wilson's.
     """
     if values.min() == values.max():
-        return wilson_interval(float(values.sum()), len(values), confidence=confidence)
-    return _resampled(values, np.arange(len(values)), confidence)
+        return wilson_interval(float(values.sum()), len(values))
+    return _resampled(values, np.arange(len(values)), CONFIDENCE)
 
 
 def above_error(gains: NDArray[np.floating], groups: NDArray[np.int64] | None = None) -> bool:

@@ -35,44 +35,43 @@ def error_bound(
     return np.where(k >= n, 1.0, bound)
 
 
-def least_images(risk: float, wrong: int = 0, chance: float = CHANCE) -> int:
+def least_images(risk: float, wrong: int = 0) -> int:
     """How many answers, of which `wrong` are wrong, show that at most a share `risk` of such answers is.
 
     >>> [least_images(risk) for risk in (0.05, 0.02, 0.01)]
     [59, 149, 299]
     """
-    return bisect_left(range(_MOST_IMAGES), True, key=lambda of: bool(error_bound(wrong, of, chance) <= risk))
+    return bisect_left(range(_MOST_IMAGES), True, key=lambda of: bool(error_bound(wrong, of) <= risk))
 
 
-def most_wrong(of: int, risk: float, chance: float = CHANCE) -> int:
+def most_wrong(of: int, risk: float) -> int:
     """How many of `of` answers may be wrong, so that at most a share `risk` of such answers is; -1 if none may."""
     from scipy.stats import binom
 
-    most = int(binom.ppf(chance, of, risk))  # the least count with at least this chance, so the next one down is safe
-    return most if binom.cdf(most, of, risk) <= chance else most - 1
+    most = int(binom.ppf(CHANCE, of, risk))  # the least count with at least this chance, so the next one down is safe
+    return most if binom.cdf(most, of, risk) <= CHANCE else most - 1
 
 
-def first_tested(images: int, risk: float, chance: float = CHANCE) -> int:
+def first_tested(images: int, risk: float) -> int:
     """How many of the most confident of so many images are tested first.
 
     As many as pass with one mistake, where there are three times as many: one mistake is not the end then. Otherwise as
     many as pass with none: of few images, the most confident are too small a part to begin with more.
     """
-    with_mistake = least_images(risk, 1, chance)
-    return with_mistake if images >= 3 * with_mistake else least_images(risk, 0, chance)
+    with_mistake = least_images(risk, wrong=1)
+    return with_mistake if images >= 3 * with_mistake else least_images(risk)
 
 
-def confidence_threshold(
-    confidence: NDArray[np.floating], correct: NDArray[np.bool_], risk: float, chance: float = CHANCE
-) -> float | None:
+def confidence_threshold(confidence: NDArray[np.floating], correct: NDArray[np.bool_], risk: float) -> float | None:
     """The lowest confidence from which on at most a share `risk` of the answers is wrong, as far as can be proven.
+
+    With a probability of `CHANCE` at most, the true share of wrong answers is larger.
 
     Args:
         confidence: Of independent images that were used for no other choice, `(N,)`; `-inf` for one that is not to be
             answered whatever its confidence.
         correct: Whether the answer for each of them is correct, `(N,)`.
         risk: The share of wrong answers, above 0 and below 1.
-        chance: With this probability at most, the true share of wrong answers is larger.
 
     Returns:
         Answers of at least this confidence are given; None where not even the most confident can be promised.
@@ -80,8 +79,8 @@ def confidence_threshold(
     order = np.argsort(-confidence, kind="stable")
     ranked, wrong = confidence[order], np.cumsum(~correct[order])
     ends = _ends(ranked)
-    tested = ends[(ends + 1 >= first_tested(len(ranked), risk, chance)) & np.isfinite(ranked[ends])]
-    passed = error_bound(wrong[tested], tested + 1, chance) <= risk
+    tested = ends[(ends + 1 >= first_tested(len(ranked), risk)) & np.isfinite(ranked[ends])]
+    passed = error_bound(wrong[tested], tested + 1) <= risk
     count = len(passed) if passed.all() else int(passed.argmin())
     return float(ranked[tested[count - 1]]) if count else None
 

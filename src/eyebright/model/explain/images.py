@@ -6,7 +6,8 @@ import numpy as np
 
 from eyebright.data.pictures import ImageInput, open_picture
 from eyebright.model.explain.maps import explain
-from eyebright.model.predictor import LazyImage, Predictor
+from eyebright.model.predictor import Predictor
+from eyebright.model.stream import LazyImage, loaded
 from eyebright.report.explanations import Explanation
 from eyebright.system.errors import DownloadError, ModelError, PictureError
 from eyebright.system.text import nearest
@@ -40,7 +41,7 @@ def explain_images(
     """Explain each (name, image), in their order; errors as in `explain_image`, but images may be unreadable."""
     for name, image in images:
         try:
-            yield explain_image(predictor, image() if callable(image) else image, label, name)
+            yield explain_image(predictor, loaded(image), label, name)
         except (PictureError, DownloadError) as problem:
             yield Unreadable(name=name, error=str(problem))
 

@@ -28,8 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from eyebright.system.progress import Report, quiet
-
 CELLS = 6  # down and across
 BLURRED = 16  # copies with a random half of the cells blurred
 _SQUARES, _SQUARE = 5, 1 / 3  # covered squares, down and across, and their sides as a share of the image
@@ -50,16 +48,13 @@ _Ask: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 """From copies of an image to the log-odds of the class that is explained `(N,)`."""
 
 
-def explain(
-    predict: Predict, images: NDArray[np.uint8], classes: NDArray[np.int64], report: Report = quiet
-) -> NDArray[np.float32]:
+def explain(predict: Predict, images: NDArray[np.uint8], classes: NDArray[np.int64]) -> NDArray[np.float32]:
     """How much each part of each image matters for the probability of a class.
 
     Args:
         predict: The network: what gives probabilities, such as `Predictor.quick_probabilities`.
         images: Prepared images `(N, H, W, C)`, uint8.
         classes: The class asked about for each image, as its position in the probabilities `(N,)`.
-        report: Receives the progress.
 
     Returns:
         Maps `(N, H, W)`, float32: 0 for the average part of the image; above 0 what matters more; below 0 what matters
@@ -70,7 +65,6 @@ def explain(
     for number, (image, label) in enumerate(zip(images, classes, strict=True)):
         cells = importance_of_cells(functools.partial(_log_odds, predict, int(label)), image, plan)
         found[number] = _enlarged(cells, images.shape[2], images.shape[1])
-        report("explaining", number + 1, len(images))
     return found
 
 

@@ -89,23 +89,20 @@ class BoxAudit(Record, frozen=True, kw_only=True):
         return tuple(one for one in self.findings if one.kind == kind)
 
 
-def audit_boxes(
-    prepared: PreparedBoxes, found: Sequence[Detections | None] | None = None, *, confident: float = CONFIDENT
-) -> BoxAudit:
+def audit_boxes(prepared: PreparedBoxes, found: Sequence[Detections | None] | None = None) -> BoxAudit:
     """Find what may be wrong with images and their boxes.
 
     Args:
         prepared: The images with their boxes.
         found: For each image what a detector finds, labelled with the classes of the data set, in pixels of the
             original; None where nothing is known.
-        confident: The confidence from which on a detection counts.
     """
     dataset = prepared.dataset
     findings = [*_copies(prepared)]
     for index in range(len(dataset)):
         findings += [*_overlapping(dataset, index), *_odd_sizes(prepared, index)]
         if found is not None and (detections := found[index]) is not None:
-            findings += _against(dataset, index, detections.above(confident))
+            findings += _against(dataset, index, detections.above(CONFIDENT))
     order = {kind: number for number, kind in enumerate(BOX_FINDING_KINDS)}
     findings.sort(key=lambda one: (order[one.kind], -one.figure if one.kind != "tiny" else one.figure))
     labels = np.concatenate([boxes.labels for boxes in dataset.boxes])

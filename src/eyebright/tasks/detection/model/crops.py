@@ -24,11 +24,12 @@ from PIL import Image
 from eyebright.data.pack import LeftOut
 from eyebright.data.pictures import decode
 from eyebright.data.split import SIDES, Side
+from eyebright.model.stream import LazyImage, loaded
 from eyebright.system import files
 from eyebright.system.errors import DataError, DownloadError, PictureError, SettingsError
 from eyebright.system.records import to_json
 from eyebright.system.text import counted, csv_cell
-from eyebright.tasks.detection.model.predictor import FoundObjects, LazyImage
+from eyebright.tasks.detection.model.predictor import FoundObjects
 
 if TYPE_CHECKING:
     from eyebright.tasks.detection.data.dataset import BoxDataset
@@ -178,7 +179,7 @@ def _rows(cuts: Iterable[Cut], folder: Path, margin: float, left_out: list[LeftO
             left_out += [LeftOut(cut.name, cut.error)] if cut.error else []
             continue
         try:
-            picture = decode(cut.image() if callable(cut.image) else cut.image)
+            picture = decode(loaded(cut.image))
         except (PictureError, DownloadError) as problem:
             left_out.append(LeftOut(cut.name, str(problem)))
             continue

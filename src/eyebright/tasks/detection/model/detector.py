@@ -21,6 +21,7 @@ from eyebright.data.pictures import ImageInput, Preparation
 from eyebright.model.card import Provenance, Seen
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.golden import golden_pictures
+from eyebright.model.stream import LazyImage
 from eyebright.network import Network, Weights, check_weights, initial_weights
 from eyebright.network.detecting import BOX_CHANNELS, detecting_of
 from eyebright.report.history import History
@@ -29,7 +30,7 @@ from eyebright.system.errors import ModelError, NetworkError
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, listed, percent, printable, shorten
 from eyebright.tasks.detection.model.card import DetectorCard, classes_text, golden_of, read_detector, write_detector
-from eyebright.tasks.detection.model.predictor import DetectionPredictor, FoundObjects, LazyImage
+from eyebright.tasks.detection.model.predictor import DetectionPredictor, FoundObjects
 from eyebright.tasks.detection.trust.calibration import UNSCALED, ScoreScale
 from eyebright.tasks.detection.trust.promise import RecallPromised
 from eyebright.trust.prediction import Unreadable

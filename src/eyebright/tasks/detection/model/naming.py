@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from eyebright.data.pictures import ImageInput, decode
-from eyebright.model.predictor import LazyImage, Predictor
+from eyebright.model.predictor import Predictor
+from eyebright.model.stream import LazyImage, loaded
 from eyebright.system.errors import DownloadError, PictureError
 from eyebright.system.records import Record
 from eyebright.system.table import Table, Tabular
@@ -91,7 +92,7 @@ def name_objects(
             yield found
             continue
         try:
-            names = _names(source() if callable(source) else source, found, classifier, margin)
+            names = _names(loaded(source), found, classifier, margin)
         except (PictureError, DownloadError) as problem:  # the file has changed since
             yield Unreadable(name=found.name, error=str(problem))
             continue

@@ -1,16 +1,15 @@
 """From images to the objects in them, in batches; images that cannot be opened are reported."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import ImageInput, decode, resize_picture
-from eyebright.data.threads import in_threads
+from eyebright.model.stream import LazyImage, prepare_named, stream
 from eyebright.network.detecting import BOXES, SCORES
-from eyebright.system.errors import DownloadError, EyebrightError, PictureError, SettingsError
+from eyebright.system.errors import SettingsError
 from eyebright.system.records import Record
 from eyebright.system.table import Table, Tabular
 from eyebright.system.text import counted, percent
@@ -19,8 +18,6 @@ from eyebright.tasks.detection.geometry.letterbox import Letterbox
 from eyebright.tasks.detection.model.card import FindingCard
 from eyebright.trust.prediction import Unreadable
 
-LazyImage: TypeAlias = ImageInput | Callable[[], ImageInput]
-"""An image, or a function that returns it and is called shortly before the prediction."""
 BATCH_SIZE = 8
 
 
@@ -117,44 +114,18 @@ class DetectionPredictor:
             name: Its name; that of its file unless given.
             threshold: The confidence from which on objects are shown, 0 to 1; the model's own unless given.
         """
-        name = name or (str(source) if isinstance(source, str | Path) else "")
-        try:
-            prepared = self._prepare(source)
-        except PictureError as problem:
-            raise PictureError(f"{name}: {problem}" if name else str(problem)) from problem
+        name, prepared = prepare_named(self._prepare, source, name)
         return self._objects([name], [prepared], threshold)[0]
 
     def stream(
         self, images: Iterable[tuple[str, LazyImage]], *, threshold: float | None = None
     ) -> Iterator[FoundObjects | Unreadable]:
-        """The objects in each (name, image), in their order; a few threads open images ahead."""
+        """The objects in each (name, image), in their order, as `eyebright.model.stream.stream` does."""
 
-        def prepare(named: tuple[str, LazyImage]) -> _Prepared | EyebrightError:
-            image = named[1]
-            try:
-                return self._prepare(image() if callable(image) else image)
-            except (PictureError, DownloadError) as problem:
-                return problem
+        def answer(names: Sequence[str], prepared: Sequence[_Prepared]) -> list[FoundObjects]:
+            return self._objects(names, prepared, threshold)
 
-        waiting: list[tuple[str, _Prepared | EyebrightError]] = []
-        size = 1  # the first answer does not wait for a full batch
-        for (name, _), prepared in in_threads(prepare, images):
-            waiting.append((name, prepared))
-            if len(waiting) == size:
-                yield from self._all(waiting, threshold)
-                waiting, size = [], min(2 * size, BATCH_SIZE)
-        yield from self._all(waiting, threshold)
-
-    def _all(
-        self, waiting: list[tuple[str, _Prepared | EyebrightError]], threshold: float | None
-    ) -> Iterator[FoundObjects | Unreadable]:
-        readable = [(name, prepared) for name, prepared in waiting if not isinstance(prepared, EyebrightError)]
-        found = iter(self._objects([name for name, _ in readable], [each for _, each in readable], threshold))
-        for name, prepared in waiting:
-            if isinstance(prepared, EyebrightError):
-                yield Unreadable(name=name, error=str(prepared))
-            else:
-                yield next(found)
+        return stream(images, self._prepare, answer, batch_size=BATCH_SIZE)
 
     def _prepare(self, source: ImageInput) -> _Prepared:
         picture = decode(source)
@@ -165,8 +136,6 @@ class DetectionPredictor:
     def _objects(
         self, names: Sequence[str], prepared: Sequence[_Prepared], threshold: float | None
     ) -> list[FoundObjects]:
-        if not prepared:
-            return []
         if threshold is not None and not 0 <= threshold <= 1:  # NaN too
             raise SettingsError(f"threshold must be a confidence from 0 to 1, got {threshold}")
         least = float(self._thresholds.min()) if threshold is None else threshold

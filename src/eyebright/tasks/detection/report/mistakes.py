@@ -137,9 +137,7 @@ def picture_of(mistake: Mistake, pixels: NDArray[np.uint8], name: str, classes: 
     return Framed(pixels[top:bottom, left:right], frames, f"{mistake.kind}: {name}")
 
 
-def marked(
-    pixels: NDArray[np.uint8], found: Detections, truth: Truth, classes: Sequence[str], title: str = ""
-) -> Framed:
+def marked(pixels: NDArray[np.uint8], found: Detections, truth: Truth, classes: Sequence[str]) -> Framed:
     """A whole image with what is drawn on it, right or wrong, and what is missed; arguments as in `picture_of`."""
     compared = ComparedBoxes.of(found, truth)
     drawn = zip(found.corners, found.labels.tolist(), found.scores.tolist(), compared.right, strict=True)
@@ -149,7 +147,7 @@ def marked(
     frames += [
         _frame(MISSED, truth.corners[box], classes[truth.labels[box]]) for box in np.flatnonzero(compared.missed)
     ]
-    return Framed(pixels, frames, title)
+    return Framed(pixels, frames, "")
 
 
 def _frame(look: str, corners: NDArray[np.float64], name: str, score: float | None = None) -> Frame:

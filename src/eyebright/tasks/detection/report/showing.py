@@ -6,10 +6,11 @@ import numpy as np
 from PIL import Image
 
 from eyebright.data.pictures import ImageInput, decode
+from eyebright.model.stream import LazyImage, loaded
 from eyebright.report.sheets import MAX_SHOWN
 from eyebright.system.text import printable, shorten
 from eyebright.tasks.detection.model.naming import NO_ANSWER, NamedObject, NamedObjects
-from eyebright.tasks.detection.model.predictor import Found, FoundObjects, LazyImage
+from eyebright.tasks.detection.model.predictor import Found, FoundObjects
 from eyebright.tasks.detection.report.overlay import Frame, Framed, class_frame, class_legend, draw_boxes, of_class
 
 LARGE_PX, SMALL_PX = 1280, 480
@@ -39,9 +40,7 @@ class Sheet:
         """Keep an image, which is only opened if it is among the first 60."""
         self.count += 1
         if self.count <= MAX_SHOWN:
-            self._pictures.append(
-                framed(image() if callable(image) else image, found, self._classes, single=self._single)
-            )
+            self._pictures.append(framed(loaded(image), found, self._classes, single=self._single))
 
     def draw(self) -> bytes:
         """The images as the content of a PNG file, with the meaning of the colours."""
