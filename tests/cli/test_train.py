@@ -286,7 +286,6 @@ def test_a_config_repeats_what_was_chosen(eyebright, pictures, tmp_path, monkeyp
         assert line in text
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     monkeypatch.setattr("eyebright.training.torch.hardware._LARGE", 0)
-    monkeypatch.setattr("eyebright.training.torch.hardware._DENSE", 0)
     monkeypatch.setattr("eyebright.system.machine.cores", lambda: 1)
     repeated = eyebright("train", "--config", tmp_path / "run" / "config.toml", "-o", tmp_path / "again")
     assert repeated.code == 0, repeated.err

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from eyebright.network import Conv2d, Place, Shape
 from eyebright.network.layers.windows import Window
+from eyebright.network.torch import depthwise
 from eyebright.network.torch.network import to_torch
 
 
@@ -17,23 +18,30 @@ def sides(window: Window) -> list[int]:
     return [left, right, top, bottom]
 
 
-class _UnevenConv2d(nn.Conv2d):
-    """A convolution whose padding differs between opposite sides, which torch does not offer."""
+class _Conv2d(nn.Conv2d):
+    """A convolution whose padding may differ between opposite sides, which torch does not offer, or depthwise."""
 
-    pads: list[int]
+    pads: list[int] | None = None
+    depthwise = False
 
     def forward(self, samples: Tensor) -> Tensor:
-        return super().forward(functional.pad(samples, self.pads))
+        if self.pads is not None:
+            samples = functional.pad(samples, self.pads)
+        if not (self.depthwise and depthwise.gains(samples)):
+            return super().forward(samples)
+        return depthwise.convolve(samples, self.weight, self.bias, self.stride, self.padding)  # type: ignore[arg-type]
 
 
 @to_torch.register
 def _(layer: Conv2d, place: Place) -> nn.Module:
+    in_channels = place.input_shapes[0][0]
     window = layer.window(place.input_shapes[0])
-    if place.input_shapes[0][0] == layer.groups:
+    if in_channels == layer.groups:
         window = _without_idle_stride(window, place.input_shapes[0])
     even = window.before == window.after
-    conv = (nn.Conv2d if even else _UnevenConv2d)(
-        place.input_shapes[0][0],
+    alone = in_channels == layer.groups == layer.out_channels and layer.effective_dilation == (1, 1)
+    conv = (nn.Conv2d if even and not alone else _Conv2d)(
+        in_channels,
         layer.out_channels,
         layer.kernel_size,
         window.stride,
@@ -43,8 +51,8 @@ def _(layer: Conv2d, place: Place) -> nn.Module:
         layer.bias,
         device="meta",
     )
-    if isinstance(conv, _UnevenConv2d):
-        conv.pads = sides(window)
+    if isinstance(conv, _Conv2d):
+        conv.pads, conv.depthwise = None if even else sides(window), alone
     return conv
 
 
