@@ -51,11 +51,16 @@ def test_where_there_is_no_answer_the_heading_says_why(predict: Callable[..., Pr
     assert Explanation(found, "rose", PIXELS, RAMP).as_record()["reason"] == "confidence 80.0%, below 90.0%"
 
 
-def test_the_colours_have_a_legend(explained: Callable, sheet: Callable) -> None:
-    (legend,) = sheet(explained()).legends
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_colours_have_a_legend_that_fits_into_the_figure(number: int, explained: Callable, sheet: Callable) -> None:
+    figure = sheet(*[explained()] * number)
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
-        "matters most for the class", "matters least, or speaks against it",
+        "matters most for the class", "matters least, or lowers its probability",
     ]  # fmt: skip
+    figure.draw_without_rendering()
+    extent = legend.get_window_extent()
+    assert figure.bbox.x0 <= extent.x0 and extent.x1 <= figure.bbox.x1
 
 
 def test_a_sheet_and_a_notebook_show_a_png(explained: Callable, decode: Callable) -> None:

@@ -81,7 +81,7 @@ def draw_explanations(explanations: Sequence[Explanation]) -> bytes:
     lines = -(-len(explanations) // columns)
     tall = max(item.pixels.shape[0] / item.pixels.shape[1] for item in explanations)
     heading = 0.55 if all(item.prediction.label is not None for item in explanations) else 0.72
-    figure = new_figure((2 * _TILE + 0.3) * columns, (_TILE * tall + heading) * lines + 0.4)
+    figure = new_figure((2 * _TILE + 0.3) * columns, (_TILE * tall + heading) * lines + (0.6 if columns == 1 else 0.4))
     parts = figure.subfigures(lines, columns, squeeze=False)
     for part, item in zip(parts.flat, explanations, strict=False):
         image, over = part.subplots(1, 2)
@@ -92,9 +92,9 @@ def draw_explanations(explanations: Sequence[Explanation]) -> bytes:
         part.supxlabel(file, fontsize=7, color=GREY)
     colours = [
         Patch(color=ORANGE, label="matters most for the class"),
-        Patch(color=BLUE, label="matters least, or speaks against it"),
+        Patch(color=BLUE, label="matters least, or lowers its probability"),
     ]
-    figure.legend(handles=colours, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    figure.legend(handles=colours, loc="outside lower center", ncols=min(columns, 2), frameon=False, fontsize=9)
     return to_png(figure)
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from eyebright.system.text import interval, percent
+from eyebright.system.text import counted, interval, percent
 from eyebright.trust.advice import AUDIT, EXPLAIN, another_network, command, train_again
 from eyebright.trust.evidence import Accuracies, Evidence
 from eyebright.trust.intervals import Share, difference
@@ -163,7 +163,11 @@ def class_failing(evidence: Evidence) -> Verdict | None:
     if not failing:
         return None
     worst, *rest = sorted(failing, key=lambda one: one.recall.value)
-    mistake = f" Most common mistake: {worst.confused_with} ({worst.confused:,} times)." if worst.confused_with else ""
+    mistake = (
+        f" Most common mistake: {worst.confused_with} ({counted(worst.confused, 'time')})."
+        if worst.confused_with
+        else ""
+    )
     more = f" Also failing: {', '.join(one.name for one in rest[:3])}." if rest else ""
     return Verdict(
         kind="class failing",

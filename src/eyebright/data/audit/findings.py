@@ -20,7 +20,7 @@ FINDING_KINDS: dict[FindingKind, str] = {
     "exact duplicates": "the same pixels in several files",
     "near-duplicates": "re-encoded, resized, rotated, mirrored or cropped",
     "conflicting labels": "duplicates in different classes: a label is wrong",
-    "leaks between splits": "duplicates of training images in another split",
+    "leaks between splits": "duplicates in several splits",
     "odd size": "aspect ratio or area unlike that of the other images",
     "nearly empty": "almost one colour",
     "very dark": "hardly anything is visible",
