@@ -118,7 +118,7 @@ def test_names_for_which_there_is_no_font_are_drawn_with_boxes_and_the_character
 ) -> None:
     figure = new_figure(2, 1)
     figure.text(0.5, 0.5, name)
-    monkeypatch.setattr(figures, "_TOLD", set())
+    monkeypatch.setattr(figures, "_WARNED", set())
     with pytest.warns(UserWarning, match=f"no installed font has {missing}, .* install one, such as Noto Sans"):
         assert to_png(figure)
     assert to_png(figure)  # without a second warning

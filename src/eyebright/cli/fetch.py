@@ -50,7 +50,7 @@ def fetch(
             display.bar(stage, done // 1_000_000, None if of is None else -(-of // 1_000_000), "MB")
 
         if name == web_runtime.NAME:
-            _tell_runtime(_fetch_runtime(given or [], output), as_json=as_json)
+            _print_runtime(_fetch_runtime(given or [], output), as_json=as_json)
             return
         folder = fetch_set(name, output, given=given or (), report=report)
     own = SETS[name]
@@ -77,7 +77,7 @@ def _fetch_runtime(given: list[Path], output: Path | None) -> Path:
     return fetch_runtime(given=given[0] if given else None)
 
 
-def _tell_runtime(folder: Path, *, as_json: bool) -> None:
+def _print_runtime(folder: Path, *, as_json: bool) -> None:
     from eyebright.model.export.web_runtime import LICENCE, NAME, SIZE_BYTES, VERSION
     from eyebright.system import records
 

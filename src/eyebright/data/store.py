@@ -87,7 +87,7 @@ class RowStore:
         records = np.frombuffer(content, self.record)
         sound = records["checksum"] == _sums(content, size)
         if not sound.all():
-            cache.tell_damage(self.folder)
+            cache.warn_of_damage(self.folder)
             with suppress(OSError):  # it may only be read
                 self.forget(np.flatnonzero(~sound))
         numbers = np.flatnonzero(sound & (records["own"]["key"] != 0))
@@ -217,7 +217,7 @@ class RowFile:
 
     def _made_again(self, number: int) -> memoryview:
         """The content of a damaged row, which is also written in its place."""
-        cache.tell_damage(self.path.parent)
+        cache.warn_of_damage(self.path.parent)
         row = memoryview(self._make(number) if self._make else b"").cast("B")
         if zlib.crc32(row) != self.checksums[number]:
             raise DataError(f"{self.path} is damaged, and what it was made from has changed: remove {self.path.parent}")

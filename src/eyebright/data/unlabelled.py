@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 from eyebright.data.corrections import Decision, correct
 from eyebright.data.dataset import Dataset
-from eyebright.data.pictures import size_of
 from eyebright.data.sources.find import find_images
 from eyebright.data.sources.folder import FolderSource
 from eyebright.data.sources.source import FoundImages, grouped, scanning
-from eyebright.data.sources.walk import folders_in, walk_files
-from eyebright.system.errors import DataError, PictureError, SettingsError
+from eyebright.data.sources.walk import folders_in, is_image, walk_files
+from eyebright.system.errors import DataError, SettingsError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.text import listed
 
@@ -100,7 +99,7 @@ def _by_folder(found: FoundImages) -> FoundImages:
 def _labelled(path: str | Path, classes: Collection[str], report: Report) -> FoundImages | None:
     """What a training would find at a path; None where it is an image, or a folder of images without known labels."""
     place = Path(path)
-    if place.is_file() and _is_image(place):
+    if place.is_file() and is_image(place):
         return None
     is_folder = place.is_dir()
     try:
@@ -114,14 +113,6 @@ def _labelled(path: str | Path, classes: Collection[str], report: Report) -> Fou
         return None
     folders = isinstance(found.source, FolderSource)
     return found if not folders or set(classes) & set(found.classes) else None
-
-
-def _is_image(file: Path) -> bool:
-    try:
-        size_of(file)
-    except PictureError:
-        return False
-    return True
 
 
 def _files(path: Path) -> Sequence[str]:

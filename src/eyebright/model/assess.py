@@ -103,13 +103,13 @@ def assess(
     right = validation[scaled.argmax(axis=1) == labels[validation]]
     images = CorrectImages(lambda numbers: pack.read(right[numbers]), labels[right], prepared.groups_at(right))
     shortcuts = find_shortcuts((on_gpu or predictor).quick_probabilities, images, classes, pack.preparation.shape[:2])
-    judged = verdicts(prepared, (known.logits, sample), (new.logits, validation), classes, record, shortcuts)
-    recorder(VerdictReached.of(judged))
+    shown = verdicts(prepared, (known.logits, sample), (new.logits, validation), classes, record, shortcuts)
+    recorder(VerdictReached.of(shown))
     featured = validation[new.featured]
     seen = NetworkOutputs(scaled[new.featured], new.features)
     profile = sample_profile(pack, featured, prepared.groups_at(featured), seen, familiar)
     learned = Learned(
-        calibration=calibration, metrics={"validation": found}, verdicts=judged, history=recorder.history,
+        calibration=calibration, metrics={"validation": found}, verdicts=shown, history=recorder.history,
         reference=Reference(familiar, profile),
     )  # fmt: skip
     return Assessment(learned, graph, predictor, on_gpu)

@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from eyebright.data.pictures import Preparation
 from eyebright.model.card_file import require_class_names
+from eyebright.network import Network
 from eyebright.system.errors import ModelError
 from eyebright.system.records import Record
-from eyebright.system.text import counted, interval, listed, markdown, percent
+from eyebright.system.text import counted, interval, listed, markdown, percent, printable, shorten
 from eyebright.trust.promise import Promised
 
 FORMAT = 2
 _MOST_CLASSES = 1_000_000
 _KEY_BYTES = 8
+_CLASSES_SHOWN, _CLASSES_WIDTH = 8, 60  # in a table
 _USE, _PROMISE = "## How to use it", "Promise "  # where a promise stands in README.md, and how it begins
 
 
@@ -164,3 +166,18 @@ def _accuracy(name: str, metrics: dict[str, Any]) -> str:
         f"- {name}: accuracy {percent(metrics['accuracy'])} ({interval(*metrics['interval'])}) on "
         f"{counted(metrics['pictures'], images)}{note}.{f' No images of {absent}.' if absent else ''}"
     )
+
+
+def classes_row(classes: Sequence[str]) -> tuple[str, str]:
+    """The row of a table that names the classes of a model."""
+    return "classes", shorten(printable(listed(classes, _CLASSES_SHOWN)), _CLASSES_WIDTH)
+
+
+def network_row(network: Network) -> tuple[str, str]:
+    """The row of a table that gives the size of a model's network."""
+    return "network", f"{counted(len(network.places), 'layer')}, {network.parameter_count:,} parameters"
+
+
+def images_row(preparation: Preparation) -> tuple[str, str]:
+    """The row of a table that says how images are prepared for a model."""
+    return "images", f"{preparation.width}x{preparation.height} pixels, resize {preparation.fit}"

@@ -28,7 +28,7 @@ from eyebright.data.pictures.corruptions import SEVERITIES
 from eyebright.data.pictures.formats import ImageFile
 from eyebright.data.prepare import Prepared, prepare
 from eyebright.model.assess import Assessment
-from eyebright.model.card import Calibration, ModelCard, Seen
+from eyebright.model.card import Calibration, ModelCard, Seen, classes_row, images_row, network_row
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.evaluate import Tested, evaluate_new, prepared_for
 from eyebright.model.explain.images import explain_image
@@ -47,7 +47,7 @@ from eyebright.report.progress import shown
 from eyebright.system import files
 from eyebright.system.errors import ModelError, PictureError
 from eyebright.system.table import Table
-from eyebright.system.text import counted, listed, printable, shorten
+from eyebright.system.text import counted
 from eyebright.training import trainer
 from eyebright.training.events.event import Emit, Event
 from eyebright.training.events.results import Evaluated
@@ -104,12 +104,12 @@ class Classifier(Weighted):
 
     def as_table(self) -> Table:
         """What it classifies, how it was trained, and how good it is."""
-        prepared, history = self.preparation, self.history
+        history = self.history
         epochs = f"{counted(len(history.loss), 'epoch')}, the best is epoch {history.best_epoch}"
         rows = [
-            ("classes", shorten(printable(listed(self.classes, 8)), 60)),
-            ("network", f"{counted(len(self.network.places), 'layer')}, {self.network.parameter_count:,} parameters"),
-            ("images", f"{prepared.width}x{prepared.height} pixels, resize {prepared.fit}"),
+            classes_row(self.classes),
+            network_row(self.network),
+            images_row(self.preparation),
             ("trained", epochs if history.loss else "yes" if self.metrics else "no"),
             *((f"{side} accuracy", found.headline) for side, found in self.metrics.items()),
             *([("promise", self.learned.promise.promise)] if self.learned.promise else []),
@@ -233,7 +233,7 @@ class Classifier(Weighted):
 
         Args:
             promise: Such as "accuracy=0.99"; `Promise` lists all.
-            pictures: Images that the promise shall rest on, as for `evaluate`; those that the classifier was trained on
+            pictures: Images that the promise is to rest on, as for `evaluate`; those that the classifier was trained on
                 or selected by are left out. Without them it rests on the images that were held back before.
             labels: For images in arrays, the class of each, as its name or its position in `classes`.
             verbose: Whether to show a bar while it takes time.

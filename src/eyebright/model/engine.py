@@ -99,7 +99,7 @@ class Engine:
     def quick(self) -> "Engine":
         """The same graph in bfloat16, in about half the time; this engine where the processor has no bfloat16.
 
-        Its probabilities differ by up to some percent, so it is for many questions of which none decides alone.
+        Its probabilities differ by up to some percent, so it is only for questions where no single answer decides.
         """
         precision = fastest_precision()
         if precision == "float32":

@@ -29,7 +29,7 @@ def prepared_for(
     """Prepared images, and the positions of those to evaluate on.
 
     Args:
-        pictures: One set of a data set, all of a data set, or prepared images, of which it is the test set.
+        pictures: One set of a data set, all of a data set, or prepared images: their test set.
         preparation: The preparation of the model.
         classes: Its classes.
         report: Receives the progress.

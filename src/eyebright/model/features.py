@@ -106,7 +106,7 @@ def features(
             lacking = lacking[~np.isin(lacking, list(left_out))]
             if not len(lacking):
                 if kept and len(damaged := kept.damaged(np.unique(rows[rows >= 0]), row_bytes)):
-                    cache.tell_damage(folder)
+                    cache.warn_of_damage(folder)
                     store.forget(damaged)
                     continue
                 report("computing features", len(digests), len(digests))

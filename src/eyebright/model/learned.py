@@ -51,12 +51,12 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
 
     def promising(self, promise: Promised, held_back: HeldBack | None) -> "Learned":
         """The same with a promise that rests on these answers; metrics of answers without it are left out."""
-        untold = {"promise": None, "answered": None, "answered_correctly": None}
+        without = {"promise": None, "answered": None, "answered_correctly": None}
         return msgspec.structs.replace(
             self,
             promise=promise,
             reference=self.reference._replace(held_back=held_back),
-            metrics={side: msgspec.structs.replace(each, **untold) for side, each in self.metrics.items()},
+            metrics={side: msgspec.structs.replace(each, **without) for side, each in self.metrics.items()},
         )
 
     @classmethod

@@ -82,7 +82,7 @@ class Predictor:
     def answers(self, pictures: NDArray[np.uint8]) -> Answers:
         """The answers for prepared images `(N, height, width, channels)`, uint8."""
         found = self._engine.answers(pictures)
-        if not self._tta:  # the graph of a model heeds the promise that was made for it, but here it may be another
+        if not self._tta:  # the graph keeps the promise that it was written with; here it may be another one
             return found if self.promise is None else Answers.decided(*found[:2], self._thresholds)
         other = self._engine.answers(np.ascontiguousarray(pictures[:, :, ::-1]))
         probabilities = np.asarray((found.probabilities + other.probabilities) / 2, np.float32)

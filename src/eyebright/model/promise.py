@@ -97,7 +97,7 @@ def new_answers(
 
 
 def _require_new(new: int, given: int, before: HeldBack | None) -> None:
-    """Refuse images of which the model knows each one."""
+    """Refuse images that the model has all seen."""
     if not new:
         others = ""
         if before is not None:
@@ -113,7 +113,7 @@ def require_held_back(text: str, held_back: HeldBack | None, model: str | Path =
     """The held-back answers of a model.
 
     Args:
-        text: The promise that shall rest on them.
+        text: The promise that is to rest on them.
         held_back: The answers, if there are any.
         model: The folder of the model or of its run, for the message.
 

@@ -1,4 +1,4 @@
-"""Detecting: what a graph computes after the maps of a detector. Plain numbers, of which `network.onnx` makes nodes.
+"""Detecting: what a graph computes after the maps of a detector. Plain numbers, from which `network.onnx` makes nodes.
 
 For each pixel of its output a detector gives a logit for each class and four numbers for the sides of a box. The score
 of a class is the sigmoid of its logit. The distance from the centre of the pixel to a side is `stride * exp(number)`

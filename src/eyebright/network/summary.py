@@ -25,13 +25,7 @@ _MIN_TYPE, _MIN_NAME = 9, 8  # columns that types and names of layers keep
 
 
 def receptive_fields(network: Network) -> dict[str, tuple[int, int] | None]:
-    """Receptive field of each layer: (height, width) in pixels of the input, without borders; None: all of the input.
-
-    Along a path, the field grows by (kernel - 1) times the distance of neighbouring values in pixels of the input, and
-    each stride multiplies that distance. Where paths join, the larger field counts.
-
-    Source: Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks", equations 1 and 2.
-    """
+    """Of each layer, (height, width) in pixels of the input, without borders; None: all of the input."""
     views: dict[str, _View | None] = {}
     for name, place in network.places.items():
         views[name] = _view(place, [views[source] for source in place.inputs])

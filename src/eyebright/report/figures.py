@@ -25,7 +25,7 @@ _FONTS = [  # the first one always comes with matplotlib; of the others those th
     "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB",
     "Microsoft YaHei", "SimHei", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Arial Unicode MS",
 ]  # fmt: skip
-_TOLD: set[str] = set()  # characters without a font of which a warning was given
+_WARNED: set[str] = set()  # characters without a font, after the warning about them
 _MAX_MARKED = 40  # epochs whose values are marked with a dot
 _MAX_COUNTS, _MAX_NAMES, _NAME_WIDTH = 20, 60, 20  # classes with counts and with names in a matrix; columns of a name
 
@@ -56,8 +56,8 @@ def to_png(figure: "Figure") -> bytes:
             text.set_fontfamily(families)
             text.set_parse_math(False)
         figure.savefig(file, format="png", dpi=120)
-    if missing - _TOLD:
-        _TOLD.update(missing)
+    if missing - _WARNED:
+        _WARNED.update(missing)
         warnings.warn(
             f"no installed font has {listed(sorted(missing))}, so figures show boxes instead: install one, such as "
             "Noto Sans (on Debian and Ubuntu: apt install fonts-noto fonts-noto-cjk), and draw them again",

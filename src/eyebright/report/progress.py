@@ -162,7 +162,7 @@ class Display:
             self._screen.move(done, of, note)
 
     def _wait(self, title: str) -> None:
-        """Show a stage of which nothing is reported yet."""
+        """Show a stage, before its first report."""
         self._stage, self._shown_s = title, 0.0
         self._screen.wait(title)
 

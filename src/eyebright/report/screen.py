@@ -38,7 +38,7 @@ class Screen(Protocol):
         """Write a line; one that is to be copied is better not wrapped."""
 
     def wait(self, title: str) -> None:
-        """Begin a stage of which nothing is reported yet."""
+        """Begin a stage, before its first report."""
 
     def move(self, done: int, of: int | None, note: str) -> None:
         """Move the bar: units that are done, of how many (None where that is not known), and what else to show."""

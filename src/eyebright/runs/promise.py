@@ -47,7 +47,7 @@ def promise(
     Args:
         model: A model's folder, or a run.
         promise: Such as "accuracy=0.99".
-        pictures: Images that the promise shall rest on, whatever `Dataset.open` takes; those that the model was trained
+        pictures: Images that the promise is to rest on: whatever `Dataset.open` takes; those that the model was trained
             on or selected by are left out. Unless given, the images that were held back before.
         callbacks: Receive every event as it happens.
 

@@ -85,11 +85,11 @@ def kept(place: Path) -> bytes | None:
         return None
     if hashlib.sha256(content).digest() == digest:
         return content
-    tell_damage(place)
+    warn_of_damage(place)
     return None
 
 
-def tell_damage(place: Path) -> None:
+def warn_of_damage(place: Path) -> None:
     """Warn that a file or folder of the cache is damaged."""
     warnings.warn(f"{place} is damaged on the disk; what was in it is computed again", stacklevel=2)
 

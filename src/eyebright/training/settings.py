@@ -93,7 +93,7 @@ class Settings(Record, frozen=True, kw_only=True, repr_omit_defaults=True):
         contrast: Multiply the distance to the mean brightness by a factor from 1 - this to 1 + this.
         saturation: Strengthen or weaken the colours by up to this share; with 1 some images become grey.
         hue: Rotate the hue by up to this share of the full circle, in both directions.
-        erasing: Share of the images of which a rectangle is covered.
+        erasing: Share of the images in which a rectangle is covered.
         mixup: Alpha of the Beta distribution by which two images and their labels are blended; 0 turns it off.
         cutmix: Alpha of the Beta distribution by which a rectangle is replaced by that of another image, and its share
             of the label; 0 turns it off.

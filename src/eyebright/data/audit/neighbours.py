@@ -87,7 +87,7 @@ def nearest(points: Points, count: int, report: ReportShare = quiet_share) -> Fo
 
 
 def neighbour_pairs(positions: NDArray[np.int64], *, mutual: bool) -> NDArray[np.int64]:
-    """Pairs of points of which one is a neighbour of the other.
+    """Pairs of points, one of them a neighbour of the other.
 
     Args:
         positions: Neighbours of each point, `(N, count)`, as `nearest` returns them.

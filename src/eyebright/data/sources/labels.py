@@ -47,12 +47,12 @@ def index_classes(names: Sequence[str], others: Iterable[str] = ()) -> tuple[tup
     """
     composed = {name: unicodedata.normalize("NFC", name) for name in {*names, *others}}
     classes = tuple(sorted({*composed.values()}))
-    _tell_of_classes(composed, classes)
+    _warn_of_classes(composed, classes)
     position = {name: index for index, name in enumerate(classes)}
     return classes, [position[composed[name]] for name in names]
 
 
-def _tell_of_classes(composed: dict[str, str], classes: Sequence[str]) -> None:
+def _warn_of_classes(composed: dict[str, str], classes: Sequence[str]) -> None:
     """Warn of classes that are likely not meant as they are written."""
     if len(classes) < len(composed):
         twice = [name for name, count in Counter(composed.values()).items() if count > 1]

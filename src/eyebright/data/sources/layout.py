@@ -69,7 +69,7 @@ def _classes_of_splits(root: Path, top: Sequence[Path], layered: Sequence[Path])
             f"{root}: the images in {_names(used)} are not used, because they are in no folders of classes",
             stacklevel=2,
         )
-    _tell_passed_over(root, [folder for folder in others if folder not in used])
+    _warn_of_others(root, [folder for folder in others if folder not in used])
     found: list[tuple[Path, Side | None]] = []
     for side in SIDES:
         if side in by_side:
@@ -96,11 +96,11 @@ def _without_other_folders(root: Path, folders: Sequence[Path]) -> list[Path]:
     own = [folder for folder in folders if not is_of_system(folder.name)]
     images = {folder for folder in own if has_images(folder)}
     kept = [folder for folder in own if folder in images or not images or not has_files(folder)]
-    _tell_passed_over(root, [folder for folder in folders if folder not in kept])
+    _warn_of_others(root, [folder for folder in folders if folder not in kept])
     return kept
 
 
-def _tell_passed_over(root: Path, folders: Sequence[Path]) -> None:
+def _warn_of_others(root: Path, folders: Sequence[Path]) -> None:
     if folders:
         warnings.warn(f"{root}: {_names(folders)} passed over: no images there", stacklevel=3)
 

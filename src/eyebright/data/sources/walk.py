@@ -79,7 +79,7 @@ def has_images(folder: Path) -> bool:
         if _suffix(file) in IMAGE_SUFFIXES:
             return True
         unknown += [file] if len(unknown) < _TRIED else []
-    return any(map(_is_image, unknown))
+    return any(map(is_image, unknown))
 
 
 def _suffix(file: str) -> str:
@@ -87,7 +87,8 @@ def _suffix(file: str) -> str:
     return os.path.splitext(file)[1][1:].lower()  # noqa: PTH122 - a Path for each of a million files takes seconds
 
 
-def _is_image(file: str) -> bool:
+def is_image(file: str | Path) -> bool:
+    """Whether a file is an image, by its content."""
     try:
         size_of(file)
     except PictureError:

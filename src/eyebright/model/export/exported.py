@@ -24,13 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import Preparation
+from eyebright.model.card import classes_row, images_row
 from eyebright.model.card_file import check_files, read_card
 from eyebright.model.folder import EXPORTED
 from eyebright.network.answering import Answering, Familiar
 from eyebright.system.errors import ModelError
 from eyebright.system.records import Record
 from eyebright.system.table import Table
-from eyebright.system.text import listed, printable, shorten, size_text
+from eyebright.system.text import size_text
 from eyebright.trust.promise import Promised
 
 CARD, ANSWERING = EXPORTED, "answering.npz"
@@ -119,8 +120,8 @@ class Exported(NamedTuple):
         rows = [
             ("model", f"{card.to}, {card.precision}"),
             *(("file", f"{name}, {size_text(size)}") for name, size in self.sizes().items()),
-            ("classes", shorten(printable(listed(card.classes, 8)), 60)),
-            ("images", f"{card.preparation.width}x{card.preparation.height} pixels, resize {card.preparation.fit}"),
+            classes_row(card.classes),
+            images_row(card.preparation),
             ("temperature", f"{card.temperature:.4g}"),
             ("unfamiliarity", "yes" if card.unfamiliarity else "no"),
             *([("promise", card.promise.promise)] if card.promise else []),

@@ -1,8 +1,8 @@
 """ONNX Runtime Web, which a page of `--to web` contains: found where npm installed it, or downloaded on request.
 
-Its npm package is 33 MB, of which a page needs two files: the module without WebGPU, and 14 MB of WebAssembly, 3.7 MB
-when packed. The builds with WebGPU take 4.1 MB (only browsers with JavaScript Promise Integration) or 6.6 MB (all):
-a page that opens everywhere and answers in a tenth of a second needs neither. PyPI has no package with these files.
+Its npm package is 33 MB, but a page needs only two of its files: the module without WebGPU, and 14 MB of WebAssembly
+(3.7 MB when packed). The builds with WebGPU take 4.1 MB (only browsers with JavaScript Promise Integration) or 6.6 MB
+(all): a page that opens everywhere and answers in a tenth of a second needs neither. PyPI has no package with these files.
 """
 
 import re

@@ -96,7 +96,7 @@ class Evaluated(Event, frozen=True):
 
     @classmethod
     def of(cls, side: str, found: Evaluation, validation: Evaluation | None = None) -> "Evaluated":
-        """The event of an evaluation on a set, or on images of which `side` says where they are.
+        """The event of an evaluation on a set, or on other images: `side` says which.
 
         Args:
             side: The set.

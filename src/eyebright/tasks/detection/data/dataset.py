@@ -51,7 +51,7 @@ class BoxDataset(Tabular):
         source: Where the images are.
         classes: Names of the classes that have boxes, sorted as texts, whatever the order in the files.
         boxes: For each image its boxes, in pixels of the upright original.
-        ignored: For each image the regions that neither training nor evaluation shall count: difficult objects, crowds.
+        ignored: For each image the regions that training and evaluation ignore: difficult objects, crowds.
         sizes: (width, height) of each upright original, `(N, 2)`; 0 where it cannot be opened.
         form: The name of the format.
         origin: The folder or file that was read.

@@ -104,7 +104,7 @@ def cuts_found(
         detector: The detector.
         images: The images with their names.
         threshold: The least confidence; that of the detector unless given.
-        one_class: A name for all classes, or "" to tell them apart.
+        one_class: A name for all classes, or "" to keep them apart.
     """
     for (name, image), found in zip(images, detector.stream(images, threshold=threshold), strict=True):
         objects = found.objects if isinstance(found, FoundObjects) else ()
@@ -122,7 +122,7 @@ def crop_corners(corners: NDArray[np.float64], size: tuple[int, int], margin: fl
         margin: Share of the sides of a box that is added on each side.
     """
     added = np.tile(corners[:, 2:] - corners[:, :2], 2) * np.array([-margin, -margin, margin, margin])
-    exact = np.round(corners + added, 6)  # 0.1 + 0.2 shall not cost a pixel
+    exact = np.round(corners + added, 6)  # 0.1 + 0.2 must not cost a pixel
     whole = np.concatenate([np.floor(exact[:, :2]), np.ceil(exact[:, 2:])], axis=1)
     return np.asarray(np.clip(whole, 0, np.array([*size, *size])), np.int64)
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import ImageInput, Preparation
-from eyebright.model.card import Provenance, Seen
+from eyebright.model.card import Provenance, Seen, classes_row, images_row, network_row
 from eyebright.model.engine import Engine, onnx_graph
 from eyebright.model.golden import golden_pictures
 from eyebright.model.stream import LazyImage
@@ -28,7 +28,7 @@ from eyebright.report.history import History
 from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError, NetworkError
 from eyebright.system.table import Table, Tabular
-from eyebright.system.text import counted, listed, percent, printable, shorten
+from eyebright.system.text import percent
 from eyebright.tasks.detection.model.card import DetectorCard, classes_text, golden_of, read_detector, write_detector
 from eyebright.tasks.detection.model.predictor import DetectionPredictor, FoundObjects
 from eyebright.tasks.detection.trust.calibration import UNSCALED, ScoreScale
@@ -188,15 +188,14 @@ class Detector(Tabular):
 
     def as_table(self) -> Table:
         """What it finds, how good it is, and from which confidence on."""
-        prepared, metrics = self.preparation, self.metrics
         shown = sorted(set(self.card.thresholds))
         thresholds = percent(shown[0]) if len(shown) == 1 else f"{percent(shown[0])} to {percent(shown[-1])}, by class"
         rows = [
-            ("classes", shorten(printable(listed(self.classes, 8)), 60)),
-            ("network", f"{counted(len(self.network.places), 'layer')}, {self.network.parameter_count:,} parameters"),
-            ("images", f"{prepared.width}x{prepared.height} pixels, resize {prepared.fit}"),
+            classes_row(self.classes),
+            network_row(self.network),
+            images_row(self.preparation),
             ("shown from", f"a confidence of {thresholds}"),
-            *((side, found.headline) for side, found in metrics.items()),
+            *((side, found.headline) for side, found in self.metrics.items()),
             *([("promise", self.card.promise.promise)] if self.card.promise else []),
         ]
         return Table(f"Detector of {classes_text(len(self.classes))}", rows=rows, names=2)

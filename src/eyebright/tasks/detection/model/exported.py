@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eyebright.model.card import classes_row, images_row
 from eyebright.model.card_file import check_files, read_card
 from eyebright.model.engine import TOLERANCE
 from eyebright.model.export.exported import CARD
@@ -29,7 +30,7 @@ from eyebright.system import records
 from eyebright.system.errors import ModelError
 from eyebright.system.records import Record
 from eyebright.system.table import Table
-from eyebright.system.text import counted, listed, printable, shorten, size_text
+from eyebright.system.text import counted, size_text
 from eyebright.tasks.detection.model.card import TASK, FindingCard, classes_text
 from eyebright.tasks.detection.model.predictor import DetectionPredictor
 
@@ -108,8 +109,8 @@ class ExportedDetector(NamedTuple):
         rows = [
             ("model", f"{card.to}, float32"),
             ("file", f"{GRAPH}, {size_text(self.shown.stat().st_size)}"),
-            ("classes", shorten(printable(listed(card.classes, 8)), 60)),
-            ("images", f"{card.preparation.width}x{card.preparation.height} pixels, resize {card.preparation.fit}"),
+            classes_row(card.classes),
+            images_row(card.preparation),
         ]
         return Table(f"Exported detector of {classes_text(len(card.classes))}", rows=rows, names=2)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#0072b2")
-"""Of classes; colour-blind people tell them apart (Okabe and Ito, Color Universal Design, 2002)."""
+"""Of classes; colour-blind people can distinguish them (Okabe and Ito, Color Universal Design, 2002)."""
 Style: TypeAlias = Literal["-"] | tuple[float, tuple[float, float]]
 STYLES: tuple[Style, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.5)))
 """Of lines: with each the colours begin again."""

@@ -133,7 +133,7 @@ def prove(maps: Mapping[str, NDArray[np.float32]], expected: Sequence[NDArray[np
     Args:
         maps: Those of the graph: scores and boxes.
         expected: The scores and boxes of torch.
-        network: Of which boxes are in pixels of its input: they are compared as shares of its side.
+        network: The network. Its boxes, in pixels of its input, are compared as shares of a side.
 
     Raises:
         ModelError: Where they differ by more than 0.0001.

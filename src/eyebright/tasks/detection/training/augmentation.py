@@ -57,7 +57,7 @@ class Affine:
         return np.asarray(moved)
 
     def boxes(self, boxes: Boxes, size: int) -> Boxes:
-        """The moved boxes, cut at the edge; those of which less than a quarter is left are left out."""
+        """The moved boxes, cut at the edge; boxes that keep less than a quarter of their area are left out."""
         factor, offset = np.tile(self.factor, 2), np.tile(self.offset, 2)
         moved = boxes.corners * factor + offset
         ordered = np.concatenate([np.minimum(moved[:, :2], moved[:, 2:]), np.maximum(moved[:, :2], moved[:, 2:])], 1)

@@ -159,7 +159,7 @@ class ViewCache:
     Args:
         features: Computes what is not there yet.
         indices: Images with all views.
-        plain: Images of which only the first view is needed.
+        plain: Images that need only their first view.
     """
 
     def __init__(self, features: ViewFeatures, indices: NDArray[np.int64], plain: NDArray[np.int64]) -> None:

@@ -30,7 +30,7 @@ class Annotation(NamedTuple):
         form: What the numbers are.
         name: The name of its class, or what is in its place.
         is_known: Whether that is a class of the set.
-        ignored: The mark of an object that neither training nor evaluation shall count.
+        ignored: The mark of an object that training and evaluation ignore.
     """
 
     values: Sequence[object]

@@ -23,7 +23,7 @@ class Checked(NamedTuple):
 
     Args:
         used: Those to train on.
-        ignored: Regions that neither training nor evaluation shall count.
+        ignored: Regions that training and evaluation ignore.
         unused: Those that are not used, ignored ones included.
         clipped: How many went a little over the edge and were clipped.
     """
@@ -41,7 +41,7 @@ def check(name: str, image: LabelledImage, size: StoredSize | None, one_class: s
         name: Of the image.
         image: Its boxes.
         size: Its size; None where it cannot be opened.
-        one_class: A name for all classes, or "" to tell them apart.
+        one_class: A name for all classes, or "" to keep them apart.
     """
     used: dict[tuple[Corners, str], None] = {}  # a set in order
     ignored, unused, clipped = [], [], 0
