@@ -2,7 +2,8 @@
 
 Its npm package is 33 MB, but a page needs only two of its files: the module without WebGPU, and 14 MB of WebAssembly
 (3.7 MB when packed). The builds with WebGPU take 4.1 MB (only browsers with JavaScript Promise Integration) or 6.6 MB
-(all): a page that opens everywhere and answers in a tenth of a second needs neither. PyPI has no package with these files.
+(all): a page that opens everywhere and answers in a tenth of a second needs neither. PyPI has no package with these
+files.
 """
 
 import re
