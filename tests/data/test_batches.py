@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyebright.data.batches import batches, content_order, cut, seed_of, share, shuffled, spread
+from eyebright.data.batches import batches, content_order, cut, evenly, seed_of, share, shuffled, spread
 from eyebright.data.pack import pack
 from eyebright.data.sources.source import ArraySource
 from eyebright.system.errors import SettingsError
@@ -191,3 +191,11 @@ def test_a_seed_is_the_same_on_every_machine():
 @pytest.mark.parametrize(("count", "expected"), [(0, []), (3, [0, 1, 2]), (4, [0, 2]), (7, [0, 3, 6])])
 def test_indices_are_spread_evenly(count, expected):
     assert spread(np.arange(count), 3).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("of", "count", "expected"),
+    [(10, 5, [0, 2, 4, 6, 8]), (10, 4, [0, 2, 5, 7]), (3, 7, [0, 1, 2]), (0, 3, []), (7, 1, [0])],
+)
+def test_as_many_indices_are_taken_evenly_as_are_wanted(of, count, expected):
+    assert evenly(np.arange(of), count).tolist() == expected

@@ -44,6 +44,12 @@ def spread(indices: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     return indices[:: max(-(-len(indices) // most), 1)]
 
 
+def evenly(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """So many of the indices, evenly spread; all of them where there are fewer."""
+    count = min(count, len(indices))
+    return indices[np.arange(count) * len(indices) // max(count, 1)]
+
+
 def cut(order: NDArray[Index], batch_size: int) -> list[NDArray[Index]]:
     """The batches of an epoch, in its order. A last image alone joins the batch before it.
 

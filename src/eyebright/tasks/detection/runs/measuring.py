@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eyebright.data.batches import spread
+from eyebright.data.batches import evenly, spread
 from eyebright.model.card import Seen
 from eyebright.model.engine import TOLERANCE
 from eyebright.network import Network, Weights
@@ -180,8 +180,7 @@ def _evidence(
 def _on_training(detector: Detector, prepared: PreparedBoxes, recorder: Recorder) -> DetectionEvaluation:
     """How well it knows some of its training images, evenly spread."""
     train, card = prepared.indices("train"), detector.card
-    count = min(len(train), TRAIN_SAMPLE)
-    sample = train[np.arange(count) * len(train) // count]
+    sample = evenly(train, TRAIN_SAMPLE)
     found = found_in(detector.predictor, prepared, sample, reporting(recorder))
     matches = match(found, truths(prepared, sample, card.classes))
     return evaluate_matches(matches, card.classes, np.array(card.thresholds), groups=prepared.groups_at(sample))

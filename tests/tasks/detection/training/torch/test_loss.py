@@ -24,10 +24,10 @@ def test_giou_is_iou_less_the_empty_share_of_the_box_around():
 
 def test_the_focal_loss_is_that_of_its_formula_pixel_by_pixel():
     logits = torch.tensor([[[[2.0, -1.0]]]])
-    hills = torch.tensor([[[[1.0, 0.5]]]])
+    heatmaps = torch.tensor([[[[1.0, 0.5]]]])
     chance = 1 / (1 + np.exp([-2.0, 1.0]))
     expected = -((1 - chance[0]) ** 2) * np.log(chance[0]) - 0.5**4 * chance[1] ** 2 * np.log(1 - chance[1])
-    assert focal(logits, hills).item() == pytest.approx(expected, rel=1e-5)
+    assert focal(logits, heatmaps).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_without_boxes_their_loss_is_zero():

@@ -11,7 +11,7 @@ def made(corners, labels, ignored=()):
     return targets(boxes, np.array(labels, np.int64), regions, num_classes=2, size=16, stride=8)
 
 
-def test_a_box_has_a_hill_of_height_one_at_its_centre_in_its_class():
+def test_a_box_is_one_at_its_centre_in_the_heatmap_of_its_class():
     maps = made([[20, 40, 100, 88]], [1])
     assert not maps[0].any()
     assert np.argwhere(maps[1] == 1).tolist() == [[8, 7]]  # the centre (60, 64) lies in pixel (7, 8)
@@ -23,7 +23,7 @@ def test_a_box_has_a_hill_of_height_one_at_its_centre_in_its_class():
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
 def test_where_boxes_overlap_the_smaller_one_is_learned_and_around_it_the_larger(order):
-    """The hill of the larger one reaches over 4 pixels to each side, that of the smaller one over its own pixel."""
+    """The Gaussian of the larger one reaches over 4 pixels to each side, that of the smaller one over its own pixel."""
     corners = np.array([[0, 0, 128, 128], [56, 56, 72, 72]])
     maps = made(corners[order], order)
     assert (maps[2:6, 8, 8] == corners[1]).all()

@@ -1,6 +1,6 @@
 """The loss of a detector: focal loss of the classes, and GIoU of the boxes.
 
-Sources: Law and Deng 2018, "CornerNet", equation 1 (a focal loss with hills around the objects); Rezatofighi et al.
+Sources: Law and Deng 2018, "CornerNet", equation 1 (a focal loss with Gaussians around the objects); Rezatofighi et al.
 2019, "Generalized Intersection over Union"; the weights are those of Liu et al. 2020 (TTFNet), section 3.
 """
 
@@ -12,17 +12,17 @@ BOX_WEIGHT = 5.0
 """The weight of the loss of the boxes beside that of the classes."""
 
 
-def focal(logits: Tensor, hills: Tensor) -> Tensor:
+def focal(logits: Tensor, heatmaps: Tensor) -> Tensor:
     """The focal loss, a sum over all pixels divided by the number of objects (at least 1).
 
     Args:
         logits: `(N, classes, h, w)`.
-        hills: 1 at the centres of objects, less around them, 0 elsewhere; of the same shape.
+        heatmaps: 1 at the centres of objects, less around them, 0 elsewhere; of the same shape.
     """
-    chances = logits.sigmoid()
-    peaks = hills == 1
-    missed = (1 - chances) ** 2 * functional.logsigmoid(logits)
-    false = (1 - hills) ** 4 * chances**2 * functional.logsigmoid(-logits)
+    probabilities = logits.sigmoid()
+    peaks = heatmaps == 1
+    missed = (1 - probabilities) ** 2 * functional.logsigmoid(logits)
+    false = (1 - heatmaps) ** 4 * probabilities**2 * functional.logsigmoid(-logits)
     return -torch.where(peaks, missed, false).sum() / peaks.sum().clamp(min=1)
 
 

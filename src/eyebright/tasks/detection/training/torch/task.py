@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eyebright.data.batches import evenly
 from eyebright.data.pack import Pack
 from eyebright.data.threads import ahead
 from eyebright.network.detecting import BOX_CHANNELS, LARGEST, Detecting, centres, detected, outward
@@ -80,8 +81,7 @@ class Objects(NamedTuple):
 
     def sample(self, train: NDArray[np.int64]) -> NDArray[np.int64]:
         """Some training images, evenly spread."""
-        count = min(_SAMPLE, len(train))
-        return train[np.arange(count) * len(train) // count]
+        return evenly(train, _SAMPLE)
 
     def without_names(self) -> "Objects":
         """The same: the names are part of the images."""
@@ -167,9 +167,9 @@ class Detection:
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Focal loss of the classes and the loss of the boxes; targets as `targets.targets` gives them."""
-        hills, corners, weight = targets[:, : self.num_classes], targets[:, self.num_classes : -1], targets[:, -1]
+        heatmaps, corners, weight = targets[:, : self.num_classes], targets[:, self.num_classes : -1], targets[:, -1]
         found = self._centres + self._outward * outputs[:, self.num_classes :].clamp(max=LARGEST).exp()
-        return focal(outputs[:, : self.num_classes], hills) + BOX_WEIGHT * box_loss(found, corners, weight)
+        return focal(outputs[:, : self.num_classes], heatmaps) + BOX_WEIGHT * box_loss(found, corners, weight)
 
     def hits(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """0: whether an image is correct cannot be said."""
