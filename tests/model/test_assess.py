@@ -193,7 +193,9 @@ def test_the_sample_of_the_training_side_is_spread_over_it():
 
 def test_the_course_says_augmentation_and_the_greatest_dropout():
     settings = Settings(epochs=4, minutes=2.5, cutmix=0.5, accumulation=3, keep_start_if_better=True)
-    history = History(loss=(1.0,) * 3, validation_loss=(2.0,) * 3, pictures=(70, 0, 6))  # 0 in a log that does not tell
+    history = History(
+        loss=(1.0,) * 3, validation_loss=(2.0,) * 3, pictures=(70, 0, 6), best_epoch=2
+    )  # 0 pictures in a log that does not tell
     course = record_of(history, settings, eb.zoo.flowers_cnn(input_size=16, dropout=0.3), 70, 1.9)
     assert (course.images, course.epochs, course.dropout, course.first_loss) == (70, 4, 0.3, 1.9)
     assert (course.seen, course.step_size, course.start_from_same_images) == ((70, 70, 6), 96, True)
@@ -202,6 +204,16 @@ def test_the_course_says_augmentation_and_the_greatest_dropout():
     assert {name: strength for name, strength in course.augmentation.items() if strength} == {
         "flip": True, "rotation": 0.1, "zoom": 0.1, "cutmix": 0.5,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("keeps", "best", "epochs"), [(True, 0, 0), (True, 1, 2), (False, 0, 2)])
+def test_epochs_that_were_not_better_than_the_start_say_nothing_about_the_model(keeps, best, epochs):
+    """Falling losses of such epochs were called a training that is too short."""
+    history = History(loss=(2.0, 1.0), validation_loss=(2.0, 1.0), pictures=(70, 70), best_epoch=best)
+    settings = Settings(epochs=2, keep_start_if_better=keeps)
+    course = record_of(history, settings, eb.zoo.flowers_cnn(input_size=16), 70)
+    assert [len(values) for values in (course.loss, course.validation_loss, course.seen)] == [epochs] * 3
+    assert course.settled == (not epochs)
 
 
 @pytest.mark.parametrize(

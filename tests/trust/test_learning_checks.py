@@ -124,6 +124,13 @@ def test_the_text_says_whether_the_losses_were_still_falling(evidence) -> None:
     assert text.startswith("Training too short: after 1 epoch it is too early to say more. Training accuracy 25.0%")
 
 
+@pytest.mark.parametrize(("losses", "short"), [((0.9, 0.89), False), ((0.9,), False), ((0.9, 0.8), True)])
+def test_the_first_epochs_count_where_the_weights_knew_the_images_before(evidence, losses, short) -> None:
+    curves = {"validation_loss": losses, "loss": losses, "start_from_same_images": True}
+    found = diagnose(evidence((990, 1000), (700, 1000), **curves))[0]
+    assert found.kind == ("training too short" if short else "overfitting")
+
+
 def test_a_training_loss_that_rises_is_no_short_training(evidence) -> None:
     rising = {"validation_loss": (1.6, 1.5, 1.4), "loss": (1.6, 1.2, 1.3)}
     assert too_short(evidence((25, 100), (24, 100), **rising)) is None

@@ -243,7 +243,13 @@ def record_of(
     first_loss: float = 0.0,
     promise: str = "",
 ) -> TrainingRecord:
-    """How a training on so many images went, as plain figures; `first_loss` is that of the first batch, if known."""
+    """How a training on so many images went, as plain figures; `first_loss` is that of the first batch, if known.
+
+    Where no epoch was better than the start, whose weights are kept, the epochs say nothing about the model: the record
+    has none of them.
+    """
+    if settings.keep_start_if_better and not history.best_epoch:
+        history = History()
     return TrainingRecord(
         loss=history.loss,
         accuracy=history.accuracy,

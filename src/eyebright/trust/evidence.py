@@ -11,7 +11,7 @@ from eyebright.trust.intervals import Share, share_of
 from eyebright.trust.metrics import softmax
 
 FEW_EPOCHS = 2
-"""The first epochs only lead away from the initial weights: what they show is no fault of anything else."""
+"""The first epochs only lead away from weights that know nothing of the images: they show no fault but this."""
 _STILL = 0.95  # of the validation loss two epochs before: one that is lower now would fall further in a longer training
 _MOST_CONFIDENT = 4  # a quarter
 
@@ -106,7 +106,8 @@ class TrainingRecord(Record, frozen=True, kw_only=True):
     @property
     def settled(self) -> bool:
         """Whether the training went on long enough to find another fault in it than its length."""
-        return not self.validation_loss or (len(self.validation_loss) > FEW_EPOCHS and not self.still_falling)
+        enough = self.start_from_same_images or len(self.validation_loss) > FEW_EPOCHS
+        return not self.validation_loss or (enough and not self.still_falling)
 
     @property
     def still_falling(self) -> bool:
