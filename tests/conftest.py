@@ -17,6 +17,7 @@ from PIL import Image
 
 import eyebright as eb
 from eyebright.network import Weights, load_weights
+from eyebright.system import machine
 from eyebright.training.events.event import Event, StepDone
 
 if TYPE_CHECKING:
@@ -30,6 +31,14 @@ _BLANK = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 """A PNG file of one pixel."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where each core has a process of tests, each keeps to its own: threads that take turns on a core cost time."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    if machine.cores() <= int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")) and hasattr(os, "sched_setaffinity"):
+        own = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {own[number % len(own)]})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

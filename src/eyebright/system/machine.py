@@ -5,6 +5,7 @@ The settings are for torch, but are made without it: threads that wait do not ke
 """
 
 import ctypes
+import functools
 import io
 import os
 import platform
@@ -119,15 +120,20 @@ def has_nvidia_driver() -> bool:
 
 def versions(*others: str) -> dict[str, str]:
     """Versions of eyebright, Python and the installed packages that affect the results, and of other packages."""
+    names = ("eyebright", "torch", "openvino", "onnx", "numpy", "pillow", *others)
+    found = {name: _version(name) for name in names}
+    return {"python": platform.python_version()} | {name: version for name, version in found.items() if version}
+
+
+@functools.cache
+def _version(package: str) -> str:
+    """The installed version, or "". It is read once: a package's metadata contain its whole README."""
     from importlib import metadata  # slow to import
 
-    found = {"python": platform.python_version()}
-    for name in ("eyebright", "torch", "openvino", "onnx", "numpy", "pillow", *others):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def yield_when_waiting() -> None:

@@ -111,6 +111,17 @@ def test_a_gpu_that_is_full_is_said_with_who_uses_it(monkeypatch):
         raise torch.OutOfMemoryError("no memory")
 
 
+@pytest.mark.parametrize("kind", ["cpu", "cuda", "mps"])
+def test_random_numbers_are_those_after_torchs_seed_and_only_the_device_in_use_is_seeded(kind, monkeypatch):
+    torch.manual_seed(5)
+    expected, seeded = torch.rand(3), []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda value: seeded.append(("cuda", value)))
+    monkeypatch.setattr(torch.mps, "manual_seed", lambda value: seeded.append(("mps", value)))
+    hardware.seed(torch.device(kind), 5)
+    assert torch.equal(torch.rand(3), expected)
+    assert seeded == [(kind, 5)] * (kind != "cpu")
+
+
 def test_settings_of_torch_return_at_the_end():
     before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark, torch.get_num_threads()
     for deterministic in (True, False):

@@ -138,6 +138,19 @@ def release_memory(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
+def seed(device: torch.device, value: int) -> None:
+    """Start the random numbers of the processor and of this device from a seed.
+
+    The numbers are those after `torch.manual_seed`, which also notes a traceback for each kind of device that is not
+    in use: with a small network, this takes as long as a step.
+    """
+    torch.default_generator.manual_seed(value)
+    if device.type == "cuda":
+        torch.cuda.manual_seed_all(value)
+    elif device.type == "mps":
+        torch.mps.manual_seed(value)
+
+
 @contextmanager
 def torch_set_up(threads: int, *, deterministic: bool = True) -> Iterator[None]:
     """Compute with so many threads, and on a GPU in the same order each time or in the fastest one.

@@ -113,7 +113,7 @@ class Learner:
             halt: What rank 0 has to say to all ranks at the end of the step; the other ranks return 0.
         """
         rank = f" {self.group.rank}" if self.group.rank else ""  # each drops other values, since it has other images
-        torch.manual_seed(seed_of(f"step {self.settings.seed} {step}{rank}") >> 1)
+        hardware.seed(self.device, seed_of(f"step {self.settings.seed} {step}{rank}") >> 1)
         for group in self.optimizer.param_groups:
             set_rate(group, rate * group["factor"])
         batches = iter(batches)

@@ -56,7 +56,7 @@ def fit_values(
         optimizer = eager(torch.optim.Adam)(learning, lr=settings.learning_rate)
         for epoch in range(1, settings.epochs + 1):
             module.train()
-            torch.manual_seed(seed_of(f"values {settings.seed} {epoch}") >> 1)
+            hardware.seed(device, seed_of(f"values {settings.seed} {epoch}") >> 1)
             total = 0.0
             for part in np.array_split(shuffled(np.arange(count), settings.seed, epoch), steps):  # none is left alone
                 optimizer.zero_grad(set_to_none=True)
