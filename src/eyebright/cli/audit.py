@@ -106,9 +106,8 @@ def audit(
     from eyebright.report.screen import Terminal, console
     from eyebright.report.tables import audit_text
     from eyebright.runs import audit as auditing
-    from eyebright.runs import preview as previewing
     from eyebright.runs.options import renamed
-    from eyebright.system import files, records
+    from eyebright.system import records
     from eyebright.tasks.detection.data.labels.find import has_boxes
 
     if has_boxes(pictures):
@@ -132,12 +131,7 @@ def audit(
         found = auditing.audit(pictures, corrections=given, callbacks=[display])
         if page is not None:
             auditing.write_page(found, page)
-    notes: list[str] = []
-    if preview is not None:
-        sheet, notes = previewing.preview(
-            found.dataset, found.pack, size=size, resize=resize or "auto", settings=settings
-        )
-        files.write_file(preview, sheet)
+    notes = [] if preview is None else _draw_preview(found, preview, size, resize or "auto", settings)
     if output is not None:
         save(found.audit, output)
     if as_json:
@@ -152,6 +146,18 @@ def audit(
         _review(found, pictures, corrections, browser=browser)
     else:
         _print_next_step(found, pictures, output, page, corrections)
+
+
+def _draw_preview(
+    found: "Audited", place: Path, size: int | None, resize: Resize, settings: "Settings | None"
+) -> list[str]:
+    """Write the preview, and return what is to be said of it."""
+    from eyebright.runs.preview import preview
+    from eyebright.system import files
+
+    sheet, notes = preview(found.dataset, found.pack, size=size, resize=resize, settings=settings)
+    files.write_file(place, sheet)
+    return notes
 
 
 def _review(found: "Audited", pictures: str, place: Path, *, browser: bool) -> None:

@@ -33,7 +33,6 @@ def fetch(
     from eyebright.data.published.fetch import fetch_set
     from eyebright.data.published.sets import SETS
     from eyebright.model.export import web_runtime
-    from eyebright.report.commands import command_text
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
     from eyebright.system import records
@@ -44,29 +43,44 @@ def fetch(
         return
     if not name:
         raise SettingsError("the name of a data set is missing, as in eyebright fetch flowers (list: --list)")
+    is_runtime = name == web_runtime.NAME
     with Display(Terminal(console(stderr=True))) as display:
 
         def report(stage: Stage, done: int, of: int | None) -> None:
             display.bar(stage, done // 1_000_000, None if of is None else -(-of // 1_000_000), "MB")
 
-        if name == web_runtime.NAME:
-            _print_runtime(_fetch_runtime(given or [], output), as_json=as_json)
-            return
-        folder = fetch_set(name, output, given=given or (), report=report)
-    own = SETS[name]
-    command = f"eyebright train {shlex.quote(str(folder))} -o {name}_run"
-    if as_json:
-        result = {
-            "name": name,
-            "place": str(folder),
-            "bytes": own.size_bytes,
-            "licence": own.licence,
-            "command": command,
-        }
-        typer.echo(records.to_json(result))
-        return
-    typer.echo(f"{own.title}: {folder}\nDownloaded: {_size(own.size_bytes)}\nLicence: {own.licence}")
-    typer.echo(f"To train on it:\n{command_text(command)}")
+        if is_runtime:
+            folder = _fetch_runtime(given or [], output)
+        else:
+            folder = fetch_set(name, output, given=given or (), report=report)
+    fetched, text = _runtime(folder) if is_runtime else _data_set(name, folder)
+    typer.echo(records.to_json(fetched) if as_json else text)
+
+
+def _data_set(name: str, folder: Path) -> tuple[dict[str, object], str]:
+    """What was fetched, for programs and for people: a data set."""
+    from eyebright.data.published.sets import SETS
+    from eyebright.report.commands import command_text
+
+    own, command = SETS[name], f"eyebright train {shlex.quote(str(folder))} -o {name}_run"
+    text = (
+        f"{own.title}: {folder}\nDownloaded: {_size(own.size_bytes)}\nLicence: {own.licence}\n"
+        f"To train on it:\n{command_text(command)}"
+    )
+    return _fetched(name, folder, own.size_bytes, own.licence, command), text
+
+
+def _runtime(folder: Path) -> tuple[dict[str, object], str]:
+    """The same for the runtime of pages."""
+    from eyebright.model.export.web_runtime import LICENCE, NAME, SIZE_BYTES, VERSION
+
+    command = "eyebright export MODEL --to web -o FOLDER"
+    text = f"ONNX Runtime Web {VERSION}: {folder}\nLicence: {LICENCE}\nTo make a page with it:\n{command}"
+    return _fetched(NAME, folder, SIZE_BYTES, LICENCE, command), text
+
+
+def _fetched(name: str, folder: Path, size_bytes: int, licence: str, command: str) -> dict[str, object]:
+    return {"name": name, "place": str(folder), "bytes": size_bytes, "licence": licence, "command": command}
 
 
 def _fetch_runtime(given: list[Path], output: Path | None) -> Path:
@@ -75,18 +89,6 @@ def _fetch_runtime(given: list[Path], output: Path | None) -> Path:
     if output is not None or len(given) > 1:
         raise SettingsError(f"{NAME} is one file, given by --from or downloaded, and goes into the cache: leave -o out")
     return fetch_runtime(given=given[0] if given else None)
-
-
-def _print_runtime(folder: Path, *, as_json: bool) -> None:
-    from eyebright.model.export.web_runtime import LICENCE, NAME, SIZE_BYTES, VERSION
-    from eyebright.system import records
-
-    command = "eyebright export MODEL --to web -o FOLDER"
-    if as_json:
-        place = {"name": NAME, "place": str(folder), "bytes": SIZE_BYTES, "licence": LICENCE, "command": command}
-        typer.echo(records.to_json(place))
-        return
-    typer.echo(f"ONNX Runtime Web {VERSION}: {folder}\nLicence: {LICENCE}\nTo make a page with it:\n{command}")
 
 
 def _table() -> str:

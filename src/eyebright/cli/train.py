@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from eyebright.runs.heal import Healing
     from eyebright.runs.train import Result
     from eyebright.tasks.detection.runs.train import DetectionResult
+    from eyebright.training.range_test import RangeTest
 
 EXAMPLES = ("eyebright train flower_photos -o flowers_run --minutes 5",)
 FIND_LR_NETWORK = "flowers_cnn"  # where none is named: a learning rate belongs to one network, and "auto" finds its own
@@ -66,7 +67,7 @@ def train(ctx: typer.Context, **_: Any) -> None:
     from eyebright.tasks.train import detects
 
     started_at, typed = time.monotonic(), _typed(ctx)
-    _require_known_from_run(typed)
+    _refuse_with_resume(typed)
     if typed.get("minutes", 1.0) <= 0:
         raise SettingsError("minutes must be above 0; without minutes there is no limit")
     config, resume, heal, as_json, find_lr = (
@@ -105,7 +106,7 @@ def train(ctx: typer.Context, **_: Any) -> None:
         raise typer.Exit(interrupts.exit_code())
 
 
-def _require_known_from_run(typed: dict[str, Any]) -> None:
+def _refuse_with_resume(typed: dict[str, Any]) -> None:
     """Refuse options that a run which continues takes from its config.toml."""
     allowed = _WITH_RESUME | ({"output", "overwrite", "minutes"} if typed.get("heal") else set())
     if typed.get("resume") and (surplus := sorted(typed.keys() - allowed)):
@@ -236,7 +237,6 @@ def _print_interrupted(outcome: CommandOutcome, *, started: bool) -> None:
 
 def _find_learning_rate(request: Request, *, as_json: bool) -> None:
     """Suggest a learning rate instead of training, and draw the test where the output names a PNG file."""
-    from eyebright.data.sources.ranged import without_token
     from eyebright.report.figures import draw_rates
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
@@ -264,7 +264,16 @@ def _find_learning_rate(request: Request, *, as_json: bool) -> None:
         files.write_file(figure, draw_rates(found))
     if as_json:
         typer.echo(records.to_json({"network": network} | found._asdict()))
-        return
+    else:
+        _print_suggestion(request, network, found)
+        if figure is not None:
+            typer.echo(f"Figure: {figure}")
+
+
+def _print_suggestion(request: Request, network: str, found: "RangeTest") -> None:
+    """The learning rate that was found, and the command that trains with it."""
+    from eyebright.data.sources.ranged import without_token
+
     suggested = f"--learning-rate {found.suggestion:.2g}"
     typer.echo(f"Suggested: {suggested}")
     typer.echo(
@@ -275,8 +284,6 @@ def _find_learning_rate(request: Request, *, as_json: bool) -> None:
     typer.echo("To train this network with it, add the other options that you gave:")
     images = shlex.quote(without_token(request.pictures))
     typer.echo(f"  eyebright train {images} -o RUN {shlex.join(options)} {suggested}")
-    if figure is not None:
-        typer.echo(f"Figure: {figure}")
 
 
 def _typed(ctx: typer.Context) -> dict[str, Any]:

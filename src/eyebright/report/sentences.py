@@ -12,6 +12,8 @@ from eyebright.trust.metrics import answered_text
 from eyebright.trust.unknown import FEW
 
 NOTABLE_LOSS = 0.05  # of an image's detail: a crop that removes less is not worth a sentence
+RESIZED = {"crop": "cropped at the centre", "pad": "padded with grey", "stretch": "stretched"}
+"""What each way of resizing does to an image of other proportions."""
 _NOTABLE_LEAK = 0.005  # of the test images
 _NOTABLE_EXCESS = 0.1  # of all images, beyond what was asked for
 _MAX_LISTED = 10

@@ -21,7 +21,7 @@ from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.measured import coverage_chart, penalty_charts, reliability_chart, training_charts
 from eyebright.report.pages.page import Embedded
 from eyebright.report.pages.run import NetworkInput, RunReport, run_page
-from eyebright.report.sentences import leak_text
+from eyebright.report.sentences import RESIZED, leak_text
 from eyebright.runs.about import about_run, model_facts
 from eyebright.runs.folder import Run
 from eyebright.runs.gallery import LARGE_PX, Gallery, Maps
@@ -41,7 +41,6 @@ from eyebright.trust.selective import risk_coverage
 
 _MAPS_SHARE = 0.02  # of the time of a training
 _SETS_SHOWN, _IN_A_SET, _INPUTS, _LEFT_OUT = 6, 4, 4, 200
-_RESIZED = {"crop": "cropped at the centre", "pad": "padded with grey", "stretch": "stretched"}
 
 
 def write_report(
@@ -266,5 +265,5 @@ def _inputs(gallery: Gallery, prepared: Prepared, tested: Tested, classes: Seque
 def _input_text(prepared: Prepared) -> str:
     preparation = prepared.pack.preparation
     colours = "in grey" if preparation.channels == 1 else "in colour"
-    how = _RESIZED[preparation.fit]
+    how = RESIZED[preparation.fit]
     return f"Each image is {how} and brought to {preparation.width} × {preparation.height} pixels, {colours}."

@@ -12,7 +12,7 @@ from eyebright.data.dataset import Dataset
 from eyebright.data.pack import Pack
 from eyebright.data.pictures import Preparation, crop_box, decode, resize_picture
 from eyebright.data.prepare import prepare
-from eyebright.report.sentences import resize_text
+from eyebright.report.sentences import RESIZED, resize_text
 from eyebright.report.sheets import PreviewRow, draw_preview
 from eyebright.runs.auto import backbone_px
 from eyebright.runs.request import Resize
@@ -66,7 +66,7 @@ def preview(
         PreviewRow(printable(dataset.classes[label]), *cut, seen, drawn)
         for label, (cut, seen), drawn in zip(dataset.labels[where].tolist(), shown, draws, strict=True)
     ]
-    how = {"crop": "cropped at the centre", "pad": "padded with grey", "stretch": "stretched"}[chosen.fit]
+    how = RESIZED[chosen.fit]
     warning = resize_text(chosen)
     sheet = draw_preview(rows, f"Input of the network: {side} x {side} pixels, {how}", warning)
     return Preview(sheet, [*([warning] if warning else []), *notes])
