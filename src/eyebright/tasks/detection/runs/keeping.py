@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from eyebright.system.errors import DataError
 from eyebright.system.progress import Report
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
-from eyebright.tasks.detection.runs.measuring import TRAIN_SAMPLE
+from eyebright.tasks.detection.model.assess import TRAIN_SAMPLE
 from eyebright.tasks.detection.runs.recipe import enough_time, views_for
 from eyebright.tasks.detection.training.views import ViewCache, ViewFeatures, Views
 from eyebright.training import processes

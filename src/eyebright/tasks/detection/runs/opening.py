@@ -18,6 +18,7 @@ from eyebright.system.text import printable
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes, prepare
 from eyebright.tasks.detection.geometry.boxes import REASONS, Unused
+from eyebright.tasks.detection.trust.promise import RecallPromise
 from eyebright.training.events.event import Emit, Event
 from eyebright.training.events.starting import BoxesChecked, RunStarted, SidesNamed
 from eyebright.training.mirroring import says_side
@@ -40,6 +41,17 @@ def prepared_boxes(dataset: BoxDataset, request: Request, size: int, emit: Emit)
     """The images at the size that the detector sees, split as the request says; errors as in `train_detector`."""
     preparation = Preparation(width=size, height=size, fit="pad")
     return prepare(dataset, preparation, report=reporting(emit), hold_back=bool(request.promise))
+
+
+def require_provable(promise: RecallPromise, prepared: PreparedBoxes) -> None:
+    """Refuse a promise that the held-back images cannot prove, even if all objects are found; before the training.
+
+    Raises:
+        DataError: With the number of images that it takes.
+    """
+    held = np.array([index for index in prepared.indices("held_back") if len(prepared.boxes[index])], np.int64)
+    groups = prepared.groups_at(held)
+    promise.require_enough(len(held if groups is None else np.unique(groups)))
 
 
 def write_start(run: Run, prepared: PreparedBoxes) -> None:

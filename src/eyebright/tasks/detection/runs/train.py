@@ -17,12 +17,18 @@ from eyebright.runs.request import Request
 from eyebright.runs.session import session
 from eyebright.system.table import Table
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
+from eyebright.tasks.detection.model.assess import DetectorAssessment, assess
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.report.collect import write_report
 from eyebright.tasks.detection.report.figures import draw
 from eyebright.tasks.detection.runs.keeping import deadline_of, views_of
-from eyebright.tasks.detection.runs.measuring import MeasuredDetector, measured, require_provable
-from eyebright.tasks.detection.runs.opening import open_boxes, prepared_boxes, said_at_start, write_start
+from eyebright.tasks.detection.runs.opening import (
+    open_boxes,
+    prepared_boxes,
+    require_provable,
+    said_at_start,
+    write_start,
+)
 from eyebright.tasks.detection.runs.recipe import choose_size, require_for_detectors, resolved
 from eyebright.tasks.detection.training.views import ViewFeatures
 from eyebright.tasks.detection.trust.metrics import DetectionEvaluation
@@ -145,7 +151,7 @@ def finish(
             for event in (*said_at_start(request, prepared, network), *chosen):
                 recorder(event)
         outcome = _fit(run, request, network, weights, prepared, recorder, started_at, earlier)
-        made = measured(
+        made = assess(
             prepared, network, outcome.weights, outcome.settings, recorder, promise=request.promise,
             torch_engine=trainer().TorchEngine(network, outcome.weights, outcome.settings.device),
             one_class=request.one_class,
@@ -175,7 +181,7 @@ def _fit(
     return outcome
 
 
-def _write(run: Run, made: MeasuredDetector, prepared: PreparedBoxes, emit: Emit) -> None:
+def _write(run: Run, made: DetectorAssessment, prepared: PreparedBoxes, emit: Emit) -> None:
     """Write and say what was learned and measured."""
     detector, tested, verdicts = made
     emit(VerdictReached.of(verdicts))

@@ -41,7 +41,7 @@ TRAIN_SAMPLE = 100
 """Training images, at most, on which it is measured how well the detector knows them."""
 
 
-class MeasuredDetector(NamedTuple):
+class DetectorAssessment(NamedTuple):
     """A trained detector and what was measured on it.
 
     Args:
@@ -55,18 +55,7 @@ class MeasuredDetector(NamedTuple):
     verdicts: tuple[Verdict, ...]
 
 
-def require_provable(promise: RecallPromise, prepared: PreparedBoxes) -> None:
-    """Refuse a promise that the held-back images cannot prove, even if all objects are found; before the training.
-
-    Raises:
-        DataError: With the number of images that it takes.
-    """
-    held = np.array([index for index in prepared.indices("held_back") if len(prepared.boxes[index])], np.int64)
-    groups = prepared.groups_at(held)
-    promise.require_enough(len(held if groups is None else np.unique(groups)))
-
-
-def measured(
+def assess(
     prepared: PreparedBoxes,
     network: Network,
     weights: Weights,
@@ -76,8 +65,8 @@ def measured(
     torch_engine: Any,
     promise: str = "",
     one_class: bool = False,
-) -> MeasuredDetector:
-    """A trained detector, calibrated on the validation images, with its thresholds, metrics and verdicts.
+) -> DetectorAssessment:
+    """Calibrate a trained detector on the validation images, and find its thresholds, metrics and verdicts.
 
     Args:
         prepared: The images in their sets.
@@ -108,7 +97,7 @@ def measured(
     }
     verdicts = diagnose(_evidence(detector, prepared, tested["validation"], settings, recorder))
     digests, used = prepared.pack.digests, [prepared.indices(side) for side in ("train", "validation", "held_back")]
-    return MeasuredDetector(Detector(
+    return DetectorAssessment(Detector(
         network, classes, **made, metrics={side: one.evaluation for side, one in tested.items()},
         seen=Seen().union(digests.at(np.concatenate(used))),
         verdicts=[verdict.text for verdict in verdicts],

@@ -15,10 +15,10 @@ from eyebright.system.errors import ModelError
 from eyebright.tasks.detection.data.dataset import BoxDataset
 from eyebright.tasks.detection.data.prepare import PreparedBoxes, prepare
 from eyebright.tasks.detection.geometry.finding import Detections
+from eyebright.tasks.detection.model import assess as assessing
+from eyebright.tasks.detection.model.assess import assess
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import evaluate_detector
-from eyebright.tasks.detection.runs import measuring
-from eyebright.tasks.detection.runs.measuring import measured
 from eyebright.training.events.event import Event
 from eyebright.training.events.results import PromiseMade, PromiseRefused
 from eyebright.training.settings import Settings
@@ -39,7 +39,7 @@ def test_a_graph_that_gives_other_maps_than_torch_is_refused(prepared):
     network = lite0_detector(1, input_size=64)
     others = TorchEngine(network, initial_weights(network, 1))
     with pytest.raises(ModelError, match=r"the ONNX graph differs from the trained network by .* in its scores"):
-        measured(prepared, network, initial_weights(network, 0), Settings(), Recorder([]), torch_engine=others)
+        assess(prepared, network, initial_weights(network, 0), Settings(), Recorder([]), torch_engine=others)
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ def test_maps_may_differ_by_a_ten_thousandth(scores, boxes, apart):
     """Of 1, and of the side of the input, which is 64 pixels."""
     maps = {"scores": np.zeros((1, 1, 8, 8)), "boxes": np.zeros((1, 4, 8, 8))}
     with pytest.raises(ModelError, match=f"in its {apart}") if apart else nullcontext():
-        measuring.prove(maps, [maps["scores"] + scores, maps["boxes"] + boxes], lite0_detector(1, input_size=64))
+        assessing.prove(maps, [maps["scores"] + scores, maps["boxes"] + boxes], lite0_detector(1, input_size=64))
 
 
 def test_what_the_figures_of_two_validation_images_show_is_said_also_after_it_was_saved(prepared, tmp_path):
     network = lite0_detector(1, input_size=64)
     weights = initial_weights(network, 0)
-    found = measured(prepared, network, weights, Settings(), Recorder([]), torch_engine=torch(network))
+    found = assess(prepared, network, weights, Settings(), Recorder([]), torch_engine=torch(network))
     assert [verdict.kind for verdict in found.verdicts] == ["leak suspected", "too few images"]  # squares look alike
     assert found.detector.verdicts == tuple(verdict.text for verdict in found.verdicts)
     found.detector.save(tmp_path / "model")
@@ -67,7 +67,7 @@ def test_what_the_figures_of_two_validation_images_show_is_said_also_after_it_wa
 def test_images_that_it_was_trained_or_selected_on_are_kept_as_seen(prepared):
     network = lite0_detector(1, input_size=64)
     weights = initial_weights(network, 0)
-    detector = measured(prepared, network, weights, Settings(), Recorder([]), torch_engine=torch(network)).detector
+    detector = assess(prepared, network, weights, Settings(), Recorder([]), torch_engine=torch(network)).detector
     seen = detector.card.seen.contains(prepared.pack.digests)
     learned = np.isin(np.arange(12), [*prepared.indices("train"), *prepared.indices("validation")])
     assert np.array_equal(seen, learned) and len(learned) - learned.sum() == len(prepared.indices("test"))
@@ -77,7 +77,7 @@ def test_validation_images_are_evaluated_as_the_detector_finds_objects_in_them(p
     """They are looked at once, before the calibration is known."""
     network = lite0_detector(1, input_size=64)
     weights = initial_weights(network, 0)
-    found = measured(prepared, network, weights, Settings(), Recorder([]), torch_engine=torch(network)).detector
+    found = assess(prepared, network, weights, Settings(), Recorder([]), torch_engine=torch(network)).detector
     made = {"calibration": found.card.calibration, "thresholds": found.card.thresholds}
     again = evaluate_detector(Detector(network, found.classes, weights=weights, **made), prepared, "validation")
     assert found.metrics["validation"] == again.evaluation and again.evaluation.boxes
@@ -100,9 +100,9 @@ def perfect(predictor, prepared: PreparedBoxes, indices, report=None) -> tuple[D
 
 
 def test_a_promise_rests_on_the_held_back_images_and_sets_the_threshold(held_back, monkeypatch):
-    monkeypatch.setattr(measuring, "found_in", perfect)
+    monkeypatch.setattr(assessing, "found_in", perfect)
     network, events = lite0_detector(1, input_size=64), list[Event]()
-    made = measured(
+    made = assess(
         held_back, network, initial_weights(network, 0), Settings(), Recorder([events.append]),
         torch_engine=torch(network), promise="recall=0.5",
     ).detector  # fmt: skip
@@ -115,7 +115,7 @@ def test_a_promise_rests_on_the_held_back_images_and_sets_the_threshold(held_bac
 
 def test_a_promise_that_is_not_proven_is_refused_and_the_best_threshold_stays(held_back):
     network, events = lite0_detector(1, input_size=64), list[Event]()
-    made = measured(
+    made = assess(
         held_back, network, initial_weights(network, 0), Settings(), Recorder([events.append]),
         torch_engine=torch(network), promise="recall=0.5",
     ).detector  # fmt: skip
