@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from eyebright.model.stream import LazyImage
     from eyebright.tasks.detection.model.naming import NamedObjects
     from eyebright.tasks.detection.model.predictor import DetectionPredictor, FoundObjects
-    from eyebright.tasks.detection.report.showing import Sheet
+    from eyebright.tasks.detection.report.sheet import Sheet
     from eyebright.trust.prediction import Unreadable
 
     Answer: TypeAlias = FoundObjects | NamedObjects
@@ -80,7 +80,7 @@ def predict_objects(model: Path, pictures: list[str], asked: Asked) -> None:
 def _sheet(asked: Asked, names: Sequence[str], *, single: bool) -> "Sheet | None":
     if asked.figure is None:
         return None
-    from eyebright.tasks.detection.report.showing import Sheet
+    from eyebright.tasks.detection.report.sheet import Sheet
 
     return Sheet(names, single=single)
 

@@ -1,4 +1,4 @@
-"""train(): learn what images have to teach: a classifier of images, or a detector where they come with boxes."""
+"""train(): a folder of images becomes a classifier, or a detector where the images come with boxes."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path

@@ -3,7 +3,7 @@ import numpy as np
 from eyebright.tasks.detection.model.naming import Name, NamedObject, NamedObjects
 from eyebright.tasks.detection.model.predictor import Found, FoundObjects
 from eyebright.tasks.detection.report.overlay import of_class
-from eyebright.tasks.detection.report.showing import LARGE_PX, SMALL_PX, UNNAMED, Sheet, framed, legend_of
+from eyebright.tasks.detection.report.sheet import LARGE_PX, SMALL_PX, UNNAMED, Sheet, framed, legend_of
 
 CLASSES = ["a", "b", "c"]
 BOX = (100.0, 200.0, 500.0, 400.0)

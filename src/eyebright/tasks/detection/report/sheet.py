@@ -1,4 +1,4 @@
-"""What was found in images, drawn on these."""
+"""The sheet of images that predict draws, with what was found in them."""
 
 from collections.abc import Sequence
 
