@@ -46,7 +46,7 @@ def test_says_what_was_left_out_and_why() -> None:
     )
     text = comparison_text(found).plain
     assert "7 images left out: a model was trained on them or selected by them.\n" in text
-    assert "1 image left out: they cannot be opened.\n" in text
+    assert "1 image left out: cannot be opened.\n" in text
     assert "4 images left out: not both models know the class thistle.\n" in text
     assert "Only the first model knows: lily.\n" in text
     assert "The images come in 30 groups, which is taken into account.\n" in text

@@ -46,7 +46,7 @@ def test_says_what_was_left_out_and_that_a_sample_was_compared() -> None:
     text = drift_text(drift(NOTHING, found=9000, pictures=1900, seen=70, left_out=30)).plain
     assert "A sample of 1,900 of 9,000 images compared with" in text
     assert "70 images left out: the model was trained on them or selected by them." in text
-    assert "30 images left out: they cannot be opened." in text
+    assert "30 images left out: cannot be opened." in text
     assert "sample" not in drift_text(drift(NOTHING, found=300, seen=70, left_out=30)).plain
 
 

@@ -87,7 +87,7 @@ def _evaluate_detector(model: Path, pictures: str, unlabelled: Unlabelled, *, as
     console().print(evaluation.as_table().text(), soft_wrap=True, markup=False, highlight=False)
     for count, reason in (
         (evaluation.seen, "the model was trained on them or selected by them"),
-        (evaluation.left_out, "they cannot be opened"),
+        (evaluation.left_out, "cannot be opened"),
     ):
         if count:
             typer.echo(f"{counted(count, 'image')} left out: {reason}.")

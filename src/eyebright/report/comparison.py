@@ -88,7 +88,7 @@ def _notes(comparison: Comparison) -> list[str]:
     """What was left out, and what only one model knows."""
     reasons = [
         (comparison.seen, "a model was trained on them or selected by them"),
-        (comparison.left_out, "they cannot be opened"),
+        (comparison.left_out, "cannot be opened"),
         *(
             (count, f"not both models know the class {shorten(printable(name), _CLASS_WIDTH)}")
             for name, count in comparison.not_common.items()

@@ -44,7 +44,7 @@ def _counts(drift: Drift) -> list[str]:
         compared = f"A sample of {drift.pictures:,} of {drift.found:,} images"
     left_out = [
         (drift.seen, "the model was trained on them or selected by them"),
-        (drift.left_out, "they cannot be opened"),
+        (drift.left_out, "cannot be opened"),
     ]
     return [
         *(f"{counted(count, 'image')} left out: {reason}." for count, reason in left_out if count),

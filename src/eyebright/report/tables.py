@@ -30,7 +30,7 @@ def evaluation_text(evaluation: "Evaluation") -> Text:
     text, names = Text(), [shorten(printable(score.name), _CLASS_WIDTH) for score in evaluation.classes]
     for count, reason in (
         (evaluation.seen, "the model was trained on them or selected by them"),
-        (evaluation.left_out, "they cannot be opened"),
+        (evaluation.left_out, "cannot be opened"),
     ):
         text.append(f"{counted(count, 'image')} left out: {reason}.\n" if count else "")
     table, width = evaluation.as_table(), max(5, *map(columns, names))
