@@ -256,6 +256,11 @@ def test_the_bars_of_a_prediction_fit_80_columns_and_are_aligned(names):
     assert len({cell_len(bar[: bar.index("%")]) for bar in bars}) == 1
 
 
+def test_the_answers_for_ten_images_are_counted(strict, picture, eyebright):
+    assert eyebright("predict", strict, *[picture] * 10).err.startswith("10 images: 10 no answer\n")
+    assert ": 10 " not in eyebright("predict", strict, *[picture] * 10, "--csv").err
+
+
 @pytest.mark.parametrize("name", ["two\nlines", "\x1b[2Jclear the screen", "vt\x0b"])
 def test_control_characters_in_a_predicted_class_are_escaped(name):
     lines = prediction_text(prediction({name: 0.9, "plain": 0.1}), 5).split("\n")

@@ -1,6 +1,7 @@
 """eyebright predict: the class of images, or the objects in them, with the confidence of the model."""
 
 import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 from eyebright.cli.answers import print_csv, print_json
 from eyebright.cli.pictures import Fetched, refuse, require_png, sources_of
 from eyebright.system.errors import SettingsError
-from eyebright.system.text import columns, pad, printable, shorten
+from eyebright.system.text import columns, counted, listed, message, pad, printable, shorten
 
 if TYPE_CHECKING:
     from eyebright.model.predictor import Predictor
@@ -26,6 +27,7 @@ NO_REFERENCE = (
 )
 _NAME_WIDTH, _LABEL_WIDTH, _CLASS_WIDTH, _BAR = 44, 22, 24, 30
 _TOP = 5
+_SUMMED = 10  # images from which on the answers are counted
 
 
 def predict(
@@ -92,20 +94,25 @@ def predict(
     sources = sources_of(pictures)
     single = len(sources) == 1 and not (as_json or as_csv)
     drawn: list[tuple[Prediction, LazyImage]] = []  # what the figure needs
-    answered = failed = unlike = 0
+    named: Counter[str] = Counter()  # how many images got each answer
+    failed = unlike = 0
     if as_csv:
         print_csv("name", "label", "confidence", "unfamiliarity", "reason", "labels", "error")
     for (_, source), answer in zip(sources, predictor.stream(sources), strict=True):
         failed += isinstance(answer, Unreadable)
         unlike += isinstance(answer, Prediction) and answer.reason == UNLIKE
         _print(answer, top if single else 0, as_json=as_json, as_csv=as_csv)
-        answered += isinstance(answer, Prediction)
-        if figure and isinstance(answer, Prediction) and answered <= MAX_SHOWN:
+        if isinstance(answer, Prediction):
+            named[answer.label or "no answer"] += 1
+        if figure and isinstance(answer, Prediction) and named.total() <= MAX_SHOWN:
             drawn.append((answer, source))
         elif isinstance(source, Fetched):
             source.forget()
     if figure and drawn:
-        _draw(figure, predictor, drawn, answered, top)
+        _draw(figure, predictor, drawn, named.total(), top)
+    if named.total() >= _SUMMED and not (as_json or as_csv):
+        answers = [f"{count:,} {printable(name)}" for name, count in named.most_common()]
+        typer.echo(message(f"{counted(named.total(), 'image')}: {listed(answers)}"), err=True)
     if unlike and not single:
         are = "image is" if unlike == 1 else "images are"
         typer.echo(f"{unlike:,} {are} unlike the training images (unfamiliarity above 1.0): no answer.", err=True)
