@@ -9,6 +9,7 @@ from eyebright.system.errors import SettingsError
 from eyebright.training import budget
 from eyebright.training.budget import Deadline, Plan, answers_in, watched
 from eyebright.training.events.event import Progress
+from eyebright.training.settings import Settings
 
 
 class Clock:
@@ -52,6 +53,13 @@ def test_planned_steps_fit_with_their_validations_evaluation_and_saving(minutes,
         more = plan.more_steps()
         clock.now += more * step_s + math.ceil(more / steps) * 0.01 * validation * step_s
         assert clock.now + 4 + 1800 * step_s / 32 * 0.6 < 1000 + 60 * minutes
+
+
+@pytest.mark.parametrize(("frozen", "share"), [((), 0.6), (("conv1",), 1.0)])
+def test_an_evaluation_takes_as_long_as_a_step_where_only_the_top_is_trained(frozen, share):
+    assert Deadline.of_training(Settings(frozen=frozen), 0.0, 200) is None
+    deadline = Deadline.of_training(Settings(minutes=2, frozen=frozen), 0.0, 200)
+    assert deadline.after_s(0.1) - deadline.after_s(0.0) == pytest.approx(200 * 0.1 * share)
 
 
 def test_too_little_time_is_refused_with_a_budget_that_is_enough(clock):

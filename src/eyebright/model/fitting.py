@@ -92,6 +92,7 @@ def fit_prepared(
         size = prepared.pack.preparation.size_bytes
         emit(Streaming(pictures=len(prepared.labels), size_bytes=len(prepared.labels) * size))
     train, validation = prepared.indices("train"), prepared.indices("validation")
+    evaluated = count_assessed(prepared) + len(prepared.indices("test"))
     outcome = training.fit(
         classifier.network,
         classifier.get_weights(),
@@ -103,7 +104,7 @@ def fit_prepared(
         checkpoint_folder=checkpoint,
         on_settled=on_settled,
         resume=earlier is not None,
-        deadline=_deadline(classifier.settings, started_at, prepared),
+        deadline=Deadline.of_training(classifier.settings, started_at, evaluated),
     )
     classifier.set_weights(outcome.weights)
     digests, held_back = prepared.pack.digests, prepared.indices("held_back")
@@ -119,9 +120,3 @@ def fit_prepared(
     reference = found.learned.reference._replace(held_back=answers)
     classifier.adopt(found._replace(learned=msgspec.structs.replace(found.learned, reference=reference)))
     return str(outcome.reason)
-
-
-def _deadline(settings: Settings, started_at: float, prepared: Prepared) -> Deadline | None:
-    if not settings.minutes:
-        return None
-    return Deadline(settings.minutes, started_at, count_assessed(prepared) + len(prepared.indices("test")))

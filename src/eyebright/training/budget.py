@@ -8,12 +8,14 @@ from typing import NamedTuple
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import counted, duration
 from eyebright.training.events.event import Emit, Event, Progress
+from eyebright.training.settings import Settings
 
 _SAVING_S = 5.0
 _OVERRUN = 1.05  # of the budget: a preparation that is estimated to take longer is stopped
 _EVALUATED_SHARE = 0.8  # of the time for all features: evaluating the head, in float32, on half of the images
 _SURE_SHARE = 0.15  # of the budget: before that the speed of a stage is not reliable, since its start is slow
 _EVALUATION_COST = 0.6  # time to evaluate an image in float32, as a share of the time to train on one
+_TOP_EVALUATION_COST = 1.0  # the same where the first layers are frozen
 VALIDATING = 0.4  # the same in the precision of the training
 _CAREFUL = 0.95  # share of the time that is planned for
 _RECENT = 3  # epochs by which the speed is measured: a machine is often busy only for a moment
@@ -56,6 +58,14 @@ class Deadline(NamedTuple):
     saving_s: float = _SAVING_S
     evaluation_cost: float = _EVALUATION_COST
     epochs: int = 0
+
+    @classmethod
+    def of_training(cls, settings: Settings, begun_at: float, evaluated: int) -> "Deadline | None":
+        """The deadline of a training with these settings; None if they have no budget. Arguments as of the class."""
+        if not settings.minutes:
+            return None
+        cost = _TOP_EVALUATION_COST if settings.frozen else _EVALUATION_COST
+        return cls(settings.minutes, begun_at, evaluated, evaluation_cost=cost)
 
     @property
     def left_s(self) -> float:
