@@ -313,7 +313,7 @@ def test_a_pipe_receives_no_bars(show: Callable) -> None:
         ("interrupted", 5, "Interrupted after epoch 7. The model has the weights of epoch 5 (marked *)."),
         (
             "budget", 0,
-            "Stopped after epoch 7 (time is up). The model has the weights of the start (no epoch was better).",
+            "Stopped after epoch 7 (time is up). No epoch was better than the start.",
         ),
         (
             "patience", 5,

@@ -197,8 +197,10 @@ class Display:
 
     def _stopped(self, event: fitting.Stopped) -> None:
         if event.epoch:
-            kept = f"epoch {event.best_epoch} (marked *)" if event.best_epoch else "the start (no epoch was better)"
-            self._say(f"{_REASONS[event.reason].format(event.epoch)}. The model has the weights of {kept}.")
+            kept = "No epoch was better than the start."
+            if event.best_epoch:
+                kept = f"The model has the weights of epoch {event.best_epoch} (marked *)."
+            self._say(f"{_REASONS[event.reason].format(event.epoch)}. {kept}")
         self._wait("evaluating")
 
     def _show_results(self) -> None:

@@ -171,7 +171,7 @@ def _training(event: Event) -> Iterator[str]:
             yield (
                 f"The mean of {percent(event.share, 0)} of epoch {event.epoch} and {percent(1 - event.share, 0)} of "
                 f"the start has a lower validation loss, {event.validation_loss:.3f}, and validation {event.measure} "
-                f"{percent(event.validation_accuracy)}: the model has these weights."
+                f"{percent(event.validation_accuracy)}: the model has these weights instead."
             )
 
 
