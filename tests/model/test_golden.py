@@ -7,7 +7,7 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from eyebright.data.pictures import Preparation, open_picture
-from eyebright.model.golden import Golden, golden_pictures, png
+from eyebright.model.golden import Golden, golden_pictures, png, relative_difference
 from eyebright.system.errors import ModelError
 
 SIZE = Preparation(width=24, height=16)
@@ -82,3 +82,10 @@ def test_a_golden_file_that_is_no_safetensors_is_damaged(tmp_path: Path, content
 def test_a_png_gives_its_pixels_back(channels: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 5, channels), np.uint8)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(png(pixels)))).reshape(pixels.shape), pixels)
+
+
+def test_differences_are_relative_to_values_above_1() -> None:
+    assert relative_difference(np.array([0.1, 103.0]), np.array([0.2, 100.0])) == pytest.approx(0.1)
+    assert relative_difference(np.array([103.0]), np.array([100.0]), above=300.0) == pytest.approx(0.01)
+    assert relative_difference(np.zeros(2), np.zeros(3)) == np.inf
+    assert np.isnan(relative_difference(np.array([np.nan]), np.ones(1)))

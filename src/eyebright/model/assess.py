@@ -13,6 +13,7 @@ from eyebright.data.prepare import Prepared
 from eyebright.model.card import Calibration
 from eyebright.model.engine import TOLERANCES, Engine, onnx_graph
 from eyebright.model.explain.shortcut import CorrectImages, count_tried, find_shortcuts
+from eyebright.model.golden import relative_difference
 from eyebright.model.learned import Learned
 from eyebright.model.predictor import BATCH_SIZE, Predictor
 from eyebright.model.profile import NetworkOutputs, sample_profile
@@ -131,7 +132,7 @@ def prove(found: Answers, expected: Answers) -> None:
     """Raise a `ModelError` where the graph does not give what the trained network gives."""
     for name in (PROBABILITIES, UNFAMILIARITY):
         here, there = getattr(found, name), getattr(expected, name)
-        error = float((np.abs(here - there) / np.maximum(np.abs(there), 1)).max())
+        error = relative_difference(here, there)
         if not error <= TOLERANCES[name]:
             raise ModelError(
                 f"the ONNX graph differs from the trained network by {error:.2g} in its {name}: please report this"

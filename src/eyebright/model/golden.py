@@ -72,7 +72,20 @@ class Golden(NamedTuple):
         stored = self.outputs[name]
         if stored.shape != found[name].shape:
             raise ValueError(f"their {name} has shape {stored.shape}, but the graph gives {found[name].shape}")
-        return float((np.abs(found[name] - stored) / np.maximum(np.abs(stored), 1)).max())
+        return relative_difference(found[name], stored)
+
+
+def relative_difference(found: NDArray[Any], expected: NDArray[Any], *, above: float = 1.0) -> float:
+    """The greatest difference between two arrays, relative to values above 1; infinite for arrays of other shapes.
+
+    Args:
+        found: What a graph gives.
+        expected: What it should give.
+        above: Smaller values than this count as if they were as large.
+    """
+    if found.shape != expected.shape:
+        return float("inf")
+    return float(np.max(np.abs(found - expected) / np.maximum(np.abs(expected), above), initial=0))
 
 
 def golden_pictures(preparation: Preparation) -> tuple[list[bytes], NDArray[np.uint8]]:

@@ -8,6 +8,7 @@ from eyebright.model.export.exported import Precision
 from eyebright.model.export.formats import Runner
 from eyebright.model.export.images import ProofImages
 from eyebright.model.export.proof import CONFIDENT, MeasuredSide, Proof, golden_tolerance
+from eyebright.model.golden import relative_difference
 from eyebright.model.predictor import BATCH_SIZE
 from eyebright.system.errors import ModelError
 from eyebright.system.progress import Report, quiet
@@ -111,7 +112,7 @@ def _distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 def _relative(one: NDArray[np.float32] | None, other: NDArray[np.float32] | None) -> float | None:
     if one is None or other is None:
         return None
-    return float((np.abs(one - other) / np.maximum(np.abs(one), 1)).max())
+    return relative_difference(other, one)
 
 
 def _measured(answers: Answers, labels: NDArray[np.int64] | None, ms: float | None) -> MeasuredSide:

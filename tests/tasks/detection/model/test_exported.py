@@ -11,7 +11,7 @@ from eyebright.system.errors import ModelError
 from eyebright.tasks.detection.model.card import is_exported_detector
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.export import export_detector
-from eyebright.tasks.detection.model.exported import read_exported_detector, relative_difference
+from eyebright.tasks.detection.model.exported import read_exported_detector
 
 pytestmark = pytest.mark.skipif(not find_spec("onnxruntime"), reason="needs onnxruntime")
 
@@ -53,8 +53,3 @@ def test_altered_files_and_other_maps_are_refused(exported, tmp_path):
     shutil.copy(exported[1] / "golden.npz", tmp_path / "copy" / "golden.npz")
     with pytest.raises(ModelError, match="answers otherwise than where it was made: scores of the golden images"):
         found._replace(path=tmp_path / "copy").open()
-
-
-def test_differences_are_relative_to_values_above_1():
-    assert relative_difference(np.array([0.1, 103.0]), np.array([0.2, 100.0])) == pytest.approx(0.1)
-    assert relative_difference(np.zeros(2), np.zeros(3)) == np.inf

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from eyebright.data.batches import evenly, spread
 from eyebright.model.card import Seen
 from eyebright.model.engine import TOLERANCE
+from eyebright.model.golden import relative_difference
 from eyebright.network import Network, Weights
 from eyebright.network.detecting import BOXES, SCORES, detected, detecting_of
 from eyebright.report.history import Recorder
@@ -128,7 +129,7 @@ def prove(maps: Mapping[str, NDArray[np.float32]], expected: Sequence[NDArray[np
         ModelError: Where they differ by more than 0.0001.
     """
     for name, theirs, whole in zip((SCORES, BOXES), expected, (1, max(network.input_shape[1:])), strict=True):
-        error = float((np.abs(maps[name] - theirs) / np.maximum(np.abs(theirs), whole)).max())
+        error = relative_difference(maps[name], theirs, above=whole)
         if not error <= TOLERANCE:
             raise ModelError(
                 f"the ONNX graph differs from the trained network by {error:.2g} in its {name}: please report this"

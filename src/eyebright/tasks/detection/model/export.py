@@ -19,7 +19,7 @@ from eyebright.model.export.images import synthetic_images
 from eyebright.model.export.onnx import graph_outputs
 from eyebright.model.export.proof import PROOF
 from eyebright.model.export.recipe import run_check
-from eyebright.model.golden import golden_pictures, suffix_of
+from eyebright.model.golden import golden_pictures, relative_difference, suffix_of
 from eyebright.network.detecting import BOXES, SCORES
 from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError, SettingsError
@@ -30,7 +30,6 @@ from eyebright.tasks.detection.model.exported import (
     GRAPH,
     DetectionExport,
     DetectionProof,
-    relative_difference,
 )
 
 

@@ -25,6 +25,7 @@ from eyebright.model.engine import TOLERANCE
 from eyebright.model.export.exported import CARD
 from eyebright.model.export.onnx import graph_outputs
 from eyebright.model.export.proof import PROOF
+from eyebright.model.golden import relative_difference
 from eyebright.network.detecting import BOXES, SCORES
 from eyebright.system import records
 from eyebright.system.errors import ModelError
@@ -147,13 +148,6 @@ class _Runtime:
     def outputs(self, samples: NDArray[np.uint8], /) -> dict[str, NDArray[Any]]:
         """The maps of prepared images."""
         return self._outputs(samples)
-
-
-def relative_difference(found: NDArray[Any], expected: NDArray[Any]) -> float:
-    """The greatest difference between two arrays, relative to values above 1; infinite for arrays of other shapes."""
-    if found.shape != expected.shape:
-        return float("inf")
-    return float(np.max(np.abs(found - expected) / np.maximum(np.abs(expected), 1), initial=0))
 
 
 def read_exported_detector(path: Path) -> ExportedDetector:
