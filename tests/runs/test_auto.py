@@ -75,6 +75,7 @@ def test_by_default_a_published_network_gets_a_new_head(pictures, tmp_path):
         assert name.startswith("_fc.") or (value == published[name]).all()
     assert result.test.accuracy == 1.0
     assert (tmp_path / "run" / "curves.png").exists()  # of the penalties: there were no epochs
+    assert not events_of(tmp_path / "run", MirroringChecked)  # no image is augmented
     again = eb.train(pictures, tmp_path / "again")
     for name, value in again.classifier.get_weights().items():
         assert (value == result.classifier.get_weights()[name]).all(), name

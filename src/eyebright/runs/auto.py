@@ -131,7 +131,8 @@ def _with_head(dataset: Dataset, fit: Fit, size: int, request: Request, emit: Em
     head = _train_head(prepared, backbone, settings.device, emit, started_at)
     network = backbone.with_head(len(dataset.classes), head.features)
     weights = zoo.published_weights(BACKBONE) | {"_fc.weight": head.weight, "_fc.bias": head.bias}
-    settings = settings if request.mirror else mirrored_by_evidence(prepared, settings, emit)
+    report = emit if settings.minutes or settings.epochs else lambda event: None  # a head alone: not augmented
+    settings = settings if request.mirror else mirrored_by_evidence(prepared, settings, report)
     settings = request.changed(training=settings).with_recipe(_tuning(dataset.typical_side()))
     weights = {name: weights[name] for name in network.tensors}
     return Start(_name(head, backbone), network, weights, settings, keep=True), prepared
