@@ -218,7 +218,7 @@ def _results(event: Event) -> Iterator[str]:
 def _evaluated(event: results.Evaluated) -> Iterator[str]:
     yield (
         f"{event.side.capitalize()} {event.measure} {accuracy_text(event.accuracy, event.low, event.high)} on "
-        f"{event.pictures:,} held-out image{'' if event.pictures == 1 else 's'}"
+        f"{counted(event.pictures, 'held-out image')}"
     )
     answered = answered_text(event.answered, event.answered_correctly, event.pictures)
     yield from [event.promise] if event.promise else answered

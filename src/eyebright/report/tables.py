@@ -139,7 +139,7 @@ def cache_text(entries: Sequence[Entry], place: str) -> str:
         here = [entry for entry in entries if entry.kind == kind]
         lines += [f"{kind}: {title}", *map(_entry, here), ""] if here else []
     total = f"{sum(entry.size_bytes for entry in entries) / 1e6:,.1f} MB"
-    count = "1 entry" if len(entries) == 1 else f"{len(entries):,} entries"
+    count = counted(len(entries), "entry")
     example = "To remove some: eyebright cache --remove packs --unused-days 30"
     return "\n".join([*lines, f"{count}, {total}, in {place}", example])
 

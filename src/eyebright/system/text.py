@@ -19,13 +19,19 @@ _UNITS = ((1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_0
 
 
 def counted(number: int, noun: str) -> str:
-    """1 image, 2,000 images."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """1 image, 2,000 images, 3 classes, 2 boxes, 0 entries."""
+    return f"{number:,} {noun if number == 1 else _plural(noun)}"
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith(("s", "x")):
+        return f"{noun}es"
+    return f"{noun[:-1]}ies" if re.search("[^aeiou]y$", noun) else f"{noun}s"
 
 
 def all_of(number: int, noun: str) -> str:
     """All images of so many: the only image, all 2,000 images."""
-    return f"the only {noun}" if number == 1 else f"all {number:,} {noun}s"
+    return f"the only {noun}" if number == 1 else f"all {counted(number, noun)}"
 
 
 def kind_of(value: object) -> str:

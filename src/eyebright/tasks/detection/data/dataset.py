@@ -34,7 +34,7 @@ from eyebright.tasks.detection.data.labels.checks import Checked, Corners, check
 from eyebright.tasks.detection.data.labels.conventions import settle
 from eyebright.tasks.detection.data.labels.find import find_boxes
 from eyebright.tasks.detection.data.selection import select_images
-from eyebright.tasks.detection.geometry.boxes import Boxes, Unused, boxes_text
+from eyebright.tasks.detection.geometry.boxes import Boxes, Unused
 
 ONE_CLASS = "object"
 """The name of the class where all are taken as one."""
@@ -175,7 +175,7 @@ class BoxDataset(Tabular):
 
     def as_table(self) -> Table:
         """How many boxes and images each class has."""
-        title = f"BoxDataset: {boxes_text(self.box_count)} in {counted(len(self), 'image')}, from {self.origin}"
+        title = f"BoxDataset: {counted(self.box_count, 'box')} in {counted(len(self), 'image')}, from {self.origin}"
         boxes, images = Counter[int](), Counter[int]()
         for one in self.boxes:
             boxes.update(one.labels.tolist())

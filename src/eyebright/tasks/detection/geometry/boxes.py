@@ -69,11 +69,6 @@ class Boxes:
         return replace(self, corners=corners)
 
 
-def boxes_text(count: int) -> str:
-    """1 box, 2,000 boxes."""
-    return f"{count:,} box" if count == 1 else f"{count:,} boxes"
-
-
 NO_BOXES = Boxes.of([], [])
 
 

@@ -73,11 +73,11 @@ class FindingCard(Record, frozen=True, kw_only=True):
         wrong = [scale for scale in self.calibration if not (0 < scale.slope < _STEEPEST and abs(scale.shift) < 1_000)]
         if len(self.calibration) != len(self.classes) or wrong:
             raise ModelError(
-                f"expected a slope above 0 and a finite shift for each of {classes_text(len(self.classes))}, got "
+                f"expected a slope above 0 and a finite shift for each of {counted(len(self.classes), 'class')}, got "
                 f"{listed([str(tuple(scale)) for scale in wrong or self.calibration], 3) or 'none'}"
             )
         if len(self.thresholds) != len(self.classes) or not all(0 <= each <= 1 for each in self.thresholds):
-            raise ModelError(f"expected a threshold from 0 to 1 for each of {classes_text(len(self.classes))}")
+            raise ModelError(f"expected a threshold from 0 to 1 for each of {counted(len(self.classes), 'class')}")
         if not 0 < self.overlap <= 1 or not 1 <= self.most <= 10_000:
             raise ModelError(f"expected an overlap from 0 to 1 and 1 to 10,000 peaks, got {self.overlap}, {self.most}")
         if self.preparation.fit != "pad":
@@ -153,11 +153,6 @@ class StoredDetector(StoredFolder[DetectorCard]):
             here = as_rows(self.card.find(scores, boxes))
             if here.shape != stored[name].shape or not np.allclose(here, stored[name], rtol=1e-9, atol=1e-9):
                 raise ModelError(f"the golden images of {self.path} give other objects here than where it was made")
-
-
-def classes_text(count: int) -> str:
-    """1 class, 20 classes."""
-    return "1 class" if count == 1 else f"{count:,} classes"
 
 
 def as_rows(found: Detections) -> NDArray[np.float64]:
@@ -243,7 +238,7 @@ def readme(card: DetectorCard) -> str:
     evaluated = [_score(name, card.metrics[name]) for name in ("test", "validation") if name in card.metrics]
     paragraphs = [
         "# A detector made with eyebright",
-        f"It finds objects of {classes_text(len(card.classes))}: {', '.join(map(markdown, card.classes))}.",
+        f"It finds objects of {counted(len(card.classes), 'class')}: {', '.join(map(markdown, card.classes))}.",
         "## How good it is",
         *(evaluated or ["How good it is was not measured."]),
         *map(markdown, card.verdicts),

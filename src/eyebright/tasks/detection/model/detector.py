@@ -28,8 +28,8 @@ from eyebright.report.history import History
 from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError, NetworkError
 from eyebright.system.table import Table, Tabular
-from eyebright.system.text import percent
-from eyebright.tasks.detection.model.card import DetectorCard, classes_text, golden_of, read_detector, write_detector
+from eyebright.system.text import counted, percent
+from eyebright.tasks.detection.model.card import DetectorCard, golden_of, read_detector, write_detector
 from eyebright.tasks.detection.model.predictor import DetectionPredictor, FoundObjects
 from eyebright.tasks.detection.trust.calibration import UNSCALED, ScoreScale
 from eyebright.tasks.detection.trust.promise import RecallPromised
@@ -86,7 +86,7 @@ class Detector(Tabular):
         detecting = detecting_of(network)
         if network.output_shape[0] != len(classes) + BOX_CHANNELS:
             raise NetworkError(
-                f"the network gives {network.output_shape}, but {classes_text(len(classes))} need "
+                f"the network gives {network.output_shape}, but {counted(len(classes), 'class')} need "
                 f"{len(classes) + BOX_CHANNELS} maps"
             )
         self.network, self._detecting = network, detecting
@@ -198,7 +198,7 @@ class Detector(Tabular):
             *((side, found.headline) for side, found in self.metrics.items()),
             *([("promise", self.card.promise.promise)] if self.card.promise else []),
         ]
-        return Table(f"Detector of {classes_text(len(self.classes))}", rows=rows, names=2)
+        return Table(f"Detector of {counted(len(self.classes), 'class')}", rows=rows, names=2)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> DetectorCard:
         """Write the folder of the detector; docs/model-format.md describes it.

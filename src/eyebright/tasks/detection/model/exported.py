@@ -32,7 +32,7 @@ from eyebright.system.errors import ModelError
 from eyebright.system.records import Record
 from eyebright.system.table import Table
 from eyebright.system.text import counted, size_text
-from eyebright.tasks.detection.model.card import TASK, FindingCard, classes_text
+from eyebright.tasks.detection.model.card import TASK, FindingCard
 from eyebright.tasks.detection.model.predictor import DetectionPredictor
 
 FORMAT = 1
@@ -113,7 +113,7 @@ class ExportedDetector(NamedTuple):
             classes_row(card.classes),
             images_row(card.preparation),
         ]
-        return Table(f"Exported detector of {classes_text(len(card.classes))}", rows=rows, names=2)
+        return Table(f"Exported detector of {counted(len(card.classes), 'class')}", rows=rows, names=2)
 
     def open(self) -> DetectionPredictor:
         """What finds objects, by ONNX Runtime, once the golden images give their maps on this machine.

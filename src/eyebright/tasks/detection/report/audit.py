@@ -17,7 +17,7 @@ from eyebright.system.errors import PictureError
 from eyebright.system.text import counted, printable
 from eyebright.tasks.detection.data.audit import BOX_FINDING_KINDS, BoxAudit, BoxFinding, BoxFindingKind
 from eyebright.tasks.detection.data.dataset import BoxDataset
-from eyebright.tasks.detection.geometry.boxes import REASONS, boxes_text
+from eyebright.tasks.detection.geometry.boxes import REASONS
 from eyebright.tasks.detection.report.mistakes import around
 from eyebright.tasks.detection.report.overlay import Framed, class_frame, draw_boxes
 
@@ -31,7 +31,7 @@ def box_audit_text(audit: BoxAudit) -> Text:
     counts = sorted(audit.classes.values())
     each = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
     classes = "1 class" if len(counts) == 1 else f"{len(counts)} classes of {each}"
-    text = Text(f"Found {counted(audit.pictures, 'image')} with {boxes_text(sum(counts))} in {classes}.\n")
+    text = Text(f"Found {counted(audit.pictures, 'image')} with {counted(sum(counts), 'box')} in {classes}.\n")
     for kind, about in BOX_FINDING_KINDS.items():
         if found := audit.of(kind):
             images = counted(len({one.picture for one in found}), "image")
@@ -39,7 +39,7 @@ def box_audit_text(audit: BoxAudit) -> Text:
             text.append(kind_text(title, about, [((one.picture,), one.sentence) for one in found]))
     text.append(findings_text(audit.images))
     if audit.unused:
-        text.append(f"\nnot used: {boxes_text(len(audit.unused))}\n", HEADING)
+        text.append(f"\nnot used: {counted(len(audit.unused), 'box')}\n", HEADING)
         unused = Counter(one["reason"] for one in audit.unused)
         text.append("".join(f"  {unused[key]:,}: {words}\n" for key, words in REASONS.items() if unused[key]))
     text.append("" if audit.findings or audit.images or audit.unused else "\nNo problem found.\n")

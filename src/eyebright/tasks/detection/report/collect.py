@@ -16,7 +16,7 @@ from eyebright.runs.folder import Run
 from eyebright.system import files
 from eyebright.system.text import counted, percent, printable
 from eyebright.tasks.detection.data.prepare import PreparedBoxes
-from eyebright.tasks.detection.geometry.boxes import REASONS, boxes_text
+from eyebright.tasks.detection.geometry.boxes import REASONS
 from eyebright.tasks.detection.geometry.finding import Detections
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import DetectionTested
@@ -130,7 +130,7 @@ def _data(prepared: PreparedBoxes) -> list[str]:
     dataset = prepared.dataset
     sizes = [f"{len(prepared.indices(side)):,} {words}" for side, words in _SETS.items()
              if len(prepared.indices(side))]  # fmt: skip
-    lines = [f"{counted(len(dataset), 'image')} with {boxes_text(dataset.box_count)}: {', '.join(sizes)}."]
+    lines = [f"{counted(len(dataset), 'image')} with {counted(dataset.box_count, 'box')}: {', '.join(sizes)}."]
     lines += [f"Leak: {leaks}" for leaks in prepared.leaks]
     return [*lines, *dataset.notices]
 

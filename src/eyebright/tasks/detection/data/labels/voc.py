@@ -23,7 +23,6 @@ from eyebright.tasks.detection.data.labels.annotations import Annotation, FoundB
 from eyebright.tasks.detection.data.labels.gathering import Gathering
 from eyebright.tasks.detection.data.labels.images import ImagesBelow, stem_of
 from eyebright.tasks.detection.data.labels.label_files import files_in, places_in, read_small, read_text
-from eyebright.tasks.detection.geometry.boxes import boxes_text
 
 FORMAT = "Pascal VOC"
 _LABELS, _LISTS = "annotations", "ImageSets/Main"
@@ -80,8 +79,8 @@ def read_voc(folder: Path, report: Report = quiet) -> FoundBoxes:
         gathered.add(name, path.as_posix(), boxes, side=side, stated=size)
     if from_zero:
         gathered.notices.append(
-            f"{boxes_text(from_zero)} at 0, though VOC counts from 1: all boxes of this set may be a pixel too far to "
-            "the left and the top."
+            f"{counted(from_zero, 'box')} at 0, though VOC counts from 1: all boxes of this set may be a pixel too far "
+            "to the left and the top."
         )
     return gathered.found(FORMAT, root)
 

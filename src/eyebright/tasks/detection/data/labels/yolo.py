@@ -26,7 +26,6 @@ from eyebright.tasks.detection.data.labels.gathering import Gathering
 from eyebright.tasks.detection.data.labels.images import ImagesBelow, path_parts, stem_of
 from eyebright.tasks.detection.data.labels.label_files import files_in, places_in, read_text
 from eyebright.tasks.detection.data.labels.yaml import Value, read_yaml
-from eyebright.tasks.detection.geometry.boxes import boxes_text
 
 FORMAT = "YOLO"
 SUFFIXES = (".yaml", ".yml")
@@ -224,8 +223,8 @@ def _hints(boxes: Sequence[Annotation], names: dict[int, str]) -> Iterator[str]:
     pixels = [box for box in boxes if (numbers := numbers_of(box)) and max(numbers) > _LARGEST_SHARE]
     if len(pixels) > _MOST_SLIPS * len(boxes):
         yield (
-            f"{boxes_text(len(pixels))} with numbers in pixels, such as {printable(pixels[0].text)}: YOLO has shares "
-            "of the sides of the image, 0 to 1; divide by its width and height, or export as COCO."
+            f"{counted(len(pixels), 'box')} with numbers in pixels, such as {printable(pixels[0].text)}: YOLO has "
+            "shares of the sides of the image, 0 to 1; divide by its width and height, or export as COCO."
         )
 
 
