@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 collect_ignore_glob = ["tortur*.py"]  # scripts: `make torture`
 _LONGEST = ("test_pages.py", "test_real_pictures.py", "test_demo.py", "test_distributed.py")
+_MADE: dict[str, Path] = {}
+"""What `made_once` has made in this process, by name."""
 _BLANK = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
@@ -133,6 +135,26 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
 def pictures(make_folder: Callable[..., Path]) -> Path:
     """A folder of small images in three classes."""
     return make_folder()
+
+
+@pytest.fixture
+def made_once(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
+    """`made_once(name, make)`: `make(folder)` writes files once, for the first test that asks for the name.
+
+    Each test gets a copy of them in its own folder, with their paths as if they had been made there.
+    """
+
+    def made_once(name: str, make: Callable[[Path], object]) -> None:
+        if name not in _MADE:
+            folder = tmp_path_factory.mktemp(name)
+            make(folder)
+            _MADE[name] = folder
+        shutil.copytree(_MADE[name], tmp_path, dirs_exist_ok=True)
+        for file in tmp_path.rglob("*"):
+            if file.name in ("config.toml", "events.jsonl", "report.html"):
+                file.write_bytes(file.read_bytes().replace(os.fsencode(_MADE[name]), os.fsencode(tmp_path)))
+
+    return made_once
 
 
 @pytest.fixture

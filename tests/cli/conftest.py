@@ -45,10 +45,17 @@ def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(make_folder: Callable[..., Path], eyebright: Callable[..., Any], quick: list[str], tmp_path: Path) -> Path:
+def run(
+    make_folder: Callable[..., Path], eyebright: Callable[..., Any], quick: list[str], made_once: Callable[..., None],
+    tmp_path: Path,
+) -> Path:  # fmt: skip
     """A finished run on the small folder of pictures."""
-    finished = eyebright("train", make_folder(), "-o", tmp_path / "run", *quick)
-    assert finished.code == 0, finished.err
+
+    def make(folder: Path) -> None:
+        finished = eyebright("train", make_folder(folder / "pictures"), "-o", folder / "run", *quick)
+        assert finished.code == 0, finished.err
+
+    made_once("run", make)
     return tmp_path / "run"
 
 

@@ -1,3 +1,4 @@
+import copy
 import json
 from collections import namedtuple
 from pathlib import Path
@@ -24,11 +25,19 @@ def pictures(make_folder) -> eb.Dataset:
     return eb.Dataset.from_folder(make_folder(), seed=1)
 
 
+@pytest.fixture(scope="module")
+def trained() -> list[eb.Classifier]:
+    """The model, when it was trained."""
+    return []
+
+
 @pytest.fixture
-def model(pictures) -> eb.Classifier:
-    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes)
-    model.fit(pictures, **QUICK)
-    return model
+def model(pictures, trained) -> eb.Classifier:
+    """A copy of a model that was trained on these images."""
+    if not trained:
+        trained.append(eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=pictures.classes))
+        trained[0].fit(pictures, **QUICK)
+    return copy.copy(trained[0])  # what changes a model replaces its parts
 
 
 def test_the_ten_lines_of_the_readme(make_folder, tmp_path):

@@ -15,14 +15,20 @@ from eyebright.runs.new_images import alike
 
 
 @pytest.fixture
-def pictures(make_folder) -> Path:
-    return make_folder(count=40)
+def run(make_folder, train_mlp, made_once, tmp_path: Path) -> Run:
+    """A run on four groups of ten images of each class."""
+
+    def make(folder: Path) -> None:
+        train_mlp(make_folder(folder / "pictures", count=40), folder / "run", group_by=r"(\d)\d\.png")
+
+    made_once("groups", make)
+    return Run(tmp_path / "run")
 
 
 @pytest.fixture
-def run(pictures: Path, train_mlp, tmp_path: Path) -> Run:
-    """A run on four groups of ten images of each class."""
-    return Run(train_mlp(pictures, tmp_path / "run", group_by=r"(\d)\d\.png").path)
+def pictures(run: Run, tmp_path: Path) -> Path:
+    """The images of the run."""
+    return tmp_path / "pictures"
 
 
 def decide(run: Run, decision: str, **more: str) -> str:

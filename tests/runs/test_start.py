@@ -157,9 +157,12 @@ def test_images_are_mirrored_only_if_that_does_no_harm():
 
 
 @pytest.fixture
-def model(pictures, train_mlp, tmp_path) -> Path:
-    """A finished run whose model knows blue, green and red."""
-    train_mlp(pictures, tmp_path / "old", epochs=2, resize="stretch")
+def model(make_folder, pictures, train_mlp, made_once, tmp_path) -> Path:
+    """A finished run on `pictures` whose model knows blue, green and red."""
+    made_once(
+        "stretched",
+        lambda place: train_mlp(make_folder(place / "pictures"), place / "old", epochs=2, resize="stretch"),
+    )
     return tmp_path / "old"
 
 
