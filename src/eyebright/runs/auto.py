@@ -64,7 +64,7 @@ _TRIAL_SHARE = 0.2  # of the time that is left, for each of two that are tried
 _TUNED, _TUNED_SMALL = 5, 11  # of the 16 blocks of the backbone; small images, enlarged, differ in their details too
 _TUNING = {
     "learning_rate": 1e-3, "stage_decay": 0.8, "weight_decay": 0.05, "keep_start_if_better": True,
-    "norm_statistics": "kept", "label_smoothing": 0.0, "rotation": 0.03,
+    "norm_statistics": "kept", "label_smoothing": 0.0, "rotation": 0.03, "ema": 0.98,
 }  # fmt: skip
 
 
