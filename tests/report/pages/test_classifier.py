@@ -352,7 +352,7 @@ def test_the_page_asks_for_a_few_names_or_says_how_many_there_are(make_page, par
 def test_a_model_that_knows_nothing_of_unknown_images_proves_itself_without(make_page, opened):
     script = STAND_IN.replace("unfamiliarity: { data: Float32Array.of(found[1]) },", "")
     tensors = {name: values for name, values in load(golden(ANSWERS)).items() if name != "unfamiliarity"}
-    page = opened(make_page(script=script, golden=save(tensors), tells_unknown=False))
+    page = opened(make_page(script=script, golden=save(tensors), has_unfamiliarity=False))
     page.get_by_text("Proved on this device").wait_for()
     assert "unfamiliarity" not in page.locator("#detail").inner_text()
     page.locator("#files").set_input_files(files(10))

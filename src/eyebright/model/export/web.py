@@ -57,7 +57,7 @@ def _write(source: ExportSource, precision: Precision) -> dict[str, bytes]:
         thresholds=None if thresholds is None else thresholds.tolist(),
         limit=promise.limits[0] if promise is not None and promise.measure == "coverage" else None,
         promised="" if promise is None else promise.text,
-        tells_unknown=source.answering.familiar is not None,
+        has_unfamiliarity=source.answering.familiar is not None,
     )  # fmt: skip
     return {FILE: classifier_page(model, find_runtime()).encode()}
 

@@ -53,7 +53,7 @@ class WebModel(NamedTuple):
         thresholds: The probability that each class needs; None where nothing is promised.
         limit: The largest score of a label in a set, where coverage is promised.
         promised: What is promised, as a sentence.
-        tells_unknown: Whether the graph gives `unfamiliarity`.
+        has_unfamiliarity: Whether the graph gives `unfamiliarity`.
     """
 
     classes: Sequence[str]
@@ -64,7 +64,7 @@ class WebModel(NamedTuple):
     thresholds: Sequence[float] | None = None
     limit: float | None = None
     promised: str = ""
-    tells_unknown: bool = True
+    has_unfamiliarity: bool = True
 
 
 def classifier_page(model: WebModel, runtime: WebRuntime) -> str:
@@ -84,7 +84,7 @@ def classifier_page(model: WebModel, runtime: WebRuntime) -> str:
         "classifier.html", scripts=SCRIPTS, styles=("page.css", "classifier/classifier.css"), album=(), model=model,
         runtime=runtime, module=_as_global(runtime.script), about=about, title=_question(model.classes),
         packed={name: _packed(content) for name, content in contents.items()},
-        familiar="Images unlike the training images get no answer." if model.tells_unknown else
+        familiar="Images unlike the training images get no answer." if model.has_unfamiliarity else
         "It answers for every image, also for one that is unlike its training images.",
     )  # fmt: skip
 

@@ -4,13 +4,15 @@ A section stands in the page where there is something to show. Boxes are drawn o
 stay sharp and have the colours of the page.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from eyebright.report.pages.about import AboutRun
 from eyebright.report.pages.charts import Chart
 from eyebright.report.pages.page import Album, Embedded, render
-from eyebright.system.table import Table
 from eyebright.tasks.detection.report.mistakes import looks_of
 from eyebright.tasks.detection.report.overlay import Frame, Framed
 from eyebright.tasks.detection.trust.metrics import DetectionEvaluation
@@ -77,8 +79,8 @@ class DetectorReport(NamedTuple):
 
 def detector_page(report: DetectorReport) -> str:
     """The page of a detector as HTML."""
-    table = report.test.as_table()
-    weakest = sorted(table.rows, key=lambda row: _share(row[2]))
+    by_weakness = sorted(report.test.classes, key=lambda one: math.inf if one.map50 is None else one.map50.value)
+    table = msgspec.structs.replace(report.test, classes=tuple(by_weakness)).as_table()
     return render(
         "detector.html",
         report=report,
@@ -86,13 +88,8 @@ def detector_page(report: DetectorReport) -> str:
         counts="Boxes",
         test=report.test,
         album=report.album,
-        classes=Table(table.title, table.header, weakest),
+        classes=table._replace(notes=()),
     )
-
-
-def _share(shown: str) -> float:
-    """A share as a table shows it; a class without one comes last."""
-    return float(shown.removesuffix("%")) if shown.endswith("%") else 101.0
 
 
 def scene_of(album: Album, key: object, picture: Framed, name: str, title: str, side_px: int) -> Scene:
