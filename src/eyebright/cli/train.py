@@ -237,7 +237,7 @@ def _print_interrupted(outcome: CommandOutcome, *, started: bool) -> None:
 
 def _find_learning_rate(request: Request, *, as_json: bool) -> None:
     """Suggest a learning rate instead of training, and draw the test where the output names a PNG file."""
-    from eyebright.report.figures import draw_rates
+    from eyebright.report.plots import draw_rates
     from eyebright.report.progress import Display
     from eyebright.report.screen import Terminal, console
     from eyebright.runs.learning_rate import find_learning_rate

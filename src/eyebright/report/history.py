@@ -46,7 +46,7 @@ class History(Tabular, Record, frozen=True, kw_only=True):
         """The curves of accuracy and loss as a matplotlib figure, which a notebook shows."""
         import matplotlib.pyplot as plt  # noqa: F401 - with it a notebook knows how to show a figure
 
-        from eyebright.report.figures import curves
+        from eyebright.report.plots import curves
 
         return curves(self)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from eyebright.data.prepare import Prepared
 from eyebright.model.classifier import Classifier
 from eyebright.model.evaluate import Tested
-from eyebright.report.figures import draw_confusion, draw_curves, draw_path
+from eyebright.report.plots import draw_confusion, draw_curves, draw_path
 from eyebright.report.sheets import Shown, draw_sheet
 from eyebright.runs.folder import Run
 from eyebright.system import files

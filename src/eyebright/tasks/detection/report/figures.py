@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.pictures import decode
-from eyebright.report.figures import draw_curves
+from eyebright.report.plots import draw_curves
 from eyebright.runs.folder import Run
 from eyebright.system import files
 from eyebright.system.text import counted, printable
