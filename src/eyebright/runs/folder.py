@@ -178,6 +178,13 @@ class Run:
             )
         files.require_free(self.path, overwrite=overwrite, made_with=MADE_WITH)
 
+    def require_model(self) -> None:
+        """Raise a `SettingsError` where the run has no model yet; it says how to go on."""
+        if not self.model.exists():
+            raise SettingsError(
+                f"{self.path} has no model yet; to continue the training: eyebright train --resume {self.path}"
+            )
+
     @contextmanager
     def removed_if_refused(self) -> Iterator[None]:
         """A new run that is refused before its first checkpoint, such as one with too few minutes, leaves no folder.

@@ -9,7 +9,6 @@ from eyebright.runs.collect import write_report
 from eyebright.runs.folder import Run
 from eyebright.runs.gallery import WORST
 from eyebright.runs.resume import reopen_prepared
-from eyebright.system.errors import SettingsError
 from eyebright.training.events.event import Event
 from eyebright.training.receivers import to_all
 
@@ -43,8 +42,7 @@ def report(
     """
     run, emit = Run(path), to_all(callbacks)
     request, _ = run.read()
-    if not run.model.exists():
-        raise SettingsError(f"{path} has no model yet; to continue the training: eyebright train --resume {path}")
+    run.require_model()
     classifier = Classifier.load(run.path)
     prepared = reopen_prepared(run, request, classifier, emit, pictures)
     tested = classifier.test(prepared, emit, robustness=robustness)

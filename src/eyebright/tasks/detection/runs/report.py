@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from eyebright.runs.folder import Run
-from eyebright.system.errors import SettingsError
 from eyebright.tasks.detection.model.detector import Detector
 from eyebright.tasks.detection.model.evaluate import evaluate_detector
 from eyebright.tasks.detection.report.collect import write_report
@@ -31,8 +30,7 @@ def report(path: str | Path, *, callbacks: Iterable[Callable[[Event], None]] = (
     """
     run, emit = Run(path), to_all(callbacks)
     request, _ = run.read()
-    if not run.model.exists():
-        raise SettingsError(f"{path} has no model yet; to continue the training: eyebright train --resume {path}")
+    run.require_model()
     events, detector = run.read_events(), Detector.load(run.path)
     prepared = reopen(run, request, events, emit)
     return write_report(
