@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eyebright.cli.audit_boxes import audit_boxes
-from eyebright.cli.pictures import refuse, require_free
+from eyebright.cli.pictures import refuse, require_free, require_suffix
 from eyebright.runs.request import Resize, Unlabelled
 from eyebright.system.errors import SettingsError
 
@@ -220,8 +220,8 @@ def _preview_settings(
     for name, value in {"--size": size, "--resize": resize, "--augment": augment}.items():
         if preview is None and value is not None:
             raise SettingsError(f"{name} is only used with --preview: add --preview preview.png")
-    if preview is not None and preview.suffix.lower() != ".png":
-        raise SettingsError(f"--preview expects a PNG file, got {preview}: use {preview.with_suffix('.png').name}")
+    if preview is not None:
+        require_suffix(preview, ".png", option="--preview")
     if size is not None:
         Preparation(width=size, height=size)
     return None if augment is None else Settings().changed(augmentation(augment))

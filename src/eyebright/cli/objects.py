@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import typer
 
 from eyebright.cli.answers import print_csv, print_json
-from eyebright.cli.pictures import Fetched, require_free, require_png, sources_of
+from eyebright.cli.pictures import Fetched, require_free, require_png, require_suffix, sources_of
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import listed, pad, printable, shorten
 
@@ -106,9 +106,8 @@ def _require(asked: Asked, pictures: list[str]) -> None:
         raise SettingsError("use only one of --json and --csv")
     if asked.threshold is not None and not 0 < asked.threshold <= 1:
         raise SettingsError(f"--threshold is a confidence above 0, up to 1; got {asked.threshold:g}")
-    if asked.coco and asked.coco.suffix.lower() != ".json":
-        raise SettingsError(f"--coco expects a JSON file, got {asked.coco}: use {asked.coco.with_suffix('.json').name}")
     if asked.coco:
+        require_suffix(asked.coco, ".json", option="--coco")
         for source in pictures:
             require_free([asked.coco], source, overwrite=asked.overwrite)
     if asked.figure:

@@ -87,6 +87,13 @@ def refuse(options: Mapping[str, object], kind: str) -> None:
         raise SettingsError(f"{listed(given)}: not for {kind}, leave {'it' if len(given) == 1 else 'them'} out")
 
 
+def require_suffix(place: Path, suffix: str, *, option: str) -> None:
+    """Refuse a file with another extension, such as ".png"; a `SettingsError` that says what to write."""
+    if place.suffix.lower() != suffix:
+        kind, named = suffix[1:].upper(), place.with_suffix(suffix).name
+        raise SettingsError(f"{option} expects a {kind} file, got {place}: use {named}")
+
+
 def require_png(place: Path, pictures: Sequence[str], *, option: str, overwrite: bool) -> None:
     """Refuse to draw into anything but a new PNG file outside the folders of images, before the work starts.
 
@@ -94,7 +101,6 @@ def require_png(place: Path, pictures: Sequence[str], *, option: str, overwrite:
         SettingsError: When it has another extension.
         OutputError: As `require_free`.
     """
-    if place.suffix.lower() != ".png":
-        raise SettingsError(f"{option} expects a PNG file, got {place}: use {place.with_suffix('.png').name}")
+    require_suffix(place, ".png", option=option)
     for source in pictures:
         require_free([place], source, overwrite=overwrite)
