@@ -4,7 +4,8 @@ import numpy as np
 
 import eyebright as eb
 from eyebright.model.card import Calibration
-from eyebright.model.learned import Learned
+from eyebright.model.folder import read_model
+from eyebright.model.learned import Learned, settings_of
 from eyebright.model.reference import Reference
 from eyebright.trust.unknown import fit_familiar
 
@@ -28,3 +29,13 @@ def test_the_answers_of_a_loaded_model_are_those_before(tmp_path):
     assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
     assert loaded.learned.calibration == model.learned.calibration
     assert loaded.to_onnx() == model.to_onnx()
+
+
+def test_a_model_with_a_setting_of_an_old_name_is_read(tmp_path):
+    model = eb.Classifier(eb.zoo.flowers_cnn(3, input_size=16), classes=["a", "b", "c"])
+    model.save(tmp_path / "model")
+    stored = read_model(tmp_path / "model")
+    before = stored.card.provenance.settings
+    assert "keep_start_if_better" in before
+    before["judge_start"] = not before.pop("keep_start_if_better")  # as it was called in November 2026
+    assert settings_of(stored) == model.settings.changed({"keep_start_if_better": True})

@@ -13,7 +13,7 @@ from eyebright.network.answering import Answering
 from eyebright.report.history import History
 from eyebright.system import files, machine, records
 from eyebright.system.errors import ModelError
-from eyebright.training.settings import Settings
+from eyebright.training.settings import RENAMED, Settings
 from eyebright.trust.metrics import Evaluation
 from eyebright.trust.promise import HeldBack, Promised
 from eyebright.trust.verdict import Verdict
@@ -75,7 +75,7 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
 
 def settings_of(stored: StoredModel) -> Settings:
     """The settings of the training of a model; a `ModelError` where they are not valid."""
-    settings = stored.card.provenance.settings
+    settings = {RENAMED.get(name, name): value for name, value in stored.card.provenance.settings.items()}
     return records.from_builtins(settings, Settings, what=f"settings of {stored.path}", error=ModelError)
 
 

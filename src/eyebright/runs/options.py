@@ -13,7 +13,7 @@ from eyebright.system import records
 from eyebright.system.errors import SettingsError
 from eyebright.system.text import comma_separated, nearest
 from eyebright.training.argument_hints import refuse_foreign_arguments
-from eyebright.training.settings import AUGMENTATIONS, Settings
+from eyebright.training.settings import AUGMENTATIONS, RENAMED, Settings
 
 _KNOWN = [*FIELDS, *sorted(SETTINGS)]
 _REPLACED = {  # a typed option replaces these in the file
@@ -21,7 +21,7 @@ _REPLACED = {  # a typed option replaces these in the file
     "split": ("validation", "test"), "epochs": ("extended_at", "minutes"), "minutes": ("extended_at", "epochs"),
 }  # fmt: skip
 _EXCLUSIVE = {"augment": (*AUGMENTATIONS,), "exclude": ("excluded",)}  # use only one of them in a file
-_RENAMED = {"fit": "resize", "judge_start": "keep_start_if_better"}  # old names
+_RENAMED = {"fit": "resize"} | RENAMED  # old names
 _PATHS = ("pictures", "output", "split", "exclude", "corrections", "from")
 
 

@@ -23,6 +23,9 @@ AUGMENTATIONS = {  # for each its largest value, and the value if only its name 
 }  # fmt: skip
 """The kinds of augmentation, by name."""
 
+RENAMED = {"judge_start": "keep_start_if_better"}
+"""Settings by their old names, which models and files still have."""
+
 ERASED_AREA, ERASED_ASPECT = (0.02, 0.4), 0.3
 """Random erasing: the least and the largest share of the area that is covered, and the least height to width."""
 
