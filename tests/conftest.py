@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 collect_ignore_glob = ["tortur*.py"]  # scripts: `make torture`
-_LONGEST = ("test_pages.py", "test_real_pictures.py", "test_demo.py", "test_distributed.py")
+_LONGEST = ("test_pages.py", "test_examples.py", "test_real_pictures.py", "test_demo.py", "test_distributed.py")
 _MADE: dict[str, Path] = {}
 """What `made_once` has made in this process, by name."""
 _BLANK = base64.b64decode(

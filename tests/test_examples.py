@@ -3,14 +3,13 @@
 import ast
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from tests import warm
 
 import eyebright
 
@@ -20,19 +19,17 @@ DOORS = {"eyebright", "eyebright.network", "eyebright.network.onnx", "eyebright.
 
 
 @pytest.fixture
-def example(tmp_path: Path) -> Callable[..., str]:
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Runs an example in an empty folder and returns what it prints; a warning is an error."""
 
     def run(name: str, *arguments: str, data: Path | None = None) -> str:
         file = next(path for path in EXAMPLES if path.stem == name)
-        environment = os.environ | ({} if data is None else {"EYEBRIGHT_DATA": str(data)})
+        if data is not None:
+            monkeypatch.setenv("EYEBRIGHT_DATA", str(data))
         (tmp_path / "here").mkdir()
-        run = subprocess.run(
-            [sys.executable, "-W", "error::UserWarning", str(file), *arguments],
-            capture_output=True, text=True, cwd=tmp_path / "here", env=environment,
-        )  # fmt: skip
-        assert run.returncode == 0, run.stderr
-        return run.stdout
+        code, printed = warm.run(arguments, tmp_path / "here", script=file)
+        assert code == 0, printed.decode()
+        return printed.decode()
 
     return run
 

@@ -1,9 +1,11 @@
-"""Commands in processes that have imported everything before they begin, so that none imports torch again."""
+"""Commands and scripts in processes that have imported everything before they begin: none imports torch again."""
 
 import multiprocessing
 import os
+import runpy
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,18 +16,22 @@ _SERVER.set_forkserver_preload([
 ])  # fmt: skip
 
 
-def run(arguments: Sequence[str], folder: Path) -> tuple[int, bytes]:
-    """Run the command in a folder, on 80 columns. Returns its exit code, and all that it prints."""
+def run(arguments: Sequence[str], folder: Path, script: Path | None = None) -> tuple[int, bytes]:
+    """Run the command, or a script, in a folder, on 80 columns; in a script, a `UserWarning` is an error.
+
+    Returns its exit code, and all that it prints.
+    """
     with tempfile.NamedTemporaryFile() as output:
+        command = ["eyebright" if script is None else str(script), *arguments]
         process = _SERVER.Process(
-            target=_run, args=(["eyebright", *arguments], folder, os.environ | {"COLUMNS": "80"}, output.name)
+            target=_run, args=(command, folder, os.environ | {"COLUMNS": "80"}, output.name, script)
         )
         process.start()
         process.join()
         return process.exitcode or 0, output.read()
 
 
-def _run(command: list[str], folder: Path, environment: dict[str, str], output: str) -> None:
+def _run(command: list[str], folder: Path, environment: dict[str, str], output: str, script: Path | None) -> None:
     from eyebright.__main__ import main
 
     with open(output, "wb") as file:  # noqa: PTH123
@@ -34,4 +40,8 @@ def _run(command: list[str], folder: Path, environment: dict[str, str], output: 
     os.chdir(folder)
     os.environ.update(environment)
     sys.argv = command
-    main()
+    if script is None:
+        main()
+    else:
+        warnings.simplefilter("error", UserWarning)
+        runpy.run_path(str(script), run_name="__main__")

@@ -218,7 +218,7 @@ def test_a_model_that_is_rightly_sure_is_never_called_miscalibrated(seed: int, d
     assert calibration_text(calibration_gap(confidence, ~right), by_chance).startswith("Miscalibrated")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(SEEDS, st.integers(1, 20))
 def test_a_reliability_diagram_matches_a_plain_loop_over_bins(seed: int, bins: int) -> None:
     stream = np.random.default_rng(seed)

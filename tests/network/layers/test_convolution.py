@@ -139,7 +139,7 @@ def convolved(values, weights, sides, stride, dilation, groups):
     return functional.conv2d(padded, kernel, *bias, stride=stride, dilation=dilation, groups=groups).numpy()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     groups=st.integers(1, 2),
     channels=st.tuples(st.integers(1, 2), st.integers(1, 3)),

@@ -134,7 +134,7 @@ def check_pool(agree, pictures, same_sides, kernel, stride, padding, ceil_mode, 
     agree(layer, pictures, lambda values: pooled(values, kernel, step, sides, count, reduce), **options)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     size=SIZE,
     kernel=PAIR,
