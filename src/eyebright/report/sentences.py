@@ -293,8 +293,7 @@ def _views_kept(event: starting.ViewsKept) -> str:
 def _boxes_checked(event: starting.BoxesChecked) -> Iterator[str]:
     total = sum(event.unused.values())
     if total:
-        boxes = "1 box is" if total == 1 else f"{total:,} boxes are"
-        yield f"{boxes} not used (all are listed in unused_boxes.csv):"
+        yield f"{counted(total, 'box')} {'is' if total == 1 else 'are'} not used (all are listed in unused_boxes.csv):"
     for reason, count in event.unused.items():
         examples = event.examples.get(reason, ())
         yield f"  {count:,}: {reason}"

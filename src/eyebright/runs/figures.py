@@ -1,4 +1,4 @@
-"""Pictures that a finished training leaves in its run: curves, confusion matrix, the worst mistakes on the test set."""
+"""Figures that a finished training leaves in its run: curves, confusion matrix, the worst mistakes on the test set."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ def draw(run: Run, events: Sequence[Event], classifier: Classifier, prepared: Pr
         tested: What was measured on the test set.
 
     Raises:
-        OutputError: When a picture cannot be written.
+        OutputError: When a figure cannot be written.
     """
     test, mistakes, paths = tested.evaluation, tested.mistakes, [run.curves, run.confusion]
     heads = [event for event in events if isinstance(event, HeadFitted)]

@@ -137,7 +137,7 @@ class Healed(Event, frozen=True):
 
 
 class Drawn(Event, frozen=True):
-    """Pictures of the result were drawn; of `mistakes` on the test set, which are a `what`, the sheet shows `shown`."""
+    """Figures of the result were drawn; the sheet shows `shown` of the `mistakes` on the test set, each a `what`."""
 
     paths: tuple[str, ...]
     mistakes: int

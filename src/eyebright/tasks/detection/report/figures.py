@@ -32,7 +32,7 @@ def draw(run: Run, detector: Detector, prepared: PreparedBoxes, tested: Detectio
         tested: What was measured on the test set.
 
     Raises:
-        OutputError: When a picture cannot be written.
+        OutputError: When a figure cannot be written.
     """
     test = tested.evaluation
     files.write_file(run.curves, draw_curves(detector.history))
