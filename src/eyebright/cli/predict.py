@@ -76,7 +76,6 @@ def predict(
     """
     from eyebright.cli.objects import Asked, predict_objects
     from eyebright.tasks.detection.model.card import is_detector, is_exported_detector
-    from eyebright.trust.prediction import UNLIKE, Prediction, Unreadable
 
     if is_detector(model) or is_exported_detector(model):
         refuse({"--promise": promise, "--tta": tta, "--top": top != _TOP}, "a detector")
@@ -86,24 +85,39 @@ def predict(
     if as_json and as_csv:
         raise SettingsError("use only one of --json and --csv")
     if figure:
-        from eyebright.report.sheets import MAX_SHOWN
-
         require_png(figure, pictures, option="--figure", overwrite=overwrite)
     predictor = _open(model, promise)
     predictor = predictor.with_tta() if tta else predictor
-    sources = sources_of(pictures)
+    failed = _predict_classes(predictor, sources_of(pictures), top, figure, as_json=as_json, as_csv=as_csv)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _predict_classes(
+    predictor: "Predictor",
+    sources: "list[tuple[str, LazyImage]]",
+    top: int,
+    figure: Path | None,
+    *,
+    as_json: bool,
+    as_csv: bool,
+) -> int:
+    """Print an answer for each image, and draw the first ones; how many images cannot be opened."""
+    from eyebright.trust.prediction import UNLIKE, Prediction
+
+    if figure:
+        from eyebright.report.sheets import MAX_SHOWN
     single = len(sources) == 1 and not (as_json or as_csv)
     drawn: list[tuple[Prediction, LazyImage]] = []  # what the figure needs
     named: Counter[str] = Counter()  # how many images got each answer
-    failed = unlike = 0
+    unlike = 0
     if as_csv:
         print_csv("name", "label", "confidence", "unfamiliarity", "reason", "labels", "error")
     for (_, source), answer in zip(sources, predictor.stream(sources), strict=True):
-        failed += isinstance(answer, Unreadable)
-        unlike += isinstance(answer, Prediction) and answer.reason == UNLIKE
         _print(answer, top if single else 0, as_json=as_json, as_csv=as_csv)
         if isinstance(answer, Prediction):
             named[answer.label or "no answer"] += 1
+            unlike += answer.reason == UNLIKE
         if figure and isinstance(answer, Prediction) and named.total() <= MAX_SHOWN:
             drawn.append((answer, source))
         elif isinstance(source, Fetched):
@@ -116,8 +130,7 @@ def predict(
     if unlike and not single:
         are = "image is" if unlike == 1 else "images are"
         typer.echo(f"{unlike:,} {are} unlike the training images (unfamiliarity above 1.0): no answer.", err=True)
-    if failed:
-        raise typer.Exit(1)
+    return len(sources) - named.total()
 
 
 def _open(model: Path, promise: str) -> "Predictor":
