@@ -78,9 +78,18 @@ class DivergedError(SettingsError):
 
 
 class Job(NamedTuple):
-    """What the other ranks need to train with rank 0."""
+    """What the other ranks need to train with rank 0.
 
-    network: str  # as JSON
+    Args:
+        network: The network, as JSON.
+        task: What it learns from, without names.
+        settings: With all that was measured.
+        precision: In which is computed.
+        state: Weights and position to continue from.
+        pace: Steps and learning rates, as they are planned so far.
+    """
+
+    network: str
     task: Task
     settings: Settings
     precision: ChosenPrecision
@@ -89,7 +98,18 @@ class Job(NamedTuple):
 
 
 class Trainer:
-    """A training: the loop over epochs and steps, the same on every rank."""
+    """A training: the loop over epochs and steps, the same on every rank.
+
+    Args:
+        network: The network.
+        weights: The weights to start from.
+        task: The images, and what is learned from them.
+        settings: How to train.
+        group: The processes that train together.
+        emit: Receives the events; only on rank 0.
+        on_settled: Receives the settings with all that was measured.
+        checkpoint_folder: Where to keep the state; None keeps none.
+    """
 
     def __init__(
         self,
@@ -360,6 +380,7 @@ class Trainer:
                 self.learner.release_memory()
 
     def _halve(self, problem: torch.OutOfMemoryError) -> None:
+        """Train with half the batch from now on, in steps of the same size; an error where that is impossible."""
         if self.settings.batch_size == 1 or self.group.size > 1:
             raise hardware.out_of_memory(
                 self.learner.device, f" for {self.feed.batch_size} images at once"
@@ -372,6 +393,7 @@ class Trainer:
         self.emit(event)
 
     def _keep(self) -> None:
+        """Write a checkpoint, if there is a folder for it; an error where a weight is not finite."""
         if self.plan is not None:
             self.progress = self.progress.at_time(self.plan.deadline.used_s)
         if not self.keeper.keep(self._state):
@@ -390,6 +412,7 @@ class Trainer:
         return self._score(self.task.validation)
 
     def _finite(self, score: Score) -> Score:
+        """The score; an error where its loss is not finite."""
         if not math.isfinite(score.loss):
             raise DivergedError(self._explained(f"the loss on the validation images became {score.loss}"))
         return score
