@@ -29,7 +29,8 @@ from eyebright.training.events.fitting import (
     Tried,
     Unavailable,
 )
-from eyebright.training.receivers import read_events
+from eyebright.training.events.results import VerdictReached
+from eyebright.training.receivers import EventLog, read_events
 from eyebright.training.stages import frozen_layers
 
 
@@ -184,6 +185,19 @@ def test_more_epochs_after_a_head_tune_the_network_and_do_no_harm(pictures, tmp_
     assert (tuned.get_weights()["_conv_stem.weight"] == published["_conv_stem.weight"]).all()
     if not tuned.history.best_epoch:
         assert all((value == head[name]).all() for name, value in tuned.get_weights().items())
+
+
+def test_a_head_that_reads_the_middle_is_healed_from_its_own_start(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(auto, "BACKBONE_SIZES", range(64, 65, 32))
+    monkeypatch.setattr("eyebright.training.head.above_error", lambda *_: True)
+    eb.train(pictures, tmp_path / "run")
+    advised = VerdictReached(kind="overfitting", text="", advice="", remedy={"epochs": 1, "dropout": 0.4}, others=())
+    EventLog(tmp_path / "run" / "events.jsonl")(advised)
+    healing = eb.heal(tmp_path / "run")
+    (start,), (head,) = events_of(healing.path, StartValidated), events_of(tmp_path / "run", Tried)
+    assert start.validation_accuracy == head.validation_accuracy
+    (reads, *_), *_ = eb.Classifier.load(healing.path).network.places["_fc"].input_shapes
+    assert (reads, Run(healing.path).read()[0].dropout) == (1280 + 744, 0.4)
 
 
 def test_settings_that_have_no_effect_on_a_head_are_refused(pictures, tmp_path):
