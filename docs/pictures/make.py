@@ -32,7 +32,7 @@ text {{ animation: show 1ms both; }}
 %s
 </style>
 <defs>
-<clipPath id="{unique_id}-clip-terminal"><rect width="{terminal_width}" height="{terminal_height}"/></clipPath>
+<clipPath id="{unique_id}-clip-terminal"><rect width="{terminal_width}" height="99%"/></clipPath>
 {lines}
 </defs>
 {chrome}
