@@ -15,7 +15,7 @@ from PIL import Image
 
 from eyebright.data import store
 from eyebright.data.pack import pack
-from eyebright.data.pictures import PRINT, Preparation, open_picture, open_with_digest
+from eyebright.data.pictures import PRINT, Preparation, open_picture, open_with_digest, take_prints
 from eyebright.data.sources.folder import read_folder
 from eyebright.data.sources.source import ArraySource
 from eyebright.system.errors import DataError, OutputError
@@ -267,7 +267,7 @@ def test_an_interrupted_run_goes_on_where_it_was(root, preparation, monkeypatch,
     monkeypatch.setattr(store, "_FLUSH_EVERY", 2)
 
     def interrupt(stage: str, done: int, of: int | None) -> None:
-        if done == 5:
+        if done >= 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -283,7 +283,8 @@ def test_progress_runs_to_the_number_of_all(root, preparation):
     (root / "a/1.png").write_bytes(b"")
     calls: list[tuple[str, int, int | None]] = []
     packed(root, preparation, report=lambda *call: calls.append(call))
-    assert calls == [("preparing", done, 8) for done in range(9)]
+    assert calls == sorted(set(calls))  # a thread hands over several images at once where there are few cores
+    assert [calls[0], calls[-1]] == [("preparing", 0, 8), ("preparing", 8, 8)]
     calls.clear()
     packed(root, preparation, report=lambda *call: calls.append(call))
     assert calls == [("preparing", 7, 8), ("preparing", 8, 8)]
@@ -377,7 +378,7 @@ def test_real_pictures_are_packed_as_they_are_opened(real_pictures):
 
 def test_prints_are_those_of_the_pictures_and_are_not_taken_again(root, preparation, opened):
     source = read_folder(root).source
-    wanted = [open_with_digest(source.open(index), preparation).print for index in (7, 0)]
+    wanted = take_prints([open_with_digest(source.open(index), preparation).look for index in (7, 0)])
     pack(source, preparation)
     opened.clear()
     prints = pack(source, preparation).prints([7, 0])

@@ -99,9 +99,9 @@ def test_free_memory_is_that_of_the_narrowest(group, files, expected, tmp_path, 
 FAULTS = """
 import resource, sys
 import numpy as np
-if sys.argv[1] == "keep":
+if sys.argv[1] != "return":
     from eyebright.system.machine import keep_freed_memory
-    assert keep_freed_memory()
+    assert keep_freed_memory(*(2**20 * int(most) for most in sys.argv[2:]))
 for _ in range(3):
     np.full(8 * 2**20, 1.0)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -113,14 +113,14 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc only")
 def test_freed_memory_is_handed_out_again_without_page_faults():
-    faults = {
-        mode: int(
-            subprocess.run([sys.executable, "-c", FAULTS, mode], capture_output=True, text=True, check=True).stdout
-        )
-        for mode in ("keep", "return")
-    }
+    def faults(*mode: str) -> int:
+        command = [sys.executable, "-c", FAULTS, *mode]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
     pages = 8 * 2**20 * 8 // resource.getpagesize()
-    assert faults["keep"] < pages / 10
+    assert faults("keep") < pages / 10
+    assert faults("keep", "128") < pages / 10
+    assert faults("keep", "32") > 100  # these arrays have 64 MB, which are at least 32 pages
 
 
 def test_other_systems_are_left_alone(monkeypatch):

@@ -14,7 +14,8 @@ and images are opened again whenever they are read.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -23,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyebright.data.digests import KIND, Digests
-from eyebright.data.pictures import PRINT, OpenedImage, Preparation, open_with_digest
+from eyebright.data.pictures import PRINT, OpenedImage, Preparation, open_with_digest, take_prints
 from eyebright.data.sources.source import Source
 from eyebright.data.store import Reader, RowFile, RowStore, rows_of, streamed
 from eyebright.data.threads import in_threads
-from eyebright.system import cache, files, records
+from eyebright.system import cache, files, machine, records
 from eyebright.system.errors import DataError, PictureError
 from eyebright.system.progress import Report, quiet
 from eyebright.system.text import counted, printable
@@ -133,6 +134,8 @@ AUDITED = Preparation(width=128, height=128)
 _RECORD = np.dtype([("key", "<u8"), ("digest", KIND)])
 _FORMAT = 3
 _AT_ONCE = 64
+_KEPT_BYTES = 2**20  # larger buffers are given back after use: as many as there are threads take much memory
+_MOST_AT_ONCE, _BYTES_AT_ONCE = 8, 2**20  # images that a thread opens before it hands them over
 
 
 def pack(source: Source, preparation: Preparation, report: Report = quiet) -> Pack:
@@ -211,12 +214,32 @@ class _Store:
         return Pack(self.folder, preparation, rows, Digests(digests), left_out, index.checksums, again, stream)
 
 
-Parts: TypeAlias = dict[str, bytes | memoryview]
-"""What is stored of an image, by the name of the file."""
+Parts: TypeAlias = dict[str, NDArray[np.generic]]
+"""What is stored of images, by the name of the file: arrays `(n, ...)`."""
 
 
-def _parts(opened: OpenedImage) -> Parts:
-    return {ROWS: np.ascontiguousarray(opened.pixels).data, PRINTS: opened.print.tobytes()}
+class _Packed(NamedTuple):
+    """A few images of a source, ready to be appended.
+
+    Args:
+        records: Of those that could be opened.
+        parts: What is stored of these.
+        checksums: Of each row, for each of the parts.
+        left_out: The others.
+    """
+
+    records: list[tuple[int, bytes]]
+    parts: Parts
+    checksums: list[list[int]]
+    left_out: list[LeftOut]
+
+
+def _parts(opened: Sequence[OpenedImage], preparation: Preparation) -> Parts:
+    pixels = [image.pixels for image in opened]
+    return {
+        ROWS: np.stack(pixels) if pixels else np.empty((0, *preparation.shape), np.uint8),
+        PRINTS: take_prints([image.look for image in opened]),
+    }
 
 
 def _again(source: Source, preparation: Preparation, rows: NDArray[np.int64]) -> Callable[[int], Parts]:
@@ -225,7 +248,7 @@ def _again(source: Source, preparation: Preparation, rows: NDArray[np.int64]) ->
     def opened(number: int) -> Parts:
         position = int(np.flatnonzero(rows == number)[0])
         try:
-            return _parts(open_with_digest(source.open(position), preparation))
+            return _parts([open_with_digest(source.open(position), preparation)], preparation)
         except PictureError as problem:
             raise DataError(
                 f"the prepared image of {printable(source.names[position])} is damaged on the disk, and it cannot be "
@@ -235,9 +258,9 @@ def _again(source: Source, preparation: Preparation, rows: NDArray[np.int64]) ->
     return opened
 
 
-def _one(again: Callable[[int], Parts] | None, name: str) -> Callable[[int], bytes | memoryview] | None:
+def _one(again: Callable[[int], Parts] | None, name: str) -> Callable[[int], bytes] | None:
     """Makes the row of one file."""
-    return None if again is None else lambda number: again(number)[name]
+    return None if again is None else lambda number: again(number)[name].tobytes()
 
 
 def _append(
@@ -248,33 +271,53 @@ def _append(
     missing: NDArray[np.int64],
     report: Report,
 ) -> list[LeftOut]:
-    """Open the missing images with a few threads, in order, and append them."""
+    """Open the missing images with a few threads, in order, and append them.
+
+    Decoding and resizing release Python's lock, but whatever is done between them holds it, and a thread that wants it
+    back waits. So a thread opens several images, and what is left to do for each of them is done for all at once.
+    """
+
+    def open_some(positions: NDArray[np.int64]) -> _Packed:
+        return _opened(source, preparation, keys, positions, store.row_bytes)
+
+    machine.keep_freed_memory(_KEPT_BYTES)
     left_out: list[LeftOut] = []
     done = len(keys) - len(missing)
     with store.appending() as rows:
-        for position, result in _opened(source, preparation, missing):
-            done += 1
-            if isinstance(result, PictureError):
-                left_out.append(LeftOut(source.names[position], str(result)))
-            else:
-                parts = _parts(result)
-                rows.add((int(keys[position]), result.digest), *(parts[name] for name in store.row_bytes))
+        shares = max(-(-len(missing) // _at_once(preparation, len(missing))), 1)
+        for positions, packed in in_threads(open_some, np.array_split(missing, shares)):
+            rows.extend(packed.records, [packed.parts[name].data for name in store.row_bytes], packed.checksums)
+            left_out += packed.left_out
+            done += len(positions)
             report("preparing", done, len(keys))
     return left_out
 
 
+def _at_once(preparation: Preparation, count: int) -> int:
+    """How many images a thread opens before it hands them over: few where they are large, or each core has few."""
+    return max(min(_MOST_AT_ONCE, _BYTES_AT_ONCE // preparation.size_bytes, count // (4 * machine.cores())), 1)
+
+
 def _opened(
-    source: Source, preparation: Preparation, positions: NDArray[np.int64]
-) -> Iterator[tuple[int, OpenedImage | PictureError]]:
-    """Open images ahead of the reader, in a few threads: decoding and resizing release Python's lock."""
-
-    def attempt(position: int) -> OpenedImage | PictureError:
+    source: Source,
+    preparation: Preparation,
+    keys: NDArray[np.uint64],
+    positions: NDArray[np.int64],
+    names: Iterable[str],
+) -> _Packed:
+    """Open the images at these positions; `names` are the files that are stored."""
+    records, opened, left_out = [], [], []
+    for position in positions.tolist():
         try:
-            return open_with_digest(source.open(position), preparation)
+            image = open_with_digest(source.open(position), preparation)
         except PictureError as problem:
-            return problem
-
-    return in_threads(attempt, positions.tolist())
+            left_out.append(LeftOut(source.names[position], str(problem)))
+        else:
+            opened.append(image)
+            records.append((int(keys[position]), image.digest))
+    parts = _parts(opened, preparation)
+    checksums = [[zlib.crc32(parts[name][row].data) for name in names] for row in range(len(opened))]
+    return _Packed(records, parts, checksums, left_out)
 
 
 def _key(source: Source, index: int) -> int:

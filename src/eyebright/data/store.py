@@ -129,10 +129,16 @@ class RowWriter:
 
     def add(self, record: tuple[Any, ...], *parts: bytes | memoryview) -> None:
         """Append a row: its record, and its part in each of the files."""
+        self.extend([record], parts, [[zlib.crc32(part) for part in parts]])
+
+    def extend(
+        self, records: Sequence[tuple[Any, ...]], parts: Sequence[bytes | memoryview], checksums: Sequence[list[int]]
+    ) -> None:
+        """Append rows: their records, for each of the files their parts one after the other, and their checksums."""
         for file, part in zip(self._contents, parts, strict=True):
             file.write(part)
-        self._records.append(record)
-        self._checksums.append([zlib.crc32(part) for part in parts])
+        self._records += records
+        self._checksums += checksums
         if len(self._records) >= _FLUSH_EVERY:
             self.flush()
 

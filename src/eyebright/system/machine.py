@@ -1,7 +1,7 @@
 """This machine: its cores, memory and processor, the installed versions, and two settings that speed up training.
 
-The settings are for torch, but are made without it: threads that wait do not keep a core busy
-(`yield_when_waiting`), and freed memory is used again (`keep_freed_memory`).
+The settings are made without torch: its threads do not keep a core busy while they wait (`yield_when_waiting`), and
+freed memory is used again (`keep_freed_memory`).
 """
 
 import ctypes
@@ -19,7 +19,7 @@ _PROC, _CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 _V2 = "memory.max", "memory.current", "inactive_file"
 _V1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
 _SS_DISABLE = 2  # signal.h
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -2, -3, -4  # malloc.h
 
 
 class _SignalStack(ctypes.Structure):
@@ -145,12 +145,15 @@ def yield_when_waiting() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def keep_freed_memory() -> bool:
+def keep_freed_memory(most_bytes: int | None = None) -> bool:
     """Make glibc keep freed memory for the next allocation; other C libraries are not changed.
 
     Each training step needs the same large buffers. glibc returns buffers of this size to the kernel when they are
     freed, and the kernel provides them again page by page, filled with zeros: for the flower network at 180x180 this
-    takes a quarter of the whole step.
+    takes a quarter of the whole step. The same goes for small images that are decoded one after the other.
+
+    Args:
+        most_bytes: Larger buffers are still returned; none unless given.
 
     Returns:
         Whether the settings were made.
@@ -163,7 +166,7 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # musl has no mallopt
         return False
+    returned = (_M_MMAP_MAX, 0) if most_bytes is None else (_M_MMAP_THRESHOLD, most_bytes)
     return all(
-        mallopt(option, value)
-        for option, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 64 * 2**20))
+        mallopt(option, value) for option, value in (returned, (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 64 * 2**20))
     )

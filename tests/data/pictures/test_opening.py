@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from eyebright.data.pictures import Preparation, decode, open_picture, open_with_digest, size_of, sizes_of
+from eyebright.data.pictures import Preparation, decode, open_picture, open_with_digest, size_of, sizes_of, take_prints
 from eyebright.system.errors import PictureError
 
 TINY = Preparation(width=8, height=8)
@@ -273,7 +273,7 @@ def test_digest_and_print_do_not_depend_on_the_preparation(photo, encode, kind, 
         Preparation(width=1_100, height=64),
     ]
     opened = [open_with_digest(content, preparation) for preparation in preparations]
-    assert len({(one.digest, one.print.tobytes()) for one in opened}) == 1
+    assert len({(one.digest, take_prints([one.look]).tobytes()) for one in opened}) == 1
     for preparation, (pixels, _, _) in zip(preparations, opened, strict=True):
         np.testing.assert_array_equal(pixels, open_picture(content, preparation))
 

@@ -10,7 +10,7 @@ from eyebright.data.pictures.opening import (
     sizes_of,
 )
 from eyebright.data.pictures.preparation import Fit, Preparation, crop_box, pad_box, resize_picture
-from eyebright.data.pictures.prints import PRINT, digest, take_print
+from eyebright.data.pictures.prints import PRINT, digest, take_prints
 
 __all__ = [
     "PRINT",
@@ -27,5 +27,5 @@ __all__ = [
     "resize_picture",
     "size_of",
     "sizes_of",
-    "take_print",
+    "take_prints",
 ]

@@ -27,6 +27,7 @@ _SLOW_BYTE_LIMIT = 2**27
 _SCAN_LIMIT = 100  # of a progressive JPEG, each of which takes as long as the whole image; encoders write 3 to 20
 _ALONE_PIXELS = 2**25  # larger images are decoded one at a time, so that memory does not grow with the cores
 _BLOCKS_KEPT = 8  # of 16 MB, Pillow's memory for large images; otherwise the kernel clears new pages for each image
+_READ_AT_ONCE = 2**18  # bytes of a file
 _TEXT_BYTES = 2**26  # of a PNG's texts and profile; the default of 1 MB is less than what some programs write
 
 # The formats that Pillow decodes without help, common ones first: Pillow imports the others when it tries them.
@@ -107,17 +108,9 @@ def _check_time(picture: PillowFile, stream: IO[bytes]) -> None:
 
 def _undecoded(file: str | Path | bytes | BinaryIO) -> Image.Image:
     """The image, not yet decoded. The HEIC decoder is only imported for a HEIC file."""
-    if isinstance(file, str | Path):
-        mode = os.stat(file).st_mode  # noqa: PTH116 - a Path for each of a million files takes seconds
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # for a folder, the system's own message is good
-            raise PictureError("not a regular file: a pipe, socket or device")  # reading one could block forever
-    elif not isinstance(file, bytes) and not hasattr(file, "read"):
-        raise PictureError(
-            "expected the path or the bytes of a file, an open binary file, an array or an image of Pillow, got "
-            + kind_of(file)
-        )
+    readable = _readable(file)
     try:
-        return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=FORMATS)
+        return Image.open(readable, formats=FORMATS)
     except UnidentifiedImageError:
         with _content(file) as stream:
             if stream is None or not is_heic(stream.read(START_BYTES)):
@@ -128,9 +121,28 @@ def _undecoded(file: str | Path | bytes | BinaryIO) -> Image.Image:
         raise PictureError("a HEIC image: pip install 'eyebright[heic]' to open it") from problem
     pillow_heif.register_heif_opener()
     try:
-        return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=("HEIF",))
+        return Image.open(readable, formats=("HEIF",))
     except UnidentifiedImageError as problem:
         raise PictureError("damaged: it starts as a HEIC image, but cannot be opened as one") from problem
+
+
+def _readable(file: str | Path | bytes | BinaryIO) -> str | Path | BinaryIO:
+    """What Pillow reads of a file: a small one is read here by one call, for each call of a thread waits for others."""
+    if isinstance(file, bytes):
+        return io.BytesIO(file)
+    if isinstance(file, str | Path):
+        status = os.stat(file)  # noqa: PTH116 - a Path for each of a million files takes seconds
+        if stat.S_ISREG(status.st_mode) and status.st_size <= _READ_AT_ONCE:
+            with open(file, "rb", buffering=0) as stream:  # noqa: PTH123 - as above
+                return io.BytesIO(stream.read())
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):  # of a folder, the system says enough
+            raise PictureError("not a regular file: a pipe, socket or device")  # reading one could block forever
+    elif not hasattr(file, "read"):
+        raise PictureError(
+            "expected the path or the bytes of a file, an open binary file, an array or an image of Pillow, got "
+            + kind_of(file)
+        )
+    return file
 
 
 def _find_picture(picture: Image.Image) -> None:

@@ -13,7 +13,7 @@ from eyebright.data.pictures.arrays import as_image, is_array
 from eyebright.data.pictures.colours import to_rgb
 from eyebright.data.pictures.formats import ImageFile, has_16_bits, load, opened
 from eyebright.data.pictures.preparation import Preparation, resize_picture
-from eyebright.data.pictures.prints import digest, reduced, take_print
+from eyebright.data.pictures.prints import Look, digest, look_at, reduced
 
 ImageInput: TypeAlias = ImageFile | NDArray[Any]
 """Anything that can be opened as one image: a file, an image of Pillow, or pixels as `as_image` reads them."""
@@ -55,16 +55,16 @@ class OpenedImage(NamedTuple):
     Args:
         pixels: As `open_picture` returns them.
         digest: 16 bytes that identify the decoded pixels; see `digest`.
-        print: The thumbnail and the measurements by which images are compared, one record of `PRINT`.
+        look: What its print is computed from; see `take_prints`.
     """
 
     pixels: NDArray[np.uint8]
     digest: bytes
-    print: NDArray[np.void]
+    look: Look
 
 
 def open_with_digest(source: ImageInput, preparation: Preparation) -> OpenedImage:
-    """As `open_picture`, with the digest and the print of the image.
+    """As `open_picture`, with the digest of the image and what its print is computed from.
 
     Both are taken from the decoded pixels: the same image has the same digest in every file, as bytes, and as an array,
     and neither depends on the preparation.
@@ -72,7 +72,7 @@ def open_with_digest(source: ImageInput, preparation: Preparation) -> OpenedImag
     picture = decode(source)
     pixels = resize_picture(picture, preparation)
     small = reduced(picture)
-    return OpenedImage(pixels, digest(small, picture.size), take_print(small, picture.size))
+    return OpenedImage(pixels, digest(small, picture.size), look_at(small, picture.size))
 
 
 def size_of(source: ImageInput) -> tuple[int, int]:
