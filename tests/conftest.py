@@ -105,6 +105,16 @@ def quick_drawings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
             monkeypatch.setattr(f"eyebright.tasks.detection.report.figures.{name}", lambda *_, **__: _BLANK)
 
 
+@pytest.fixture(autouse=True)
+def one_precision(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines have no second graph in bfloat16, which takes longer to compile than it saves with so few images.
+
+    `tests/model/test_engine.py` tests it, and the commands of the pages, which run in processes of their own, use it.
+    """
+    if request.path.name != "test_engine.py":
+        monkeypatch.setattr("eyebright.model.engine.Engine.quick", property(lambda engine: engine))
+
+
 @pytest.fixture
 def real_pictures() -> Path:
     """The folder of real images; without it the test is skipped."""

@@ -262,7 +262,7 @@ def test_a_full_disk_stops_the_run_cleanly_and_it_continues_when_there_is_space(
     count = calls_of(lambda: kept.append(train(pictures, tmp_path / "whole", **settings)), monkeypatch)
     assert count > 30
     begun = 0
-    for calls in range(0, count, 7):  # config, split, checkpoints, curves, model: everything that is written
+    for calls in range(0, count, 11):  # config, split, checkpoints, curves, model: everything that is written
         run = tmp_path / f"run {calls}"
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", full_after(calls))
