@@ -122,19 +122,17 @@ def test_altered_files_give_a_reason_and_nothing_else(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_the_program_needs_little_memory_and_time_for_a_file_of_nothing(tmp_path):
-    """A dataset of 4 GB that has no values is refused in less than a second of the processor and 200 MB."""
+def test_the_program_needs_little_memory_for_a_file_of_nothing(tmp_path):
+    """A dataset of 4 GB that has no values is refused within 200 MB."""
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("a", (10**9,), "f4")
     code = (
-        "import atexit, runpy, time\n"
+        "import atexit, runpy\n"
         "atexit.register(lambda: print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]))\n"
-        "atexit.register(lambda: print(time.process_time()))\n"
         "runpy.run_module('eyebright.model.importing.hdf5', run_name='__main__')"
     )
     command = [sys.executable, "-c", code, tmp_path / "a.h5", tmp_path / "out"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
-    seconds, kilobytes = run.stdout.split()
-    assert "describes 4,000,000,000 bytes" in run.stderr and int(kilobytes) < 200_000 and float(seconds) < 1
+    assert "describes 4,000,000,000 bytes" in run.stderr and int(run.stdout) < 200_000
     with pytest.raises(isolated.RefusedError, match="describes 4,000,000,000 bytes"):
         isolated.run("eyebright.model.importing.hdf5", tmp_path / "a.h5", tmp_path / "out")
