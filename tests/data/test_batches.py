@@ -27,7 +27,7 @@ def no_threads_left():
     yield
     gc.collect()
     for thread in set(threading.enumerate()) - before:
-        thread.join(2)
+        thread.join(300)
     assert set(threading.enumerate()) == before
 
 

@@ -92,7 +92,7 @@ def test_nobody_waits_until_another_has_computed_all(pictures, digests, own_cach
         if done < of and not others:
             others.append(threading.Thread(target=features, args=(Opening(pictures), digests[-3:], SMALL), daemon=True))
             others[0].start()
-            others[0].join(30)
+            others[0].join(300)
             others.append(others[0].is_alive())
 
     found = features(Opening(pictures), digests, SMALL, report=midway)

@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"x")
 
     def get_silent(self):
-        self.finished.wait(5)
+        self.finished.wait(300)
 
     def get_to(self):
         self.head(302, Location=self.path.split("?", 1)[1], Content_Length=0)
@@ -70,8 +70,6 @@ class Handler(BaseHTTPRequestHandler):
 def servers(monkeypatch):
     """The addresses of one server by two names: as if 127.0.0.1 were public, and 127.0.0.2 this machine's own."""
     monkeypatch.setattr("eyebright.system.connections.is_inside", lambda host: host == "127.0.0.2")
-    monkeypatch.setattr(web, "_LIMIT_S", 0.5)
-    monkeypatch.setattr(web, "_WAIT_S", 0.3)
     monkeypatch.setattr(web, "_MOST_PAGE_BYTES", 1 << 20)
     monkeypatch.setattr(ranged, "_PAUSE_S", 0.0)
     fsspec.filesystem("http").clear_instance_cache()
@@ -97,7 +95,9 @@ def test_a_listing_without_end_is_left(servers):
 
 
 @pytest.mark.parametrize("path", ["dripping", "silent"])
-def test_a_slow_answer_is_left(servers, path):
+def test_a_slow_answer_is_left(servers, path, monkeypatch):
+    monkeypatch.setattr(web, "_LIMIT_S", 0.5)
+    monkeypatch.setattr(web, "_WAIT_S", 0.3)
     with pytest.raises(DownloadError, match=rf"{path}\.tar cannot be read: the server does not answer, or"):
         remote_file(f"{servers[0]}/{path}.tar").read(0, 1000)
 
