@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import eyebright as eb
-from eyebright.data.pictures import open_with_digest
+from eyebright.data.pictures import open_with_digest, take_prints
 from eyebright.model.export.formats import named_format
 from eyebright.model.export.recipe import programs
 from eyebright.model.golden import golden_pictures
@@ -133,7 +133,7 @@ def test_a_jpeg_and_its_pixels_have_the_same_digest_print_and_prepared_bits(size
         open_with_digest(source, preparation) for source in (content, np.asarray(Image.open(io.BytesIO(content))))
     )
     assert file.digest == pixels.digest
-    assert file.print.tobytes() == pixels.print.tobytes()
+    assert take_prints([file.look]).tobytes() == take_prints([pixels.look]).tobytes()
     np.testing.assert_array_equal(file.pixels, pixels.pixels)
 
 
