@@ -91,7 +91,7 @@ def test_the_head_may_read_the_means_of_every_stage_from_the_third_and_unknown_i
 
 
 @pytest.mark.parametrize(("side", "tuned"), [(32, 11), (64, 11), (65, 5), (180, 5)])
-def test_more_of_the_16_blocks_are_tuned_for_small_images(side, tuned):
+def test_more_of_the_16_blocks_are_tuned_for_small_images_with_more_augmentation(side, tuned):
     network = Backbone(size_px=128, middle=auto.MIDDLE).with_head(5, 1280)
     named = {name.split(".")[1] for name in network.tensors if name.startswith("_blocks")}
     frozen = frozen_layers(network, auto._tuning(side)["frozen"])
@@ -101,6 +101,10 @@ def test_more_of_the_16_blocks_are_tuned_for_small_images(side, tuned):
         if name.startswith("_blocks") and name.rpartition(".")[0] not in frozen
     }
     assert left == {str(number) for number in range(16 - tuned, 16)} and len(named) == 16
+    settings = eb.Settings().changed(auto._tuning(side))
+    assert (settings.zoom, settings.brightness, settings.label_smoothing) == (
+        (0.3, 0.4, 0.1) if tuned == 11 else (0.1, 0, 0)
+    )
 
 
 def test_labels_that_are_swapped_are_suspected_and_asked_about_in_the_report(pictures, tmp_path, monkeypatch):

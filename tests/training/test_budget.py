@@ -55,8 +55,8 @@ def test_planned_steps_fit_with_their_validations_evaluation_and_saving(minutes,
         assert clock.now + 4 + 1800 * step_s / 32 * 0.6 < 1000 + 60 * minutes
 
 
-@pytest.mark.parametrize(("frozen", "share"), [((), 0.6), (("conv1",), 1.0)])
-def test_an_evaluation_takes_as_long_as_a_step_where_only_the_top_is_trained(frozen, share):
+@pytest.mark.parametrize(("frozen", "share"), [((), 0.6), (("conv1",), 0.8)])
+def test_an_evaluation_takes_more_of_a_step_where_only_the_top_is_trained(frozen, share):
     assert Deadline.of_training(Settings(frozen=frozen), 0.0, 200) is None
     deadline = Deadline.of_training(Settings(minutes=2, frozen=frozen), 0.0, 200)
     assert deadline.after_s(0.1) - deadline.after_s(0.0) == pytest.approx(200 * 0.1 * share)

@@ -66,6 +66,9 @@ _TUNING = {
     "learning_rate": 1e-3, "stage_decay": 0.8, "weight_decay": 0.05, "keep_start_if_better": True,
     "norm_statistics": "kept", "label_smoothing": 0.0, "rotation": 0.03, "ema": 0.98,
 }  # fmt: skip
+_TUNING_SMALL = {  # more layers are tuned, which learn small training sets by heart
+    "label_smoothing": 0.1, "zoom": 0.3, "shift": 0.1, "brightness": 0.4, "contrast": 0.4, "saturation": 0.4,
+}  # fmt: skip
 
 
 def choose(dataset: Dataset, fit: Fit, request: Request, emit: Emit, *, started_at: float) -> tuple[Start, Prepared]:
@@ -116,8 +119,10 @@ def backbone_px(side: int) -> int:
 
 def _tuning(side: int) -> dict[str, Any]:
     """The settings of the tuning, for images of this typical side."""
-    frozen = 16 - (_TUNED_SMALL if side <= SMALL_PX else _TUNED)
-    return _TUNING | {"frozen": ("_conv_stem", *(f"_blocks.{number}" for number in range(frozen)))}
+    small = side <= SMALL_PX
+    frozen = 16 - (_TUNED_SMALL if small else _TUNED)
+    layers = {"frozen": ("_conv_stem", *(f"_blocks.{number}" for number in range(frozen)))}
+    return _TUNING | (_TUNING_SMALL if small else {}) | layers
 
 
 def _with_head(dataset: Dataset, fit: Fit, size: int, request: Request, emit: Emit) -> tuple[Start, Prepared]:
