@@ -257,8 +257,8 @@ def test_the_bars_of_a_prediction_fit_80_columns_and_are_aligned(names):
 
 
 def test_the_answers_for_ten_images_are_counted(strict, picture, eyebright):
-    assert eyebright("predict", strict, *[picture] * 10).err.startswith("10 images: 10 no answer\n")
-    assert ": 10 " not in eyebright("predict", strict, *[picture] * 10, "--csv").err
+    assert eyebright("predict", strict, *[picture] * 10).err.startswith("10 images: no answer (10)\n")
+    assert "(10)" not in eyebright("predict", strict, *[picture] * 10, "--csv").err
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "\x1b[2Jclear the screen", "vt\x0b"])

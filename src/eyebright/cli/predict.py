@@ -125,7 +125,7 @@ def _predict_classes(
     if figure and drawn:
         _draw(figure, predictor, drawn, named.total(), top)
     if named.total() >= _SUMMED and not (as_json or as_csv):
-        answers = [f"{count:,} {printable(name)}" for name, count in named.most_common()]
+        answers = [f"{printable(name)} ({count:,})" for name, count in named.most_common()]
         typer.echo(message(f"{counted(named.total(), 'image')}: {listed(answers)}"), err=True)
     if unlike and not single:
         are = "image is" if unlike == 1 else "images are"
